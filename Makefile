@@ -1,0 +1,66 @@
+# The verbs of this repository. Logic lives in Python; a verb is a line or three.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# Set by `make demo KEEP=1` and `make demo KUBECONFIG=...`; the demo reads them as arguments.
+KEEP ?=
+
+.PHONY: help venv demo test lint types contracts unit contract integration generate verify bench lock clean
+
+help: ## show the verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+venv: .venv/.stamp ## make .venv with product, dev and test extras and both console scripts
+.venv/.stamp: requirements/dev.txt pyproject.toml
+	@echo "==> virtual environment: .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -c 'import sys; sys.exit("phase-operator needs Python 3.11 or newer; set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv --clear .venv
+	@echo "==> installing $$(grep -cE '^[a-z0-9._-]+==' requirements/dev.txt) locked packages (about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## show the main job on a cluster of its own; KEEP=1 leaves it running, KUBECONFIG=... uses a cluster that is there
+	@$(BIN)/phase-dev demo $(if $(KEEP),--keep) $(if $(KUBECONFIG),--kubeconfig "$(KUBECONFIG)")
+
+test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
+	@$(BIN)/phase-dev cluster build
+	$(BIN)/pytest
+
+lint: venv ## ruff: style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: venv ## mypy --strict
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+contracts: venv ## import contracts: the arrows between the rooms
+	$(BIN)/lint-imports
+
+unit: venv ## unit tests: no process, no socket
+	$(BIN)/pytest tests/unit
+
+contract: venv ## one suite on the fake and on the real thing
+	$(BIN)/pytest tests/contract
+
+integration: venv ## real kube-apiserver and etcd, started by the tests
+	@$(BIN)/phase-dev cluster build
+	$(BIN)/pytest tests/integration tests/manifests
+
+generate: venv ## write the generated files: CRDs, reference pages
+	$(BIN)/python -m phase_dev.generate
+
+verify: venv ## fail if a generated file is not what the models say
+	$(BIN)/python -m phase_dev.generate --check
+
+bench: venv ## benchmarks; BENCH_ARGS="--size 10000"
+	@$(BIN)/phase-dev cluster build
+	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+lock: venv ## compile requirements/ anew from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/product.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra test -c requirements/product.txt -o requirements/dev.txt pyproject.toml
+
+clean: ## remove the virtual environment and caches inside the checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
