@@ -1,0 +1,39 @@
+"""Every public string once: group, labels, annotations, field manager.
+
+Rule: a string that users, Git repositories or other controllers can see is written here and nowhere else.
+"""
+
+GROUP = "secrets.phase.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND_PHASE_SECRET = "PhaseSecret"
+PLURAL_PHASE_SECRETS = "phasesecrets"
+
+OPERATOR_NAME = "phase-operator"
+FIELD_MANAGER = "phase-operator"
+
+# On every target. The label is what watches and lists select by; the value never changes.
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_TARGET = f"{GROUP}/target"
+LABEL_TARGET_VALUE = "true"
+# namespace/name of the PhaseSecret that writes the object. An annotation, since a label value ends at 63 characters.
+ANNOTATION_OWNER = f"{GROUP}/owner"
+# Keyed digest of the content we wrote; says nothing about values to anyone without the operator's key.
+ANNOTATION_DIGEST = f"{GROUP}/digest"
+
+# On a PhaseSecret: any new value forces one run.
+ANNOTATION_SYNC = f"{GROUP}/sync"
+
+# On a workload, defined by the official operator.
+ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"
+
+# Left on resources by the official operator's first version (kopf's default name); removed, never added, by ours.
+LEGACY_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
+
+# The operator's own key for digests lives in this Secret, in the operator's namespace.
+DIGEST_KEY_SECRET = "phase-operator-digest-key"
+
+DEFAULT_HOST = "https://console.phase.dev"
+CLOUD_API = "https://api.phase.dev"
+DEFAULT_TOKEN_SECRET = "phase-service-token"
+TOKEN_KEY = "token"

@@ -1,0 +1,191 @@
+"""Condition types and the catalogue of reasons.
+
+Rule: a reason is CamelCase, means one thing, and says here what it means and what to do. Status, Events, metrics and
+docs/operating/troubleshooting.md use these names and no others; a test compares them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """The conditions of a PhaseSecret, by the kstatus rules: Stalled and Reconciling stand only while true."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Why a condition or a target is what it is."""
+
+    SYNCED = "Synced"
+    SUSPENDED = "Suspended"
+    INVALID_SPEC = "InvalidSpec"
+    CROSS_NAMESPACE = "CrossNamespaceRefused"
+    TOKEN_SECRET_NOT_FOUND = "TokenSecretNotFound"
+    TOKEN_INVALID = "TokenInvalid"
+    ACCESS_DENIED = "AccessDenied"
+    APP_NOT_FOUND = "AppNotFound"
+    APP_AMBIGUOUS = "AppAmbiguous"
+    ENVIRONMENT_NOT_FOUND = "EnvironmentNotFound"
+    REQUEST_REFUSED = "RequestRefused"
+    NO_ENTRIES = "NoEntries"
+    UNRESOLVED_REFERENCES = "UnresolvedReferences"
+    RATE_LIMITED = "RateLimited"
+    PHASE_UNAVAILABLE = "PhaseUnavailable"
+    UNEXPECTED_ANSWER = "UnexpectedAnswer"
+    KEY_COLLISION = "KeyCollision"
+    KEY_INVALID = "KeyInvalid"
+    VALUE_INVALID = "ValueInvalid"
+    TOO_LARGE = "TooLarge"
+    TARGET_CONFLICT = "TargetConflict"
+    TARGET_REFUSED = "TargetRefused"
+    TYPE_NOT_SUPPORTED = "TypeNotSupported"
+    NAMESPACE_NOT_FOUND = "NamespaceNotFound"
+    KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
+    INTERNAL_ERROR = "InternalError"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one reason means and what cures it, in sentences for the person who reads `kubectl describe`."""
+
+    meaning: str
+    cure: str
+    stalled: bool
+    """True if nothing changes before a person acts; the run is still repeated, slowly."""
+
+
+CATALOGUE: dict[Reason, Entry] = {
+    Reason.SYNCED: Entry(
+        "Every target holds what Phase holds.",
+        "Nothing to do.",
+        stalled=False,
+    ),
+    Reason.SUSPENDED: Entry(
+        "spec.suspend is true: targets stay as they are and Phase is not asked.",
+        "Set spec.suspend to false or remove it.",
+        stalled=False,
+    ),
+    Reason.INVALID_SPEC: Entry(
+        "The resource says something that cannot be done; the message names the field.",
+        "Correct the field; the resource is read again as soon as it is edited.",
+        stalled=True,
+    ),
+    Reason.CROSS_NAMESPACE: Entry(
+        "A token Secret or a target lies in another namespace, which is refused by default.",
+        "Use the PhaseSecret's own namespace.",
+        stalled=True,
+    ),
+    Reason.TOKEN_SECRET_NOT_FOUND: Entry(
+        "The Secret with the Phase token, or its key `token`, does not exist.",
+        "Create it; the resource is taken up again within seconds.",
+        stalled=False,
+    ),
+    Reason.TOKEN_INVALID: Entry(
+        "The token Secret holds no text that is a Phase token.",
+        "Store a service account token (pss_service:... or the REST token) under the key `token`.",
+        stalled=True,
+    ),
+    Reason.ACCESS_DENIED: Entry(
+        "Phase refuses the token, or the account may not read this app or environment; Phase's words are in the message.",
+        "Grant the account access in Phase, or store another token. It heals by itself within a minute.",
+        stalled=True,
+    ),
+    Reason.APP_NOT_FOUND: Entry(
+        "The account sees no app of that name or id; names that come close are in the message.",
+        "Correct spec.phaseApp or spec.phaseAppId, or grant the account access to the app.",
+        stalled=True,
+    ),
+    Reason.APP_AMBIGUOUS: Entry(
+        "More than one app has that name.",
+        "Use spec.phaseAppId; the ids are in the message.",
+        stalled=True,
+    ),
+    Reason.ENVIRONMENT_NOT_FOUND: Entry(
+        "The app has no environment of that name; names that come close are in the message.",
+        "Correct spec.phaseAppEnv.",
+        stalled=True,
+    ),
+    Reason.REQUEST_REFUSED: Entry(
+        "Phase refuses the request itself, for example because server-side encryption is off for the app.",
+        "Follow Phase's words in the message.",
+        stalled=True,
+    ),
+    Reason.NO_ENTRIES: Entry(
+        "Nothing in Phase matches path, tags, keys and types. An empty answer never empties a target.",
+        "Correct the path, the tags or the key patterns, or add the entries in Phase.",
+        stalled=True,
+    ),
+    Reason.UNRESOLVED_REFERENCES: Entry(
+        "Values still hold ${...} that Phase could not resolve.",
+        "Correct the reference or grant access to what it names, or set spec.onSecretReferenceError to Warn.",
+        stalled=True,
+    ),
+    Reason.RATE_LIMITED: Entry(
+        "Phase's quota for the account is used up.",
+        "Nothing to do: reading goes on when Phase allows it. Ask for longer intervals if it stays.",
+        stalled=False,
+    ),
+    Reason.PHASE_UNAVAILABLE: Entry(
+        "Phase cannot be reached or answers with a server error.",
+        "Check spec.phaseHost and the network; reading is tried again by itself.",
+        stalled=False,
+    ),
+    Reason.UNEXPECTED_ANSWER: Entry(
+        "What answered is not Phase's API: HTML, a redirect or JSON of another shape.",
+        "Check spec.phaseHost: a proxy, a login page or the wrong base path answers there.",
+        stalled=False,
+    ),
+    Reason.KEY_COLLISION: Entry(
+        "Two entries would have the same key in one target; both sources are in the message.",
+        "Narrow the path, tags or keys, or rename one of the entries.",
+        stalled=True,
+    ),
+    Reason.KEY_INVALID: Entry(
+        "An entry's key cannot be a key of a Secret or ConfigMap.",
+        "Rename it in Phase, or leave it out with spec.keys.exclude.",
+        stalled=True,
+    ),
+    Reason.VALUE_INVALID: Entry(
+        "An entry's value cannot be stored as asked; the message names the key.",
+        "Correct the value in Phase or the way it is decoded.",
+        stalled=True,
+    ),
+    Reason.TOO_LARGE: Entry(
+        "The target would be larger than the 1 MiB that Kubernetes allows; the largest keys are in the message.",
+        "Spread the entries over several targets.",
+        stalled=True,
+    ),
+    Reason.TARGET_CONFLICT: Entry(
+        "An object of that name exists and is not ours; its manager is in the message.",
+        "Choose another name, or delete the object if nobody needs it.",
+        stalled=True,
+    ),
+    Reason.TARGET_REFUSED: Entry(
+        "The API server refuses the object; its words are in the message.",
+        "Follow the API server's words.",
+        stalled=True,
+    ),
+    Reason.TYPE_NOT_SUPPORTED: Entry(
+        "The target's secretType is not supported.",
+        "Use a type that the message names.",
+        stalled=True,
+    ),
+    Reason.NAMESPACE_NOT_FOUND: Entry(
+        "The target's namespace does not exist or is being deleted.",
+        "Create the namespace.",
+        stalled=False,
+    ),
+    Reason.KUBERNETES_UNAVAILABLE: Entry(
+        "The API server cannot be reached, or refuses for a reason that passes.",
+        "Nothing to do if it passes; else check the operator's RBAC and the API server.",
+        stalled=False,
+    ),
+    Reason.INTERNAL_ERROR: Entry(
+        "The operator met a case it does not know; its log has the trace.",
+        "Report it. The run is repeated.",
+        stalled=False,
+    ),
+}

@@ -1,0 +1,348 @@
+"""PhaseSecret: what to read from Phase and which objects to keep in step with it.
+
+Rule: what the official operator's resource accepts is accepted here and means the same. Defaults are applied when the
+operator reads a resource, never written into its spec: a GitOps tool would take them for drift.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from phase_operator.api import names
+from phase_operator.api.base import ApiModel, NamespaceName, ObjectName
+
+
+def rule(expression: str, message: str, field_path: str | None = None) -> dict[str, str]:
+    """One CEL rule of the CRD: the API server checks it when a resource is applied."""
+    found = {"rule": expression, "message": message}
+    return found if field_path is None else found | {"fieldPath": field_path}
+
+
+def rules(*found: dict[str, str]) -> dict[str, Any]:
+    """Attach CEL rules to a model's schema."""
+    return {"x-kubernetes-validations": list(found)}
+
+
+GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
+LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+
+
+class OnSecretReferenceError(StrEnum):
+    """What an unresolved `${...}` in a value does."""
+
+    FAIL = "Fail"
+    WARN = "Warn"
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of a target when its PhaseSecret is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class SecretType(StrEnum):
+    """The values that the official resource accepts for secretType."""
+
+    OPAQUE = "Opaque"
+    TLS = "kubernetes.io/tls"
+    SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
+    DOCKERCFG = "kubernetes.io/dockercfg"
+    DOCKERCONFIGJSON = "kubernetes.io/dockerconfigjson"
+    BASIC_AUTH = "kubernetes.io/basic-auth"
+    SSH_AUTH = "kubernetes.io/ssh-auth"
+    BOOTSTRAP_TOKEN = "bootstrap.kubernetes.io/token"
+
+
+class NameTransformer(StrEnum):
+    """How Phase's UPPER_SNAKE keys are spelled in a target."""
+
+    UPPER_SNAKE = "upper_snake"
+    CAMEL = "camel"
+    UPPER_CAMEL = "upper-camel"
+    LOWER_SNAKE = "lower-snake"
+    TF_VAR = "tf-var"
+    LOWER_KEBAB = "lower-kebab"
+
+
+class ProcessorType(StrEnum):
+    """How a value is stored: as text, or decoded from base64 first."""
+
+    PLAIN = "plain"
+    BASE64 = "base64"
+
+
+class TokenSecretReference(ApiModel):
+    """Where the Phase token lies: a Secret with the key `token`."""
+
+    secret_name: ObjectName = Field(
+        names.DEFAULT_TOKEN_SECRET,
+        description="Name of the Secret that holds a Phase service account token under the key `token`. "
+        "Default: phase-service-token.",
+    )
+    secret_namespace: NamespaceName | None = Field(
+        None, description="Namespace of that Secret. Default, and all that is allowed: the PhaseSecret's own."
+    )
+
+
+class ServiceToken(ApiModel):
+    """Authentication with a static token."""
+
+    service_token_secret_reference: TokenSecretReference = Field(
+        default_factory=TokenSecretReference, description="The Secret that holds the token."
+    )
+
+
+class Authentication(ApiModel):
+    """How to authenticate with Phase."""
+
+    service_token: ServiceToken = Field(
+        default_factory=ServiceToken, description="A service account token in a Secret."
+    )
+
+
+class KeySelection(ApiModel):
+    """Which keys to take, by glob patterns on the key as Phase has it; `*` any text, `?` one character, `[ab]` a set."""
+
+    include: list[GlobPattern] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Take only keys that match one of these. Default: every key.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    exclude: list[GlobPattern] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Leave out keys that match one of these; wins over include.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
+class Processor(ApiModel):
+    """What one key of Phase becomes in a target."""
+
+    as_name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] | None = Field(
+        None, description="The key in the target, taken as it is; wins over every nameTransformer."
+    )
+    name_transformer: NameTransformer | None = Field(None, description="Wins over the target's nameTransformer.")
+    type: ProcessorType | None = Field(
+        None, description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain."
+    )
+
+
+class TemplateMetadata(ApiModel):
+    """Labels and annotations for the target, besides the operator's own."""
+
+    labels: dict[LabelKey, Annotated[str, Field(max_length=63)]] = Field(
+        default_factory=dict, max_length=64, description="Labels of the target."
+    )
+    annotations: dict[LabelKey, Annotated[str, Field(max_length=4096)]] = Field(
+        default_factory=dict, max_length=64, description="Annotations of the target."
+    )
+
+
+class Template(ApiModel):
+    """What the target carries besides its data."""
+
+    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata, description="Labels and annotations.")
+
+
+_NAME_TRANSFORMER = Field(
+    None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
+)
+_PROCESSORS = Field(
+    default_factory=dict, max_length=256, description="Per key, as Phase has it: name, spelling, decoding."
+)
+_TEMPLATE = Field(default_factory=Template, description="Labels and annotations of the target.")
+_DELETION = Field(
+    None,
+    description="What becomes of the target when the PhaseSecret is deleted. Default: Retain, it stays. "
+    "Delete: it is garbage-collected with the PhaseSecret.",
+)
+
+
+class ManagedSecretReference(ApiModel):
+    """A Secret to keep in step with Phase."""
+
+    secret_name: ObjectName = Field(description="Name of the Secret.")
+    secret_namespace: NamespaceName | None = Field(
+        None, description="Namespace of the Secret. Default, and all that is allowed: the PhaseSecret's own."
+    )
+    secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
+    name_transformer: NameTransformer | None = _NAME_TRANSFORMER
+    processors: dict[Annotated[str, Field(min_length=1, max_length=253)], Processor] = _PROCESSORS
+    template: Template = _TEMPLATE
+    deletion_policy: DeletionPolicy | None = _DELETION
+
+
+class ManagedConfigMapReference(ApiModel):
+    """A ConfigMap to keep in step with Phase: it takes the entries of type `config` and nothing else, ever."""
+
+    config_map_name: ObjectName = Field(description="Name of the ConfigMap.")
+    config_map_namespace: NamespaceName | None = Field(
+        None, description="Namespace of the ConfigMap. Default, and all that is allowed: the PhaseSecret's own."
+    )
+    name_transformer: NameTransformer | None = _NAME_TRANSFORMER
+    processors: dict[Annotated[str, Field(min_length=1, max_length=253)], Processor] = _PROCESSORS
+    template: Template = _TEMPLATE
+    deletion_policy: DeletionPolicy | None = _DELETION
+
+
+class PhaseSecretSpec(ApiModel):
+    """What to read from Phase and where to write it."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            rule(
+                "has(self.phaseApp) || has(self.phaseAppId)",
+                "set phaseApp (the app's name) or phaseAppId",
+                ".phaseApp",
+            ),
+            rule(
+                "!(has(self.phaseAppEnvTag) && has(self.phaseAppEnvTags))",
+                "set phaseAppEnvTag or phaseAppEnvTags, not both",
+                ".phaseAppEnvTags",
+            ),
+            rule(
+                "has(self.managedSecretReferences) && size(self.managedSecretReferences) > 0 || "
+                "has(self.managedConfigMapReferences) && size(self.managedConfigMapReferences) > 0",
+                "name at least one target: managedSecretReferences or managedConfigMapReferences",
+                ".managedSecretReferences",
+            ),
+        )
+    }
+
+    phase_host: (
+        Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")] | None
+    ) = Field(
+        None,
+        description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
+        "Phase its URL; /service/public is added unless it is there.",
+    )
+    phase_app: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        None, description="Name of the app: exact, or the only one that differs in upper and lower case alone."
+    )
+    phase_app_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[-a-zA-Z0-9]+$")] | None = Field(
+        None, description="Id of the app; wins over phaseApp."
+    )
+    phase_app_env: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+        None, description="Name of the environment, in any case. Default: production."
+    )
+    phase_app_env_path: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="Folder to read, without the folders below it. Default: /, the root folder only."
+    )
+    phase_app_env_tag: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Take only entries with this tag; exact, case-sensitive."
+    )
+    phase_app_env_tags: list[Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^,]+$")]] | None = Field(
+        None,
+        min_length=1,
+        max_length=32,
+        description="Take entries with any of these tags; exact, case-sensitive.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    polling_interval: Annotated[int, Field(ge=5, le=86400)] | None = Field(
+        None, description="Seconds between looks for a change in Phase, 5 to 86400. Default: 60."
+    )
+    authentication: Authentication = Field(
+        default_factory=Authentication, description="How to authenticate with Phase."
+    )
+    keys: KeySelection = Field(default_factory=KeySelection, description="Which keys to take. Default: all.")
+    managed_secret_references: list[ManagedSecretReference] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Secrets to keep in step. They take entries of type secret and sealed; those of type config too, "
+        "as long as managedConfigMapReferences is empty.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    managed_config_map_references: list[ManagedConfigMapReference] = Field(
+        default_factory=list,
+        max_length=64,
+        description="ConfigMaps to keep in step. They take the entries of type config and nothing else.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    redeploy_label_selector: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="Label selector that narrows the workloads considered for a restart."
+    )
+    on_secret_reference_error: OnSecretReferenceError | None = Field(
+        None,
+        description="What a ${...} that Phase left unresolved does. Default: Fail, the targets stay as they are. "
+        "Warn: they are written as Phase says, with a Warning Event.",
+    )
+    suspend: bool | None = Field(
+        None, description="true: leave the targets as they are and do not ask Phase. Default: false."
+    )
+
+
+class Condition(ApiModel):
+    """One condition, in the form that all of Kubernetes uses."""
+
+    type: Annotated[str, Field(max_length=316)] = Field(description="Ready, Reconciling or Stalled.")
+    status: Annotated[str, Field(max_length=7)] = Field(description="True, False or Unknown.")
+    observed_generation: int | None = Field(None, description="The generation this was decided for.")
+    last_transition_time: Annotated[str, Field(max_length=64)] = Field(
+        description="When status last changed.", json_schema_extra={"format": "date-time"}
+    )
+    reason: Annotated[str, Field(max_length=1024)] = Field(description="One word from the catalogue of reasons.")
+    message: Annotated[str, Field(max_length=32768)] = Field(description="A sentence for people.")
+
+
+class SourceStatus(ApiModel):
+    """What was read from Phase."""
+
+    app_id: Annotated[str, Field(max_length=64)] | None = Field(None, description="Id of the app that was read.")
+    environment: Annotated[str, Field(max_length=253)] | None = Field(
+        None, description="The environment that was read."
+    )
+    path: Annotated[str, Field(max_length=1024)] | None = Field(None, description="The folder that was read.")
+    entries: int | None = Field(None, description="How many entries the PhaseSecret selects there.")
+
+
+class TargetStatus(ApiModel):
+    """How one target stands."""
+
+    kind: Annotated[str, Field(max_length=16)] = Field(description="Secret or ConfigMap.")
+    namespace: NamespaceName = Field(description="Namespace of the target.")
+    name: ObjectName = Field(description="Name of the target.")
+    ready: bool = Field(description="true: it holds what Phase holds.")
+    reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
+    message: Annotated[str, Field(max_length=4096)] | None = Field(None, description="A sentence, if it is not ready.")
+    keys: int | None = Field(None, description="How many keys it holds.")
+
+
+class PhaseSecretStatus(ApiModel):
+    """How the PhaseSecret stands; written by the operator only, and only when it changes."""
+
+    observed_generation: int = Field(-1, description="The generation that this status is about; -1: not looked at yet.")
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=8,
+        description="Ready; Reconciling and Stalled only while true.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    source: SourceStatus | None = Field(None, description="What was read.")
+    targets: list[TargetStatus] = Field(
+        default_factory=list,
+        max_length=128,
+        description="How each target stands.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    keys: int | None = Field(None, description="How many keys all targets hold together.")
+    last_synced_time: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        description="When a target or the verdict last changed; not when Phase was last asked.",
+        json_schema_extra={"format": "date-time"},
+    )
+    last_forced_sync: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="The value of the annotation secrets.phase.dev/sync that was acted on last."
+    )
+
+
+class PhaseSecret(ApiModel):
+    """Reads entries from Phase and keeps Secrets and ConfigMaps in step with them."""
+
+    spec: PhaseSecretSpec = Field(description="What to read from Phase and where to write it.")
+    status: PhaseSecretStatus = Field(
+        default_factory=PhaseSecretStatus, description="How it stands; written by the operator."
+    )

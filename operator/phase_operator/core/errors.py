@@ -1,0 +1,33 @@
+"""The expected failures, by consequence.
+
+Rule: three kinds. `Invalid` waits for an edit, `Waiting` for something else to appear or change, `Transient` is tried
+again. Each carries a reason of the catalogue and a message that names the field or object and never a value.
+Edges translate once, `from` the library's exception; whoever raises does not log.
+"""
+
+from phase_operator.api.reasons import Reason
+
+
+class ExpectedError(Exception):
+    """A failure that the status can explain."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Invalid(ExpectedError):
+    """Nothing gets better before the resource is edited."""
+
+
+class Waiting(ExpectedError):
+    """Another object or a person's act in Phase is awaited; it is looked at again slowly, and at once when told."""
+
+
+class Transient(ExpectedError):
+    """It passes by itself. `after` is the number of seconds that the other side asked for, if it did."""
+
+    def __init__(self, reason: Reason, message: str, *, after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.after = after

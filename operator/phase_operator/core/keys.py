@@ -1,0 +1,82 @@
+"""Give entries their target keys.
+
+Rule: two entries never share a key, and a key that Kubernetes refuses is an error that names it; we do not pick a
+winner, drop an entry or mend a name in silence.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import NameTransformer, Processor
+from phase_operator.core.errors import Waiting
+from phase_operator.core.values import Entry
+
+# Kubernetes: keys of Secrets and ConfigMaps (IsConfigMapKey in apimachinery).
+_LEGAL = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_SHOWN = 5
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+def assign_keys(
+    entries: Iterable[AnyEntry], style: NameTransformer | None, processors: Mapping[str, Processor]
+) -> dict[str, AnyEntry]:
+    """Give every entry its target key; raise if two would share one or one is illegal."""
+    assigned: dict[str, AnyEntry] = {}
+    for entry in entries:
+        key = target_key(entry.key, style, processors.get(entry.key))
+        if key in assigned:
+            other = assigned[key].source
+            first, second = sorted([other, entry.source])
+            both = f'"{first}" exists twice in Phase' if first == second else f'"{first}" and "{second}"'
+            message = f'key "{key}" has two sources: {both}; narrow the selection or rename one'
+            raise Waiting(Reason.KEY_COLLISION, message)
+        assigned[key] = entry
+    illegal = sorted(key for key in assigned if not legal(key))
+    if illegal:
+        raise Waiting(
+            Reason.KEY_INVALID,
+            f"Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; refused: {listing(illegal)}",
+        )
+    return assigned
+
+
+def target_key(key: str, style: NameTransformer | None, processor: Processor | None) -> str:
+    """Spell one key: the processor's asName, else its transformer, else the target's."""
+    if processor is not None and processor.as_name is not None:
+        return processor.as_name
+    if processor is not None and processor.name_transformer is not None:
+        return transform(key, processor.name_transformer)
+    return transform(key, style or NameTransformer.UPPER_SNAKE)
+
+
+def transform(key: str, style: NameTransformer) -> str:
+    """Spell an UPPER_SNAKE key in another style, as the official operator documents it."""
+    words = key.split("_")
+    match style:
+        case NameTransformer.UPPER_SNAKE:
+            return key
+        case NameTransformer.LOWER_SNAKE:
+            return key.lower()
+        case NameTransformer.LOWER_KEBAB:
+            return key.lower().replace("_", "-")
+        case NameTransformer.TF_VAR:
+            return f"TF_VAR_{key.lower()}"
+        case NameTransformer.CAMEL:
+            return words[0].lower() + "".join(word.capitalize() for word in words[1:])
+        case NameTransformer.UPPER_CAMEL:
+            return "".join(word.capitalize() for word in words)
+
+
+def legal(key: str) -> bool:
+    """Say whether Kubernetes takes the key."""
+    return _LEGAL.fullmatch(key) is not None and key not in {".", ".."} and not key.startswith("..")
+
+
+def listing(names: Iterable[str]) -> str:
+    """Show a few names in quotes and say how many more there are."""
+    every = list(names)
+    shown = ", ".join(f'"{name}"' for name in every[:_SHOWN])
+    return shown if len(every) <= _SHOWN else f"{shown} and {len(every) - _SHOWN} more"

@@ -1,0 +1,121 @@
+"""What a run came to: the one value that status, Events, metrics and the next run are made from.
+
+Rule: nothing about a run is reported that is not in its Outcome, so the reports cannot disagree.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.targets.base import TargetRef
+
+# The `status` of a PhaseSecret as it goes to the API server.
+StatusDocument = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """How one target stands after a run."""
+
+    ref: TargetRef
+    ready: bool
+    reason: Reason
+    keys: int | None = None
+    message: str | None = None
+    # True if this run wrote it.
+    written: bool = False
+    # True if it failed for a reason that passes by itself.
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What was read, for people: names and numbers, no values."""
+
+    app_id: str
+    environment: str
+    path: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that does not stop a run but that a person should know."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The source was read; each target says for itself how it stands."""
+
+    source: SourceFacts
+    targets: tuple[TargetResult, ...]
+    warning: Warned | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Nothing was asked or written, because the resource says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run could not do its work. `targets` is filled if they were kept in step from the last good answer."""
+
+    reason: Reason
+    message: str
+    transient: bool = False
+    targets: tuple[TargetResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The source has not been read yet; its answer will start the next run. Nothing is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The resource does not exist any more."""
+
+
+Outcome = Synced | Suspended | Failed | Pending | Gone
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome in one line: what the Ready condition says."""
+
+    ready: bool
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One Event."""
+
+    type: str
+    reason: str
+    message: str
+
+
+def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
+    """Bring an outcome down to one line. One bad target makes the whole not ready; the message names it."""
+    match outcome:
+        case Suspended():
+            return Verdict(True, Reason.SUSPENDED, "suspended: targets stay as they are")
+        case Failed(reason=reason, message=message):
+            return Verdict(False, reason, message)
+        case Synced(targets=targets, warning=warning):
+            bad = [target for target in targets if not target.ready]
+            if bad:
+                good = len(targets) - len(bad)
+                rest = f"; {good} of {len(targets)} targets are in step" if len(targets) > 1 else ""
+                told = "; ".join(f"{each.ref}: {each.message}" for each in bad[:3])
+                return Verdict(False, bad[0].reason, told + rest)
+            message = "1 target is in step" if len(targets) == 1 else f"{len(targets)} targets are in step"
+            if warning is not None:
+                message = f"{message}; {warning.message}"
+            return Verdict(True, Reason.SYNCED, message)

@@ -1,0 +1,71 @@
+"""The question that a PhaseSecret asks of Phase.
+
+Rule: equal questions are equal values. Whatever changes the answer is a field here; what only changes what we do with
+the answer (keys, names, targets) is not, so that many PhaseSecrets share one read.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from phase_operator.api import names
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+
+_PUBLIC = "/service/public"
+
+
+@dataclass(frozen=True, slots=True)
+class AppRef:
+    """An app by its id, or by its name when the id is not known."""
+
+    id: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f'id "{self.id}"' if self.id is not None else f'"{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuery:
+    """One question to Phase: where, as whom, what."""
+
+    base_url: str
+    # Stands for the account without holding its token: a keyed hash made by the process (reconcile/sources.py).
+    account: str
+    app: AppRef
+    environment: str
+    # None asks for every folder of the environment.
+    path: str | None
+    tags: tuple[str, ...] = ()
+
+
+def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
+    """Say what a spec asks, in the one spelling that equal questions share."""
+    app = AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app)
+    tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
+    return SourceQuery(
+        base_url=base_url(spec.phase_host or names.DEFAULT_HOST),
+        account=account,
+        app=app,
+        environment=(spec.phase_app_env or "production").casefold(),
+        path=normal_path(spec.phase_app_env_path),
+        tags=tuple(sorted(set(tags))),
+    )
+
+
+def base_url(host: str) -> str:
+    """Return the root of the REST API: the cloud's API host as it is, any other with /service/public.
+
+    Source: the server mounts its API there behind its reverse proxies (docs/development/phase-api.md).
+    """
+    url = host.strip().rstrip("/")
+    parts = urlsplit(url)
+    url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+    if url == names.CLOUD_API or url.endswith(_PUBLIC):
+        return url
+    return url + _PUBLIC
+
+
+def normal_path(path: str | None) -> str:
+    """Spell a folder as the server stores it: leading slash, none doubled, none at the end; nothing means the root."""
+    parts = [part for part in (path or "/").split("/") if part]
+    return "/" + "/".join(parts)

@@ -1,0 +1,41 @@
+"""Choose the entries that a PhaseSecret wants out of what Phase answered.
+
+Rule: what Phase was asked for is checked again here with the server's own semantics (exact folder, ANY of the tags,
+case-sensitive), so that a shared or wider answer and an exact one select the same entries.
+"""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from phase_operator.api.v1alpha1.phasesecret import KeySelection
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.values import ConfigEntry, Entry
+
+
+def select(entries: Iterable[Entry], query: SourceQuery, keys: KeySelection) -> tuple[Entry, ...]:
+    """Return the entries that answer the query and whose keys are wanted, in the order given."""
+    wanted_tags = frozenset(query.tags)
+    return tuple(
+        entry
+        for entry in entries
+        if (query.path is None or entry.path == query.path)
+        and (not wanted_tags or wanted_tags & entry.tags)
+        and wants(entry.key, keys)
+    )
+
+
+def wants(key: str, keys: KeySelection) -> bool:
+    """Say whether a key passes the patterns; exclude wins."""
+    if any(fnmatchcase(key, pattern) for pattern in keys.exclude):
+        return False
+    return not keys.include or any(fnmatchcase(key, pattern) for pattern in keys.include)
+
+
+def config_entries(entries: Iterable[Entry]) -> tuple[ConfigEntry, ...]:
+    """Return the entries that a ConfigMap may hold. The class is the guard: a ConfigMap's renderer takes no other."""
+    return tuple(entry for entry in entries if isinstance(entry, ConfigEntry))
+
+
+def secret_entries(entries: Iterable[Entry], *, with_config: bool) -> tuple[Entry, ...]:
+    """Return the entries for a Secret: all, or all but those of type config when a ConfigMap target takes these."""
+    return tuple(entry for entry in entries if with_config or not isinstance(entry, ConfigEntry))

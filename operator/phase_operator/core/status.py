@@ -1,0 +1,123 @@
+"""Outcome -> the whole status document and the Events of a change; deterministic, and without values.
+
+Rule: a status is written only when it says something new. `lastSyncedTime` moves with a target or the verdict, never
+with the clock alone, so that two equal outcomes make equal documents.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.conditions import conditions
+from phase_operator.core.outcome import Failed, Notice, StatusDocument, Suspended, Synced, TargetResult, verdict
+
+
+def status_document(
+    outcome: Synced | Suspended | Failed,
+    previous: Mapping[str, Any],
+    *,
+    generation: int,
+    forced: str | None,
+    now: str,
+) -> StatusDocument:
+    """Return the status after a run; equal to `previous` if there is nothing new to say."""
+    found = verdict(outcome)
+    document: StatusDocument = {
+        "observedGeneration": generation,
+        "conditions": conditions(found, previous.get("conditions") or [], generation, now),
+    }
+    targets = _targets(outcome, previous)
+    if targets:
+        document["targets"] = targets
+        document["keys"] = sum(target.get("keys") or 0 for target in targets)
+    if source := _source(outcome, previous):
+        document["source"] = source
+    last_forced = forced if forced is not None else previous.get("lastForcedSync")
+    if last_forced is not None:
+        document["lastForcedSync"] = last_forced
+    written = any(target.written for target in getattr(outcome, "targets", ()))
+    moved = written or forced not in (None, previous.get("lastForcedSync")) or _essence(document) != _essence(previous)
+    since = previous.get("lastSyncedTime")
+    if found.ready and (moved or since is None):
+        since = now
+    if since is not None:
+        document["lastSyncedTime"] = since
+    return document
+
+
+def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    match outcome:
+        case Synced(targets=targets):
+            return [_target(target) for target in targets]
+        case Failed(targets=targets):
+            # They stand as they stood; whether they hold what Phase holds is not known now.
+            known = [_target(target) for target in targets] or previous.get("targets") or []
+            return [_doubted(target, str(outcome.reason)) for target in known]
+        case Suspended():
+            return [dict(target) for target in previous.get("targets") or []]
+
+
+def _target(result: TargetResult) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "kind": str(result.ref.kind),
+        "namespace": result.ref.key.namespace,
+        "name": result.ref.key.name,
+        "ready": result.ready,
+        "reason": str(result.reason),
+    }
+    if result.keys is not None:
+        found["keys"] = result.keys
+    if result.message is not None:
+        found["message"] = result.message
+    return found
+
+
+def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    return {key: value for key, value in target.items() if key != "message"} | {"ready": False, "reason": reason}
+
+
+def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    match outcome:
+        case Synced(source=source):
+            return {
+                "appId": source.app_id,
+                "environment": source.environment,
+                "path": source.path,
+                "entries": source.entries,
+            }
+        case _:
+            return previous.get("source")
+
+
+def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a status says, without when it said so."""
+    judged = [
+        (condition["type"], condition["status"], condition["reason"]) for condition in document.get("conditions") or []
+    ]
+    return (judged, document.get("targets"))
+
+
+def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """Return the Events of a change: a target written, a verdict that is new or gone. Nothing changed, no Event."""
+    found: list[Notice] = []
+    for target in getattr(outcome, "targets", ()):
+        if target.written:
+            keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
+            found.append(Notice("Normal", "TargetWritten", f"{target.ref}: {keys}"))
+    now = verdict(outcome)
+    before = _ready(previous)
+    if before != (now.ready, str(now.reason), now.message):
+        if not now.ready:
+            found.append(Notice("Warning", str(now.reason), now.message))
+        elif isinstance(outcome, Synced) and outcome.warning is not None:
+            found.append(Notice("Warning", str(outcome.warning.reason), outcome.warning.message))
+        elif now.reason is Reason.SUSPENDED or (before is not None and not before[0]) or before is None:
+            found.append(Notice("Normal", str(now.reason), now.message))
+    return tuple(found)
+
+
+def _ready(status: Mapping[str, Any]) -> tuple[bool, str, str] | None:
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "Ready":
+            return (condition.get("status") == "True", str(condition.get("reason")), str(condition.get("message")))
+    return None

@@ -1,0 +1,41 @@
+"""Render a ConfigMap.
+
+Rule: the renderer takes `ConfigEntry` and no other class, so that a secret value has no way in; the check at run time
+is for callers that no type checker sees.
+"""
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
+from phase_operator.core.decoding import decode
+from phase_operator.core.keys import assign_keys
+from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
+from phase_operator.core.values import ConfigEntry, Entry
+
+
+def render_config_map(
+    ref: TargetRef, owner: Owner, spec: ManagedConfigMapReference, entries: Iterable[ConfigEntry], digest_key: bytes
+) -> Desired:
+    """Return the ConfigMap that holds these entries; raise if a key, value or size stands in the way."""
+    assigned = assign_keys(_guarded(entries), spec.name_transformer, spec.processors)
+    data = {key: decode(entry, spec.processors.get(entry.key)) for key, entry in assigned.items()}
+    text: dict[str, str] = {}
+    binary: dict[str, str] = {}
+    for key, value in sorted(data.items()):
+        try:
+            text[key] = value.decode()
+        except UnicodeDecodeError:
+            binary[key] = base64.b64encode(value).decode()
+    body: dict[str, Any] = {name: part for name, part in (("data", text), ("binaryData", binary)) if part}
+    return desired(ref, owner, body, data, spec.template.metadata, spec.deletion_policy, digest_key)
+
+
+def _guarded(entries: Iterable[Entry]) -> list[ConfigEntry]:
+    guarded: list[ConfigEntry] = []
+    for entry in entries:
+        if not isinstance(entry, ConfigEntry) or entry.type != "config":
+            raise TypeError("a ConfigMap takes entries of type config only")
+        guarded.append(entry)
+    return guarded

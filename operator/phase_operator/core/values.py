@@ -1,0 +1,108 @@
+"""The nouns that travel: keys of objects, secret text, entries, snapshots.
+
+Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
+a target (core/targets, core/decoding, core/references, core/digest) or sent to Phase (phase/credentials).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Namespace and name of a Kubernetes object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class SecretValue:
+    """Text that must not be seen: it compares, hashes and measures, but does not print, format or pickle."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text. Every call of this is a place that a security review looks at."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "SecretValue(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretValue) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a SecretValue is not pickled: it would leave the process")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key and value of one Phase environment, as it was read: types `secret`, `sealed` and any we do not know."""
+
+    id: str
+    key: str
+    value: SecretValue
+    path: str = "/"
+    tags: frozenset[str] = frozenset()
+    type: str = "secret"
+
+    @property
+    def source(self) -> str:
+        """Say where the entry lies in Phase, for messages: folder and key, never the value."""
+        return f"{self.path.rstrip('/')}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry(Entry):
+    """An entry of type `config`: the only class that a ConfigMap's renderer accepts."""
+
+    type: str = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What Phase answered to one question at one moment."""
+
+    app_id: str
+    entries: tuple[Entry, ...]
+    # Digest of everything above: equal revisions mean equal answers. Stays in memory, since it is not keyed.
+    revision: bytes = field(repr=False, default=b"")
+
+    @classmethod
+    def of(cls, app_id: str, entries: Iterable[Entry]) -> "Snapshot":
+        """Bring an answer into the one form that equal answers share: unique by id, sorted by (path, key, id)."""
+        unique = {entry.id: entry for entry in entries}
+        ordered = tuple(sorted(unique.values(), key=lambda entry: (entry.path, entry.key, entry.id)))
+        return cls(app_id, ordered, _revision(app_id, ordered))
+
+
+def _revision(app_id: str, entries: tuple[Entry, ...]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for text in [app_id, *(part for entry in entries for part in _parts(entry))]:
+        raw = text.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def _parts(entry: Entry) -> tuple[str, ...]:
+    return (entry.id, entry.path, entry.key, entry.type, "\x00".join(sorted(entry.tags)), entry.value.reveal())

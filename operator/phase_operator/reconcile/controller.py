@@ -1,0 +1,197 @@
+"""The loop: keys come in, workers run them, each outcome becomes status, Events, metrics and the next run.
+
+Rule: this is the one place that catches `Exception`. What was not expected is logged with its trace but without its
+text, which might quote a value, and the run is repeated.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspended, Synced, verdict
+from phase_operator.core.pacing import retry_resource
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.status import notices, status_document
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.ports import Clock, Cluster, Observer
+from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
+from phase_operator.reconcile.reconciler import Reconciler
+from phase_operator.reconcile.resources import Resource, Resources
+from phase_operator.reconcile.sources import Sources
+from phase_operator.reconcile.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+_CRASH_DELAY = 10.0
+_INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
+
+
+class Controller:
+    """Everything between an event and its consequence."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue[ObjectKey],
+        resources: Resources,
+        sources: Sources,
+        tokens: Tokens,
+        reconciler: Reconciler,
+        cluster: Cluster,
+        token_users: Dependents[ObjectKey],
+        target_users: Dependents[TargetRef],
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._queue = queue
+        self._resources = resources
+        self._sources = sources
+        self._tokens = tokens
+        self._reconciler = reconciler
+        self._cluster = cluster
+        self._token_users = token_users
+        self._target_users = target_users
+        self._clock = clock
+        self._observer = observer
+        self._failures: dict[ObjectKey, int] = {}
+
+    # What the watches tell.
+
+    def resource_changed(self, key: ObjectKey) -> None:
+        """Run a PhaseSecret that is new or was edited; those never judged go first."""
+        resource = self._resources.get(key)
+        fresh = resource is not None and not resource.status.get("conditions")
+        self._failures.pop(key, None)
+        self._queue.add(key, priority=Priority.NEW if fresh else Priority.CHANGED)
+
+    def resource_gone(self, key: ObjectKey) -> None:
+        """Stop the work of a PhaseSecret that was deleted."""
+        self._resources.remove(key)
+        self._queue.add(key)
+
+    def token_changed(self, key: ObjectKey) -> None:
+        """Run whoever uses a token Secret that changed."""
+        if key in self._token_users:
+            self._tokens.invalidate(key)
+            for dependant in self._token_users.of(key):
+                self._queue.add(dependant)
+
+    def tokens_unknown(self) -> None:
+        """Read every token again: changes may have been missed."""
+        for key in self._token_users.things():
+            self.token_changed(key)
+
+    def target_changed(self, target: TargetRef) -> None:
+        """Run whoever wants an object that somebody else touched."""
+        for dependant in self._target_users.of(target):
+            self._queue.add(dependant)
+
+    # What the workers do.
+
+    async def run(self, workers: int, phase_workers: int) -> None:
+        """Work until `stop`; return when the last run has ended."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(_drain(self._queue, self._run_resource))
+            for _ in range(phase_workers):
+                group.create_task(_drain(self._sources.queue, self._read_source))
+
+    def stop(self) -> None:
+        """Begin no more runs."""
+        self._queue.close()
+        self._sources.queue.close()
+
+    async def _read_source(self, query: SourceQuery) -> None:
+        name = f"{query.app} {query.environment}"
+        if await _attempt("reading Phase failed", name, self._sources.read(query)) is None:
+            self._sources.queue.add(query, delay=_CRASH_DELAY, priority=Priority.PERIODIC)
+
+    async def _run_resource(self, key: ObjectKey) -> None:
+        began = self._clock.monotonic()
+        # The run answers for what the resource is now; an edit meanwhile starts another run.
+        resource = self._resources.get(key)
+        outcome = await _attempt("run failed", str(key), self._reconciler.reconcile(key)) or _INTERNAL
+        if resource is not None and isinstance(outcome, Synced | Suspended | Failed):
+            outcome = await _attempt("reporting failed", str(key), self._report(resource, outcome)) or _INTERNAL
+        self._plan_next(key, outcome)
+        self._count(outcome, self._clock.monotonic() - began)
+
+    async def _report(self, resource: Resource, outcome: Synced | Suspended | Failed) -> Outcome:
+        """Write status and Events if there is something new; return what the run comes to with that."""
+        forced = self._reconciler.forced(resource.key)
+        document = status_document(
+            outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
+        )
+        told = notices(outcome, resource.status)
+        if document != resource.status:
+            try:
+                await self._cluster.write_status(resource.key, document)
+            except ExpectedError as error:
+                log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
+                return Failed(error.reason, error.message, transient=True, targets=getattr(outcome, "targets", ()))
+            self._resources.set_status(resource.key, document)
+            self._observer.status_written()
+        if told:
+            found = verdict(outcome)
+            fields = {"object": str(resource.key), "ready": found.ready, "reason": str(found.reason)}
+            log.info("resource changed", extra=fields | {"detail": found.message})
+            self._cluster.notify(resource.key, resource.uid, told)
+        return outcome
+
+    def _plan_next(self, key: ObjectKey, outcome: Outcome) -> None:
+        transient = retry_wanted(outcome)
+        if transient is None:
+            self._failures.pop(key, None)
+            return
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = retry_resource(transient=transient, failures=failures, identity=str(key))
+        self._queue.add(key, delay=delay, priority=Priority.PERIODIC)
+
+    def _count(self, outcome: Outcome, seconds: float) -> None:
+        reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
+        self._observer.reconciled(type(outcome).__name__, reason, seconds)
+        for target in getattr(outcome, "targets", ()):
+            if target.written:
+                self._observer.target_written(str(target.ref.kind))
+
+
+def retry_wanted(outcome: Outcome) -> bool | None:
+    """Say whether a run is to be repeated by itself: None no, True soon, False slowly."""
+    match outcome:
+        case Gone() | Pending() | Suspended():
+            return None
+        case Failed(transient=transient):
+            return transient
+        case Synced(targets=targets):
+            bad = [target for target in targets if not target.ready]
+            return any(target.transient for target in bad) if bad else None
+
+
+async def _drain(queue: WorkQueue[Key], run: Callable[[Key], Awaitable[None]]) -> None:
+    while True:
+        try:
+            key = await queue.take()
+        except QueueClosedError:
+            return
+        try:
+            await run(key)
+        finally:
+            queue.done(key)
+
+
+async def _attempt(what: str, name: str, step: Awaitable[Result]) -> Result | None:
+    """Await a step; log what it raises that nobody expected, and return None then."""
+    try:
+        return await step
+    except Exception as error:  # noqa: BLE001 - the loop outlives every bug in a run; this is the only such place
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error(what, extra={"object": name, "error": type(error).__name__, "trace": trace})
+        return None

@@ -1,0 +1,80 @@
+"""What the loop needs of the world, as Protocols; the edges implement them, tests hand in fakes.
+
+Rule: only the methods that the loop calls. Every method that can fail raises core.errors, nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.plan import Apply
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.targets.base import Desired, Observed, TargetRef
+from phase_operator.core.values import ObjectKey, SecretValue, Snapshot
+
+
+class Clock(Protocol):
+    """Time as the loop sees it."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 in UTC with seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A Phase token, parsed: what is sent, and a name for the account that says nothing about it."""
+
+    account: str
+    header: SecretValue
+
+
+class PhaseApi(Protocol):
+    """The edge to Phase."""
+
+    def credential(self, token: SecretValue) -> Credential:
+        """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
+
+    async def read(self, query: SourceQuery, credential: Credential) -> Snapshot:
+        """Answer the question; raise Waiting or Transient, with the server's own words."""
+
+
+class Cluster(Protocol):
+    """The edge to Kubernetes: foreign data is never transferred, targets are judged by their metadata."""
+
+    async def read_token(self, key: ObjectKey) -> SecretValue:
+        """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+
+    async def observe(self, target: TargetRef) -> Observed | None:
+        """Return what stands at the target's place, by metadata alone, or None if nothing does."""
+
+    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+        """Do it and return True, or False if the object is not the one that was judged: the caller looks again."""
+
+    async def write_status(self, key: ObjectKey, status: StatusDocument) -> None:
+        """Replace the status; a resource that is gone is no error."""
+
+    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+        """Have Events posted in their own time; losing one is no error."""
+
+
+class Observer(Protocol):
+    """What is counted of the loop; telemetry implements it."""
+
+    def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
+        """Count a run."""
+
+    def source_read(self, result: str) -> None:
+        """Count an answer of Phase, or a failure by its reason."""
+
+    def target_written(self, kind: str) -> None:
+        """Count an object that was written."""
+
+    def status_written(self) -> None:
+        """Count a status that was written."""
+
+
+Wake = Callable[[ObjectKey], None]

@@ -1,0 +1,106 @@
+"""The PhaseSecrets as the watch last showed them.
+
+Rule: an object is kept as compact JSON, not as a tree of Python objects (six times the memory), and parsed when it
+runs. What makes a run necessary is compared here, so that our own status writes come back without starting one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.values import ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One PhaseSecret, parsed as far as every run needs."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    sync: str | None
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    uid: str
+    generation: int
+    sync: str | None
+    spec: bytes
+    status: bytes
+    ready: bool | None
+
+
+class Resources:
+    """The store that watch events go into and runs come out of."""
+
+    def __init__(self) -> None:
+        self._kept: dict[ObjectKey, _Kept] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def upsert(self, body: Mapping[str, Any]) -> bool:
+        """Keep what the watch shows; return True if it calls for a run."""
+        metadata = body["metadata"]
+        key = ObjectKey(metadata["namespace"], metadata["name"])
+        before = self._kept.get(key)
+        uid = str(metadata["uid"])
+        generation = int(metadata.get("generation") or 0)
+        sync = (metadata.get("annotations") or {}).get(names.ANNOTATION_SYNC)
+        same = before is not None and (before.uid, before.generation, before.sync) == (uid, generation, sync)
+        if before is not None and same:
+            # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
+            return False
+        status = body.get("status") or {}
+        self._kept[key] = _Kept(uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status))
+        return True
+
+    def set_status(self, key: ObjectKey, status: Mapping[str, Any]) -> None:
+        """Remember the status that was just written."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept[key] = _Kept(kept.uid, kept.generation, kept.sync, kept.spec, _pack(status), _ready(status))
+
+    def remove(self, key: ObjectKey) -> bool:
+        """Forget an object; return True if it was there."""
+        return self._kept.pop(key, None) is not None
+
+    def get(self, key: ObjectKey) -> Resource | None:
+        """Return an object, parsed, or None."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        return Resource(key, kept.uid, kept.generation, kept.sync, json.loads(kept.spec), json.loads(kept.status))
+
+    def keys(self) -> frozenset[ObjectKey]:
+        """Return the keys of all objects."""
+        return frozenset(self._kept)
+
+    def missing(self, listed: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
+        """Return the keys of a list that are not here yet."""
+        return frozenset(listed) - self._kept.keys()
+
+    def ready_counts(self) -> tuple[int, int, int]:
+        """Return how many objects are ready, not ready and not judged yet, by the status last written."""
+        judged = Counter(kept.ready for kept in self._kept.values())
+        return judged[True], judged[False], judged[None]
+
+
+def _ready(status: Mapping[str, Any]) -> bool | None:
+    found = [
+        condition.get("status") for condition in status.get("conditions") or [] if condition.get("type") == "Ready"
+    ]
+    return found[0] == "True" if found else None
+
+
+def _pack(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
