@@ -1,0 +1,144 @@
+"""The ASGI application: mounts, faults, counting and the endpoints behind them.
+
+Rule: everything that decides is synchronous and under the state's lock; only bodies, delays and sockets are awaited.
+"""
+
+import asyncio
+import logging
+import re
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from phase_dev.server.auth import Call
+from phase_dev.server.clock import AdvancingClock, Clock, system_clock
+from phase_dev.server.control import control_app
+from phase_dev.server.facts import facts_of
+from phase_dev.server.installation import Phase
+from phase_dev.server.responses import COMMON_HEADERS, error_response, not_found_page, server_error, spaced
+from phase_dev.server.routes import find, unmounted
+from phase_dev.server.state import State
+
+log = logging.getLogger(__name__)
+VERSION = "v2.73.2"
+ALIVE = "API is alive. Please see https://docs.phase.dev/public-api for documentation on available endpoints."
+
+
+def create_app(state: State, clock: Clock = system_clock, quota: int | None = None) -> ASGIApp:
+    """Return the application over a state; `clock` may be turned by hand."""
+    return application(Phase(state, AdvancingClock(clock), quota))
+
+
+def application(phase: Phase) -> ASGIApp:
+    """Return the application of an installation: the API, and the switches under `/_control/`."""
+    control = control_app(phase)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        if scope["path"].startswith("/_control/"):
+            await control(scope, receive, send)
+            return
+        await _serve(phase, scope, receive, send)
+
+    return app
+
+
+async def _serve(phase: Phase, scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    headers, query = request.headers, snake_case(request.query_params)
+    path = unmounted(scope["path"])
+    found = find(path)
+    body = await request.body()
+    with phase.state.lock:
+        route = found.endpoint.route if found else path
+        app_in_path = found.parts.get("id") if found and found.endpoint.context == "app by id" else None
+        facts = facts_of(phase.state, scope["method"], route, query, headers, app_in_path)
+        fault = phase.faults.take(facts)
+    if fault and fault.delay:
+        await asyncio.sleep(fault.delay)
+    if fault and fault.kind == "reset":
+        phase.counter.add(facts, 0)
+        await _reset(scope, receive)
+        return
+    response = (fault and fault.answer()) or answer(phase, scope, headers, query, body)
+    phase.counter.add(facts, response.status_code)
+    if fault and fault.kind == "cut":
+        await _cut(response, scope, receive, send)
+        return
+    await response(scope, receive, send)
+
+
+def answer(phase: Phase, scope: Scope, headers: Headers, query: Mapping[str, str], body: bytes) -> Response:
+    """Return the true answer to a request."""
+    path = unmounted(scope["path"])
+    if path in ("", "/"):
+        content = spaced({"message": ALIVE, "status": "ok"})
+        return Response(content, headers=COMMON_HEADERS, media_type="application/json")
+    if path == "/health/":
+        content = spaced({"status": "alive", "version": VERSION})
+        return Response(content, headers={"Vary": "Accept", "Allow": "GET, OPTIONS"}, media_type="application/json")
+    found = find(path)
+    if found is None:
+        return not_found_page()
+    peer = scope["client"][0] if scope.get("client") else "127.0.0.1"
+    with phase.state.transaction():
+        call = Call(
+            scope["method"], phase.state, phase.clock(), query, headers, found.parts, body, peer, found.endpoint.allow
+        )
+        try:
+            return found.endpoint.answer(call, phase.quota, phase.quota_limit)
+        except Exception:
+            # The real server, too, answers its bugs with a 500 in JSON.
+            log.exception("request failed", extra={"path": path})
+            return error_response(server_error(), found.endpoint.allow)
+
+
+def snake_case(query: QueryParams) -> dict[str, str]:
+    """Return the query with its names in snake_case, as the server reads them; the last of a name counts."""
+    return {re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name): value for name, value in query.multi_items()}
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _reset(scope: Scope, receive: Receive) -> None:
+    """Drop the connection so that the peer sees a reset."""
+    transport = _transport(scope)
+    if transport is None:
+        return
+    if (sock := transport.get_extra_info("socket")) is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cut(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send the head and half of the body, then hang up."""
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    half = bytes(response.body)[: len(response.body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+    if (transport := _transport(scope)) is None:
+        return
+    transport.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _transport(scope: Scope) -> Any:
+    return scope.get("extensions", {}).get("phase_dev.transport")

@@ -1,0 +1,155 @@
+"""Who calls, what for, and whether they may: the checks in the order of the server.
+
+Rule: token, then app and environment (404), access (401), IP policy (403), quota (429), role (403), SSE (400).
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from phase_dev.server.model import Account, AccountKind, App, Environment, Organisation, Token
+from phase_dev.server.responses import ApiError, unauthenticated
+from phase_dev.server.state import State
+
+KIND_OF_TYPE: dict[str, AccountKind] = {"ServiceAccount": "service", "User": "user", "Service": "legacy"}
+SUBJECT: dict[AccountKind, str] = {"service": "Service account", "user": "User", "legacy": "Service token"}
+NO_CONTEXT = "Environment context required. Supply `app_id` and `env` as query parameters."
+IP_REFUSED = "Access denied: a network access policy restricts access from your IP address."
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the checks."""
+
+    method: str
+    state: State
+    now: datetime
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    path: Mapping[str, str]
+    body: bytes
+    peer: str
+    allow: str
+    maybe_account: Account | None = None
+    maybe_app: App | None = None
+    maybe_environment: Environment | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        """The caller, once the token was checked."""
+        assert self.maybe_account
+        return self.maybe_account
+
+    @property
+    def app(self) -> App:
+        """The app, once it was found."""
+        assert self.maybe_app
+        return self.maybe_app
+
+    @property
+    def environment(self) -> Environment:
+        """The environment, once it was found."""
+        assert self.maybe_environment
+        return self.maybe_environment
+
+    @property
+    def organisation(self) -> Organisation:
+        """The caller's organisation."""
+        return self.state.organisations[self.account.organisation]
+
+    def may(self, permission: str) -> bool:
+        """Return whether the caller's role has this permission."""
+        return permission in self.state.roles[self.account.role].permissions
+
+
+def token_of(header: str | None, state: State) -> Token | None:
+    """Return the token in a header if there is one, valid or not; for counting and for scoped faults."""
+    words = (header or "").split(" ")
+    return state.token_by_value(words[2]) if len(words) > 2 else None
+
+
+def authenticate(header: str | None, state: State, now: datetime) -> Account:
+    """Return the account of a header such as `Bearer ServiceAccount <64 hex>`; words after it do not matter."""
+    if header is None:
+        raise unauthenticated("Authentication credentials were not provided.")
+    words = header.split(" ")
+    if len(words) < 3 or words[0].lower() != "bearer" or words[1] not in KIND_OF_TYPE:
+        raise unauthenticated("Invalid token")
+    token = state.token_by_value(words[2])
+    if token is None or (token.expires_at is not None and token.expires_at <= now):
+        raise unauthenticated("Token expired or deleted")
+    account = state.accounts[token.account]
+    if account.kind != KIND_OF_TYPE[words[1]]:
+        raise unauthenticated("Token expired or deleted")
+    return account
+
+
+def find_environment(call: Call) -> None:
+    """Set the environment that the request means, if it names one, and refuse a caller without access to it."""
+    state = call.state
+    if (header := call.headers.get("environment")) is not None:
+        environment = state.environments.get(header)
+        if environment is None or not _own(call, state.apps[environment.app]):
+            raise unauthenticated("Environment not found")
+    elif call.query.get("app_id") and call.query.get("env"):
+        app = find_app(call, call.query["app_id"])
+        environment = state.environment_named(app.id, call.query["env"])
+        if environment is None:
+            raise ApiError(404, f"Environment '{call.query['env']}' not found in App {app.id}")
+    elif call.query.get("secret_id"):
+        environment = _environment_of_secret(call, call.query["secret_id"])
+    else:
+        if call.account.kind == "legacy":
+            raise unauthenticated("Service tokens require an environment context")
+        return
+    call.maybe_app, call.maybe_environment = state.apps[environment.app], environment
+    if environment.id not in call.account.environments:
+        raise _no_access(call.account, "environment")
+
+
+def find_app(call: Call, app_id: str) -> App:
+    """Return the app with exactly this id in the caller's organisation."""
+    app = call.state.apps.get(app_id)
+    if app is None or not _own(call, app):
+        raise ApiError(404, f"App with ID {app_id} not found")
+    return app
+
+
+def enter_app(call: Call, app: App) -> None:
+    """Set the app, and refuse a caller without any of its environments."""
+    call.maybe_app = app
+    if not any(e.id in call.account.environments for e in call.state.environments_of(app.id)):
+        raise _no_access(call.account, "app")
+
+
+def check_ip(call: Call) -> None:
+    """Refuse an address that the account's policies do not list; the free plan has none."""
+    if not call.account.allowed_ips or call.organisation.plan == "free":
+        return
+    forwarded = call.headers.get("x-forwarded-for", "").split(",")[0].strip()
+    address = call.headers.get("x-real-ip") or forwarded or call.peer
+    try:
+        client = ipaddress.ip_address(address)
+    except ValueError:
+        raise ApiError(403, IP_REFUSED) from None
+    if not any(client in ipaddress.ip_network(allowed, strict=False) for allowed in call.account.allowed_ips):
+        raise ApiError(403, IP_REFUSED)
+
+
+def _own(call: Call, app: App) -> bool:
+    return app.organisation == call.account.organisation
+
+
+def _environment_of_secret(call: Call, secret_id: str) -> Environment:
+    secret = call.state.secrets.get(secret_id) or call.state.dynamic_secrets.get(secret_id)
+    if secret is None or not _own(call, call.state.apps[call.state.environments[secret.environment].app]):
+        raise ApiError(404, "Secret not found")
+    return call.state.environments[secret.environment]
+
+
+def _no_access(account: Account, what: str) -> ApiError:
+    text = f"{SUBJECT[account.kind]} cannot access this {what}"
+    return ApiError(403, text) if account.kind == "user" else unauthenticated(text)

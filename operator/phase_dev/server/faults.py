@@ -1,0 +1,96 @@
+"""Faults that tests order: what goes wrong, for whom, and how often.
+
+Rule: a fault is chosen before the request is looked at, so it hits good and bad requests alike.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from phase_dev.server.facts import Facts
+from phase_dev.server.quota import throttled
+from phase_dev.server.responses import COMMON_HEADERS, compact, json_response
+
+FaultKind = Literal["status", "delay", "html", "cut", "reset", "redirect", "quota"]
+LOGIN_PAGE = "<!doctype html>\n<html><head><title>Phase Console</title></head><body>Log in to Phase</body></html>\n"
+
+
+class Fault(BaseModel):
+    """One fault; a scope that is left out fits everything, `times` that is left out lasts until it is cleared.
+
+    `delay` alone answers late but well; with another kind it comes first. `cut` sends half of the true answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: FaultKind = "status"
+    status: int = Field(500, ge=100, le=599)
+    text: str = "Internal server error."
+    body: str | None = None
+    delay: float = Field(0.0, ge=0)
+    retry_after: int = Field(60, ge=0)
+    location: str = "/login"
+    method: str | None = None
+    route: str | None = None
+    app: str | None = None
+    env: str | None = None
+    account: str | None = None
+    times: int | None = Field(None, ge=1)
+
+    def fits(self, facts: Facts) -> bool:
+        """Return whether a request is in this fault's scope."""
+        return (
+            self.method in (None, facts.method)
+            and self.route in (None, facts.route)
+            and self.app in (None, facts.app, facts.app_id)
+            and (self.env is None or self.env.casefold() == facts.env)
+            and self.account in (None, facts.account)
+        )
+
+    def answer(self) -> Response | None:
+        """Return the answer in place of the true one, or None where the true one is sent late, cut or not at all."""
+        match self.kind:
+            case "status":
+                content = self.body.encode() if self.body is not None else compact({"error": self.text})
+                return json_response(content, allow="GET", status=self.status)
+            case "html":
+                return Response(self.body or LOGIN_PAGE, 200, COMMON_HEADERS, media_type="text/html")
+            case "redirect":
+                return Response(b"", 302, {**COMMON_HEADERS, "Location": self.location}, media_type="text/html")
+            case "quota":
+                error = throttled(self.retry_after)
+                return json_response(compact({"error": error.text}), allow="GET", status=429, headers=error.headers)
+            case "delay" | "cut" | "reset":
+                return None
+
+
+class FaultBook:
+    """The faults in force, oldest first; the first that fits is taken."""
+
+    def __init__(self) -> None:
+        self._faults: list[tuple[Fault, int | None]] = []
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        self._faults.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+
+    def take(self, facts: Facts) -> Fault | None:
+        """Return the fault for this request and use up one of its times."""
+        for position, (fault, left) in enumerate(self._faults):
+            if not fault.fits(facts):
+                continue
+            if left == 1:
+                del self._faults[position]
+            elif left is not None:
+                self._faults[position] = (fault, left - 1)
+            return fault
+        return None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the faults in force and how often each will still strike."""
+        return [{**fault.model_dump(), "left": left} for fault, left in self._faults]

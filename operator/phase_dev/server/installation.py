@@ -1,0 +1,186 @@
+"""One running installation, and what an administrator does to it outside the public API.
+
+Rule: apps, environments and accounts are named as people name them; an unknown name is told, never guessed.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from phase_dev.server import model
+from phase_dev.server.clock import AdvancingClock
+from phase_dev.server.facts import CallCounter
+from phase_dev.server.faults import FaultBook
+from phase_dev.server.quota import Quota
+from phase_dev.server.state import State
+
+T = TypeVar("T")
+
+
+class Unknown(Exception):
+    """A name that nothing in the installation has."""
+
+
+@dataclass
+class Phase:
+    """The records, the clock and the switches of one installation."""
+
+    state: State
+    clock: AdvancingClock = field(default_factory=AdvancingClock)
+    quota_limit: int | None = None
+    quota: Quota = field(default_factory=Quota)
+    faults: FaultBook = field(default_factory=FaultBook)
+    counter: CallCounter = field(default_factory=CallCounter)
+
+    def app(self, name: str) -> model.App:
+        """Return the app with this name or id."""
+        found = self.state.apps.get(name) or next((a for a in self.state.apps.values() if a.name == name), None)
+        return _given(found, f'there is no app "{name}"')
+
+    def environment(self, app: str, env: str) -> model.Environment:
+        """Return the environment of an app."""
+        return _given(self.state.environment_named(self.app(app).id, env), f'app "{app}" has no environment "{env}"')
+
+    def account(self, name: str) -> model.Account:
+        """Return the account with this name or id."""
+        accounts = self.state.accounts
+        found = accounts.get(name) or next((a for a in accounts.values() if a.name == name), None)
+        return _given(found, f'there is no account "{name}"')
+
+    def token(self, account: str, name: str | None = None) -> model.Token:
+        """Return the account's newest token, or the one with this name."""
+        tokens = [t for t in self.state.tokens_of(self.account(account).id) if name in (None, t.name)]
+        return _given(tokens[-1] if tokens else None, f'account "{account}" has no such token')
+
+    def set_secret(
+        self,
+        app: str,
+        env: str,
+        key: str,
+        value: str,
+        *,
+        path: str = "/",
+        type: model.SecretType | None = None,  # noqa: A002  the API's own word for it
+        tags: Iterable[str] | None = None,
+        comment: str | None = None,
+        lifecycle: str | None = None,
+        keep_case: bool = False,
+    ) -> model.Secret:
+        """Create the secret or change its value; what is not given stays as it was."""
+        with self.state.transaction():
+            environment, now = self.environment(app, env), self.clock()
+            folder, stored_key = model.normalise_path(path), key if keep_case else key.upper()
+            old = self.state.find_secret(environment.id, folder, stored_key)
+            secret = old or model.Secret(
+                id=model.new_id(),
+                environment=environment.id,
+                key=stored_key,
+                value=value,
+                key_digest=model.key_digest(environment.id, stored_key),
+                created_at=now,
+                updated_at=now,
+                path=folder,
+                version=0,
+            )
+            secret = replace(
+                secret,
+                value=value,
+                version=secret.version + 1,
+                updated_at=now,
+                type=type or secret.type,
+                tags=secret.tags if tags is None else tuple(tags),
+                comment=secret.comment if comment is None else comment,
+                lifecycle="rotating" if lifecycle == "rotating" else secret.lifecycle,
+            )
+            self.state.put(secret)
+            self.state.touch(environment.id, now)
+            return secret
+
+    def delete_secret(self, app: str, env: str, key: str, *, path: str = "/") -> None:
+        """Delete the secret."""
+        with self.state.transaction():
+            environment, now = self.environment(app, env), self.clock()
+            found = self.state.find_secret(environment.id, model.normalise_path(path), key)
+            found = found or self.state.find_secret(environment.id, model.normalise_path(path), key.upper())
+            secret = _given(found, f'{app}/{env} has no secret "{key}" at {path}')
+            self.state.put(replace(secret, deleted_at=now))
+            self.state.touch(environment.id, now)
+
+    def change_access(self, account: str, app: str, envs: Iterable[str], *, grant: bool) -> None:
+        """Give an account access to environments, or withdraw it."""
+        with self.state.transaction():
+            who = self.account(account)
+            ids = {self.environment(app, env).id for env in envs}
+            granted = who.environments | ids if grant else who.environments - ids
+            self.state.put(replace(who, environments=granted))
+
+    def add_token(self, account: str, name: str = "token", expires_at: datetime | None = None) -> model.Token:
+        """Make a token for an account."""
+        with self.state.transaction():
+            who = self.account(account)
+            value = secrets.token_hex(32)
+            token = model.Token(model.new_id(), who.id, name, value, self.clock(), expires_at)
+            self.state.put(token)
+            return token
+
+    def revoke_tokens(self, account: str, name: str | None = None) -> None:
+        """Delete an account's tokens, or the one with this name."""
+        with self.state.transaction():
+            for token in self.state.tokens_of(self.account(account).id):
+                if name in (None, token.name):
+                    self.state.remove(token)
+
+    def rotate_token(self, account: str) -> model.Token:
+        """Replace all of an account's tokens by a new one."""
+        with self.state.transaction():
+            self.revoke_tokens(account)
+            return self.add_token(account)
+
+    def add_app(self, name: str, *, sse: bool = True) -> model.App:
+        """Make an app without environments."""
+        with self.state.transaction():
+            now = self.clock()
+            organisation = next(iter(self.state.organisations))
+            app = model.App(model.new_id(), organisation, name, now, now, sse=sse)
+            self.state.put(app)
+            return app
+
+    def add_environment(self, app: str, name: str) -> model.Environment:
+        """Make an empty environment."""
+        with self.state.transaction():
+            now, owner = self.clock(), self.app(app)
+            index = len(self.state.environments_of(owner.id))
+            environment = model.Environment(model.new_id(), owner.id, name, now, now, "custom", index)
+            self.state.put(environment)
+            return environment
+
+    def change_app(self, app: str, *, name: str | None = None, sse: bool | None = None) -> None:
+        """Rename an app or turn server-side encryption on or off."""
+        with self.state.transaction():
+            old = self.app(app)
+            new_sse = old.sse if sse is None else sse
+            self.state.put(replace(old, name=name or old.name, sse=new_sse, updated_at=self.clock()))
+
+    def rename_environment(self, app: str, env: str, name: str) -> None:
+        """Rename an environment; the old name is unknown from now on."""
+        with self.state.transaction():
+            self.state.put(replace(self.environment(app, env), name=name, updated_at=self.clock()))
+
+    def remove(self, app: str, env: str | None = None) -> None:
+        """Delete an app, or one of its environments, with all it holds."""
+        with self.state.transaction():
+            self.state.remove(self.environment(app, env) if env else self.app(app))
+
+    def set_plan(self, plan: model.Plan) -> None:
+        """Put all organisations on a plan."""
+        with self.state.transaction():
+            for organisation in list(self.state.organisations.values()):
+                self.state.put(replace(organisation, plan=plan))
+
+
+def _given(found: T | None, otherwise: str) -> T:
+    if found is None:
+        raise Unknown(otherwise)
+    return found

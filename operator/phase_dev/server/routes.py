@@ -1,0 +1,94 @@
+"""The routes of the API, each with its methods.
+
+Rule: a trailing slash belongs to the path; without it there is no route.
+"""
+
+import re
+from dataclasses import dataclass
+
+from phase_dev.server.endpoint import Endpoint
+from phase_dev.server.leases import get_dynamic, get_leases, renew_lease, revoke_lease
+from phase_dev.server.metadata_views import get_app, get_apps, get_environment, get_environments
+from phase_dev.server.secrets_views import create_secrets, delete_secrets, get_secrets, update_secrets
+
+READ = {"PUT": "read", "DELETE": "read"}
+ENDPOINTS = (
+    Endpoint(
+        "/v1/secrets/",
+        "GET, POST, PUT, DELETE, HEAD, OPTIONS",
+        "environment",
+        {"GET": get_secrets, "POST": create_secrets, "PUT": update_secrets, "DELETE": delete_secrets},
+    ),
+    Endpoint("/v1/secrets/dynamic/", "GET, HEAD, OPTIONS", "optional environment", {"GET": get_dynamic}),
+    Endpoint(
+        "/v1/secrets/dynamic/leases/",
+        "GET, PUT, DELETE, HEAD, OPTIONS",
+        "environment",
+        {"GET": get_leases, "PUT": renew_lease, "DELETE": revoke_lease},
+        permissions=READ,
+    ),
+    Endpoint(
+        "/v1/apps/",
+        "GET, POST, HEAD, OPTIONS",
+        "account",
+        {"GET": get_apps},
+        resource="Apps",
+        refusal="You don't have permission to {action} apps.",
+    ),
+    Endpoint(
+        "/v1/apps/{id}/",
+        "GET, PUT, DELETE, HEAD, OPTIONS",
+        "app by id",
+        {"GET": get_app},
+        resource="Apps",
+        refusal="You don't have permission to {action} apps.",
+    ),
+    Endpoint(
+        "/v1/environments/",
+        "GET, POST, HEAD, OPTIONS",
+        "app",
+        {"GET": get_environments},
+        resource="Environments",
+        refusal="You don't have permission to {action} environments.",
+    ),
+    Endpoint(
+        "/v1/environments/{id}/",
+        "GET, PUT, DELETE, HEAD, OPTIONS",
+        "environment by id",
+        {"GET": get_environment},
+        resource="Environments",
+        refusal="You don't have permission to {action} environments.",
+    ),
+)
+_FIXED = {endpoint.route: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.route}
+_PATTERNS = [
+    (re.compile("^" + endpoint.route.replace("{id}", "(?P<id>[^/]+)") + "$"), endpoint)
+    for endpoint in ENDPOINTS
+    if "{" in endpoint.route
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A route and the parts of the path it names."""
+
+    endpoint: Endpoint
+    parts: dict[str, str]
+
+
+def find(path: str) -> Found | None:
+    """Return the route of a path, once its mount was taken off."""
+    if endpoint := _FIXED.get(path):
+        return Found(endpoint, {})
+    for pattern, candidate in _PATTERNS:
+        if match := pattern.match(path):
+            return Found(candidate, match.groupdict())
+    return None
+
+
+def unmounted(path: str) -> str:
+    """Return the path without `/service` and `/public`, under which everything answers as well."""
+    for mount in ("/service", "/public"):
+        if path == mount or path.startswith(mount + "/"):
+            path = path[len(mount) :]
+    return path
