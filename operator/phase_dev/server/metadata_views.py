@@ -6,8 +6,9 @@ Rule: an account sees an app only through an environment it has access to.
 from starlette.responses import Response
 
 from phase_dev.server.auth import Call
-from phase_dev.server.render import app_json, environment_json
-from phase_dev.server.responses import compact, json_response
+from phase_dev.server.model import Account
+from phase_dev.server.render import app_json, environment_json, moment
+from phase_dev.server.responses import ApiError, compact, json_response
 
 
 def get_apps(call: Call) -> Response:
@@ -35,3 +36,37 @@ def get_environments(call: Call) -> Response:
 def get_environment(call: Call) -> Response:
     """Answer one environment."""
     return json_response(compact(environment_json(call.environment)), allow=call.allow)
+
+
+def get_service_account(call: Call) -> Response:
+    """Answer a service account with its tokens' names and the environments it has."""
+    account = call.state.accounts.get(call.path["id"])
+    if account is None or account.kind != "service" or account.organisation != call.account.organisation:
+        raise ApiError(404, "Service account not found")
+    role = call.state.roles[account.role]
+    content = {
+        "id": account.id,
+        "name": account.name,
+        "role": {"id": role.id, "name": role.name},
+        "createdAt": moment(account.created_at),
+        "updatedAt": moment(account.created_at),
+        "tokens": [
+            {"id": t.id, "name": t.name, "createdAt": moment(t.created_at), "expiresAt": moment(t.expires_at)}
+            for t in call.state.tokens_of(account.id)
+        ],
+        "apps": _apps_of(call, account),
+    }
+    return json_response(compact(content), allow=call.allow)
+
+
+def _apps_of(call: Call, account: Account) -> list[dict[str, object]]:
+    shown: list[dict[str, object]] = []
+    for app in reversed(call.state.apps_of(account.organisation)):
+        environments = [
+            {"id": e.id, "name": e.name, "envType": e.env_type}
+            for e in call.state.environments_of(app.id)
+            if e.id in account.environments
+        ]
+        if environments:
+            shown.append({"id": app.id, "name": app.name, "environments": environments})
+    return shown

@@ -104,7 +104,8 @@ def lease_json(lease: Lease, state: State, now: datetime, credentials: list[dict
         "owner": {"type": "service_account" if account.kind == "service" else "member", "data": owner},
         "credentials": credentials,
         "createdAt": moment(lease.created_at),
-        "renewedAt": moment(lease.renewed_at),
+        # The recorded server leaves this null even on a lease that was renewed.
+        "renewedAt": None,
         "expiresAt": moment(lease.expires_at),
         "revokedAt": moment(lease.revoked_at),
         "deletedAt": None,

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from phase_dev.server.endpoint import Endpoint
 from phase_dev.server.leases import get_dynamic, get_leases, renew_lease, revoke_lease
-from phase_dev.server.metadata_views import get_app, get_apps, get_environment, get_environments
+from phase_dev.server.metadata_views import (
+    get_app,
+    get_apps,
+    get_environment,
+    get_environments,
+    get_service_account,
+)
 from phase_dev.server.secrets_views import create_secrets, delete_secrets, get_secrets, update_secrets
 
 READ = {"PUT": "read", "DELETE": "read"}
@@ -58,6 +64,22 @@ ENDPOINTS = (
         {"GET": get_environment},
         resource="Environments",
         refusal="You don't have permission to {action} environments.",
+    ),
+    Endpoint(
+        "/v1/service-accounts/{id}/",
+        "GET, PUT, DELETE, HEAD, OPTIONS",
+        "account",
+        {"GET": get_service_account},
+        resource="ServiceAccounts",
+        refusal="You don't have permission to {action} service accounts.",
+    ),
+    Endpoint(
+        "/v1/service-accounts/{id}/tokens/",
+        "POST, OPTIONS",
+        "account",
+        {},
+        resource="ServiceAccountTokens",
+        refusal="You don't have permission to {action} service account tokens.",
     ),
 )
 _FIXED = {endpoint.route: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.route}

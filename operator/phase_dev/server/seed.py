@@ -4,7 +4,7 @@ Rule: a seed is checked as a whole before anything is taken in, and a mistake is
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -274,7 +274,7 @@ def _access(seed: Seed, account: AccountSeed, where: str) -> frozenset[str]:
     return frozenset(granted)
 
 
-def _known(names: dict[str, Any], name: str, where: str, what: str) -> Any:
+def _known(names: Mapping[str, Any], name: str, where: str, what: str) -> Any:
     if name not in names:
         raise SeedError(f'seed: {where}: there is no {what} "{name}"')
     return names[name]
