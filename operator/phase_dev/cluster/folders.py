@@ -1,0 +1,38 @@
+"""Where the cluster keeps things on this machine; never inside the checkout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of one user: what can be made again, and what is running."""
+
+    cache: Path
+    state: Path
+
+    @classmethod
+    def of(cls, env: Mapping[str, str]) -> Self:
+        """Choose the folders; XDG_CACHE_HOME and XDG_STATE_HOME win on every system."""
+        cache, state = env.get("XDG_CACHE_HOME"), env.get("XDG_STATE_HOME")
+        return cls(
+            cache=Path(cache) / "phase-dev" if cache else platformdirs.user_cache_path("phase-dev"),
+            state=Path(state) / "phase-dev" if state else platformdirs.user_state_path("phase-dev"),
+        )
+
+    @property
+    def ports(self) -> Path:
+        """Lock files of the ports in use."""
+        return self.cache / "ports"
+
+    def program(self, family: str, version: str, name: str) -> Path:
+        """Return where a built program is kept, in a folder named by its version."""
+        return self.cache / "programs" / f"{family}-{version}" / name
+
+    def cluster(self, name: str) -> Path:
+        """Return the folder of the cluster of this name that `up` starts."""
+        return self.state / "clusters" / name

