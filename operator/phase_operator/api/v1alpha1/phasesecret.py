@@ -1,13 +1,14 @@
 """PhaseSecret: what to read from Phase and which objects to keep in step with it.
 
-Rule: what the official operator's resource accepts is accepted here and means the same. Defaults are applied when the
-operator reads a resource, never written into its spec: a GitOps tool would take them for drift.
+Rule: what the official operator's resource accepts is accepted here and means the same; an empty string is the same as
+nothing, as there. Defaults are applied when the operator reads a resource, never written into its spec: a GitOps tool
+would take them for drift. A limit is a fence against nonsense, wide enough that no resource in use runs into it.
 """
 
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from phase_operator.api import names
 from phase_operator.api.base import ApiModel, NamespaceName, ObjectName
@@ -20,12 +21,35 @@ def rule(expression: str, message: str, field_path: str | None = None) -> dict[s
 
 
 def rules(*found: dict[str, str]) -> dict[str, Any]:
-    """Attach CEL rules to a model's schema."""
+    """Attach CEL rules to a model's or a field's schema."""
     return {"x-kubernetes-validations": list(found)}
+
+
+def unless_empty(otherwise: str | None = None) -> BeforeValidator:
+    """Read an empty string as if the field were not there: the official operator does, and its template has some."""
+    return BeforeValidator(lambda given: otherwise if given == "" else given)
+
+
+def no_doubles(name: str, namespace: str, what: str) -> dict[str, Any]:
+    """Refuse a list that names the same object twice: the two would overwrite each other for ever."""
+    return {"x-kubernetes-list-type": "atomic"} | rules(
+        rule(
+            f"self.all(a, self.exists_one(b, a.{name} == b.{name} && "
+            f'a.?{namespace}.orValue("") == b.?{namespace}.orValue("")))',
+            f"the same {what} is named twice",
+        )
+    )
 
 
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+EntryKey = Annotated[str, Field(min_length=1, max_length=253)]
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+OptionalNamespace = Annotated[
+    Annotated[str, Field(max_length=63, pattern=rf"^({_LABEL})?$")] | None,
+    unless_empty(),
+]
 
 
 class OnSecretReferenceError(StrEnum):
@@ -76,12 +100,16 @@ class ProcessorType(StrEnum):
 class TokenSecretReference(ApiModel):
     """Where the Phase token lies: a Secret with the key `token`."""
 
-    secret_name: ObjectName = Field(
+    secret_name: Annotated[
+        str,
+        Field(max_length=253, pattern=rf"^({_LABEL}(\.{_LABEL})*)?$"),
+        unless_empty(names.DEFAULT_TOKEN_SECRET),
+    ] = Field(
         names.DEFAULT_TOKEN_SECRET,
         description="Name of the Secret that holds a Phase service account token under the key `token`. "
         "Default: phase-service-token.",
     )
-    secret_namespace: NamespaceName | None = Field(
+    secret_namespace: OptionalNamespace = Field(
         None, description="Namespace of that Secret. Default, and all that is allowed: the PhaseSecret's own."
     )
 
@@ -103,7 +131,7 @@ class Authentication(ApiModel):
 
 
 class KeySelection(ApiModel):
-    """Which keys to take, by glob patterns on the key as Phase has it; `*` any text, `?` one character, `[ab]` a set."""
+    """Which keys to take, by glob patterns on the key as Phase has it: `*` any text, `?` a character, `[ab]` a set."""
 
     include: list[GlobPattern] = Field(
         default_factory=list,
@@ -122,10 +150,13 @@ class KeySelection(ApiModel):
 class Processor(ApiModel):
     """What one key of Phase becomes in a target."""
 
-    as_name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] | None = Field(
-        None, description="The key in the target, taken as it is; wins over every nameTransformer."
+    as_name: Annotated[
+        Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]*$")] | None,
+        unless_empty(),
+    ] = Field(None, description="The key in the target, taken as it is; wins over every nameTransformer.")
+    name_transformer: NameTransformer | None = Field(
+        None, description="Spelling of this key; wins over the target's nameTransformer."
     )
-    name_transformer: NameTransformer | None = Field(None, description="Wins over the target's nameTransformer.")
     type: ProcessorType | None = Field(
         None, description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain."
     )
@@ -135,10 +166,10 @@ class TemplateMetadata(ApiModel):
     """Labels and annotations for the target, besides the operator's own."""
 
     labels: dict[LabelKey, Annotated[str, Field(max_length=63)]] = Field(
-        default_factory=dict, max_length=64, description="Labels of the target."
+        default_factory=dict, max_length=256, description="Labels of the target."
     )
-    annotations: dict[LabelKey, Annotated[str, Field(max_length=4096)]] = Field(
-        default_factory=dict, max_length=64, description="Annotations of the target."
+    annotations: dict[LabelKey, Annotated[str, Field(max_length=262144)]] = Field(
+        default_factory=dict, max_length=256, description="Annotations of the target."
     )
 
 
@@ -151,8 +182,8 @@ class Template(ApiModel):
 _NAME_TRANSFORMER = Field(
     None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
 )
-_PROCESSORS = Field(
-    default_factory=dict, max_length=256, description="Per key, as Phase has it: name, spelling, decoding."
+_PROCESSORS: Any = Field(
+    default_factory=dict, max_length=1024, description="Per key, as Phase has it: name, spelling, decoding."
 )
 _TEMPLATE = Field(default_factory=Template, description="Labels and annotations of the target.")
 _DELETION = Field(
@@ -166,12 +197,12 @@ class ManagedSecretReference(ApiModel):
     """A Secret to keep in step with Phase."""
 
     secret_name: ObjectName = Field(description="Name of the Secret.")
-    secret_namespace: NamespaceName | None = Field(
+    secret_namespace: OptionalNamespace = Field(
         None, description="Namespace of the Secret. Default, and all that is allowed: the PhaseSecret's own."
     )
     secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
     name_transformer: NameTransformer | None = _NAME_TRANSFORMER
-    processors: dict[Annotated[str, Field(min_length=1, max_length=253)], Processor] = _PROCESSORS
+    processors: dict[EntryKey, Processor] = _PROCESSORS
     template: Template = _TEMPLATE
     deletion_policy: DeletionPolicy | None = _DELETION
 
@@ -180,13 +211,16 @@ class ManagedConfigMapReference(ApiModel):
     """A ConfigMap to keep in step with Phase: it takes the entries of type `config` and nothing else, ever."""
 
     config_map_name: ObjectName = Field(description="Name of the ConfigMap.")
-    config_map_namespace: NamespaceName | None = Field(
+    config_map_namespace: OptionalNamespace = Field(
         None, description="Namespace of the ConfigMap. Default, and all that is allowed: the PhaseSecret's own."
     )
     name_transformer: NameTransformer | None = _NAME_TRANSFORMER
-    processors: dict[Annotated[str, Field(min_length=1, max_length=253)], Processor] = _PROCESSORS
+    processors: dict[EntryKey, Processor] = _PROCESSORS
     template: Template = _TEMPLATE
     deletion_policy: DeletionPolicy | None = _DELETION
+
+
+_TOKEN = "?authentication.?serviceToken.?serviceTokenSecretReference"
 
 
 class PhaseSecretSpec(ApiModel):
@@ -195,12 +229,12 @@ class PhaseSecretSpec(ApiModel):
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
             rule(
-                "has(self.phaseApp) || has(self.phaseAppId)",
+                'self.?phaseApp.orValue("") != "" || self.?phaseAppId.orValue("") != ""',
                 "set phaseApp (the app's name) or phaseAppId",
                 ".phaseApp",
             ),
             rule(
-                "!(has(self.phaseAppEnvTag) && has(self.phaseAppEnvTags))",
+                'self.?phaseAppEnvTag.orValue("") == "" || !has(self.phaseAppEnvTags)',
                 "set phaseAppEnvTag or phaseAppEnvTags, not both",
                 ".phaseAppEnvTags",
             ),
@@ -210,29 +244,39 @@ class PhaseSecretSpec(ApiModel):
                 "name at least one target: managedSecretReferences or managedConfigMapReferences",
                 ".managedSecretReferences",
             ),
+            # A namespace that is spelled out and happens to be the PhaseSecret's own is not seen here: CEL in a CRD
+            # does not know metadata.namespace. The operator checks again.
+            rule(
+                "!has(self.managedSecretReferences) || self.managedSecretReferences.all(target, "
+                f'target.secretName != self.{_TOKEN}.?secretName.orValue("{names.DEFAULT_TOKEN_SECRET}") || '
+                f'target.?secretNamespace.orValue("") != self.{_TOKEN}.?secretNamespace.orValue(""))',
+                "a target may not be the Secret that holds the Phase token: it would be overwritten",
+                ".managedSecretReferences",
+            ),
         )
     }
 
-    phase_host: (
-        Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")] | None
-    ) = Field(
+    phase_host: Annotated[
+        Annotated[str, Field(max_length=2048, pattern=r"^((?i:https?)://[^/?#@\s]+(/[^?#\s]*)?)?$")] | None,
+        unless_empty(),
+    ] = Field(
         None,
         description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
         "Phase its URL; /service/public is added unless it is there.",
     )
-    phase_app: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+    phase_app: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
         None, description="Name of the app: exact, or the only one that differs in upper and lower case alone."
     )
-    phase_app_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[-a-zA-Z0-9]+$")] | None = Field(
-        None, description="Id of the app; wins over phaseApp."
+    phase_app_id: Annotated[Annotated[str, Field(max_length=64, pattern=r"^[-a-zA-Z0-9]*$")] | None, unless_empty()] = (
+        Field(None, description="Id of the app; wins over phaseApp.")
     )
-    phase_app_env: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+    phase_app_env: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
         None, description="Name of the environment, in any case. Default: production."
     )
-    phase_app_env_path: Annotated[str, Field(max_length=1024)] | None = Field(
+    phase_app_env_path: Annotated[Annotated[str, Field(max_length=1024)] | None, unless_empty()] = Field(
         None, description="Folder to read, without the folders below it. Default: /, the root folder only."
     )
-    phase_app_env_tag: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+    phase_app_env_tag: Annotated[Annotated[str, Field(max_length=64)] | None, unless_empty()] = Field(
         None, description="Take only entries with this tag; exact, case-sensitive."
     )
     phase_app_env_tags: list[Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^,]+$")]] | None = Field(
@@ -242,8 +286,8 @@ class PhaseSecretSpec(ApiModel):
         description="Take entries with any of these tags; exact, case-sensitive.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    polling_interval: Annotated[int, Field(ge=5, le=86400)] | None = Field(
-        None, description="Seconds between looks for a change in Phase, 5 to 86400. Default: 60."
+    polling_interval: Annotated[int, Field(ge=5, le=31536000)] | None = Field(
+        None, description="Seconds between looks for a change in Phase, at least 5. Default: 60."
     )
     authentication: Authentication = Field(
         default_factory=Authentication, description="How to authenticate with Phase."
@@ -254,16 +298,21 @@ class PhaseSecretSpec(ApiModel):
         max_length=64,
         description="Secrets to keep in step. They take entries of type secret and sealed; those of type config too, "
         "as long as managedConfigMapReferences is empty.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=no_doubles("secretName", "secretNamespace", "Secret"),
     )
     managed_config_map_references: list[ManagedConfigMapReference] = Field(
         default_factory=list,
         max_length=64,
         description="ConfigMaps to keep in step. They take the entries of type config and nothing else.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=no_doubles("configMapName", "configMapNamespace", "ConfigMap"),
     )
-    redeploy_label_selector: Annotated[str, Field(max_length=1024)] | None = Field(
-        None, description="Label selector that narrows the workloads considered for a restart."
+    redeploy_label_selector: Annotated[
+        Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None,
+        unless_empty(),
+    ] = Field(
+        None,
+        description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
+        "restart.",
     )
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,
@@ -279,7 +328,9 @@ class Condition(ApiModel):
     """One condition, in the form that all of Kubernetes uses."""
 
     type: Annotated[str, Field(max_length=316)] = Field(description="Ready, Reconciling or Stalled.")
-    status: Annotated[str, Field(max_length=7)] = Field(description="True, False or Unknown.")
+    status: Annotated[str, Field(max_length=7)] = Field(
+        description="True, False or Unknown.", json_schema_extra={"enum": ["True", "False", "Unknown"]}
+    )
     observed_generation: int | None = Field(None, description="The generation this was decided for.")
     last_transition_time: Annotated[str, Field(max_length=64)] = Field(
         description="When status last changed.", json_schema_extra={"format": "date-time"}

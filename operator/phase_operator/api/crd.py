@@ -1,0 +1,246 @@
+"""Turn the models of the API into CustomResourceDefinitions.
+
+Rule: what the API server would not enforce as the model means it is refused here, not dropped. No default is written
+into a spec: a GitOps tool would take it for drift.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from phase_operator.api import names
+from phase_operator.api.v1alpha1 import PhaseSecret
+
+Schema = dict[str, Any]
+
+# The first version with ratcheting and selectable fields on by default; a stored object never freezes from a new rule.
+OLDEST_KUBERNETES = "1.31"
+
+_ORDER = (
+    *("description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "exclusiveMinimum"),
+    *("maximum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "minProperties", "maxProperties"),
+    *("required", "properties", "additionalProperties", "items"),
+)
+_CARRIED = frozenset(_ORDER) - {"properties", "additionalProperties", "items", "exclusiveMinimum", "exclusiveMaximum"}
+_EXTENSION = "x-kubernetes-"
+_RULES = "x-kubernetes-validations"
+
+
+class SchemaError(Exception):
+    """A model says something that a CRD cannot; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of `kubectl get`; priority 1 shows with `-o wide`."""
+
+    name: str
+    path: str
+    description: str
+    type: str = "string"
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """All that a CRD says besides the schema."""
+
+    model: type[BaseModel]
+    kind: str
+    plural: str
+    short_names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...] = ()
+
+
+def _condition(name: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{name}")].{field}'
+
+
+PHASE_SECRET = Definition(
+    model=PhaseSecret,
+    kind=names.KIND_PHASE_SECRET,
+    plural=names.PLURAL_PHASE_SECRETS,
+    short_names=("phs",),
+    columns=(
+        Column("App", ".spec.phaseApp", "Name of the app in Phase."),
+        Column("Env", ".spec.phaseAppEnv", "Environment of the app; empty means production."),
+        Column("Ready", _condition("Ready", "status"), "True: every target holds what Phase holds."),
+        Column("Reason", _condition("Ready", "reason"), "Why it is ready or not, in one word."),
+        Column("Keys", ".status.keys", "Keys of all targets together.", type="integer"),
+        Column("Synced", ".status.lastSyncedTime", "When a target or the verdict last changed.", type="date"),
+        Column("Age", ".metadata.creationTimestamp", "Age of the resource.", type="date"),
+        Column("Path", ".spec.phaseAppEnvPath", "Folder that is read; empty means /.", priority=1),
+        Column("Message", _condition("Ready", "message"), "The reason in a sentence.", priority=1),
+    ),
+    selectable=(".spec.phaseApp", ".spec.phaseAppEnv"),
+)
+DEFINITIONS = (PHASE_SECRET,)
+
+
+def document(definition: Definition) -> dict[str, Any]:
+    """Build the CRD; raise SchemaError if the schema cannot be said or a limit is missing."""
+    schema = structural(definition.model)
+    faults = list(lint(schema))
+    if faults:
+        raise SchemaError("; ".join(faults))
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{definition.plural}.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "names": {
+                "categories": ["phase"],
+                "kind": definition.kind,
+                "listKind": f"{definition.kind}List",
+                "plural": definition.plural,
+                "shortNames": list(definition.short_names),
+                "singular": definition.kind.lower(),
+            },
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": names.VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [_column(column) for column in definition.columns],
+                    "selectableFields": [{"jsonPath": path} for path in definition.selectable],
+                    "schema": {"openAPIV3Schema": _with_type_meta(schema)},
+                }
+            ],
+        },
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """Write a document as YAML for people: the given order, no anchors."""
+    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True))
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """Return a model's schema in the form a CRD takes: references inlined, nothing that a CRD does not know."""
+    raw = model.model_json_schema(by_alias=True)
+    return _convert(raw, raw.get("$defs", {}), model.__name__, ())
+
+
+def lint(schema: Schema, path: str = "") -> Iterator[str]:
+    """Yield what the API server would have to accept without a bound."""
+    kind = schema.get("type")
+    if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
+        yield f"{path}: a string needs maxLength, enum or format"
+    if kind == "array" and "maxItems" not in schema:
+        yield f"{path}: an array needs maxItems"
+    if kind == "array" and f"{_EXTENSION}list-type" not in schema:
+        yield f"{path}: an array needs x-kubernetes-list-type"
+    if "additionalProperties" in schema:
+        if "maxProperties" not in schema:
+            yield f"{path}: a map needs maxProperties"
+        if not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
+            yield f"{path}: a map needs bounded keys"
+        yield from lint(schema["additionalProperties"], f"{path}.*")
+    if "items" in schema:
+        yield from lint(schema["items"], f"{path}[]")
+    for name, child in schema.get("properties", {}).items():
+        yield from lint(child, f"{path}.{name}")
+
+
+def _convert(raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]) -> Schema:
+    raw, seen = _unwrap(raw, defs, where, seen)
+    found: Schema = {}
+    for word, value in raw.items():
+        match word:
+            case "title" | "$defs" | "default":
+                continue
+            case "properties":
+                found[word] = {key: _convert(each, defs, f"{where}.{key}", seen) for key, each in value.items()}
+            case "items":
+                found[word] = _convert(value, defs, f"{where}[]", seen)
+            case "additionalProperties" if value is False:
+                continue
+            case "additionalProperties" if isinstance(value, dict):
+                found[word] = _convert(value, defs, f"{where}.*", seen)
+            case "propertyNames":
+                found.setdefault(_RULES, []).append(_key_rule(value, where))
+            case "const":
+                found["enum"] = [value]
+            case "exclusiveMinimum" | "exclusiveMaximum":
+                found |= {word[9:].lower(): value, word: True}
+            case _ if word == _RULES:
+                found.setdefault(_RULES, []).extend(value)
+            case _ if word in _CARRIED or word.startswith(_EXTENSION):
+                found[word] = value
+            case _:
+                raise SchemaError(f'{where}: a CRD does not know "{word}"')
+    return _checked(found, where)
+
+
+def _checked(found: Schema, where: str) -> Schema:
+    kind = found.get("type")
+    if kind == "integer":
+        found.setdefault("format", "int64")
+    if not isinstance(kind, str) or kind == "null":
+        raise SchemaError(f"{where}: has no type that a CRD can check")
+    if kind == "object" and not found.keys() & {"properties", "additionalProperties"}:
+        raise SchemaError(f"{where}: an object without fields would be pruned to nothing")
+    order = {word: place for place, word in enumerate(_ORDER)}
+    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def _unwrap(
+    raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]
+) -> tuple[Schema, tuple[str, ...]]:
+    """Follow references and fold `X | None` to X: absent says the same as null; what stands beside them wins."""
+    while raw.keys() & {"$ref", "anyOf", "allOf"}:
+        beside = {word: value for word, value in raw.items() if word not in {"$ref", "anyOf", "allOf"}}
+        if "$ref" in raw:
+            name = raw["$ref"].rsplit("/", 1)[-1]
+            if name in seen:
+                raise SchemaError(f"{where}: {name} holds itself; a CRD has no recursion")
+            seen = (*seen, name)
+            raw = defs[name] | beside
+            continue
+        branches: Sequence[Schema] = [each for each in raw.get("anyOf") or raw["allOf"] if each != {"type": "null"}]
+        if len(branches) != 1:
+            raise SchemaError(f"{where}: a union of {len(branches)} types; a CRD needs one")
+        raw = branches[0] | beside
+    return raw, seen
+
+
+def _key_rule(keys: Schema, where: str) -> dict[str, str]:
+    unknown = keys.keys() - {"type", "title", "minLength", "maxLength"}
+    if unknown:
+        raise SchemaError(f"{where}: keys of a map are bounded by length only, not by {sorted(unknown)}")
+    least, most = keys.get("minLength", 0), keys.get("maxLength")
+    if most is None:
+        raise SchemaError(f"{where}: keys of a map need a maxLength")
+    return {
+        "rule": f"self.all(key, size(key) >= {least} && size(key) <= {most})",
+        "message": f"a key has {least} to {most} characters",
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    found = {"name": column.name, "type": column.type, "jsonPath": column.path, "description": column.description}
+    return found | {"priority": column.priority} if column.priority else found
+
+
+def _with_type_meta(schema: Schema) -> Schema:
+    ours = {name: child for name, child in schema["properties"].items() if name != "status"}
+    # kstatus, and Flux with it, takes a resource without any status for ready. This default says: not looked at yet.
+    status = schema["properties"]["status"] | {"default": {"observedGeneration": -1}}
+    type_meta = {
+        "apiVersion": {"description": "Version of this representation of the object.", "type": "string"},
+        "kind": {"description": "The REST resource this object stands for.", "type": "string"},
+        "metadata": {"type": "object"},
+    }
+    return schema | {"properties": type_meta | ours | {"status": status}}
