@@ -3,6 +3,7 @@
 Rule: what it prints is what someone needs to call it; everything else is a log line.
 """
 
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def server(seed: Path | None, state: Path | None, host: str, port: int, quota: i
         sock = listen(host, port)
     except SeedError as e:
         _refuse(str(e))
+    except sqlite3.Error as e:
+        _refuse(f"cannot keep the state in {state}: {e}")
     except OSError as e:
         _refuse(f"cannot listen on {host}:{port}: {e.strerror or e}")
     click.echo(f"Phase is at {url_of(sock)}")

@@ -63,11 +63,15 @@ class EmbeddedPhase:
         """Listen, and serve from a thread; the URL is known when this returns."""
         seed = self._seed if isinstance(self._seed, Seed) else _read(self._seed)
         clock = AdvancingClock(self._clock)
-        state = State(SqliteJournal(self._file) if self._file else None)
-        if state.empty:
-            apply_seed(seed, state, clock())
-        self.phase = Phase(state, clock, self._quota)
         sock = listen(self._host, self._port)
+        try:
+            state = State(SqliteJournal(self._file) if self._file else None)
+            if state.empty:
+                apply_seed(seed, state, clock())
+        except BaseException:
+            sock.close()
+            raise
+        self.phase = Phase(state, clock, self._quota)
         self._port = sock.getsockname()[1]
         self.url = url_of(sock)
         server = server_for(application(self.phase), "critical")

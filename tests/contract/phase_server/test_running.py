@@ -1,0 +1,126 @@
+"""The server on a real socket: faults of the wire, threads, and a process that is killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from phase_dev.server import EmbeddedPhase
+
+COMMAND = [sys.executable, "-c", "from phase_dev.cli import main; main()", "server"]
+
+
+@pytest.fixture
+def phase() -> Iterator[EmbeddedPhase]:
+    with EmbeddedPhase() as phase:
+        yield phase
+
+
+def read(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
+    params = {"app_id": phase.app_id("shop"), "env": "development"}
+    return httpx.get(f"{phase.url}/v1/secrets/", params=params, headers=phase.headers("operator"), timeout=timeout)
+
+
+def test_a_reset_connection_is_reset(phase: EmbeddedPhase) -> None:
+    phase.fail("reset", times=1)
+
+    with pytest.raises(httpx.ReadError):
+        read(phase)
+
+    assert phase.calls(status=0) == 1
+    assert read(phase).status_code == 200
+
+
+def test_a_cut_body_is_shorter_than_its_length_says(phase: EmbeddedPhase) -> None:
+    phase.fail("cut", times=1)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        read(phase)
+
+    assert read(phase).status_code == 200
+
+
+def test_a_delayed_answer_comes_late(phase: EmbeddedPhase) -> None:
+    phase.fail("delay", delay=30)
+
+    with pytest.raises(httpx.ReadTimeout):
+        read(phase, timeout=0.05)
+
+
+def test_what_the_test_sets_is_read(phase: EmbeddedPhase) -> None:
+    phase.set("shop", "development", "LOG_LEVEL", "error", tags=["x"])
+
+    row = next(row for row in read(phase).json() if row["key"] == "LOG_LEVEL")
+
+    assert (row["value"], row["type"], row["tags"], row["version"]) == ("error", "config", ["x"], 2)
+
+
+def test_a_stopped_server_starts_again_on_its_port() -> None:
+    phase = EmbeddedPhase()
+    phase.start()
+    url = phase.url
+    phase.stop()
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+    phase.start()
+
+    assert phase.url == url
+    assert read(phase).status_code == 200
+    phase.stop()
+
+
+def start(*options: str) -> tuple[subprocess.Popen[str], str]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen([*COMMAND, "--port", "0", *options], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout
+    match = re.search(r"http://\S+", process.stdout.readline())
+    if match is None:
+        end(process, signal.SIGKILL)
+        raise AssertionError("the server did not say where it is")
+    return process, match[0]
+
+
+def end(process: subprocess.Popen[str], how: signal.Signals) -> int:
+    process.send_signal(how)
+    process.communicate(timeout=20)
+    return process.returncode
+
+
+def test_a_killed_server_has_lost_nothing(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "state.sqlite"))
+    process, url = start(*state)
+    order = {"app": "shop", "env": "development", "key": "NEW", "value": "kept"}
+    httpx.post(f"{url}/_control/secret", json=order)
+    token = httpx.post(f"{url}/_control/tokens", json={"account": "operator", "action": "rotate"}).json()["token"]
+    end(process, signal.SIGKILL)
+
+    process, url = start(*state)
+    try:
+        headers = {"Authorization": f"Bearer ServiceAccount {token}"}
+        apps = httpx.get(f"{url}/v1/apps/", headers=headers).json()["data"]
+        app_id = next(app["id"] for app in apps if app["name"] == "shop")
+        params = {"app_id": app_id, "env": "development", "key": "NEW"}
+        rows = httpx.get(f"{url}/v1/secrets/", params=params, headers=headers).json()
+    finally:
+        code = end(process, signal.SIGINT)
+
+    assert [row["value"] for row in rows] == ["kept"]
+    assert code == 0
+
+
+def test_a_bad_seed_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.yaml"
+    seed.write_text("apps: [{name: a, sso: true}]")
+
+    done = subprocess.run([*COMMAND, "--seed", str(seed)], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "apps[0].sso" in done.stderr

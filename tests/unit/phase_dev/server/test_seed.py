@@ -1,0 +1,67 @@
+"""A seed is taken as a whole or refused in one sentence that names the field."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phase_dev.server.seed import SeedError, app_id, load_seed, parse_seed, records_of
+from unit.phase_dev.server.builders import START
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        pytest.param({"apps": [{"name": "a", "sso": True}]}, "apps[0].sso", id="unknown field"),
+        pytest.param({"apps": [{}]}, "apps[0].name", id="missing name"),
+        pytest.param(
+            {"apps": [{"name": "a", "environments": [{"name": "e", "secrets": [{"key": "K", "type": "Config"}]}]}]},
+            "apps[0].environments[0].secrets[0].type",
+            id="unknown type",
+        ),
+        pytest.param({"accounts": [{"name": "x", "access": {"nope": ["*"]}}]}, "accounts[0].access", id="unknown app"),
+        pytest.param({"accounts": [{"name": "x", "role": "Nope"}]}, "accounts[0].role", id="unknown role"),
+        pytest.param({"accounts": [{"name": "x", "tokens": [{"value": "short"}]}]}, "tokens[0].value", id="bad token"),
+        pytest.param([], "the file", id="not a mapping"),
+    ],
+)
+def test_a_mistake_names_its_field(content: Any, field: str) -> None:
+    with pytest.raises(SeedError) as caught:
+        list(records_of(parse_seed(content), START))
+
+    assert field in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_yaml_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "seed.yaml"
+    path.write_text("apps: [")
+
+    with pytest.raises(SeedError) as caught:
+        load_seed(path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SeedError):
+        load_seed(tmp_path / "nope.yaml")
+
+
+def test_ids_are_the_same_on_every_start() -> None:
+    first, second = load_seed(None), load_seed(None)
+
+    assert [app_id(app) for app in first.apps] == [app_id(app) for app in second.apps]
+    assert [r.id for r in records_of(first, START)] == [r.id for r in records_of(second, START)]
+
+
+def test_the_default_data_set_shows_what_phase_has() -> None:
+    seed = load_seed(None)
+    environments = [environment for app in seed.apps for environment in app.environments]
+    found = [secret for environment in environments for secret in environment.secrets]
+
+    assert len(seed.apps) == 2
+    assert {secret.type for secret in found} == {"secret", "sealed", "config"}
+    assert any(secret.tags for secret in found)
+    assert any(secret.path != "/" for secret in found)
+    assert any("${staging." in secret.value for secret in found)
