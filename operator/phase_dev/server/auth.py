@@ -5,9 +5,8 @@ Rule: token, then app and environment (404), access (401), IP policy (403), quot
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from phase_dev.server.model import Account, AccountKind, App, Environment, Organisation, Token
 from phase_dev.server.responses import ApiError, unauthenticated
@@ -35,7 +34,6 @@ class Call:
     maybe_account: Account | None = None
     maybe_app: App | None = None
     maybe_environment: Environment | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def account(self) -> Account:

@@ -181,5 +181,4 @@ def _environment(phase: Phase, body: bytes) -> None:
 
 
 def _quota(phase: Phase, body: bytes) -> None:
-    phase.quota_limit = QuotaOrder.model_validate_json(body).quota
-    phase.quota.reset()
+    phase.set_quota(QuotaOrder.model_validate_json(body).quota)

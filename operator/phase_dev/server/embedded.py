@@ -154,8 +154,7 @@ class EmbeddedPhase:
 
     def set_quota(self, quota: int | None) -> None:
         """Set requests per minute and account; None lifts the quota."""
-        self.phase.quota_limit = quota
-        self.phase.quota.reset()
+        self.phase.set_quota(quota)
 
     def fail(self, kind: FaultKind = "status", **scope_and_details: Any) -> None:
         """Order a fault: the fields of `Fault`, such as status, delay, route, app, env, account, method and times."""

@@ -25,7 +25,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: FaultKind = "status"
-    status: int = Field(500, ge=100, le=599)
+    status: int | None = Field(None, ge=200, le=599)
     text: str = "Internal server error."
     body: str | None = None
     delay: float = Field(0.0, ge=0)
@@ -53,11 +53,13 @@ class Fault(BaseModel):
         match self.kind:
             case "status":
                 content = self.body.encode() if self.body is not None else compact({"error": self.text})
-                return json_response(content, allow="GET", status=self.status)
+                return json_response(content, allow="GET", status=self.status or 500)
             case "html":
-                return Response(self.body or LOGIN_PAGE, 200, COMMON_HEADERS, media_type="text/html")
+                return Response(self.body or LOGIN_PAGE, self.status or 200, COMMON_HEADERS, media_type="text/html")
             case "redirect":
-                return Response(b"", 302, {**COMMON_HEADERS, "Location": self.location}, media_type="text/html")
+                return Response(
+                    b"", self.status or 302, {**COMMON_HEADERS, "Location": self.location}, media_type="text/html"
+                )
             case "quota":
                 error = throttled(self.retry_after)
                 return json_response(compact({"error": error.text}), allow="GET", status=429, headers=error.headers)

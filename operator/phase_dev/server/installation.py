@@ -173,6 +173,14 @@ class Phase:
         with self.state.transaction():
             self.state.remove(self.environment(app, env) if env else self.app(app))
 
+    def set_quota(self, quota: int | None) -> None:
+        """Set requests per minute and account, in place of what the seed said, and start a new window."""
+        with self.state.transaction():
+            self.quota_limit = quota
+            for organisation in list(self.state.organisations.values()):
+                self.state.put(replace(organisation, quota=quota))
+            self.quota.reset()
+
     def set_plan(self, plan: model.Plan) -> None:
         """Put all organisations on a plan."""
         with self.state.transaction():

@@ -121,7 +121,7 @@ class State:
         if self._journal:
             self._journal.put(record)
 
-    def remove(self, record: App | Environment | Secret | Account | Token) -> None:
+    def remove(self, record: App | Environment | Secret | DynamicSecret | Lease | Account | Token) -> None:
         """Drop the record; what belongs to an app, an environment or an account goes with it."""
         if isinstance(record, App):
             for environment in self.environments_of(record.id):
@@ -130,8 +130,18 @@ class State:
         if isinstance(record, Environment):
             for secret in [s for s in self.secrets.values() if s.environment == record.id]:
                 self.remove(secret)
+            for dynamic in list(self.dynamic_of(record.id)):
+                self.remove(dynamic)
             self.environments.pop(record.id, None)
             self._environments_of[record.app].pop(record.id, None)
+        if isinstance(record, DynamicSecret):
+            for lease in self.leases_of(record.id):
+                self.remove(lease)
+            self.dynamic_secrets.pop(record.id, None)
+            self._dynamic_of[record.environment].pop(record.id, None)
+        if isinstance(record, Lease):
+            self.leases.pop(record.id, None)
+            self._leases_of[record.dynamic_secret].pop(record.id, None)
         if isinstance(record, Account):
             for token in self.tokens_of(record.id):
                 self.remove(token)
@@ -159,15 +169,15 @@ class State:
 
     def secrets_of(self, environment: str) -> Iterable[Secret]:
         """Return the listed secrets of an environment, last written last."""
-        return self._secrets_of[environment].values()
+        return self._secrets_of.get(environment, {}).values()
 
     def secrets_at(self, environment: str, path: str) -> Iterable[Secret]:
         """Return the listed secrets of one folder."""
-        return self._secrets_at[environment, path].values()
+        return self._secrets_at.get((environment, path), {}).values()
 
     def secrets_called(self, environment: str, key: str) -> Iterable[Secret]:
         """Return the listed secrets with exactly this key, in all folders."""
-        return self._secrets_called[environment, key].values()
+        return self._secrets_called.get((environment, key), {}).values()
 
     def find_secret(self, environment: str, path: str, key: str) -> Secret | None:
         """Return the secret with this key in this folder."""
@@ -175,7 +185,7 @@ class State:
 
     def dynamic_of(self, environment: str) -> Iterable[DynamicSecret]:
         """Return the dynamic secrets of an environment."""
-        return self._dynamic_of[environment].values()
+        return self._dynamic_of.get(environment, {}).values()
 
     def leases_of(self, dynamic_secret: str) -> list[Lease]:
         """Return the leases of a dynamic secret, newest first."""

@@ -1,6 +1,6 @@
 """The quota is a sliding window per account."""
 
-from unit.phase_dev.server.builders import Installation
+from unit.phase_dev.server.builders import SEED, Installation
 
 
 async def test_the_window_opens_when_the_oldest_call_leaves_it() -> None:
@@ -33,6 +33,16 @@ async def test_routes_share_an_accounts_window_and_accounts_do_not() -> None:
     other = await installation.call("GET", account="other")
 
     assert (same.status_code, other.status_code) == (429, 200)
+
+
+async def test_a_quota_of_the_seed_is_lifted() -> None:
+    installation = Installation({**SEED, "organisations": [{"name": "acme", "quota": 1}]})
+    await installation.call("GET")
+    refused = await installation.call("GET")
+
+    installation.phase.set_quota(None)
+
+    assert (refused.status_code, (await installation.call("GET")).status_code) == (429, 200)
 
 
 async def test_an_unknown_environment_is_neither_throttled_nor_counted() -> None:
