@@ -312,7 +312,7 @@ class PhaseSecretSpec(ApiModel):
     ] = Field(
         None,
         description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
-        "restart.",
+        "restart. Accepted; this version restarts no workloads.",
     )
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,

@@ -1,0 +1,184 @@
+"""Write the files that the models and catalogues determine: CRDs, the chart's copies, reference pages.
+
+Rule: what is generated is never edited, and `--check` names each file that says something else than its source.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from phase_operator.api import crd, names
+from phase_operator.api.reasons import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+
+_MODELS = "operator/phase_operator/api/v1alpha1/phasesecret.py"
+_REASONS = "operator/phase_operator/api/reasons.py"
+_REFERENCE = "docs/api/v1alpha1/phasesecret.md"
+_NOTE = "Generated from {} by `make generate`; do not edit."
+
+_TROUBLESHOOTING = """\
+Every reason that a PhaseSecret, an Event or a metric can show. `kubectl get phs` has it in the column Reason,
+`kubectl describe phs NAME` the sentence with the details. None of these states empties a target: it keeps what it
+holds until the cause is gone."""
+
+Schema = crd.Schema
+
+
+def generated(root: Path = ROOT) -> dict[str, str]:
+    """Return every generated file, as path and content; pages with parts by hand keep those."""
+    files = {}
+    for definition in crd.DEFINITIONS:
+        document = crd.document(definition)
+        text = f"# {_NOTE.format(_MODELS)}\n" + crd.as_yaml(document)
+        name = f"{names.GROUP}_{definition.plural}.yaml"
+        files[f"crds/{name}"] = text
+        files[f"helm/phase-operator/files/crds/{name}"] = text
+    files[_REFERENCE] = _fill((root / _REFERENCE).read_text(), _reference_parts())
+    files["docs/operating/troubleshooting.md"] = _troubleshooting()
+    return files
+
+
+def stale(root: Path = ROOT) -> Iterator[tuple[str, str]]:
+    """Yield each file that differs from what its source says, with the difference."""
+    for path, wanted in generated(root).items():
+        file = root / path
+        found = file.read_text() if file.exists() else ""
+        if found != wanted:
+            lines = difflib.unified_diff(found.splitlines(), wanted.splitlines(), path, "generated", lineterm="", n=1)
+            yield path, "\n".join(lines)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is not what its source says.")
+def main(check: bool) -> None:
+    """Write the generated files of the repository, or check them."""
+    differing = list(stale())
+    for path, difference in differing:
+        if check:
+            print(f"{path} is not what its source says; run `make generate`", file=sys.stderr)
+            print("\n".join(difference.splitlines()[:20]), file=sys.stderr)
+            continue
+        file = ROOT / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(generated()[path])
+        print(f"wrote {path}")
+    if check and differing:
+        sys.exit(1)
+
+
+def _fill(page: str, parts: dict[str, Callable[[], str]]) -> str:
+    """Replace what stands between the markers of each part."""
+    for part, make in parts.items():
+        start, end = f"<!-- generated: {part} -->", f"<!-- end: {part} -->"
+        pattern = re.compile(f"{re.escape(start)}\n.*?{re.escape(end)}", re.DOTALL)
+        filled, count = pattern.subn(lambda _: f"{start}\n{make()}\n{end}", page)  # noqa: B023 - used at once
+        if count != 1:
+            raise click.ClickException(f'{_REFERENCE}: the markers of "{part}" stand there {count} times, not once')
+        page = filled
+    return page
+
+
+def _reference_parts() -> dict[str, Callable[[], str]]:
+    schema = crd.structural(crd.PHASE_SECRET.model)
+    spec, status = schema["properties"]["spec"], schema["properties"]["status"]
+    return {
+        "spec": lambda: _field_table(spec, "spec"),
+        "rules": lambda: _rule_list(spec, "spec"),
+        "status": lambda: _field_table(status, "status"),
+        "columns": _column_table,
+        "reasons": _reason_table,
+    }
+
+
+def _field_table(schema: Schema, root: str) -> str:
+    rows = ["| field | type | limits | meaning |", "|---|---|---|---|"]
+    for path, field, required in _fields(schema, root):
+        need = "**required** " if required else ""
+        limits, meaning = _cell(", ".join(_limits(field))), _cell(field.get("description", ""))
+        rows.append(f"| `{path}` | {_type(field)} | {limits} | {need}{meaning} |")
+    return "\n".join(rows)
+
+
+def _fields(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
+    for name, child in schema.get("properties", {}).items():
+        here = f"{path}.{name}"
+        yield here, child, name in schema.get("required", ())
+        yield from _fields(child, here)
+        yield from _fields(child.get("items", {}), f"{here}[]")
+        yield from _fields(child.get("additionalProperties", {}), f"{here}.*")
+
+
+def _type(field: Schema) -> str:
+    if "items" in field:
+        return f"list of {_type(field['items'])}"
+    if "additionalProperties" in field:
+        return f"map of {_type(field['additionalProperties'])}"
+    return str(field.get("format") if field.get("format") == "date-time" else field["type"])
+
+
+def _limits(field: Schema) -> Iterator[str]:
+    if "enum" in field:
+        yield " ".join(f"`{value}`" for value in field["enum"])
+    least, most = field.get("minimum"), field.get("maximum")
+    if least is not None or most is not None:
+        yield f"{least if least is not None else ''} to {most if most is not None else ''}".strip()
+    for word, unit in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "entries")):
+        if word in field and "enum" not in field and field.get("format") != "date-time":
+            yield f"at most {field[word]} {unit}"
+    if "items" in field:
+        yield from (f"each {limit}" for limit in _limits(field["items"]))
+
+
+def _rule_list(schema: Schema, path: str) -> str:
+    return "\n".join(f"- `{where}`: {message}." for where, message in _rules(schema, path))
+
+
+def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield path + rule.get("fieldPath", ""), rule["message"]
+    for name, child in schema.get("properties", {}).items():
+        yield from _rules(child, f"{path}.{name}")
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from _rules(schema["additionalProperties"], f"{path}.*")
+
+
+def _column_table() -> str:
+    rows = ["| column | from | meaning |", "|---|---|---|"]
+    for column in crd.PHASE_SECRET.columns:
+        wide = " (`-o wide`)" if column.priority else ""
+        rows.append(f"| {column.name}{wide} | `{column.path}` | {column.description} |")
+    return "\n".join(rows)
+
+
+def _reason_table() -> str:
+    rows = ["| reason | meaning |", "|---|---|"]
+    link = "../../operating/troubleshooting.md"
+    rows += [
+        f"| [{reason.value}]({link}#{reason.value.lower()}) | {_cell(entry.meaning)} |"
+        for reason, entry in CATALOGUE.items()
+    ]
+    return "\n".join(rows)
+
+
+def _troubleshooting() -> str:
+    parts = [f"<!-- {_NOTE.format(_REASONS)} -->", "# Troubleshooting", _TROUBLESHOOTING]
+    for reason, entry in CATALOGUE.items():
+        waits = "Somebody has to act; the run is repeated slowly meanwhile." if entry.stalled else ""
+        parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
+        parts += [waits] if waits else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    main()
