@@ -14,9 +14,18 @@ Clock = Callable[[], float]
 class Progress:
     """Tells a person, or a CI log, what is going on and for how long."""
 
-    def __init__(self, stream: TextIO, *, clock: Clock = time.monotonic, every: float = 30.0) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        clock: Clock = time.monotonic,
+        every: float = 30.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write to the stream; `check` is called at every tick, and what it raises ends the step."""
         self._stream = stream
         self._clock = clock
+        self.check = check
         self._live = stream.isatty()
         self._every = 1.0 if self._live else every
 
@@ -32,6 +41,7 @@ class Progress:
 
         def tick() -> None:
             nonlocal last
+            self.check()
             now = self._clock()
             if now - last >= self._every:
                 last = now

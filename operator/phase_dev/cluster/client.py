@@ -1,0 +1,105 @@
+"""The few requests that a cluster makes to itself: is it ready, give me a token, here is a node."""
+
+import ssl
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from phase_dev.cluster.errors import CommandFailed
+
+
+class Client:
+    """Talks to the API server as its admin, without the environment's proxies."""
+
+    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+        self._http = httpx.Client(
+            base_url=url,
+            verify=_trust(ca_file),
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=5.0,
+            trust_env=False,
+        )
+
+    def ready(self) -> bool:
+        """Tell whether the server says that it is ready and has made the default namespace."""
+        try:
+            return self._http.get("/readyz").is_success and self.exists("/api/v1/namespaces/default")
+        except httpx.TransportError:
+            return False
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is an object at this path."""
+        return self._http.get(path).is_success
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the object at this path."""
+        return self._body(self._http.get(path))
+
+    def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create an object and return what the server made of it."""
+        return self._body(self._http.post(path, json=manifest))
+
+    def token(self, namespace: str, name: str, seconds: int) -> str:
+        """Return a token of a service account, by the TokenRequest API."""
+        manifest = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        answer = self.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", manifest)
+        return str(answer["status"]["token"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def _body(response: httpx.Response) -> dict[str, Any]:
+        body: dict[str, Any] = response.json()
+        if not response.is_success:
+            request = response.request
+            raise CommandFailed(f"{request.method} {request.url.path}: {body.get('message', response.status_code)}")
+        return body
+
+
+def _trust(ca_file: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca_file))
+    # The API server's self-signed CA has no key identifiers, which Python 3.13 and newer ask for by default.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def etcd_answers(url: str) -> bool:
+    """Tell whether etcd says that it is healthy."""
+    try:
+        return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def node_manifest(name: str) -> dict[str, Any]:
+    """Return a node that kwok plays: large enough that the scheduler never runs out."""
+    room = {"cpu": "64", "memory": "256Gi", "pods": "1000"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {"kwok.x-k8s.io/node": "fake", "node.alpha.kubernetes.io/ttl": "0"},
+            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "type": "kwok"},
+        },
+        "status": {"allocatable": room, "capacity": room},
+    }
+
+
+def takes_pods(node: dict[str, Any]) -> bool:
+    """Tell whether a node is ready and free of the taint that keeps pods away until it is."""
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", []))
+    return ready and not any(t["key"].startswith("node.kubernetes.io/") for t in node["spec"].get("taints", []))

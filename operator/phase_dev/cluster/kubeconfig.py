@@ -1,0 +1,59 @@
+"""Write kubeconfig files.
+
+Rule: a file that is not ours is never overwritten and never removed.
+"""
+
+import base64
+import os
+from pathlib import Path
+
+import yaml
+
+from phase_dev.cluster.errors import ClusterError
+
+_MARK = "# Written by `phase-dev cluster`; removed when the cluster ends.\n"
+
+
+def render(*, url: str, ca: bytes, token: str, user: str, namespace: str = "default") -> str:
+    """Return a kubeconfig with one context; it needs no other file."""
+    trust = base64.b64encode(ca).decode()
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "phase-dev", "cluster": {"server": url, "certificate-authority-data": trust}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "phase-dev", "context": {"cluster": "phase-dev", "user": user, "namespace": namespace}}],
+        "current-context": "phase-dev",
+    }
+    return _MARK + yaml.safe_dump(content, sort_keys=False)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and replace an older one at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
+    fresh.replace(path)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise when there is a file at this path that we did not write."""
+    if path.exists() and not is_ours(path):
+        raise ClusterError(f"{path} is there already and is not ours; name another file for the kubeconfig")
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether we wrote this file."""
+    try:
+        with path.open() as file:
+            return file.readline() == _MARK
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def remove_if_ours(path: Path) -> None:
+    """Remove a kubeconfig that we wrote."""
+    if is_ours(path):
+        path.unlink(missing_ok=True)

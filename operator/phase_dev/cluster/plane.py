@@ -1,0 +1,156 @@
+"""A control plane of our own: its programs, its files, and what one asks of it.
+
+Rule: whatever this starts or writes is gone when it is closed, or when this process is.
+"""
+
+import os
+import secrets
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from phase_dev.cluster import commands
+from phase_dev.cluster.access import Access
+from phase_dev.cluster.client import Client, etcd_answers, node_manifest, takes_pods
+from phase_dev.cluster.commands import Layout
+from phase_dev.cluster.errors import StartFailed
+from phase_dev.cluster.guard import Guard
+from phase_dev.cluster.kubeconfig import write_private
+from phase_dev.cluster.ports import Ports
+from phase_dev.cluster.process import Process, named, sane_environment
+from phase_dev.cluster.waiting import Patience, wait_until
+
+_COMMANDS = {
+    "etcd": commands.etcd,
+    "kube-apiserver": commands.api_server,
+    "kube-controller-manager": commands.controller_manager,
+    "kube-scheduler": commands.scheduler,
+    "kwok": commands.kwok,
+}
+_ATTEMPTS = 3
+
+
+class ControlPlane(Access):
+    """A Kubernetes control plane that is ours; blocking calls, no event loop."""
+
+    def __init__(self, programs: Mapping[str, Path], env: Mapping[str, str], ports: Path, patience: Patience) -> None:
+        """Prepare the folder and the processes; nothing runs before `boot`."""
+        self._patience = patience
+        self._closing = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="phase-dev-cluster-"))
+        guard = Guard(folder)
+        self._closing.callback(guard.close)
+        try:
+            leased = Ports(3, ports)
+            self._closing.callback(leased.release)
+            layout = Layout(folder, *leased.numbers)
+            own_env = sane_environment(env, folder)
+            super().__init__(layout, secrets.token_urlsafe(24), programs["kubectl"], own_env)
+            self.processes = {
+                name: Process(
+                    name,
+                    command(programs[name], layout),
+                    log=layout.log(name),
+                    group=guard.group,
+                    env=own_env,
+                )
+                for name, command in _COMMANDS.items()
+                if name in programs
+            }
+            write_private(layout.tokens, f'{self.admin_token},admin,admin,"system:masters"\n')
+        except BaseException:
+            self._closing.close()
+            raise
+
+    @classmethod
+    def start(
+        cls,
+        programs: Mapping[str, Path],
+        *,
+        nodes: int = 0,
+        env: Mapping[str, str] | None = None,
+        ports: Path,
+        patience: Patience | None = None,
+    ) -> Self:
+        """Start these programs and return when they are ready; when somebody took a port meanwhile, take others."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            plane = cls(programs, os.environ if env is None else env, ports, patience or Patience())
+            try:
+                plane.boot(nodes)
+            except StartFailed:
+                again = attempt < _ATTEMPTS and plane.lost_a_port()
+                plane.close()
+                if not again:
+                    raise
+            except BaseException:
+                plane.close()
+                raise
+            else:
+                return plane
+        raise AssertionError("the last attempt returns or raises")
+
+    def boot(self, nodes: int) -> None:
+        """Start every program in the order in which they need each other."""
+        first = [self.program("etcd"), self.program("kube-apiserver")]
+        first[0].start()
+        wait_until(lambda: etcd_answers(self.layout.etcd_url), "etcd answers", first[:1], self._patience)
+        first[1].start()
+        self.ready()
+        write_private(self.kubeconfig, self.kubeconfig_for("admin", self.admin_token))
+        for process in self.processes.values():
+            process.start()
+        with self.client() as client:
+            for number in range(nodes):
+                client.create("/api/v1/nodes", node_manifest(f"node-{number}"))
+            if "kube-controller-manager" in self.processes:
+                account = "/api/v1/namespaces/default/serviceaccounts/default"
+                self._wait(lambda: client.exists(account), "the default service account exists")
+            for number in range(nodes):
+                self._await_node(client, f"node-{number}")
+
+    def ready(self, timeout: float | None = None) -> None:
+        """Return when the API server answers and says that it is ready."""
+        self._wait(self._answers, "the API server is ready", timeout)
+
+    def close(self) -> None:
+        """End everything and remove everything; the data goes too, so nobody is asked to end politely."""
+        try:
+            for process in self.processes.values():
+                process.kill()
+        finally:
+            self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def program(self, name: str) -> Process:
+        """Return one of the programs, to stop, kill, pause, resume or restart it."""
+        return named(name, self.processes)
+
+    def lost_a_port(self) -> bool:
+        """Tell whether a program found its port taken."""
+        logs = [process.log for process in self.processes.values() if process.log.exists()]
+        return any("address already in use" in log.read_text(errors="replace") for log in logs)
+
+    def _answers(self) -> bool:
+        if not self.ca_file.exists():
+            return False
+        try:
+            with self.client() as client:
+                return client.ready()
+        except ssl.SSLError:  # the certificate is being written
+            return False
+
+    def _await_node(self, client: Client, name: str) -> None:
+        self._wait(lambda: takes_pods(client.get(f"/api/v1/nodes/{name}")), f"{name} is ready")
+
+    def _wait(self, condition: Callable[[], bool], what: str, timeout: float | None = None) -> None:
+        patience = self._patience if timeout is None else replace(self._patience, timeout=timeout)
+        wait_until(condition, what, self.processes.values(), patience)

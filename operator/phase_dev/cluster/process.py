@@ -1,0 +1,118 @@
+"""One running program, which tests may stop, kill, pause, resume and restart."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from phase_dev.cluster.errors import ClusterError, StartFailed
+from phase_dev.cluster.running import tail
+
+State = Literal["running", "paused", "stopped", "exited"]
+
+
+class Process:
+    """A program that can be started again with the same arguments, and whose log is kept in one file."""
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], *, log: Path, group: int, env: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = [str(part) for part in command]
+        self._group = group
+        self._env = dict(env)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._paused = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, or None when it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def state(self) -> State:
+        """What the program is doing; `exited` means that it ended and nobody asked it to."""
+        if self._process is None:
+            return "stopped"
+        if self._process.poll() is not None:
+            return "exited"
+        return "paused" if self._paused else "running"
+
+    def start(self) -> None:
+        """Start the program; one that runs is left alone."""
+        if self.pid is not None:
+            return
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._env,
+                cwd=self.log.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                process_group=self._group,
+            )
+        self._paused = False
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Ask the program to end, and kill it when it has not done so within the grace."""
+        if self._process is None:
+            return
+        self.resume()
+        self._send(signal.SIGTERM)
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._send(signal.SIGKILL)
+        self._forget()
+
+    def kill(self) -> None:
+        """End the program without warning."""
+        self._send(signal.SIGKILL)
+        self._forget()
+
+    def pause(self) -> None:
+        """Freeze the program: its connections stay open and nothing answers."""
+        self._send(signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Let a paused program go on."""
+        self._send(signal.SIGCONT)
+        self._paused = False
+
+    def restart(self, grace: float = 10.0) -> None:
+        """Stop the program if it runs, and start it."""
+        self.stop(grace)
+        self.start()
+
+    def raise_if_ended(self) -> None:
+        """Raise StartFailed, with the end of the log, when the program has ended by itself."""
+        if self.state == "exited":
+            assert self._process is not None
+            raise StartFailed(f"{self.name} ended with code {self._process.returncode}: {tail(self.log)}")
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+        self._process = None
+
+
+def named(name: str, processes: Mapping[str, Process]) -> Process:
+    """Return the process of this name, or say which there are."""
+    try:
+        return processes[name]
+    except KeyError:
+        raise ClusterError(f'this cluster has no program "{name}"; it has {", ".join(processes)}') from None
+
+
+def sane_environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return what a program may know of our environment: a path and a home of its own, no proxies, no kubeconfig."""
+    return {"PATH": env.get("PATH", os.defpath), "HOME": str(home), "KUBECACHEDIR": str(home / "kube-cache")}
