@@ -69,6 +69,15 @@ class Client:
         return body
 
 
+def is_ready(url: str, ca_file: Path, token: str) -> bool:
+    """Tell whether there is an API server that is ready; one that has not written its certificate yet is not."""
+    try:
+        with Client(url, ca_file, token) as client:
+            return client.ready()
+    except (ssl.SSLError, FileNotFoundError):
+        return False
+
+
 def _trust(ca_file: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(ca_file))
     # The API server's self-signed CA has no key identifiers, which Python 3.13 and newer ask for by default.

@@ -32,7 +32,3 @@ class Folders:
     def program(self, family: str, version: str, name: str) -> Path:
         """Return where a built program is kept, in a folder named by its version."""
         return self.cache / "programs" / f"{family}-{version}" / name
-
-    def cluster(self, name: str) -> Path:
-        """Return the folder of the cluster of this name that `up` starts."""
-        return self.state / "clusters" / name

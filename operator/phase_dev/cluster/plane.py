@@ -5,7 +5,6 @@ Rule: whatever this starts or writes is gone when it is closed, or when this pro
 
 import os
 import secrets
-import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from typing import Self
 
 from phase_dev.cluster import commands
 from phase_dev.cluster.access import Access
-from phase_dev.cluster.client import Client, etcd_answers, node_manifest, takes_pods
+from phase_dev.cluster.client import Client, etcd_answers, is_ready, node_manifest, takes_pods
 from phase_dev.cluster.commands import Layout
 from phase_dev.cluster.errors import StartFailed
 from phase_dev.cluster.guard import Guard
@@ -140,13 +139,7 @@ class ControlPlane(Access):
         return any("address already in use" in log.read_text(errors="replace") for log in logs)
 
     def _answers(self) -> bool:
-        if not self.ca_file.exists():
-            return False
-        try:
-            with self.client() as client:
-                return client.ready()
-        except ssl.SSLError:  # the certificate is being written
-            return False
+        return is_ready(self.url, self.ca_file, self.admin_token)
 
     def _await_node(self, client: Client, name: str) -> None:
         self._wait(lambda: takes_pods(client.get(f"/api/v1/nodes/{name}")), f"{name} is ready")

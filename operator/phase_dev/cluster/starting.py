@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 
 from phase_dev.cluster.catalog import needed
-from phase_dev.cluster.errors import ClusterError
 from phase_dev.cluster.folders import Folders
 from phase_dev.cluster.plane import ControlPlane
 from phase_dev.cluster.programs import obtain
@@ -22,14 +21,12 @@ def start_control_plane(
 ) -> ControlPlane:
     """Return a control plane that is ready; close it, or use it as a context manager.
 
-    A simulated node takes pods only with the controllers. `progress.check` is asked on the way, so that a wait or a
-    build can be given up.
+    Nodes bring the controllers along: without them no pod is made or scheduled. `progress.check` is asked on the way,
+    so that a wait or a build can be given up.
     """
-    if nodes and not controllers:
-        raise ClusterError("simulated nodes need the controllers: without them no pod is made or scheduled")
     own_env = os.environ if env is None else env
     own_progress = progress or Progress(sys.stderr)
-    found = obtain(needed(controllers=controllers, nodes=nodes), own_env, own_progress)
+    found = obtain(needed(controllers=controllers or nodes > 0, nodes=nodes), own_env, own_progress)
     return ControlPlane.start(
         {name: program.path for name, program in found.items()},
         nodes=nodes,
