@@ -1,0 +1,88 @@
+"""Kubernetes objects as the tests see them: plain dicts, found by kind and name."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
+import yaml
+
+from phase_operator.api.crd import OLDEST_KUBERNETES
+
+ROOT = Path(__file__).parents[2]
+CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
+SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
+CHART = ROOT / "helm/phase-operator"
+# The oldest that we promise, and the newest whose schema the validator has.
+KUBERNETES = (OLDEST_KUBERNETES, "1.37")
+
+Object = dict[str, Any]
+# (API group, resource, names it is narrowed to) -> verbs
+Permissions = dict[tuple[str, str, tuple[str, ...]], frozenset[str]]
+
+
+def load(text: str) -> list[Object]:
+    """Return the objects of a YAML stream."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def one(objects: Iterable[Object], kind: str, name: str | None = None, namespace: str | None = None) -> Object:
+    """Return the only object of that kind, name and namespace."""
+    found = [
+        each
+        for each in objects
+        if each["kind"] == kind
+        and name in (None, each["metadata"]["name"])
+        and namespace in (None, each["metadata"].get("namespace"))
+    ]
+    assert len(found) == 1, f"{len(found)} objects are {kind} {name} in {namespace}"
+    return found[0]
+
+
+def kinds(objects: Iterable[Object]) -> set[str]:
+    """Return the kinds that occur."""
+    return {each["kind"] for each in objects}
+
+
+def permissions(role: Mapping[str, Any]) -> Permissions:
+    """Return what a role allows, each permission on its own; the same permission twice is an error."""
+    found: Permissions = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                key = (group, resource, tuple(rule.get("resourceNames", ())))
+                assert key not in found
+                found[key] = frozenset(rule["verbs"])
+    return found
+
+
+def validate(objects: Iterable[Object], version: str) -> None:
+    """Check objects against the published schema of one Kubernetes version; unknown fields are errors."""
+    for each in objects:
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def not_restricted(pod: Mapping[str, Any]) -> list[str]:
+    """Return what keeps a pod spec from the Pod Security Standard `restricted`."""
+    of_pod = pod.get("securityContext", {})
+    faults = [word for word in ("hostNetwork", "hostPID", "hostIPC") if pod.get(word)]
+    faults += [
+        f"volume {volume['name']}"
+        for volume in pod.get("volumes", ())
+        if volume.keys() - {"name", "configMap", "secret", "emptyDir", "projected", "downwardAPI"}
+    ]
+    for container in [*pod["containers"], *pod.get("initContainers", ())]:
+        own = of_pod | container.get("securityContext", {})
+        checks = {
+            "runAsNonRoot": own.get("runAsNonRoot") is True,
+            "runAsUser": own.get("runAsUser") != 0,
+            "seccompProfile": own.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost"),
+            "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is False,
+            "privileged": not own.get("privileged"),
+            "capabilities": own.get("capabilities", {}).get("drop") == ["ALL"]
+            and set(own.get("capabilities", {}).get("add", ())) <= {"NET_BIND_SERVICE"},
+            "hostPort": not any("hostPort" in port for port in container.get("ports", ())),
+            "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True,
+        }
+        faults += [f"{container['name']}: {word}" for word, good in checks.items() if not good]
+    return faults

@@ -1,0 +1,201 @@
+"""deploy/ and the chart install the same operator with the same permissions, and no more than it uses."""
+
+from typing import Any
+
+import pytest
+
+from manifests.conftest import Render, Run
+from manifests.objects import CHART, KUBERNETES, Object, Permissions, kinds, not_restricted, one, permissions, validate
+
+OPERATOR: Permissions = {
+    ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
+    ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
+    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "events", ()): frozenset({"create"}),
+}
+OWN_NAMESPACE: Permissions = {
+    ("", "secrets", ("phase-operator-digest-key",)): frozenset({"get"}),
+    ("", "secrets", ()): frozenset({"create"}),
+}
+EVERYTHING: dict[str, Any] = {
+    "fullnameOverride": "phs",
+    "commonLabels": {"team": "platform"},
+    "image": {"repository": "registry.example/phase-operator", "digest": f"sha256:{'a' * 64}", "pullPolicy": "Always"},
+    "imagePullSecrets": [{"name": "pull"}],
+    "phase": {"caFile": {"secret": "phase-ca", "key": "bundle.pem"}},
+    "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "noProxy": "10.0.0.1,.svc"},
+    "log": {"level": "debug", "format": "text"},
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
+    "crds": {"annotations": {"example.com/a": "b"}},
+    "serviceAccount": {"name": "someone", "annotations": {"example.com/a": "b"}},
+    "metrics": {"service": {"annotations": {"prometheus.io/scrape": "true"}, "labels": {"scrape": "yes"}}},
+    "resources": {"limits": {"cpu": "1", "memory": "512Mi"}},
+    "podAnnotations": {"example.com/a": "b"},
+    "podLabels": {"example.com/a": "b"},
+    "priorityClassName": "system-cluster-critical",
+    "tolerations": [{"operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+}
+VALUES = [
+    pytest.param({}, id="defaults"),
+    pytest.param({"watchNamespaces": ["default", "shop"]}, id="two namespaces"),
+    pytest.param(EVERYTHING, id="everything set"),
+    pytest.param({"phase": {"caFile": {"configMap": "phase-ca"}}}, id="a CA in a ConfigMap"),
+    pytest.param(
+        {"serviceAccount": {"create": False, "name": "mine"}, "rbac": {"create": False, "aggregate": False}},
+        id="accounts and roles of one's own",
+    ),
+    pytest.param(
+        {"crds": {"install": False}, "metrics": {"service": {"enabled": False}}}, id="no CRD and no metrics Service"
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def overlays(kustomize: Render) -> dict[str, list[Object]]:
+    return {name: kustomize(f"deploy/overlays/{name}") for name in ("cluster-wide", "namespaced")}
+
+
+def pod_of(objects: list[Object]) -> dict[str, Any]:
+    pod: dict[str, Any] = one(objects, "Deployment")["spec"]["template"]["spec"]
+    return pod
+
+
+def environment(objects: list[Object]) -> dict[str, Any]:
+    return {each["name"]: each.get("value") for each in pod_of(objects)["containers"][0]["env"]}
+
+
+def test_the_cluster_wide_permissions_are_exactly_these(
+    overlays: dict[str, list[Object]], render_chart: Render
+) -> None:
+    for objects in (overlays["cluster-wide"], render_chart()):
+        assert permissions(one(objects, "ClusterRole", "phase-operator")) == OPERATOR
+        assert "Role" not in kinds(objects)
+
+
+def test_the_namespaced_permissions_are_exactly_these(overlays: dict[str, list[Object]], render_chart: Render) -> None:
+    chart = render_chart({"watchNamespaces": ["default"], "rbac": {"aggregate": False}, "crds": {"install": False}})
+    for objects in (overlays["namespaced"], chart):
+        assert permissions(one(objects, "Role", namespace="default")) == OPERATOR
+        assert permissions(one(objects, "Role", namespace="phase-system")) == OWN_NAMESPACE
+        assert not kinds(objects) & {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+        assert environment(objects)["PHASE_OPERATOR_NAMESPACE"] == "default"
+
+
+@pytest.mark.parametrize("name", ["phase-operator-view", "phase-operator-edit"])
+def test_the_aggregated_roles_are_the_same(name: str, overlays: dict[str, list[Object]], render_chart: Render) -> None:
+    ours, chart = one(overlays["cluster-wide"], "ClusterRole", name), one(render_chart(), "ClusterRole", name)
+
+    assert permissions(ours) == permissions(chart)
+    aggregates = {label for label in ours["metadata"]["labels"] if label.startswith("rbac.")}
+    assert aggregates
+    assert aggregates == {label for label in chart["metadata"]["labels"] if label.startswith("rbac.")}
+
+
+@pytest.mark.parametrize("mode", ["cluster-wide", "namespaced"])
+def test_every_binding_binds_its_role_to_the_operator(
+    mode: str, overlays: dict[str, list[Object]], render_chart: Render
+) -> None:
+    chart = render_chart({} if mode == "cluster-wide" else {"watchNamespaces": ["default"]})
+    for objects in (overlays[mode], chart):
+        bindings = [each for each in objects if each["kind"].endswith("Binding")]
+        assert bindings
+        for binding in bindings:
+            one(objects, binding["roleRef"]["kind"], binding["roleRef"]["name"], binding["metadata"].get("namespace"))
+            assert binding["subjects"] == [
+                {"kind": "ServiceAccount", "name": "phase-operator", "namespace": "phase-system"}
+            ]
+
+
+def test_both_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: Render) -> None:
+    ours, chart = pod_of(overlays["cluster-wide"]), pod_of(render_chart())
+
+    ours["containers"][0].pop("env")
+    defaults = {each["name"]: each for each in chart["containers"][0].pop("env")}
+    assert ours == chart
+    assert defaults.keys() == {
+        "PHASE_OPERATOR_POD_NAMESPACE",
+        "PHASE_OPERATOR_LOG_LEVEL",
+        "PHASE_OPERATOR_LOG_FORMAT",
+    }
+
+
+def test_no_service_link_is_mistaken_for_a_setting(overlays: dict[str, list[Object]]) -> None:
+    assert pod_of(overlays["cluster-wide"])["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("mode", ["cluster-wide", "namespaced"])
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_deploy_is_valid(mode: str, version: str, overlays: dict[str, list[Object]]) -> None:
+    validate(overlays[mode], version)
+
+    assert not_restricted(pod_of(overlays[mode])) == []
+
+
+@pytest.mark.parametrize("values", VALUES)
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_the_chart_renders_valid_objects(values: dict[str, Any], version: str, render_chart: Render) -> None:
+    objects = render_chart(values, kubernetes=version)
+
+    validate(objects, version)
+    assert not_restricted(pod_of(objects)) == []
+    names = [environment["name"] for environment in pod_of(objects)["containers"][0]["env"]]
+    assert len(names) == len(set(names))
+
+
+def test_the_chart_passes_helm_lint(helm: Run) -> None:
+    done = helm("lint", "--strict", CHART)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_kubernetes_that_is_too_old_is_refused(helm: Run) -> None:
+    done = helm("template", "x", CHART, "--kube-version", "1.30")
+
+    assert done.returncode != 0
+
+
+def test_a_digest_wins_over_the_tag(render_chart: Render) -> None:
+    image = pod_of(render_chart(EVERYTHING))["containers"][0]["image"]
+
+    assert image == f"registry.example/phase-operator@sha256:{'a' * 64}"
+
+
+def test_the_ca_is_mounted_where_the_setting_says(render_chart: Render) -> None:
+    objects = render_chart(EVERYTHING)
+
+    container, volumes = pod_of(objects)["containers"][0], pod_of(objects)["volumes"]
+    mount = next(each for each in container["volumeMounts"] if each["name"] == "phase-ca")
+    volume = next(each for each in volumes if each["name"] == "phase-ca")
+    path = f"{mount['mountPath']}/{volume['secret']['items'][0]['path']}"
+    assert environment(objects)["PHASE_OPERATOR_PHASE_CA_FILE"] == path
+
+
+@pytest.mark.parametrize(("keep", "found"), [(True, {"helm.sh/resource-policy": "keep"}), (False, None)])
+def test_the_chart_keeps_the_crd_unless_told_otherwise(
+    keep: bool, found: dict[str, str] | None, render_chart: Render, overlays: dict[str, list[Object]]
+) -> None:
+    crd = one(render_chart({"crds": {"keep": keep}}), "CustomResourceDefinition")
+
+    assert crd["metadata"].get("annotations") == found
+    assert crd["spec"] == one(overlays["cluster-wide"], "CustomResourceDefinition")["spec"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"replicas": 2}, id="replicas, before there is leader election"),
+        pytest.param({"image": {"tagg": "1"}}, id="a typing error"),
+        pytest.param({"log": {"level": "loud"}}, id="an unknown level"),
+        pytest.param({"watchNamespaces": "default"}, id="one namespace that is not a list"),
+        pytest.param({"watchNamespaces": ["a,b"]}, id="two namespaces in one"),
+        pytest.param({"phase": {"caFile": {"secret": "a", "configMap": "b"}}}, id="two places for one CA"),
+        pytest.param({"extraEnv": [{"name": "PHASE_OPERATOR_LOG_LEVEL", "value": "x"}]}, id="a variable set twice"),
+        pytest.param({"image": {"digest": "latest"}}, id="a digest that is none"),
+        pytest.param({"serviceAccount": {"create": False}}, id="no account at all"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: dict[str, Any], render_chart: Render) -> None:
+    with pytest.raises(AssertionError):
+        render_chart(values)

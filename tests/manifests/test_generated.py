@@ -1,0 +1,80 @@
+"""Generated files are what their sources say, and the check notices when they are not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from manifests.objects import CRD_FILE, KUBERNETES, ROOT, SAMPLES, validate
+from phase_dev import generate
+from phase_operator.api import crd
+from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.cli.crds import crds
+
+
+def test_no_generated_file_is_stale() -> None:
+    assert dict(generate.stale()) == {}
+
+
+def test_a_changed_file_and_a_missing_file_are_named(tmp_path: Path) -> None:
+    for path in generate.generated():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    (tmp_path / "crds/secrets.phase.dev_phasesecrets.yaml").write_text("changed: by hand\n")
+    (tmp_path / "docs/operating/troubleshooting.md").unlink()
+
+    stale = dict(generate.stale(tmp_path))
+
+    assert set(stale) == {"crds/secrets.phase.dev_phasesecrets.yaml", "docs/operating/troubleshooting.md"}
+    assert "-changed: by hand" in stale["crds/secrets.phase.dev_phasesecrets.yaml"]
+
+
+def test_a_generated_file_says_first_where_it_comes_from() -> None:
+    for path, text in generate.generated().items():
+        if path != "docs/api/v1alpha1/phasesecret.md":
+            assert "Generated from operator/phase_operator/api/" in text.splitlines()[0]
+
+
+def test_the_command_prints_the_crd_of_the_repository() -> None:
+    done = CliRunner().invoke(crds)
+
+    assert yaml.safe_load(done.output) == yaml.safe_load(CRD_FILE.read_text())
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_the_crd_is_one_for_the_oldest_and_the_newest_kubernetes(version: str) -> None:
+    validate([crd.document(definition) for definition in crd.DEFINITIONS], version)
+
+
+def test_troubleshooting_tells_every_reason() -> None:
+    page = (ROOT / "docs/operating/troubleshooting.md").read_text()
+
+    assert set(CATALOGUE) == set(Reason)
+    for reason, entry in CATALOGUE.items():
+        assert f"\n## {reason.value}\n\n{entry.meaning}\n\n**What to do:** {entry.cure}\n" in page
+
+
+def test_the_reference_tells_every_field() -> None:
+    page = (ROOT / "docs/api/v1alpha1/phasesecret.md").read_text()
+
+    for field in PhaseSecretSpec.model_fields.values():
+        assert f"| `spec.{field.alias}` |" in page
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_the_operator_reads_every_sample(sample: Path) -> None:
+    body = yaml.safe_load(sample.read_text())
+
+    spec = PhaseSecretSpec.model_validate(body["spec"])
+
+    assert spec.managed_secret_references
+
+
+def test_the_example_in_the_reference_is_the_sample() -> None:
+    page = (ROOT / "docs/api/v1alpha1/phasesecret.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+
+    assert yaml.safe_load(example) == yaml.safe_load((ROOT / "deploy/samples/secret-and-configmap.yaml").read_text())

@@ -1,0 +1,59 @@
+"""What holds for the repository as a whole."""
+
+import importlib
+import re
+import tomllib
+
+import click
+import pytest
+import yaml
+
+from manifests.objects import CHART, ROOT
+
+
+def test_operator_is_a_source_root_and_never_a_package() -> None:
+    """A package named operator would fight the standard library's module."""
+    entries = {path.name for path in (ROOT / "operator").iterdir() if not path.name.startswith((".", "__pycache__"))}
+
+    assert entries == {"phase_operator", "phase_dev"}
+
+
+@pytest.mark.parametrize("lock", ["product.txt", "dev.txt"])
+def test_the_locks_name_no_host_and_hash_everything(lock: str) -> None:
+    text = (ROOT / "requirements" / lock).read_text()
+
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host", text)
+    requirements = [entry for entry in re.split(r"\n(?=\S)", text) if "==" in entry.split("\n")[0]]
+    assert requirements
+    assert [entry.split("\n")[0] for entry in requirements if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.parametrize("script", ["phase-operator", "phase-dev"])
+def test_the_console_scripts_are_commands(script: str) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, attribute = scripts[script].split(":")
+
+    assert isinstance(getattr(importlib.import_module(module), attribute), click.Command)
+
+
+def test_chart_and_package_have_one_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
+def test_the_image_takes_the_product_and_no_more() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    let_in = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+
+    assert copied == let_in == ["requirements/product.txt", "operator/phase_operator"]
+
+
+def test_the_chart_tells_every_value() -> None:
+    readme = (CHART / "README.md").read_text()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+
+    assert values.keys() | {"global"} == schema["properties"].keys()
+    assert [name for name in values if f"`{name}" not in readme] == []
