@@ -20,7 +20,18 @@ Schema = dict[str, Any]
 OLDEST_KUBERNETES = "1.31"
 
 _ORDER = (
-    *("description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "exclusiveMinimum"),
+    *(
+        "description",
+        "type",
+        "nullable",
+        "format",
+        "enum",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "exclusiveMinimum",
+    ),
     *("maximum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "minProperties", "maxProperties"),
     *("required", "properties", "additionalProperties", "items"),
 )
@@ -192,6 +203,8 @@ def _checked(found: Schema, where: str) -> Schema:
         raise SchemaError(f"{where}: has no type that a CRD can check")
     if kind == "object" and not found.keys() & {"properties", "additionalProperties"}:
         raise SchemaError(f"{where}: an object without fields would be pruned to nothing")
+    if found.get("nullable") and "enum" in found:
+        found["enum"] = [*found["enum"], None]
     order = {word: place for place, word in enumerate(_ORDER)}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 

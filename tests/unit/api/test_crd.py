@@ -92,6 +92,14 @@ def test_a_rule_on_a_map_stands_beside_the_one_on_its_keys() -> None:
     assert {rule["message"] for rule in rules} == {"not three", "a key has 0 to 9 characters"}
 
 
+def test_a_null_that_is_accepted_is_one_of_the_enum() -> None:
+    model = _field(Size | None, default=None, json_schema_extra={"nullable": True})
+
+    field = crd.structural(model)["properties"]["field"]
+
+    assert field == {"type": "string", "nullable": True, "enum": ["small", "large", None]}
+
+
 class Knot(ApiModel):
     inner: "Knot | None" = None
 

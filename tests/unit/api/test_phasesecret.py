@@ -35,6 +35,11 @@ def test_an_empty_string_is_nothing(field: str) -> None:
     assert read.model_dump(by_alias=True)[field] is None
 
 
+@pytest.mark.parametrize("field", ["phaseHost", "phaseAppEnv", "phaseAppEnvPath", "pollingInterval"])
+def test_a_null_is_nothing(field: str) -> None:
+    assert spec(**{field: None}) == spec()
+
+
 def test_an_empty_namespace_is_nothing() -> None:
     read = spec(managedSecretReferences=[target(secretNamespace="")])
 

@@ -68,6 +68,10 @@ def not_the_token() -> dict[str, str]:
     )
 
 
+# The official resource has defaults here, and the API server takes a null for "give me the default". A template that
+# renders an empty value (`phaseAppEnv:`) works there, so it works here.
+NULLABLE: dict[str, Any] = {"nullable": True}
+
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 EntryKey = Annotated[str, Field(min_length=1, max_length=253)]
@@ -185,7 +189,9 @@ class Processor(ApiModel):
         None, description="Spelling of this key; wins over the target's nameTransformer."
     )
     type: ProcessorType | None = Field(
-        None, description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain."
+        None,
+        description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain.",
+        json_schema_extra=NULLABLE,
     )
 
 
@@ -227,7 +233,9 @@ class ManagedSecretReference(ApiModel):
     secret_namespace: OptionalNamespace = Field(
         None, description="Namespace of the Secret. Default, and all that is allowed: the PhaseSecret's own."
     )
-    secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
+    secret_type: SecretType | None = Field(
+        None, description="Type of the Secret. Default: Opaque.", json_schema_extra=NULLABLE
+    )
     name_transformer: NameTransformer | None = _NAME_TRANSFORMER
     processors: dict[EntryKey, Processor] = _PROCESSORS
     template: Template = _TEMPLATE
@@ -279,6 +287,7 @@ class PhaseSecretSpec(ApiModel):
         None,
         description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
         "Phase its URL; /service/public is added unless it is there.",
+        json_schema_extra=NULLABLE,
     )
     phase_app: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
         None, description="Name of the app: exact, or the only one that differs in upper and lower case alone."
@@ -287,10 +296,14 @@ class PhaseSecretSpec(ApiModel):
         Field(None, description="Id of the app; wins over phaseApp.")
     )
     phase_app_env: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
-        None, description="Name of the environment, in any case. Default: production."
+        None,
+        description="Name of the environment, in any case. Default: production.",
+        json_schema_extra=NULLABLE,
     )
     phase_app_env_path: Annotated[Annotated[str, Field(max_length=1024)] | None, unless_empty()] = Field(
-        None, description="Folder to read, without the folders below it. Default: /, the root folder only."
+        None,
+        description="Folder to read, without the folders below it. Default: /, the root folder only.",
+        json_schema_extra=NULLABLE,
     )
     phase_app_env_tag: Annotated[Annotated[str, Field(max_length=64)] | None, unless_empty()] = Field(
         None, description="Take only entries with this tag; exact, case-sensitive."
@@ -303,7 +316,9 @@ class PhaseSecretSpec(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     polling_interval: Annotated[int, Field(ge=5, le=31536000)] | None = Field(
-        None, description="Seconds between looks for a change in Phase, at least 5. Default: 60."
+        None,
+        description="Seconds between looks for a change in Phase, at least 5. Default: 60.",
+        json_schema_extra=NULLABLE,
     )
     authentication: Authentication = Field(
         default_factory=Authentication, description="How to authenticate with Phase."
