@@ -123,7 +123,7 @@ def _type(field: Schema) -> str:
 
 def _limits(field: Schema) -> Iterator[str]:
     if "enum" in field:
-        yield " ".join(f"`{value}`" for value in field["enum"] if value is not None)
+        yield " ".join(f"`{value}`" for value in field["enum"])
     least, most = field.get("minimum"), field.get("maximum")
     if least is not None or most is not None:
         yield f"{least if least is not None else ''} to {most if most is not None else ''}".strip()

@@ -139,9 +139,6 @@ GOOD = [
             "phaseAppEnv": None,
             "phaseAppEnvPath": None,
             "pollingInterval": None,
-            "managedSecretReferences": targets(
-                {"secretName": "a", "secretType": None, "processors": {"K": {"type": None}}}
-            ),
         },
         id="null where the official resource has a default",
     ),

@@ -69,7 +69,7 @@ def not_the_token() -> dict[str, str]:
 
 
 # The official resource has defaults here, and the API server takes a null for "give me the default". A template that
-# renders an empty value (`phaseAppEnv:`) works there, so it works here.
+# renders an empty value (`phaseAppEnv:`) works there, so it works here. (Not for enums: the API server cannot.)
 NULLABLE: dict[str, Any] = {"nullable": True}
 
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
@@ -189,9 +189,7 @@ class Processor(ApiModel):
         None, description="Spelling of this key; wins over the target's nameTransformer."
     )
     type: ProcessorType | None = Field(
-        None,
-        description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain.",
-        json_schema_extra=NULLABLE,
+        None, description="base64: Phase holds base64 text and the target gets the decoded bytes. Default: plain."
     )
 
 
@@ -233,9 +231,7 @@ class ManagedSecretReference(ApiModel):
     secret_namespace: OptionalNamespace = Field(
         None, description="Namespace of the Secret. Default, and all that is allowed: the PhaseSecret's own."
     )
-    secret_type: SecretType | None = Field(
-        None, description="Type of the Secret. Default: Opaque.", json_schema_extra=NULLABLE
-    )
+    secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
     name_transformer: NameTransformer | None = _NAME_TRANSFORMER
     processors: dict[EntryKey, Processor] = _PROCESSORS
     template: Template = _TEMPLATE
