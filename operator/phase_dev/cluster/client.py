@@ -12,12 +12,12 @@ from phase_dev.cluster.errors import CommandFailed
 class Client:
     """Talks to the API server as its admin, without the environment's proxies."""
 
-    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+    def __init__(self, url: str, ca_file: Path, token: str, *, timeout: float = 5.0) -> None:
         self._http = httpx.Client(
             base_url=url,
             verify=_trust(ca_file),
             headers={"Authorization": f"Bearer {token}"},
-            timeout=5.0,
+            timeout=timeout,
             trust_env=False,
         )
 
@@ -72,7 +72,7 @@ class Client:
 def is_ready(url: str, ca_file: Path, token: str) -> bool:
     """Tell whether there is an API server that is ready; one that has not written its certificate yet is not."""
     try:
-        with Client(url, ca_file, token) as client:
+        with Client(url, ca_file, token, timeout=1.0) as client:
             return client.ready()
     except (ssl.SSLError, FileNotFoundError):
         return False

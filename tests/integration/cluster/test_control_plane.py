@@ -1,0 +1,123 @@
+"""What a test may expect of the session's control plane."""
+
+import json
+
+import pytest
+
+from integration.cluster.waiting import eventually
+from phase_dev.cluster import Cluster, CommandFailed, ControlPlane
+from support.cluster_fixture import Kubectl
+
+pytestmark = pytest.mark.controlplane
+
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: lamps.example.test}
+spec:
+  group: example.test
+  scope: Namespaced
+  names: {kind: Lamp, plural: lamps, singular: lamp}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties: {watts: {type: integer}}
+              x-kubernetes-validations:
+                - {rule: "self.watts < 100", message: too bright}
+"""
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: example.test/web}]}
+"""
+
+
+def lamp(watts: int) -> str:
+    return json.dumps(
+        {"apiVersion": "example.test/v1", "kind": "Lamp", "metadata": {"name": "lamp"}, "spec": {"watts": watts}}
+    )
+
+
+async def test_kubectl_and_the_server_say_the_pinned_version(cluster: Cluster) -> None:
+    said = json.loads((await cluster.kubectl("version", "-o", "json")).stdout)
+
+    assert said["clientVersion"]["gitVersion"] == said["serverVersion"]["gitVersion"] == "v1.36.3"
+    assert (said["serverVersion"]["major"], said["serverVersion"]["minor"]) == ("1", "36")
+
+
+def test_one_cluster_serves_tests_with_and_without_a_loop(kubectl: Kubectl) -> None:
+    assert "namespace/default" in kubectl("get", "ns", "-o", "name").stdout
+
+
+def test_a_command_that_fails_says_why(kubectl: Kubectl) -> None:
+    with pytest.raises(CommandFailed, match="nowhere"):
+        kubectl("get", "namespace", "nowhere")
+
+    assert kubectl("get", "namespace", "nowhere", check=False).returncode == 1
+
+
+def test_a_definition_with_cel_refuses_what_it_must(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("apply", "-f", "-", stdin=CRD)
+    kubectl("wait", "--for=condition=Established", "crd/lamps.example.test", "--timeout=20s")
+
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=lamp(60))
+    refused = kubectl("apply", "-n", namespace, "-f", "-", stdin=lamp(200), check=False)
+
+    assert refused.returncode != 0
+    assert "spec: Invalid value" in refused.stderr
+    assert "too bright" in refused.stderr
+
+
+def test_a_service_account_may_do_what_it_was_granted_and_no_more(control_plane: ControlPlane, namespace: str) -> None:
+    kubectl = control_plane.kubectl
+    kubectl("create", "serviceaccount", "reader", "-n", namespace)
+    kubectl("create", "role", "reader", "-n", namespace, "--verb=get,list", "--resource=configmaps")
+    kubectl("create", "rolebinding", "reader", "-n", namespace, "--role=reader", f"--serviceaccount={namespace}:reader")
+
+    reader = control_plane.service_account_kubeconfig(namespace, "reader")
+
+    whoami = kubectl("auth", "whoami", "-o", "json", kubeconfig=reader).stdout
+    assert json.loads(whoami)["status"]["userInfo"]["username"] == f"system:serviceaccount:{namespace}:reader"
+    eventually(lambda: kubectl("get", "configmaps", kubeconfig=reader, check=False).returncode == 0)
+    assert "Forbidden" in kubectl("get", "secrets", kubeconfig=reader, check=False).stderr
+    assert "Forbidden" in kubectl("get", "configmaps", "-n", "default", kubeconfig=reader, check=False).stderr
+
+
+async def test_an_account_that_is_not_there_gets_no_token(cluster: Cluster, namespace: str) -> None:
+    with pytest.raises(CommandFailed, match="nobody"):
+        await cluster.service_account_kubeconfig(namespace, "nobody")
+
+
+def test_a_deployment_becomes_ready_and_can_be_restarted(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=DEPLOYMENT)
+    kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=30s")
+
+    kubectl("rollout", "restart", "-n", namespace, "deployment/web")
+    kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=30s")
+
+    assert len(kubectl("get", "replicasets", "-n", namespace, "-o", "name").stdout.split()) == 2
+
+
+def test_what_an_owner_leaves_is_collected(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "configmap", "owner", "-n", namespace)
+    uid = kubectl("get", "configmap", "owner", "-n", namespace, "-o", "jsonpath={.metadata.uid}").stdout
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    owned = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owned", "ownerReferences": [owner]}}
+    kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(owned))
+
+    kubectl("delete", "configmap", "owner", "-n", namespace)
+
+    kubectl("wait", "--for=delete", "configmap/owned", "-n", namespace, "--timeout=30s")

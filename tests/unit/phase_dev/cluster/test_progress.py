@@ -1,0 +1,71 @@
+"""A long step shows that it is alive, on a terminal and in a log."""
+
+import io
+
+import pytest
+
+from phase_dev.cluster.errors import ClusterError
+from phase_dev.cluster.progress import Progress, spell
+from unit.phase_dev.cluster.builders import HandClock, Terminal
+
+
+def run(stream: io.StringIO, seconds: int) -> str:
+    clock = HandClock()
+    with Progress(stream, clock=clock).step("building etcd") as tick:
+        for _ in range(seconds):
+            clock.now += 1
+            tick()
+    return stream.getvalue()
+
+
+def test_a_log_gets_a_line_every_half_minute() -> None:
+    lines = run(io.StringIO(), 65).splitlines()
+
+    assert lines == [
+        "building etcd ...",
+        "building etcd ... 30s",
+        "building etcd ... 1m00s",
+        "building etcd: done in 1m05s",
+    ]
+
+
+def test_a_terminal_shows_one_line_that_is_rewritten() -> None:
+    shown = run(Terminal(), 3)
+
+    assert shown.count("\n") == 1
+    assert shown.endswith("\r\x1b[Kbuilding etcd: done in 3s\n")
+    assert "building etcd ... 2s" in shown
+
+
+def test_a_step_that_fails_does_not_say_done() -> None:
+    out = io.StringIO()
+
+    with pytest.raises(ClusterError), Progress(out, clock=HandClock()).step("building etcd"):
+        raise ClusterError("no")
+
+    assert "done" not in out.getvalue()
+    assert "stopped" in out.getvalue()
+
+
+def test_a_check_can_end_a_step() -> None:
+    def give_up() -> None:
+        raise ClusterError("given up")
+
+    with (
+        pytest.raises(ClusterError, match="given up"),
+        Progress(io.StringIO(), clock=HandClock(), check=give_up).step("building etcd") as tick,
+    ):
+        tick()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        pytest.param(0.4, "0s", id="less than a second"),
+        pytest.param(59.4, "59s", id="less than a minute"),
+        pytest.param(59.6, "1m00s", id="rounded up to a minute"),
+        pytest.param(307, "5m07s", id="minutes"),
+    ],
+)
+def test_a_duration_is_spelt_in_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert spell(seconds) == text
