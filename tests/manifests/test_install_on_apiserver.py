@@ -1,0 +1,177 @@
+"""Both ways to install, on an API server of their own, and what the operator's account may do afterwards."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from manifests.conftest import Render, Run
+from manifests.objects import CHART, ROOT, Object, one
+from phase_dev.cluster import ControlPlane, start_control_plane
+from support.cluster_fixture import Kubectl
+
+pytestmark = pytest.mark.controlplane
+
+ACCOUNT = ("phase-system", "phase-operator")
+CRD = "crd/phasesecrets.secrets.phase.dev"
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[ControlPlane]:
+    """Give a cluster in which nothing is installed; the shared one is not ours to fill."""
+    with start_control_plane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def installed(empty: ControlPlane) -> ControlPlane:
+    """Give that cluster with deploy/overlays/cluster-wide."""
+    empty.kubectl("apply", "--server-side", "-k", ROOT / "deploy/overlays/cluster-wide")
+    empty.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    empty.kubectl("create", "namespace", "shop")
+    empty.kubectl("-n", "shop", "apply", "--server-side", "-f", "-", stdin=json.dumps(phase_secret()))
+    return empty
+
+
+@pytest.fixture(scope="module")
+def operator(installed: ControlPlane) -> Kubectl:
+    """Give a kubectl that is the operator's account."""
+    kubeconfig = installed.service_account_kubeconfig(*ACCOUNT)
+
+    def kubectl(*arguments: str | Path, stdin: str | None = None, check: bool = True) -> object:
+        return installed.kubectl(*arguments, stdin=stdin, check=check, kubeconfig=kubeconfig)
+
+    return kubectl  # type: ignore[return-value]  # Kubectl takes any arguments; ours are fewer
+
+
+def phase_secret() -> Object:
+    body: Object = yaml.safe_load((ROOT / "deploy/samples/secret-only.yaml").read_text())
+    del body["metadata"]["namespace"]
+    return body
+
+
+def target(kind: str, owner_uid: str) -> str:
+    owner = {
+        "apiVersion": "secrets.phase.dev/v1alpha1",
+        "kind": "PhaseSecret",
+        "name": "shop-secrets",
+        "uid": owner_uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+    metadata = {"name": f"target-{kind.lower()}", "namespace": "shop", "ownerReferences": [owner]}
+    return json.dumps({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": {}})
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_the_operator_applies_a_target_that_it_owns(kind: str, installed: ControlPlane, operator: Kubectl) -> None:
+    uid = installed.kubectl("-n", "shop", "get", "phs", "shop-secrets", "-o", "jsonpath={.metadata.uid}").stdout
+
+    for _ in ("create", "change"):
+        operator("apply", "--server-side", "--field-manager=phase-operator", "-f", "-", stdin=target(kind, uid))
+
+    assert operator("-n", "shop", "get", kind, f"target-{kind.lower()}", "-o", "name").stdout
+
+
+def test_the_operator_applies_a_status(operator: Kubectl) -> None:
+    body = phase_secret() | {"status": {"observedGeneration": 1, "keys": 2}}
+    del body["spec"]
+
+    arguments = ("-n", "shop", "apply", "--server-side", "--subresource=status", "--validate=false", "-f", "-")
+    operator(*arguments, stdin=json.dumps(body))
+
+    assert operator("-n", "shop", "get", "phs", "shop-secrets", "-o", "jsonpath={.status.keys}").stdout == "2"
+
+
+def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, operator: Kubectl) -> None:
+    old = '{"metadata":{"finalizers":["kopf.zalando.org/KopfFinalizerMarker"]}}'
+    installed.kubectl("-n", "shop", "patch", "phs", "shop-secrets", "--type=merge", "-p", old)
+
+    operator("-n", "shop", "patch", "phs", "shop-secrets", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+
+    found = operator("-n", "shop", "get", "phs", "shop-secrets", "-o", "jsonpath={.metadata.finalizers}")
+    assert found.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("delete", "secrets"),
+        ("update", "secrets"),
+        ("delete", "configmaps"),
+        ("create", "phasesecrets.secrets.phase.dev"),
+        ("delete", "phasesecrets.secrets.phase.dev"),
+        ("get", "pods"),
+        ("patch", "deployments.apps"),
+        ("list", "namespaces"),
+        ("create", "serviceaccounts/token"),
+        ("impersonate", "users"),
+    ],
+)
+def test_the_operator_may_not(verb: str, resource: str, operator: Kubectl) -> None:
+    assert operator("-n", "shop", "auth", "can-i", verb, resource, check=False).stdout.strip() == "no"
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "allowed"),
+    [("view", "get", "yes"), ("view", "create", "no"), ("edit", "create", "yes"), ("edit", "delete", "yes")],
+)
+def test_the_roles_for_people_aggregate(role: str, verb: str, allowed: str, kustomize: Render) -> None:
+    """The controller that sums them up does not run here; what it selects by and what it adds does."""
+    roles = [each for each in kustomize("deploy/aggregated-roles") if each["kind"] == "ClusterRole"]
+    label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
+    verbs = {
+        verb for each in roles if label in each["metadata"]["labels"] for r in each["rules"] for verb in r["verbs"]
+    }
+
+    assert ("yes" if verb in verbs else "no") == allowed
+
+
+def test_pod_security_admission_takes_the_pod(installed: ControlPlane, kustomize: Render) -> None:
+    """The namespace enforces `restricted`; the API server's own admission is the judge."""
+    template = one(kustomize("deploy/overlays/cluster-wide"), "Deployment")["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": template["spec"], "metadata": {"name": "trial"}}
+
+    done = installed.kubectl("-n", "phase-system", "create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
+
+    assert "Warning" not in done.stderr
+
+
+def test_the_namespaced_overlay_sees_one_namespace_only(installed: ControlPlane, kustomize: Render) -> None:
+    account = {"kind": "ServiceAccount", "name": "elsewhere", "namespace": "phase-system"}
+    roles = [each for each in kustomize("deploy/overlays/namespaced") if each["kind"] in {"Role", "RoleBinding"}]
+    for binding in (each for each in roles if each["kind"] == "RoleBinding"):
+        binding["subjects"] = [account]
+    installed.kubectl("-n", "phase-system", "create", "serviceaccount", "elsewhere")
+    installed.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(roles))
+    who = "--as=system:serviceaccount:phase-system:elsewhere"
+
+    def may(verb: str, resource: str, namespace: str) -> str:
+        return installed.kubectl("auth", "can-i", verb, resource, who, "-n", namespace, check=False).stdout.strip()
+
+    assert may("watch", "secrets", "default") == "yes"
+    assert may("watch", "secrets", "shop") == "no"
+    assert may("get", "secrets/phase-operator-digest-key", "phase-system") == "yes"
+    assert may("get", "secrets/another", "phase-system") == "no"
+
+
+def test_the_chart_installs_upgrades_and_leaves_the_resources(helm: Run) -> None:
+    with start_control_plane() as plane:
+        env = {"KUBECONFIG": str(plane.kubeconfig)}
+        named = ("phase-operator", "--namespace", "phase-system")
+
+        installed = helm("install", *named, "--create-namespace", CHART, env=env)
+        assert installed.returncode == 0, installed.stderr
+        assert "kubectl get phs" in installed.stdout
+        plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+        plane.kubectl("apply", "--server-side", "-f", ROOT / "deploy/samples/secret-only.yaml")
+
+        upgraded = helm("upgrade", *named, CHART, "--set", "log.level=debug", env=env)
+        assert upgraded.returncode == 0, upgraded.stderr
+
+        removed = helm("uninstall", *named, env=env)
+        assert removed.returncode == 0, removed.stderr
+        assert plane.kubectl("get", "phs", "-A", "-o", "name").stdout == "phasesecret.secrets.phase.dev/shop-secrets\n"
+        assert plane.kubectl("-n", "phase-system", "get", "deployments", "-o", "name").stdout == ""
