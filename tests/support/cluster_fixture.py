@@ -1,7 +1,7 @@
 """A real control plane for tests: one for the whole session, started when the first test asks for it.
 
-Name it in a conftest.py: `pytest_plugins = ["support.cluster_fixture"]`, or import the fixtures. The fixtures are
-plain, not asynchronous, and belong to no event loop; so a test with a loop of its own may use them.
+Import the fixtures in a conftest.py; wherever they are imported, the session has one cluster. They are plain, not
+asynchronous, and belong to no event loop; so a test with a loop of its own may use them.
 Keep to a namespace of your own (`namespace`), and do no harm to the shared cluster: a test that stops or pauses a
 program starts a cluster for itself with `Cluster.start()`.
 """
@@ -9,6 +9,7 @@ program starts a cluster for itself with `Cluster.start()`.
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -16,14 +17,19 @@ from phase_dev.cluster import Cluster, Completed, ControlPlane, start_control_pl
 
 Kubectl = Callable[..., Completed]
 
+_PLANE = pytest.StashKey[ControlPlane]()
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
     """Give the session's control plane, with the controllers and one simulated node; calls block."""
-    with start_control_plane(controllers=True, nodes=1) as plane:
-        yield plane
+    if _PLANE not in pytestconfig.stash:
+        with _heard(pytestconfig):  # a build on the way takes minutes and must not be silent
+            plane = start_control_plane(controllers=True, nodes=1)
+        pytestconfig.add_cleanup(plane.close)
+        pytestconfig.stash[_PLANE] = plane
+    return pytestconfig.stash[_PLANE]
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +51,8 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.kubectl("create", "namespace", name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _heard(config: pytest.Config) -> AbstractContextManager[None]:
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return nullcontext() if capture is None else capture.global_and_fixture_disabled()
