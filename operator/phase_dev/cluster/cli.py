@@ -102,7 +102,10 @@ def status(name: str) -> None:
         registry = Registry(Folders.of(os.environ))
         record = registry.read(name)
         if record is None or not registry.is_running(name):
-            raise ClusterError(f'no cluster "{name}" is running')
+            others = [other for other in registry.names() if registry.is_running(other)]
+            raise ClusterError(
+                f'no cluster "{name}" is running' + (f"; there is {', '.join(others)}" if others else "")
+            )
         answers = "ready" if is_ready(record.url, Path(record.ca_file), record.admin_token) else "not ready"
         click.echo(f'cluster "{name}": {answers}, at {record.url}, supervisor {record.supervisor}')
         click.echo(f"kubeconfig: {record.kubeconfig}")

@@ -34,11 +34,11 @@ class Client:
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the object at this path."""
-        return self._body(self._http.get(path))
+        return self._ask("GET", path)
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return what the server made of it."""
-        return self._body(self._http.post(path, json=manifest))
+        return self._ask("POST", path, manifest)
 
     def token(self, namespace: str, name: str, seconds: int) -> str:
         """Return a token of a service account, by the TokenRequest API."""
@@ -60,12 +60,14 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @staticmethod
-    def _body(response: httpx.Response) -> dict[str, Any]:
-        body: dict[str, Any] = response.json()
+    def _ask(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, json=manifest)
+            body: dict[str, Any] = response.json()
+        except (httpx.HTTPError, ValueError) as e:
+            raise CommandFailed(f"{method} {path} got no answer from the API server: {e}") from e
         if not response.is_success:
-            request = response.request
-            raise CommandFailed(f"{request.method} {request.url.path}: {body.get('message', response.status_code)}")
+            raise CommandFailed(f"{method} {path}: {body.get('message', response.status_code)}")
         return body
 
 
