@@ -19,6 +19,10 @@ def test_no_generated_file_is_stale() -> None:
     assert dict(generate.stale()) == {}
 
 
+def test_the_check_passes_in_this_repository() -> None:
+    assert CliRunner().invoke(generate.main, ["--check"]).exit_code == 0
+
+
 def test_a_changed_file_and_a_missing_file_are_named(tmp_path: Path) -> None:
     for path in generate.generated():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,69 +8,11 @@ would take them for drift. A limit is a fence against nonsense, wide enough that
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from phase_operator.api import names
 from phase_operator.api.base import ApiModel, NamespaceName, ObjectName
-
-
-def rule(expression: str, message: str, field_path: str | None = None) -> dict[str, str]:
-    """One CEL rule of the CRD: the API server checks it when a resource is applied."""
-    found = {"rule": expression, "message": message}
-    return found if field_path is None else found | {"fieldPath": field_path}
-
-
-def rules(*found: dict[str, str]) -> dict[str, Any]:
-    """Attach CEL rules to a model's or a field's schema."""
-    return {"x-kubernetes-validations": list(found)}
-
-
-def unless_empty(otherwise: str | None = None) -> BeforeValidator:
-    """Read an empty string as if the field were not there: the official operator does, and its template has some."""
-    return BeforeValidator(lambda given: otherwise if given == "" else given)
-
-
-def no_doubles(name: str, namespace: str, what: str) -> dict[str, Any]:
-    """Refuse a list that names the same object twice: the two would overwrite each other for ever."""
-    same = (
-        f"a.{name} == b.{name} && has(a.{namespace}) == has(b.{namespace}) && "
-        f"(!has(a.{namespace}) || a.{namespace} == b.{namespace})"
-    )
-    return {"x-kubernetes-list-type": "atomic"} | rules(
-        rule(f"self.all(a, self.exists_one(b, {same}))", f"the same {what} is named twice")
-    )
-
-
-def not_the_token() -> dict[str, str]:
-    """Refuse a target that is the token's own Secret.
-
-    Written with has() and not with optionals: the API server estimates the cost of `.orValue()` without the bounds of
-    the field and refuses the CRD (over 100 times the budget, against a fraction of a percent like this). A namespace
-    that is spelled out on one side only is not compared: CEL in a CRD does not know metadata.namespace. The operator
-    checks again.
-    """
-    token = "self.authentication.serviceToken.serviceTokenSecretReference"
-    given = f"has(self.authentication) && has(self.authentication.serviceToken) && has({token})"
-    same_name = (
-        f'{given} && has({token}.secretName) && {token}.secretName != "" ? '
-        f'target.secretName == {token}.secretName : target.secretName == "{names.DEFAULT_TOKEN_SECRET}"'
-    )
-    same_namespace = (
-        f"{given} && has({token}.secretNamespace) ? "
-        f"has(target.secretNamespace) && target.secretNamespace == {token}.secretNamespace : "
-        "!has(target.secretNamespace)"
-    )
-    return rule(
-        "!has(self.managedSecretReferences) || self.managedSecretReferences.all(target, "
-        f"!(({same_name}) && ({same_namespace})))",
-        "a target may not be the Secret that holds the Phase token: it would be overwritten",
-        ".managedSecretReferences",
-    )
-
-
-# The official resource has defaults here, and the API server takes a null for "give me the default". A template that
-# renders an empty value (`phaseAppEnv:`) works there, so it works here. (Not for enums: the API server cannot.)
-NULLABLE: dict[str, Any] = {"nullable": True}
+from phase_operator.api.v1alpha1.rules import NULLABLE, no_doubles, not_the_token, rule, rules, unless_empty
 
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
@@ -301,10 +243,10 @@ class PhaseSecretSpec(ApiModel):
         description="Folder to read, without the folders below it. Default: /, the root folder only.",
         json_schema_extra=NULLABLE,
     )
-    phase_app_env_tag: Annotated[Annotated[str, Field(max_length=64)] | None, unless_empty()] = Field(
+    phase_app_env_tag: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
         None, description="Take only entries with this tag; exact, case-sensitive."
     )
-    phase_app_env_tags: list[Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^,]+$")]] | None = Field(
+    phase_app_env_tags: list[Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^,]+$")]] | None = Field(
         None,
         min_length=1,
         max_length=32,
