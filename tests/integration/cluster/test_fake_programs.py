@@ -86,6 +86,25 @@ def test_a_build_that_fails_tells_the_compilers_last_words_and_leaves_no_program
     assert not (tmp_path / "cache/phase-dev/programs/etcd-v3.6.8/etcd").exists()
 
 
+def test_a_build_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    env, sources = environment(tmp_path), modules(tmp_path / "sources")
+    script(
+        tmp_path / "bin" / "go", GOOD_GO[0], 'touch "$GOTMPDIR/scratch"; echo "$GOTMPDIR" > "$HOME/where"', "sleep 600"
+    )
+
+    def give_up_when_it_runs() -> None:
+        if (tmp_path / "where").exists():
+            raise ClusterError("given up")
+
+    progress = Progress(io.StringIO(), check=give_up_when_it_runs)
+
+    with pytest.raises(ClusterError, match="given up"):
+        build(ETCD, env, Folders.of(env), progress, modules=sources)
+
+    assert not Path((tmp_path / "where").read_text().strip()).exists()
+    assert {each.suffix for each in (tmp_path / "cache").rglob("*") if each.is_file()} == {".lock"}
+
+
 @pytest.mark.parametrize(
     "own",
     [
