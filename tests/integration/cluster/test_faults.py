@@ -2,8 +2,10 @@
 
 import asyncio
 
+import psutil  # type: ignore[import-untyped]  # it ships no types and its stubs are not locked
 import pytest
 
+from integration.cluster.waiting import eventually
 from phase_dev.cluster import Cluster, CommandFailed, StartFailed
 
 pytestmark = pytest.mark.controlplane
@@ -55,9 +57,12 @@ async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
         async with Cluster.start():
             pytest.fail("the start was not cancelled")
 
+    before = set(psutil.Process().children(recursive=True))
     starting = asyncio.create_task(start())
-    await asyncio.sleep(0)
+    await asyncio.to_thread(eventually, lambda: set(psutil.Process().children(recursive=True)) != before)
     starting.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await starting
+
+    assert set(psutil.Process().children(recursive=True)) == before
