@@ -133,7 +133,7 @@ class Controller:
         told = notices(outcome, resource.status)
         if document != resource.status:
             try:
-                await self._cluster.write_status(resource.key, document)
+                await self._cluster.write_status(resource.key, resource.uid, document)
             except ExpectedError as error:
                 log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
                 return Failed(error.reason, error.message, transient=True, targets=getattr(outcome, "targets", ()))

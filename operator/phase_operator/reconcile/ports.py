@@ -54,8 +54,8 @@ class Cluster(Protocol):
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Do it and return True, or False if the object is not the one that was judged: the caller looks again."""
 
-    async def write_status(self, key: ObjectKey, status: StatusDocument) -> None:
-        """Replace the status; a resource that is gone is no error."""
+    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
+        """Replace the status; a resource that is gone, or another one by now, is no error."""
 
     def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
         """Have Events posted in their own time; losing one is no error."""

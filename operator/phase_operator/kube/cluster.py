@@ -1,0 +1,199 @@
+"""The Cluster port on the real API server.
+
+Rule: a target is read as metadata and written by server-side apply under the version that was judged; nothing else is
+ever done to it. There is no delete here.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.plan import Apply
+from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
+from phase_operator.core.targets.base import observe
+from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.kube.client import APPLY, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
+from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.events import Recorder
+from phase_operator.kube.targets import KnownTargets
+
+CORE = "/api/v1"
+PHASE = f"/apis/{names.API_VERSION}"
+COLLECTIONS = {Kind.SECRET: "secrets", Kind.CONFIG_MAP: "configmaps"}
+_MANAGER = ("fieldManager", names.FIELD_MANAGER)
+_CHUNK = "500"
+
+
+class KubeCluster:
+    """Reads and writes for the loop."""
+
+    def __init__(self, client: KubeClient, known: KnownTargets, recorder: Recorder) -> None:
+        self._client = client
+        self._known = known
+        self._recorder = recorder
+
+    async def read_token(self, key: ObjectKey) -> SecretValue:
+        """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+        try:
+            secret = await self._client.request("GET", object_path(CORE, "secrets", key.namespace, key.name))
+        except ApiError as error:
+            if error.not_found:
+                raise Waiting(
+                    Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} does not exist; create it with the key "token"'
+                ) from error
+            raise translate(error) from error
+        encoded = (secret.get("data") or {}).get(names.TOKEN_KEY)
+        if encoded is None:
+            raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')
+        try:
+            return SecretValue(base64.b64decode(encoded).decode())
+        except (binascii.Error, UnicodeDecodeError):
+            raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
+
+    async def observe(self, target: TargetRef) -> Observed | None:
+        """Return what stands at the target's place, by metadata alone, or None if nothing does."""
+        known = self._known.get(target)
+        if known is not None:
+            return known
+        try:
+            found = await self._client.request("GET", _path(target), accept=METADATA)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise translate(error) from error
+        return observe(found["metadata"])
+
+    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+        """Apply and prune; return False if the object is not the one that was judged."""
+        try:
+            observed = await self._apply(desired, action)
+            if action.prune:
+                observed = await self._prune(desired.ref, observed, action.prune)
+        except ApiError as error:
+            self._known.drop(desired.ref)
+            if error.conflict or (error.not_found and action.resource_version is not None):
+                return False
+            raise translate(error) from error
+        self._known.put(desired.ref, observed)
+        return True
+
+    async def _apply(self, desired: Desired, action: Apply) -> Observed:
+        manifest: dict[str, Any] = desired.manifest
+        if action.resource_version is not None:
+            manifest = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": action.resource_version}}
+        # What must not exist yet is applied without force: an object that appeared meanwhile is a conflict, not prey.
+        force = "true" if action.resource_version is not None else "false"
+        answer = await self._client.request(
+            "PATCH",
+            _path(desired.ref),
+            query=[_MANAGER, ("force", force)],
+            body=manifest,
+            content_type=APPLY,
+            accept=METADATA,
+        )
+        return observe(answer["metadata"])
+
+    async def _prune(self, ref: TargetRef, observed: Observed, keys: Sequence[str]) -> Observed:
+        nothing = dict.fromkeys(keys)
+        body: dict[str, Any] = {"metadata": {"resourceVersion": observed.resource_version}, "data": nothing}
+        if ref.kind is Kind.CONFIG_MAP:
+            body["binaryData"] = nothing
+        answer = await self._client.request(
+            "PATCH", _path(ref), query=[_MANAGER], body=body, content_type=MERGE, accept=METADATA
+        )
+        return observe(answer["metadata"])
+
+    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
+        """Replace the status; a resource that is gone, or another one by now, is no error."""
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND_PHASE_SECRET,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
+            "status": status,
+        }
+        try:
+            await self._client.request(
+                "PATCH",
+                object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name, "status"),
+                query=[_MANAGER, ("force", "true")],
+                body=body,
+                content_type=APPLY,
+                accept=METADATA,
+            )
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise translate(error) from error
+
+    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+        """Have Events posted in their own time."""
+        self._recorder.post(key, uid, notices)
+
+    async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
+        """Return the keys of all PhaseSecrets of a namespace, or of all."""
+        path = f"{PHASE}/{names.PLURAL_PHASE_SECRETS}"
+        if namespace is not None:
+            path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, namespace)
+        found: list[ObjectKey] = []
+        token = ""
+        while True:
+            query = [("limit", _CHUNK)] + ([("continue", token)] if token else [])
+            try:
+                answer = await self._client.request("GET", path, query=query, accept=METADATA_LIST)
+            except ApiError as error:
+                raise translate(error) from error
+            items = [item["metadata"] for item in answer.get("items") or []]
+            found += [ObjectKey(item["namespace"], item["name"]) for item in items]
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                return found
+
+
+async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[], bytes]) -> bytes:
+    """Return the operator's key for digests, made once and kept in a Secret of its own; raise ExpectedError."""
+    path = object_path(CORE, "secrets", namespace, names.DIGEST_KEY_SECRET)
+    try:
+        try:
+            return _key_of(await client.request("GET", path))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": names.DIGEST_KEY_SECRET,
+                "namespace": namespace,
+                "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME},
+            },
+            "data": {"key": base64.b64encode(make()).decode()},
+        }
+        try:
+            return _key_of(
+                await client.request("POST", object_path(CORE, "secrets", namespace), query=[_MANAGER], body=body)
+            )
+        except ApiError as error:
+            # Another replica was faster: its key is the key.
+            if not error.conflict:
+                raise
+            return _key_of(await client.request("GET", path))
+    except ApiError as error:
+        raise translate(error) from error
+
+
+def _key_of(secret: dict[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(secret["data"]["key"], validate=True)
+    except (KeyError, TypeError, binascii.Error):
+        raise Waiting(
+            Reason.INTERNAL_ERROR,
+            f'Secret {names.DIGEST_KEY_SECRET} has no usable "key"; delete it to have it made anew',
+        ) from None
+
+
+def _path(target: TargetRef) -> str:
+    return object_path(CORE, COLLECTIONS[target.kind], target.key.namespace, target.key.name)

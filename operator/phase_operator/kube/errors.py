@@ -1,0 +1,87 @@
+"""What the API server answers -> our errors; one table, one translation.
+
+Rule: for an object that holds values, the server's message is not repeated: only the fields and causes it names are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+
+_GONE = 410
+_CONFLICT = 409
+_NOT_FOUND = 404
+_FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that the API server objects to."""
+
+    field: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ApiError(Exception):
+    """An answer that is no success, or no answer (`status` 0). Stays inside this room."""
+
+    status: int
+    reason: str
+    message: str
+    causes: Sequence[Cause] = field(default=())
+    kind: str = ""
+    after: float | None = None
+
+    @property
+    def gone(self) -> bool:
+        """The resource version is too old to go on from."""
+        return self.status == _GONE or self.reason == "Expired"
+
+    @property
+    def conflict(self) -> bool:
+        """The object is not the one that was judged."""
+        return self.status == _CONFLICT
+
+    @property
+    def not_found(self) -> bool:
+        """The object, or its namespace, does not exist."""
+        return self.status == _NOT_FOUND
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason}"
+
+
+def from_answer(status: int, body: Mapping[str, Any], retry_after: str | None) -> ApiError:
+    """Read a Kubernetes Status object."""
+    details = body.get("details") or {}
+    causes = [Cause(str(each.get("field", "")), str(each.get("reason", ""))) for each in details.get("causes") or []]
+    after = float(retry_after) if retry_after and retry_after.isdigit() else details.get("retryAfterSeconds")
+    return ApiError(
+        status=status,
+        reason=str(body.get("reason") or status),
+        message=str(body.get("message") or ""),
+        causes=causes,
+        kind=str(details.get("kind", "")),
+        after=float(after) if after else None,
+    )
+
+
+def translate(error: ApiError) -> ExpectedError:
+    """Say what an answer means for a run that wanted to read or write an object."""
+    if error.status == 0:
+        return Transient(Reason.KUBERNETES_UNAVAILABLE, f"the API server does not answer: {error.reason}")
+    terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+    if terminating or (error.not_found and error.kind in {"namespaces", "namespace"}):
+        return Waiting(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist or is being deleted")
+    if error.status in {401, _FORBIDDEN}:
+        # Says who may not do what; holds no part of the object.
+        return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {error.message}")
+    if error.status in {400, 413, 422}:
+        told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes) or error.reason
+        return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")
+    return Transient(
+        Reason.KUBERNETES_UNAVAILABLE, f"the API server answers {error.status} {error.reason}", after=error.after
+    )

@@ -1,0 +1,89 @@
+"""Kubernetes Events about PhaseSecrets.
+
+Rule: Events wait for nobody and nobody waits for them. They are posted one after another behind the loop's back; when
+more come than can be posted, the oldest are dropped and counted.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.outcome import Notice
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.client import KubeClient, object_path
+from phase_operator.kube.errors import ApiError
+from phase_operator.reconcile.ports import Clock
+
+log = logging.getLogger(__name__)
+
+_LIMIT = 1000
+# The API server's limit for an Event's message.
+_MESSAGE = 1024
+
+
+class Recorder:
+    """A bounded queue of Events and the task that posts them."""
+
+    def __init__(self, client: KubeClient, clock: Clock, instance: str, posted: Callable[[str], None]) -> None:
+        self._client = client
+        self._clock = clock
+        self._instance = instance
+        self._posted = posted
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_LIMIT)
+
+    def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+        """Queue Events about a PhaseSecret; never waits."""
+        for notice in notices:
+            if self._queue.full():
+                self._queue.get_nowait()
+                self._posted("dropped")
+            self._queue.put_nowait((notice.type, event_body(key, uid, notice, self._clock.now(), self._instance)))
+
+    async def run(self) -> None:
+        """Post until cancelled."""
+        while True:
+            await self._send(*await self._queue.get())
+
+    async def flush(self) -> None:
+        """Post what is queued and return."""
+        while not self._queue.empty():
+            await self._send(*self._queue.get_nowait())
+
+    async def _send(self, kind: str, body: dict[str, Any]) -> None:
+        try:
+            await self._client.request(
+                "POST", object_path("/api/v1", "events", body["metadata"]["namespace"]), body=body
+            )
+        except ApiError as error:
+            self._posted("failed")
+            log.debug("event not posted", extra={"reason": str(error)})
+        else:
+            self._posted(kind)
+
+
+def event_body(key: ObjectKey, uid: str, notice: Notice, now: str, instance: str) -> dict[str, Any]:
+    """Return a core/v1 Event about a PhaseSecret."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{key.name[:200]}.", "namespace": key.namespace},
+        "involvedObject": {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND_PHASE_SECRET,
+            "name": key.name,
+            "namespace": key.namespace,
+            "uid": uid,
+        },
+        "type": notice.type,
+        "reason": notice.reason,
+        "message": notice.message[:_MESSAGE],
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "source": {"component": names.OPERATOR_NAME},
+        "reportingComponent": f"{names.GROUP}/{names.OPERATOR_NAME}",
+        "reportingInstance": instance,
+        "action": "Reconcile",
+    }

@@ -1,0 +1,89 @@
+"""What stands at the targets' places, as the watches last showed it.
+
+Rule: newer wins. Our own writes are put here as soon as the API server confirms them, and the event that follows says
+nothing new; so a write of ours never looks like somebody else's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from phase_operator.api import names
+from phase_operator.core.targets import Kind, Observed, TargetRef
+from phase_operator.core.targets.base import observe
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.watch import Metadata
+
+Touched = Callable[[TargetRef], None]
+
+
+class KnownTargets:
+    """Our own objects by reference. Foreign objects are reported when they change, and not kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[TargetRef, Observed] = {}
+
+    def get(self, ref: TargetRef) -> Observed | None:
+        """Return what is known to stand there, or None if nothing is known."""
+        return self._known.get(ref)
+
+    def put(self, ref: TargetRef, observed: Observed) -> bool:
+        """Keep what was seen if it is newer; return True if it was."""
+        before = self._known.get(ref)
+        if before is not None and before.uid == observed.uid and not _newer(observed, before):
+            return False
+        self._known[ref] = observed
+        return True
+
+    def drop(self, ref: TargetRef) -> None:
+        """Know nothing about it: the next look asks the API server."""
+        self._known.pop(ref, None)
+
+    def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
+        """Return what is known of a kind in a namespace, or in all for ""."""
+        return iter([ref for ref in self._known if ref.kind == kind and scope in {"", ref.key.namespace}])
+
+
+class TargetSink:
+    """Takes what a watch of Secrets or ConfigMaps sees, and says what was touched by others."""
+
+    def __init__(self, kind: Kind, known: KnownTargets, touched: Touched, relisted: Callable[[], None]) -> None:
+        self._kind = kind
+        self._known = known
+        self._touched = touched
+        self._relisted = relisted
+
+    def listed(self, scope: str, found: list[Metadata]) -> None:
+        """Take a whole list; what we knew and is not in it is gone."""
+        present = set()
+        for metadata in found:
+            present.add(self._ref(metadata))
+            self.seen(metadata)
+        for ref in self._known.of_kind(self._kind, scope):
+            if ref not in present:
+                self._known.drop(ref)
+                self._touched(ref)
+        self._relisted()
+
+    def seen(self, metadata: Metadata) -> None:
+        """Take one object; our own are kept, all are reported unless we knew them so."""
+        ref = self._ref(metadata)
+        labels: Mapping[str, str] = metadata.get("labels") or {}
+        if labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None:
+            self._touched(ref)
+        elif self._known.put(ref, observe(metadata)):
+            self._touched(ref)
+
+    def gone(self, metadata: Metadata) -> None:
+        """Take one object that is not there any more, or not ours to see."""
+        ref = self._ref(metadata)
+        self._known.drop(ref)
+        self._touched(ref)
+
+    def _ref(self, metadata: Metadata) -> TargetRef:
+        return TargetRef(self._kind, ObjectKey(metadata["namespace"], metadata["name"]))
+
+
+def _newer(one: Observed, other: Observed) -> bool:
+    # Resource versions are numbers that grow (KEP-5504); where they are not, equal is the only thing known.
+    if one.resource_version.isdigit() and other.resource_version.isdigit():
+        return int(one.resource_version) > int(other.resource_version)
+    return one.resource_version != other.resource_version

@@ -1,0 +1,121 @@
+"""A watch of metadata: list once in chunks, then follow, for ever.
+
+Rule: values of Secrets are never transferred. What is listed is chosen by our label; what is followed may be wider
+(all Secrets of the namespaces, as metadata), so that a label taken off, a rotated token or a foreign object that goes
+away is seen at once, at a cost that does not grow with the objects that nobody touches.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
+from phase_operator.kube.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+_CHUNK = "500"
+_SERVER_TIMEOUT = "300"
+_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+Metadata = Mapping[str, Any]
+
+
+class Sink(Protocol):
+    """Where a watch puts what it sees."""
+
+    def listed(self, scope: str, found: list[Metadata]) -> None:
+        """Take the whole list of a scope (a namespace, or "" for all); what is not in it is gone."""
+
+    def seen(self, metadata: Metadata) -> None:
+        """Take one object that was added or changed."""
+
+    def gone(self, metadata: Metadata) -> None:
+        """Take one object that was deleted or left the selection."""
+
+
+class MetadataWatch:
+    """List and follow one collection in one scope."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        name: str,
+        path: str,
+        scope: str,
+        list_selector: str,
+        follow_selector: str,
+        sink: Sink,
+        restarted: Callable[[str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._path = path
+        self._scope = scope
+        self._list_selector = list_selector
+        self._follow_selector = follow_selector
+        self._sink = sink
+        self._restarted = restarted
+        self._sleep = sleep
+        self.listed = asyncio.Event()
+        self.problem: str | None = "not listed yet"
+
+    async def run(self) -> None:
+        """Follow until cancelled; no fault of the API server ends it."""
+        failures = 0
+        version: str | None = None
+        while True:
+            try:
+                if version is None:
+                    version = await self._list()
+                    self.listed.set()
+                    self.problem = None
+                version = await self._follow(version)
+                failures = 0
+                self.problem = None
+            except ApiError as error:
+                if error.gone:
+                    version = None
+                self.problem = f"{self.name}: {error}"
+                self._restarted(self.name)
+                log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
+                await self._sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+                failures += 1
+
+    async def _list(self) -> str:
+        found: list[Metadata] = []
+        token = ""
+        while True:
+            query = [("limit", _CHUNK), ("labelSelector", self._list_selector)]
+            query += [("continue", token)] if token else []
+            answer = await self._client.request("GET", self._path, query=query, accept=METADATA_LIST)
+            found += [item["metadata"] for item in answer.get("items") or []]
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                self._sink.listed(self._scope, found)
+                return str(answer["metadata"]["resourceVersion"])
+
+    async def _follow(self, version: str) -> str:
+        query = [
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", _SERVER_TIMEOUT),
+            ("resourceVersion", version),
+        ]
+        query += [("labelSelector", self._follow_selector)] if self._follow_selector else []
+        async with self._client.watch(self._path, query, METADATA) as events:
+            async for event in events:
+                kind = event.get("type")
+                if kind == "ERROR":
+                    status = event.get("object") or {}
+                    raise ApiError(int(status.get("code") or 500), str(status.get("reason") or ""), "")
+                metadata = (event.get("object") or {}).get("metadata") or {}
+                if kind in {"ADDED", "MODIFIED"}:
+                    self._sink.seen(metadata)
+                elif kind == "DELETED":
+                    self._sink.gone(metadata)
+                version = str(metadata.get("resourceVersion") or version)
+        return version
