@@ -24,7 +24,7 @@ demo: venv ## show the main job on a cluster of its own; KEEP=1 leaves it runnin
 	@$(BIN)/phase-dev demo $(if $(KEEP),--keep) $(if $(KUBECONFIG),--kubeconfig "$(KUBECONFIG)")
 
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
-	@$(BIN)/phase-dev cluster build
+	@$(BIN)/phase-dev cluster build --all
 	$(BIN)/pytest
 
 lint: venv ## ruff: style and format
@@ -45,7 +45,7 @@ contract: venv ## one suite on the fake and on the real thing
 	$(BIN)/pytest tests/contract
 
 integration: venv ## real kube-apiserver and etcd, started by the tests
-	@$(BIN)/phase-dev cluster build
+	@$(BIN)/phase-dev cluster build --all
 	$(BIN)/pytest tests/integration tests/manifests
 
 generate: venv ## write the generated files: CRDs, reference pages
@@ -55,7 +55,7 @@ verify: venv ## fail if a generated file is not what the models say
 	$(BIN)/python -m phase_dev.generate --check
 
 bench: venv ## benchmarks; BENCH_ARGS="--size 10000"
-	@$(BIN)/phase-dev cluster build
+	@$(BIN)/phase-dev cluster build --all
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 lock: venv ## compile requirements/ anew from pyproject.toml

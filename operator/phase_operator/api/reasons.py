@@ -89,7 +89,7 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.ACCESS_DENIED: Entry(
-        "Phase refuses the token, or the account may not read this app or environment; Phase's words are in the message.",
+        "Phase refuses the token, or the account may not read this app or environment; its words are in the message.",
         "Grant the account access in Phase, or store another token. It heals by itself within a minute.",
         stalled=True,
     ),

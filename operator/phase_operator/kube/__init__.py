@@ -1,1 +1,1 @@
-"""The edge to Kubernetes: the `kubernetes` package lives here only. Raw dicts, server-side apply, metadata-only reads."""
+"""The edge to Kubernetes: raw dicts, server-side apply, metadata-only reads. The `kubernetes` package lives here."""

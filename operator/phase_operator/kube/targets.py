@@ -67,9 +67,8 @@ class TargetSink:
         """Take one object; our own are kept, all are reported unless we knew them so."""
         ref = self._ref(metadata)
         labels: Mapping[str, str] = metadata.get("labels") or {}
-        if labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None:
-            self._touched(ref)
-        elif self._known.put(ref, observe(metadata)):
+        foreign = labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None
+        if foreign or self._known.put(ref, observe(metadata)):
             self._touched(ref)
 
     def gone(self, metadata: Metadata) -> None:

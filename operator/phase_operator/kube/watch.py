@@ -61,29 +61,26 @@ class MetadataWatch:
         self._restarted = restarted
         self._sleep = sleep
         self.listed = asyncio.Event()
-        self.problem: str | None = "not listed yet"
+        self.problem: str | None = f"{name}: not listed yet"
+        self._failures = 0
 
     async def run(self) -> None:
         """Follow until cancelled; no fault of the API server ends it."""
-        failures = 0
         version: str | None = None
         while True:
             try:
                 if version is None:
                     version = await self._list()
                     self.listed.set()
-                    self.problem = None
                 version = await self._follow(version)
-                failures = 0
-                self.problem = None
             except ApiError as error:
                 if error.gone:
                     version = None
                 self.problem = f"{self.name}: {error}"
                 self._restarted(self.name)
                 log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
-                await self._sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
-                failures += 1
+                await self._sleep(_BACKOFF[min(self._failures, len(_BACKOFF) - 1)])
+                self._failures += 1
 
     async def _list(self) -> str:
         found: list[Metadata] = []
@@ -107,6 +104,8 @@ class MetadataWatch:
         ]
         query += [("labelSelector", self._follow_selector)] if self._follow_selector else []
         async with self._client.watch(self._path, query, METADATA) as events:
+            self.problem = None
+            self._failures = 0
             async for event in events:
                 kind = event.get("type")
                 if kind == "ERROR":

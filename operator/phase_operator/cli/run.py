@@ -1,0 +1,38 @@
+"""`phase-operator run`: start the operator.
+
+Rule: every setting is a flag and a variable of the same name; both come from one model, so they cannot differ.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from phase_operator.settings import PREFIX, Settings, SettingsError, load
+
+_BAD_SETTINGS = 2
+
+
+def _flags(command: Callable[..., None]) -> Callable[..., None]:
+    for name, field in reversed(Settings.model_fields.items()):
+        flag = f"--{name.replace('_', '-')}"
+        text = f"{field.description}  [{PREFIX}{name.upper()}]"
+        command = click.option(flag, name, help=text, multiple=name == "namespace", metavar="VALUE")(command)
+    return command
+
+
+@click.command()
+@_flags
+def run(**flags: Any) -> None:
+    """Watch PhaseSecrets and keep their targets in step with Phase, until told to stop."""
+    # Imported here: --help should not wait for kopf and the Kubernetes client.
+    from phase_operator import wiring
+
+    try:
+        code = asyncio.run(wiring.run(load(flags)))
+    except (SettingsError, wiring.StartError) as error:
+        click.echo(f"phase-operator: {error}", err=True)
+        code = _BAD_SETTINGS
+    sys.exit(code)

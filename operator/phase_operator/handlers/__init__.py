@@ -1,0 +1,1 @@
+"""kopf: events in, keys into the queue, nothing else."""

@@ -1,0 +1,157 @@
+"""The watch of PhaseSecrets, by kopf, and its supervision.
+
+Rule: kopf watches and nothing else: `on.event` puts keys into our queue. Where kopf would end the process (long 5xx,
+RBAC taken away, the CRD deleted) the watch is started again in place; the loop and what it knows outlive it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import kopf
+
+from phase_operator.api import names
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.values import ObjectKey
+from phase_operator.handlers.storage import NoDiffBase, NoProgress
+from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.resources import Resources
+
+log = logging.getLogger(__name__)
+
+_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
+_CHUNK = 500
+# Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
+_SWEEP_EVERY = 600.0
+_SWEEP_FIRST = 0.2
+
+ListKeys = Callable[[], Awaitable[list[ObjectKey]]]
+
+
+class Watcher:
+    """Feeds the store of resources and the controller."""
+
+    def __init__(
+        self,
+        *,
+        resources: Resources,
+        controller: Controller,
+        session: Callable[[], aiohttp.ClientSession],
+        server: str,
+        list_keys: ListKeys,
+        namespaces: Sequence[str],
+        restarted: Callable[[str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._resources = resources
+        self._controller = controller
+        self._session = session
+        self._server = server
+        self._list_keys = list_keys
+        self._namespaces = namespaces
+        self._restarted = restarted
+        self._sleep = sleep
+        self.problem: str | None = "PhaseSecrets not listed yet"
+
+    async def watch(self, own_signals: Callable[[], None]) -> None:
+        """Watch until told to stop by a signal; start again after every fault."""
+        failures = 0
+        while True:
+            try:
+                tasks = await kopf.spawn_tasks(
+                    registry=self._registry(),
+                    settings=_settings(),
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                    standalone=True,
+                )
+                # kopf takes the signals for itself; they are ours.
+                own_signals()
+                await kopf.run_tasks(tasks, ignored=_Everything())
+                return
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - kopf ends with whatever its tasks raised; all of it means: again
+                self.problem = f"the watch of PhaseSecrets ended: {type(error).__name__}"
+                self._restarted("phasesecrets")
+                log.warning("watch interrupted", extra={"watch": "phasesecrets", "error": type(error).__name__})
+                await self._sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+                failures += 1
+
+    async def sweep(self) -> None:
+        """Compare the store with a list of keys: finds ghosts, and tells when the first list is complete."""
+        while True:
+            try:
+                listed = frozenset(await self._list_keys())
+            except ExpectedError as error:
+                self.problem = f"PhaseSecrets cannot be listed: {error.message}"
+                await self._sleep(_BACKOFF[-1])
+                continue
+            missing = self._resources.missing(listed)
+            if missing:
+                self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
+                await self._sleep(_SWEEP_FIRST)
+                continue
+            self.problem = None
+            for ghost in self._resources.keys() - listed:
+                await self._bury(ghost)
+            await self._sleep(_SWEEP_EVERY)
+
+    async def _bury(self, key: ObjectKey) -> None:
+        # Made since the list was read? Then a second list has it.
+        if key not in frozenset(await self._list_keys()):
+            log.info("resource gone unseen", extra={"object": str(key)})
+            self._controller.resource_gone(key)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session())
+
+        @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL_PHASE_SECRETS, registry=registry)
+        async def changed(event: Mapping[str, Any], **_: Any) -> None:
+            self.take(str(event.get("type")), event["object"])
+
+        return registry
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Take one event: keep the object and queue its key, if there is anything to do."""
+        metadata = body["metadata"]
+        key = ObjectKey(metadata["namespace"], metadata["name"])
+        if kind == "DELETED" or metadata.get("deletionTimestamp"):
+            if key in self._resources:
+                self._controller.resource_gone(key)
+        elif self._resources.upsert(body):
+            self._controller.resource_changed(key)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.watching.chunk_size = _CHUNK
+    settings.queueing.idle_timeout = 0.1
+    settings.networking.request_timeout = 30.0
+    settings.networking.error_backoffs = (0.5, 1.0, 2.0, 5.0)
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = NoProgress()
+    settings.persistence.finalizer = names.LEGACY_FINALIZER
+    settings.process.ultimate_exiting_timeout = None
+    return settings
+
+
+class _Everything(Collection[Any]):
+    """Every task: kopf cancels what started while it ran, except for these; our loop must not die with the watch."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0

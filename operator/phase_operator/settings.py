@@ -1,0 +1,116 @@
+"""Flags and environment -> frozen Settings.
+
+Rule: the only reader of the environment. A bad setting is one sentence that names it and says what to do.
+"""
+
+import ssl
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from phase_operator.api.base import NamespaceName
+
+PREFIX = "PHASE_OPERATOR_"
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message is one sentence for the person who started us."""
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """From which level on lines are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """How the operator runs; what it does is in its resources."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    kubeconfig: Path | None = Field(
+        None, description="Kubeconfig of the cluster. Default: the pod's ServiceAccount, else the usual kubeconfig."
+    )
+    namespace: Annotated[tuple[NamespaceName, ...], NoDecode] = Field(
+        (), description="Watch this namespace only; may be repeated, in the variable separated by commas. Default: all."
+    )
+    pod_namespace: NamespaceName = Field(
+        default_factory=lambda: _pod_namespace(),
+        description="Namespace for the operator's own Secret. Default: the pod's, else default.",
+    )
+    host: str = Field("0.0.0.0", description="Address for health and metrics.")  # noqa: S104 - probes come from the node
+    health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")
+    metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
+    log_format: LogFormat = Field(
+        default_factory=lambda: _log_format(), description="json, or text for people. Default: text on a terminal."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error.")
+    phase_ca_file: Path | None = Field(
+        None, description="PEM file with certificates to trust for Phase, besides the system's."
+    )
+    workers: int = Field(32, ge=1, le=256, description="Resources that are worked on at once.")
+    phase_workers: int = Field(8, ge=1, le=64, description="Reads of Phase at once.")
+    drain_seconds: float = Field(4.0, ge=0, le=600, description="How long runs may go on after SIGTERM.")
+
+    @field_validator("namespace", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("phase_ca_file")
+    @classmethod
+    def _loadable(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                ssl.create_default_context().load_verify_locations(cafile=value)
+            except (OSError, ssl.SSLError) as error:
+                raise ValueError(f"{value} is no readable PEM file with certificates ({error})") from error
+        return value
+
+    @field_validator("kubeconfig")
+    @classmethod
+    def _there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} does not exist or is no file")
+        return value
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """Combine flags, which win, with the environment and what can be found out; raise SettingsError."""
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"--{name.replace('_', '-')} ({PREFIX}{name.upper()}): {message}") from error
+
+
+def _pod_namespace() -> str:
+    try:
+        return _POD_NAMESPACE.read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def _log_format() -> LogFormat:
+    return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON

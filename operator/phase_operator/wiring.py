@@ -1,0 +1,259 @@
+"""The composition root: Settings -> connected objects, started and stopped in the right order.
+
+Rule: the only module that knows every room. It decides nothing but order.
+"""
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from phase_operator import __version__
+from phase_operator.api import names
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.handlers.watcher import Watcher
+from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
+from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
+from phase_operator.kube.events import Recorder
+from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.watch import MetadataWatch
+from phase_operator.phase.api import Phase
+from phase_operator.phase.client import PhaseClient
+from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.reconciler import Reconciler
+from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.sources import Sources
+from phase_operator.reconcile.tokens import Tokens
+from phase_operator.settings import Settings
+from phase_operator.telemetry import logs
+from phase_operator.telemetry.http import PortInUseError, Probes, serve
+from phase_operator.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_KEY_BYTES = 32
+# A key that is due and not begun for this long means that the workers stand still.
+_STUCK = 300.0
+
+
+class StartError(Exception):
+    """The operator cannot start; the message is one sentence for the person who started it."""
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return time.monotonic()
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 in UTC with seconds."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def run(settings: Settings) -> int:
+    """Run the operator until SIGTERM or SIGINT; return the exit code."""
+    logs.configure(settings.log_format, settings.log_level, sys.stderr)
+    try:
+        configuration = await load_configuration(settings.kubeconfig)
+    except KubeconfigError as error:
+        raise StartError(str(error)) from error
+    metrics = Metrics()
+    client = KubeClient(configuration, metrics.kube_call)
+    phase_client = PhaseClient(
+        ca_file=settings.phase_ca_file, user_agent=f"phase-operator/{__version__}", on_call=metrics.phase_call
+    )
+    operator = Operator(settings, client, phase_client, metrics)
+    ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
+    try:
+        async with serve(operator.probes, metrics.registry, host=settings.host, **ports):
+            log.info("operator starts", extra={"version": __version__, "server": client.host})
+            await operator.run()
+    except PortInUseError as error:
+        raise StartError(str(error)) from error
+    finally:
+        await phase_client.close()
+        await client.close()
+    log.info("operator stopped")
+    return 0
+
+
+class Operator:
+    """All rooms, connected."""
+
+    def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
+        clock = SystemClock()
+        phase = Phase(phase_client, clock, secrets.token_bytes(_KEY_BYTES))
+        known = KnownTargets()
+        token_users: Dependents[ObjectKey] = Dependents()
+        target_users: Dependents[TargetRef] = Dependents()
+        queue: WorkQueue[ObjectKey] = WorkQueue(clock)
+        resources = Resources()
+        self._settings = settings
+        self._client = client
+        self._digest_key: bytes | None = None
+        self._recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted)
+        self._cluster = KubeCluster(client, known, self._recorder)
+        tokens = Tokens(self._cluster)
+        sources = Sources(phase, clock, queue.add, metrics.source_read)
+        reconciler = Reconciler(
+            resources=resources,
+            sources=sources,
+            tokens=tokens,
+            cluster=self._cluster,
+            phase=phase,
+            token_users=token_users,
+            target_users=target_users,
+            digest_key=self._loaded_digest_key,
+        )
+        self._controller = Controller(
+            queue=queue,
+            resources=resources,
+            sources=sources,
+            tokens=tokens,
+            reconciler=reconciler,
+            cluster=self._cluster,
+            token_users=token_users,
+            target_users=target_users,
+            clock=clock,
+            observer=metrics,
+        )
+        self._watcher = Watcher(
+            resources=resources,
+            controller=self._controller,
+            session=client.session_for_watching,
+            server=client.host,
+            list_keys=self._list_keys,
+            namespaces=settings.namespace,
+            restarted=metrics.watch_restarted,
+        )
+        self._watches = [
+            self._metadata_watch(kind, scope, known, metrics)
+            for kind in Kind
+            for scope in (settings.namespace or ("",))
+        ]
+        self._stop = asyncio.Event()
+        self._starting: str | None = "the operator's own key is not read yet"
+        self.probes = Probes(
+            live={"queue": lambda: _standing_still("queue", queue.oldest), "sources": self._sources_live(sources)},
+            ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
+            | {watch.name: _problem_of(watch) for watch in self._watches},
+        )
+        metrics.track_resources(resources.ready_counts)
+        metrics.track_queue("resources", queue.depth, queue.oldest)
+        metrics.track_queue("sources", sources.queue.depth, sources.queue.oldest)
+        metrics.track_sources(sources.__len__, sources.staleness)
+
+    async def run(self) -> None:
+        """Prepare, work, drain."""
+        self._own_signals()
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(watch.run()) for watch in self._watches]
+            background.append(group.create_task(self._recorder.run()))
+            preparing = group.create_task(self._prepare())
+            stopping = group.create_task(self._stop.wait())
+            await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._stop.is_set():
+                working = group.create_task(self._controller.run(self._settings.workers, self._settings.phase_workers))
+                background += [group.create_task(self._watch()), group.create_task(self._watcher.sweep())]
+                await self._stop.wait()
+                log.info("operator stops")
+                self._controller.stop()
+                await asyncio.wait({working}, timeout=self._settings.drain_seconds)
+                working.cancel()
+            preparing.cancel()
+            for task in background:
+                task.cancel()
+        await self._flush_events()
+
+    async def _prepare(self) -> None:
+        """Read the digest key and the lists that decisions need; wait for the API server as long as it takes."""
+        while self._digest_key is None:
+            try:
+                self._digest_key = await load_digest_key(
+                    self._client, self._settings.pod_namespace, lambda: secrets.token_bytes(_KEY_BYTES)
+                )
+            except ExpectedError as error:
+                self._starting = f"the operator's own key: {error.message}"
+                log.warning("start waits", extra={"detail": error.message})
+                await asyncio.sleep(2.0)
+        self._starting = None
+        for watch in self._watches:
+            await watch.listed.wait()
+
+    async def _watch(self) -> None:
+        await self._watcher.watch(self._own_signals)
+        # Ends only by a signal that came while kopf held the signals.
+        self._stop.set()
+
+    async def _flush_events(self) -> None:
+        try:
+            async with asyncio.timeout(1.0):
+                await self._recorder.flush()
+        except TimeoutError:
+            log.warning("events not posted at the end")
+
+    def _own_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    def _loaded_digest_key(self) -> bytes:
+        if self._digest_key is None:
+            raise RuntimeError("a run began before the digest key was read")
+        return self._digest_key
+
+    async def _list_keys(self) -> list[ObjectKey]:
+        found: list[ObjectKey] = []
+        for namespace in self._settings.namespace or (None,):
+            found += await self._cluster.list_resources(namespace)
+        return found
+
+    def _metadata_watch(self, kind: Kind, scope: str, known: KnownTargets, metrics: Metrics) -> MetadataWatch:
+        ours = f"{names.LABEL_TARGET}={names.LABEL_TARGET_VALUE}"
+        collection = COLLECTIONS[kind]
+        is_secret = kind is Kind.SECRET
+
+        def touched(target: TargetRef) -> None:
+            self._controller.target_changed(target)
+            if is_secret:
+                self._controller.token_changed(target.key)
+
+        def relisted() -> None:
+            if is_secret:
+                self._controller.tokens_unknown()
+
+        return MetadataWatch(
+            self._client,
+            name=f"{collection} in {scope}" if scope else collection,
+            path=object_path(CORE, collection, scope) if scope else f"{CORE}/{collection}",
+            scope=scope,
+            list_selector=ours,
+            # Token Secrets do not carry our label, so all Secrets are followed, as metadata.
+            follow_selector="" if is_secret else ours,
+            sink=TargetSink(kind, known, touched, relisted),
+            restarted=metrics.watch_restarted,
+        )
+
+    @staticmethod
+    def _sources_live(sources: Sources) -> Callable[[], str | None]:
+        return lambda: _standing_still("sources", sources.queue.oldest)
+
+
+def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
+    return lambda: watch.problem
+
+
+def _standing_still(name: str, oldest: Callable[[], float]) -> str | None:
+    waited = oldest()
+    return f"{name}: a key has been due for {waited:.0f} s" if waited > _STUCK else None
