@@ -1,0 +1,101 @@
+"""Answer the kubelet's probes and the scrapes of Prometheus.
+
+Rule: a probe only looks at what is known already; it never waits for anything.
+"""
+
+import errno
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Check = Callable[[], str | None]
+_CLOSING_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Named checks; None is fine, a text says what is wrong."""
+
+    live: dict[str, Check] = field(default_factory=dict)
+    ready: dict[str, Check] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the two are served; None is off."""
+
+    health: int | None
+    metrics: int | None
+
+
+class PortInUseError(Exception):
+    """Somebody else listens there."""
+
+    def __init__(self, host: str, port: int, use: str) -> None:
+        super().__init__(f"cannot serve {use} on {host}:{port}: the port is in use; stop its owner or set another port")
+        self.port = port
+
+
+@asynccontextmanager
+async def serve(
+    probes: Probes, registry: CollectorRegistry, *, host: str, health_port: int | None, metrics_port: int | None
+) -> AsyncIterator[Ports]:
+    """Serve probes and metrics while the context lasts; equal ports share one server."""
+    async with AsyncExitStack() as stack:
+        if health_port is not None and health_port == metrics_port:
+            routes = _health_routes(probes) + _metrics_routes(registry)
+            shared = await stack.enter_async_context(_listen(routes, host, health_port, "health and metrics"))
+            yield Ports(shared, shared)
+            return
+        health = metrics = None
+        if health_port is not None:
+            health = await stack.enter_async_context(_listen(_health_routes(probes), host, health_port, "health"))
+        if metrics_port is not None:
+            routes = _metrics_routes(registry)
+            metrics = await stack.enter_async_context(_listen(routes, host, metrics_port, "metrics"))
+        yield Ports(health, metrics)
+
+
+def _health_routes(probes: Probes) -> list[web.RouteDef]:
+    async def healthz(_: web.Request) -> web.Response:
+        return _verdict(probes.live)
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _verdict(probes.ready)
+
+    return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+
+
+def _metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/metrics", metrics)]
+
+
+def _verdict(checks: Mapping[str, Check]) -> web.Response:
+    failed = [f"{name}: {wrong}\n" for name, check in checks.items() if (wrong := check()) is not None]
+    if failed:
+        return web.Response(status=503, text="".join(failed))
+    return web.Response(text="ok\n")
+
+
+@asynccontextmanager
+async def _listen(routes: list[web.RouteDef], host: str, port: int, use: str) -> AsyncIterator[int]:
+    app = web.Application()
+    app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSING_SECONDS)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE:
+                raise
+            raise PortInUseError(host, port, use) from e
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,133 @@
+"""Write log lines, as JSON or as text, with the fields of `extra` in both.
+
+Rule: nothing that looks like a token leaves through a log line. Secret text does not print anyway (core/values.py);
+the masks here are the last resort, for text that others put into their messages and exceptions.
+"""
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TextIO
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+# Libraries that tell of every step, and some of them of every body: at DEBUG the Kubernetes client prints responses,
+# Secrets included. They never speak below WARNING, whatever the level of the operator.
+QUIET = ("aiohttp.access", "asyncio", "client", "httpcore", "httpx", "kopf", "kopf.objects", "kubernetes", "urllib3")
+
+_MASK = "***"
+_MASKS = (
+    (re.compile(r"\b(pss_(?:service|user)):[^\s\"'\\,;]+"), rf"\1:{_MASK}"),
+    (re.compile(r"\b(Bearer)\s+[^\"'\\,;}\r\n]+", re.IGNORECASE), rf"\1 {_MASK}"),
+    (re.compile(r"[0-9a-fA-F]{64,}"), _MASK),
+)
+# kopf's own luggage on its records: no field for a reader; taskName is asyncio's name for a task.
+_LUGGAGE = ("settings", "k8s_skip", "taskName")
+_NO_FIELDS = frozenset((*RESERVED_ATTRS, *_LUGGAGE))
+_PLAIN = re.compile(r"[^\s\"'=\\\x00-\x1f]+")
+
+
+def configure(format: str, level: str, stream: TextIO) -> None:  # noqa: A002 - the setting is called format
+    """Send every log line of the process to the stream; a second call replaces the first."""
+    handler = _MaskingHandler(stream)
+    handler.setFormatter(_formatter(format))
+    root = logging.getLogger()
+    for old in [each for each in root.handlers if isinstance(each, _MaskingHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def mask(text: str) -> str:
+    """Return the text with everything that looks like a token masked."""
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class _MaskingHandler(logging.StreamHandler[TextIO]):
+    """Writes a masked copy: the record itself is shared with other handlers and stays as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(_masked(record))
+
+
+class _TextFormatter(logging.Formatter):
+    """One line for people: time, level, logger, message, key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record))
+        head = f"{_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
+        return "\n".join(part for part in (head, record.exc_text, record.stack_info) if part)
+
+
+def _formatter(format: str) -> logging.Formatter:  # noqa: A002 - the setting is called format
+    match format:
+        case "json":
+            return JsonFormatter(
+                ["levelname", "name", "message"],
+                rename_fields={"levelname": "level", "name": "logger", "k8s_ref": "object", "exc_info": "exception"},
+                rename_fields_keep_missing=False,
+                timestamp="time",
+                reserved_attrs=sorted(_NO_FIELDS),
+            )
+        case "text":
+            return _TextFormatter()
+        case _:
+            raise ValueError(f'unknown log format "{format}"; use json or text')
+
+
+def _masked(record: logging.LogRecord) -> logging.LogRecord:
+    copy = logging.makeLogRecord(record.__dict__)
+    copy.msg, copy.args = mask(_message(record)), None
+    if record.exc_info and record.exc_info[0] is not None:
+        copy.exc_text = mask("".join(traceback.format_exception(*record.exc_info)).rstrip())
+    elif record.exc_text:
+        copy.exc_text = mask(record.exc_text)
+    copy.exc_info = None
+    copy.stack_info = mask(record.stack_info) if record.stack_info else None
+    for key, value in _fields(record):
+        setattr(copy, key, _masked_value(value))
+    return copy
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        # The standard handler would print the raw arguments to stderr, past all masks.
+        return f"{record.msg} (its arguments do not fit)"
+
+
+def _masked_value(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return mask(value)
+        case Mapping():
+            return {mask(str(key)): _masked_value(inner) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked_value(inner) for inner in value]
+        case _:
+            # As text, never by its fields: an encoder that opens objects would find what their repr hides.
+            return mask(str(value))
+
+
+def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    return ((key, value) for key, value in list(record.__dict__.items()) if key not in _NO_FIELDS)
+
+
+def _quoted(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")

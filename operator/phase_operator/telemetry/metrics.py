@@ -1,0 +1,112 @@
+"""Count what the operator does; docs/operating/metrics.md says what each number means.
+
+Rule: a label has few values that are known beforehand. No names of resources, no paths, no text from elsewhere.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from phase_operator import __version__
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Everything that is counted, in a registry of its own; it implements reconcile.ports.Observer."""
+
+    def __init__(self, version: str = __version__) -> None:
+        # One more series for each counter, to say when it began: a process has its start time already.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it without annotations
+        self.registry = registry = CollectorRegistry()
+        ns = "phase_operator"
+
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(name, meaning, labels, namespace=ns, registry=registry)
+
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(name, meaning, labels, namespace=ns, registry=registry)
+
+        def histogram(name: str, meaning: str, *labels: str) -> Histogram:
+            return Histogram(name, meaning, labels, namespace=ns, registry=registry, buckets=_SECONDS)
+
+        # fmt: off
+        self._build = gauge("build_info", "Always 1; the version of the operator is the label.", "version")
+        self._resources = gauge("resources", "PhaseSecrets by the status of their Ready condition.", "ready")
+        self._runs = counter("reconcile_total", "Finished runs by outcome and reason.", "outcome", "reason")
+        self._run_seconds = histogram("reconcile_seconds", "Duration of a run.")
+        self._queue_depth = gauge("queue_depth", "Items that wait in a queue.", "queue")
+        self._queue_oldest = gauge("queue_oldest_seconds", "Wait of the oldest item that is due in a queue.", "queue")
+        self._calls = counter("phase_requests_total", "Requests to Phase by route and status.", "route", "status")
+        self._call_seconds = histogram("phase_request_seconds", "Duration of a request to Phase.", "route")
+        self._reads = counter("source_reads_total", "Reads of a source by result.", "result")
+        self._staleness = gauge("source_staleness_seconds", "Time since the source that is furthest behind was read.")
+        self._sources = gauge("sources", "Distinct sources that are watched.")
+        self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
+        self._statuses = counter("status_writes_total", "Statuses written.")
+        self._events = counter("events_total", "Events posted, by type.", "type")
+        self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
+        self._restarts = counter("watch_restarts_total", "Watches that ended and were started again.", "watch")
+        # fmt: on
+
+        self._build.labels(version).set(1)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
+        """Count a run."""
+        self._runs.labels(outcome, reason).inc()
+        self._run_seconds.observe(seconds)
+
+    def source_read(self, result: str) -> None:
+        """Count an answer of Phase, or a failure by its reason."""
+        self._reads.labels(result).inc()
+
+    def target_written(self, kind: str) -> None:
+        """Count an object that was written."""
+        self._targets.labels(kind).inc()
+
+    def status_written(self) -> None:
+        """Count a status that was written."""
+        self._statuses.inc()
+
+    def event_posted(self, kind: str) -> None:
+        """Count an Event by its type, Normal or Warning."""
+        self._events.labels(kind).inc()
+
+    def phase_call(self, route: str, status: str, seconds: float) -> None:
+        """Count a request to Phase; the status is the HTTP code, or a word when there was no answer."""
+        self._calls.labels(route, status).inc()
+        self._call_seconds.labels(route).observe(seconds)
+
+    def kube_call(self, verb: str, resource: str, code: str) -> None:
+        """Count a request to Kubernetes; the code is the HTTP code, or a word when there was no answer."""
+        self._kube.labels(verb, resource, code).inc()
+
+    def watch_restarted(self, watch: str) -> None:
+        """Count a watch that ended and was started again."""
+        self._restarts.labels(watch).inc()
+
+    def track_resources(self, count: Callable[[], tuple[int, int, int]]) -> None:
+        """Ask at each scrape how many resources are ready, not ready, unknown."""
+        for position, ready in enumerate(("true", "false", "unknown")):
+            self._resources.labels(ready).set_function(partial(_nth, count, position))
+
+    def track_queue(self, name: str, depth: Callable[[], int], oldest: Callable[[], float]) -> None:
+        """Ask at each scrape how long a queue is, and how late."""
+        self._queue_depth.labels(name).set_function(depth)
+        self._queue_oldest.labels(name).set_function(oldest)
+
+    def track_sources(self, count: Callable[[], int], staleness: Callable[[], float]) -> None:
+        """Ask at each scrape how many sources there are, and how old the oldest answer is."""
+        self._sources.set_function(count)
+        self._staleness.set_function(staleness)
+
+
+def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:
+    return count()[position]
