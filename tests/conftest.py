@@ -1,0 +1,3 @@
+"""Plugins only; no hidden magic."""
+
+pytest_plugins = ["support.canary"]

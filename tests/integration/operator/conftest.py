@@ -1,0 +1,45 @@
+"""One control plane and one operator for the module's tests; an embedded Phase for each test."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from phase_dev.cluster import ControlPlane
+from phase_dev.server import EmbeddedPhase
+from support.canary import Canary
+from support.cluster_fixture import cluster, control_plane, kubectl, namespace
+from support.operator_process import OperatorProcess, install, running_operator
+from support.world import World
+
+__all__ = ["cluster", "control_plane", "kubectl", "namespace"]
+
+
+@pytest.fixture(scope="session")
+def installed(control_plane: ControlPlane) -> ControlPlane:
+    """Give the session's cluster with CRDs and RBAC as users apply them."""
+    install(control_plane)
+    return control_plane
+
+
+@pytest.fixture(scope="module")
+def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """Run one operator for a module's tests."""
+    with running_operator(installed, tmp_path_factory.mktemp("operator")) as process:
+        yield process
+
+
+@pytest.fixture
+def world(installed: ControlPlane, operator: OperatorProcess, namespace: str, canary: Canary) -> Iterator[World]:
+    """Give a namespace with a token, a Phase of its own and the operator at work; leaks fail the test."""
+    before = len(operator.log)
+    with EmbeddedPhase() as phase:
+        for form in ("hex", "pss"):
+            canary.token(phase.token("operator", form=form))
+        world = World(installed, namespace, phase, operator, canary)
+        world.token()
+        yield world
+        installed.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=true")
+    canary.watch(operator.log[before:])
+    canary.watch(json.dumps(world.events()))
+    canary.watch(operator.get("/metrics", metrics=True).text)

@@ -1,0 +1,126 @@
+"""The operator as its users run it: a process, under the RBAC that we ship, on a real API server."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from phase_dev.cluster import ControlPlane
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Found = TypeVar("Found")
+
+
+def eventually(look: Callable[[], Found | None], *, within: float = 20.0, what: str = "it") -> Found:
+    """Look again and again until there is something; fail with `what` when time is up."""
+    deadline = time.monotonic() + within
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {within:g} s")
+        time.sleep(0.05)
+
+
+def install(plane: ControlPlane) -> None:
+    """Apply what a user applies: CRDs, ServiceAccount, RBAC."""
+    plane.kubectl("apply", "--server-side", "-k", str(REPOSITORY / "deploy/overlays/cluster-wide"))
+    plane.kubectl("wait", "--for=condition=Established", "crd/phasesecrets.secrets.phase.dev", "--timeout=20s")
+    # Nothing runs the pod here: the operator runs as a process under the pod's ServiceAccount.
+    plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
+
+
+@dataclass
+class OperatorProcess:
+    """A running `phase-operator run`."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    health_port: int
+    metrics_port: int
+
+    @property
+    def log(self) -> str:
+        """All that it logged so far."""
+        return self.log_file.read_text()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log as parsed JSON lines."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def get(self, path: str, *, metrics: bool = False) -> httpx.Response:
+        """Ask its health or metrics server."""
+        port = self.metrics_port if metrics else self.health_port
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that carry these labels."""
+        total = 0.0
+        for line in self.get("/metrics", metrics=True).text.splitlines():
+            head, _, value = line.rpartition(" ")
+            found, _, rest = head.partition("{")
+            if found == name and all(f'{key}="{wanted}"' in rest for key, wanted in labels.items()):
+                total += float(value)
+        return total
+
+    def stop(self, number: int = signal.SIGTERM, within: float = 10.0) -> int:
+        """Send a signal and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(within)
+
+
+@contextmanager
+def running_operator(
+    plane: ControlPlane, folder: Path, *flags: str, account: str = "phase-operator"
+) -> Iterator[OperatorProcess]:
+    """Run the operator under the ServiceAccount that we ship, until the block ends."""
+    kubeconfig = plane.service_account_kubeconfig("phase-system", account)
+    health, metrics = free_port(), free_port()
+    log_file = folder / f"operator-{health}.log"
+    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
+    command += ["--pod-namespace", "phase-system", "--host", "127.0.0.1", "--log-format", "json"]
+    command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=environment)
+    operator = OperatorProcess(process, log_file, health, metrics)
+    try:
+        eventually(lambda: ready(operator), within=30, what="the operator becomes ready")
+        yield operator
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def ready(operator: OperatorProcess) -> bool:
+    """Say whether it answers that it is ready; fail at once if it has ended."""
+    if operator.process.poll() is not None:
+        raise AssertionError(f"the operator ended with {operator.process.returncode}:\n{operator.log[-3000:]}")
+    try:
+        return operator.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,104 @@
+"""What a test of the operator says about the world, in one line each."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from phase_dev.cluster import ControlPlane
+from phase_dev.server import EmbeddedPhase
+from support.canary import Canary
+from support.operator_process import OperatorProcess, eventually
+
+
+@dataclass
+class World:
+    """A namespace, a Phase and what a test says about them in one line each."""
+
+    plane: ControlPlane
+    namespace: str
+    phase: EmbeddedPhase
+    operator: OperatorProcess
+    canary: Canary
+
+    def apply(self, *documents: dict[str, Any]) -> None:
+        """Apply documents in the test's namespace."""
+        body = "\n---\n".join(json.dumps(document) for document in documents)
+        self.plane.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=body)
+
+    def token(self, name: str = "phase-service-token", account: str = "operator", form: str = "pss") -> None:
+        """Put an account's token into a Secret."""
+        text = self.phase.token(account, form=form)  # type: ignore[arg-type]  # the table of tests passes text
+        self.apply(secret(name, {"token": text + "\n"}))
+
+    def phase_secret(self, name: str = "shop", **spec: Any) -> None:
+        """Apply a PhaseSecret of the shop's production environment, every 5 s, to the Secret `shop`."""
+        self.apply(phase_secret(name, self.phase.url, **spec))
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return an object, or None."""
+        answer = self.plane.kubectl("-n", self.namespace, "get", kind, name, "-o", "json", check=False)
+        return json.loads(answer.stdout) if answer.returncode == 0 else None
+
+    def data(self, name: str = "shop") -> dict[str, str] | None:
+        """Return a Secret's data decoded, or None."""
+        found = self.get("secret", name)
+        if found is None:
+            return None
+        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+
+    def condition(self, name: str = "shop", kind: str = "Ready") -> dict[str, Any]:
+        """Return a condition of a PhaseSecret, or {}."""
+        found = self.get("phasesecret", name) or {}
+        self.canary.watch(json.dumps(found.get("status") or {}))
+        for condition in (found.get("status") or {}).get("conditions") or []:
+            if condition["type"] == kind:
+                return dict(condition)
+        return {}
+
+    def until_ready(self, name: str = "shop") -> dict[str, Any]:
+        """Wait until a PhaseSecret is ready for its present generation and return it."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.get("phasesecret", name) or {}
+            status = found.get("status") or {}
+            current = status.get("observedGeneration") == found.get("metadata", {}).get("generation")
+            return found if current and self.condition(name).get("status") == "True" else None
+
+        return eventually(look, what=f"{name} becomes ready; last: {self.condition(name)}")
+
+    def until_reason(self, reason: str, name: str = "shop") -> dict[str, Any]:
+        """Wait until Ready has a reason and return the condition."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.condition(name)
+            return found if found.get("reason") == reason else None
+
+        return eventually(look, within=30, what=f"{name} has reason {reason}; last: {self.condition(name)}")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the namespace's Events about PhaseSecrets."""
+        found = json.loads(self.plane.kubectl("-n", self.namespace, "get", "events", "-o", "json").stdout)["items"]
+        return [each for each in found if each["involvedObject"]["kind"] == "PhaseSecret"]
+
+
+def secret(name: str, data: dict[str, str]) -> dict[str, Any]:
+    """Return a Secret."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+
+
+def phase_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:
+    """Return a PhaseSecret; `spec` adds to or replaces fields, None takes one out."""
+    wanted = {
+        "phaseHost": url,
+        "phaseApp": "shop",
+        "phaseAppEnv": "Production",
+        "pollingInterval": 5,
+        "managedSecretReferences": [{"secretName": name}],
+    } | spec
+    return {
+        "apiVersion": "secrets.phase.dev/v1alpha1",
+        "kind": "PhaseSecret",
+        "metadata": {"name": name},
+        "spec": {key: value for key, value in wanted.items() if value is not None},
+    }

@@ -1,0 +1,117 @@
+import logging
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from phase_operator.telemetry.http import Check, PortInUseError, Ports, Probes, serve
+from phase_operator.telemetry.metrics import Metrics
+
+HOST = "127.0.0.1"
+
+
+async def get(port: int | None, path: str) -> tuple[int, str]:
+    timeout = aiohttp.ClientTimeout(total=5)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"http://{HOST}:{port}{path}") as answer:
+        return answer.status, await answer.text()
+
+
+async def ask(probes: Probes, path: str) -> tuple[int, str]:
+    async with serve(probes, Metrics().registry, host=HOST, health_port=0, metrics_port=None) as ports:
+        return await get(ports.health, path)
+
+
+def says(text: str | None) -> Check:
+    return lambda: text
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_no_failed_check_is_ok(path: str) -> None:
+    status, text = await ask(Probes(live={"loop": says(None)}, ready={"loop": says(None)}), path)
+
+    assert (status, text.strip()) == (200, "ok")
+
+
+async def test_a_failed_check_is_named_with_what_is_wrong_on_its_own_line() -> None:
+    checks = {"watch": says("not listed yet"), "fine": says(None), "phase": says("no answer")}
+
+    status, text = await ask(Probes(ready=checks), "/readyz")
+
+    assert (status, text.splitlines()) == (503, ["watch: not listed yet", "phase: no answer"])
+
+
+async def test_live_and_ready_are_judged_apart() -> None:
+    probes = Probes(live={"loop": says(None)}, ready={"watch": says("not listed yet")})
+
+    assert (await ask(probes, "/healthz"))[0] == 200
+    assert (await ask(probes, "/readyz"))[0] == 503
+
+
+async def test_checks_may_be_added_while_serving() -> None:
+    probes = Probes()
+    async with serve(probes, Metrics().registry, host=HOST, health_port=0, metrics_port=None) as ports:
+        probes.ready["late"] = says("starting")
+
+        assert (await get(ports.health, "/readyz"))[0] == 503
+
+
+async def test_metrics_parse_as_prometheus_text() -> None:
+    metrics = Metrics()
+    metrics.status_written()
+    async with serve(Probes(), metrics.registry, host=HOST, health_port=None, metrics_port=0) as ports:
+        _, text = await get(ports.metrics, "/metrics")
+
+    samples = {sample.name: sample.value for each in text_string_to_metric_families(text) for sample in each.samples}
+    assert samples["phase_operator_status_writes_total"] == 1
+
+
+async def test_equal_ports_share_one_server() -> None:
+    async with serve(Probes(), Metrics().registry, host=HOST, health_port=0, metrics_port=0) as ports:
+        assert ports.health == ports.metrics
+        assert (await get(ports.health, "/healthz"))[0] == 200
+        assert (await get(ports.health, "/metrics"))[0] == 200
+
+
+async def test_different_ports_keep_their_routes_apart() -> None:
+    async with serve(Probes(), Metrics().registry, host=HOST, health_port=0, metrics_port=None) as first:
+        pass
+    async with serve(Probes(), Metrics().registry, host=HOST, health_port=first.health, metrics_port=0) as ports:
+        assert ports.health != ports.metrics
+        assert (await get(ports.health, "/metrics"))[0] == 404
+        assert (await get(ports.metrics, "/healthz"))[0] == 404
+
+
+async def test_no_port_is_no_server() -> None:
+    async with serve(Probes(), Metrics().registry, host=HOST, health_port=None, metrics_port=None) as ports:
+        assert ports == Ports(None, None)
+
+
+async def test_a_port_in_use_is_said_in_one_sentence_that_names_it() -> None:
+    registry = Metrics().registry
+    async with serve(Probes(), registry, host=HOST, health_port=0, metrics_port=None) as ports:
+        with pytest.raises(PortInUseError) as caught:
+            async with serve(Probes(), registry, host=HOST, health_port=None, metrics_port=ports.health):
+                pass
+
+    assert caught.value.port == ports.health
+    assert f"{HOST}:{ports.health}" in str(caught.value)
+
+
+async def test_the_first_server_ends_when_the_second_cannot_start() -> None:
+    registry = Metrics().registry
+    async with serve(Probes(), registry, host=HOST, health_port=0, metrics_port=None) as free:
+        pass
+    async with serve(Probes(), registry, host=HOST, health_port=0, metrics_port=None) as taken:
+        with pytest.raises(PortInUseError):
+            async with serve(Probes(), registry, host=HOST, health_port=free.health, metrics_port=taken.health):
+                pass
+
+    async with serve(Probes(), registry, host=HOST, health_port=free.health, metrics_port=None) as again:
+        assert again.health == free.health
+
+
+async def test_a_probe_leaves_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await ask(Probes(), "/healthz")
+
+    assert not [record for record in caplog.records if record.name.startswith("aiohttp")]

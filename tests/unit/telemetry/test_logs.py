@@ -1,0 +1,155 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from phase_operator.core.values import SecretValue
+from phase_operator.telemetry import logs
+from support.canary import Canary
+
+HEX = "0123456789abcdef" * 4
+FORMATS = pytest.mark.parametrize("format", ["json", "text"])
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    """Leave the loggers of the process as they were."""
+    loggers = [logging.getLogger(name) for name in ("", *logs.QUIET)]
+    before = [(each, each.level, list(each.handlers)) for each in loggers]
+    yield
+    for each, level, handlers in before:
+        each.setLevel(level)
+        each.handlers[:] = handlers
+
+
+def written(format: str, level: str = "info") -> io.StringIO:  # noqa: A002 - as in configure()
+    stream = io.StringIO()
+    logs.configure(format, level, stream)
+    return stream
+
+
+def test_json_lines_carry_level_logger_message_time_and_fields() -> None:
+    stream = written("json")
+
+    logging.getLogger("x").info("target applied", extra={"target": "a/b", "count": 2})
+
+    line = json.loads(stream.getvalue())
+    assert line.pop("time").endswith("+00:00")
+    assert line == {"level": "INFO", "logger": "x", "message": "target applied", "target": "a/b", "count": 2}
+
+
+def test_text_lines_show_fields_as_key_and_value() -> None:
+    stream = written("text")
+
+    logging.getLogger("x").info("target applied", extra={"target": "a/b", "why": "it changed"})
+
+    assert stream.getvalue().endswith('INFO    x: target applied target=a/b why="it changed"\n')
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        pytest.param("pss_service:v1:abc:def", "abc", id="service token"),
+        pytest.param("pss_user:v1:abc:def", "abc", id="user token"),
+        pytest.param(f"share {HEX} end", HEX, id="64 hex digits"),
+        pytest.param("Authorization: Bearer ServiceAccount s3cret", "s3cret", id="bearer of Phase"),
+        pytest.param("authorization: bearer eyJ.abc", "eyJ.abc", id="bearer in lower case"),
+    ],
+)
+def test_token_like_text_is_masked_wherever_it_stands(format: str, text: str, secret: str) -> None:  # noqa: A002
+    stream = written(format)
+    log = logging.getLogger("x")
+
+    log.info(text)
+    log.info("args %s", text)
+    log.info("extra", extra={"plain": text, "nested": {"a": [text]}, "key": {text: 1}, "other": ValueError(text)})
+    try:
+        try:
+            raise ValueError(text)
+        except ValueError as cause:
+            raise KeyError("outer") from cause
+    except KeyError:
+        log.exception("failed")
+
+    assert stream.getvalue().count("***") >= 7
+    assert secret not in stream.getvalue()
+
+
+def test_the_record_stays_as_it_is_for_other_handlers() -> None:
+    written("text")
+    seen: list[logging.LogRecord] = []
+
+    class Other(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record)
+
+    logging.getLogger().addHandler(Other())
+    logging.getLogger("x").info("token %s", "pss_user:abc", extra={"field": "pss_user:abc"})
+
+    assert seen[0].getMessage() == "token pss_user:abc"
+    assert seen[0].__dict__["field"] == "pss_user:abc"
+
+
+@FORMATS
+def test_an_object_in_extra_is_printed_by_its_own_text_never_by_its_fields(format: str, canary: Canary) -> None:  # noqa: A002
+    @dataclass
+    class Holder:
+        value: SecretValue
+
+    stream = written(format)
+    canary.watch(stream.getvalue)
+
+    logging.getLogger("x").info("held", extra={"holder": Holder(SecretValue(canary.value("held")))})
+
+    assert "***" in stream.getvalue()
+
+
+def test_arguments_that_do_not_fit_lose_nothing_but_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = written("text")
+    record = logging.LogRecord("x", logging.INFO, "", 0, "only %s", ("one", "pss_user:abc"), None)
+
+    logging.getLogger().handlers[-1].handle(record)
+
+    assert "only %s" in stream.getvalue()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", logs.QUIET)
+def test_a_talkative_library_speaks_from_warning_on(name: str) -> None:
+    stream = written("text", "debug")
+
+    logging.getLogger(name).info("chatter")
+    logging.getLogger(name).warning("trouble")
+
+    assert "chatter" not in stream.getvalue()
+    assert "trouble" in stream.getvalue()
+
+
+def test_a_second_call_replaces_the_first() -> None:
+    first, second = written("text"), written("json")
+
+    logging.getLogger("x").info("once")
+
+    assert first.getvalue() == ""
+    assert len(second.getvalue().splitlines()) == 1
+
+
+def test_the_level_is_a_floor_for_quiet_libraries_too() -> None:
+    stream = written("text", "error")
+
+    logging.getLogger("kopf").warning("trouble")
+
+    assert stream.getvalue() == ""
+
+
+def test_an_unknown_format_is_refused_and_changes_nothing() -> None:
+    before = list(logging.getLogger().handlers)
+
+    with pytest.raises(ValueError, match="xml"):
+        logs.configure("xml", "info", io.StringIO())
+
+    assert logging.getLogger().handlers == before

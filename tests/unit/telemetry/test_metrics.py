@@ -1,0 +1,105 @@
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import generate_latest
+
+from phase_operator.reconcile.ports import Observer
+from phase_operator.telemetry.metrics import Metrics
+
+PAGE = Path(__file__).parents[3] / "docs/operating/metrics.md"
+ROW = re.compile(r"\| `(phase_operator_\w+)` \| (\w+) \|([^|]*)\| [^|]+\. \|")
+
+
+def filled() -> Metrics:
+    """Return metrics with one sample of everything."""
+    metrics = Metrics("1.2.3")
+    metrics.reconciled("Synced", "Succeeded", 0.2)
+    metrics.source_read("Succeeded")
+    metrics.target_written("Secret")
+    metrics.status_written()
+    metrics.event_posted("Normal")
+    metrics.phase_call("secrets", "200", 0.1)
+    metrics.kube_call("GET", "secrets", "404")
+    metrics.watch_restarted("phasesecrets")
+    metrics.track_resources(lambda: (3, 2, 1))
+    metrics.track_queue("resources", lambda: 4, lambda: 5.5)
+    metrics.track_sources(lambda: 6, lambda: 7.5)
+    return metrics
+
+
+def test_the_page_lists_exactly_what_is_registered() -> None:
+    documented = {
+        name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROW.findall(PAGE.read_text())
+    }
+
+    registered = {}
+    for family in filled().registry.collect():
+        if not family.name.startswith("phase_operator_"):
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+        registered[name] = (family.type, labels)
+    assert documented == registered
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        pytest.param("build_info", {"version": "1.2.3"}, 1, id="build"),
+        pytest.param("reconcile_total", {"outcome": "Synced", "reason": "Succeeded"}, 1, id="run"),
+        pytest.param("reconcile_seconds_sum", {}, 0.2, id="duration of a run"),
+        pytest.param("source_reads_total", {"result": "Succeeded"}, 1, id="read"),
+        pytest.param("targets_written_total", {"kind": "Secret"}, 1, id="target"),
+        pytest.param("status_writes_total", {}, 1, id="status"),
+        pytest.param("events_total", {"type": "Normal"}, 1, id="event"),
+        pytest.param("phase_requests_total", {"route": "secrets", "status": "200"}, 1, id="request to Phase"),
+        pytest.param("phase_request_seconds_sum", {"route": "secrets"}, 0.1, id="duration of a request"),
+        pytest.param(
+            "kubernetes_requests_total", {"verb": "GET", "resource": "secrets", "code": "404"}, 1, id="cluster"
+        ),
+        pytest.param("watch_restarts_total", {"watch": "phasesecrets"}, 1, id="watch"),
+        pytest.param("resources", {"ready": "true"}, 3, id="ready"),
+        pytest.param("resources", {"ready": "false"}, 2, id="not ready"),
+        pytest.param("resources", {"ready": "unknown"}, 1, id="unknown"),
+        pytest.param("queue_depth", {"queue": "resources"}, 4, id="depth"),
+        pytest.param("queue_oldest_seconds", {"queue": "resources"}, 5.5, id="oldest"),
+        pytest.param("sources", {}, 6, id="sources"),
+        pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
+    ],
+)
+def test_each_method_moves_its_metric(name: str, labels: dict[str, str], value: float) -> None:
+    assert filled().registry.get_sample_value(f"phase_operator_{name}", labels) == value
+
+
+def test_a_tracked_number_is_asked_for_at_each_scrape() -> None:
+    metrics = Metrics()
+    items: list[int] = []
+    metrics.track_queue("resources", items.__len__, lambda: 0.0)
+
+    items.append(1)
+
+    assert metrics.registry.get_sample_value("phase_operator_queue_depth", {"queue": "resources"}) == 1
+
+
+def test_metrics_are_the_loops_observer() -> None:
+    observer: Observer = Metrics()
+
+    observer.status_written()
+
+
+def test_two_registries_share_nothing() -> None:
+    first, second = Metrics(), Metrics()
+
+    first.status_written()
+
+    assert second.registry.get_sample_value("phase_operator_status_writes_total") == 0
+
+
+def test_process_python_and_gc_are_there_and_creation_times_are_not() -> None:
+    text = generate_latest(filled().registry).decode()
+
+    assert "process_resident_memory_bytes" in text
+    assert "python_info" in text
+    assert "python_gc_collections_total" in text
+    assert "_created" not in text
