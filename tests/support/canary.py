@@ -18,6 +18,7 @@ import pytest
 from phase_operator.telemetry.logs import QUIET
 
 Sink = str | Path | Callable[[], object]
+_QUIET = tuple(f"{name}." for name in QUIET)
 _SHORTEST = 8  # below that, a text is found by chance
 
 
@@ -137,7 +138,7 @@ class _Listener(logging.Handler):
         self._known = frozenset(logging.makeLogRecord({}).__dict__)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.WARNING and record.name.startswith(QUIET):
+        if record.levelno < logging.WARNING and f"{record.name}.".startswith(_QUIET):
             return
         extra = {key: value for key, value in record.__dict__.items() if key not in self._known}
         parts = [record.getMessage(), _text(extra), record.exc_text or "", record.stack_info or ""]
