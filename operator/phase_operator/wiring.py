@@ -71,7 +71,10 @@ async def run(settings: Settings) -> int:
     metrics = Metrics()
     client = KubeClient(configuration, metrics.kube_call)
     phase_client = PhaseClient(
-        ca_file=settings.phase_ca_file, user_agent=f"phase-operator/{__version__}", on_call=metrics.phase_call
+        ca_file=settings.phase_ca_file,
+        user_agent=f"phase-operator/{__version__}",
+        on_call=metrics.phase_call,
+        timer=time.monotonic,
     )
     operator = Operator(settings, client, phase_client, metrics)
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}

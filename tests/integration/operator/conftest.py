@@ -37,9 +37,9 @@ def world(installed: ControlPlane, operator: OperatorProcess, namespace: str, ca
         for form in ("hex", "pss"):
             canary.token(phase.token("operator", form=form))
         world = World(installed, namespace, phase, operator, canary)
+        canary.watch(lambda: operator.log[before:])
+        canary.watch(lambda: json.dumps(world.events()))
+        canary.watch(lambda: operator.get("/metrics", metrics=True).text)
         world.token()
         yield world
         installed.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=true")
-    canary.watch(operator.log[before:])
-    canary.watch(json.dumps(world.events()))
-    canary.watch(operator.get("/metrics", metrics=True).text)

@@ -1,0 +1,1 @@
+"""The edge to Phase; httpx lives here only."""
