@@ -54,9 +54,9 @@ generate: venv ## write the generated files: CRDs, reference pages
 verify: venv ## fail if a generated file is not what the models say
 	$(BIN)/python -m phase_dev.generate --check
 
-bench: venv ## benchmarks; BENCH_ARGS="--size 10000"
+bench: venv ## benchmarks on a real API server; BENCH_ARGS="--sizes 1 1000"
 	@$(BIN)/phase-dev cluster build --all
-	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+	cd tests && ../$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock: venv ## compile requirements/ anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/product.txt pyproject.toml

@@ -21,7 +21,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found | None], *, within: float = 20.0, what: str = "it") -> Found:
+def eventually(
+    look: Callable[[], Found | None], *, within: float = 20.0, what: str = "it", pause: float = 0.05
+) -> Found:
     """Look again and again until there is something; fail with `what` when time is up."""
     deadline = time.monotonic() + within
     while True:
@@ -30,7 +32,7 @@ def eventually(look: Callable[[], Found | None], *, within: float = 20.0, what: 
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {within:g} s")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def install(plane: ControlPlane) -> None:
