@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,18 +85,23 @@ class OperatorProcess:
 
 @contextmanager
 def running_operator(
-    plane: ControlPlane, folder: Path, *flags: str, account: str = "phase-operator"
+    plane: ControlPlane,
+    folder: Path,
+    *flags: str,
+    home: str = "phase-system",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[OperatorProcess]:
-    """Run the operator under the ServiceAccount that we ship, until the block ends."""
-    kubeconfig = plane.service_account_kubeconfig("phase-system", account)
+    """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends."""
+    kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     health, metrics = free_port(), free_port()
     log_file = folder / f"operator-{health}.log"
     command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
-    command += ["--pod-namespace", "phase-system", "--host", "127.0.0.1", "--log-format", "json"]
+    command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
+    variables = inherited | dict(environment or {})
     with log_file.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=environment)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
     try:
         eventually(lambda: ready(operator), within=30, what="the operator becomes ready")

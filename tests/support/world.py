@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phase_dev.cluster import ControlPlane
@@ -18,8 +18,8 @@ class World:
     plane: ControlPlane
     namespace: str
     phase: EmbeddedPhase
-    operator: OperatorProcess
     canary: Canary
+    operator: OperatorProcess = field(init=False)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace."""

@@ -30,16 +30,23 @@ def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def world(installed: ControlPlane, operator: OperatorProcess, namespace: str, canary: Canary) -> Iterator[World]:
-    """Give a namespace with a token, a Phase of its own and the operator at work; leaks fail the test."""
-    before = len(operator.log)
+def stage(installed: ControlPlane, namespace: str, canary: Canary) -> Iterator[World]:
+    """Give a namespace with a token and a Phase of its own; the test runs the operator. Leaks fail the test."""
     with EmbeddedPhase() as phase:
         for form in ("hex", "pss"):
             canary.token(phase.token("operator", form=form))
-        world = World(installed, namespace, phase, operator, canary)
-        canary.watch(lambda: operator.log[before:])
+        world = World(installed, namespace, phase, canary)
         canary.watch(lambda: json.dumps(world.events()))
-        canary.watch(lambda: operator.get("/metrics", metrics=True).text)
         world.token()
         yield world
         installed.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=true")
+
+
+@pytest.fixture
+def world(stage: World, operator: OperatorProcess, canary: Canary) -> World:
+    """Give the stage with the module's operator at work."""
+    before = len(operator.log)
+    canary.watch(lambda: operator.log[before:])
+    canary.watch(lambda: operator.get("/metrics", metrics=True).text)
+    stage.operator = operator
+    return stage
