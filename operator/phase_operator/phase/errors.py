@@ -5,75 +5,124 @@ that looks like a token. Any other body is never shown. 401 and 403 mean the sam
 server's version, and both may mean that access to an environment was withdrawn.
 """
 
-import json
 import re
+import socket
 import ssl
+from collections.abc import Container
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple, TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.phase import wire
 
-_LIMIT = 300
+Cause = TypeVar("Cause", bound=BaseException)
+
+_LONGEST_WORDS = 300
+_LARGEST_REFUSAL = 64 * 1024
 _RETRY_DEFAULT = 60.0
+_RETRY_MIN = 1.0
 _RETRY_MAX = 3600.0
-_TOKENS = re.compile(r"pss_\w+:\S+|[0-9a-fA-F]{64}")
+_TOKENS = re.compile(r"pss_\S+|[0-9a-fA-F]{64,}")
+
+# What a call can end in that is no answer; UnicodeError is how a host that IDNA refuses shows.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
+
+
+class Meaning(NamedTuple):
+    """A row: statuses, what they mean, and whether only Phase itself (JSON, these words) can mean it."""
+
+    statuses: Container[int]
+    reason: Reason
+    json: bool = False
+    words: str = ""
+
+
+# The first row that fits is taken; what fits none is not Phase's API.
+MEANINGS = (
+    Meaning({429}, Reason.RATE_LIMITED),
+    Meaning({401, 403}, Reason.ACCESS_DENIED, json=True),
+    Meaning({404}, Reason.APP_NOT_FOUND, json=True, words="App with ID "),
+    Meaning({404}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment '"),
+    Meaning({404}, Reason.UNEXPECTED_ANSWER),
+    # Said by proxies on the way, and passing.
+    Meaning({407, 408, 421, 425}, Reason.PHASE_UNAVAILABLE),
+    Meaning(range(400, 500), Reason.REQUEST_REFUSED, json=True),
+    Meaning(range(500, 1000), Reason.PHASE_UNAVAILABLE),
+)
 
 
 def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedError | None:
     """Say what an answer means, or None if it is a JSON answer with status 200."""
     status = response.status_code
-    words = _words(response, body)
-    if status == httpx.codes.OK and _is_json(response):
+    is_json = _content_type(response) == "application/json"
+    if status == httpx.codes.OK and is_json:
         return None
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return Transient(Reason.RATE_LIMITED, "Phase's quota for the account is used up", after=_retry_after(response))
-    if status >= 500:
-        told = f": {words}" if words else ""
-        return Transient(Reason.PHASE_UNAVAILABLE, f"{host} answers {status}{told}")
-    if words and status in {401, 403}:
-        return Waiting(Reason.ACCESS_DENIED, f"Phase answers {status}: {words}")
-    if words and status == 404 and words.startswith("App with ID"):
-        return Waiting(Reason.APP_NOT_FOUND, f"Phase answers 404: {words}")
-    if words and status == 404 and words.startswith("Environment "):
-        return Waiting(Reason.ENVIRONMENT_NOT_FOUND, f"Phase answers 404: {words}")
-    if words and 400 <= status < 500 and status != 404:
-        return Waiting(Reason.REQUEST_REFUSED, f"Phase answers {status}: {words}")
-    return Transient(Reason.UNEXPECTED_ANSWER, f"{host} is not Phase's API: it answers {status} with {_kind(response)}")
+    words = _words(body) if is_json else ""
+    told = f": {words}" if words else ""
+    match reason := _reason(status, is_json, words):
+        case Reason.RATE_LIMITED:
+            return Transient(reason, "Phase's quota for the account is used up", after=_retry_after(response))
+        case Reason.PHASE_UNAVAILABLE:
+            return Transient(reason, f"{host} answers {status}{told}")
+        case Reason.UNEXPECTED_ANSWER:
+            return Transient(reason, f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}")
+        case _:
+            return Waiting(reason, f"Phase answers {status}{told}")
 
 
 def from_exception(error: Exception, host: str) -> ExpectedError:
     """Say what no answer, or half of one, means."""
-    if _is_tls(error):
-        return Transient(
-            Reason.PHASE_UNAVAILABLE,
-            f"{host} shows a certificate that is not trusted; give its authority with --phase-ca-file",
-        )
+    if untrusted := _behind(error, ssl.SSLCertVerificationError):
+        why = clean(untrusted.verify_message)
+        hint = "give its authority with --phase-ca-file"
+        return Transient(Reason.PHASE_UNAVAILABLE, f"the certificate of {host} is not trusted ({why}); {hint}")
+    if (broken := _behind(error, ssl.SSLError)) and broken.reason:
+        # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
+        why = f"TLS with {host} fails ({clean(broken.reason)})"
+        return Transient(Reason.PHASE_UNAVAILABLE, f"{why}; check the port and --phase-ca-file")
     match error:
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
+            return Waiting(Reason.INVALID_SPEC, f"spec.phaseHost: {host} is no URL that can be asked")
         case httpx.RemoteProtocolError() if "incomplete" in str(error) or "without sending complete" in str(error):
             return Transient(Reason.UNEXPECTED_ANSWER, f"{host} breaks off in the middle of an answer")
         case httpx.DecodingError():
             return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers in an encoding that cannot be read")
         case TimeoutError() | httpx.TimeoutException():
-            return Transient(Reason.PHASE_UNAVAILABLE, f"{host} does not answer in time")
-        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
-            return Waiting(Reason.INVALID_SPEC, f"spec.phaseHost: {host} is no URL that can be asked")
+            why = "does not answer in time"
+        case httpx.ProxyError():
+            why = "cannot be reached: the proxy on the way refuses"
+        case httpx.ConnectError() if _behind(error, socket.gaierror):
+            why = "cannot be reached: its name is not known"
         case httpx.ConnectError():
-            return Transient(Reason.PHASE_UNAVAILABLE, f"{host} cannot be reached")
+            why = "cannot be reached"
         case _:
-            return Transient(Reason.PHASE_UNAVAILABLE, f"the connection to {host} breaks ({type(error).__name__})")
+            why = f"cannot be asked: the connection breaks ({type(error).__name__})"
+    return Transient(Reason.PHASE_UNAVAILABLE, f"{host} {why}")
 
 
-def _is_tls(error: BaseException | None) -> bool:
+def clean(text: str) -> str:
+    """Make foreign text fit to be shown: one bounded line, nothing that looks like a token."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return _TOKENS.sub("***", line)[:_LONGEST_WORDS]
+
+
+def _reason(status: int, is_json: bool, words: str) -> Reason:
+    for row in MEANINGS:
+        if status in row.statuses and words.startswith(row.words) and (is_json or not row.json):
+            return row.reason
+    return Reason.UNEXPECTED_ANSWER
+
+
+def _behind(error: BaseException | None, kind: type[Cause]) -> Cause | None:
     while error is not None:
-        if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
+        if isinstance(error, kind):
+            return error
         error = error.__cause__ or error.__context__
-    return False
-
-
-def _is_json(response: httpx.Response) -> bool:
-    return _content_type(response) == "application/json"
+    return None
 
 
 def _content_type(response: httpx.Response) -> str:
@@ -87,20 +136,23 @@ def _kind(response: httpx.Response) -> str:
     return kind if re.fullmatch(r"[\w.+-]{1,40}/[\w.+-]{1,60}", kind) else "no content type"
 
 
-def _words(response: httpx.Response, body: bytes) -> str | None:
-    if not _is_json(response):
-        return None
+def _words(body: bytes) -> str:
+    if len(body) > _LARGEST_REFUSAL:
+        return ""
     try:
-        found = json.loads(body)
-    except ValueError:
-        return None
-    text = found.get("error") if isinstance(found, dict) else None
-    if not isinstance(text, str) or not text.strip():
-        return None
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return _TOKENS.sub("***", line)[:_LIMIT]
+        return clean(wire.REFUSAL.validate_json(body).error)
+    except ValidationError:
+        return ""
 
 
 def _retry_after(response: httpx.Response) -> float:
-    text = response.headers.get("retry-after", "")
-    return min(float(text), _RETRY_MAX) if text.isdigit() else _RETRY_DEFAULT
+    """Return the seconds that a 429 asks for; a date is measured against the server's own."""
+    asked, now = response.headers.get("retry-after", ""), response.headers.get("date", "")
+    if re.fullmatch(r"[0-9]+", asked):
+        seconds = float(asked)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(asked) - parsedate_to_datetime(now)).total_seconds()
+        except (ValueError, TypeError):
+            seconds = _RETRY_DEFAULT
+    return min(max(seconds, _RETRY_MIN), _RETRY_MAX)

@@ -6,64 +6,70 @@ refuses is told by its place alone, never by its text.
 
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 
 Answer = TypeVar("Answer")
+Element = TypeVar("Element")
 
-Tags = Annotated[tuple[str, ...], BeforeValidator(lambda value: value or ())]
-Path = Annotated[str, BeforeValidator(lambda value: value or "/")]
+# Without it a long list of something else would make one error an element before the first is told.
+Many = Annotated[list[Element], FailFast()]
 
 
-class Secret(BaseModel):
-    """One element of GET /v1/secrets/. Dynamic secrets come without key and value."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+
+class Secret(_Part):
+    """One element of GET /v1/secrets/. Dynamic secrets come without key and value; servers before v2.64 say no type."""
+
     id: str
-    type: str = "secret"
-    key: str = ""
-    value: str = ""
-    path: Path = "/"
-    tags: Tags = ()
+    type: str | None = None
+    key: str | None = None
+    value: str | None = Field(None, repr=False)
+    path: str | None = None
+    tags: tuple[str, ...] | None = None
 
 
-class App(BaseModel):
+class App(_Part):
     """One element of GET /v1/apps/."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
     id: str
     name: str
 
 
-class Environment(BaseModel):
+class Environment(_Part):
     """One element of GET /v1/environments/."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
     id: str
     name: str
 
 
-class Apps(BaseModel):
+class Apps(_Part):
     """GET /v1/apps/."""
 
-    data: list[App]
+    data: Many[App]
 
 
-class Environments(BaseModel):
+class Environments(_Part):
     """GET /v1/environments/."""
 
-    data: list[Environment]
+    data: Many[Environment]
 
 
-SECRETS: TypeAdapter[list[Secret]] = TypeAdapter(list[Secret])
+class Refusal(_Part):
+    """Every error that the API itself answers."""
+
+    error: str
+
+
+SECRETS: TypeAdapter[list[Secret]] = TypeAdapter(Many[Secret])
 APPS: TypeAdapter[Apps] = TypeAdapter(Apps)
 ENVIRONMENTS: TypeAdapter[Environments] = TypeAdapter(Environments)
+REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
 
 def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
@@ -73,23 +79,33 @@ def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     # Outside the block: the cause holds the text of the answer.
+    # The position in a list is left out: Phase answers in no order, and a message stays the same while its cause does.
     named = ".".join("[]" if isinstance(part, int) else str(part) for part in first["loc"])
-    where = f"at {named}" if named else "as a whole"
-    raise Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers JSON that is not Phase's ({first['type']} {where})")
+    raise _not_phase(host, f"{first['type']} {f'at {named}' if named else 'as a whole'}")
 
 
-def entries(secrets: list[Secret]) -> list[Entry]:
-    """Turn an answer into entries; dynamic secrets, which hold no value, are left out."""
-    return [_entry(secret) for secret in secrets if secret.type != "dynamic"]
+def entries(secrets: list[Secret], host: str) -> list[Entry]:
+    """Turn an answer into entries; dynamic secrets, which hold no value, are left out.
+
+    Any other without key or value is refused with the whole answer: an empty text in its place would be written, and
+    leaving it out would drop a key from the target.
+    """
+    return [_entry(secret, host) for secret in secrets if secret.type != "dynamic"]
 
 
-def _entry(secret: Secret) -> Entry:
-    kind = ConfigEntry if secret.type == "config" else Entry
-    return kind(
+def _entry(secret: Secret, host: str) -> Entry:
+    if secret.key is None or secret.value is None:
+        raise _not_phase(host, f"missing at [].{'key' if secret.key is None else 'value'}")
+    make = ConfigEntry if secret.type == "config" else Entry
+    return make(
         id=secret.id,
         key=secret.key,
         value=SecretValue(secret.value),
-        path=secret.path,
-        tags=frozenset(secret.tags),
-        type=secret.type,
+        path=secret.path or "/",
+        tags=frozenset(secret.tags or ()),
+        type=secret.type or "secret",
     )
+
+
+def _not_phase(host: str, what: str) -> Transient:
+    return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers JSON that is not Phase's ({what})")
