@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types and its stubs are not locked
+import psutil
 import pytest
 
 from integration.cluster.waiting import eventually

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types and its stubs are not locked
+import psutil
 import pytest
 
 from integration.cluster.waiting import eventually

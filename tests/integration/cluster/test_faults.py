@@ -2,7 +2,7 @@
 
 import asyncio
 
-import psutil  # type: ignore[import-untyped]  # it ships no types and its stubs are not locked
+import psutil
 import pytest
 
 from integration.cluster.waiting import eventually

@@ -1,5 +1,6 @@
 """Other ways to run it: behind a proxy, with Roles only."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import trustme
 import yaml
 
 from support.operator_process import REPOSITORY, running_operator
@@ -15,9 +17,8 @@ from support.world import World
 
 
 @contextmanager
-def forward_proxy(upstream: str) -> Iterator[tuple[str, list[str]]]:
-    """Run a proxy that sends whatever it is asked for to `upstream`; yield its URL and the URLs it was asked for."""
-    asked: list[str] = []
+def forwarder(upstream: str, asked: list[str], tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Run a server that asks `upstream` whatever it is asked, as a proxy or a TLS front does; yield its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -34,20 +35,30 @@ def forward_proxy(upstream: str) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base class calls it so
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with QuietServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Does not print that a client refused its certificate."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 def test_it_asks_phase_through_the_proxy_of_the_environment(stage: World, tmp_path: Path) -> None:
-    with forward_proxy(stage.phase.url) as (proxy, asked):
+    asked: list[str] = []
+    with forwarder(stage.phase.url, asked) as port:
         environment = {
-            "HTTP_PROXY": proxy,
+            "HTTP_PROXY": f"http://127.0.0.1:{port}",
             "NO_PROXY": "127.0.0.1",
             "PHASE_OPERATOR_NAMESPACE": stage.namespace,
         }
@@ -57,6 +68,28 @@ def test_it_asks_phase_through_the_proxy_of_the_environment(stage: World, tmp_pa
             stage.until_ready()
 
     assert {urlsplit(url).netloc for url in asked} == {"phase.invalid"}
+
+
+@contextmanager
+def behind_tls(upstream: str, authority: trustme.CA) -> Iterator[str]:
+    """Run a server that speaks TLS and asks `upstream`; yield its URL."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with forwarder(upstream, [], context) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+def test_a_phase_with_a_private_authority_needs_the_flag_and_says_so(stage: World, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    only = ("--namespace", stage.namespace)
+    with behind_tls(stage.phase.url, authority) as url:
+        with running_operator(stage.plane, tmp_path, *only) as stage.operator:
+            stage.phase_secret(phaseHost=url)
+            assert "--phase-ca-file" in stage.until_reason("PhaseUnavailable")["message"]
+
+        with running_operator(stage.plane, tmp_path, *only, "--phase-ca-file", "ca.pem") as stage.operator:
+            stage.until_ready()
 
 
 def test_roles_in_its_namespaces_are_enough(stage: World, tmp_path: Path) -> None:

@@ -34,6 +34,30 @@ def test_a_bad_setting_is_one_sentence_and_exit_2(flags: list[str], told: str, t
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
+def test_a_port_in_use_is_one_sentence_and_exit_2(world: World, tmp_path: Path) -> None:
+    kubeconfig = world.plane.service_account_kubeconfig("phase-system", "phase-operator")
+    taken = str(world.operator.health_port)
+    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
+    command += ["--host", "127.0.0.1", "--health-port", taken, "--metrics-port", "0", "--log-level", "error"]
+
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
+
+    assert answer.returncode == 2
+    assert taken in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_a_kubeconfig_that_is_none_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text("clusters: 7")
+    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", "kubeconfig"]
+
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
+
+    assert answer.returncode == 2
+    assert "kubeconfig" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
 def test_it_answers_probes_and_metrics(world: World) -> None:
     assert world.operator.get("/healthz").text.strip() == "ok"
     assert world.operator.get("/readyz").text.strip() == "ok"
