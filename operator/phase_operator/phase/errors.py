@@ -77,13 +77,13 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
 def from_exception(error: Exception, host: str) -> ExpectedError:
     """Say what no answer, or half of one, means."""
     if untrusted := _behind(error, ssl.SSLCertVerificationError):
-        why = clean(untrusted.verify_message)
+        why = _attribute(untrusted, "verify_message")
         hint = "give its authority with --phase-ca-file"
         return Transient(Reason.PHASE_UNAVAILABLE, f"the certificate of {host} is not trusted ({why}); {hint}")
-    if (broken := _behind(error, ssl.SSLError)) and broken.reason:
+    if (broken := _behind(error, ssl.SSLError)) and (why := _attribute(broken, "reason")):
         # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
-        why = f"TLS with {host} fails ({clean(broken.reason)})"
-        return Transient(Reason.PHASE_UNAVAILABLE, f"{why}; check the port and --phase-ca-file")
+        hint = "check the port and --phase-ca-file"
+        return Transient(Reason.PHASE_UNAVAILABLE, f"TLS with {host} fails ({why}); {hint}")
     match error:
         case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
             return Waiting(Reason.INVALID_SPEC, f"spec.phaseHost: {host} is no URL that can be asked")
@@ -123,6 +123,11 @@ def _behind(error: BaseException | None, kind: type[Cause]) -> Cause | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def _attribute(error: ssl.SSLError, name: str) -> str:
+    # Set by OpenSSL alone: an SSLError that Python's own code raises has neither.
+    return clean(str(getattr(error, name, None) or ""))
 
 
 def _content_type(response: httpx.Response) -> str:
