@@ -1,0 +1,135 @@
+"""The smallest valid thing of each kind; a test names only what matters to it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.core.outcome import SourceFacts, Synced, TargetResult, Warned
+from phase_operator.core.query import AppRef, SourceQuery
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
+
+KEY = ObjectKey("team", "shop")
+TOKEN = ObjectKey("team", names.DEFAULT_TOKEN_SECRET)
+UID = "0a-uid"
+DIGEST_KEY = b"k" * 32
+
+
+def entry(
+    key: str, value: str = "text", *, path: str = "/", tags: Iterable[str] = (), ident: str = "", kind: str = "secret"
+) -> Entry:
+    """Make one entry of type secret; its id follows from where it lies."""
+    return Entry(ident or f"{path}|{key}", key, SecretValue(value), path, frozenset(tags), kind)
+
+
+def config_entry(key: str, value: str = "text", *, path: str = "/", ident: str = "") -> ConfigEntry:
+    """Make one entry of type config."""
+    return ConfigEntry(ident or f"{path}|{key}", key, SecretValue(value), path)
+
+
+def snapshot(*entries: Entry, app_id: str = "app-1") -> Snapshot:
+    """Make Phase's answer."""
+    return Snapshot.of(app_id, entries)
+
+
+def query(
+    *,
+    base_url: str = "https://phase.example/service/public",
+    account: str = "account",
+    environment: str = "production",
+    path: str | None = "/",
+    tags: tuple[str, ...] = (),
+) -> SourceQuery:
+    """Make a question for the production environment's root folder."""
+    return SourceQuery(base_url, account, AppRef(name="shop"), environment, path, tags)
+
+
+def spec(**fields: Any) -> dict[str, Any]:
+    """Make a spec as a user writes it: app shop to the Secret `shop`; `None` takes a field out."""
+    document: dict[str, Any] = {
+        "phaseHost": "https://phase.example",
+        "phaseApp": "shop",
+        "managedSecretReferences": [{"secretName": "shop"}],
+        **fields,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def parsed(**fields: Any) -> PhaseSecretSpec:
+    """Make the same spec, parsed."""
+    return PhaseSecretSpec.model_validate(spec(**fields))
+
+
+def phase_secret(
+    key: ObjectKey = KEY,
+    *,
+    generation: int = 1,
+    sync: str | None = None,
+    uid: str = UID,
+    status: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Make a PhaseSecret as the watch shows it."""
+    metadata: dict[str, Any] = {
+        "namespace": key.namespace,
+        "name": key.name,
+        "uid": uid,
+        "generation": generation,
+    }
+    if sync is not None:
+        metadata["annotations"] = {names.ANNOTATION_SYNC: sync}
+    body: dict[str, Any] = {"metadata": metadata, "spec": spec(**fields)}
+    if status is not None:
+        body["status"] = status
+    return body
+
+
+def owner(key: ObjectKey = KEY, uid: str = UID) -> Owner:
+    """Make the PhaseSecret that a target belongs to."""
+    return Owner(key, uid)
+
+
+def secret_ref(name: str = "shop", namespace: str = "team") -> TargetRef:
+    """Make a Secret's place."""
+    return TargetRef(Kind.SECRET, ObjectKey(namespace, name))
+
+
+def config_map_ref(name: str = "shop", namespace: str = "team") -> TargetRef:
+    """Make a ConfigMap's place."""
+    return TargetRef(Kind.CONFIG_MAP, ObjectKey(namespace, name))
+
+
+def desired_secret(*entries: Entry, digest_key: bytes = DIGEST_KEY, **fields: Any) -> Desired:
+    """Make the Secret `shop` that holds these entries."""
+    reference = ManagedSecretReference.model_validate({"secretName": "shop", **fields})
+    return render_secret(secret_ref(), owner(), reference, entries or [entry("A")], digest_key)
+
+
+def desired_config_map(*entries: ConfigEntry, **fields: Any) -> Desired:
+    """Make the ConfigMap `shop` that holds these entries."""
+    reference = ManagedConfigMapReference.model_validate({"configMapName": "shop", **fields})
+    return render_config_map(config_map_ref(), owner(), reference, entries or [config_entry("A")], DIGEST_KEY)
+
+
+def in_step(name: str = "shop", *, keys: int = 1, written: bool = False) -> TargetResult:
+    """Make a target that stands as it should."""
+    return TargetResult(secret_ref(name), True, Reason.SYNCED, keys, written=written)
+
+
+def out_of_step(
+    name: str = "shop",
+    *,
+    reason: Reason = Reason.TARGET_CONFLICT,
+    message: str = "it is not ours",
+    transient: bool = False,
+) -> TargetResult:
+    """Make a target that does not stand as it should."""
+    return TargetResult(secret_ref(name), False, reason, message=message, transient=transient)
+
+
+def synced(*targets: TargetResult, warning: Warned | None = None, entries: int = 1) -> Synced:
+    """Make a run that read its source."""
+    return Synced(SourceFacts("app-1", "production", "/", entries), targets or (in_step(),), warning)

@@ -1,0 +1,43 @@
+"""A clock that only a test turns."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+_BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class HandClock:
+    """Stands still until it is turned; `driving` makes asyncio's own deadlines follow it."""
+
+    def __init__(self) -> None:
+        self._elapsed = 1000.0
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return self._elapsed
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 in UTC with seconds."""
+        return (_BEGINNING + timedelta(seconds=self._elapsed)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass."""
+        self._elapsed += seconds
+
+    @contextmanager
+    def driving(self) -> Iterator[None]:
+        """Let the running event loop read its time here, so that its timeouts end when the clock is turned."""
+        attributes = vars(asyncio.get_running_loop())
+        attributes["time"] = self.monotonic
+        try:
+            yield
+        finally:
+            del attributes["time"]
+
+
+async def settle(rounds: int = 300) -> None:
+    """Let every task go on until it waits for something that a test has to do."""
+    for _ in range(rounds):
+        await asyncio.sleep(0)

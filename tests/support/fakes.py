@@ -1,0 +1,419 @@
+"""Phase, Kubernetes and a counter as the loop sees them, in memory, and the loop put together with them.
+
+Rule: a fake keeps the port's promises and no more; every await gives other tasks their turn, as a network would.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.plan import Apply
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.targets import Desired, Observed, TargetRef
+from phase_operator.core.targets.base import observe
+from phase_operator.core.values import Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.reconciler import Reconciler
+from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.sources import Sources
+from phase_operator.reconcile.tokens import Tokens
+from support.builders import DIGEST_KEY, KEY, TOKEN, UID
+from support.clock import HandClock, settle
+
+NO_TOKEN = "not a token"
+
+Path = tuple[str, ...]
+_MAPS: tuple[Path, ...] = (("data",), ("binaryData",), ("metadata", "labels"), ("metadata", "annotations"))
+
+
+class FakePhase:
+    """Answers every question with what the test says Phase holds, or fails as told."""
+
+    def __init__(self) -> None:
+        self.reads: list[SourceQuery] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._answers: dict[str, Snapshot | Exception] = {}
+        self._answer: Snapshot | Exception = Snapshot.of("app-1", ())
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def holds(self, *entries: Entry, environment: str | None = None) -> None:
+        """Let these be the entries, of one environment or of all."""
+        self._set(Snapshot.of("app-1", entries), environment)
+
+    def fails(self, error: Exception, environment: str | None = None) -> None:
+        """Let every read fail like this."""
+        self._set(error, environment)
+
+    def hold_back(self) -> None:
+        """Let reads begin and not end, until `let_go`."""
+        self._open.clear()
+
+    def let_go(self) -> None:
+        """Let reads end."""
+        self._open.set()
+
+    def credential(self, token: SecretValue) -> Credential:
+        """Take any text for a token but one."""
+        if token.reveal() == NO_TOKEN:
+            raise Waiting(Reason.TOKEN_INVALID, "this is no Phase token")
+        return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token)
+
+    async def read(self, query: SourceQuery, credential: Credential) -> Snapshot:
+        """Answer."""
+        self.reads.append(query)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(0)
+            await self._open.wait()
+        finally:
+            self._at_once -= 1
+        answer = self._answers.get(query.environment, self._answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _set(self, answer: Snapshot | Exception, environment: str | None) -> None:
+        if environment is None:
+            self._answer = answer
+            return
+        self._answers[environment] = answer
+
+
+@dataclass
+class StoredObject:
+    """An object with the owners of its fields, as an API server keeps them."""
+
+    uid: str
+    version: int
+    fields: dict[Path, str]
+    # (manager, operation) -> the fields it owns.
+    owners: dict[tuple[str, str], set[Path]] = field(default_factory=dict)
+
+    def part(self, *prefix: str) -> dict[str, str]:
+        """Return one map of the object: data, or metadata and labels."""
+        return {path[-1]: value for path, value in self.fields.items() if path[:-1] == prefix}
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the metadata as the API server shows it."""
+        return {
+            "uid": self.uid,
+            "resourceVersion": str(self.version),
+            "labels": self.part("metadata", "labels"),
+            "annotations": self.part("metadata", "annotations"),
+            "managedFields": [
+                {
+                    "manager": manager,
+                    "operation": operation,
+                    "apiVersion": "v1",
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": fields_v1(paths),
+                }
+                for (manager, operation), paths in sorted(self.owners.items())
+                if paths
+            ],
+        }
+
+    def owned_by(self, manager: str, operation: str) -> set[Path]:
+        """Return the fields of a manager, to be changed."""
+        return self.owners.setdefault((manager, operation), set())
+
+
+class FakeCluster:
+    """Objects with server-side apply, Update, resource versions and field owners, as far as the loop can tell."""
+
+    def __init__(self) -> None:
+        self.objects: dict[TargetRef, StoredObject] = {}
+        self.tokens: dict[ObjectKey, str] = {TOKEN: "token-text"}
+        self.token_reads: list[ObjectKey] = []
+        self.statuses: dict[ObjectKey, StatusDocument] = {}
+        self.status_writes: list[ObjectKey] = []
+        self.notices: list[Notice] = []
+        self.applied: list[TargetRef] = []
+        self.observed: list[TargetRef] = []
+        self.conflicts = 0
+        # Method name -> what it raises, until taken out.
+        self.errors: dict[str, Exception] = {}
+        self._versions = 0
+
+    # The port.
+
+    async def read_token(self, key: ObjectKey) -> SecretValue:
+        """Return the text of a token Secret."""
+        self.token_reads.append(key)
+        await self._answer("read_token")
+        if key not in self.tokens:
+            raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f"Secret {key} does not exist")
+        return SecretValue(self.tokens[key])
+
+    async def observe(self, target: TargetRef) -> Observed | None:
+        """Return what stands there."""
+        self.observed.append(target)
+        await self._answer("observe")
+        found = self.objects.get(target)
+        return None if found is None else observe(found.metadata())
+
+    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+        """Apply and prune under the version that was judged."""
+        await self._answer("carry_out")
+        if self.conflicts:
+            self.conflicts -= 1
+            return False
+        standing = self.objects.get(desired.ref)
+        version = None if standing is None else str(standing.version)
+        if version != action.resource_version:
+            return False
+        stored = standing or self._new(desired.ref)
+        self._apply(stored, desired.manifest)
+        for key in action.prune:
+            _remove(stored, [("data", key), ("binaryData", key)])
+        self._touch(stored)
+        self.applied.append(desired.ref)
+        return True
+
+    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
+        """Replace the status."""
+        await self._answer("write_status")
+        self.status_writes.append(key)
+        self.statuses[key] = json.loads(json.dumps(status))
+
+    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+        """Keep the Events."""
+        self.notices.extend(notices)
+
+    # What others do to the objects.
+
+    def edit(
+        self,
+        ref: TargetRef,
+        data: Mapping[str, str | None] | None = None,
+        *,
+        labels: Mapping[str, str | None] | None = None,
+        annotations: Mapping[str, str | None] | None = None,
+        manager: str = "kubectl-edit",
+    ) -> None:
+        """Update an object as another manager, or make it; None takes a key out."""
+        stored = self.objects.get(ref) or self._new(ref)
+        parts: tuple[tuple[Path, Mapping[str, str | None]], ...] = (
+            (("data",), data or {}),
+            (("metadata", "labels"), labels or {}),
+            (("metadata", "annotations"), annotations or {}),
+        )
+        for prefix, changes in parts:
+            for name, value in changes.items():
+                _update(stored, (*prefix, name), value, manager)
+        self._touch(stored)
+
+    def delete(self, ref: TargetRef) -> None:
+        """Delete an object as somebody else."""
+        del self.objects[ref]
+
+    def secret(self, ref: TargetRef) -> dict[str, str]:
+        """Return a Secret's data, decoded."""
+        return {name: base64.b64decode(value).decode() for name, value in self.objects[ref].part("data").items()}
+
+    async def _answer(self, method: str) -> None:
+        await asyncio.sleep(0)
+        if method in self.errors:
+            raise self.errors[method]
+
+    def _new(self, ref: TargetRef) -> StoredObject:
+        self._versions += 1
+        self.objects[ref] = StoredObject(f"uid-{self._versions}", self._versions, {})
+        return self.objects[ref]
+
+    def _touch(self, stored: StoredObject) -> None:
+        self._versions += 1
+        stored.version = self._versions
+
+    def _apply(self, stored: StoredObject, manifest: Mapping[str, Any]) -> None:
+        wanted = fields_of(manifest)
+        ours = (names.FIELD_MANAGER, "Apply")
+        for path in stored.owners.get(ours, set()) - wanted.keys():
+            if not any(path in paths for manager, paths in stored.owners.items() if manager != ours):
+                del stored.fields[path]
+        for path, value in wanted.items():
+            if stored.fields.get(path, value) != value:
+                _disown(stored, path)
+            stored.fields[path] = value
+        stored.owners[ours] = set(wanted)
+
+
+def fields_of(manifest: Mapping[str, Any]) -> dict[Path, str]:
+    """Return the leaves that an apply of a Secret or ConfigMap owns."""
+    found: dict[Path, str] = {}
+    for prefix in _MAPS:
+        part: Any = manifest
+        for name in prefix:
+            part = part.get(name) or {}
+        found |= {(*prefix, name): value for name, value in part.items()}
+    for reference in manifest["metadata"].get("ownerReferences") or []:
+        item = "k:" + json.dumps({"uid": reference["uid"]}, separators=(",", ":"))
+        found[("metadata", "ownerReferences", item)] = json.dumps(reference)
+    if "type" in manifest:
+        found[("type",)] = manifest["type"]
+    return found
+
+
+def fields_v1(paths: Iterable[Path]) -> dict[str, Any]:
+    """Spell field paths as managedFields do."""
+    tree: dict[str, Any] = {}
+    for path in sorted(paths):
+        place = tree
+        for depth, name in enumerate(path):
+            step = name if name.startswith("k:") else f"f:{name}"
+            place = place.setdefault(step, {})
+            if depth < len(path) - 1 and path[depth + 1 :] and name in {"data", "labels", "annotations", "binaryData"}:
+                place.setdefault(".", {})
+    return tree
+
+
+def _update(stored: StoredObject, path: Path, value: str | None, manager: str) -> None:
+    if value is None:
+        _remove(stored, [path])
+        return
+    if stored.fields.get(path) == value:
+        return
+    _disown(stored, path)
+    stored.fields[path] = value
+    stored.owned_by(manager, "Update").add(path)
+
+
+def _remove(stored: StoredObject, paths: Iterable[Path]) -> None:
+    for path in paths:
+        stored.fields.pop(path, None)
+        _disown(stored, path)
+
+
+def _disown(stored: StoredObject, path: Path) -> None:
+    for paths in stored.owners.values():
+        paths.discard(path)
+
+
+class FakeObserver:
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.source_results: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
+        self.statuses = 0
+
+    def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
+        """Count a run."""
+        self.outcomes[outcome, reason] += 1
+
+    def source_read(self, result: str) -> None:
+        """Count an answer."""
+        self.source_results[result] += 1
+
+    def target_written(self, kind: str) -> None:
+        """Count an object."""
+        self.written[kind] += 1
+
+    def status_written(self) -> None:
+        """Count a status."""
+        self.statuses += 1
+
+
+class Loop:
+    """The whole loop on fakes. `async with` starts its workers; `settle` lets them finish what is due."""
+
+    def __init__(self, make_phase: Callable[[], FakePhase] = FakePhase) -> None:
+        self.clock = HandClock()
+        self.phase = make_phase()
+        self.cluster = FakeCluster()
+        self.observer = FakeObserver()
+        self.token_users: Dependents[ObjectKey] = Dependents()
+        self.target_users: Dependents[TargetRef] = Dependents()
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
+        self.resources = Resources()
+        self.tokens = Tokens(self.cluster)
+        self.sources = Sources(self.phase, self.clock, self.queue.add, self.observer.source_read)
+        self.reconciler = Reconciler(
+            resources=self.resources,
+            sources=self.sources,
+            tokens=self.tokens,
+            cluster=self.cluster,
+            phase=self.phase,
+            token_users=self.token_users,
+            target_users=self.target_users,
+            digest_key=lambda: DIGEST_KEY,
+        )
+        self.controller = Controller(
+            queue=self.queue,
+            resources=self.resources,
+            sources=self.sources,
+            tokens=self.tokens,
+            reconciler=self.reconciler,
+            cluster=self.cluster,
+            token_users=self.token_users,
+            target_users=self.target_users,
+            clock=self.clock,
+            observer=self.observer,
+        )
+
+    async def __aenter__(self) -> Self:
+        self._driving = self.clock.driving()
+        self._driving.__enter__()
+        self._work = asyncio.create_task(self.controller.run(workers=4, phase_workers=2))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.phase.let_go()
+            self.controller.stop()
+            await self._work
+        finally:
+            self._driving.__exit__(None, None, None)
+
+    async def show(self, body: Mapping[str, Any]) -> None:
+        """Let the watch show a PhaseSecret, and let the loop come to rest."""
+        metadata = body["metadata"]
+        if self.resources.upsert(body):
+            self.controller.resource_changed(ObjectKey(metadata["namespace"], metadata["name"]))
+        await settle()
+
+    async def turn(self, seconds: float) -> None:
+        """Let time pass, and let the loop come to rest."""
+        self.clock.turn(seconds)
+        await settle()
+
+    async def refresh(self) -> None:
+        """Let as much time pass as brings the next regular look at Phase."""
+        await self.turn(61)
+
+    async def touched(self, ref: TargetRef) -> None:
+        """Let the watch tell that a target changed, and let the loop come to rest."""
+        self.controller.target_changed(ref)
+        await settle()
+
+    def condition(self, kind: str = "Ready", key: ObjectKey = KEY) -> dict[str, Any]:
+        """Return a condition of the status last written, or {}."""
+        conditions = self.cluster.statuses.get(key, {}).get("conditions", [])
+        return next((dict(each) for each in conditions if each["type"] == kind), {})
+
+    @property
+    def reason(self) -> str:
+        """The reason of the Ready condition."""
+        return str(self.condition().get("reason", ""))
+
+
+__all__ = ["NO_TOKEN", "UID", "FakeCluster", "FakeObserver", "FakePhase", "Loop", "fields_of", "fields_v1"]

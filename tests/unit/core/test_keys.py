@@ -1,0 +1,139 @@
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import NameTransformer, Processor
+from phase_operator.core.errors import Waiting
+from phase_operator.core.keys import assign_keys, legal, listing, target_key, transform
+from support.builders import entry
+
+STYLE = NameTransformer
+
+
+@pytest.mark.parametrize(
+    ("style", "spelled"),
+    [
+        pytest.param(STYLE.UPPER_SNAKE, "SECRET_KEY", id="upper_snake"),
+        pytest.param(STYLE.CAMEL, "secretKey", id="camel"),
+        pytest.param(STYLE.UPPER_CAMEL, "SecretKey", id="upper-camel"),
+        pytest.param(STYLE.LOWER_SNAKE, "secret_key", id="lower-snake"),
+        pytest.param(STYLE.TF_VAR, "TF_VAR_secret_key", id="tf-var"),
+        pytest.param(STYLE.LOWER_KEBAB, "secret-key", id="lower-kebab"),
+    ],
+)
+def test_the_documented_example_of_every_style(style: NameTransformer, spelled: str) -> None:
+    assert transform("SECRET_KEY", style) == spelled
+
+
+@pytest.mark.parametrize(
+    ("style", "key", "spelled"),
+    [
+        pytest.param(STYLE.CAMEL, "PORT", "port", id="camel of one word"),
+        pytest.param(STYLE.UPPER_CAMEL, "PORT", "Port", id="upper camel of one word"),
+        pytest.param(STYLE.CAMEL, "A_B_C", "aBC", id="camel of single letters"),
+        pytest.param(STYLE.CAMEL, "API_V2_URL", "apiV2Url", id="camel with digits"),
+        pytest.param(STYLE.UPPER_CAMEL, "A__B", "AB", id="doubled underscores vanish in camel"),
+        pytest.param(STYLE.LOWER_KEBAB, "A__B", "a--b", id="doubled underscores stay in kebab"),
+        pytest.param(STYLE.UPPER_SNAKE, "mixedCase", "mixedCase", id="upper_snake leaves a key as it is in Phase"),
+    ],
+)
+def test_unusual_keys(style: NameTransformer, key: str, spelled: str) -> None:
+    assert transform(key, style) == spelled
+
+
+@pytest.mark.parametrize("style", list(NameTransformer))
+def test_a_style_gives_a_usual_key_a_legal_spelling(style: NameTransformer) -> None:
+    assert legal(transform("DATABASE_URL_2", style))
+
+
+@pytest.mark.parametrize(
+    ("style", "processor", "spelled"),
+    [
+        pytest.param(None, None, "DB_HOST", id="nothing said"),
+        pytest.param(STYLE.CAMEL, None, "dbHost", id="the target's style"),
+        pytest.param(
+            STYLE.CAMEL, Processor(name_transformer=STYLE.LOWER_KEBAB), "db-host", id="the processor's style wins"
+        ),
+        pytest.param(
+            STYLE.CAMEL,
+            Processor(as_name="tls.crt", name_transformer=STYLE.LOWER_KEBAB),
+            "tls.crt",
+            id="asName wins over all",
+        ),
+        pytest.param(STYLE.CAMEL, Processor(), "dbHost", id="an empty processor says nothing"),
+    ],
+)
+def test_who_spells_a_key(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
+    assert target_key("DB_HOST", style, processor) == spelled
+
+
+def test_every_entry_gets_its_key() -> None:
+    entries = [entry("A_B"), entry("C")]
+
+    assigned = assign_keys(entries, STYLE.LOWER_KEBAB, {"C": Processor(as_name="other")})
+
+    assert assigned == {"a-b": entries[0], "other": entries[1]}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned round"])
+def test_a_collision_names_both_sources_in_one_order(turned: bool) -> None:
+    entries = [entry("DB_HOST", path="/api"), entry("db_host")]
+
+    with pytest.raises(Waiting) as caught:
+        assign_keys(reversed(entries) if turned else entries, STYLE.LOWER_SNAKE, {})
+
+    assert caught.value.reason is Reason.KEY_COLLISION
+    assert '"/api/DB_HOST" and "/db_host"' in caught.value.message
+
+
+def test_two_entries_of_one_folder_and_key_collide() -> None:
+    entries = [entry("A", ident="1"), entry("A", ident="2")]
+
+    with pytest.raises(Waiting) as caught:
+        assign_keys(entries, None, {})
+
+    assert caught.value.reason is Reason.KEY_COLLISION
+    assert '"/A"' in caught.value.message
+
+
+def test_as_name_can_collide_with_another_entry() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("A"), entry("B")], None, {"A": Processor(as_name="B")})
+
+    assert caught.value.reason is Reason.KEY_COLLISION
+
+
+@pytest.mark.parametrize(
+    ("key", "taken"),
+    [
+        pytest.param("a", True, id="a letter"),
+        pytest.param("tls.crt", True, id="a dot inside"),
+        pytest.param(".dockerconfigjson", True, id="a dot first"),
+        pytest.param("-", True, id="a dash"),
+        pytest.param("a" * 253, True, id="253 characters"),
+        pytest.param("a" * 254, False, id="254 characters"),
+        pytest.param("", False, id="nothing"),
+        pytest.param(".", False, id="one dot"),
+        pytest.param("..", False, id="two dots"),
+        pytest.param("..a", False, id="two dots first"),
+        pytest.param("a b", False, id="a space"),
+        pytest.param("a/b", False, id="a slash"),
+        pytest.param("ä", False, id="a letter that is not ASCII"),
+        pytest.param("a\n", False, id="a line break at the end"),
+        pytest.param("٣", False, id="a digit that is not ASCII"),
+    ],
+)
+def test_what_kubernetes_takes_for_a_key(key: str, taken: bool) -> None:
+    assert legal(key) is taken
+
+
+def test_illegal_keys_are_named_and_sorted() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("z z"), entry("OK"), entry("a a")], None, {})
+
+    assert caught.value.reason is Reason.KEY_INVALID
+    assert caught.value.message.endswith('"a a", "z z"')
+    assert "OK" not in caught.value.message
+
+
+def test_a_long_listing_says_how_many_more() -> None:
+    assert listing("abcdefg") == '"a", "b", "c", "d", "e" and 2 more'

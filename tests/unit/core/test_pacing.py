@@ -1,0 +1,72 @@
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.pacing import next_look, retry_resource, retry_source, spread
+
+PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
+WAITING = Waiting(Reason.ACCESS_DENIED, "no")
+NAMES = [f"source-{number}" for number in range(200)]
+
+
+def test_the_spread_is_a_property_of_the_name() -> None:
+    assert spread("a") == spread("a")
+    assert spread("a") != spread("b")
+    assert all(0 <= spread(name) < 1 for name in NAMES)
+
+
+def test_looks_drift_apart_within_a_tenth_of_the_interval() -> None:
+    looks = {next_look(60, name) for name in NAMES}
+
+    assert len(looks) == len(NAMES)
+    assert 54 <= min(looks) < 56
+    assert 58 < max(looks) <= 60
+
+
+def test_a_passing_failure_is_retried_at_growing_distances_up_to_a_minute() -> None:
+    delays = [retry_source(PASSING, failures, 60, "a") for failures in range(1, 12)]
+
+    assert 0.7 <= delays[0] <= 1
+    assert 1.4 <= delays[1] <= 2
+    assert 42 <= delays[-1] <= 60
+    assert max(delays) <= 60
+
+
+def test_many_failures_do_not_overflow() -> None:
+    assert retry_source(PASSING, 10**6, 60, "a") <= 60
+    assert retry_resource(transient=True, failures=10**6, identity="a") <= 45
+
+
+@pytest.mark.parametrize("after", [0.0, 3.0, 600.0])
+def test_what_the_server_asked_for_is_a_lower_bound(after: float) -> None:
+    delay = retry_source(Transient(Reason.RATE_LIMITED, "slow", after=after), 1, 60, "a")
+
+    assert after <= delay < after + 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "least", "most"),
+    [
+        pytest.param(5, 13.5, 15, id="not below 15 seconds"),
+        pytest.param(30, 27, 30, id="the interval in between"),
+        pytest.param(3600, 40.5, 45, id="not above 45 seconds"),
+    ],
+)
+def test_what_waits_for_a_person_is_seen_within_a_minute(interval: float, least: float, most: float) -> None:
+    delays = [retry_source(WAITING, failures, interval, name) for failures in (1, 50) for name in NAMES]
+
+    assert least <= min(delays)
+    assert max(delays) <= most
+
+
+def test_a_resource_that_cannot_help_itself_is_retried_slowly() -> None:
+    delays = [retry_resource(transient=False, failures=failures, identity="a") for failures in (1, 2, 50)]
+
+    assert all(31.5 <= delay <= 45 for delay in delays)
+
+
+def test_a_resource_that_failed_in_passing_is_retried_at_growing_distances() -> None:
+    delays = [retry_resource(transient=True, failures=failures, identity="a") for failures in range(1, 10)]
+
+    assert 0.7 <= delays[0] <= 1
+    assert 31.5 <= delays[-1] <= 45

@@ -1,0 +1,46 @@
+import pytest
+
+from phase_operator.core.references import holds_reference, unresolved
+from support.builders import entry
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("${KEY}", id="local"),
+        pytest.param("${/folder/KEY}", id="local in a folder"),
+        pytest.param("${staging.KEY}", id="another environment"),
+        pytest.param("${staging./folder/KEY}", id="a folder of another environment"),
+        pytest.param("${billing::production.KEY}", id="another app"),
+        pytest.param("${billing::production./folder/KEY}", id="a folder of another app"),
+        pytest.param("postgres://${USER}:${PASSWORD}@db", id="inside other text"),
+        pytest.param("line\n${KEY}\n", id="in several lines"),
+        pytest.param("${{ ${KEY} }}", id="inside a template"),
+        pytest.param("${ {x} ${KEY}", id="after a broken one"),
+    ],
+)
+def test_what_the_server_would_have_resolved_is_a_reference(text: str) -> None:
+    assert holds_reference(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("$KEY", id="a shell variable without braces"),
+        pytest.param("${}", id="empty braces"),
+        pytest.param("${{ secrets.KEY }}", id="a template of GitHub"),
+        pytest.param("${{KEY}}", id="double braces"),
+        pytest.param("{KEY}", id="braces alone"),
+        pytest.param("${KEY", id="never closed"),
+        pytest.param("$ {KEY}", id="a space between"),
+    ],
+)
+def test_other_text_is_text(text: str) -> None:
+    assert not holds_reference(text)
+
+
+def test_the_entries_that_hold_references_are_named_sorted() -> None:
+    entries = [entry("Z", "${X}"), entry("PLAIN", "x"), entry("A", "${X}", path="/api")]
+
+    assert unresolved(entries) == ("/Z", "/api/A")
