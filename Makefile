@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Set by `make demo KEEP=1` and `make demo KUBECONFIG=...`; the demo reads them as arguments.
 KEEP ?=
+# Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
+DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
 .PHONY: help venv demo test lint types contracts unit contract integration generate verify bench lock clean
 
@@ -21,7 +23,7 @@ venv: .venv/.stamp ## make .venv with product, dev and test extras and both cons
 	@touch $@
 
 demo: venv ## show the main job on a cluster of its own; KEEP=1 leaves it running, KUBECONFIG=... uses a cluster that is there
-	@$(BIN)/phase-dev demo $(if $(KEEP),--keep) $(if $(KUBECONFIG),--kubeconfig "$(KUBECONFIG)")
+	@$(BIN)/phase-dev demo $(if $(KEEP),--keep) $(if $(DEMO_KUBECONFIG),--kubeconfig "$(DEMO_KUBECONFIG)")
 
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
 	@$(BIN)/phase-dev cluster build --all

@@ -23,7 +23,7 @@ class World:
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace."""
-        body = "\n---\n".join(json.dumps(document) for document in documents)
+        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         self.plane.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=body)
 
     def token(self, name: str = "phase-service-token", account: str = "operator", form: str = "pss") -> None:

@@ -88,21 +88,34 @@ class Access:
         timeout: float = 60.0,
     ) -> Completed:
         """Run any client of the cluster with KUBECONFIG set and nothing of our own environment but the path."""
-        spelt = " ".join([program.name, *map(str, arguments)])
-        try:
-            done = subprocess.run(
-                [str(program), *map(str, arguments)],
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                env={**self._env, "KUBECONFIG": str(kubeconfig or self.kubeconfig)},
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as e:
-            raise CommandFailed(f"{spelt} was not done after {timeout:g} s") from e
-        if check and done.returncode != 0:
-            said = done.stderr.strip() or done.stdout.strip()
-            raise CommandFailed(f"{spelt} returned {done.returncode}: {said}")
-        return Completed(done.returncode, done.stdout, done.stderr)
+        env = {**self._env, "KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        return run_client(program, *arguments, env=env, stdin=stdin, check=check, timeout=timeout)
+
+
+def run_client(
+    program: Path,
+    *arguments: str | Path,
+    env: Mapping[str, str],
+    stdin: str | None = None,
+    check: bool = True,
+    timeout: float = 60.0,
+) -> Completed:
+    """Run a client of a cluster in exactly this environment and return what it said; raise CommandFailed."""
+    spelt = " ".join([program.name, *map(str, arguments)])
+    try:
+        done = subprocess.run(
+            [str(program), *map(str, arguments)],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env=dict(env),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise CommandFailed(f"{spelt} was not done after {timeout:g} s") from e
+    if check and done.returncode != 0:
+        said = done.stderr.strip() or done.stdout.strip()
+        raise CommandFailed(f"{spelt} returned {done.returncode}: {said}")
+    return Completed(done.returncode, done.stdout, done.stderr)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 
-from filelock import Timeout
+from filelock import BaseFileLock, Timeout
 
 from phase_dev.cluster.errors import ClusterError
 from phase_dev.cluster.records import Registry
@@ -18,22 +18,24 @@ def stop(registry: Registry, name: str, grace: float = _GRACE) -> bool:
     record = registry.read(name)
     if was_running and record is None:
         raise ClusterError(f'cluster "{name}" is just starting or ending; try again in a moment')
-    if was_running and record is not None:
-        _end(registry, name, record.supervisor, grace)
+    if was_running and record is not None and not end_supervisor(record.supervisor, registry.lock(name), grace):
+        raise ClusterError(
+            f'cluster "{name}" does not end: its supervisor, process {record.supervisor}, cannot be killed'
+        )
     lock = registry.lock(name)
     with contextlib.suppress(Timeout), lock.acquire(timeout=0):  # held by now: a new cluster of that name; leave it
         registry.forget(name)
     return was_running
 
 
-def _end(registry: Registry, name: str, supervisor: int, grace: float) -> None:
+def end_supervisor(pid: int, lock: BaseFileLock, grace: float = _GRACE) -> bool:
+    """Ask the process that holds the lock to end, then kill it; tell whether the lock was given back."""
     for number in (signal.SIGTERM, signal.SIGKILL):  # the guard cleans up after a killed supervisor
         with contextlib.suppress(ProcessLookupError):
-            os.kill(supervisor, number)
-        lock = registry.lock(name)
+            os.kill(pid, number)
         try:
             with lock.acquire(timeout=grace):
-                return
+                return True
         except Timeout:
             continue
-    raise ClusterError(f'cluster "{name}" does not end: its supervisor, process {supervisor}, cannot be killed')
+    return False

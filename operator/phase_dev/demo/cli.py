@@ -1,0 +1,88 @@
+"""`phase-dev demo`: the main job, shown.
+
+Rule: it ends with exit 0 and a clean machine, or with one sentence; only --keep leaves something, and says what.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from phase_dev.cluster.cli import one_sentence
+from phase_dev.cluster.progress import Progress
+from phase_dev.demo.keeping import STOP, Kept
+from phase_dev.demo.show import Show
+from phase_dev.demo.stage import NAMESPACE, Stage, prepare, put_up
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--keep", is_flag=True, help="Leave everything running in the background, and say what to try next.")
+@click.option("--stop", is_flag=True, help="End what --keep left.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Use the cluster of this kubeconfig, which is left as it was, instead of a cluster of its own.",
+)
+@click.option("--hold", is_flag=True, hidden=True, help="Be the process that --keep leaves.")
+def demo(keep: bool, stop: bool, kubeconfig: Path | None, hold: bool) -> None:
+    """Show the main job on a real Kubernetes API server: PhaseSecrets become Secrets and a ConfigMap."""
+    with one_sentence():
+        kept = Kept(os.environ)
+        place = kubeconfig.absolute() if kubeconfig else None
+        if stop:
+            click.echo("the demo ended" if kept.stop() else "no demo is running")
+        elif hold:
+            kept.hold(place)
+        elif keep:
+            _keep(kept, place, os.environ)
+        else:
+            with put_up(place, os.environ, Progress(sys.stderr)) as stage:
+                Show(stage, stage.client(os.environ), _say).run()
+            click.echo("\nDone; nothing is left running.")
+
+
+def _keep(kept: Kept, kubeconfig: Path | None, env: Mapping[str, str]) -> None:
+    kept.refuse_second()
+    progress = Progress(sys.stderr)
+    prepare(kubeconfig, env, progress)
+    with progress.step("a cluster, Phase and the operator"):
+        stage = kept.start(kubeconfig)
+    try:
+        Show(stage, stage.client(env), _say).run()
+    except BaseException:
+        kept.stop()
+        raise
+    click.echo("\n".join(what_next(stage)))
+
+
+def what_next(stage: Stage) -> list[str]:
+    """Return the lines that tell a person what there is and what to try."""
+    order = '{"app": "shop", "env": "Production", "key": "LOG_LEVEL", "value": "info"}'
+    kubectl = f"{stage.kubectl} -n {NAMESPACE}"
+    return [
+        "",
+        "== It is all still running",
+        f"   export KUBECONFIG={stage.kubeconfig}",
+        f"   Phase: {stage.phase_url}   (token: in the Secret phase-service-token)",
+        f"   operator: log {stage.operator_log}, metrics {stage.metrics_url}",
+        "",
+        "== Try",
+        f"   {kubectl} get phasesecrets --watch",
+        f"   {kubectl} describe phasesecret shop",
+        "   change a value in Phase:",
+        f"       curl -X POST {stage.phase_url}/_control/secret -d '{order}'",
+        "   make Phase fail, see that nothing is lost, and let it work again:",
+        f'       curl -X POST {stage.phase_url}/_control/faults -d \'{{"kind": "status", "status": 503}}\'',
+        f"       curl -X DELETE {stage.phase_url}/_control/faults",
+        "   edit a target:",
+        f"       {kubectl} delete secret shop",
+        "",
+        f"   End it with: {STOP}",
+    ]
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()

@@ -1,0 +1,176 @@
+"""The show: what a person wants to see of the main job, and how long each part took.
+
+Rule: values of Secrets are compared and never printed; every number on the screen was measured in this run.
+"""
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from phase_dev.demo.errors import DemoError
+from phase_dev.demo.kubectl import Kubectl
+from phase_dev.demo.stage import NAMESPACE, Stage
+
+POLLING = 5
+_MASK = "********"
+_PATIENCE = 30.0
+_PAUSE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """One run of the show."""
+
+    stage: Stage
+    kubectl: Kubectl
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+
+    def run(self) -> None:
+        """Show everything; raise DemoError when something does not come about."""
+        self._apply()
+        self._results()
+        self._change_in_phase()
+        self._hand_edits()
+        self._cost()
+
+    def _apply(self) -> None:
+        self._title("Two PhaseSecrets, a token, kubectl apply")
+        self.kubectl.apply(token_secret(self.stage.phase_token))
+        self.kubectl.apply(*phase_secrets(self.stage.phase_url))
+        took = self._until("both PhaseSecrets are ready", lambda: all(map(self._ready, ("shop", "shop-development"))))
+        self._line(f"ready {took:.2f} s after kubectl apply")
+        self._command("get", "phasesecrets", "-o", "wide")
+
+    def _results(self) -> None:
+        self._title("What they became")
+        for name in ("shop", "shop-development"):
+            self._line(f"Secret {name}")
+            for key in sorted(self._data("secret", name)):
+                self._line(f"    {key}={_MASK}")
+        self._line("ConfigMap shop-config: the entries of type config, and nothing else")
+        for key, value in sorted(self._data("configmap", "shop-config").items()):
+            self._line(f"    {key}={value}")
+        resolved = self._decoded("shop-development", "CDN_HOST") == "cdn.staging.example"
+        self._line(
+            "CDN_HOST of Development is ${staging.CDN_HOST} in Phase; here it holds what Staging holds: "
+            + ("yes" if resolved else "no")
+        )
+        if not resolved:
+            raise DemoError("the reference between the environments was not resolved")
+
+    def _change_in_phase(self) -> None:
+        self._title(f"A value changes in Phase (polling interval {POLLING} s)")
+        self._line("LOG_LEVEL of shop, Production: warning -> debug")
+        self.change_value("LOG_LEVEL", "debug")
+        took = self._until(
+            "the ConfigMap follows", lambda: self._data("configmap", "shop-config").get("LOG_LEVEL") == "debug"
+        )
+        self._line(f"in the ConfigMap after {took:.2f} s")
+        self.change_value("DATABASE_PASSWORD", "another-long-password")
+        took = self._until(
+            "the Secret follows", lambda: self._decoded("shop", "DATABASE_PASSWORD") == "another-long-password"
+        )
+        self._line(f"DATABASE_PASSWORD, changed next: in the Secret after {took:.2f} s")
+
+    def _hand_edits(self) -> None:
+        self._title("Somebody edits the targets by hand")
+        before = self._calls()
+        good = self._data("secret", "shop")
+        self.kubectl("-n", NAMESPACE, "patch", "secret", "shop", "-p", '{"stringData": {"DATABASE_PASSWORD": "oops"}}')
+        took = self._until("the Secret is repaired", lambda: self._data("secret", "shop") == good)
+        self._line(f"kubectl patch secret shop: repaired after {took:.2f} s")
+        self.kubectl("-n", NAMESPACE, "delete", "configmap", "shop-config")
+        took = self._until("the ConfigMap is back", lambda: bool(self._data("configmap", "shop-config")))
+        self._line(f"kubectl delete configmap shop-config: back after {took:.2f} s")
+        asked = self._calls() - before
+        self._line(f"calls of Phase's API meanwhile: {asked}")
+
+    def _cost(self) -> None:
+        self._title("What it cost")
+        self._line(f"calls of Phase's API in all: {self._calls()}")
+        self._command("get", "events", "--field-selector", "involvedObject.kind=PhaseSecret")
+
+    def change_value(self, key: str, value: str) -> None:
+        """Change a value of shop's production environment, as somebody in the Phase console would."""
+        order = {"app": "shop", "env": "Production", "key": key, "value": value}
+        httpx.post(f"{self.stage.phase_url}/_control/secret", json=order, trust_env=False).raise_for_status()
+
+    def _calls(self) -> int:
+        answer = httpx.get(f"{self.stage.phase_url}/_control/calls", trust_env=False)
+        return int(answer.raise_for_status().json()["total"])
+
+    def _ready(self, name: str) -> bool:
+        found = self.kubectl.find("phasesecret", name, NAMESPACE) or {}
+        return any(
+            each["type"] == "Ready" and each["status"] == "True"
+            for each in (found.get("status") or {}).get("conditions") or []
+        )
+
+    def _data(self, kind: str, name: str) -> dict[str, str]:
+        return dict((self.kubectl.find(kind, name, NAMESPACE) or {}).get("data") or {})
+
+    def _decoded(self, name: str, key: str) -> str:
+        return base64.b64decode(self._data("secret", name).get(key, "")).decode()
+
+    def _until(self, what: str, look: Callable[[], bool]) -> float:
+        began = self.clock()
+        while not look():
+            if self.clock() - began > _PATIENCE:
+                raise DemoError(f"waited {_PATIENCE:g} s in vain until {what}; log: {self.stage.operator_log}")
+            self.pause(_PAUSE)
+        return self.clock() - began
+
+    def _title(self, text: str) -> None:
+        self.say(f"\n== {text}")
+
+    def _line(self, text: str) -> None:
+        self.say(f"   {text}")
+
+    def _command(self, *arguments: str) -> None:
+        self.say(f"   $ kubectl -n {NAMESPACE} {' '.join(arguments)}")
+        for line in self.kubectl("-n", NAMESPACE, *arguments).stdout.splitlines():
+            self._line(line.rstrip())
+
+
+def token_secret(token: str) -> Mapping[str, Any]:
+    """Return the Secret that holds the service account's token."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "phase-service-token", "namespace": NAMESPACE},
+        "stringData": {"token": token},
+    }
+
+
+def phase_secrets(url: str) -> list[Mapping[str, Any]]:
+    """Return the two PhaseSecrets: production with a ConfigMap, development with resolved references."""
+    return [
+        _phase_secret(
+            "shop",
+            url,
+            phaseAppEnv="production",
+            managedSecretReferences=[{"secretName": "shop"}],
+            managedConfigMapReferences=[{"configMapName": "shop-config"}],
+        ),
+        _phase_secret(
+            "shop-development",
+            url,
+            phaseAppEnv="development",
+            managedSecretReferences=[{"secretName": "shop-development"}],
+        ),
+    ]
+
+
+def _phase_secret(name: str, url: str, **spec: Any) -> Mapping[str, Any]:
+    return {
+        "apiVersion": "secrets.phase.dev/v1alpha1",
+        "kind": "PhaseSecret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"phaseHost": url, "phaseApp": "shop", "pollingInterval": POLLING, **spec},
+    }

@@ -1,0 +1,179 @@
+"""All that the show needs: a cluster, a Phase, the operator under its own RBAC.
+
+Rule: what is put up is taken down in reverse, however the block ends; on a cluster of the user's that means object by
+object, and we refuse to begin where ours would meet somebody else's.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from phase_dev.cluster.catalog import KUBECTL, PLAIN
+from phase_dev.cluster.errors import CommandFailed
+from phase_dev.cluster.folders import Folders
+from phase_dev.cluster.guard import Guard
+from phase_dev.cluster.kubeconfig import write_private
+from phase_dev.cluster.ports import Ports
+from phase_dev.cluster.process import Process, sane_environment
+from phase_dev.cluster.programs import obtain
+from phase_dev.cluster.progress import Progress
+from phase_dev.cluster.starting import start_control_plane
+from phase_dev.cluster.waiting import Patience, wait_until
+from phase_dev.demo.errors import DemoError
+from phase_dev.demo.kubectl import Kubectl
+from phase_dev.server import EmbeddedPhase
+
+NAMESPACE = "phase-demo"
+_HOME = "phase-system"
+_ACCOUNT = "phase-operator"
+_CRDS = "crd/phasesecrets.secrets.phase.dev"
+_CHECKOUT = Path(__file__).parents[3]
+# What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
+_MANIFESTS = (
+    "crds/secrets.phase.dev_phasesecrets.yaml",
+    "deploy/base/namespace.yaml",
+    "deploy/base/serviceaccount.yaml",
+    "deploy/overlays/cluster-wide/rbac.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where everything is; plain data, so that another process can be told."""
+
+    kubectl: str
+    kubeconfig: str
+    phase_url: str
+    phase_token: str = field(repr=False)
+    operator_log: str
+    metrics_url: str
+    own_cluster: bool
+
+    def client(self, env: Mapping[str, str]) -> Kubectl:
+        """Return the kubectl of this cluster's admin."""
+        return Kubectl(Path(self.kubectl), {**env, "KUBECONFIG": self.kubeconfig})
+
+
+@contextmanager
+def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) -> Iterator[Stage]:
+    """Put everything up on a cluster of our own, or on the one that the kubeconfig names, and take it down again."""
+    with ExitStack() as closing:
+        folder = Path(tempfile.mkdtemp(prefix="phase-dev-demo-"))
+        guard = Guard(folder)
+        closing.callback(guard.close)
+        prepare(kubeconfig, env, progress)
+        if kubeconfig is None:
+            with progress.step("cluster: etcd and kube-apiserver on loopback"):
+                plane = closing.enter_context(start_control_plane(env=env, progress=progress))
+            own_env = {**sane_environment(env, folder), "KUBECONFIG": str(plane.kubeconfig)}
+            kubectl = Kubectl(_kubectl(None, env, progress), own_env)
+        else:
+            kubectl = Kubectl(_kubectl(kubeconfig, env, progress), {**env, "KUBECONFIG": str(kubeconfig)})
+            with progress.step(f"cluster: the one of {kubeconfig}"):
+                refuse_neighbours(kubectl)
+        with progress.step("Phase: an embedded server with two apps"):
+            phase = closing.enter_context(EmbeddedPhase())
+        with progress.step("CRDs, ServiceAccount and RBAC"):
+            if kubeconfig is not None:
+                closing.callback(_remove, kubectl, progress)
+            _install(kubectl)
+        ports = Ports(2, Folders.of(env).ports)
+        closing.callback(ports.release)
+        with progress.step("operator: a process under that ServiceAccount"):
+            operator = _operator(kubectl, folder, guard.group, ports.numbers, env)
+            closing.callback(operator.stop)
+            operator.start()
+            wait_until(
+                lambda: _answers(f"http://127.0.0.1:{ports.numbers[0]}/readyz"),
+                "the operator is ready",
+                [operator],
+                Patience(check=progress.check),
+            )
+        yield Stage(
+            kubectl=str(kubectl.program),
+            kubeconfig=kubectl.env["KUBECONFIG"],
+            phase_url=phase.url,
+            phase_token=phase.token("operator", form="pss"),
+            operator_log=str(operator.log),
+            metrics_url=f"http://127.0.0.1:{ports.numbers[1]}/metrics",
+            own_cluster=kubeconfig is None,
+        )
+
+
+def prepare(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) -> None:
+    """Build what is missing, before anything is put up."""
+    if kubeconfig is not None and not kubeconfig.is_file():
+        raise DemoError(f"{kubeconfig} is no file; name the kubeconfig of a cluster, or leave it out")
+    if kubeconfig is None:
+        obtain(PLAIN, env, progress)
+
+
+def refuse_neighbours(kubectl: Kubectl) -> None:
+    """Raise DemoError if the cluster has what the demo would write: a second operator would answer the first."""
+    try:
+        said = kubectl(
+            "get", "--ignore-not-found", "-o", "name", _CRDS, f"ns/{_HOME}", f"ns/{NAMESPACE}"
+        ).stdout.split()
+    except CommandFailed as e:
+        raise DemoError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
+    if said:
+        raise DemoError(
+            f"this cluster has {', '.join(said)} already; the demo removes what it makes, so it only begins where "
+            "nothing of that name is"
+        )
+
+
+def _kubectl(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) -> Path:
+    """Return the user's kubectl for the user's cluster, ours for ours."""
+    theirs = shutil.which("kubectl", path=env.get("PATH", os.defpath)) if kubeconfig else None
+    return Path(theirs) if theirs else obtain([KUBECTL], env, progress)["kubectl"].path
+
+
+def _install(kubectl: Kubectl) -> None:
+    files = [f"--filename={_CHECKOUT / name}" for name in _MANIFESTS]
+    kubectl("apply", "--server-side", *files)
+    kubectl("wait", "--for=condition=Established", _CRDS, "--timeout=30s")
+    kubectl("create", "namespace", NAMESPACE)
+
+
+def _remove(kubectl: Kubectl, progress: Progress) -> None:
+    with progress.step("taking down what the demo put into the cluster"):
+        files = [f"--filename={_CHECKOUT / name}" for name in _MANIFESTS]
+        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", timeout=70)
+        kubectl("delete", "--ignore-not-found", "--timeout=60s", *files, timeout=70)
+
+
+def _operator(kubectl: Kubectl, folder: Path, group: int, ports: list[int], env: Mapping[str, str]) -> Process:
+    kubeconfig = folder / "operator.kubeconfig"
+    write_private(kubeconfig, _service_account_kubeconfig(kubectl))
+    command = [sys.executable, "-m", "phase_operator", "run", f"--kubeconfig={kubeconfig}", f"--pod-namespace={_HOME}"]
+    command += ["--host", "127.0.0.1", f"--health-port={ports[0]}", f"--metrics-port={ports[1]}", "--log-format=text"]
+    # Phase is on this machine: no proxy leads there. A cluster of the user's may need one.
+    own_env = {key: value for key, value in env.items() if not key.startswith("PHASE_OPERATOR_")}
+    own_env["NO_PROXY"] = own_env["no_proxy"] = ",".join(filter(None, [env.get("NO_PROXY"), "127.0.0.1"]))
+    return Process("phase-operator", command, log=folder / "operator.log", group=group, env=own_env)
+
+
+def _service_account_kubeconfig(kubectl: Kubectl) -> str:
+    """Return the admin's kubeconfig with a token of the operator's ServiceAccount in the admin's place."""
+    token = kubectl("-n", _HOME, "create", "token", _ACCOUNT, "--duration=24h").stdout.strip()
+    content = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json").stdout)
+    context = content["contexts"][0]["context"]
+    context["user"] = _ACCOUNT
+    content["users"] = [{"name": _ACCOUNT, "user": {"token": token}}]
+    return json.dumps(content)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False, timeout=2).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,115 @@
+"""`phase-dev demo` as a person runs it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from phase_dev.cluster import ControlPlane, locate
+from support.canary import Canary
+
+SECRETS = ("a-long-production-password", "another-long-password", "only-for-development", "lic-0001")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Give an environment in which the demo of a developer on this machine is not seen."""
+    return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "TMPDIR": str(tmp_path)}
+
+
+@pytest.fixture(autouse=True)
+def _no_value_is_shown(canary: Canary) -> None:
+    for text in SECRETS:
+        canary.token(text)
+
+
+def demo(
+    canary: Canary, environment: dict[str, str], *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "phase_dev.demo", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    canary.watch(done.stdout + done.stderr)
+    assert done.returncode == 0 or not check, done.stdout + done.stderr
+    return done
+
+
+def test_it_shows_the_main_job_and_leaves_nothing(
+    environment: dict[str, str], canary: Canary, tmp_path: Path, control_plane: ControlPlane
+) -> None:
+    assert locate("kube-apiserver")  # `control_plane` has built it, so that no build is timed here
+
+    shown = demo(canary, environment).stdout
+
+    assert re.search(r"^ +shop +shop +production +True +Synced +3 ", shown, re.MULTILINE)
+    assert re.search(r"^ +DATABASE_PASSWORD=\*+$", shown, re.MULTILINE)
+    assert re.search(r"^ +LOG_LEVEL=warning$", shown, re.MULTILINE)
+    assert len(re.findall(r"\d\.\d\d s\b", shown)) == 5
+    assert "calls of Phase's API meanwhile: 0" in shown or "meanwhile: 1" in shown
+    assert list(tmp_path.glob("phase-dev*")) == []
+
+
+def test_keep_leaves_it_running_until_it_is_stopped(
+    environment: dict[str, str], canary: Canary, tmp_path: Path, control_plane: ControlPlane
+) -> None:
+    shown = demo(canary, environment, "--keep").stdout
+    url = re.search(r"Phase: (http://\S+)", shown)
+    kubeconfig = re.search(r"export KUBECONFIG=(\S+)", shown)
+    assert url
+    assert kubeconfig
+
+    try:
+        second = demo(canary, environment, "--keep", check=False)
+
+        assert second.returncode == 1
+        assert "running already" in second.stderr
+        assert httpx.get(f"{url[1]}/health/", trust_env=False).status_code == 200
+        seen = control_plane.kubectl(
+            "-n", "phase-demo", "get", "phasesecret", "shop", "-o", "name", kubeconfig=Path(kubeconfig[1])
+        )
+        assert seen.stdout.strip() == "phasesecret.secrets.phase.dev/shop"
+    finally:
+        ended = demo(canary, environment, "--stop")
+
+    assert ended.stdout == "the demo ended\n"
+    assert list(tmp_path.glob("phase-dev*")) == []
+    assert demo(canary, environment, "--stop").stdout == "no demo is running\n"
+
+
+def test_a_cluster_of_the_user_is_left_as_it_was(environment: dict[str, str], canary: Canary, tmp_path: Path) -> None:
+    cluster = [sys.executable, "-m", "phase_dev.cluster"]
+    theirs = tmp_path / "theirs.kubeconfig"
+    subprocess.run([*cluster, "up", "--controllers", "--kubeconfig", str(theirs)], env=environment, check=True)
+    try:
+        kubectl = [str(locate("kubectl")), "--kubeconfig", str(theirs)]
+
+        def state() -> set[str]:
+            return set(
+                subprocess.run(
+                    [*kubectl, "get", "ns,crd,clusterroles,clusterrolebindings", "-o", "name"],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                ).stdout.split()
+            )
+
+        before = state()
+        demo(canary, environment, "--kubeconfig", str(theirs))
+        after = state()
+        subprocess.run([*kubectl, "create", "namespace", "phase-system"], check=True)
+        refused = demo(canary, environment, "--kubeconfig", str(theirs), check=False)
+    finally:
+        subprocess.run([*cluster, "down"], env=environment, check=True)
+
+    assert after == before
+    assert refused.returncode == 1
+    assert "namespace/phase-system already" in refused.stderr
