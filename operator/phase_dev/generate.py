@@ -7,18 +7,22 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import click
+from pydantic.fields import FieldInfo
 
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE
+from phase_operator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 
 _MODELS = "operator/phase_operator/api/v1alpha1/phasesecret.py"
 _REASONS = "operator/phase_operator/api/reasons.py"
 _REFERENCE = "docs/api/v1alpha1/phasesecret.md"
+_SETTINGS = "docs/operating/settings.md"
 _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\
@@ -38,7 +42,8 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         name = f"{names.GROUP}_{definition.plural}.yaml"
         files[f"crds/{name}"] = text
         files[f"helm/phase-operator/files/crds/{name}"] = text
-    files[_REFERENCE] = _fill((root / _REFERENCE).read_text(), _reference_parts())
+    for page, parts in ((_REFERENCE, _reference_parts()), (_SETTINGS, {"settings": _settings_table})):
+        files[page] = _fill(page, (root / page).read_text(), parts)
     files["docs/operating/troubleshooting.md"] = _troubleshooting()
     return files
 
@@ -71,14 +76,14 @@ def main(check: bool) -> None:
         sys.exit(1)
 
 
-def _fill(page: str, parts: dict[str, Callable[[], str]]) -> str:
+def _fill(path: str, page: str, parts: dict[str, Callable[[], str]]) -> str:
     """Replace what stands between the markers of each part."""
     for part, make in parts.items():
         start, end = f"<!-- generated: {part} -->", f"<!-- end: {part} -->"
         pattern = re.compile(f"{re.escape(start)}\n.*?{re.escape(end)}", re.DOTALL)
         filled, count = pattern.subn(lambda _: f"{start}\n{make()}\n{end}", page)  # noqa: B023 - used at once
         if count != 1:
-            raise click.ClickException(f'{_REFERENCE}: the markers of "{part}" stand there {count} times, not once')
+            raise click.ClickException(f'{path}: the markers of "{part}" stand there {count} times, not once')
         page = filled
     return page
 
@@ -165,6 +170,24 @@ def _reason_table() -> str:
         for reason, entry in CATALOGUE.items()
     ]
     return "\n".join(rows)
+
+
+def _settings_table() -> str:
+    rows = ["| flag | variable | default | takes | meaning |", "|---|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        meaning, _, told = (field.description or "").partition(" Default: ")
+        default = told.removesuffix(".") or ("none" if field.default is None else f"`{field.default}`")
+        cells = [f"`--{name.replace('_', '-')}`", f"`{PREFIX}{name.upper()}`", default, _takes(field), meaning]
+        rows.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(rows)
+
+
+def _takes(field: FieldInfo) -> str:
+    if isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum):
+        return " ".join(f"`{member}`" for member in field.annotation)
+    least = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)
+    most = next((each.le for each in field.metadata if hasattr(each, "le")), None)
+    return "" if least is None or most is None else f"{least} to {most}"
 
 
 def _troubleshooting() -> str:

@@ -38,7 +38,7 @@ def test_a_changed_file_and_a_missing_file_are_named(tmp_path: Path) -> None:
 
 def test_a_generated_file_says_first_where_it_comes_from() -> None:
     for path, text in generate.generated().items():
-        if path != "docs/api/v1alpha1/phasesecret.md":
+        if path not in {"docs/api/v1alpha1/phasesecret.md", "docs/operating/settings.md"}:  # parts of these are by hand
             assert "Generated from operator/phase_operator/api/" in text.splitlines()[0]
 
 
