@@ -1,6 +1,7 @@
 """The smallest valid thing of each kind; a test names only what matters to it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
@@ -9,7 +10,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.outcome import SourceFacts, Synced, TargetResult, Warned
 from phase_operator.core.query import AppRef, SourceQuery
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 
 KEY = ObjectKey("team", "shop")
@@ -133,3 +134,8 @@ def out_of_step(
 def synced(*targets: TargetResult, warning: Warned | None = None, entries: int = 1) -> Synced:
     """Make a run that read its source."""
     return Synced(SourceFacts("app-1", "production", "/", entries), targets or (in_step(),), warning)
+
+
+def observed(desired: Desired, **changes: Any) -> Observed:
+    """Make what stands there after `desired` was applied; `changes` are what happened to it since."""
+    return replace(Observed("uid", "7", str(desired.owner.key), desired.digest, desired.shape, (), ()), **changes)
