@@ -7,11 +7,16 @@ Edges translate once, `from` the library's exception; whoever raises does not lo
 
 from phase_operator.api.reasons import Reason
 
+# Far below what a status takes; the API server's words, or a key in Phase, know no bound.
+_LONGEST_MESSAGE = 1000
+
 
 class ExpectedError(Exception):
     """A failure that the status can explain."""
 
     def __init__(self, reason: Reason, message: str) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 1] + "…"
         super().__init__(message)
         self.reason = reason
         self.message = message
