@@ -1,0 +1,297 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phase_operator.reconcile.queue import Priority, QueueClosedError, Schedule, WorkQueue
+from support.clock import HandClock, settle
+
+NEW, CHANGED, PERIODIC = Priority.NEW, Priority.CHANGED, Priority.PERIODIC
+
+
+def schedule(*planned: tuple[str, float, Priority]) -> Schedule[str]:
+    found: Schedule[str] = Schedule()
+    for key, due, priority in planned:
+        found.add(key, due, priority)
+    return found
+
+
+def drained(found: Schedule[str], now: float) -> list[str]:
+    """Take what is due, and end every run at once."""
+    keys = []
+    while (key := found.take(now)) is not None:
+        found.done(key)
+        keys.append(key)
+    return keys
+
+
+# The schedule, with the clock as an argument.
+
+
+def test_nothing_planned_is_nothing_to_take() -> None:
+    empty = schedule()
+
+    assert (empty.take(100), empty.next_due(), empty.overdue(100), len(empty)) == (None, None, 0, 0)
+
+
+def test_a_key_is_taken_when_it_is_due_and_not_before() -> None:
+    found = schedule(("a", 5, CHANGED))
+
+    assert (found.take(4.9), found.next_due()) == (None, 5)
+    assert (found.take(5), found.next_due()) == ("a", None)
+
+
+@pytest.mark.parametrize(
+    ("planned", "order"),
+    [
+        pytest.param([("a", 2, CHANGED), ("b", 1, CHANGED)], ["b", "a"], id="the one that waits longer"),
+        pytest.param([("b", 1, CHANGED), ("a", 1, CHANGED)], ["b", "a"], id="the one that came first"),
+        pytest.param([("a", 1, PERIODIC), ("b", 2, CHANGED), ("c", 3, NEW)], ["c", "b", "a"], id="the more urgent"),
+        pytest.param([("a", 9, NEW), ("b", 1, PERIODIC)], ["b"], id="urgent is not due"),
+        pytest.param([("a", 1, CHANGED), ("a", 1, CHANGED)], ["a"], id="the same twice is once"),
+        pytest.param([("a", 9, CHANGED), ("a", 1, CHANGED)], ["a"], id="a key moves forward"),
+        pytest.param([("a", 1, CHANGED), ("a", 9, CHANGED)], ["a"], id="a key never moves back"),
+        pytest.param([("a", 1, PERIODIC), ("b", 1, CHANGED), ("a", 9, NEW)], ["a", "b"], id="priority moves forward"),
+        pytest.param([("a", 1, NEW), ("b", 1, CHANGED), ("a", 1, PERIODIC)], ["a", "b"], id="nor does priority"),
+    ],
+)
+def test_what_is_taken_first(planned: list[tuple[str, float, Priority]], order: list[str]) -> None:
+    assert drained(schedule(*planned), 5) == order
+
+
+def test_a_key_that_became_more_urgent_after_it_was_due_goes_first() -> None:
+    found = schedule(("z", 1, NEW), ("a", 1, PERIODIC), ("b", 1, CHANGED))
+    assert found.take(5) == "z"
+
+    found.add("a", 4, NEW)
+
+    assert drained(found, 5) == ["a", "b"]
+
+
+def test_a_key_does_not_run_twice_at_once_and_runs_once_more_however_often_it_was_added() -> None:
+    found = schedule(("a", 1, CHANGED))
+    found.take(5)
+
+    for due in (5, 3, 4):
+        found.add("a", due, CHANGED)
+
+    assert (found.take(5), len(found)) == (None, 0)
+    found.done("a")
+    assert (len(found), drained(found, 5)) == (1, ["a"])
+
+
+def test_what_was_added_during_a_run_keeps_its_soonest_time_and_most_urgent_priority() -> None:
+    found = schedule(("a", 1, CHANGED))
+    found.take(5)
+    for due, priority in ((9, NEW), (7, PERIODIC)):
+        found.add("a", due, priority)
+
+    found.done("a")
+    found.add("b", 7, CHANGED)
+
+    assert (found.take(6.9), found.next_due()) == (None, 7)
+    assert drained(found, 7) == ["a", "b"]
+
+
+def test_what_was_not_added_during_a_run_does_not_run_again() -> None:
+    assert drained(schedule(("a", 1, CHANGED)), 5) == ["a"]
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["planned", "running"])
+def test_a_key_that_is_forgotten_does_not_run_again(running: bool) -> None:
+    found = schedule(("a", 1, CHANGED))
+    if running:
+        found.take(1)
+        found.add("a", 1, CHANGED)
+
+    found.forget("a")
+
+    if running:
+        found.done("a")
+    assert (found.take(5), found.next_due(), len(found)) == (None, None, 0)
+
+
+def test_a_key_that_is_forgotten_may_be_planned_anew() -> None:
+    found = schedule(("a", 1, NEW))
+    found.forget("a")
+
+    found.add("a", 3, CHANGED)
+
+    assert (found.take(2), found.next_due()) == (None, 3)
+    assert drained(found, 3) == ["a"]
+
+
+def test_to_forget_what_was_never_planned_is_no_error() -> None:
+    schedule().forget("a")
+
+
+@pytest.mark.parametrize(("now", "overdue"), [(0.0, 0.0), (3.0, 0.0), (10.0, 7.0)])
+def test_the_oldest_due_key_says_how_long_it_waits(now: float, overdue: float) -> None:
+    assert schedule(("a", 3, CHANGED), ("b", 5, NEW)).overdue(now) == overdue
+
+
+KEYS = st.sampled_from("abcd")
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), KEYS, st.integers(0, 9), st.sampled_from(list(Priority))),
+        st.tuples(st.just("take"), KEYS, st.integers(0, 2), st.just(NEW)),
+        st.tuples(st.just("done"), KEYS, st.just(0), st.just(NEW)),
+        st.tuples(st.just("forget"), KEYS, st.just(0), st.just(NEW)),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+@settings(deadline=None)
+def test_it_does_what_two_dictionaries_would_do(steps: list[tuple[str, str, int, Priority]]) -> None:
+    found = schedule()
+    due: dict[str, tuple[float, Priority]] = {}
+    running: dict[str, tuple[float, Priority] | None] = {}
+    now = 0.0
+    for step, key, seconds, priority in steps:
+        match step:
+            case "add":
+                found.add(key, now + seconds, priority)
+                book = running if key in running else due
+                before = book.get(key) or (now + seconds, priority)
+                book[key] = (min(before[0], now + seconds), min(before[1], priority))
+            case "take":
+                now += seconds
+                ready = {each: plan for each, plan in due.items() if plan[0] <= now}
+                taken = found.take(now)
+                if not ready:
+                    assert taken is None
+                    assert found.next_due() == min((each for each, _ in due.values()), default=None)
+                    continue
+                assert taken is not None
+                assert (ready[taken][1], ready[taken][0]) == min((urgency, at) for at, urgency in ready.values())
+                del due[taken]
+                running[taken] = None
+            case "done" if key in running:
+                found.done(key)
+                again = running.pop(key)
+                if again is not None:
+                    due[key] = again
+            case "forget":
+                found.forget(key)
+                due.pop(key, None)
+                if key in running:
+                    running[key] = None
+        assert len(found) == len(due)
+
+
+# The queue, which waits.
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[HandClock]:
+    clock = HandClock()
+    with clock.driving():
+        yield clock
+
+
+async def taking(queue: WorkQueue[str]) -> asyncio.Task[str]:
+    """Begin to wait for a key."""
+    task = asyncio.create_task(queue.take())
+    await settle(5)
+    return task
+
+
+async def test_who_waits_is_given_a_key_that_is_added(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    task = await taking(queue)
+    assert not task.done()
+
+    queue.add("a")
+
+    assert await task == "a"
+
+
+async def test_who_waits_is_given_a_key_when_its_delay_is_over(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("a", delay=10)
+    task = await taking(queue)
+
+    clock.turn(9.9)
+    await settle(5)
+    assert not task.done()
+    clock.turn(0.1)
+
+    assert await task == "a"
+
+
+async def test_who_waits_for_a_late_key_is_given_an_earlier_one(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("late", delay=10)
+    task = await taking(queue)
+
+    queue.add("early", delay=1)
+    await settle(5)
+    clock.turn(1)
+
+    assert await task == "early"
+
+
+async def test_two_who_wait_are_given_one_key_once(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    tasks = [await taking(queue), await taking(queue)]
+
+    queue.add("a")
+    queue.add("a")
+    await settle(5)
+
+    assert sorted(task.done() for task in tasks) == [False, True]
+    queue.close()
+    with pytest.raises(QueueClosedError):
+        await asyncio.gather(*tasks)
+
+
+async def test_a_key_that_was_added_while_it_ran_is_given_when_the_run_has_ended(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("a")
+    await queue.take()
+    queue.add("a")
+    task = await taking(queue)
+    assert not task.done()
+
+    queue.done("a")
+
+    assert await task == "a"
+
+
+async def test_a_closed_queue_gives_nothing_even_if_something_is_due(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    waiting = await taking(queue)
+
+    queue.close()
+    queue.add("a")
+
+    with pytest.raises(QueueClosedError):
+        await waiting
+    with pytest.raises(QueueClosedError):
+        await queue.take()
+
+
+async def test_a_forgotten_key_is_not_given(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("a", delay=1)
+    queue.add("b", delay=2)
+    task = await taking(queue)
+
+    queue.forget("a")
+    clock.turn(2)
+
+    assert await task == "b"
+
+
+async def test_it_tells_how_much_is_planned_and_how_late_it_is(clock: HandClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add("a")
+    queue.add("b", delay=60)
+
+    clock.turn(5)
+
+    assert (queue.depth(), queue.oldest()) == (2, 5)
