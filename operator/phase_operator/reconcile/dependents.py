@@ -20,7 +20,7 @@ class Dependents(Generic[Thing]):
 
     def set(self, key: ObjectKey, things: Iterable[Thing]) -> tuple[Thing, ...]:
         """Say anew what a resource depends on, and return the things that nobody depends on any more."""
-        wanted = tuple(things)
+        wanted = tuple(dict.fromkeys(things))
         before = self._things.get(key, ())
         if before == wanted:
             return ()
