@@ -137,7 +137,7 @@ class Controller:
             except ExpectedError as error:
                 log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
                 return Failed(error.reason, error.message, transient=True, targets=getattr(outcome, "targets", ()))
-            self._resources.set_status(resource.key, document)
+            self._resources.set_status(resource.key, resource.uid, document)
             self._observer.status_written()
         if told:
             found = verdict(outcome)

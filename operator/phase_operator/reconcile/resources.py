@@ -64,10 +64,10 @@ class Resources:
         self._kept[key] = _Kept(uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status))
         return True
 
-    def set_status(self, key: ObjectKey, status: Mapping[str, Any]) -> None:
-        """Remember the status that was just written."""
+    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
+        """Remember the status that was just written; one of that name made anew meanwhile has none of it."""
         kept = self._kept.get(key)
-        if kept is not None:
+        if kept is not None and kept.uid == uid:
             self._kept[key] = _Kept(kept.uid, kept.generation, kept.sync, kept.spec, _pack(status), _ready(status))
 
     def remove(self, key: ObjectKey) -> bool:

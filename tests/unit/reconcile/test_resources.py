@@ -1,0 +1,123 @@
+from typing import Any
+
+import pytest
+
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.resources import Resource, Resources
+from support.builders import KEY, UID, phase_secret, spec
+
+OTHER = ObjectKey("team", "other")
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+NOT_READY = {"conditions": [{"type": "Stalled", "status": "True"}, {"type": "Ready", "status": "False"}]}
+
+
+def resources(*bodies: dict[str, Any]) -> Resources:
+    found = Resources()
+    for body in bodies:
+        found.upsert(body)
+    return found
+
+
+def status_of(found: Resources, key: ObjectKey = KEY) -> Any:
+    resource = found.get(key)
+    assert resource is not None
+    return resource.status
+
+
+def test_what_the_watch_shows_comes_back_parsed() -> None:
+    found = resources(phase_secret(generation=3, sync="now", status=READY, suspend=True))
+
+    assert found.get(KEY) == Resource(KEY, UID, 3, "now", spec(suspend=True), READY)
+
+
+def test_a_bare_object_is_kept_as_it_is() -> None:
+    found = resources({"metadata": {"namespace": "team", "name": "shop", "uid": UID}})
+
+    assert found.get(KEY) == Resource(KEY, UID, 0, None, {}, {})
+
+
+def test_what_was_never_shown_is_not_there() -> None:
+    assert resources().get(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("again", "runs"),
+    [
+        pytest.param(phase_secret(), False, id="nothing changed"),
+        pytest.param(phase_secret(status=READY), False, id="the status alone"),
+        pytest.param(phase_secret(generation=2), True, id="the spec"),
+        pytest.param(phase_secret(sync="now"), True, id="the sync annotation"),
+        pytest.param(phase_secret(uid="another"), True, id="deleted and made anew"),
+        pytest.param(phase_secret(OTHER), True, id="another one"),
+    ],
+)
+def test_what_calls_for_a_run(again: dict[str, Any], runs: bool) -> None:
+    assert resources(phase_secret()).upsert(again) is runs
+
+
+@pytest.mark.parametrize(("again", "runs"), [("1", False), ("2", True), (None, True)])
+def test_a_sync_annotation_calls_for_a_run_when_its_value_changes(again: str | None, runs: bool) -> None:
+    assert resources(phase_secret(sync="1")).upsert(phase_secret(sync=again)) is runs
+
+
+def test_a_late_event_does_not_bring_an_old_status_back() -> None:
+    found = resources(phase_secret(status=NOT_READY))
+    found.set_status(KEY, UID, READY)
+
+    found.upsert(phase_secret(status=NOT_READY))
+
+    assert status_of(found) == READY
+
+
+def test_the_status_of_one_that_is_gone_is_not_that_of_its_successor() -> None:
+    found = resources(phase_secret(uid="old"), phase_secret(uid="new"))
+
+    found.set_status(KEY, "old", READY)
+
+    assert status_of(found) == {}
+
+
+def test_the_status_of_one_that_is_gone_brings_it_not_back() -> None:
+    found = resources()
+
+    found.set_status(KEY, UID, READY)
+
+    assert KEY not in found
+
+
+def test_what_is_kept_does_not_change_with_what_was_given() -> None:
+    body = phase_secret(status={"keys": 1})
+    found = resources(body)
+
+    body["spec"]["phaseApp"] = "other"
+    body["status"]["keys"] = 2
+
+    assert found.get(KEY) == Resource(KEY, UID, 1, None, spec(), {"keys": 1})
+
+
+def test_one_that_is_removed_is_gone_once() -> None:
+    found = resources(phase_secret())
+
+    assert (found.remove(KEY), found.remove(KEY)) == (True, False)
+    assert (found.get(KEY), len(found), KEY in found) == (None, 0, False)
+
+
+def test_a_list_shows_what_was_missed() -> None:
+    found = resources(phase_secret())
+
+    assert found.missing([KEY, OTHER]) == {OTHER}
+    assert found.keys() == {KEY}
+
+
+def test_they_are_counted_by_the_status_last_written() -> None:
+    found = resources(
+        *(phase_secret(ObjectKey("team", name), status=READY) for name in "abc"),
+        *(phase_secret(ObjectKey("team", name), status=NOT_READY) for name in "de"),
+        phase_secret(),
+    )
+    assert found.ready_counts() == (3, 2, 1)
+
+    found.set_status(KEY, UID, READY)
+    found.remove(ObjectKey("team", "d"))
+
+    assert found.ready_counts() == (4, 1, 0)
