@@ -1,0 +1,564 @@
+"""What the watches tell, what comes of it, and when it is tried again."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspended
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.controller import retry_wanted
+from support.builders import KEY, TOKEN, entry, in_step, out_of_step, phase_secret, secret_ref, synced
+from support.canary import Canary
+from support.clock import settle
+from support.fakes import Loop
+
+SHOP = secret_ref()
+OTHER = ObjectKey("team", "other")
+DOWN = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+REFUSED = Waiting(Reason.TARGET_REFUSED, "no")
+
+
+def other(**fields: Any) -> dict[str, Any]:
+    """Make a second PhaseSecret with a target of its own."""
+    return phase_secret(OTHER, managedSecretReferences=[{"secretName": "other"}], **fields)
+
+
+async def started(loop: Loop, value: str = "1", **fields: Any) -> None:
+    """Let Phase hold A, and a PhaseSecret be in step with it."""
+    loop.phase.holds(entry("A", value))
+    await loop.show(phase_secret(**fields))
+    assert loop.reason == Reason.SYNCED
+
+
+async def gone(loop: Loop, key: ObjectKey = KEY) -> None:
+    loop.controller.resource_gone(key)
+    await settle()
+
+
+# New, edited, suspended, deleted.
+
+
+async def test_a_new_resource_is_brought_in_step(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "1"), entry("B", "2"))
+
+    await loop.show(phase_secret(generation=3))
+
+    assert loop.cluster.secret(SHOP) == {"A": "1", "B": "2"}
+    assert loop.reason == Reason.SYNCED
+    assert loop.cluster.statuses[KEY]["observedGeneration"] == 3
+    assert [each.reason for each in loop.cluster.notices] == ["TargetWritten", "Synced"]
+    assert (len(loop.phase.reads), len(loop.cluster.status_writes)) == (1, 1)
+
+
+async def test_a_change_in_phase_arrives_with_the_next_look(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "1"), entry("GOES", "x"))
+    await loop.show(phase_secret())
+
+    loop.phase.holds(entry("A", "2"), entry("COMES", "y"))
+    await loop.refresh()
+
+    assert loop.cluster.secret(SHOP) == {"A": "2", "COMES": "y"}
+
+
+async def test_an_edit_that_asks_the_same_is_done_without_a_read(loop: Loop) -> None:
+    await started(loop)
+
+    await loop.show(
+        phase_secret(generation=2, managedSecretReferences=[{"secretName": "shop", "nameTransformer": "tf-var"}])
+    )
+
+    assert loop.cluster.secret(SHOP) == {"TF_VAR_a": "1"}
+    assert loop.cluster.statuses[KEY]["observedGeneration"] == 2
+    assert len(loop.phase.reads) == 1
+
+
+async def test_an_edit_that_asks_anew_leaves_target_and_status_until_the_answer_is_there(loop: Loop) -> None:
+    await started(loop)
+    loop.phase.holds(entry("A", "staged"), environment="staging")
+
+    loop.phase.hold_back()
+    await loop.show(phase_secret(generation=2, phaseAppEnv="staging"))
+    assert (loop.cluster.secret(SHOP), len(loop.cluster.status_writes)) == ({"A": "1"}, 1)
+    loop.phase.let_go()
+    await settle()
+
+    assert loop.cluster.secret(SHOP) == {"A": "staged"}
+    assert loop.cluster.statuses[KEY]["source"]["environment"] == "staging"
+
+
+async def test_an_edit_during_a_run_starts_another(loop: Loop) -> None:
+    await started(loop)
+
+    for generation in (2, 3):
+        loop.resources.upsert(phase_secret(generation=generation, phaseAppEnv=f"e{generation}"))
+        loop.controller.resource_changed(KEY)
+        await settle(1)
+    await settle()
+
+    assert loop.cluster.statuses[KEY]["observedGeneration"] == 3
+    assert loop.phase.reads[-1].environment == "e3"
+
+
+async def test_a_target_that_is_no_longer_named_stays_and_is_not_mended(loop: Loop) -> None:
+    await started(loop)
+
+    await loop.show(phase_secret(generation=2, managedSecretReferences=[{"secretName": "other"}]))
+    loop.cluster.edit(SHOP, {"A": "eA=="})
+    await loop.touched(SHOP)
+
+    assert loop.cluster.secret(SHOP) == {"A": "x"}
+    assert loop.cluster.secret(secret_ref("other")) == {"A": "1"}
+
+
+async def test_a_suspended_resource_reads_and_writes_nothing_until_it_is_resumed(loop: Loop) -> None:
+    await started(loop)
+
+    await loop.show(phase_secret(generation=2, suspend=True))
+    loop.phase.holds(entry("A", "2"))
+    loop.cluster.edit(SHOP, {"A": "eA=="})
+    await loop.touched(SHOP)
+    await loop.refresh()
+    assert (loop.reason, loop.cluster.secret(SHOP), len(loop.phase.reads)) == (Reason.SUSPENDED, {"A": "x"}, 1)
+    assert TOKEN not in loop.token_users
+
+    await loop.show(phase_secret(generation=3))
+
+    assert (loop.reason, loop.cluster.secret(SHOP), len(loop.phase.reads)) == (Reason.SYNCED, {"A": "2"}, 2)
+
+
+async def test_a_resource_that_is_deleted_leaves_its_target_and_no_work(loop: Loop) -> None:
+    await started(loop)
+    writes = len(loop.cluster.status_writes)
+
+    await gone(loop)
+    loop.phase.holds(entry("A", "2"))
+    loop.cluster.edit(SHOP, {"A": "eA=="})
+    await loop.touched(SHOP)
+    await loop.refresh()
+
+    assert (loop.cluster.secret(SHOP), len(loop.phase.reads)) == ({"A": "x"}, 1)
+    assert len(loop.cluster.status_writes) == writes
+    assert (loop.queue.depth(), loop.token_users.things(), loop.target_users.things()) == (0, [], [])
+
+
+async def test_a_failing_resource_that_is_deleted_is_not_tried_again(loop: Loop) -> None:
+    loop.cluster.errors["observe"] = DOWN
+    loop.phase.holds(entry("A"))
+    await loop.show(phase_secret())
+
+    await gone(loop)
+    looks = len(loop.cluster.observed)
+    await loop.refresh()
+
+    assert (len(loop.cluster.observed), loop.queue.depth()) == (looks, 0)
+
+
+async def test_a_resource_that_is_made_anew_takes_up_its_target(loop: Loop) -> None:
+    await started(loop)
+    await gone(loop)
+
+    await loop.show(phase_secret(uid="another"))
+
+    assert loop.reason == Reason.SYNCED
+    assert len(loop.cluster.applied) == 1
+
+
+async def test_an_edit_that_cannot_be_done_ends_the_work_and_leaves_the_target(loop: Loop) -> None:
+    await started(loop)
+
+    await loop.show(phase_secret(generation=2, pollingInterval=1))
+    loop.phase.holds(entry("A", "2"))
+    await loop.refresh()
+
+    assert (loop.reason, loop.cluster.secret(SHOP), len(loop.phase.reads)) == (Reason.INVALID_SPEC, {"A": "1"}, 1)
+
+
+# Drift.
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        pytest.param({"data": {"A": "eA=="}}, id="a value"),
+        pytest.param({"data": {"A": None}}, id="a key less"),
+        pytest.param({"data": {"X": "eA=="}}, id="a key more"),
+        pytest.param({"labels": {names.LABEL_TARGET: None}}, id="a mark less"),
+        pytest.param({"annotations": {names.ANNOTATION_OWNER: None}}, id="the owner's mark less"),
+        pytest.param({"annotations": {names.ANNOTATION_DIGEST: "other"}}, id="another digest"),
+        pytest.param({"data": {"A": None}, "annotations": {names.ANNOTATION_OWNER: None}}, id="several at once"),
+    ],
+)
+async def test_a_target_that_was_edited_is_mended_at_once_without_a_read(loop: Loop, drift: dict[str, Any]) -> None:
+    await started(loop)
+    before = loop.cluster.objects[SHOP].fields.copy()
+
+    loop.cluster.edit(SHOP, **drift)
+    await loop.touched(SHOP)
+
+    assert loop.cluster.objects[SHOP].fields == before
+    assert (len(loop.phase.reads), len(loop.cluster.token_reads)) == (1, 1)
+
+
+async def test_a_target_that_was_deleted_is_made_again_without_a_read(loop: Loop) -> None:
+    await started(loop)
+
+    loop.cluster.delete(SHOP)
+    await loop.touched(SHOP)
+
+    assert loop.cluster.secret(SHOP) == {"A": "1"}
+    assert len(loop.phase.reads) == 1
+
+
+async def test_what_others_add_beside_the_data_is_left_alone(loop: Loop) -> None:
+    await started(loop)
+
+    loop.cluster.edit(SHOP, labels={"theirs": "x"}, annotations={"theirs": "y"})
+    await loop.touched(SHOP)
+
+    assert len(loop.cluster.applied) == 1
+    assert loop.cluster.objects[SHOP].part("metadata", "labels")["theirs"] == "x"
+
+
+async def test_a_target_that_stands_in_the_way_is_replaced_when_it_is_gone(loop: Loop) -> None:
+    loop.cluster.edit(SHOP, {"THEIRS": "eA=="})
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    assert loop.reason == Reason.TARGET_CONFLICT
+
+    loop.cluster.delete(SHOP)
+    await loop.touched(SHOP)
+
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+
+
+async def test_an_object_that_nobody_wants_starts_no_run(loop: Loop) -> None:
+    await started(loop)
+    looks = len(loop.cluster.observed)
+
+    await loop.touched(secret_ref("unknown"))
+
+    assert len(loop.cluster.observed) == looks
+
+
+# Tokens.
+
+
+async def test_a_rotated_token_is_taken_up_at_once_and_nothing_is_reported(loop: Loop) -> None:
+    await started(loop)
+
+    loop.cluster.tokens[TOKEN] = "rotated"
+    loop.controller.token_changed(TOKEN)
+    await settle()
+
+    old, new = loop.phase.reads
+    assert old.account != new.account
+    assert (loop.reason, len(loop.cluster.applied), len(loop.cluster.status_writes)) == (Reason.SYNCED, 1, 1)
+
+
+@pytest.mark.parametrize("before", [None, "not a token"], ids=["no Secret", "no token in it"])
+async def test_a_token_that_appears_is_taken_up_at_once(loop: Loop, before: str | None) -> None:
+    loop.cluster.tokens = {} if before is None else {TOKEN: before}
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    assert loop.reason in {Reason.TOKEN_SECRET_NOT_FOUND, Reason.TOKEN_INVALID}
+
+    loop.cluster.tokens[TOKEN] = "token-text"
+    loop.controller.token_changed(TOKEN)
+    await settle()
+
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+
+
+async def test_a_token_that_is_deleted_is_told_and_the_target_stays(loop: Loop) -> None:
+    await started(loop)
+
+    loop.cluster.tokens.clear()
+    loop.controller.token_changed(TOKEN)
+    await settle()
+
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.TOKEN_SECRET_NOT_FOUND, {"A": "1"})
+
+
+async def test_a_secret_that_holds_nobodys_token_starts_no_read(loop: Loop) -> None:
+    await started(loop)
+
+    loop.controller.token_changed(OTHER)
+    await settle()
+
+    assert loop.cluster.token_reads == [TOKEN]
+
+
+async def test_every_token_is_read_again_when_changes_may_have_been_missed(loop: Loop) -> None:
+    await started(loop)
+    own = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "own"}}}
+    loop.cluster.tokens[ObjectKey("team", "own")] = "own"
+    await loop.show(other(authentication=own))
+    loop.cluster.token_reads.clear()
+
+    loop.controller.tokens_unknown()
+    await settle()
+
+    assert sorted(loop.cluster.token_reads) == [ObjectKey("team", "own"), TOKEN]
+    assert len(loop.cluster.applied) == 2
+
+
+# What is reported.
+
+
+async def test_nothing_new_writes_nothing_and_tells_nothing(loop: Loop) -> None:
+    await started(loop)
+    told = len(loop.cluster.notices)
+
+    for _ in range(3):
+        await loop.refresh()
+        await loop.touched(SHOP)
+
+    assert len(loop.phase.reads) == 4
+    assert (len(loop.cluster.applied), len(loop.cluster.status_writes), len(loop.cluster.notices)) == (1, 1, told)
+    assert loop.observer.statuses == 1
+
+
+async def test_a_failure_that_lasts_is_told_once_and_its_end_once(loop: Loop) -> None:
+    await started(loop)
+    loop.cluster.notices.clear()
+
+    loop.phase.fails(Waiting(Reason.ACCESS_DENIED, "no"))
+    for _ in range(5):
+        await loop.refresh()
+    loop.phase.holds(entry("A", "1"))
+    await loop.refresh()
+
+    assert [(each.type, each.reason) for each in loop.cluster.notices] == [
+        ("Warning", "AccessDenied"),
+        ("Normal", "Synced"),
+    ]
+    assert len(loop.cluster.status_writes) == 3
+
+
+async def test_after_a_restart_what_stands_is_neither_written_nor_told_again(loop: Loop) -> None:
+    await started(loop)
+    again = Loop()
+    again.cluster.objects = loop.cluster.objects
+    again.phase.holds(entry("A", "1"))
+
+    again.clock.turn(1000)
+    again.resources.upsert(phase_secret(status=loop.cluster.statuses[KEY]))
+    again.controller.resource_changed(KEY)
+    work = asyncio.create_task(again.controller.run(1, 1))
+    await settle()
+    again.controller.stop()
+    await work
+
+    assert len(again.phase.reads) == 1
+    assert (again.cluster.applied, again.cluster.status_writes, again.cluster.notices) == ([], [], [])
+
+
+async def test_a_status_that_could_not_be_written_is_written_soon(loop: Loop) -> None:
+    loop.cluster.errors["write_status"] = DOWN
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    assert (loop.cluster.statuses, loop.cluster.secret(SHOP)) == ({}, {"A": "1"})
+
+    loop.cluster.errors.clear()
+    await loop.turn(1)
+
+    assert loop.reason == Reason.SYNCED
+    assert len(loop.cluster.applied) == 1
+
+
+async def test_runs_and_writes_are_counted(loop: Loop) -> None:
+    await started(loop)
+    await gone(loop)
+
+    assert loop.observer.outcomes == {("Pending", ""): 1, ("Synced", "Synced"): 1, ("Gone", ""): 1}
+    assert (loop.observer.written, loop.observer.statuses) == ({"Secret": 1}, 1)
+
+
+# The sync annotation.
+
+
+async def test_a_new_sync_annotation_forces_one_read_and_is_acknowledged(loop: Loop) -> None:
+    await started(loop)
+    loop.phase.holds(entry("A", "2"))
+
+    await loop.show(phase_secret(sync="1"))
+    await loop.touched(SHOP)
+
+    assert loop.cluster.secret(SHOP) == {"A": "2"}
+    assert loop.cluster.statuses[KEY]["lastForcedSync"] == "1"
+    assert len(loop.phase.reads) == 2
+
+
+async def test_it_is_acknowledged_when_the_answer_is_there_even_if_nothing_changed(loop: Loop) -> None:
+    await started(loop)
+
+    loop.phase.hold_back()
+    await loop.show(phase_secret(sync="1"))
+    assert "lastForcedSync" not in loop.cluster.statuses[KEY]
+    loop.phase.let_go()
+    await settle()
+
+    assert loop.cluster.statuses[KEY]["lastForcedSync"] == "1"
+
+
+async def test_one_that_was_acknowledged_before_a_restart_forces_nothing(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "1"))
+
+    await loop.show(phase_secret(sync="1", status={"lastForcedSync": "1"}))
+
+    assert len(loop.phase.reads) == 1
+    assert loop.cluster.statuses[KEY]["lastForcedSync"] == "1"
+
+
+# When it is tried again.
+
+
+@pytest.mark.parametrize(
+    ("outcome", "soon"),
+    [
+        pytest.param(Gone(), None, id="gone"),
+        pytest.param(Pending(), None, id="pending"),
+        pytest.param(Suspended(), None, id="suspended"),
+        pytest.param(synced(), None, id="in step"),
+        pytest.param(Failed(Reason.ACCESS_DENIED, "no"), False, id="failed"),
+        pytest.param(Failed(Reason.PHASE_UNAVAILABLE, "down", transient=True), True, id="failed in passing"),
+        pytest.param(synced(in_step("a"), out_of_step("b")), False, id="a target out of step"),
+        pytest.param(synced(out_of_step("a"), out_of_step("b", transient=True)), True, id="one of them in passing"),
+    ],
+)
+def test_what_is_tried_again_by_itself(outcome: Outcome, soon: bool | None) -> None:
+    assert retry_wanted(outcome) is soon
+
+
+async def test_what_passes_is_tried_again_at_growing_distances(loop: Loop) -> None:
+    loop.cluster.errors["observe"] = DOWN
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+
+    for tries, most in ((1, 1), (2, 2), (3, 4), (4, 8)):
+        await loop.turn(0.69 * most)
+        assert len(loop.cluster.observed) == tries
+        await loop.turn(0.31 * most)
+        assert len(loop.cluster.observed) == tries + 1
+
+    loop.cluster.errors.clear()
+    await loop.turn(16)
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+    assert loop.queue.depth() == 0
+
+
+async def test_what_waits_for_somebody_is_tried_again_slowly(loop: Loop) -> None:
+    loop.cluster.errors["carry_out"] = REFUSED
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+
+    loop.cluster.errors.clear()
+    await loop.turn(31)
+    assert loop.reason == Reason.TARGET_REFUSED
+    await loop.turn(14)
+
+    assert loop.reason == Reason.SYNCED
+
+
+@pytest.mark.parametrize("success", [False, True], ids=["an edit", "a success"])
+async def test_the_distance_is_short_again_after(loop: Loop, success: bool) -> None:
+    loop.cluster.errors["observe"] = DOWN
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    for _ in range(4):
+        await loop.turn(8)
+
+    if success:
+        loop.cluster.errors.clear()
+        await loop.touched(SHOP)
+        loop.cluster.errors["observe"] = DOWN
+        await loop.touched(SHOP)
+    else:
+        await loop.show(phase_secret(generation=2))
+    loop.cluster.errors.clear()
+    assert loop.reason == Reason.KUBERNETES_UNAVAILABLE
+    await loop.turn(1)
+
+    assert loop.reason == Reason.SYNCED
+
+
+async def test_an_event_does_not_wait_for_a_planned_retry(loop: Loop) -> None:
+    loop.cluster.errors["carry_out"] = REFUSED
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+
+    loop.cluster.errors.clear()
+    await loop.touched(SHOP)
+
+    assert loop.reason == Reason.SYNCED
+
+
+async def test_resources_that_were_never_judged_go_first() -> None:
+    loop = Loop()
+    loop.resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
+    loop.resources.upsert(other())
+
+    loop.controller.resource_changed(KEY)
+    loop.controller.resource_changed(OTHER)
+
+    assert [await loop.queue.take(), await loop.queue.take()] == [OTHER, KEY]
+
+
+# What nobody expected.
+
+
+@pytest.mark.parametrize("method", ["read_token", "observe", "carry_out", "write_status"])
+async def test_a_bug_in_a_run_is_outlived_and_the_run_repeated(loop: Loop, method: str, canary: Canary) -> None:
+    loop.cluster.errors[method] = RuntimeError(canary.value("quoted"))
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    assert loop.reason == (Reason.INTERNAL_ERROR if method != "write_status" else "")
+    canary.watch(lambda: (loop.cluster.statuses, loop.cluster.notices))
+
+    loop.cluster.errors.clear()
+    await loop.turn(1)
+
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+
+
+async def test_a_bug_in_a_read_is_outlived_and_the_read_repeated(loop: Loop, canary: Canary) -> None:
+    loop.phase.fails(RuntimeError(canary.value("quoted")))
+    await loop.show(phase_secret())
+
+    loop.phase.holds(entry("A", "1"))
+    await loop.refresh()
+
+    assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+
+
+async def test_a_bug_that_meets_one_resource_keeps_no_other_from_its_work(loop: Loop) -> None:
+    loop.phase.fails(RuntimeError("text"), environment="bad")
+    loop.phase.holds(entry("A", "1"), environment="good")
+    for number in range(9):
+        await loop.show(phase_secret(ObjectKey("team", f"bad-{number}"), phaseAppEnv="bad", phaseApp=str(number)))
+
+    await loop.show(other(phaseAppEnv="good"))
+
+    assert loop.cluster.secret(secret_ref("other")) == {"A": "1"}
+
+
+async def test_stop_lets_runs_end_and_begins_none() -> None:
+    loop = Loop()
+    loop.phase.holds(entry("A"))
+    loop.phase.hold_back()
+    work = asyncio.create_task(loop.controller.run(1, 1))
+    await loop.show(phase_secret())
+    assert len(loop.phase.reads) == 1
+
+    loop.controller.stop()
+    loop.controller.resource_changed(KEY)
+    await settle()
+    assert not work.done()
+    loop.phase.let_go()
+    await work
+
+    assert loop.cluster.objects == {}
