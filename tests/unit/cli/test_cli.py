@@ -1,0 +1,113 @@
+import os
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from phase_operator import __version__
+from phase_operator.api import crd, names
+from phase_operator.cli import COMMANDS, main
+from phase_operator.cli.lazy import LazyGroup
+from phase_operator.settings import PREFIX, Settings
+
+BROKEN = {"good": ("phase_operator.cli.crds", "crds"), "broken": ("no.such.module", "command")}
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def call(*arguments: str, **variables: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=variables, prog_name="phase-operator")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_shows_every_command(flag: str) -> None:
+    result = call(flag)
+
+    assert result.exit_code == 0
+    assert [name for name in COMMANDS if f"\n  {name} " not in result.stdout] == []
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command: str) -> None:
+    result = call(command, "-h")
+
+    assert result.exit_code == 0
+    assert f"phase-operator {command}" in result.stdout
+
+
+def test_every_setting_is_a_flag_and_a_variable() -> None:
+    told = call("run", "--help").stdout
+
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')} " in told
+        assert f"[{PREFIX}{name.upper()}]" in told
+
+
+def test_the_version_is_told() -> None:
+    assert call("--version").stdout.split() == ["phase-operator,", "version", __version__]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        pytest.param(["run", "--health-port", "none"], "--health-port", id="no number"),
+        pytest.param(["run", "--log-level", "loud"], "--log-level", id="not of the list"),
+        pytest.param(["run", "--kubeconfig", "/does/not/exist"], "--kubeconfig", id="no file"),
+        pytest.param(["run", "--namespace", "a", "--namespace", "B"], "--namespace", id="one bad of two"),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_exit_code_2(arguments: list[str], named: str) -> None:
+    result = call(*arguments)
+
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"phase-operator: {named} ")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_bad_variable_is_told_by_its_name() -> None:
+    result = call("run", PHASE_OPERATOR_WORKERS="many")
+
+    [line] = result.stderr.splitlines()
+    assert "PHASE_OPERATOR_WORKERS" in line
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["run", "--fly"], ["crds", "fly"]])
+def test_what_is_not_known_is_a_usage_error(arguments: list[str]) -> None:
+    result = call(*arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "fly" in result.stderr
+
+
+def test_crds_prints_what_the_models_say() -> None:
+    result = call("crds")
+
+    documents = list(yaml.safe_load_all(result.stdout))
+    assert result.exit_code == 0
+    assert documents == [crd.document(definition) for definition in crd.DEFINITIONS]
+    assert [document["kind"] for document in documents] == ["CustomResourceDefinition"]
+    assert documents[0]["metadata"]["name"] == f"{names.PLURAL_PHASE_SECRETS}.{names.GROUP}"
+
+
+def test_a_command_is_imported_when_it_is_called_and_not_before() -> None:
+    group = LazyGroup("tool", modules=BROKEN)
+
+    result = CliRunner().invoke(group, ["good"])
+
+    assert result.exit_code == 0
+    with pytest.raises(ModuleNotFoundError):
+        CliRunner().invoke(group, ["broken"], catch_exceptions=False)
+
+
+def test_a_lazy_group_knows_its_commands_in_their_order() -> None:
+    group = LazyGroup("tool", modules=BROKEN)
+    context = click.Context(group)
+
+    assert group.list_commands(context) == ["good", "broken"]
+    assert group.get_command(context, "none") is None
