@@ -88,6 +88,7 @@ def test_namespaces_are_separated_by_commas_in_the_variable(
         pytest.param("drain_seconds", "-1", id="less than nothing"),
         pytest.param("drain_seconds", "nan", id="not a number"),
         pytest.param("log_level", "loud", id="not of the list"),
+        pytest.param("log_level", "", id="empty is not left out"),
         pytest.param("namespace", ("good", "Not_Good"), id="no namespace"),
         pytest.param("pod_namespace", "a.b", id="no namespace either"),
         pytest.param("kubeconfig", "/does/not/exist", id="no file"),

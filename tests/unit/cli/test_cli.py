@@ -58,7 +58,9 @@ def test_the_version_is_told() -> None:
         pytest.param(["run", "--health-port", "none"], "--health-port", id="no number"),
         pytest.param(["run", "--log-level", "loud"], "--log-level", id="not of the list"),
         pytest.param(["run", "--kubeconfig", "/does/not/exist"], "--kubeconfig", id="no file"),
-        pytest.param(["run", "--namespace", "a", "--namespace", "B"], "--namespace", id="one bad of two"),
+        pytest.param(
+            ["run", "--namespace", "A", "--namespace", "b", "--workers", "x"], "--namespace", id="one bad of two"
+        ),
     ],
 )
 def test_a_bad_setting_is_one_line_and_exit_code_2(arguments: list[str], named: str) -> None:

@@ -119,6 +119,12 @@ def test_a_failure_that_kept_its_targets_in_step_tells_of_these() -> None:
     assert (target["name"], target["ready"], target["reason"]) == ("new", False, "PhaseUnavailable")
 
 
+def test_a_targets_own_message_is_not_told_beside_another_reason() -> None:
+    [target] = document(DENIED, after(synced(out_of_step(message="it is theirs"))))["targets"]
+
+    assert (target["reason"], target.get("message")) == ("AccessDenied", None)
+
+
 def test_a_suspended_resource_keeps_what_is_known() -> None:
     before = after(synced(in_step(keys=3)))
 
