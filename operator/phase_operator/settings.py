@@ -66,6 +66,30 @@ class Settings(BaseSettings):
     )
     workers: int = Field(32, ge=1, le=256, description="Resources that are worked on at once.")
     phase_workers: int = Field(8, ge=1, le=64, description="Reads of Phase at once.")
+    phase_quota: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="Calls to Phase that an account may make in a minute; 0 for no limit. Default: 120 for Phase's "
+        "cloud, elsewhere none until Phase refuses one.",
+    )
+    whole_environment_above: int = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="More different questions (path, tags) than this to one environment become one read of all of it; "
+        "0 turns that off.",
+    )
+    reference_seconds: float = Field(
+        300.0,
+        ge=0,
+        le=86400,
+        description="Within how many seconds after any environment changed the values that may refer to it are read "
+        "again; 0 turns that off.",
+    )
+    full_read_seconds: float = Field(
+        3600.0, ge=60, le=604800, description="How often everything is read even if nothing seems to change."
+    )
     drain_seconds: float = Field(4.0, ge=0, le=600, description="How long runs may go on after SIGTERM.")
 
     @field_validator("namespace", mode="before")

@@ -28,6 +28,7 @@ from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resources
@@ -96,7 +97,7 @@ class Operator:
 
     def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
         clock = SystemClock()
-        phase = Phase(phase_client, clock, secrets.token_bytes(_KEY_BYTES))
+        phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         token_users: Dependents[ObjectKey] = Dependents()
         target_users: Dependents[TargetRef] = Dependents()
@@ -108,7 +109,19 @@ class Operator:
         self._recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted)
         self._cluster = KubeCluster(client, known, self._recorder)
         tokens = Tokens(self._cluster)
-        sources = Sources(phase, clock, queue.add, metrics.source_read)
+        sources = Sources(
+            phase,
+            clock,
+            queue.add,
+            metrics,
+            lambda key, notice: self._controller.tell(key, notice),
+            Policy(
+                quota=settings.phase_quota,
+                wide_above=settings.whole_environment_above,
+                reference_bound=settings.reference_seconds,
+                full_read=settings.full_read_seconds,
+            ),
+        )
         reconciler = Reconciler(
             resources=resources,
             sources=sources,
@@ -154,8 +167,8 @@ class Operator:
         )
         metrics.track_resources(resources.ready_counts)
         metrics.track_queue("resources", queue.depth, queue.oldest)
-        metrics.track_queue("sources", sources.queue.depth, sources.queue.oldest)
-        metrics.track_sources(sources.__len__, sources.staleness)
+        metrics.track_queue("sources", sources.planned, sources.overdue)
+        metrics.track_sources(sources.__len__, sources.staleness, sources.unprobed, sources.open_breakers)
 
     async def run(self) -> None:
         """Prepare, work, drain."""
@@ -250,7 +263,7 @@ class Operator:
 
     @staticmethod
     def _sources_live(sources: Sources) -> Callable[[], str | None]:
-        return lambda: _standing_still("sources", sources.queue.oldest)
+        return lambda: _standing_still("sources", sources.overdue)
 
 
 def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:

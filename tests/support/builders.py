@@ -9,7 +9,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.outcome import SourceFacts, Synced, TargetResult, Warned
-from phase_operator.core.query import AppRef, SourceQuery
+from phase_operator.core.query import Account, AppRef, SourceQuery
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 
@@ -40,12 +40,13 @@ def query(
     *,
     base_url: str = "https://phase.example/service/public",
     account: str = "account",
+    app: str = "shop",
     environment: str = "production",
     path: str | None = "/",
     tags: tuple[str, ...] = (),
 ) -> SourceQuery:
     """Make a question for the production environment's root folder."""
-    return SourceQuery(base_url, account, AppRef(name="shop"), environment, path, tags)
+    return SourceQuery(Account(base_url, account), AppRef(name=app), environment, path, tags)
 
 
 def spec(**fields: Any) -> dict[str, Any]:

@@ -15,16 +15,17 @@ from typing import Any, Self
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
+from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
-from phase_operator.core.query import SourceQuery
 from phase_operator.core.targets import Desired, Observed, TargetRef
 from phase_operator.core.targets.base import observe
-from phase_operator.core.values import Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resources
@@ -40,31 +41,44 @@ _MAPS: tuple[Path, ...] = (("data",), ("binaryData",), ("metadata", "labels"), (
 
 
 class FakePhase:
-    """Answers every question with what the test says Phase holds, or fails as told."""
+    """An app `shop` with id app-1, whose environments hold what the test says, or a failure as told."""
 
     def __init__(self) -> None:
-        self.reads: list[SourceQuery] = []
+        self.reads: list[tuple[str, str | None, tuple[str, ...]]] = []
+        self.probes = 0
+        self.lists = 0
         self.most_at_once = 0
         self._at_once = 0
-        self._answers: dict[str, Snapshot | Exception] = {}
-        self._answer: Snapshot | Exception = Snapshot.of("app-1", ())
+        self._entries: dict[str, tuple[Entry, ...]] = {"production": ()}
+        self._revisions: Counter[str] = Counter({"production": 1})
+        self._errors: dict[str, Exception] = {}
+        self._broken: dict[str, Exception] = {}
+        self.accounts: set[str] = set()
         self._open = asyncio.Event()
         self._open.set()
 
-    def holds(self, *entries: Entry, environment: str | None = None) -> None:
-        """Let these be the entries, of one environment or of all."""
-        self._set(Snapshot.of("app-1", entries), environment)
+    def holds(self, *entries: Entry, environment: str = "production") -> None:
+        """Let these be the entries of an environment, whose revision moves, and let nothing fail."""
+        self._entries[environment] = entries
+        self._revisions[environment] += 1
+        self._errors = {}
 
-    def fails(self, error: Exception, environment: str | None = None) -> None:
-        """Let every read fail like this."""
-        self._set(error, environment)
+    def breaks(self, environment: str, error: Exception) -> None:
+        """Let every read of an environment fail like this, whatever it is told to hold."""
+        self._entries[environment] = ()
+        self._broken[environment] = error
+
+    def fails(self, error: Exception, *calls: str) -> None:
+        """Let every call fail like this, or those of a kind: apps, environments, entries."""
+        for call in calls or ("apps", "environments", "entries"):
+            self._errors[call] = error
 
     def hold_back(self) -> None:
-        """Let reads begin and not end, until `let_go`."""
+        """Let calls begin and not end, until `let_go`."""
         self._open.clear()
 
     def let_go(self) -> None:
-        """Let reads end."""
+        """Let calls end."""
         self._open.set()
 
     def credential(self, token: SecretValue) -> Credential:
@@ -73,9 +87,44 @@ class FakePhase:
             raise Waiting(Reason.TOKEN_INVALID, "this is no Phase token")
         return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token)
 
-    async def read(self, query: SourceQuery, credential: Credential) -> Snapshot:
-        """Answer."""
-        self.reads.append(query)
+    async def apps(self, base_url: str, credential: Credential) -> list[App]:
+        """List the app."""
+        self.lists += 1
+        await self._answer("apps")
+        return [App("app-1", "shop")]
+
+    async def environments(self, base_url: str, credential: Credential, app_id: str) -> list[Environment]:
+        """List the environments with their revisions."""
+        self.probes += 1
+        self.accounts.add(credential.account)
+        seen = [Environment(name.title(), f"2030-01-01T00:00:{self._revisions[name]:02}Z") for name in self._entries]
+        await self._answer("environments")
+        return seen
+
+    async def entries(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        app_id: str,
+        environment: str,
+        path: str | None,
+        tags: tuple[str, ...],
+    ) -> list[Entry]:
+        """Answer as the server selects."""
+        self.reads.append((environment, path, tags))
+        await self._answer("entries")
+        if environment in self._broken:
+            raise self._broken[environment]
+        if environment not in self._entries:
+            raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment does not exist")
+        return [
+            each
+            for each in self._entries[environment]
+            if path in (None, each.path) and (not tags or set(tags) & each.tags)
+        ]
+
+    async def _answer(self, call: str) -> None:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -83,16 +132,8 @@ class FakePhase:
             await self._open.wait()
         finally:
             self._at_once -= 1
-        answer = self._answers.get(query.environment, self._answer)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def _set(self, answer: Snapshot | Exception, environment: str | None) -> None:
-        if environment is None:
-            self._answer = answer
-            return
-        self._answers[environment] = answer
+        if call in self._errors:
+            raise self._errors[call]
 
 
 @dataclass
@@ -310,7 +351,7 @@ class FakeObserver:
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        self.source_results: Counter[str] = Counter()
+        self.calls: Counter[tuple[str, str]] = Counter()
         self.written: Counter[str] = Counter()
         self.statuses = 0
 
@@ -318,9 +359,9 @@ class FakeObserver:
         """Count a run."""
         self.outcomes[outcome, reason] += 1
 
-    def source_read(self, result: str) -> None:
-        """Count an answer."""
-        self.source_results[result] += 1
+    def asked(self, kind: str, result: str) -> None:
+        """Count a call to Phase."""
+        self.calls[kind, result] += 1
 
     def target_written(self, kind: str) -> None:
         """Count an object."""
@@ -334,7 +375,7 @@ class FakeObserver:
 class Loop:
     """The whole loop on fakes. `async with` starts its workers; `settle` lets them finish what is due."""
 
-    def __init__(self, make_phase: Callable[[], FakePhase] = FakePhase) -> None:
+    def __init__(self, make_phase: Callable[[], FakePhase] = FakePhase, policy: Policy | None = None) -> None:
         self.clock = HandClock()
         self.phase = make_phase()
         self.cluster = FakeCluster()
@@ -344,7 +385,14 @@ class Loop:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
         self.resources = Resources()
         self.tokens = Tokens(self.cluster)
-        self.sources = Sources(self.phase, self.clock, self.queue.add, self.observer.source_read)
+        self.sources = Sources(
+            self.phase,
+            self.clock,
+            self.queue.add,
+            self.observer,
+            lambda key, notice: self.controller.tell(key, notice),
+            policy or Policy(),
+        )
         self.reconciler = Reconciler(
             resources=self.resources,
             sources=self.sources,
@@ -397,8 +445,9 @@ class Loop:
         await settle()
 
     async def refresh(self) -> None:
-        """Let as much time pass as brings the next regular look at Phase."""
-        await self.turn(61)
+        """Let as much time pass as brings the next regular look at Phase, and a second one if the first fails."""
+        for _ in range(15):
+            await self.turn(5)
 
     async def touched(self, ref: TargetRef) -> None:
         """Let the watch tell that a target changed, and let the loop come to rest."""

@@ -20,6 +20,8 @@ LABEL_TARGET_VALUE = "true"
 ANNOTATION_OWNER = f"{GROUP}/owner"
 # Keyed digest of the content we wrote; says nothing about values to anyone without the operator's key.
 ANNOTATION_DIGEST = f"{GROUP}/digest"
+# Keyed digest of what the object was made from; after a restart it tells that nothing changed, without a read.
+ANNOTATION_SEAL = f"{GROUP}/seal"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
@@ -35,5 +37,6 @@ DIGEST_KEY_SECRET = "phase-operator-digest-key"
 
 DEFAULT_HOST = "https://console.phase.dev"
 CLOUD_API = "https://api.phase.dev"
+CLOUD_BASES = (CLOUD_API, f"{DEFAULT_HOST}/service/public")
 DEFAULT_TOKEN_SECRET = "phase-service-token"
 TOKEN_KEY = "token"

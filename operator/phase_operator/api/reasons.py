@@ -31,6 +31,7 @@ class Reason(StrEnum):
     ENVIRONMENT_NOT_FOUND = "EnvironmentNotFound"
     REQUEST_REFUSED = "RequestRefused"
     NO_ENTRIES = "NoEntries"
+    ANSWER_DOUBTED = "AnswerDoubted"
     UNRESOLVED_REFERENCES = "UnresolvedReferences"
     RATE_LIMITED = "RateLimited"
     PHASE_UNAVAILABLE = "PhaseUnavailable"
@@ -117,6 +118,11 @@ CATALOGUE: dict[Reason, Entry] = {
         "Nothing in Phase matches path, tags, keys and types. An empty answer never empties a target.",
         "Correct the path, the tags or the key patterns, or add the entries in Phase.",
         stalled=True,
+    ),
+    Reason.ANSWER_DOUBTED: Entry(
+        "Phase's answer lost all entries, or more of them than spec.shrink allows; which ones is in the message.",
+        "Nothing to do: Phase is asked again after a pause, and what it says twice is believed.",
+        stalled=False,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
         "Values still hold ${...} that Phase could not resolve.",

@@ -71,6 +71,11 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The status is right as it stands: spec, targets and Phase are what they were when it was written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """The source has not been read yet; its answer will start the next run. Nothing is reported."""
 
@@ -80,7 +85,7 @@ class Gone:
     """The resource does not exist any more."""
 
 
-Outcome = Synced | Suspended | Failed | Pending | Gone
+Outcome = Synced | Confirmed | Suspended | Failed | Pending | Gone
 
 
 @dataclass(frozen=True, slots=True)

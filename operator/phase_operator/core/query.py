@@ -25,12 +25,19 @@ class AppRef:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceQuery:
-    """One question to Phase: where, as whom, what."""
+class Account:
+    """Who asks, and where: quotas, permissions and lists of apps are per account."""
 
     base_url: str
-    # Stands for the account without holding its token: a keyed hash made by the process (reconcile/sources.py).
-    account: str
+    # Stands for the account without holding its token: a keyed hash that the process makes.
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuery:
+    """One question to Phase: as whom, where, what."""
+
+    account: Account
     app: AppRef
     environment: str
     # None asks for every folder of the environment.
@@ -38,13 +45,20 @@ class SourceQuery:
     tags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """The state of an environment that a probe saw: which app it is of, and when it was last written to."""
+
+    app_id: str
+    moved_at: str
+
+
 def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
     """Say what a spec asks, in the one spelling that equal questions share."""
     app = AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app)
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     return SourceQuery(
-        base_url=base_url(spec.phase_host or names.DEFAULT_HOST),
-        account=account,
+        account=Account(base_url(spec.phase_host or names.DEFAULT_HOST), account),
         app=app,
         environment=(spec.phase_app_env or "production").casefold(),
         path=normal_path(spec.phase_app_env_path),

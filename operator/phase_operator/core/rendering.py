@@ -31,33 +31,37 @@ def renderings(
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
-        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key))
+        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key, bool(spec.allow_empty)))
     for_config_maps = config_entries(entries)
     for config in spec.managed_config_map_references:
         ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(config.config_map_namespace or namespace, config.config_map_name))
-        yield Rendering(ref, _config_map(ref, config, for_config_maps, digest_key))
+        yield Rendering(ref, _config_map(ref, config, for_config_maps, digest_key, bool(spec.allow_empty)))
 
 
 def _secret(
-    ref: TargetRef, spec: ManagedSecretReference, entries: Sequence[Entry], digest_key: bytes
+    ref: TargetRef, spec: ManagedSecretReference, entries: Sequence[Entry], digest_key: bytes, allow_empty: bool
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, "no entry that the PhaseSecret selects is for a Secret")
+        _some(entries, allow_empty, "no entry that the PhaseSecret selects is for a Secret")
         return render_secret(ref, owner, spec, entries, digest_key)
 
     return render
 
 
 def _config_map(
-    ref: TargetRef, spec: ManagedConfigMapReference, entries: Sequence[ConfigEntry], digest_key: bytes
+    ref: TargetRef,
+    spec: ManagedConfigMapReference,
+    entries: Sequence[ConfigEntry],
+    digest_key: bytes,
+    allow_empty: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, "no entry that the PhaseSecret selects is of type config")
+        _some(entries, allow_empty, "no entry that the PhaseSecret selects is of type config")
         return render_config_map(ref, owner, spec, entries, digest_key)
 
     return render
 
 
-def _some(entries: Sequence[Entry], message: str) -> None:
-    if not entries:
+def _some(entries: Sequence[Entry], allow_empty: bool, message: str) -> None:
+    if not entries and not allow_empty:
         raise Waiting(Reason.NO_ENTRIES, f"{message}; it stays as it is")

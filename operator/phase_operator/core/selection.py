@@ -4,27 +4,42 @@ Rule: what Phase was asked for is checked again here with the server's own seman
 case-sensitive), so that a shared or wider answer and an exact one select the same entries.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import Protocol
 
-from phase_operator.api.v1alpha1.phasesecret import KeySelection
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.values import ConfigEntry, Entry
 
 
-def select(entries: Iterable[Entry], query: SourceQuery, keys: KeySelection) -> tuple[Entry, ...]:
-    """Return the entries that answer the query and whose keys are wanted, in the order given."""
+class Patterns(Protocol):
+    """Which keys are wanted."""
+
+    @property
+    def include(self) -> Sequence[str]:
+        """Glob patterns, one of which has to match; none means any."""
+
+    @property
+    def exclude(self) -> Sequence[str]:
+        """Glob patterns, none of which may match."""
+
+
+def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
+    """Yield the entries that answer the query: exact folder, ANY of the tags, as the server would."""
     wanted_tags = frozenset(query.tags)
-    return tuple(
+    return (
         entry
         for entry in entries
-        if (query.path is None or entry.path == query.path)
-        and (not wanted_tags or wanted_tags & entry.tags)
-        and wants(entry.key, keys)
+        if (query.path is None or entry.path == query.path) and (not wanted_tags or wanted_tags & entry.tags)
     )
 
 
-def wants(key: str, keys: KeySelection) -> bool:
+def select(entries: Iterable[Entry], query: SourceQuery, keys: Patterns) -> tuple[Entry, ...]:
+    """Return the entries that answer the query and whose keys are wanted, in the order given."""
+    return tuple(entry for entry in answering(entries, query) if wants(entry.key, keys))
+
+
+def wants(key: str, keys: Patterns) -> bool:
     """Say whether a key passes the patterns; exclude wins."""
     if any(fnmatchcase(key, pattern) for pattern in keys.exclude):
         return False

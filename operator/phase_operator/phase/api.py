@@ -1,63 +1,59 @@
-"""The PhaseApi port over the client: one question, one snapshot."""
+"""The PhaseApi port over the client: one method, one call."""
 
-from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.keys import listing
-from phase_operator.core.query import SourceQuery
-from phase_operator.core.values import SecretValue, Snapshot
-from phase_operator.phase.apps import Apps
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from phase_operator.core.apps import App, Environment
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.credentials import parse
-from phase_operator.phase.errors import clean
-from phase_operator.phase.nearness import hint
-from phase_operator.reconcile.ports import Clock, Credential
+from phase_operator.reconcile.ports import Credential
+
+Answer = TypeVar("Answer")
 
 
 class Phase:
     """Answers questions. `key` makes names for accounts that say nothing about their tokens."""
 
-    def __init__(self, client: PhaseClient, clock: Clock, key: bytes) -> None:
+    def __init__(self, client: PhaseClient, key: bytes) -> None:
         self._client = client
-        self._apps = Apps(client, clock)
         self._key = key
 
     def credential(self, token: SecretValue) -> Credential:
         """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
         return parse(token, self._key)
 
-    async def read(self, query: SourceQuery, credential: Credential) -> Snapshot:
-        """Answer the question; raise Waiting or Transient, with the server's own words."""
-        try:
-            return await self._read(query, credential.header)
-        except ExpectedError as error:
-            # The error is kept for as long as it lasts, and the frames and causes behind it hold bodies of answers.
-            error.__cause__ = error.__context__ = None
-            raise error.with_traceback(None) from None
+    async def apps(self, base_url: str, credential: Credential) -> list[App]:
+        """Return the apps that the account sees."""
+        found = await _kept_apart(self._client.apps(base_url, credential.header))
+        return [App(app.id, app.name) for app in found]
 
-    async def _read(self, query: SourceQuery, header: SecretValue) -> Snapshot:
-        app_id = await self._apps.id_of(query, header)
-        try:
-            entries = await self._client.secrets(
-                query.base_url, header, app_id=app_id, env=query.environment, path=query.path, tags=query.tags
-            )
-        except Waiting as error:
-            if error.reason is Reason.APP_NOT_FOUND:
-                self._apps.forget(query)
-            if error.reason is not Reason.ENVIRONMENT_NOT_FOUND:
-                raise
-            refused = error
-        else:
-            return Snapshot.of(app_id, entries)
-        raise await self._named(refused, query, header, app_id)
+    async def environments(self, base_url: str, credential: Credential, app_id: str) -> list[Environment]:
+        """Return the environments of an app that the account may read, with their revisions."""
+        found = await _kept_apart(self._client.environments(base_url, credential.header, app_id))
+        return [Environment(each.name, each.revision) for each in found]
 
-    async def _named(self, error: Waiting, query: SourceQuery, header: SecretValue, app_id: str) -> Waiting:
-        """Put the names that the account does see beside the one that was not found."""
-        try:
-            found = [each.name for each in await self._client.environments(query.base_url, header, app_id)]
-        except ExpectedError:
-            # The names are a help, not the answer: the server's own words do without.
-            return error
-        if not found or query.environment.casefold() in {name.casefold() for name in found}:
-            return error
-        missing = f'app {query.app} has no environment "{query.environment}"{hint(query.environment, found)}'
-        return Waiting(error.reason, f"{missing} (the account sees: {listing(sorted(map(clean, found)))})")
+    async def entries(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        app_id: str,
+        environment: str,
+        path: str | None,
+        tags: tuple[str, ...],
+    ) -> list[Entry]:
+        """Return the entries of an environment: of one folder or all, with any of the tags or all."""
+        return await _kept_apart(
+            self._client.secrets(base_url, credential.header, app_id=app_id, env=environment, path=path, tags=tags)
+        )
+
+
+async def _kept_apart(call: Awaitable[Answer]) -> Answer:
+    """Await a call; its error is kept for as long as it lasts, and the frames behind it hold bodies of answers."""
+    try:
+        return await call
+    except ExpectedError as error:
+        error.__cause__ = error.__context__ = None
+        raise error.with_traceback(None) from None

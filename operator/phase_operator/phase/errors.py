@@ -17,16 +17,15 @@ from pydantic import ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.words import clean
 from phase_operator.phase import wire
 
 Cause = TypeVar("Cause", bound=BaseException)
 
-_LONGEST_WORDS = 300
 _LARGEST_REFUSAL = 64 * 1024
 _RETRY_DEFAULT = 60.0
 _RETRY_MIN = 1.0
 _RETRY_MAX = 3600.0
-_TOKENS = re.compile(r"pss_\S+|[0-9a-fA-F]{64,}")
 
 # What a call can end in that is no answer; UnicodeError is how a host that IDNA refuses shows.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
@@ -102,12 +101,6 @@ def from_exception(error: Exception, host: str) -> ExpectedError:
         case _:
             why = f"cannot be asked: the connection breaks ({type(error).__name__})"
     return Transient(Reason.PHASE_UNAVAILABLE, f"{host} {why}")
-
-
-def clean(text: str) -> str:
-    """Make foreign text fit to be shown: one bounded line, nothing that looks like a token."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return _TOKENS.sub("***", line)[:_LONGEST_WORDS]
 
 
 def _reason(status: int, is_json: bool, words: str) -> Reason:

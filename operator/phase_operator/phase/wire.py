@@ -4,7 +4,8 @@ Rule: unknown fields are ignored and missing ones defaulted, since servers of th
 refuses is told by its place alone, never by its text.
 """
 
-from typing import Annotated, TypeVar
+import re
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
@@ -12,6 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 Answer = TypeVar("Answer")
 Element = TypeVar("Element")
 
@@ -42,10 +44,16 @@ class App(_Part):
 
 
 class Environment(_Part):
-    """One element of GET /v1/environments/."""
+    """One element of GET /v1/environments/. Whatever `updatedAt` holds is compared, never reckoned with."""
 
     id: str
     name: str
+    updated_at: Any = Field(None, alias="updatedAt")
+
+    @property
+    def revision(self) -> str | None:
+        """Return when it was last written to, or None if there is no date."""
+        return self.updated_at if isinstance(self.updated_at, str) and _DATE.match(self.updated_at) else None
 
 
 class Apps(_Part):

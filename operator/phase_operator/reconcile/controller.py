@@ -12,9 +12,8 @@ from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspended, Synced, verdict
+from phase_operator.core.outcome import Confirmed, Failed, Gone, Notice, Outcome, Pending, Suspended, Synced, verdict
 from phase_operator.core.pacing import retry_resource
-from phase_operator.core.query import SourceQuery
 from phase_operator.core.status import notices, status_document
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import ObjectKey
@@ -30,7 +29,6 @@ log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
-_CRASH_DELAY = 10.0
 _INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
 
 
@@ -102,17 +100,25 @@ class Controller:
             for _ in range(workers):
                 group.create_task(_drain(self._queue, self._run_resource))
             for _ in range(phase_workers):
-                group.create_task(_drain(self._sources.queue, self._read_source))
+                group.create_task(self._ask_phase())
 
     def stop(self) -> None:
         """Begin no more runs."""
         self._queue.close()
-        self._sources.queue.close()
+        self._sources.close()
 
-    async def _read_source(self, query: SourceQuery) -> None:
-        name = f"{query.app} {query.environment}"
-        if await _attempt("reading Phase failed", name, self._sources.read(query)) is None:
-            self._sources.queue.add(query, delay=_CRASH_DELAY, priority=Priority.PERIODIC)
+    async def _ask_phase(self) -> None:
+        while True:
+            try:
+                call = await self._sources.take()
+            except QueueClosedError:
+                return
+            await _attempt("asking Phase failed", type(call).__name__, self._sources.make(call))
+
+    def tell(self, key: ObjectKey, notice: Notice) -> None:
+        """Post an Event on a PhaseSecret that says nothing about its state."""
+        if resource := self._resources.get(key):
+            self._cluster.notify(key, resource.uid, [notice])
 
     async def _run_resource(self, key: ObjectKey) -> None:
         began = self._clock.monotonic()
@@ -166,7 +172,7 @@ class Controller:
 def retry_wanted(outcome: Outcome) -> bool | None:
     """Say whether a run is to be repeated by itself: None no, True soon, False slowly."""
     match outcome:
-        case Gone() | Pending() | Suspended():
+        case Gone() | Pending() | Suspended() | Confirmed():
             return None
         case Failed(transient=transient):
             return transient

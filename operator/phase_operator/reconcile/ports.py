@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from phase_operator.core.apps import App, Environment
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
-from phase_operator.core.query import SourceQuery
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
-from phase_operator.core.values import ObjectKey, SecretValue, Snapshot
+from phase_operator.core.values import Entry, ObjectKey, SecretValue
 
 
 class Clock(Protocol):
@@ -38,8 +38,23 @@ class PhaseApi(Protocol):
     def credential(self, token: SecretValue) -> Credential:
         """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
 
-    async def read(self, query: SourceQuery, credential: Credential) -> Snapshot:
-        """Answer the question; raise Waiting or Transient, with the server's own words."""
+    async def apps(self, base_url: str, credential: Credential) -> Sequence[App]:
+        """Return the apps that the account sees. All three raise Waiting or Transient, in Phase's words."""
+
+    async def environments(self, base_url: str, credential: Credential, app_id: str) -> Sequence[Environment]:
+        """Return the environments of an app that the account may read, with their revisions."""
+
+    async def entries(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        app_id: str,
+        environment: str,
+        path: str | None,
+        tags: tuple[str, ...],
+    ) -> Sequence[Entry]:
+        """Return the entries of an environment: of one folder or all, with any of the tags or all."""
 
 
 class Cluster(Protocol):
@@ -67,8 +82,8 @@ class Observer(Protocol):
     def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
         """Count a run."""
 
-    def source_read(self, result: str) -> None:
-        """Count an answer of Phase, or a failure by its reason."""
+    def asked(self, kind: str, result: str) -> None:
+        """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
 
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""

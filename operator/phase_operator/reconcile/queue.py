@@ -99,6 +99,15 @@ def _sooner(one: tuple[float, Priority] | None, other: tuple[float, Priority]) -
     return (min(one[0], other[0]), min(one[1], other[1]))
 
 
+async def wait_for(event: asyncio.Event, seconds: float | None) -> None:
+    """Return when the event is set or the time is up."""
+    try:
+        async with asyncio.timeout(None if seconds is None else max(0.0, seconds)):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
 class QueueClosedError(Exception):
     """The queue gives out no more keys."""
 
@@ -140,12 +149,7 @@ class WorkQueue(Generic[Key]):
                 return key
             due = self._schedule.next_due()
             self._changed.clear()
-            timeout = None if due is None else max(0.0, due - now)
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+            await wait_for(self._changed, None if due is None else due - now)
         raise QueueClosedError
 
     def depth(self) -> int:

@@ -12,9 +12,12 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
+from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.guard import Guard
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
+    Confirmed,
     Failed,
     Gone,
     Outcome,
@@ -27,16 +30,18 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
-from phase_operator.core.query import SourceQuery, source_query
+from phase_operator.core.query import Revision, SourceQuery, source_query
 from phase_operator.core.references import unresolved
 from phase_operator.core.rendering import Rendering, renderings
+from phase_operator.core.seal import basis, holds, sealed
 from phase_operator.core.selection import select
 from phase_operator.core.targets import Owner, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Cluster, PhaseApi
+from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
 from phase_operator.reconcile.resources import Resource, Resources
-from phase_operator.reconcile.sources import Broken, Fresh, Sources, Unread
+from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 
 # An object that changes under our hands is looked at again at once, this many times in one run.
@@ -96,38 +101,79 @@ class Reconciler:
         check_targets(targets, resource.key, token_key)
         credential = self._phase.credential(await self._tokens.get(token_key))
         query = source_query(spec, credential.account)
-        interval = float(spec.polling_interval or DEFAULT_INTERVAL)
-        state = self._sources.subscribe(resource.key, query, credential, interval)
+        state = self._sources.subscribe(resource.key, query, credential, subscription(resource, spec))
         if self._forced_now(resource):
-            self._sources.refresh(resource.key)
+            self._sources.want(resource.key, Urgency.FORCED)
         match state:
-            case Unread():
-                return Pending()
-            case Fresh(snapshot=snapshot):
-                return await self._sync(resource, spec, query, snapshot)
-            case Broken(error=error, snapshot=snapshot):
-                if snapshot is None:
+            case Unread(revision=revision):
+                return await self._confirm(resource, query, revision, targets)
+            case Fresh(answer=answer, full=full, revision=revision):
+                return await self._follow(resource, spec, query, answer, full, revision)
+            case Broken(error=error, full=full):
+                if full is None:
                     raise error
                 # Phase is silent, but a target that was edited by hand is mended from the last good answer.
-                last = await self._sync(resource, spec, query, snapshot)
+                last = await self._sync(resource, spec, query, full, None)
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
 
-    async def _sync(self, resource: Resource, spec: PhaseSecretSpec, query: SourceQuery, snapshot: Snapshot) -> Synced:
+    async def _confirm(
+        self, resource: Resource, query: SourceQuery, revision: Revision | None, targets: Sequence[TargetRef]
+    ) -> Outcome:
+        """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
+        if revision is None:
+            return Pending()
+        if is_settled(resource):
+            made_from = basis(resource.spec, query, revision)
+            found = [await self._cluster.observe(target) for target in targets]
+            if all(holds(observed, made_from, self._digest_key()) for observed in found):
+                self._sources.confirm(resource.key, revision)
+                return Confirmed()
+        self._sources.want(resource.key, urgency(resource))
+        return Pending()
+
+    async def _follow(
+        self,
+        resource: Resource,
+        spec: PhaseSecretSpec,
+        query: SourceQuery,
+        answer: Snapshot,
+        full: Snapshot | None,
+        revision: Revision | None,
+    ) -> Outcome:
+        """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
+        if spec.allow_empty or select(answer.entries, query, spec.keys):
+            return await self._sync(resource, spec, query, answer, revision)
+        targets: tuple[TargetResult, ...] = ()
+        if full is not None and select(full.entries, query, spec.keys):
+            targets = (await self._sync(resource, spec, query, full, None)).targets
+        return Failed(Reason.NO_ENTRIES, nothing_there(query, answer), targets=targets)
+
+    async def _sync(
+        self,
+        resource: Resource,
+        spec: PhaseSecretSpec,
+        query: SourceQuery,
+        snapshot: Snapshot,
+        revision: Revision | None,
+    ) -> Synced:
         entries = select(snapshot.entries, query, spec.keys)
         warning = reference_warning(entries, spec)
         facts = SourceFacts(snapshot.app_id, query.environment, query.path or "/", len(entries))
         owner = Owner(resource.key, resource.uid)
+        made_from = basis(resource.spec, query, revision) if revision is not None else None
         results = [
-            await self._bring_in_step(rendering, owner)
+            await self._bring_in_step(rendering, owner, made_from)
             for rendering in renderings(spec, resource.key.namespace, entries, self._digest_key())
         ]
         return Synced(facts, tuple(results), warning)
 
-    async def _bring_in_step(self, rendering: Rendering, owner: Owner) -> TargetResult:
+    async def _bring_in_step(self, rendering: Rendering, owner: Owner, made_from: bytes | None) -> TargetResult:
         try:
             desired = rendering.render(owner)
+            if made_from is not None:
+                desired = sealed(desired, made_from, self._digest_key())
             for _ in range(_ATTEMPTS):
                 observed = await self._cluster.observe(rendering.ref)
                 action = plan(desired, observed)
@@ -157,7 +203,7 @@ class Reconciler:
 
     def forced(self, key: ObjectKey) -> str | None:
         """Return the value of the sync annotation that the run just ended has answered, if any."""
-        return None if self._sources.awaits(key) else self._forcing.pop(key, None)
+        return None if self._sources.is_owed(key) else self._forcing.pop(key, None)
 
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
@@ -178,6 +224,37 @@ def parse_spec(resource: Resource) -> PhaseSecretSpec:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(["spec", *(str(part) for part in first["loc"])])
         raise Invalid(Reason.INVALID_SPEC, f"{where}: {first['msg']}") from None
+
+
+def subscription(resource: Resource, spec: PhaseSecretSpec) -> Subscription:
+    """Say how a PhaseSecret takes part in its question."""
+    settled = is_settled(resource)
+    known = (resource.status.get("source") or {}).get("entries") or 0
+    guard = Guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0)
+    return Subscription(float(spec.polling_interval or DEFAULT_INTERVAL), urgency(resource), guard, settled)
+
+
+def urgency(resource: Resource) -> Urgency:
+    """Say how urgent a first answer is."""
+    return Urgency.EDITED if resource.status.get("lastSyncedTime") else Urgency.NEW
+
+
+def is_settled(resource: Resource) -> bool:
+    """Say whether the status claims that all is in step, for the spec as it is now."""
+    status = resource.status
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or [])
+    forced = resource.sync is not None and resource.sync != status.get("lastForcedSync")
+    return ready and not forced and status.get("observedGeneration") == resource.generation
+
+
+def nothing_there(query: SourceQuery, answer: Snapshot) -> str:
+    """Say that nothing is selected, and where."""
+    if answer.entries:
+        return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
+    where = "any folder" if query.path is None else f'folder "{query.path}"'
+    tags = f" with tag {listing(query.tags)}" if query.tags else ""
+    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tags}'
+    return f"{there}; targets stay as they are"
 
 
 def target_refs(spec: PhaseSecretSpec, namespace: str) -> list[TargetRef]:

@@ -1,182 +1,169 @@
-"""The questions that PhaseSecrets ask, each asked once for all who ask it.
+"""The shell around the planner: make the calls that it asks for, and wake whom it names.
 
-Rule: one question has at most one read under way, and its answer goes to everybody who asked. An answer is never
-replaced by nothing: a failure, or an empty answer where there were entries, stands beside the last good one.
+Rule: nothing is decided here. One call is one method of the edge, and its end is told to the planner, however it ends.
 """
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import assert_never
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.keys import listing
-from phase_operator.core.pacing import next_look, retry_source
-from phase_operator.core.query import SourceQuery
-from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.reconcile.ports import Clock, Credential, PhaseApi, Wake
-from phase_operator.reconcile.queue import Priority, WorkQueue
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """The question has not been answered yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """Phase's answer."""
-
-    snapshot: Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The last read failed; `snapshot` is the last good answer, if there ever was one."""
-
-    error: ExpectedError
-    snapshot: Snapshot | None
-
-
-SourceState = Unread | Fresh | Broken
-
-
-@dataclass(slots=True)
-class _Source:
-    credential: Credential
-    intervals: dict[ObjectKey, float] = field(default_factory=dict)
-    state: SourceState = Unread()
-    confirmed: float | None = None
-    failures: int = 0
-    # Who is woken by the next answer, changed or not.
-    waiting: set[ObjectKey] = field(default_factory=set)
-
-    @property
-    def interval(self) -> float:
-        return min(self.intervals.values())
+from phase_operator.core.agenda import Urgency
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.outcome import Notice
+from phase_operator.core.query import Account, Revision, SourceQuery
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.planner import Planner
+from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
+from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.queue import QueueClosedError, wait_for
 
 
 class Sources:
     """Subscriptions of PhaseSecrets to questions, and the answers."""
 
-    def __init__(self, phase: PhaseApi, clock: Clock, wake: Wake, observed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        phase: PhaseApi,
+        clock: Clock,
+        wake: Wake,
+        observer: Observer,
+        tell: Callable[[ObjectKey, Notice], None],
+        policy: Policy,
+    ) -> None:
         self._phase = phase
         self._clock = clock
         self._wake = wake
-        self._observed = observed
-        self._sources: dict[SourceQuery, _Source] = {}
-        self._asked: dict[ObjectKey, SourceQuery] = {}
-        self._closed_until: dict[tuple[str, str], float] = {}
-        self.queue: WorkQueue[SourceQuery] = WorkQueue(clock)
+        self._observer = observer
+        self._tell = tell
+        self._planner = Planner(policy)
+        self._credentials: dict[Account, Credential] = {}
+        self._changed = asyncio.Event()
+        self._closed = False
 
-    def subscribe(self, key: ObjectKey, query: SourceQuery, credential: Credential, interval: float) -> SourceState:
+    # For runs.
+
+    def subscribe(
+        self, key: ObjectKey, query: SourceQuery, credential: Credential, subscription: Subscription
+    ) -> SourceState:
         """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
-        if self._asked.get(key) != query:
-            self.unsubscribe(key)
-            self._asked[key] = query
-        source = self._sources.get(query)
-        if source is None:
-            source = self._sources[query] = _Source(credential)
-            self.queue.add(query, priority=Priority.NEW)
-        sooner = not source.intervals or interval < source.interval
-        source.intervals[key] = interval
-        if isinstance(source.state, Unread):
-            source.waiting.add(key)
-        elif sooner and isinstance(source.state, Fresh):
-            self.queue.add(query, delay=self._next_look(query, source), priority=Priority.PERIODIC)
-        return source.state
+        if query.account not in self._credentials:
+            self._credentials = {each: kept for each, kept in self._credentials.items() if self._planner.knows(each)}
+        self._credentials[query.account] = credential
+        state = self._planner.subscribe(key, query, subscription, self._clock.monotonic())
+        self._changed.set()
+        return state
 
     def unsubscribe(self, key: ObjectKey) -> None:
-        """Let a PhaseSecret ask nothing; a question that nobody asks is forgotten with its answer."""
-        query = self._asked.pop(key, None)
-        if query is None:
-            return
-        source = self._sources[query]
-        del source.intervals[key]
-        source.waiting.discard(key)
-        if not source.intervals:
-            del self._sources[query]
-            self.queue.forget(query)
+        """Let a PhaseSecret ask nothing."""
+        self._planner.unsubscribe(key)
 
-    def refresh(self, key: ObjectKey) -> None:
-        """Read the PhaseSecret's question now and wake it with the answer, changed or not."""
-        query = self._asked[key]
-        self._sources[query].waiting.add(key)
-        self.queue.add(query, priority=Priority.CHANGED)
+    def want(self, key: ObjectKey, urgency: Urgency) -> None:
+        """Read the PhaseSecret's question and wake it with the answer, changed or not."""
+        self._planner.want(key, urgency, self._clock.monotonic())
+        self._changed.set()
 
-    def awaits(self, key: ObjectKey) -> bool:
+    def confirm(self, key: ObjectKey, revision: Revision) -> None:
+        """Take a PhaseSecret's word that its targets are in step with a revision."""
+        self._planner.confirm(key, revision, self._clock.monotonic())
+
+    def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to the PhaseSecret."""
-        query = self._asked.get(key)
-        return query is not None and key in self._sources[query].waiting
+        return self._planner.is_owed(key)
 
-    async def read(self, query: SourceQuery) -> bool:
-        """Ask Phase once, keep the answer, wake those concerned and plan the next look; False if it was not asked."""
-        source = self._sources.get(query)
-        if source is None:
-            return False
-        account = (query.base_url, query.account)
-        closed_for = self._closed_until.get(account, 0.0) - self._clock.monotonic()
-        if closed_for > 0:
-            self.queue.add(query, delay=closed_for, priority=Priority.PERIODIC)
-            return False
+    # For workers.
+
+    async def take(self) -> Call:
+        """Wait for the next call that is to be made; raise QueueClosedError after `close`."""
+        while not self._closed:
+            now = self._clock.monotonic()
+            call = self._planner.next(now)
+            if call is not None:
+                return call
+            due = self._planner.next_due()
+            self._changed.clear()
+            await wait_for(self._changed, None if due is None else due - now)
+        raise QueueClosedError
+
+    async def make(self, call: Call) -> None:
+        """Make a call, tell the planner how it ended, and wake those concerned."""
         try:
-            state = _believed(await self._phase.read(query, source.credential), source.state, query)
+            woken = await self._make(call, self._credentials[call.account])
+            self._observer.asked(_kind(call), "ok")
         except ExpectedError as error:
-            state = Broken(error, _snapshot(source.state))
-        if self._sources.get(query) is source:
-            self._settle(query, source, state)
-        return True
+            woken = self._planner.failed(call, error, self._clock.monotonic())
+            self._observer.asked(_kind(call), str(error.reason))
+        except Exception:
+            bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
+            self._wake_all(self._planner.failed(call, bug, self._clock.monotonic()))
+            raise
+        self._wake_all(woken)
+
+    def close(self) -> None:
+        """Give out no more calls."""
+        self._closed = True
+        self._changed.set()
+
+    # For probes and metrics.
 
     def staleness(self) -> float:
-        """Return for how many seconds the source that was confirmed longest ago has not been confirmed."""
-        now = self._clock.monotonic()
-        return max((now - each.confirmed for each in self._sources.values() if each.confirmed is not None), default=0.0)
+        """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
+        return self._planner.staleness(self._clock.monotonic())
+
+    def overdue(self) -> float:
+        """Return for how many seconds a call that may be made has waited."""
+        return self._planner.overdue(self._clock.monotonic())
+
+    def planned(self) -> int:
+        """Return how many calls are planned, now or later."""
+        return self._planner.planned()
+
+    def unprobed(self) -> int:
+        """Return how many apps are read at the polling interval, since Phase answers no probes for them."""
+        return self._planner.unprobed()
+
+    def open_breakers(self) -> int:
+        """Return how many hosts and accounts are asked with one call at a time, because they fail."""
+        return self._planner.open_breakers()
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._planner)
 
-    def _settle(self, query: SourceQuery, source: _Source, state: SourceState) -> None:
-        changed = not _alike(state, source.state)
-        source.state = state
-        if isinstance(state, Broken):
-            source.failures += 1
-            self._observed(str(state.error.reason))
-            delay = retry_source(state.error, source.failures, source.interval, repr(query))
-            if state.error.reason is Reason.RATE_LIMITED:
-                # The quota is the account's: every other question of it would be refused as well.
-                self._closed_until[(query.base_url, query.account)] = self._clock.monotonic() + delay
-        else:
-            source.failures = 0
-            source.confirmed = self._clock.monotonic()
-            self._observed("changed" if changed else "unchanged")
-            delay = self._next_look(query, source)
-        self.queue.add(query, delay=delay, priority=Priority.PERIODIC)
-        concerned = set(source.intervals) if changed else source.waiting
-        source.waiting = set()
-        for key in sorted(concerned):
+    async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
+        url = call.account.base_url
+        match call:
+            case ListApps():
+                apps = await self._phase.apps(url, credential)
+                return self._planner.apps_listed(call, apps, self._clock.monotonic())
+            case Probe():
+                environments = await self._phase.environments(url, credential, call.app_id)
+                return self._planner.probed(call, environments, self._clock.monotonic())
+            case Read():
+                entries = await self._phase.entries(
+                    url,
+                    credential,
+                    app_id=call.app_id,
+                    environment=call.environment,
+                    path=call.path,
+                    tags=call.tags,
+                )
+                return self._planner.was_read(call, entries, self._clock.monotonic())
+            case _:
+                assert_never(call)
+
+    def _wake_all(self, woken: set[ObjectKey]) -> None:
+        for key in sorted(woken):
             self._wake(key)
-
-    def _next_look(self, query: SourceQuery, source: _Source) -> float:
-        return next_look(source.interval, repr(query))
-
-
-def _snapshot(state: SourceState) -> Snapshot | None:
-    return None if isinstance(state, Unread) else state.snapshot
+        for key, notice in self._planner.notices():
+            self._tell(key, notice)
+        self._changed.set()
 
 
-def _believed(answer: Snapshot, before: SourceState, query: SourceQuery) -> SourceState:
-    if answer.entries:
-        return Fresh(answer)
-    where = "any folder" if query.path is None else f'folder "{query.path}"'
-    tags = f" with tag {listing(query.tags)}" if query.tags else ""
-    message = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tags}'
-    return Broken(Waiting(Reason.NO_ENTRIES, f"{message}; targets stay as they are"), _snapshot(before))
-
-
-def _alike(one: SourceState, other: SourceState) -> bool:
-    match one, other:
-        case Fresh(snapshot=new), Fresh(snapshot=old):
-            return new.revision == old.revision
-        case Broken(error=new_error), Broken(error=old_error):
-            return (new_error.reason, new_error.message) == (old_error.reason, old_error.message)
-        case _:
-            return False
+def _kind(call: Call) -> str:
+    match call:
+        case ListApps():
+            return "apps"
+        case Probe():
+            return "probe"
+        case Read():
+            return "read"

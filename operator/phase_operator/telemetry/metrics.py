@@ -43,8 +43,10 @@ class Metrics:
         self._queue_oldest = gauge("queue_oldest_seconds", "Wait of the oldest item that is due in a queue.", "queue")
         self._calls = counter("phase_requests_total", "Requests to Phase by route and status.", "route", "status")
         self._call_seconds = histogram("phase_request_seconds", "Duration of a request to Phase.", "route")
-        self._reads = counter("source_reads_total", "Reads of a source by result.", "result")
-        self._staleness = gauge("source_staleness_seconds", "Time since the source that is furthest behind was read.")
+        self._asked = counter("source_calls_total", "Apps listed, probes and reads by result.", "kind", "result")
+        self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
+        self._unprobed = gauge("apps_unprobed", "Apps read at the polling interval: Phase answers no probes for them.")
+        self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
         self._sources = gauge("sources", "Distinct sources that are watched.")
         self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
         self._statuses = counter("status_writes_total", "Statuses written.")
@@ -63,9 +65,9 @@ class Metrics:
         self._runs.labels(outcome, reason).inc()
         self._run_seconds.observe(seconds)
 
-    def source_read(self, result: str) -> None:
-        """Count an answer of Phase, or a failure by its reason."""
-        self._reads.labels(result).inc()
+    def asked(self, kind: str, result: str) -> None:
+        """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
+        self._asked.labels(kind, result).inc()
 
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
@@ -102,10 +104,18 @@ class Metrics:
         self._queue_depth.labels(name).set_function(depth)
         self._queue_oldest.labels(name).set_function(oldest)
 
-    def track_sources(self, count: Callable[[], int], staleness: Callable[[], float]) -> None:
-        """Ask at each scrape how many sources there are, and how old the oldest answer is."""
+    def track_sources(
+        self,
+        count: Callable[[], int],
+        staleness: Callable[[], float],
+        unprobed: Callable[[], int],
+        open_breakers: Callable[[], int],
+    ) -> None:
+        """Ask at each scrape how many sources there are, how old the oldest answer is, and what keeps them back."""
         self._sources.set_function(count)
         self._staleness.set_function(staleness)
+        self._unprobed.set_function(unprobed)
+        self._breakers.set_function(open_breakers)
 
 
 def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:

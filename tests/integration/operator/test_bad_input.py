@@ -18,7 +18,7 @@ from support.world import World, secret
         pytest.param({"phaseAppEnv": "prod"}, "EnvironmentNotFound", "Production", id="environment misspelt"),
         pytest.param({"phaseAppEnvPath": "/nowhere"}, "NoEntries", "/nowhere", id="folder unknown"),
         pytest.param({"phaseAppEnvTag": "dbs"}, "NoEntries", "dbs", id="tag unknown"),
-        pytest.param({"keys": {"include": ["NOPE_*"]}}, "NoEntries", "Secret", id="no key matches"),
+        pytest.param({"keys": {"include": ["NOPE_*"]}}, "NoEntries", "spec.keys", id="no key matches"),
         pytest.param(
             {"authentication": {"serviceToken": {"serviceTokenSecretReference": {"secretName": "nope"}}}},
             "TokenSecretNotFound",

@@ -80,10 +80,14 @@ def test_a_restart_writes_nothing(world: World, tmp_path: Path) -> None:
     world.phase.reset_calls()
 
     with running_operator(world.plane, tmp_path) as second:
-        eventually(lambda: second.metric("phase_operator_reconcile_total", outcome="Synced") >= 1, what="its first run")
+        eventually(
+            lambda: second.metric("phase_operator_reconcile_total", outcome="Confirmed") >= 1, what="its first run"
+        )
+        calls = world.phase.calls(route="/v1/secrets/")
 
     assert (world.get("secret", "shop"), world.get("configmap", "shop-config")) == before
     assert world.get("phasesecret", "shop") == found
+    assert calls == 0
 
 
 def test_it_sees_the_namespaces_it_is_told_to_see(world: World, tmp_path: Path) -> None:

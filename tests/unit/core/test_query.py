@@ -101,4 +101,4 @@ def test_the_id_of_an_app_wins_over_its_name() -> None:
 def test_without_a_host_the_console_is_asked() -> None:
     found = source_query(parsed(phaseHost=None), "account")
 
-    assert found.base_url == "https://console.phase.dev/service/public"
+    assert found.account.base_url == "https://console.phase.dev/service/public"

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.query import AppRef, SourceQuery
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
@@ -26,19 +25,6 @@ JSON = {"content-type": "application/json"}
 HTML = {"content-type": "text/html; charset=utf-8"}
 
 Handler = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> str:
-        return "2026-11-23T05:00:00Z"
 
 
 class Server:
@@ -91,26 +77,12 @@ def client(handler: Handler, *, calls: Calls | None = None, timer: Callable[[], 
     )
 
 
-def phase(handler: Handler, clock: HandClock | None = None) -> Phase:
-    return Phase(client(handler), clock or HandClock(), KEY)
+def phase(handler: Handler) -> Phase:
+    return Phase(client(handler), KEY)
 
 
 def credential(text: str = HEX) -> Credential:
     return Credential(account="acc", header=SecretValue(f"Bearer ServiceAccount {text}"))
-
-
-def query(
-    *,
-    app: str | None = None,
-    app_id: str | None = None,
-    environment: str = "production",
-    path: str | None = "/",
-    tags: tuple[str, ...] = (),
-    account: str = "acc",
-    base_url: str = URL,
-) -> SourceQuery:
-    ref = AppRef(name=app) if app else AppRef(id=app_id or APP_ID)
-    return SourceQuery(base_url, account, ref, environment, path, tags)
 
 
 def row(key: str = "DB_HOST", value: object = "db.example", **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The port: a question becomes a snapshot, or an error that names what was meant."""
+"""The port: a call becomes entries, apps, environments, or an error that says why."""
 
 import traceback
 from pathlib import Path
@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.values import SecretValue, Snapshot
+from phase_operator.core.values import Entry, SecretValue
+from phase_operator.phase.api import Phase
 from phase_operator.phase.credentials import parse
-from phase_operator.reconcile.ports import PhaseApi
+from phase_operator.reconcile.ports import Credential, PhaseApi
 from support.canary import Canary
 from unit.phase.builders import (
     APP_ID,
@@ -25,89 +27,55 @@ from unit.phase.builders import (
     environments,
     failure,
     phase,
-    query,
     refused,
     row,
 )
 
-NO_ENVIRONMENT = refused(404, "Environment 'prod' not found in App X")
+
+async def read(edge: Phase, by: Credential | None = None) -> list[Entry]:
+    """Read the root folder of production."""
+    return await edge.entries(
+        URL, by or credential(), app_id=APP_ID, environment="production", path="/", tags=("a", "b")
+    )
 
 
-async def test_an_app_by_name_is_resolved_and_read() -> None:
-    server = Server(apps={"data": [app("shop")]}, secrets=[row("B"), row("A"), row("B")])
+async def test_apps_and_environments_come_with_what_decisions_need() -> None:
+    seen = {"data": [{"id": "e", "name": "Production", "updatedAt": "2030-01-01T00:00:00.000001Z"}]}
+    edge = phase(Server(apps={"data": [app("shop")]}, environments=seen))
 
-    snapshot = await phase(server).read(query(app="shop"), credential())
+    assert await edge.apps(URL, credential()) == [App(str(app("shop")["id"]), "shop")]
+    assert await edge.environments(URL, credential(), APP_ID) == [
+        Environment("Production", "2030-01-01T00:00:00.000001Z")
+    ]
 
-    assert snapshot.app_id == app("shop")["id"]
-    assert [entry.key for entry in snapshot.entries] == ["A", "B"]
-    assert server.requests[-1].url.params["app_id"] == app("shop")["id"]
+
+@pytest.mark.parametrize("moved", [None, "", "yesterday", 17, ["2030-01-01T00:00:00Z"]])
+async def test_a_revision_that_is_no_date_is_none(moved: object) -> None:
+    edge = phase(Server(environments={"data": [{"id": "e", "name": "Production", "updatedAt": moved}]}))
+
+    assert await edge.environments(URL, credential(), APP_ID) == [Environment("Production", None)]
 
 
-async def test_an_app_by_id_is_read_at_once() -> None:
-    server = Server()
+async def test_a_read_asks_for_what_is_wanted_and_leaves_out_dynamic_secrets() -> None:
+    server = Server(secrets=[row("A"), row("B", type="dynamic")])
 
-    snapshot = await phase(server).read(query(app_id=APP_ID.upper()), credential())
+    entries = await read(phase(server))
 
-    assert snapshot == Snapshot.of(APP_ID, [])
-    assert len(server.requests) == 1
+    assert [entry.key for entry in entries] == ["A"]
+    assert dict(server.requests[0].url.params) == {"app_id": APP_ID, "env": "production", "path": "/", "tags": "a,b"}
 
 
 async def test_every_call_goes_to_the_host_of_the_question_with_its_token() -> None:
-    server = Server(apps={"data": [app("shop")]}, secrets=NO_ENVIRONMENT, environments=environments("dev"))
+    server = Server(apps={"data": []}, secrets=[], environments=environments("dev"))
+    edge = phase(server)
 
-    await failure(phase(server).read(query(app="shop", environment="prod"), credential()))
+    await edge.apps(URL, credential())
+    await edge.environments(URL, credential(), APP_ID)
+    await read(edge)
 
     assert len(server.requests) == 3
     assert all(str(request.url).startswith(f"{URL}/v1/") for request in server.requests)
     assert {request.headers["authorization"] for request in server.requests} == {credential().header.reveal()}
-
-
-async def test_an_unknown_environment_names_those_that_the_account_sees() -> None:
-    server = Server(
-        apps={"data": [app("Backend")]},
-        secrets=NO_ENVIRONMENT,
-        environments=environments("production", "development"),
-    )
-
-    error = await failure(phase(server).read(query(app="Backend", environment="prod"), credential()))
-
-    assert (type(error), error.reason) == (Waiting, Reason.ENVIRONMENT_NOT_FOUND)
-    assert error.message == (
-        'app "Backend" has no environment "prod"; did you mean "production"? '
-        '(the account sees: "development", "production")'
-    )
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(refused(403, "You don't have permission to read environments."), id="not permitted"),
-        pytest.param(httpx.Response(404, headers=HTML), id="older server"),
-        pytest.param(httpx.ConnectError("no"), id="not reached"),
-        pytest.param(environments(), id="none"),
-        pytest.param(environments("Prod"), id="made this moment"),
-    ],
-)
-async def test_where_the_names_cannot_help_the_servers_words_stay(answer: object) -> None:
-    server = Server(secrets=NO_ENVIRONMENT, environments=answer)
-
-    error = await failure(phase(server).read(query(environment="prod"), credential()))
-
-    assert error.reason is Reason.ENVIRONMENT_NOT_FOUND
-    assert error.message == "Phase answers 404: Environment 'prod' not found in App X"
-    assert server.asked("environments") == 1
-
-
-async def test_an_id_that_phase_lost_is_looked_up_again() -> None:
-    server = Server(apps={"data": [app("shop", 1)]}, secrets=refused(404, "App with ID X not found"))
-    edge = phase(server)
-    error = await failure(edge.read(query(app="shop"), credential()))
-    server.answers |= {"apps": {"data": [app("shop", 2)]}, "secrets": []}
-
-    snapshot = await edge.read(query(app="shop"), credential())
-
-    assert error.reason is Reason.APP_NOT_FOUND
-    assert snapshot.app_id == app("shop", 2)["id"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +93,7 @@ async def test_an_id_that_phase_lost_is_looked_up_again() -> None:
     ],
 )
 async def test_a_failed_read_says_why(answer: object, kind: type[ExpectedError], reason: Reason) -> None:
-    error = await failure(phase(Server(secrets=answer)).read(query(), credential()))
+    error = await failure(read(phase(Server(secrets=answer)), credential()))
 
     assert (type(error), error.reason) == (kind, reason)
 
@@ -133,7 +101,7 @@ async def test_a_failed_read_says_why(answer: object, kind: type[ExpectedError],
 async def test_a_quota_says_how_long() -> None:
     quota = answered({"error": "x"}, 429, {"content-type": "application/json", "retry-after": "17"})
 
-    error = await failure(phase(Server(secrets=quota)).read(query(), credential()))
+    error = await failure(read(phase(Server(secrets=quota)), credential()))
 
     assert isinstance(error, Transient)
     assert (error.reason, error.after) == (Reason.RATE_LIMITED, 17.0)
@@ -148,7 +116,7 @@ async def test_a_quota_says_how_long() -> None:
     ],
 )
 async def test_a_kept_error_holds_neither_causes_nor_frames_of_the_call(server: Server) -> None:
-    error = await failure(phase(server).read(query(), credential()))
+    error = await failure(read(phase(server), credential()))
 
     files = {Path(frame.f_code.co_filename).name for frame, _ in traceback.walk_tb(error.__traceback__)}
     assert (error.__cause__, error.__context__) == (None, None)
@@ -167,7 +135,7 @@ async def test_no_error_shows_a_value_or_a_token(canary: Canary) -> None:
     ]
 
     for answer in bad:
-        await failure(phase(Server(secrets=answer)).read(query(), credential(token)), canary)
+        await failure(read(phase(Server(secrets=answer)), credential(token)), canary)
 
 
 def test_a_token_is_parsed_with_the_key_of_the_process() -> None:

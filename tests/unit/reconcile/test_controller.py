@@ -100,7 +100,7 @@ async def test_an_edit_during_a_run_starts_another(loop: Loop) -> None:
     await settle()
 
     assert loop.cluster.statuses[KEY]["observedGeneration"] == 3
-    assert loop.phase.reads[-1].environment == "e3"
+    assert loop.phase.reads[-1][0] == "e3"
 
 
 async def test_a_target_that_is_no_longer_named_stays_and_is_not_mended(loop: Loop) -> None:
@@ -254,8 +254,8 @@ async def test_a_rotated_token_is_taken_up_at_once_and_nothing_is_reported(loop:
     loop.controller.token_changed(TOKEN)
     await settle()
 
-    old, new = loop.phase.reads
-    assert old.account != new.account
+    assert len(loop.phase.accounts) == 2
+    assert len(loop.phase.reads) == 1
     assert (loop.reason, len(loop.cluster.applied), len(loop.cluster.status_writes)) == (Reason.SYNCED, 1, 1)
 
 
@@ -317,7 +317,8 @@ async def test_nothing_new_writes_nothing_and_tells_nothing(loop: Loop) -> None:
         await loop.refresh()
         await loop.touched(SHOP)
 
-    assert len(loop.phase.reads) == 4
+    assert len(loop.phase.reads) == 1
+    assert loop.phase.probes >= 4
     assert (len(loop.cluster.applied), len(loop.cluster.status_writes), len(loop.cluster.notices)) == (1, 1, told)
     assert loop.observer.statuses == 1
 
@@ -333,6 +334,7 @@ async def test_a_failure_that_lasts_is_told_once_and_its_end_once(loop: Loop) ->
     await loop.refresh()
 
     assert [(each.type, each.reason) for each in loop.cluster.notices] == [
+        ("Warning", "ProbeUnavailable"),
         ("Warning", "AccessDenied"),
         ("Normal", "Synced"),
     ]
@@ -353,7 +355,7 @@ async def test_after_a_restart_what_stands_is_neither_written_nor_told_again(loo
     again.controller.stop()
     await work
 
-    assert len(again.phase.reads) == 1
+    assert (again.phase.reads, again.phase.probes) == ([], 1)
     assert (again.cluster.applied, again.cluster.status_writes, again.cluster.notices) == ([], [], [])
 
 
@@ -536,10 +538,12 @@ async def test_a_bug_in_a_read_is_outlived_and_the_read_repeated(loop: Loop, can
 
 
 async def test_a_bug_that_meets_one_resource_keeps_no_other_from_its_work(loop: Loop) -> None:
-    loop.phase.fails(RuntimeError("text"), environment="bad")
+    loop.phase.breaks("bad", RuntimeError("text"))
     loop.phase.holds(entry("A", "1"), environment="good")
     for number in range(9):
-        await loop.show(phase_secret(ObjectKey("team", f"bad-{number}"), phaseAppEnv="bad", phaseApp=str(number)))
+        await loop.show(
+            phase_secret(ObjectKey("team", f"bad-{number}"), phaseAppEnv="bad", phaseAppEnvPath=f"/{number}")
+        )
 
     await loop.show(other(phaseAppEnv="good"))
 
@@ -552,7 +556,7 @@ async def test_stop_lets_runs_end_and_begins_none() -> None:
     loop.phase.hold_back()
     work = asyncio.create_task(loop.controller.run(1, 1))
     await loop.show(phase_secret())
-    assert len(loop.phase.reads) == 1
+    assert loop.phase.lists == 1
 
     loop.controller.stop()
     loop.controller.resource_changed(KEY)

@@ -15,7 +15,7 @@ def filled() -> Metrics:
     """Return metrics with one sample of everything."""
     metrics = Metrics("1.2.3")
     metrics.reconciled("Synced", "Succeeded", 0.2)
-    metrics.source_read("Succeeded")
+    metrics.asked("read", "ok")
     metrics.target_written("Secret")
     metrics.status_written()
     metrics.event_posted("Normal")
@@ -24,7 +24,7 @@ def filled() -> Metrics:
     metrics.watch_restarted("phasesecrets")
     metrics.track_resources(lambda: (3, 2, 1))
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
-    metrics.track_sources(lambda: 6, lambda: 7.5)
+    metrics.track_sources(lambda: 6, lambda: 7.5, lambda: 8, lambda: 9)
     return metrics
 
 
@@ -49,7 +49,7 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("build_info", {"version": "1.2.3"}, 1, id="build"),
         pytest.param("reconcile_total", {"outcome": "Synced", "reason": "Succeeded"}, 1, id="run"),
         pytest.param("reconcile_seconds_sum", {}, 0.2, id="duration of a run"),
-        pytest.param("source_reads_total", {"result": "Succeeded"}, 1, id="read"),
+        pytest.param("source_calls_total", {"kind": "read", "result": "ok"}, 1, id="read"),
         pytest.param("targets_written_total", {"kind": "Secret"}, 1, id="target"),
         pytest.param("status_writes_total", {}, 1, id="status"),
         pytest.param("events_total", {"type": "Normal"}, 1, id="event"),
@@ -66,6 +66,8 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("queue_oldest_seconds", {"queue": "resources"}, 5.5, id="oldest"),
         pytest.param("sources", {}, 6, id="sources"),
         pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
+        pytest.param("apps_unprobed", {}, 8, id="without probes"),
+        pytest.param("breakers_open", {}, 9, id="breakers"),
     ],
 )
 def test_each_method_moves_its_metric(name: str, labels: dict[str, str], value: float) -> None:

@@ -288,6 +288,16 @@ class PhaseSecretSpec(ApiModel):
         description="What a ${...} that Phase left unresolved does. Default: Fail, the targets stay as they are. "
         "Warn: they are written as Phase says, with a Warning Event.",
     )
+    shrink: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None,
+        description="Percentage of the selected entries that may vanish from Phase's answer at once. If more do, Phase "
+        "is asked a second time after a pause before that is believed. Default: 100, only the loss of all is doubted.",
+    )
+    allow_empty: bool | None = Field(
+        None,
+        description="true: targets are emptied when Phase says twice that nothing is selected any more. Default: "
+        "false, they stay as they are.",
+    )
     suspend: bool | None = Field(
         None, description="true: leave the targets as they are and do not ask Phase. Default: false."
     )

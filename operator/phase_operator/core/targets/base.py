@@ -78,6 +78,8 @@ class Observed:
     # Who else manages its data, for the message of a refusal.
     managers: tuple[str, ...]
     terminating: bool = False
+    # core/seal.py: what it was made from; "" if it does not say.
+    seal: str = ""
 
 
 def desired(
@@ -184,6 +186,7 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         resource_version=str(metadata.get("resourceVersion", "")),
         owner=annotations.get(names.ANNOTATION_OWNER, ""),
         digest=annotations.get(names.ANNOTATION_DIGEST, ""),
+        seal=annotations.get(names.ANNOTATION_SEAL, ""),
         shape=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
         foreign_keys=tuple(sorted(frozenset().union(*others.values()) - our_keys)),
         managers=tuple(sorted(others)),
@@ -199,7 +202,7 @@ def _observed_shape(
     our_annotations = {
         key: annotations[key]
         for key in _names(owned.get("f:annotations"))
-        if key in annotations and key != names.ANNOTATION_DIGEST
+        if key in annotations and key not in (names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL)
     }
     # managedFields name list items as k:{"uid":"..."}.
     owners = [json.loads(item[2:])["uid"] for item in owned.get("f:ownerReferences") or {} if item.startswith("k:")]

@@ -1,12 +1,20 @@
-"""Names that come close to one that was not found, as the end of a sentence."""
+"""Text for people: foreign words made fit to be shown, and names that come close to one that was not found."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from phase_operator.core.keys import listing
-from phase_operator.phase.errors import clean
 
+_LONGEST = 300
 _SHOWN = 5
+_TOKENS = re.compile(r"pss_\S+|[0-9a-fA-F]{64,}")
+
+
+def clean(text: str) -> str:
+    """Make foreign text fit to be shown: one bounded line, nothing that looks like a token."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return _TOKENS.sub("***", line)[:_LONGEST]
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:

@@ -1,0 +1,70 @@
+"""Names of apps and environments -> what Phase knows them by.
+
+Rule: exact first, then the only one that differs in case alone; several or none is an error, with the near names.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.keys import listing
+from phase_operator.core.query import AppRef
+from phase_operator.core.words import clean, hint
+
+_BY_ID = "set spec.phaseAppId"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app that an account sees."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment that an account may read. `revision` moves with every write to it; None if Phase does not say."""
+
+    name: str
+    revision: str | None = None
+
+
+def matching(name: str, apps: Iterable[App]) -> list[App]:
+    """Return the apps of that exact name, or else those that differ in case alone."""
+    every = list(apps)
+    return [app for app in every if app.name == name] or [
+        app for app in every if app.name.casefold() == name.casefold()
+    ]
+
+
+def pick(name: str, apps: Sequence[App]) -> str:
+    """Return the id of the one app that a name means; raise Waiting."""
+    found = matching(name, apps)
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        ids = listing(sorted(app.id for app in found))
+        raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
+    raise Waiting(Reason.APP_NOT_FOUND, f'the account sees no app "{name}"{hint(name, [app.name for app in apps])}')
+
+
+def no_list(error: ExpectedError) -> ExpectedError:
+    """Say what helps against the two refusals that only the list of apps meets."""
+    if error.reason is Reason.ACCESS_DENIED and "permission" in error.message:
+        return Waiting(error.reason, f"{error.message}; {_BY_ID}, or give the account's role the permission Apps: read")
+    if error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message:
+        return type(error)(error.reason, f"{error.message}; if it is Phase before v2.69.0, {_BY_ID}")
+    return error
+
+
+def no_environment(error: ExpectedError, app: AppRef, environment: str, names: Iterable[str]) -> ExpectedError:
+    """Put the names that the account does see beside the one that Phase did not find."""
+    found = list(names)
+    if error.reason is not Reason.ENVIRONMENT_NOT_FOUND or not found:
+        return error
+    if environment.casefold() in {name.casefold() for name in found}:
+        return error
+    missing = f'app {app} has no environment "{environment}"{hint(environment, found)}'
+    return Waiting(error.reason, f"{missing} (the account sees: {listing(sorted(map(clean, found)))})")

@@ -1,0 +1,53 @@
+"""Tell, by a target's metadata alone, that it was made from this spec and this state of Phase.
+
+Rule: without the operator's key a seal says nothing and cannot be made. It covers the digest of the content and the
+shape of the object, so that it breaks with any edit; and a seal that is old or missing costs one read, nothing more.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.query import Revision, SourceQuery
+from phase_operator.core.targets.base import Desired, Observed
+
+# Grows when equal specs and entries would make another object than the version before did.
+_RENDERING = 1
+
+
+def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
+    """Bring down to a few bytes what an object is made from: the spec, the question, the state of the environment."""
+    parts = [
+        _RENDERING,
+        spec,
+        [query.account.base_url, query.environment, query.path, query.tags],
+        [revision.app_id, revision.moved_at],
+    ]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def sealed(desired: Desired, made_from: bytes, key: bytes) -> Desired:
+    """Return the object with its seal."""
+    metadata = desired.manifest["metadata"]
+    seal = _seal(key, desired.digest, desired.shape, made_from)
+    annotations = metadata["annotations"] | {names.ANNOTATION_SEAL: seal}
+    return replace(desired, manifest=desired.manifest | {"metadata": metadata | {"annotations": annotations}})
+
+
+def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
+    """Say whether an object stands as it was applied, made from exactly this."""
+    if observed is None or not observed.seal or not observed.shape or observed.foreign_keys or observed.terminating:
+        return False
+    return observed.seal == _seal(key, observed.digest, observed.shape, made_from)
+
+
+def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:
+    mac = hashlib.blake2b(key=key, digest_size=16, person=b"phase-seal")
+    for part in (digest.encode(), shape, made_from):
+        mac.update(len(part).to_bytes(4, "big"))
+        mac.update(part)
+    return mac.hexdigest()

@@ -1,0 +1,573 @@
+"""Decide what to ask Phase next, whom an answer concerns, and when to ask again.
+
+The unit of work is the question (`SourceQuery`), not the resource: equal questions share one read and one answer. What
+tells whether a question has to be read again is the revision of its environment, which one probe per app brings for
+all of them: subscribe -> list apps, if only a name is known -> probe -> read, and from then on probes alone, until a
+revision moves.
+
+Rule: nothing here awaits or knows the time; every method takes `now`, and what begins or ends a call is told to it. An
+answer is never replaced by nothing: a failure stands beside the last good answer, and a loss is believed when Phase
+says it twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.agenda import Urgency
+from phase_operator.core.apps import App, Environment, no_environment, no_list, pick
+from phase_operator.core.breaker import Breaker
+from phase_operator.core.budget import Budget
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.outcome import Notice
+from phase_operator.core.pacing import next_look, retry_source, spread
+from phase_operator.core.query import Account, AppRef, Revision, SourceQuery
+from phase_operator.core.selection import answering
+from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.reconcile.askers import LIST, Asker, Concern, KnownApp, Question, Task
+from phase_operator.reconcile.questions import (
+    Broken,
+    Call,
+    Fresh,
+    ListApps,
+    Policy,
+    Probe,
+    Read,
+    SourceState,
+    Subscription,
+    Unread,
+)
+from phase_operator.reconcile.queue import Priority, Schedule
+
+# An app that is missing, or that has two namesakes, is looked for again no more often than this.
+_LIST_AGAIN = 10.0
+_LOST_AGAIN = 60.0
+_DOUBT_PAUSE = 5.0
+_FORCED_PAUSE = 10.0
+# With something refused, access may be granted any moment: the probe sees it within this time.
+_HEALING = 40.0
+_NO_PROBE = 600.0
+_PROBE_FAILURES = 3
+_CLOUD_QUOTA = 120
+
+
+class Planner:
+    """The questions of all PhaseSecrets and what is to be done about them. Methods return whom to wake."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._askers: dict[Account, Asker] = {}
+        self._hosts: dict[str, Breaker] = {}
+        self._asked: dict[ObjectKey, SourceQuery] = {}
+        self._turns: Schedule[Account] = Schedule()
+        self._notices: list[tuple[ObjectKey, Notice]] = []
+
+    # What PhaseSecrets say.
+
+    def subscribe(self, key: ObjectKey, query: SourceQuery, subscription: Subscription, now: float) -> SourceState:
+        """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
+        if self._asked.get(key) != query:
+            self.unsubscribe(key)
+            self._asked[key] = query
+        asker = self._asker(query.account, now)
+        app = asker.apps.get(query.app)
+        if app is None:
+            app = asker.apps[query.app] = KnownApp(query.app, query.app.id.lower() if query.app.id else None)
+            self._resolve(asker, app, now)
+        place = app.places.setdefault(query.environment, {})
+        question = place.setdefault(query, Question(query, repr(query)))
+        question.subscriptions[key] = subscription
+        if question.answer is None and question.error is None:
+            question.owed.add(key)
+            if app.is_open and query.environment in _absent(app):
+                # Made since the last probe, perhaps.
+                question.wanted = subscription.urgency
+                self._plan(asker, app.ref, now)
+            elif not subscription.settled or (app.is_open and app.revision(query.environment) is None):
+                self._want(asker, app, question, subscription.urgency, now)
+        self._plan_probe(asker, app, subscription.interval, now)
+        if app.is_open and app.revision(query.environment) is None and question.answer is not None:
+            due = now + next_look(subscription.interval, question.identity)
+            self._plan(asker, query, due, Urgency.PERIODIC)
+        return self.view(key)
+
+    def unsubscribe(self, key: ObjectKey) -> None:
+        """Let a PhaseSecret ask nothing; a question that nobody asks is forgotten with its answer."""
+        query = self._asked.pop(key, None)
+        if query is None:
+            return
+        asker = self._askers[query.account]
+        app = asker.apps[query.app]
+        question = app.places[query.environment][query]
+        del question.subscriptions[key]
+        question.owed.discard(key)
+        if question.subscriptions:
+            return
+        asker.drop(query)
+        del app.places[query.environment][query]
+        if not app.places[query.environment]:
+            del app.places[query.environment]
+        if not app.places:
+            asker.drop(app.ref)
+            del asker.apps[app.ref]
+
+    def want(self, key: ObjectKey, urgency: Urgency, now: float) -> None:
+        """Read a PhaseSecret's question and wake it with the answer, changed or not."""
+        asker, app, question = self._of(key)
+        question.owed.add(key)
+        due = now
+        if urgency is Urgency.FORCED:
+            # Whoever forces a read again and again must not use up what others need.
+            due = question.forced_at = max(now, question.forced_at + _FORCED_PAUSE)
+        self._want(asker, app, question, urgency, due)
+
+    def confirm(self, key: ObjectKey, revision: Revision, now: float) -> None:
+        """Take a PhaseSecret's word that its targets are in step with a revision."""
+        asker, app, question = self._of(key)
+        question.owed.discard(key)
+        if question.answer is None and question.wanted is None:
+            question.revision = revision.moved_at
+            question.confirmed_at = now
+            self._keep_looking(asker, app, question, now)
+
+    def is_owed(self, key: ObjectKey) -> bool:
+        """Say whether an answer is owed to a PhaseSecret."""
+        return key in self._asked and key in self._of(key)[2].owed
+
+    def view(self, key: ObjectKey) -> SourceState:
+        """Return what is known of a PhaseSecret's question."""
+        asker, app, question = self._of(key)
+        error = asker.host.error or asker.denials.error or app.error or question.error
+        if error is None and app.id is None:
+            error = asker.list_error
+        if error is None and asker.limited is not None:
+            # One refusal delays what has been answered, and that is all; the second says that it lasts.
+            is_waiting = question.answer is None and not question.subscriptions[key].settled
+            error = asker.limited if is_waiting or asker.refusals > 1 else None
+        if error is not None:
+            return Broken(error, question.full)
+        of = app.revision(question.query.environment)
+        seen = Revision(app.id, of) if app.id is not None and of is not None else None
+        if question.answer is None:
+            return Unread(seen)
+        at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
+        return Fresh(question.answer, question.full, at)
+
+    # What to ask.
+
+    def next(self, now: float) -> Call | None:
+        """Return the call to make now and count it as begun, or None."""
+        while (account := self._turns.take(now)) is not None:
+            self._turns.done(account)
+            asker = self._askers[account]
+            task, again_at = asker.take(now)
+            if again_at is not None:
+                self._turns.add(account, again_at, Priority.CHANGED)
+            if task is None:
+                # Without a time the end of a call that is under way is awaited.
+                continue
+            call = self._call(asker, task, now)
+            if call is not None:
+                asker.begin()
+                return call
+        return None
+
+    def next_due(self) -> float | None:
+        """Return when `next` is worth asking again, or None if only an answer can tell."""
+        return self._turns.next_due()
+
+    # What came of it.
+
+    def apps_listed(self, call: ListApps, apps: Sequence[App], now: float) -> set[ObjectKey]:
+        """Take the list of an account's apps."""
+        asker, woken = self._ended(call, now)
+        asker.listed, asker.listed_at, asker.failures = apps, now, 0
+        changed = asker.list_error is not None
+        asker.list_error = None
+        for app in asker.apps.values():
+            if app.ref.id is None and (self._name(asker, app, now) or changed):
+                woken |= _subscribers(app.questions())
+        return woken
+
+    def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
+        """Take the revisions of an app's environments: whatever moved is read again."""
+        asker, woken = self._ended(call, now)
+        app = asker.apps.get(call.app)
+        if app is None or app.id != call.app_id:
+            return woken
+        before = app.environments
+        app.environments = {each.name.casefold(): each for each in environments}
+        app.failures, app.is_unprobed = 0, False
+        self._open(asker, app, now)
+        for question in app.questions():
+            woken |= self._look(asker, app, question, question.query.environment not in before, now)
+        if any(name in before and before[name] != each for name, each in app.environments.items()):
+            self._doubt_references(asker, now)
+        is_broken = any(question.error is not None for question in app.questions())
+        shortest = min(question.interval for question in app.questions())
+        self._plan_probe(asker, app, min(shortest, _HEALING) if is_broken else shortest, now)
+        return woken
+
+    def was_read(self, call: Read, entries: Iterable[Entry], now: float) -> set[ObjectKey]:
+        """Take the entries of an environment or a part of it, for each question that they answer."""
+        asker, woken = self._ended(call, now)
+        every = tuple(entries)
+        for app, question in _still_asked(asker, call):
+            answer = Snapshot.of(call.app_id, answering(every, question.query))
+            woken |= self._believe(asker, app, question, answer, call.revision, now)
+        return woken
+
+    def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
+        """Take a failure: it is kept beside the last good answer, and the call is planned again."""
+        match call:
+            case ListApps():
+                asker, woken = self._ended(call, now, error)
+                asker.failures += 1
+                asker.list_error = no_list(error)
+                nameless = [app for app in asker.apps.values() if app.id is None]
+                if nameless:
+                    self._plan(asker, LIST, now + retry_source(error, asker.failures, _HEALING, repr(call)))
+                return woken | _subscribers(question for app in nameless for question in app.questions())
+            case Probe():
+                asker, woken = self._ended(call, now, error)
+                app = asker.apps.get(call.app)
+                return woken if app is None else woken | self._probe_failed(asker, app, error, now)
+            case Read():
+                asker, woken = self._ended(call, now, error)
+                for app, question in _still_asked(asker, call):
+                    woken |= self._read_failed(asker, app, question, error, now)
+                return woken
+
+    def notices(self) -> list[tuple[ObjectKey, Notice]]:
+        """Return what is to be told as Events, once."""
+        told, self._notices = self._notices, []
+        return told
+
+    # What is measured.
+
+    def __len__(self) -> int:
+        return sum(1 for asker in self._askers.values() for _ in asker.questions())
+
+    def knows(self, account: Account) -> bool:
+        """Say whether an account is asked something, or was lately."""
+        return account in self._askers
+
+    def staleness(self, now: float) -> float:
+        """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
+        every = (each.confirmed_at for asker in self._askers.values() for each in asker.questions())
+        return max((now - at for at in every if at is not None), default=0.0)
+
+    def planned(self) -> int:
+        """Return how many calls are planned, now or later."""
+        return sum(len(asker.agenda) for asker in self._askers.values())
+
+    def overdue(self, now: float) -> float:
+        """Return for how many seconds an account that may be asked something has waited."""
+        return self._turns.overdue(now)
+
+    def unprobed(self) -> int:
+        """Return how many apps Phase answers no probes for."""
+        return sum(app.is_unprobed for asker in self._askers.values() for app in asker.apps.values())
+
+    def open_breakers(self) -> int:
+        """Return how many hosts and accounts are asked with one call at a time, because they fail."""
+        breakers = [*self._hosts.values(), *(asker.denials for asker in self._askers.values())]
+        return sum(each.error is not None for each in breakers)
+
+    # Apps: name -> id -> environments.
+
+    def _resolve(self, asker: Asker, app: KnownApp, now: float) -> None:
+        if app.id is not None:
+            self._plan(asker, app.ref, now)
+        elif asker.listed_at is not None and now - asker.listed_at < _LIST_AGAIN:
+            self._name(asker, app, now)
+        else:
+            self._plan(asker, LIST, now)
+
+    def _name(self, asker: Asker, app: KnownApp, now: float) -> bool:
+        """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
+        before = app.error
+        try:
+            found = pick(app.ref.name or "", asker.listed)
+        except ExpectedError as error:
+            app.error, app.id = error, None
+            self._plan(asker, LIST, now + retry_source(error, 1, _HEALING, app.ref.name or ""))
+            return before is None or before.message != error.message
+        app.error = None
+        if app.id != found:
+            app.id, app.environments, app.is_open = found, {}, False
+            self._plan(asker, app.ref, now)
+        return before is not None
+
+    def _open(self, asker: Asker, app: KnownApp, now: float) -> None:
+        app.is_open = True
+        for question in app.questions():
+            if question.wanted is not None:
+                self._want(asker, app, question, question.wanted, now)
+
+    def _probe_failed(self, asker: Asker, app: KnownApp, error: ExpectedError, now: float) -> set[ObjectKey]:
+        if error.reason is Reason.RATE_LIMITED:
+            self._plan(asker, app.ref, now)
+            return set()
+        app.failures += 1
+        if error.reason is Reason.APP_NOT_FOUND:
+            self._lost(asker, app, now)
+        lasting = not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER
+        if lasting and not app.is_unprobed:
+            for key in sorted(_subscribers(app.questions()))[:1]:
+                message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
+                self._notices.append((key, Notice("Warning", "ProbeUnavailable", message)))
+        if lasting or app.failures >= _PROBE_FAILURES:
+            app.is_unprobed = True
+        self._open(asker, app, now)
+        if app.is_unprobed:
+            for question in app.questions():
+                if question.answer is None and question.error is None:
+                    self._want(asker, app, question, Urgency.EDITED, now)
+                else:
+                    self._keep_looking(asker, app, question, now)
+        pause = _NO_PROBE if lasting else retry_source(error, app.failures, _HEALING, repr(app.ref))
+        self._plan(asker, app.ref, now + pause)
+        return set()
+
+    def _lost(self, asker: Asker, app: KnownApp, now: float) -> None:
+        """Look an app up again whose id Phase does not know any more: it may have been made anew."""
+        if app.ref.id is None and (asker.listed_at is None or now - asker.listed_at > _LOST_AGAIN):
+            app.id = None
+            self._plan(asker, LIST, now)
+
+    def _plan_probe(self, asker: Asker, app: KnownApp, interval: float, now: float) -> None:
+        """Plan the next probe, or bring it forward."""
+        if app.is_open and not app.is_unprobed:
+            self._plan(asker, app.ref, now + next_look(interval, repr(app.ref)))
+
+    def _look(self, asker: Asker, app: KnownApp, question: Question, is_new: bool, now: float) -> set[ObjectKey]:
+        """Compare a question with what a probe just saw of its environment, which it may see for the first time."""
+        name = question.query.environment
+        revision = app.revision(name)
+        if question.error is not None:
+            # What was refused is tried again in its own time, or as soon as the environment appears.
+            if name in app.environments and is_new:
+                self._want(asker, app, question, Urgency.MOVED, now)
+        elif revision is not None and question.revision == revision:
+            question.confirmed_at = now
+        elif revision is not None and question.revision is None and question.answer is None:
+            return set() if question.wanted is not None else set(question.owed)
+        elif revision is not None or name not in app.environments:
+            # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
+            self._want(asker, app, question, Urgency.MOVED, now)
+        elif question.answer is None:
+            # There is no date: only reading tells.
+            self._want(asker, app, question, Urgency.EDITED, now)
+        return set()
+
+    def _doubt_references(self, asker: Asker, now: float) -> None:
+        """Read again, in time, what may refer to an environment that moved: Phase resolves references without a sign.
+
+        At most once a bound for each question, spread over the bound, after everything else.
+        """
+        bound = self._policy.reference_bound * 0.9
+        if bound <= 0:
+            return
+        for app in asker.apps.values():
+            for question in app.questions():
+                if question.revision is not None and question.error is None and question.query not in asker.busy:
+                    last = question.read_at if question.read_at is not None else now - bound
+                    due = max(now + bound * spread(question.identity), last + bound)
+                    self._plan(asker, question.query, due, Urgency.STALE)
+
+    # Questions: wanted -> read -> believed.
+
+    def _want(self, asker: Asker, app: KnownApp, question: Question, urgency: Urgency, due: float) -> None:
+        question.wanted = urgency if question.wanted is None else min(urgency, question.wanted)
+        if app.is_open and app.id is not None:
+            self._plan(asker, question.query, due, question.wanted)
+
+    def _keep_looking(self, asker: Asker, app: KnownApp, question: Question, now: float) -> None:
+        """Plan the next regular read: seldom where probes tell of changes."""
+        since = question.read_at if question.read_at is not None else now
+        is_probed = app.revision(question.query.environment) is not None or question.query.environment in _absent(app)
+        pause = self._policy.full_read if is_probed else min(question.interval, self._policy.full_read)
+        due = max(now, since + next_look(pause, question.identity))
+        self._plan(asker, question.query, due, Urgency.PERIODIC)
+
+    def _believe(
+        self, asker: Asker, app: KnownApp, question: Question, answer: Snapshot, revision: str | None, now: float
+    ) -> set[ObjectKey]:
+        question.read_at = now
+        changed = question.answer is None or question.answer.revision != answer.revision
+        doubt = self._doubt(question, answer) if changed and question.doubted != answer.revision else None
+        if doubt is not None:
+            question.doubted = answer.revision
+            question.error = doubt
+            self._want(asker, app, question, Urgency.MOVED, now + _DOUBT_PAUSE)
+            return set(question.subscriptions)
+        woken = set(question.subscriptions) if changed or question.error is not None else set(question.owed)
+        question.answer = answer
+        question.full = answer if answer.entries else question.full
+        question.revision, question.confirmed_at = revision, now
+        question.error, question.doubted, question.wanted = None, None, None
+        question.failures = 0
+        question.owed = set()
+        self._keep_looking(asker, app, question, now)
+        if revision != app.revision(question.query.environment):
+            # A probe saw a newer state while this one was read.
+            self._want(asker, app, question, Urgency.MOVED, now)
+        return woken
+
+    def _doubt(self, question: Question, answer: Snapshot) -> ExpectedError | None:
+        guards = sorted({each.guard for each in question.subscriptions.values()}, key=repr)
+        before = question.answer if question.answer is None or question.answer.entries else question.full
+        return next((found for guard in guards if (found := guard.doubt(before, answer)) is not None), None)
+
+    def _read_failed(
+        self, asker: Asker, app: KnownApp, question: Question, error: ExpectedError, now: float
+    ) -> set[ObjectKey]:
+        name = question.query.environment
+        told = no_environment(error, app.ref, name, [each.name for each in app.environments.values()])
+        before, question.error = question.error, told
+        question.failures += 1
+        question.owed = set()
+        if error.reason is Reason.APP_NOT_FOUND:
+            self._lost(asker, app, now)
+        pause = retry_source(error, question.failures, question.interval, question.identity)
+        if isinstance(error, Waiting) and app.is_open and name in _absent(app):
+            # The probe sees it appear; nothing is learnt by reading until then.
+            pause = max(pause, _NO_PROBE)
+        question.wanted = None
+        urgency = Urgency.NEW if question.answer is None else Urgency.PERIODIC
+        self._plan(asker, question.query, now + pause, urgency)
+        self._plan_probe(asker, app, _HEALING, now)
+        same = before is not None and (before.reason, before.message) == (told.reason, told.message)
+        return set() if same else set(question.subscriptions)
+
+    # Accounts: what is under way, what is planned.
+
+    def _asker(self, account: Account, now: float) -> Asker:
+        if account not in self._askers:
+            # Accounts go with rotated tokens; their calls count for a minute more.
+            for each, old in list(self._askers.items()):
+                if not old.apps and not old.busy and old.budget.is_idle(now):
+                    del self._askers[each]
+                    self._turns.forget(each)
+            host = self._hosts.setdefault(
+                account.base_url, Breaker(account.base_url, threshold=3, first=1.0, longest=30.0)
+            )
+            denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
+            limit = self._policy.quota if self._policy.quota is not None else default_quota(account.base_url)
+            self._askers[account] = Asker(account, host, denials, Budget(limit or None))
+        return self._askers[account]
+
+    def _of(self, key: ObjectKey) -> tuple[Asker, KnownApp, Question]:
+        query = self._asked[key]
+        asker = self._askers[query.account]
+        app = asker.apps[query.app]
+        return asker, app, app.places[query.environment][query]
+
+    def _plan(self, asker: Asker, task: Task, due: float, urgency: Urgency = Urgency.NEW) -> None:
+        if asker.plan(task, due, urgency):
+            self._turns.add(asker.account, due, Priority.CHANGED)
+
+    def _call(self, asker: Asker, task: Task, now: float) -> Call | None:
+        """Make a task a call, or None if nothing is to be asked any more."""
+        if isinstance(task, str):
+            asker.busy.add(LIST)
+            return ListApps(asker.account)
+        app = asker.apps.get(task if isinstance(task, AppRef) else task.app)
+        if app is None or app.id is None:
+            return None
+        if isinstance(task, AppRef):
+            asker.busy.add(task)
+            return Probe(asker.account, task, app.id)
+        place = app.places.get(task.environment, {})
+        if task not in place:
+            return None
+        is_wide = 0 < self._policy.wide_above < len(place)
+        if not is_wide and (task.path is not None or task.tags):
+            return self._read(asker, app, app.id, [place[task]], task.path, task.tags)
+        whole = (app.ref, task.environment)
+        if whole in asker.busy:
+            asker.again[task] = (now, place[task].wanted or Urgency.PERIODIC)
+            return None
+        asker.busy.add(whole)
+        idle = [each for each in place.values() if each.query not in asker.busy] if is_wide else [place[task]]
+        return replace(self._read(asker, app, app.id, idle, None, ()), is_whole=True)
+
+    def _read(
+        self,
+        asker: Asker,
+        app: KnownApp,
+        app_id: str,
+        questions: list[Question],
+        path: str | None,
+        tags: tuple[str, ...],
+    ) -> Read:
+        for question in questions:
+            asker.agenda.drop(question.query)
+            asker.busy.add(question.query)
+        queries = tuple(question.query for question in questions)
+        environment = queries[0].environment
+        revision = app.revision(environment)
+        return Read(asker.account, app.ref, app_id, environment, path, tags, revision, queries)
+
+    def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Asker, set[ObjectKey]]:
+        """Count the end of a call, and return who is concerned by what that says of the host or the account."""
+        asker = self._askers[call.account]
+        concern = asker.end(call, error, now)
+        asker.busy.difference_update(_tasks(call))
+        again, asker.again = asker.again, {}
+        for task, (due, urgency) in again.items():
+            self._plan(asker, task, due, urgency)
+        self._turns.add(asker.account, now, Priority.CHANGED)
+        match concern:
+            case Concern.HOST:
+                return asker, self._turned([each for each in self._askers.values() if each.host is asker.host], now)
+            case Concern.ACCOUNT:
+                return asker, self._turned([asker], now)
+            case Concern.UNANSWERED:
+                return asker, _subscribers(each for each in asker.questions() if each.answer is None)
+            case _:
+                return asker, set()
+
+    def _turned(self, askers: Iterable[Asker], now: float) -> set[ObjectKey]:
+        """Begin again where a breaker closed, and return everybody who has to say that it opened or closed."""
+        woken: set[ObjectKey] = set()
+        for asker in askers:
+            self._turns.add(asker.account, now, Priority.CHANGED)
+            woken |= _subscribers(asker.questions())
+            for app in asker.apps.values():
+                if asker.host.error is None and asker.denials.error is None and app.id is not None:
+                    self._plan(asker, app.ref, now)
+        return woken
+
+
+def default_quota(base_url: str) -> int | None:
+    """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
+    return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
+
+
+def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:
+    """Return what is not under way any more when a call has ended."""
+    match call:
+        case ListApps():
+            return [LIST]
+        case Probe():
+            return [call.app]
+        case Read():
+            return [*call.questions, *([(call.app, call.environment)] if call.is_whole else [])]
+
+
+def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:
+    """Return the questions of a read that somebody still asks."""
+    found = [(query, asker.find(query)) for query in call.questions]
+    return [(asker.apps[query.app], question) for query, question in found if question is not None]
+
+
+def _absent(app: KnownApp) -> set[str]:
+    """Return the environments that are asked for and that the account does not see."""
+    return set() if app.is_unprobed else {name for name in app.places if name not in app.environments}
+
+
+def _subscribers(questions: Iterable[Question]) -> set[ObjectKey]:
+    return {key for question in questions for key in question.subscriptions}

@@ -1,0 +1,144 @@
+"""A Phase without a network, and a planner that is driven against it by hand."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.apps import App, Environment
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.query import Account, SourceQuery
+from phase_operator.core.values import Entry, ObjectKey
+from phase_operator.reconcile.planner import Planner
+from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+
+DOWN = Transient(Reason.PHASE_UNAVAILABLE, "Phase answers 503")
+DENIED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: no")
+
+
+@dataclass
+class Place:
+    """An environment: what it holds and how often it moved."""
+
+    entries: tuple[Entry, ...] = ()
+    moves: int = 1
+
+
+@dataclass
+class SimPhase:
+    """Apps, environments and the ways in which Phase fails; every account sees everything."""
+
+    apps: dict[str, str] = field(default_factory=lambda: {"shop": "app-1"})
+    places: dict[tuple[str, str], Place] = field(default_factory=lambda: {("app-1", "production"): Place()})
+    # Kind of call -> the error it ends in.
+    errors: dict[str, ExpectedError] = field(default_factory=dict)
+    dates: bool = True
+
+    def holds(self, *entries: Entry, app: str = "app-1", environment: str = "production") -> None:
+        """Let these be the entries of an environment: it moves."""
+        place = self.places.setdefault((app, environment), Place(moves=0))
+        place.entries, place.moves = entries, place.moves + 1
+
+    def answer(self, call: Call) -> "list[App] | list[Environment] | list[Entry]":
+        """Answer a call, or raise."""
+        if error := self.errors.get(kind(call)):
+            raise error
+        match call:
+            case ListApps():
+                return [App(ident, name) for name, ident in self.apps.items()]
+            case Probe(app_id=app_id):
+                return [
+                    Environment(name.title(), f"moved {place.moves}" if self.dates else None)
+                    for (app, name), place in self.places.items()
+                    if app == app_id
+                ]
+            case Read(app_id=app_id, environment=environment, path=path, tags=tags):
+                found = self.places.get((app_id, environment))
+                if found is None:
+                    raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment not found")
+                return [
+                    entry
+                    for entry in found.entries
+                    if path in (None, entry.path) and (not tags or set(tags) & entry.tags)
+                ]
+
+
+class Driver:
+    """Time, a planner and a Phase; every call is answered in the moment in which it begins."""
+
+    def __init__(self, policy: Policy | None = None, phase: SimPhase | None = None) -> None:
+        self.planner = Planner(policy or Policy())
+        self.phase = phase or SimPhase()
+        self.now = 1000.0
+        self.calls: list[tuple[float, Call]] = []
+        self.woken: list[tuple[float, ObjectKey]] = []
+
+    def ask(self, name: str, query: SourceQuery, *, interval: float = 60.0, **fields: object) -> SourceState:
+        """Let a PhaseSecret subscribe; `a/x` is PhaseSecret x of namespace a."""
+        subscription = Subscription(interval, **fields)  # type: ignore[arg-type]  # fields by name
+        return self.planner.subscribe(key(name), query, subscription, self.now)
+
+    def view(self, name: str) -> SourceState:
+        """Return what is known of a PhaseSecret's question."""
+        return self.planner.view(key(name))
+
+    def run(self, seconds: float = 0.0) -> list[str]:
+        """Let time pass, answer every call on the way, and return the kinds of the calls."""
+        end = self.now + seconds
+        before = len(self.calls)
+        while True:
+            call = self.planner.next(self.now)
+            if call is not None:
+                self.end(call)
+                continue
+            due = self.planner.next_due()
+            if due is None or due > end:
+                break
+            self.now = max(self.now, due)
+        self.now = end
+        return [kind(call) for _, call in self.calls[before:]]
+
+    def end(self, call: Call) -> None:
+        """Answer a call."""
+        self.calls.append((self.now, call))
+        self.take(tell(self.planner, self.phase, call, self.now))
+
+    def take(self, woken: Iterable[ObjectKey]) -> None:
+        """Remember who was woken."""
+        self.woken += [(self.now, each) for each in sorted(woken)]
+
+    def woken_now(self) -> set[str]:
+        """Return who was woken since the last time this was asked."""
+        names = {each.name for _, each in self.woken}
+        self.woken = []
+        return names
+
+
+def tell(planner: Planner, phase: SimPhase, call: Call, now: float) -> set[ObjectKey]:
+    """Answer a call as Phase would and tell the planner."""
+    try:
+        answer = phase.answer(call)
+    except ExpectedError as error:
+        return planner.failed(call, error, now)
+    match call:
+        case ListApps():
+            return planner.apps_listed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+        case Probe():
+            return planner.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+        case Read():
+            return planner.was_read(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+
+
+def kind(call: Call) -> str:
+    """Return apps, probe or read."""
+    return {ListApps: "apps", Probe: "probe", Read: "read"}[type(call)]
+
+
+def key(name: str) -> ObjectKey:
+    """Return the key of `namespace/name`, in namespace `team` if there is none."""
+    namespace, _, rest = name.rpartition("/")
+    return ObjectKey(namespace or "team", rest)
+
+
+def account(name: str = "account", base_url: str = "https://phase.example/service/public") -> Account:
+    """Return an account."""
+    return Account(base_url, name)
