@@ -1,0 +1,76 @@
+"""Reading an environment as a whole and selecting here answers what the server would have selected.
+
+Invariant: for any entries, folder and tags, `answering(whole, query)` is the server's answer to the query, entry for
+entry, once both are brought into their one form.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from phase_dev.server import EmbeddedPhase
+from phase_operator.core.query import AppRef
+from phase_operator.core.selection import answering
+from phase_operator.core.values import SecretValue, Snapshot
+from phase_operator.phase.api import Phase
+from phase_operator.phase.client import PhaseClient
+from support.builders import query
+
+PATHS = ["/", "/a", "/a/b", "/A"]
+TAGS = ["db", "DB", "aws", "a b"]
+secrets = st.lists(
+    st.fixed_dictionaries(
+        {
+            "key": st.sampled_from(["HOST", "PORT", "USER", "PASSWORD"]),
+            "value": st.text(max_size=5),
+            "path": st.sampled_from(PATHS),
+            "tags": st.lists(st.sampled_from(TAGS), unique=True, max_size=3),
+            "type": st.sampled_from(["secret", "config", "sealed"]),
+        }
+    ),
+    max_size=12,
+    unique_by=lambda each: (each["path"], each["key"]),
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPhase]:
+    accounts = [{"name": "operator", "access": {"shop": ["*"]}}]
+    apps = [{"name": "shop", "environments": [{"name": "Production"}]}]
+    with EmbeddedPhase({"apps": apps, "accounts": accounts}) as phase:
+        yield phase
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    held=secrets,
+    path=st.sampled_from([*PATHS, None, "/none"]),
+    tags=st.lists(st.sampled_from([*TAGS, "none"]), unique=True, max_size=3),
+)
+async def test_a_wide_read_filtered_here_is_the_servers_answer(
+    server: EmbeddedPhase, held: list[dict[str, Any]], path: str | None, tags: list[str]
+) -> None:
+    for each in held:
+        server.set("shop", "Production", each["key"], each["value"], path=each["path"], tags=each["tags"])
+    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
+    edge = Phase(client, b"k" * 32)
+    credential = edge.credential(SecretValue(server.token("operator", form="hex")))
+    app_id, base_url = server.app_id("shop"), f"{server.url}/service/public"
+    asked = query(base_url=base_url, path=path, tags=tuple(sorted(tags)))
+    assert asked.app == AppRef(name="shop")
+    where = {"app_id": app_id, "environment": "production"}
+
+    try:
+        narrow = await edge.entries(base_url, credential, **where, path=asked.path, tags=asked.tags)
+        wide = await edge.entries(base_url, credential, **where, path=None, tags=())
+    finally:
+        await client.close()
+        for each in held:
+            server.delete("shop", "Production", each["key"], path=each["path"])
+
+    assert Snapshot.of(app_id, answering(wide, asked)) == Snapshot.of(app_id, narrow)
+    assert len(Snapshot.of(app_id, wide).entries) == len(held)
