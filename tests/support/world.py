@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,24 @@ class World:
     def phase_secret(self, name: str = "shop", **spec: Any) -> None:
         """Apply a PhaseSecret of the shop's production environment, every 5 s, to the Secret `shop`."""
         self.apply(phase_secret(name, self.phase.url, **spec))
+
+    def many(self, count: int = 10, **spec: Any) -> list[str]:
+        """Apply PhaseSecrets that ask the same, and return their names when all are ready."""
+        names = [f"shop-{number}" for number in range(count)]
+        for name in names:
+            self.phase_secret(name, **spec)
+        for name in names:
+            self.until_ready(name)
+        return names
+
+    def until_data(self, names: Iterable[str], **wanted: str) -> None:
+        """Wait until the Secrets of these names hold these entries."""
+        for name in names:
+
+            def look(name: str = name) -> bool:
+                return wanted.items() <= (self.data(name) or {}).items()
+
+            eventually(look, what=f"Secret {name} holds {sorted(wanted)}")
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None."""

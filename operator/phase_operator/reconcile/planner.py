@@ -115,7 +115,12 @@ class Planner:
     def want(self, key: ObjectKey, urgency: Urgency, now: float) -> None:
         """Read a PhaseSecret's question and wake it with the answer, changed or not."""
         asker, app, question = self._of(key)
+        if urgency is not Urgency.FORCED and question.answer is not None:
+            # It came while the PhaseSecret looked for it, and woke it.
+            return
         question.owed.add(key)
+        if urgency is not Urgency.FORCED and question.query in asker.busy:
+            return
         due = now
         if urgency is Urgency.FORCED:
             # Whoever forces a read again and again must not use up what others need.

@@ -604,6 +604,21 @@ class TestRestart:
 
         assert driver.run() == ["read"]
 
+    def test_who_asks_for_a_read_that_is_under_way_waits_for_it(self) -> None:
+        driver = shop(A)
+        for number in range(2):
+            driver.ask(f"x{number}", query(), settled=True)
+        driver.run()
+        driver.planner.want(key("x0"), Urgency.EDITED, driver.now)
+        call = driver.planner.next(driver.now)
+        assert call is not None
+        driver.planner.want(key("x1"), Urgency.EDITED, driver.now)
+        driver.end(call)
+        driver.planner.want(key("x1"), Urgency.EDITED, driver.now)
+
+        assert driver.run() == []
+        assert fresh(driver, "x1") == ["A"]
+
     def test_without_probes_it_is_read(self) -> None:
         driver = shop(A, phase=SimPhase(errors={"probe": DENIED}))
         driver.ask("x", query(), settled=True)
