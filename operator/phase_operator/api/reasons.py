@@ -166,7 +166,8 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.TARGET_CONFLICT: Entry(
         "An object of that name exists and is not ours; its manager is in the message.",
-        "Choose another name, or delete the object if nobody needs it.",
+        "Choose another name, delete the object if nobody needs it, or hand it over: annotate it with "
+        "`secrets.phase.dev/owner=<namespace>/<name of the PhaseSecret>`.",
         stalled=True,
     ),
     Reason.TARGET_REFUSED: Entry(

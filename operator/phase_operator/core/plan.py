@@ -40,7 +40,7 @@ def plan(desired: Desired, observed: Observed | None) -> Plan:
         return Apply(resource_version=None)
     why = objection(observed, desired.owner)
     if why is not None:
-        return Refuse(f"{desired.ref} exists and is not ours: {why}; choose another name or delete that object")
+        return Refuse(f"it exists and is not ours: {why}; choose another name or delete that object")
     prune = tuple(key for key in observed.foreign_keys if key not in desired.keys)
     if observed.digest == desired.digest and observed.shape == desired.shape and not prune:
         return Keep()

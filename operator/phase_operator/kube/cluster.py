@@ -27,6 +27,7 @@ PHASE = f"/apis/{names.API_VERSION}"
 COLLECTIONS = {Kind.SECRET: "secrets", Kind.CONFIG_MAP: "configmaps"}
 _MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _CHUNK = "500"
+MIN_KEY, MAX_KEY = 16, 64
 
 
 class KubeCluster:
@@ -158,7 +159,7 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
     path = object_path(CORE, "secrets", namespace, names.DIGEST_KEY_SECRET)
     try:
         try:
-            return _key_of(await client.request("GET", path))
+            return key_of(await client.request("GET", path))
         except ApiError as error:
             if not error.not_found:
                 raise
@@ -173,26 +174,32 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
             "data": {"key": base64.b64encode(make()).decode()},
         }
         try:
-            return _key_of(
+            return key_of(
                 await client.request("POST", object_path(CORE, "secrets", namespace), query=[_MANAGER], body=body)
             )
         except ApiError as error:
             # Another replica was faster: its key is the key.
             if not error.conflict:
                 raise
-            return _key_of(await client.request("GET", path))
+            return key_of(await client.request("GET", path))
     except ApiError as error:
         raise translate(error) from error
 
 
-def _key_of(secret: dict[str, Any]) -> bytes:
+def key_of(secret: dict[str, Any]) -> bytes:
+    """Return the key that a Secret holds; raise Waiting if that is none."""
     try:
-        return base64.b64decode(secret["data"]["key"], validate=True)
+        key = base64.b64decode(secret["data"]["key"], validate=True)
     except (KeyError, TypeError, binascii.Error):
+        key = b""
+    # An empty key would make digests that anybody can compute; one over 64 bytes is none that blake2b takes.
+    if not MIN_KEY <= len(key) <= MAX_KEY:
         raise Waiting(
             Reason.INTERNAL_ERROR,
-            f'Secret {names.DIGEST_KEY_SECRET} has no usable "key"; delete it to have it made anew',
-        ) from None
+            f'Secret {names.DIGEST_KEY_SECRET} has no usable "key" of {MIN_KEY} to {MAX_KEY} bytes; '
+            "delete it to have it made anew",
+        )
+    return key
 
 
 def _path(target: TargetRef) -> str:

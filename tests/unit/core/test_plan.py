@@ -71,11 +71,10 @@ def test_what_is_not_ours_is_refused(changes: dict[str, Any]) -> None:
     assert isinstance(plan(DESIRED, observed(DESIRED, **changes)), Refuse)
 
 
-def test_a_refusal_names_the_object_and_whose_it_is() -> None:
+def test_a_refusal_says_whose_it_is() -> None:
     found = plan(DESIRED, observed(DESIRED, owner="", shape=b"", managers=("argocd", "helm")))
 
     assert isinstance(found, Refuse)
-    assert str(DESIRED.ref) in found.why
     assert "argocd, helm" in found.why
 
 
