@@ -188,6 +188,8 @@ class FakeCluster:
         self.applied: list[TargetRef] = []
         self.observed: list[TargetRef] = []
         self.conflicts = 0
+        # Where the test says so: the uid that a PhaseSecret of this name has, None if there is none.
+        self.uids: dict[ObjectKey, str | None] = {}
         # Method name -> what it raises, until taken out.
         self.errors: dict[str, Exception] = {}
         self._versions = 0
@@ -217,9 +219,11 @@ class FakeCluster:
             return False
         standing = self.objects.get(desired.ref)
         version = None if standing is None else str(standing.version)
-        if version != action.resource_version:
+        if version not in (None, action.resource_version):
             return False
         stored = standing or self._new(desired.ref)
+        if stored.fields.get(("type",), desired.manifest.get("type")) != desired.manifest.get("type"):
+            raise Waiting(Reason.TARGET_REFUSED, "type: field is immutable")
         self._apply(stored, desired.manifest)
         for key in action.prune:
             _remove(stored, [("data", key), ("binaryData", key)])
@@ -230,6 +234,8 @@ class FakeCluster:
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status."""
         await self._answer("write_status")
+        if self.uids.get(key, uid) != uid:
+            return
         self.status_writes.append(key)
         self.statuses[key] = json.loads(json.dumps(status))
 

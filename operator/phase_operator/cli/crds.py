@@ -9,7 +9,7 @@ import click
 from phase_operator.api import crd
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 def crds() -> None:
     """Print the CustomResourceDefinitions of this version as YAML."""
     for definition in crd.DEFINITIONS:

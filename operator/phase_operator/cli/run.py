@@ -23,7 +23,7 @@ def _flags(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @_flags
 def run(**flags: Any) -> None:
     """Watch PhaseSecrets and keep their targets in step with Phase, until told to stop."""

@@ -17,7 +17,7 @@ from phase_operator.core.plan import Apply
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.kube.client import APPLY, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
+from phase_operator.kube.client import APPLY, JSON_PATCH, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
@@ -27,6 +27,9 @@ PHASE = f"/apis/{names.API_VERSION}"
 COLLECTIONS = {Kind.SECRET: "secrets", Kind.CONFIG_MAP: "configmaps"}
 _MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _CHUNK = "500"
+# The revision of an empty etcd: the first object that is ever written has a greater one.
+_NO_VERSION = "1"
+_INVALID = 422
 MIN_KEY, MAX_KEY = 16, 64
 
 
@@ -84,16 +87,13 @@ class KubeCluster:
         return True
 
     async def _apply(self, desired: Desired, action: Apply) -> Observed:
-        manifest: dict[str, Any] = desired.manifest
-        if action.resource_version is not None:
-            manifest = manifest | {"metadata": manifest["metadata"] | {"resourceVersion": action.resource_version}}
-        # What must not exist yet is applied without force: an object that appeared meanwhile is a conflict, not prey.
-        force = "true" if action.resource_version is not None else "false"
+        # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
+        metadata = desired.manifest["metadata"] | {"resourceVersion": action.resource_version or _NO_VERSION}
         answer = await self._client.request(
             "PATCH",
             _path(desired.ref),
-            query=[_MANAGER, ("force", force)],
-            body=manifest,
+            query=[_MANAGER, ("force", "true")],
+            body=desired.manifest | {"metadata": metadata},
             content_type=APPLY,
             accept=METADATA,
         )
@@ -111,23 +111,24 @@ class KubeCluster:
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND_PHASE_SECRET,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
-            "status": status,
-        }
+        # A server-side apply would do, but for its uid: the API server does not compare it on a subresource.
+        body: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         try:
             await self._client.request(
                 "PATCH",
                 object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name, "status"),
-                query=[_MANAGER, ("force", "true")],
+                query=[_MANAGER],
                 body=body,
-                content_type=APPLY,
+                content_type=JSON_PATCH,
                 accept=METADATA,
             )
         except ApiError as error:
-            if not (error.not_found or error.conflict):
+            # What is wrong with a status is told with its fields; a test that failed is told without.
+            is_another = error.status == _INVALID and not error.causes
+            if not (error.not_found or is_another):
                 raise translate(error) from error
 
     def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:

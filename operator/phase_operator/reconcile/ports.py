@@ -67,7 +67,10 @@ class Cluster(Protocol):
         """Return what stands at the target's place, by metadata alone, or None if nothing does."""
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
-        """Do it and return True, or False if the object is not the one that was judged: the caller looks again."""
+        """Do it and return True, or False if the object is not the one that was judged: the caller looks again.
+
+        One that was deleted meanwhile is made anew.
+        """
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""

@@ -1,0 +1,42 @@
+"""Each test runs twice: on the fake, and on a real API server under the rights that we ship."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from contract.cluster.sides import FakeSide, RealSide, Side
+from phase_operator.kube.client import KubeClient, load_configuration
+from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.events import Recorder
+from phase_operator.kube.targets import KnownTargets
+from support.clock import HandClock
+from support.cluster_fixture import control_plane
+from support.operator_process import install
+
+__all__ = ["control_plane"]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(params=["fake", "real"])
+async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
+    """Give a cluster with a namespace of the test's own."""
+    if request.param == "fake":
+        yield FakeSide()
+        return
+    plane = request.getfixturevalue("control_plane")
+    if not plane.kubectl("get", "--ignore-not-found", "-o", "name", "clusterrole/phase-operator").stdout:
+        install(plane)
+    namespace = f"contract-{os.getpid()}-{next(_numbers)}"
+    plane.kubectl("create", "namespace", namespace)
+    configuration = await load_configuration(plane.service_account_kubeconfig("phase-system", "phase-operator"))
+    client = KubeClient(configuration, lambda *_: None)
+    known = KnownTargets()
+    try:
+        recorder = Recorder(client, HandClock(), "contract", lambda _: None)
+        yield RealSide(plane, namespace, KubeCluster(client, known, recorder), known)
+    finally:
+        await client.close()
+        plane.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -1,0 +1,139 @@
+"""The fake and the real cluster behind one interface: the port under test, and what others do to the objects."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from phase_dev.cluster import ControlPlane
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.targets import KnownTargets
+from phase_operator.reconcile.ports import Cluster
+from support.fakes import FakeCluster
+from support.world import phase_secret, secret
+
+_KINDS = {Kind.SECRET: "secret", Kind.CONFIG_MAP: "configmap"}
+
+
+class Side(Protocol):
+    """A cluster with a namespace of the test's own."""
+
+    namespace: str
+
+    @property
+    def cluster(self) -> Cluster:
+        """The port under test."""
+
+    def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
+        """Let somebody else make the object or change its data; None takes a key out."""
+
+    def delete(self, ref: TargetRef) -> None:
+        """Let somebody else delete the object."""
+
+    def data(self, ref: TargetRef) -> dict[str, str] | None:
+        """Return the object's data as text, or None if it is not there."""
+
+    def uid(self, ref: TargetRef) -> str:
+        """Return the object's uid."""
+
+    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+        """Make a Secret that is read for a token."""
+
+    def resource(self, key: ObjectKey) -> str:
+        """Make a PhaseSecret and return its uid."""
+
+    def status(self, key: ObjectKey) -> dict[str, Any]:
+        """Return the PhaseSecret's status."""
+
+
+@dataclass
+class FakeSide:
+    """The fake that unit tests use."""
+
+    namespace: str = "team"
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+
+    def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
+        encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
+        self.cluster.edit(ref, encoded)
+        if ref.kind is Kind.SECRET:
+            self.cluster.objects[ref].fields.setdefault(("type",), "Opaque")
+
+    def delete(self, ref: TargetRef) -> None:
+        self.cluster.delete(ref)
+
+    def data(self, ref: TargetRef) -> dict[str, str] | None:
+        found = self.cluster.objects.get(ref)
+        return None if found is None else {key: _decode(ref, value) for key, value in found.part("data").items()}
+
+    def uid(self, ref: TargetRef) -> str:
+        return self.cluster.objects[ref].uid
+
+    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+        if "token" in data:
+            self.cluster.tokens[key] = data["token"]
+
+    def resource(self, key: ObjectKey) -> str:
+        self.cluster.uids[key] = f"uid-of-{key.name}"
+        return f"uid-of-{key.name}"
+
+    def status(self, key: ObjectKey) -> dict[str, Any]:
+        return self.cluster.statuses.get(key, {})
+
+
+@dataclass
+class RealSide:
+    """The edge to Kubernetes on a real API server, under the operator's own rights; others are the admin."""
+
+    plane: ControlPlane
+    namespace: str
+    cluster: Cluster
+    known: KnownTargets
+
+    def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
+        encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
+        if self.data(ref) is None:
+            body = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": {"name": ref.key.name}, "data": encoded}
+            self._kubectl("create", "-f", "-", stdin=json.dumps(body))
+        else:
+            self._kubectl("patch", _KINDS[ref.kind], ref.key.name, "--type=merge", "-p", json.dumps({"data": encoded}))
+        self.known.drop(ref)
+
+    def delete(self, ref: TargetRef) -> None:
+        self._kubectl("delete", _KINDS[ref.kind], ref.key.name)
+        self.known.drop(ref)
+
+    def data(self, ref: TargetRef) -> dict[str, str] | None:
+        found = self._get(_KINDS[ref.kind], ref.key.name)
+        return found and {key: _decode(ref, value) for key, value in (found.get("data") or {}).items()}
+
+    def uid(self, ref: TargetRef) -> str:
+        return str((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"]["uid"])
+
+    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+        self._kubectl("create", "-f", "-", stdin=json.dumps(secret(key.name, dict(data))))
+
+    def resource(self, key: ObjectKey) -> str:
+        self._kubectl("create", "-f", "-", stdin=json.dumps(phase_secret(key.name, "https://phase.example")))
+        return str((self._get("phasesecret", key.name) or {})["metadata"]["uid"])
+
+    def status(self, key: ObjectKey) -> dict[str, Any]:
+        found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})
+        return {} if found == {"observedGeneration": -1} else found
+
+    def _get(self, kind: str, name: str) -> dict[str, Any] | None:
+        said = self._kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
+        return json.loads(said) if said.strip() else None
+
+    def _kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self.plane.kubectl("-n", self.namespace, *arguments, stdin=stdin).stdout
+
+
+def _encode(ref: TargetRef, text: str) -> str:
+    return base64.b64encode(text.encode()).decode() if ref.kind is Kind.SECRET else text
+
+
+def _decode(ref: TargetRef, text: str) -> str:
+    return base64.b64decode(text).decode() if ref.kind is Kind.SECRET else text

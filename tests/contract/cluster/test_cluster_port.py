@@ -1,0 +1,221 @@
+"""The promises of the Cluster port, kept by the fake and by the real thing alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract.cluster.sides import Side
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.core.errors import Waiting
+from phase_operator.core.plan import Apply, Keep, Refuse, plan
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.values import ObjectKey
+from support.builders import DIGEST_KEY, config_entry, entry
+
+STATUS: dict[str, Any] = {
+    "observedGeneration": 1,
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+            "reason": "Synced",
+            "message": "1 target is in step",
+        }
+    ],
+}
+
+
+def a_secret(side: Side, **data: str) -> Desired:
+    ref = TargetRef(Kind.SECRET, ObjectKey(side.namespace, "target"))
+    reference = ManagedSecretReference.model_validate({"secretName": "target"})
+    return render_secret(ref, owner(side), reference, [entry(key, text) for key, text in data.items()], DIGEST_KEY)
+
+
+def a_config_map(side: Side, **data: str) -> Desired:
+    ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(side.namespace, "target"))
+    reference = ManagedConfigMapReference.model_validate({"configMapName": "target"})
+    entries = [config_entry(key, text) for key, text in data.items()]
+    return render_config_map(ref, owner(side), reference, entries, DIGEST_KEY)
+
+
+def owner(side: Side) -> Owner:
+    return Owner(ObjectKey(side.namespace, "shop"), "0a-uid")
+
+
+Make = Callable[..., Desired]
+kinds = pytest.mark.parametrize("make", [a_secret, a_config_map], ids=["Secret", "ConfigMap"])
+
+
+async def bring_in_step(side: Side, desired: Desired) -> None:
+    action = plan(desired, await side.cluster.observe(desired.ref))
+    assert isinstance(action, Apply), action
+    assert await side.cluster.carry_out(desired, action)
+
+
+@kinds
+async def test_what_is_not_there_is_observed_as_nothing(side: Side, make: Make) -> None:
+    assert await side.cluster.observe(make(side, A="1").ref) is None
+
+
+@kinds
+async def test_what_was_applied_stands_and_is_kept(side: Side, make: Make) -> None:
+    desired = make(side, A="1", B="2")
+
+    await bring_in_step(side, desired)
+
+    assert side.data(desired.ref) == {"A": "1", "B": "2"}
+    assert plan(desired, await side.cluster.observe(desired.ref)) == Keep()
+
+
+@kinds
+async def test_an_update_is_in_place_and_takes_out_what_is_not_wanted_any_more(side: Side, make: Make) -> None:
+    before = make(side, A="1", B="2")
+    await bring_in_step(side, before)
+    uid = side.uid(before.ref)
+
+    await bring_in_step(side, make(side, A="changed", C="3"))
+
+    assert side.data(before.ref) == {"A": "changed", "C": "3"}
+    assert side.uid(before.ref) == uid
+
+
+@kinds
+async def test_what_appeared_meanwhile_is_left_alone(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    side.edit(desired.ref, {"A": "somebody's"})
+
+    assert await side.cluster.carry_out(desired, Apply(resource_version=None)) is False
+
+    assert side.data(desired.ref) == {"A": "somebody's"}
+
+
+@kinds
+async def test_what_appeared_meanwhile_with_other_keys_is_left_alone(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    side.edit(desired.ref, {"B": "somebody's"})
+
+    assert await side.cluster.carry_out(desired, Apply(resource_version=None)) is False
+
+    assert side.data(desired.ref) == {"B": "somebody's"}
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref)), Refuse)
+
+
+@kinds
+async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    await bring_in_step(side, desired)
+    judged = await side.cluster.observe(desired.ref)
+    assert judged is not None
+    side.edit(desired.ref, {"B": "new"})
+
+    action = Apply(resource_version=judged.resource_version)
+    assert await side.cluster.carry_out(make(side, A="2"), action) is False
+
+    assert side.data(desired.ref) == {"A": "1", "B": "new"}
+
+
+@kinds
+async def test_what_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    await bring_in_step(side, desired)
+    judged = await side.cluster.observe(desired.ref)
+    assert judged is not None
+    side.delete(desired.ref)
+
+    assert await side.cluster.carry_out(make(side, A="2"), Apply(resource_version=judged.resource_version))
+
+    assert side.data(desired.ref) == {"A": "2"}
+
+
+@kinds
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"A": "edited"}, id="a value"),
+        pytest.param({"A": None}, id="a key taken out"),
+        pytest.param({"X": "foreign"}, id="a key put in"),
+        pytest.param({"A": "edited", "B": None, "X": "foreign"}, id="all of it"),
+    ],
+)
+async def test_a_hand_edit_is_seen_and_mended(side: Side, make: Make, edit: dict[str, str | None]) -> None:
+    desired = make(side, A="1", B="2")
+    await bring_in_step(side, desired)
+
+    side.edit(desired.ref, edit)
+    await bring_in_step(side, desired)
+
+    assert side.data(desired.ref) == {"A": "1", "B": "2"}
+    assert plan(desired, await side.cluster.observe(desired.ref)) == Keep()
+
+
+@kinds
+async def test_somebody_elses_object_is_refused(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    side.edit(desired.ref, {"A": "somebody's"})
+
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref)), Refuse)
+
+
+async def test_another_type_is_refused_and_nothing_is_changed(side: Side) -> None:
+    desired = a_secret(side, A="1")
+    await bring_in_step(side, desired)
+    fields = {"secretName": "target", "secretType": "kubernetes.io/basic-auth"}
+    reference = ManagedSecretReference.model_validate(fields)
+    entries = [entry("username", "u"), entry("password", "p")]
+    other = render_secret(desired.ref, owner(side), reference, entries, DIGEST_KEY)
+
+    with pytest.raises(Waiting) as caught:
+        await bring_in_step(side, other)
+
+    assert caught.value.reason is Reason.TARGET_REFUSED
+    assert side.data(desired.ref) == {"A": "1"}
+
+
+async def test_a_token_is_the_text_under_token(side: Side) -> None:
+    key = ObjectKey(side.namespace, "token")
+    side.token(key, {"token": "text\n", "other": "x"})
+
+    assert (await side.cluster.read_token(key)).reveal() == "text\n"
+
+
+@pytest.mark.parametrize("data", [None, {"tokken": "text"}], ids=["no Secret", "no key"])
+async def test_a_token_that_is_not_there_is_waited_for(side: Side, data: dict[str, str] | None) -> None:
+    key = ObjectKey(side.namespace, "token")
+    if data is not None:
+        side.token(key, data)
+
+    with pytest.raises(Waiting) as caught:
+        await side.cluster.read_token(key)
+
+    assert caught.value.reason is Reason.TOKEN_SECRET_NOT_FOUND
+
+
+async def test_a_status_is_replaced_as_a_whole(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    uid = side.resource(key)
+
+    await side.cluster.write_status(key, uid, STATUS | {"keys": 3})
+    await side.cluster.write_status(key, uid, STATUS)
+
+    assert side.status(key) == STATUS
+
+
+async def test_the_status_of_one_that_was_made_anew_stays_its_own(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    side.resource(key)
+
+    await side.cluster.write_status(key, "00000000-0000-0000-0000-000000000000", STATUS)
+
+    assert side.status(key) == {}
+
+
+async def test_a_status_of_nobody_is_no_error(side: Side) -> None:
+    key = ObjectKey(side.namespace, "gone")
+
+    await side.cluster.write_status(key, "00000000-0000-0000-0000-000000000000", STATUS)
+
+    assert side.status(key) in ({}, STATUS)
