@@ -16,7 +16,8 @@ class Dependents(Generic[Thing]):
 
     def __init__(self) -> None:
         self._things: dict[ObjectKey, tuple[Thing, ...]] = {}
-        self._keys: dict[Thing, set[ObjectKey]] = {}
+        # A set alone takes more memory than the rest of an entry, and most things have one dependant.
+        self._keys: dict[Thing, ObjectKey | set[ObjectKey]] = {}
 
     def set(self, key: ObjectKey, things: Iterable[Thing]) -> tuple[Thing, ...]:
         """Say anew what a resource depends on, and return the things that nobody depends on any more."""
@@ -25,20 +26,18 @@ class Dependents(Generic[Thing]):
         if before == wanted:
             return ()
         for thing in before:
-            self._keys[thing].discard(key)
+            self._remove(thing, key)
         for thing in wanted:
-            self._keys.setdefault(thing, set()).add(key)
+            self._add(thing, key)
         self._things[key] = wanted
         if not wanted:
             del self._things[key]
-        orphans = tuple(thing for thing in before if not self._keys[thing])
-        for thing in orphans:
-            del self._keys[thing]
-        return orphans
+        return tuple(thing for thing in before if thing not in self._keys)
 
     def of(self, thing: Thing) -> list[ObjectKey]:
         """Return who depends on a thing, sorted."""
-        return sorted(self._keys.get(thing, ()))
+        found = self._keys.get(thing, ())
+        return [found] if isinstance(found, ObjectKey) else sorted(found)
 
     def __contains__(self, thing: object) -> bool:
         return thing in self._keys
@@ -46,3 +45,21 @@ class Dependents(Generic[Thing]):
     def things(self) -> list[Thing]:
         """Return everything that somebody depends on."""
         return list(self._keys)
+
+    def _add(self, thing: Thing, key: ObjectKey) -> None:
+        found = self._keys.get(thing)
+        match found:
+            case None:
+                self._keys[thing] = key
+            case ObjectKey():
+                self._keys[thing] = {found, key}
+            case set():
+                found.add(key)
+
+    def _remove(self, thing: Thing, key: ObjectKey) -> None:
+        found = self._keys.get(thing)
+        if isinstance(found, set):
+            found.discard(key)
+            if found:
+                return
+        del self._keys[thing]

@@ -69,7 +69,6 @@ class Planner:
         """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
         if self._asked.get(key) != query:
             self.unsubscribe(key)
-            self._asked[key] = query
         asker = self._asker(query.account, now)
         app = asker.apps.get(query.app)
         if app is None:
@@ -77,6 +76,8 @@ class Planner:
             self._resolve(asker, app, now)
         place = app.places.setdefault(query.environment, {})
         question = place.setdefault(query, Question(query, repr(query)))
+        # The one question that is kept, not one for each resource.
+        self._asked[key] = question.query
         question.subscriptions[key] = subscription
         if question.answer is None and question.error is None:
             question.owed.add(key)
@@ -84,6 +85,9 @@ class Planner:
                 # Made since the last probe, perhaps.
                 question.wanted = subscription.urgency
                 self._plan(asker, app.ref, now)
+            elif query in asker.busy:
+                # It is being read: whoever is owed its answer gets it.
+                pass
             elif not subscription.settled or (app.is_open and app.revision(query.environment) is None):
                 self._want(asker, app, question, subscription.urgency, now)
         self._plan_probe(asker, app, subscription.interval, now)
@@ -193,6 +197,9 @@ class Planner:
         for app in asker.apps.values():
             if app.ref.id is None and (self._name(asker, app, now) or changed):
                 woken |= _subscribers(app.questions())
+        if all(app.id is not None for app in asker.apps.values()):
+            # Apps that were asked for while it was listed are named by now as well.
+            asker.drop(LIST)
         return woken
 
     def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:

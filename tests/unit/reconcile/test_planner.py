@@ -11,7 +11,7 @@ from phase_operator.core.guard import Guard
 from phase_operator.core.query import AppRef, Revision
 from phase_operator.reconcile.questions import Broken, Fresh, Policy, Read, Unread
 from support.builders import entry, query
-from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, key
+from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, key, kind
 
 A, B, C, D = (entry(name) for name in "ABCD")
 HOUR = 3600.0
@@ -73,6 +73,24 @@ class TestOneQuestionOneAnswer:
 
         assert driver.run() == ["apps"]
         assert broken(driver, "x7") is Reason.ACCESS_DENIED
+
+    def test_who_comes_while_it_is_listed_or_read_shares_that_too(self) -> None:
+        driver = shop(A, phase=SimPhase(apps={"shop": "app-1", "other": "app-2"}))
+        driver.phase.holds(B, app="app-2")
+        driver.ask("x0", query())
+        for number, expected in ((1, "apps"), (2, "probe"), (3, "read")):
+            call = driver.planner.next(driver.now)
+            assert call is not None
+            driver.ask(f"x{number}", query())
+            if expected == "apps":
+                driver.ask("y", query(app="other"))
+            driver.end(call)
+
+        made = [kind(call) for _, call in driver.calls] + driver.run()
+
+        assert sorted(made) == ["apps", "probe", "probe", "read", "read"]
+        assert fresh(driver, "x3") == ["A"]
+        assert fresh(driver, "y") == ["B"]
 
     def test_who_comes_later_gets_the_answer_at_once(self) -> None:
         driver = settled(shop(A))
