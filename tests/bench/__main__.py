@@ -1,111 +1,307 @@
-"""How fast and how big: `make bench`.
+"""What the operator costs, beside the limits that it is held to: `make bench`.
 
-Starts a control plane, an embedded Phase and the operator under its own RBAC, and prints one table:
-from `kubectl apply` to the Secret, from a change in Phase to the Secret, memory and calls at each size.
+Starts a control plane, an embedded Phase and the operator under its own RBAC. Counts are those of the embedded Phase
+and of the operator's metrics; times are of this run on this machine, the ratio is to a bare program in the same run.
 """
 
 import argparse
-import json
-import ssl
-import statistics
+import asyncio
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 
+from bench import bare, fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import OperatorProcess, eventually, install, running_operator
-from support.world import phase_secret, secret
 
-NAMESPACE = "bench"
-INTERVAL = 5
-
-
-def main() -> None:
-    """Run the sizes one after another, each with a fresh operator and its own namespace."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 1000], help="numbers of PhaseSecrets")
-    parser.add_argument("--repeat", type=int, default=5, help="times that each latency is taken")
-    arguments = parser.parse_args()
-    rows = []
-    with start_control_plane() as plane, EmbeddedPhase() as phase, tempfile.TemporaryDirectory() as folder:
-        install(plane)
-        for size in arguments.sizes:
-            rows.append(measure(plane, phase, Path(folder), size, arguments.repeat))
-            print(json.dumps(rows[-1]), flush=True)
-    print()
-    print_table(rows)
+READS, PROBES, LISTS = "/v1/secrets/", "/v1/environments/", "/v1/apps/"
+EDITED, NEW, FOREIGN_KB = 100, 50, 100
+_PATIENCE = 1800.0
 
 
-def measure(plane: ControlPlane, phase: EmbeddedPhase, folder: Path, size: int, repeat: int) -> dict[str, float]:
-    """Return the figures for one size."""
-    namespace = f"{NAMESPACE}-{size}"
-    plane.kubectl("create", "namespace", namespace)
-    apply(plane, namespace, secret("phase-service-token", {"token": phase.token("operator", form="pss")}))
-    with running_operator(plane, folder) as operator:
-        phase.reset_calls()
+@dataclass
+class Table:
+    """Rows of work, limit and what was measured."""
+
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def add(self, work: str, limit: str, ours: str) -> None:
+        """Add a row and show it at once."""
+        self.rows.append((work, limit, ours))
+        print(f"{work}: {ours}  (limit: {limit})", flush=True)
+
+    def text(self) -> str:
+        """Return the table as Markdown."""
+        lines = ["| work | limit | ours |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in self.rows)]
+        return "\n".join(lines)
+
+
+@dataclass
+class Bench:
+    """A cluster, a Phase, a size and the table."""
+
+    plane: ControlPlane
+    phase: EmbeddedPhase
+    folder: Path
+    size: int
+    foreign: int
+    # Seconds between looks, and how long to watch that nothing happens.
+    interval: int = 60
+    minute: float = 60.0
+    table: Table = field(default_factory=Table)
+
+    def run(self) -> None:
+        """Measure everything, in the order in which one state leads to the next."""
+        fleet.prepare(self.plane, self.phase)
+        with self.operator() as operator:
+            self.cold_start(operator)
+            self.idle(operator)
+            self.one_change()
+            self.hand_edits()
+            self.new_among_many()
+            self.foreign_secrets(operator)
+        self.bare()
+        self.restart()
+        self.quota()
+
+    def cold_start(self, operator: OperatorProcess) -> None:
+        """Make all resources, in two halves: counts, time and memory."""
+        empty, half = rss(operator), self.size // 2
+        self.phase.reset_calls()
         began = time.monotonic()
-        apply(plane, namespace, *(one(f"shop-{number}", phase.url) for number in range(size)), timeout=900)
-        eventually(
-            lambda: operator.metric("phase_operator_resources", ready="true") >= size, within=900, what="all are ready"
-        )
-        all_ready = time.monotonic() - began
-        figures = {
-            "size": float(size),
-            "all_ready_s": all_ready,
-            "apply_to_secret_s": median([apply_to_secret(plane, phase, namespace, n) for n in range(repeat)]),
-            "change_to_secret_s": median([change_to_secret(plane, phase, namespace, n) for n in range(repeat)]),
-            "rss_mib": rss(operator),
-            "reads_of_phase": float(phase.calls(route="/v1/secrets/")),
-            "targets_written": operator.metric("phase_operator_targets_written_total"),
-            "status_writes": operator.metric("phase_operator_status_writes_total"),
-        }
-    plane.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=false", timeout=300)
-    return {name: round(value, 2) for name, value in figures.items()}
-
-
-def apply_to_secret(plane: ControlPlane, phase: EmbeddedPhase, namespace: str, number: int) -> float:
-    """Return seconds from the end of `kubectl apply` of a new PhaseSecret to its Secret."""
-    name = f"fresh-{number}"
-    apply(plane, namespace, one(name, phase.url))
-    began = time.monotonic()
-    with admin(plane) as client:
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-        eventually(lambda: client.get(path).status_code == httpx.codes.OK, what=f"Secret {name}", pause=0.005)
-    return time.monotonic() - began
-
-
-def change_to_secret(plane: ControlPlane, phase: EmbeddedPhase, namespace: str, number: int) -> float:
-    """Return seconds from a change in Phase to the Secret of the first PhaseSecret."""
-    path = f"/api/v1/namespaces/{namespace}/secrets/shop-0"
-    with admin(plane) as client:
-        before = client.get(path).json()["metadata"]["resourceVersion"]
-        phase.set("shop", "Production", "LOG_LEVEL", f"level-{namespace}-{number}")
+        asyncio.run(fleet.make(self.plane, self.phase.url, self.interval, range(half)))
+        self.until_ready(operator, half)
+        first = time.monotonic() - began
+        halfway = rss(operator)
         began = time.monotonic()
-        eventually(
-            lambda: client.get(path).json()["metadata"]["resourceVersion"] != before, what="the change", pause=0.005
+        asyncio.run(fleet.make(self.plane, self.phase.url, self.interval, range(half, self.size)))
+        self.until_ready(operator, self.size)
+        self.cold_seconds = first + time.monotonic() - began
+        calls = " + ".join(f"{self.phase.calls(route=route)} {name}" for route, name in KINDS)
+        self.table.add(
+            f"cold start, {self.size} resources over 60 environments", "60 reads + 20 probes + 1 list", calls
         )
-    return time.monotonic() - began
+        slope = (rss(operator) - halfway) * 1024 / (self.size - half)
+        self.table.add(
+            f"memory at {self.size} resources, {fleet.KEYS} keys each",
+            "128 MiB at 10,000; 3 KiB a further one",
+            f"{rss(operator):.1f} MiB RSS ({empty:.1f} with none); {slope:.1f} KiB a further one",
+        )
+
+    def idle(self, operator: OperatorProcess) -> None:
+        """Let a minute pass in which nothing changes."""
+        self.phase.reset_calls()
+        writes, cpu = written(operator), seconds_of_cpu(operator)
+        time.sleep(self.minute)
+        self.table.add(
+            f"nothing changes for {self.minute:.0f} s, {self.size} resources at {self.interval} s",
+            "20 calls, 0 reads, 0 writes",
+            f"{self.phase.calls()} calls, {self.phase.calls(route=READS)} reads, "
+            f"{written(operator) - writes:.0f} writes",
+        )
+        self.table.add(
+            f"CPU in that time, {self.size} resources",
+            "1 % of a core",
+            f"{(seconds_of_cpu(operator) - cpu) / self.minute:.2%}",
+        )
+
+    def one_change(self) -> None:
+        """Change a value of one environment, and wait for all who use it."""
+        app, environment = fleet.source(0)
+        users = [number for number in range(self.size) if fleet.source(number) == (app, environment)]
+        self.phase.reset_calls()
+        self.phase.set(app, environment, "KEY_0", "changed")
+        took = asyncio.run(self.seconds_until(users, "KEY_0", "changed"))
+        reads = self.phase.calls(route=READS, app=app, env=environment)
+        self.table.add(
+            f"a value changes, {len(users)} resources use it",
+            f"1 read; {self.interval + 1} s (p99)",
+            f"{reads} read; {fleet.high(took):.1f} s (p99)",
+        )
+
+    def hand_edits(self) -> None:
+        """Edit targets by hand, all at once."""
+        numbers = list(range(min(EDITED, self.size)))
+        took, reads = asyncio.run(self.edit(numbers))
+        self.table.add(
+            f"{len(numbers)} targets edited by hand",
+            "1 s (p99), 0 reads",
+            f"{fleet.high(took):.2f} s (p99), {reads} reads",
+        )
+
+    async def edit(self, numbers: list[int]) -> tuple[list[float], int]:
+        """Edit, and return the seconds until each is mended, and the reads of Phase meanwhile."""
+        self.phase.reset_calls()
+        async with fleet.hands(self.plane) as admin:
+
+            async def one(number: int) -> float:
+                path = fleet.target_path(number)
+                good = await admin.data(path)
+                await admin.merge(path, {"data": {"KEY_1": fleet.encoded("edited")}})
+
+                async def mended() -> bool:
+                    return await admin.data(path) == good
+
+                return await fleet.until(mended, 60.0)
+
+            took = await asyncio.gather(*(one(number) for number in numbers))
+        return list(took), self.phase.calls(route=READS)
+
+    def new_among_many(self) -> None:
+        """Change every environment, and make new resources while all others are brought in step."""
+        took = asyncio.run(self.make_new())
+        asyncio.run(self.seconds_until(range(self.size + NEW), "KEY_2", "changed for all"))
+        self.table.add(
+            f"a new resource while {self.size} are refreshed", "1 s (p99)", f"{fleet.high(took):.2f} s (p99 of {NEW})"
+        )
+
+    async def make_new(self) -> list[float]:
+        """Return the seconds from the creation of each new resource to its Secret."""
+        for app in range(fleet.APPS):
+            for environment in fleet.ENVIRONMENTS:
+                self.phase.set(f"app-{app}", environment, "KEY_2", "changed for all")
+        took = []
+        async with fleet.hands(self.plane) as admin:
+
+            async def refreshing() -> bool:
+                found = [await admin.data(fleet.target_path(number)) or {} for number in range(0, self.size, 97)]
+                return any(each.get("KEY_2") == fleet.encoded("changed for all") for each in found)
+
+            await fleet.until(refreshing, 120.0)
+            for number in range(self.size, self.size + NEW):
+                await admin.create(fleet.resource_path(number), fleet.resource(number, self.phase.url, self.interval))
+
+                async def there(number: int = number) -> bool:
+                    return await admin.data(fleet.target_path(number)) is not None
+
+                took.append(await fleet.until(there, 60.0))
+        return took
+
+    def foreign_secrets(self, operator: OperatorProcess) -> None:
+        """Make large Secrets that are nobody's business."""
+        before = rss(operator)
+        asyncio.run(self.make_foreign())
+        time.sleep(2.0)
+        self.table.add(
+            f"{self.foreign} foreign Secrets of {FOREIGN_KB} KB",
+            "2 MiB for 20,000",
+            f"{rss(operator) - before:.1f} MiB more",
+        )
+
+    async def make_foreign(self) -> None:
+        """Make them."""
+        blob = fleet.encoded("x" * (FOREIGN_KB * 1000))
+        async with fleet.hands(self.plane) as admin:
+
+            async def one(number: int) -> None:
+                body = {"metadata": {"name": f"foreign-{number}"}, "data": {"blob": blob}}
+                await admin.create(f"/api/v1/namespaces/{fleet.namespace(number)}/secrets", body)
+
+            await fleet.every(range(self.foreign), one)
+
+    def bare(self) -> None:
+        """Let the bare program make the same objects, on the same API server."""
+        self.plane.kubectl("create", "namespace", bare.NAMESPACE)
+        asyncio.run(self.make_for_bare())
+        command = [sys.executable, "-m", "bench.bare", self.plane.url, str(self.plane.ca_file), self.plane.admin_token]
+        root = Path(__file__).parents[1]
+        done = subprocess.run([*command, str(self.size)], capture_output=True, text=True, check=True, cwd=root)
+        seconds = float(done.stdout)
+        asyncio.run(self.clear_bare())
+        ours = f"{self.cold_seconds:.1f} s, from the first create on; bare {seconds:.1f} s"
+        self.table.add(
+            f"cold start until {self.size} targets are there and Ready",
+            "1.3 x a bare program",
+            f"{self.cold_seconds / seconds:.2f} x ({ours})",
+        )
+
+    async def make_for_bare(self) -> None:
+        """Make the PhaseSecrets whose statuses the bare program writes."""
+        async with fleet.hands(self.plane) as admin:
+            await fleet.every(
+                range(self.size),
+                lambda number: admin.create(bare.RESOURCES, fleet.resource(number, self.phase.url, self.interval)),
+            )
+
+    async def clear_bare(self) -> None:
+        """Take them away, so that no operator sees them."""
+        async with fleet.hands(self.plane) as admin:
+            await admin.clear(bare.RESOURCES)
+
+    def restart(self) -> None:
+        """Start anew with everything in step."""
+        self.phase.reset_calls()
+        with self.operator() as operator:
+            self.until_confirmed(operator)
+            self.table.add(
+                f"restart with {self.size + NEW} synced resources",
+                "0 reads, 0 writes",
+                f"{self.phase.calls(route=READS)} reads, {written(operator):.0f} writes; {rss(operator):.1f} MiB RSS",
+            )
+
+    def quota(self) -> None:
+        """Change every environment in one second under a quota."""
+        self.phase.set_quota(120)
+        with self.operator("--phase-quota=120") as operator:
+            self.until_confirmed(operator)
+            self.phase.reset_calls()
+            began = time.monotonic()
+            for app in range(fleet.APPS):
+                for environment in fleet.ENVIRONMENTS:
+                    self.phase.set(f"app-{app}", environment, "KEY_3", "changed at once")
+            took = asyncio.run(self.seconds_until(range(0, self.size, 7), "KEY_3", "changed at once"))
+            refused, calls = self.phase.calls(status=429), self.phase.calls()
+            rate = calls / max((time.monotonic() - began) / 60.0, 1.0)
+            self.table.add(
+                "every environment changes in one second, quota 120 a minute",
+                "no 429 after the first",
+                f"{refused} x 429; all in step after {max(took):.0f} s, {rate:.0f} calls a minute",
+            )
+
+    async def seconds_until(self, numbers: "range | list[int]", key: str, text: str) -> list[float]:
+        """Return the seconds until each Secret holds a value."""
+        async with fleet.hands(self.plane) as admin:
+
+            async def one(number: int) -> float:
+                async def follows() -> bool:
+                    return (await admin.data(fleet.target_path(number)) or {}).get(key) == fleet.encoded(text)
+
+                return await fleet.until(follows, _PATIENCE, pause=0.2)
+
+            return list(await asyncio.gather(*(one(number) for number in numbers)))
+
+    @contextmanager
+    def operator(self, *flags: str) -> Iterator[OperatorProcess]:
+        """Run the operator under its own RBAC."""
+        with running_operator(self.plane, self.folder, *flags) as operator:
+            yield operator
+
+    def until_ready(self, operator: OperatorProcess, count: int) -> None:
+        """Wait until so many resources are ready."""
+        eventually(
+            lambda: operator.metric("phase_operator_resources", ready="true") >= count,
+            within=_PATIENCE,
+            what=f"{count} are ready",
+        )
+
+    def until_confirmed(self, operator: OperatorProcess) -> None:
+        """Wait until every resource was found in step."""
+        eventually(
+            lambda: operator.metric("phase_operator_reconcile_total", outcome="Confirmed") >= self.size + NEW,
+            within=_PATIENCE,
+            what="all are confirmed",
+        )
 
 
-def admin(plane: ControlPlane) -> httpx.Client:
-    """Return a client for looking, quick enough to be no part of what it measures."""
-    trust = ssl.create_default_context(cafile=str(plane.ca_file))
-    return httpx.Client(base_url=plane.url, verify=trust, headers={"Authorization": f"Bearer {plane.admin_token}"})
-
-
-def one(name: str, url: str) -> dict[str, object]:
-    """Return a PhaseSecret of the shop's production environment."""
-    return phase_secret(name, url, pollingInterval=INTERVAL)
-
-
-def apply(plane: ControlPlane, namespace: str, *documents: dict[str, object], timeout: float = 60) -> None:
-    """Create documents by kubectl, server-side."""
-    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
-    plane.kubectl("-n", namespace, "apply", "--server-side", "-f", "-", stdin=body, timeout=timeout)
+KINDS = ((READS, "reads"), (PROBES, "probes"), (LISTS, "lists"))
 
 
 def rss(operator: OperatorProcess) -> float:
@@ -113,18 +309,46 @@ def rss(operator: OperatorProcess) -> float:
     return float(psutil.Process(operator.process.pid).memory_info().rss) / 2**20
 
 
-def median(values: list[float]) -> float:
-    """Return the median."""
-    return statistics.median(values)
+def seconds_of_cpu(operator: OperatorProcess) -> float:
+    """Return the CPU time that the operator has used."""
+    times = psutil.Process(operator.process.pid).cpu_times()
+    return float(times.user + times.system)
 
 
-def print_table(rows: list[dict[str, float]]) -> None:
-    """Print the rows as a Markdown table."""
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |")
-    print("|" + "---|" * len(names))
-    for row in rows:
-        print("| " + " | ".join(f"{row[name]:g}" for name in names) + " |")
+def written(operator: OperatorProcess) -> float:
+    """Return how many targets and statuses the operator has written."""
+    return operator.metric("phase_operator_targets_written_total") + operator.metric(
+        "phase_operator_status_writes_total"
+    )
+
+
+def measure(size: int, foreign: int) -> Table:
+    """Measure one size on a control plane of its own."""
+    with (
+        start_control_plane() as plane,
+        EmbeddedPhase(fleet.seed()) as phase,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        install(plane)
+        bench = Bench(plane, phase, Path(folder), size, foreign)
+        bench.run()
+        return bench.table
+
+
+def main() -> None:
+    """Run the sizes one after another and write the tables to a file."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000], help="numbers of PhaseSecrets")
+    parser.add_argument("--foreign", type=int, default=1000, help="number of large foreign Secrets")
+    parser.add_argument("--output", type=Path, default=Path("bench-output.md"), help="file for the tables")
+    arguments = parser.parse_args()
+    parts = []
+    for size in arguments.sizes:
+        print(f"\n{size} PhaseSecrets", flush=True)
+        table = measure(size, arguments.foreign)
+        parts.append(f"## {size:,} PhaseSecrets\n\n{table.text()}\n")
+        arguments.output.write_text("\n".join(parts))
+    print("\n" + "\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The bare minimum: the same Secrets and statuses by parallel server-side apply, from a process that does nothing else.
+
+`python -m bench.bare URL CA_FILE TOKEN SIZE` with the PhaseSecrets already there; prints the seconds that it took. What
+an operator takes longer is its own cost.
+"""
+
+import asyncio
+import ssl
+import sys
+import time
+
+import aiohttp
+
+from bench.fleet import KEYS, Hands, encoded, every
+
+NAMESPACE = "bench-bare"
+RESOURCES = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{NAMESPACE}/phasesecrets"
+
+
+async def run(url: str, ca_file: str, token: str, size: int) -> float:
+    """Write everything and return the seconds that it took."""
+    trust = ssl.create_default_context(cafile=ca_file)
+    connector = aiohttp.TCPConnector(ssl=trust, limit=32)
+    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
+        admin = Hands(session, url)
+        began = time.monotonic()
+        await every(range(size), lambda number: one(admin, number))
+        return time.monotonic() - began
+
+
+async def one(admin: Hands, number: int) -> None:
+    """Write a Secret with ten keys, and the status of a PhaseSecret."""
+    name = f"cr-{number}"
+    data = {f"KEY_{key}": encoded(f"{number} {key} {'x' * 50}") for key in range(KEYS)}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "data": data}
+    await admin.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}", body)
+    status = {
+        "observedGeneration": 1,
+        "keys": KEYS,
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Synced",
+                "message": "1 target is in step",
+                "lastTransitionTime": "2030-01-01T00:00:00Z",
+            }
+        ],
+    }
+    await admin.merge(f"{RESOURCES}/{name}/status", {"status": status})
+
+
+if __name__ == "__main__":
+    address, authority, bearer, count = sys.argv[1:]
+    print(asyncio.run(run(address, authority, bearer, int(count))))

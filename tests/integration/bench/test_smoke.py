@@ -1,0 +1,34 @@
+"""The benchmarks run, and count what they should at a small size; how long anything takes is not judged here."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import fleet
+from bench.__main__ import Bench
+from phase_dev.cluster import ControlPlane
+from phase_dev.server import EmbeddedPhase
+from support.operator_process import install
+
+SOURCES = fleet.APPS * len(fleet.ENVIRONMENTS)
+
+
+@pytest.fixture
+def rows(control_plane: ControlPlane, tmp_path: Path) -> dict[str, str]:
+    """Run every row at the size at which each environment has one resource, and a few more."""
+    install(control_plane)
+    with EmbeddedPhase(fleet.seed()) as phase:
+        bench = Bench(control_plane, phase, tmp_path, SOURCES + 10, foreign=3, interval=5, minute=10.0)
+        bench.run()
+    return {work: ours for work, _, ours in bench.table.rows}
+
+
+def test_what_is_counted_is_within_its_limit(rows: dict[str, str]) -> None:
+    size = SOURCES + 10
+
+    assert rows[f"cold start, {size} resources over {SOURCES} environments"] == "60 reads + 20 probes + 1 lists"
+    assert ", 0 reads, 0 writes" in rows[f"nothing changes for 10 s, {size} resources at 5 s"]
+    assert rows["a value changes, 2 resources use it"].startswith("1 read;")
+    assert rows[f"{size} targets edited by hand"].endswith(", 0 reads")
+    assert rows[f"restart with {size + 50} synced resources"].startswith("0 reads, 0 writes;")
+    assert rows["every environment changes in one second, quota 120 a minute"].startswith("0 x 429;")
