@@ -24,6 +24,7 @@ from support.operator_process import OperatorProcess, eventually, install, runni
 
 READS, PROBES, LISTS = "/v1/secrets/", "/v1/environments/", "/v1/apps/"
 EDITED, NEW, FOREIGN_KB = 100, 50, 100
+OUTPUT = Path(__file__).parents[2] / "bench-output.md"
 _PATIENCE = 1800.0
 
 
@@ -340,7 +341,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000], help="numbers of PhaseSecrets")
     parser.add_argument("--foreign", type=int, default=1000, help="number of large foreign Secrets")
-    parser.add_argument("--output", type=Path, default=Path("bench-output.md"), help="file for the tables")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="file for the tables")
     arguments = parser.parse_args()
     parts = []
     for size in arguments.sizes:

@@ -4,6 +4,7 @@ Rule: newer wins. Our own writes are put here as soon as the API server confirms
 nothing new; so a write of ours never looks like somebody else's.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from phase_operator.api import names
@@ -78,7 +79,8 @@ class TargetSink:
         self._touched(ref)
 
     def _ref(self, metadata: Metadata) -> TargetRef:
-        return TargetRef(self._kind, ObjectKey(metadata["namespace"], metadata["name"]))
+        # Thousands share a namespace: one text for all of them.
+        return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
 
 
 def _newer(one: Observed, other: Observed) -> bool:

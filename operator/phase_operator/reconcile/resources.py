@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phase_operator.api import names
@@ -32,6 +32,8 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    # The one instance of the key that everybody who keeps it is given.
+    key: ObjectKey
     uid: str
     generation: int
     sync: str | None
@@ -66,14 +68,18 @@ class Resources:
             # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
             return False
         status = body.get("status") or {}
-        self._kept[key] = _Kept(uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status))
+        if before is not None:
+            key = before.key
+        self._kept[key] = _Kept(
+            key, uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status)
+        )
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
         """Remember the status that was just written; one of that name made anew meanwhile has none of it."""
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid:
-            self._kept[key] = _Kept(kept.uid, kept.generation, kept.sync, kept.spec, _pack(status), _ready(status))
+            self._kept[kept.key] = replace(kept, status=_pack(status), ready=_ready(status))
 
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
@@ -84,7 +90,7 @@ class Resources:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        return Resource(key, kept.uid, kept.generation, kept.sync, _unpack(kept.spec), _unpack(kept.status))
+        return Resource(kept.key, kept.uid, kept.generation, kept.sync, _unpack(kept.spec), _unpack(kept.status))
 
     def keys(self) -> frozenset[ObjectKey]:
         """Return the keys of all objects."""
