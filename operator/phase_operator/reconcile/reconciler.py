@@ -4,6 +4,7 @@ Rule: nothing here waits for Phase. A run takes what is known of its source, and
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from pydantic import ValidationError
@@ -44,6 +45,9 @@ from phase_operator.reconcile.resources import Resource, Resources
 from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 
+# Thousands of resources say the same: one instance serves them all.
+_guard = lru_cache(1024)(Guard)
+_subscription = lru_cache(1024)(Subscription)
 # An object that changes under our hands is looked at again at once, this many times in one run.
 _ATTEMPTS = 3
 
@@ -230,8 +234,8 @@ def subscription(resource: Resource, spec: PhaseSecretSpec) -> Subscription:
     """Say how a PhaseSecret takes part in its question."""
     settled = is_settled(resource)
     known = (resource.status.get("source") or {}).get("entries") or 0
-    guard = Guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0)
-    return Subscription(float(spec.polling_interval or DEFAULT_INTERVAL), urgency(resource), guard, settled)
+    guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0)
+    return _subscription(float(spec.polling_interval or DEFAULT_INTERVAL), urgency(resource), guard, settled)
 
 
 def urgency(resource: Resource) -> Urgency:
