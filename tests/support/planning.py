@@ -97,6 +97,19 @@ class Driver:
         self.now = end
         return [kind(call) for _, call in self.calls[before:]]
 
+    def until(self, wanted: str) -> None:
+        """Let time pass up to the next call of a kind, and answer it as well."""
+        while True:
+            call = self.planner.next(self.now)
+            if call is not None:
+                self.end(call)
+                if kind(call) == wanted:
+                    return
+                continue
+            due = self.planner.next_due()
+            assert due is not None, f"no {wanted} is planned"
+            self.now = max(self.now, due)
+
     def end(self, call: Call) -> None:
         """Answer a call."""
         self.calls.append((self.now, call))

@@ -13,7 +13,8 @@ _FIRST_RETRY = 1.0
 _SLOW_RETRY_MIN = 15.0
 _SLOW_RETRY_MAX = 45.0
 _TRANSIENT_MAX = 60.0
-_SPREAD = 0.1
+# This share of an interval before a beat counts as on it: floats do not add up.
+_EARLY = 0.001
 
 
 def spread(identity: str) -> float:
@@ -21,9 +22,16 @@ def spread(identity: str) -> float:
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=4).digest(), "big") / 2**32
 
 
-def next_look(interval: float, identity: str) -> float:
-    """Return seconds to the next regular look: the interval, up to a tenth shorter so that sources drift apart."""
-    return interval * (1 - _SPREAD * spread(identity))
+def next_look(interval: float, identity: str, now: float) -> float:
+    """Return when the next regular look is due: on the source's own beat, at most the interval away.
+
+    Each source beats once an interval, at a time of its own. A look that was off the beat (after a start or an outage
+    all look at once) is followed by shorter ones, not shorter than half, until it is on the beat; from then on looks
+    are exactly one interval apart.
+    """
+    early = interval * _EARLY
+    since_beat = max(0.0, (now - interval * spread(identity) + early) % interval - early)
+    return now + interval - min(since_beat, interval / 2)
 
 
 def retry_source(error: ExpectedError, failures: int, interval: float, identity: str) -> float:

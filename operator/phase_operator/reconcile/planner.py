@@ -92,7 +92,7 @@ class Planner:
                 self._want(asker, app, question, subscription.urgency, now)
         self._plan_probe(asker, app, subscription.interval, now)
         if app.is_open and app.revision(query.environment) is None and question.answer is not None:
-            due = now + next_look(subscription.interval, question.identity)
+            due = next_look(subscription.interval, question.identity, now)
             self._plan(asker, query, due, Urgency.PERIODIC)
         return self.view(key)
 
@@ -352,7 +352,7 @@ class Planner:
     def _plan_probe(self, asker: Asker, app: KnownApp, interval: float, now: float) -> None:
         """Plan the next probe, or bring it forward."""
         if app.is_open and not app.is_unprobed:
-            self._plan(asker, app.ref, now + next_look(interval, repr(app.ref)))
+            self._plan(asker, app.ref, next_look(interval, repr(app.ref), now))
 
     def _look(self, asker: Asker, app: KnownApp, question: Question, is_new: bool, now: float) -> set[ObjectKey]:
         """Compare a question with what a probe just saw of its environment, which it may see for the first time."""
@@ -401,7 +401,7 @@ class Planner:
         since = question.read_at if question.read_at is not None else now
         is_probed = app.revision(question.query.environment) is not None or question.query.environment in _absent(app)
         pause = self._policy.full_read if is_probed else min(question.interval, self._policy.full_read)
-        due = max(now, since + next_look(pause, question.identity))
+        due = max(now, next_look(pause, question.identity, since))
         self._plan(asker, question.query, due, Urgency.PERIODIC)
 
     def _believe(

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
@@ -15,12 +17,37 @@ def test_the_spread_is_a_property_of_the_name() -> None:
     assert all(0 <= spread(name) < 1 for name in NAMES)
 
 
-def test_looks_drift_apart_within_a_tenth_of_the_interval() -> None:
-    looks = {next_look(60, name) for name in NAMES}
+def test_after_a_common_start_sources_look_at_times_of_their_own() -> None:
+    first = [next_look(60, name, 1000.0) for name in NAMES]
 
-    assert len(looks) == len(NAMES)
-    assert 54 <= min(looks) < 56
-    assert 58 < max(looks) <= 60
+    assert len(set(first)) > len(NAMES) / 3
+    assert 1030 <= min(first) < 1032
+    assert 1058 < max(first) <= 1060
+
+
+@given(st.floats(0, 1e7), st.floats(5, 1e5), st.text(max_size=5), st.lists(st.floats(0, 0.4), max_size=5))
+def test_a_look_is_never_later_than_the_interval_nor_sooner_than_half_of_it(
+    now: float, interval: float, name: str, delays: list[float]
+) -> None:
+    for late in [0.0, *delays]:
+        now += late * interval
+        due = next_look(interval, name, now)
+
+        assert now + interval * 0.499 <= due <= now + interval * 1.001
+        now = due
+
+
+@given(st.floats(0, 1e7), st.floats(5, 1e5), st.text(max_size=5))
+def test_a_source_is_on_its_beat_after_two_looks_and_stays_there(now: float, interval: float, name: str) -> None:
+    for _ in range(2):
+        now = next_look(interval, name, now)
+
+    for look in range(1, 50):
+        now = next_look(interval, name, now + interval * 0.0003 * (look % 3))
+
+    assert (now - interval * spread(name)) % interval == pytest.approx(0, abs=interval * 0.01) or (
+        now - interval * spread(name)
+    ) % interval == pytest.approx(interval, abs=interval * 0.01)
 
 
 def test_a_passing_failure_is_retried_at_growing_distances_up_to_a_minute() -> None:

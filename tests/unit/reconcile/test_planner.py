@@ -356,9 +356,9 @@ class TestQuota:
     def test_one_refused_probe_does_not_trouble_who_has_an_answer(self) -> None:
         driver = settled(shop(A))
         driver.phase.errors = {"probe": Transient(Reason.RATE_LIMITED, "quota", after=5.0)}
-        driver.run(61.0)
+        driver.until("probe")
         once = driver.view("x")
-        driver.run(30.0)
+        driver.until("probe")
 
         assert isinstance(once, Fresh)
         assert broken(driver) is Reason.RATE_LIMITED
@@ -530,9 +530,7 @@ class TestNeverLose:
     def test_an_answer_that_lost_everything_is_asked_for_twice(self) -> None:
         driver = settled(shop(A, B))
         driver.phase.holds()
-        driver.run(55.0)
-        while isinstance(driver.view("x"), Fresh):
-            driver.run(1.0)
+        driver.until("read")
         doubted = driver.view("x")
 
         driver.run(10.0)
@@ -574,7 +572,7 @@ class TestNeverLose:
         driver.run()
         for left in ((A, B), (C,), (D,)):
             driver.phase.holds(*left)
-            driver.run(4.0) if isinstance(driver.view("x"), Broken) else driver.run(61.0)
+            driver.until("read")
 
         assert broken(driver) is Reason.ANSWER_DOUBTED
 
