@@ -15,6 +15,7 @@ from bench.fleet import KEYS, Hands, encoded, every
 
 NAMESPACE = "bench-bare"
 RESOURCES = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{NAMESPACE}/phasesecrets"
+SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 
 
 async def run(url: str, ca_file: str, token: str, size: int) -> float:
@@ -33,7 +34,7 @@ async def one(admin: Hands, number: int) -> None:
     name = f"cr-{number}"
     data = {f"KEY_{key}": encoded(f"{number} {key} {'x' * 50}") for key in range(KEYS)}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "data": data}
-    await admin.apply(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}", body)
+    await admin.apply(f"{SECRETS}/{name}", body)
     status = {
         "observedGeneration": 1,
         "keys": KEYS,

@@ -93,7 +93,7 @@ class Hands:
             assert answer.status == 200, await answer.text()
 
     async def clear(self, path: str) -> None:
-        """Delete a collection."""
+        """Delete an object, or all of a collection."""
         async with self._session.delete(f"{self._url}{path}") as answer:
             assert answer.status == 200, await answer.text()
 
@@ -140,6 +140,17 @@ async def make(plane: ControlPlane, url: str, interval: int, numbers: Iterable[i
     """Create PhaseSecrets."""
     async with hands(plane) as admin:
         await every(numbers, lambda number: admin.create(resource_path(number), resource(number, url, interval)))
+
+
+async def unmake(plane: ControlPlane, numbers: Iterable[int]) -> None:
+    """Delete PhaseSecrets and their Secrets."""
+    async with hands(plane) as admin:
+
+        async def one(number: int) -> None:
+            await admin.clear(f"{resource_path(number)}/cr-{number}")
+            await admin.clear(target_path(number))
+
+        await every(numbers, one)
 
 
 async def until(look: Callable[[], Awaitable[bool]], within: float, pause: float = 0.01) -> float:

@@ -204,12 +204,14 @@ class FakeCluster:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f"Secret {key} does not exist")
         return SecretValue(self.tokens[key])
 
-    async def observe(self, target: TargetRef) -> Observed | None:
-        """Return what stands there."""
+    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+        """Return what stands there; of other people's objects only if it has to be told surely."""
         self.observed.append(target)
         await self._answer("observe")
         found = self.objects.get(target)
-        return None if found is None else observe(found.metadata())
+        if found is None or not (surely or names.LABEL_TARGET in found.metadata().get("labels", {})):
+            return None
+        return observe(found.metadata())
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Apply and prune under the version that was judged."""

@@ -82,6 +82,7 @@ def etcd(program: Path, at: Layout) -> list[str]:
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
         "--unsafe-no-fsync",
+        f"--quota-backend-bytes={8 * 2**30}",  # the largest that etcd recommends: 20,000 Secrets of 100 KB fit
         "--log-level=warn",
     ]
 

@@ -53,3 +53,19 @@ def retry_resource(*, transient: bool, failures: int, identity: str) -> float:
     if not transient:
         return _SLOW_RETRY_MAX * (1 - 0.3 * fraction)
     return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 16), _SLOW_RETRY_MAX) * (1 - 0.3 * fraction)
+
+
+class Pace:
+    """A burst at once, and then so many a second. Times are seconds of one monotonic clock."""
+
+    def __init__(self, burst: float, per_second: float, now: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = burst
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Take the next turn, and return how many seconds from now it is."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second) - 1
+        self._at = now
+        return max(0.0, -self._left / self._per_second)

@@ -25,7 +25,8 @@ _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CHUNK = 500
 # Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
 _SWEEP_EVERY = 600.0
-_SWEEP_FIRST = 0.2
+# What the watch has not shown yet is on its way; only after this many looks at the store is it listed again.
+_LOOK_EVERY, _LOOKS = 0.2, 50
 
 ListKeys = Callable[[], Awaitable[list[ObjectKey]]]
 
@@ -89,15 +90,22 @@ class Watcher:
                 self.problem = f"PhaseSecrets cannot be listed: {error.message}"
                 await self._sleep(_BACKOFF[-1])
                 continue
-            missing = self._resources.missing(listed)
-            if missing:
-                self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
-                await self._sleep(_SWEEP_FIRST)
+            if not await self._all_seen(listed):
                 continue
             self.problem = None
             for ghost in self._resources.keys() - listed:
                 await self._bury(ghost)
             await self._sleep(_SWEEP_EVERY)
+
+    async def _all_seen(self, listed: frozenset[ObjectKey]) -> bool:
+        """Wait until the watch has shown what is listed; False if it did not in time, or some of it is gone again."""
+        for _ in range(_LOOKS):
+            listed = self._resources.missing(listed)
+            if not listed:
+                return True
+            self.problem = f"{len(listed)} PhaseSecrets not seen by the watch yet"
+            await self._sleep(_LOOK_EVERY)
+        return False
 
     async def _bury(self, key: ObjectKey) -> None:
         # Made since the list was read? Then a second list has it.

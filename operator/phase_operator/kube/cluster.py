@@ -59,10 +59,10 @@ class KubeCluster:
         except (binascii.Error, UnicodeDecodeError):
             raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
 
-    async def observe(self, target: TargetRef) -> Observed | None:
+    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands at the target's place, by metadata alone, or None if nothing does."""
         known = self._known.get(target)
-        if known is not None:
+        if known is not None or not surely:
             return known
         try:
             found = await self._client.request("GET", _path(target), accept=METADATA)

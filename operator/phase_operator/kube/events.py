@@ -1,16 +1,18 @@
 """Kubernetes Events about PhaseSecrets.
 
-Rule: Events wait for nobody and nobody waits for them. They are posted one after another behind the loop's back; when
-more come than can be posted, the oldest are dropped and counted.
+Rule: Events wait for nobody and nobody waits for them. They are posted one after another behind the loop's back, at a
+pace that leaves the API server to the work itself: when thousands of targets change at once, nobody reads an Event for
+each. When more come than can be posted, the oldest are dropped and counted.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.outcome import Notice
+from phase_operator.core.pacing import Pace
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient, object_path
 from phase_operator.kube.errors import ApiError
@@ -19,6 +21,8 @@ from phase_operator.reconcile.ports import Clock
 log = logging.getLogger(__name__)
 
 _LIMIT = 1000
+# As client-go paces its clients: a burst goes out at once, and then so many a second.
+_BURST, _PACE = 50.0, 10.0
 # The API server's limit for an Event's message.
 _MESSAGE = 1024
 
@@ -26,7 +30,15 @@ _MESSAGE = 1024
 class Recorder:
     """A bounded queue of Events and the task that posts them."""
 
-    def __init__(self, client: KubeClient, clock: Clock, instance: str, posted: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        clock: Clock,
+        instance: str,
+        posted: Callable[[str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._client = client
         self._clock = clock
         self._instance = instance
@@ -43,8 +55,11 @@ class Recorder:
 
     async def run(self) -> None:
         """Post until cancelled."""
+        pace = Pace(_BURST, _PACE, self._clock.monotonic())
         while True:
-            await self._send(*await self._queue.get())
+            event = await self._queue.get()
+            await self._sleep(pace.wait(self._clock.monotonic()))
+            await self._send(*event)
 
     async def flush(self) -> None:
         """Post what is queued and return."""

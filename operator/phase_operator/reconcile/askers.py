@@ -124,6 +124,10 @@ class Asker:
         for app in self.apps.values():
             yield from app.questions()
 
+    def is_listed(self, within: float, now: float) -> bool:
+        """Say whether the account's apps were listed within so many seconds."""
+        return self.listed_at is not None and now - self.listed_at < within
+
     def find(self, query: SourceQuery) -> Question | None:
         """Return a question that is still asked."""
         app = self.apps.get(query.app)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Urgency
-from phase_operator.core.apps import App, Environment, no_environment, no_list, pick
+from phase_operator.core.apps import App, Environment, matching, no_environment, no_list, pick
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import Budget
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
@@ -115,6 +115,8 @@ class Planner:
         if not app.places:
             asker.drop(app.ref)
             del asker.apps[app.ref]
+        if not asker.apps:
+            asker.drop(LIST)
 
     def want(self, key: ObjectKey, urgency: Urgency, now: float) -> None:
         """Read a PhaseSecret's question and wake it with the answer, changed or not."""
@@ -200,6 +202,7 @@ class Planner:
         if all(app.id is not None for app in asker.apps.values()):
             # Apps that were asked for while it was listed are named by now as well.
             asker.drop(LIST)
+        self._plan_list(asker, now)
         return woken
 
     def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
@@ -240,6 +243,7 @@ class Planner:
                 nameless = [app for app in asker.apps.values() if app.id is None]
                 if nameless:
                     self._plan(asker, LIST, now + retry_source(error, asker.failures, _HEALING, repr(call)))
+                self._plan_list(asker, now)
                 return woken | _subscribers(question for app in nameless for question in app.questions())
             case Probe():
                 asker, woken = self._ended(call, now, error)
@@ -292,10 +296,16 @@ class Planner:
     def _resolve(self, asker: Asker, app: KnownApp, now: float) -> None:
         if app.id is not None:
             self._plan(asker, app.ref, now)
-        elif asker.listed_at is not None and now - asker.listed_at < _LIST_AGAIN:
+        elif asker.is_listed(_LOST_AGAIN if matching(app.ref.name or "", asker.listed) else _LIST_AGAIN, now):
             self._name(asker, app, now)
         else:
             self._plan(asker, LIST, now)
+
+    def _plan_list(self, asker: Asker, now: float) -> None:
+        """List the apps again in time: one may have been renamed, and another have its name by now."""
+        if any(app.ref.id is None for app in asker.apps.values()):
+            due = next_look(self._policy.full_read, repr(asker.account), now)
+            self._plan(asker, LIST, due, Urgency.PERIODIC)
 
     def _name(self, asker: Asker, app: KnownApp, now: float) -> bool:
         """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
@@ -345,7 +355,7 @@ class Planner:
 
     def _lost(self, asker: Asker, app: KnownApp, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
-        if app.ref.id is None and (asker.listed_at is None or now - asker.listed_at > _LOST_AGAIN):
+        if app.ref.id is None and not asker.is_listed(_LOST_AGAIN, now):
             app.id = None
             self._plan(asker, LIST, now)
 

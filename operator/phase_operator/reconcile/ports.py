@@ -63,8 +63,12 @@ class Cluster(Protocol):
     async def read_token(self, key: ObjectKey) -> SecretValue:
         """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
 
-    async def observe(self, target: TargetRef) -> Observed | None:
-        """Return what stands at the target's place, by metadata alone, or None if nothing does."""
+    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+        """Return what stands at the target's place, by metadata alone, or None if nothing does.
+
+        Of our own objects all is known by the watches. Whether somebody else's stands there is asked only if it has to
+        be told surely; else `carry_out` finds out.
+        """
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Do it and return True, or False if the object is not the one that was judged: the caller looks again.

@@ -77,6 +77,8 @@ class Reconciler:
         self._digest_key = digest_key
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
+        # Where somebody else's object stood when it was last looked at.
+        self._refused: set[TargetRef] = set()
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
         """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
@@ -95,7 +97,7 @@ class Reconciler:
     async def _run(self, resource: Resource) -> Outcome:
         spec = parse_spec(resource)
         targets = target_refs(spec, resource.key.namespace)
-        self._target_users.set(resource.key, targets)
+        self._refused.difference_update(self._target_users.set(resource.key, targets))
         if spec.suspend:
             self._sources.unsubscribe(resource.key)
             self._use_token(resource.key, ())
@@ -130,7 +132,7 @@ class Reconciler:
             return Pending()
         if is_settled(resource):
             made_from = basis(resource.spec, query, revision)
-            found = [await self._cluster.observe(target) for target in targets]
+            found = [await self._cluster.observe(target, surely=False) for target in targets]
             if all(holds(observed, made_from, self._digest_key()) for observed in found):
                 self._sources.confirm(resource.key, revision)
                 return Confirmed()
@@ -178,13 +180,18 @@ class Reconciler:
             desired = rendering.render(owner)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
-            for _ in range(_ATTEMPTS):
-                observed = await self._cluster.observe(rendering.ref)
+            for attempt in range(_ATTEMPTS):
+                # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged:
+                # the question whether one does is worth a request only after that, or if one did the last time.
+                surely = attempt > 0 or rendering.ref in self._refused
+                observed = await self._cluster.observe(rendering.ref, surely=surely)
                 action = plan(desired, observed)
+                self._refused.discard(rendering.ref)
                 match action:
                     case Keep():
                         return TargetResult(rendering.ref, True, Reason.SYNCED, len(desired.keys))
                     case Refuse(why=why):
+                        self._refused.add(rendering.ref)
                         return TargetResult(rendering.ref, False, Reason.TARGET_CONFLICT, message=why)
                     case Apply():
                         if await self._cluster.carry_out(desired, action):
@@ -212,7 +219,7 @@ class Reconciler:
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
         self._use_token(key, ())
-        self._target_users.set(key, ())
+        self._refused.difference_update(self._target_users.set(key, ()))
         self._forcing.pop(key, None)
 
     def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:

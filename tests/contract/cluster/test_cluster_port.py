@@ -51,14 +51,14 @@ kinds = pytest.mark.parametrize("make", [a_secret, a_config_map], ids=["Secret",
 
 
 async def bring_in_step(side: Side, desired: Desired) -> None:
-    action = plan(desired, await side.cluster.observe(desired.ref))
+    action = plan(desired, await side.cluster.observe(desired.ref, surely=True))
     assert isinstance(action, Apply), action
     assert await side.cluster.carry_out(desired, action)
 
 
 @kinds
 async def test_what_is_not_there_is_observed_as_nothing(side: Side, make: Make) -> None:
-    assert await side.cluster.observe(make(side, A="1").ref) is None
+    assert await side.cluster.observe(make(side, A="1").ref, surely=True) is None
 
 
 @kinds
@@ -68,7 +68,7 @@ async def test_what_was_applied_stands_and_is_kept(side: Side, make: Make) -> No
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref)) == Keep()
+    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Keep()
 
 
 @kinds
@@ -101,14 +101,23 @@ async def test_what_appeared_meanwhile_with_other_keys_is_left_alone(side: Side,
     assert await side.cluster.carry_out(desired, Apply(resource_version=None)) is False
 
     assert side.data(desired.ref) == {"B": "somebody's"}
-    assert isinstance(plan(desired, await side.cluster.observe(desired.ref)), Refuse)
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, surely=True)), Refuse)
+
+
+@kinds
+async def test_a_stranger_is_seen_by_who_asks_surely(side: Side, make: Make) -> None:
+    ref = make(side, A="1").ref
+    side.edit(ref, {"A": "somebody's"})
+
+    assert await side.cluster.observe(ref, surely=False) is None
+    assert await side.cluster.observe(ref, surely=True) is not None
 
 
 @kinds
 async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref)
+    judged = await side.cluster.observe(desired.ref, surely=True)
     assert judged is not None
     side.edit(desired.ref, {"B": "new"})
 
@@ -122,7 +131,7 @@ async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make)
 async def test_what_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref)
+    judged = await side.cluster.observe(desired.ref, surely=True)
     assert judged is not None
     side.delete(desired.ref)
 
@@ -149,7 +158,7 @@ async def test_a_hand_edit_is_seen_and_mended(side: Side, make: Make, edit: dict
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref)) == Keep()
+    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Keep()
 
 
 @kinds
@@ -157,7 +166,7 @@ async def test_somebody_elses_object_is_refused(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     side.edit(desired.ref, {"A": "somebody's"})
 
-    assert isinstance(plan(desired, await side.cluster.observe(desired.ref)), Refuse)
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, surely=True)), Refuse)
 
 
 async def test_another_type_is_refused_and_nothing_is_changed(side: Side) -> None:

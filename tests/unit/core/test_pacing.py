@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.pacing import next_look, retry_resource, retry_source, spread
+from phase_operator.core.pacing import Pace, next_look, retry_resource, retry_source, spread
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -97,3 +97,11 @@ def test_a_resource_that_failed_in_passing_is_retried_at_growing_distances() -> 
 
     assert 0.7 <= delays[0] <= 1
     assert 31.5 <= delays[-1] <= 45
+
+
+def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
+    pace = Pace(burst=3, per_second=2, now=0.0)
+
+    assert [pace.wait(0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
+    assert pace.wait(1.5) == 0.5
+    assert [pace.wait(100.0) for _ in range(4)] == [0, 0, 0, 0.5]

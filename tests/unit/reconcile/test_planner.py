@@ -104,6 +104,24 @@ class TestOneQuestionOneAnswer:
 
         assert driver.run() == ["read"]
 
+    def test_an_app_that_is_in_the_list_already_needs_no_other_list(self) -> None:
+        driver = shop(A, phase=SimPhase(apps={"shop": "app-1", "other": "app-2"}))
+        driver.phase.holds(B, app="app-2")
+        driver.ask("x", query())
+        driver.run(25.0)
+        driver.ask("y", query(app="other"))
+
+        assert driver.run() == ["probe", "read"]
+
+    def test_an_app_that_got_the_name_of_another_is_noticed_within_the_hour(self) -> None:
+        driver = settled(shop(A))
+        driver.phase.apps = {"shop": "app-2", "old shop": "app-1"}
+        driver.phase.holds(B, app="app-2")
+
+        driver.run(HOUR)
+
+        assert fresh(driver) == ["B"]
+
     def test_accounts_do_not_share(self) -> None:
         driver = settled(shop(A))
         driver.ask("y", query(account="other"))
@@ -524,6 +542,23 @@ class TestNames:
         assert state.error.reason is Reason.ENVIRONMENT_NOT_FOUND
         assert state.full is not None
         assert fresh(driver) == ["A"]
+
+
+class TestSpread:
+    def test_after_a_common_start_apps_are_probed_once_an_interval_each_at_a_time_of_its_own(self) -> None:
+        names = {f"app {number}": f"app-{number}" for number in range(20)}
+        places = {(ident, "production"): Place((A,)) for ident in names.values()}
+        driver = Driver(Policy(reference_bound=0), SimPhase(apps=names, places=places))
+        for name in names:
+            driver.ask(name.replace(" ", "-"), query(app=name))
+        driver.run(120.0)
+        settled_at = driver.now
+
+        driver.run(600.0)
+
+        at = [when for when, call in driver.calls if when > settled_at]
+        assert len(at) == 200
+        assert max(sum(start <= when < start + 3 for when in at) for start in at) < 10
 
 
 class TestNeverLose:

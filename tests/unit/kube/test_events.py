@@ -1,0 +1,71 @@
+"""Events are posted in their own time, at a pace, and the newest survive a flood."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from phase_operator.core.outcome import Notice
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.events import Recorder
+from support.clock import HandClock
+
+KEY = ObjectKey("team", "shop")
+
+
+class Poster:
+    """Takes what would go to the API server."""
+
+    def __init__(self, expected: int) -> None:
+        self.messages: list[str] = []
+        self.complete = asyncio.Event()
+        self._expected = expected
+
+    async def request(self, method: str, path: str, *, body: dict[str, Any]) -> dict[str, Any]:
+        """Keep an Event's message."""
+        assert (method, path) == ("POST", "/api/v1/namespaces/team/events")
+        self.messages.append(body["message"])
+        if len(self.messages) == self._expected:
+            self.complete.set()
+        return {}
+
+
+def recorder(poster: Poster, clock: HandClock, counts: Counter[str]) -> Recorder:
+    async def sleep(seconds: float) -> None:
+        clock.turn(seconds)
+        await asyncio.sleep(0)
+
+    return Recorder(poster, clock, "test", lambda kind: counts.update([kind]), sleep)  # type: ignore[arg-type]  # only request() is called
+
+
+async def post(count: int) -> tuple[list[str], Counter[str], float]:
+    """Post so many Events at once; return what arrived, what was counted, and the seconds that it took."""
+    poster, clock, counts = Poster(min(count, 1000)), HandClock(), Counter[str]()
+    events = recorder(poster, clock, counts)
+    began = clock.monotonic()
+    for number in range(count):
+        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+    running = asyncio.create_task(events.run())
+    await poster.complete.wait()
+    running.cancel()
+    return poster.messages, counts, clock.monotonic() - began
+
+
+async def test_a_few_are_posted_at_once_in_their_order() -> None:
+    messages, counts, seconds = await post(20)
+
+    assert messages == [f"{number}" for number in range(20)]
+    assert (counts, seconds) == ({"Normal": 20}, 0.0)
+
+
+async def test_many_are_posted_at_a_pace() -> None:
+    messages, _, seconds = await post(150)
+
+    assert len(messages) == 150
+    assert seconds == 10.0
+
+
+async def test_of_a_flood_the_newest_are_posted_and_the_rest_is_counted() -> None:
+    messages, counts, _ = await post(1500)
+
+    assert messages == [f"{number}" for number in range(500, 1500)]
+    assert counts == {"dropped": 500, "Normal": 1000}
