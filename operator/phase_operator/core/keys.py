@@ -21,12 +21,18 @@ AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 def assign_keys(
-    entries: Iterable[AnyEntry], style: NameTransformer | None, processors: Mapping[str, Processor]
+    entries: Iterable[AnyEntry],
+    style: NameTransformer | None,
+    processors: Mapping[str, Processor],
+    prefix: str = "",
 ) -> dict[str, AnyEntry]:
-    """Give every entry its target key; raise if two would share one or one is illegal."""
+    """Give every entry its target key; raise if two would share one or one is illegal.
+
+    A processor for a key that no entry has is no error, as with the official operator: entries come and go.
+    """
     assigned: dict[str, AnyEntry] = {}
     for entry in entries:
-        key = target_key(entry.key, style, processors.get(entry.key))
+        key = target_key(entry.key, style, processors.get(entry.key), prefix)
         if key in assigned:
             other = assigned[key].source
             first, second = sorted([other, entry.source])
@@ -36,20 +42,23 @@ def assign_keys(
         assigned[key] = entry
     illegal = sorted(key for key in assigned if not legal(key))
     if illegal:
+        # The sources too: a prefix or a style may leave little of the key that stands in Phase.
+        sources = listing(assigned[key].source for key in illegal)
         raise Waiting(
             Reason.KEY_INVALID,
-            f"Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; refused: {listing(illegal)}",
+            "Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; "
+            f"refused: {listing(illegal)}, made of {sources}",
         )
     return assigned
 
 
-def target_key(key: str, style: NameTransformer | None, processor: Processor | None) -> str:
-    """Spell one key: the processor's asName, else its transformer, else the target's."""
-    if processor is not None and processor.as_name is not None:
-        return processor.as_name
-    if processor is not None and processor.name_transformer is not None:
-        return transform(key, processor.name_transformer)
-    return transform(key, style or NameTransformer.UPPER_SNAKE)
+def target_key(key: str, style: NameTransformer | None, processor: Processor | None, prefix: str = "") -> str:
+    """Spell one key: the processor's asName as it is, else the prefix and the spelling of its or the target's style."""
+    if processor is not None:
+        if processor.as_name is not None:
+            return processor.as_name
+        style = processor.name_transformer or style
+    return prefix + transform(key, style or NameTransformer.UPPER_SNAKE)
 
 
 def transform(key: str, style: NameTransformer) -> str:

@@ -100,6 +100,44 @@ def test_who_spells_a_key(style: NameTransformer | None, processor: Processor | 
     assert target_key("DB_HOST", style, processor) == spelled
 
 
+@pytest.mark.parametrize(
+    ("style", "processor", "spelled"),
+    [
+        pytest.param(None, None, "app.DB_HOST", id="before the key as it is in Phase"),
+        pytest.param(STYLE.CAMEL, None, "app.dbHost", id="before the target's spelling, and not spelled itself"),
+        pytest.param(STYLE.TF_VAR, None, "app.TF_VAR_db_host", id="before what the style puts in front"),
+        pytest.param(None, Processor(name_transformer=STYLE.LOWER_KEBAB), "app.db-host", id="before the processor's"),
+        pytest.param(STYLE.CAMEL, Processor(as_name="tls.crt"), "tls.crt", id="asName is taken as it is"),
+    ],
+)
+def test_where_a_prefix_stands(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
+    assert target_key("DB_HOST", style, processor, "app.") == spelled
+
+
+def test_a_prefix_stands_before_every_key_but_those_with_as_name() -> None:
+    entries = [entry("A"), entry("B"), entry("C")]
+
+    assigned = assign_keys(entries, STYLE.LOWER_SNAKE, {"B": Processor(as_name="b")}, prefix="APP_")
+
+    assert assigned == {"APP_a": entries[0], "b": entries[1], "APP_c": entries[2]}
+
+
+def test_a_prefix_can_lead_to_a_key_that_as_name_gave() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("A"), entry("B")], None, {"B": Processor(as_name="APP_A")}, prefix="APP_")
+
+    assert caught.value.reason is Reason.KEY_COLLISION
+    assert '"/A" and "/B"' in caught.value.message
+
+
+def test_a_prefix_can_make_a_key_too_long_or_illegal() -> None:
+    for prefix in ("a b", "x" * 253):
+        with pytest.raises(Waiting) as caught:
+            assign_keys([entry("A")], None, {}, prefix)
+
+        assert caught.value.reason is Reason.KEY_INVALID
+
+
 def test_a_processor_for_a_key_that_no_entry_has_is_no_error() -> None:
     assert list(assign_keys([entry("A")], None, {"GONE": Processor(as_name="A")})) == ["A"]
 
@@ -171,6 +209,14 @@ def test_illegal_keys_are_named_and_sorted() -> None:
     assert caught.value.reason is Reason.KEY_INVALID
     assert '"a a", "z z"' in caught.value.message
     assert "OK" not in caught.value.message
+
+
+def test_an_illegal_key_names_its_source() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("__", path="/api")], STYLE.CAMEL, {})
+
+    assert caught.value.reason is Reason.KEY_INVALID
+    assert '"/api/__"' in caught.value.message
 
 
 def test_a_long_listing_says_how_many_more() -> None:
