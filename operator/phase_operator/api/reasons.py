@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TARGET_CONFLICT = "TargetConflict"
     TARGET_REFUSED = "TargetRefused"
     TYPE_NOT_SUPPORTED = "TypeNotSupported"
+    TYPE_MISMATCH = "TypeMismatch"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
     KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
     INTERNAL_ERROR = "InternalError"
@@ -178,6 +179,12 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.TYPE_NOT_SUPPORTED: Entry(
         "The target's secretType is not supported.",
         "Use a type that the message names.",
+        stalled=True,
+    ),
+    Reason.TYPE_MISMATCH: Entry(
+        "The target's secretType asks for keys or contents that it would not have; what is wrong is in the message.",
+        "Give the entries the names that the type asks for, as in `processors.<KEY>.asName: tls.crt`, correct them in "
+        "Phase, or choose another secretType.",
         stalled=True,
     ),
     Reason.NAMESPACE_NOT_FOUND: Entry(

@@ -5,7 +5,7 @@ winner, drop an entry or mend a name in silence.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
@@ -21,12 +21,18 @@ AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 def assign_keys(
-    entries: Iterable[AnyEntry], style: NameTransformer | None, processors: Mapping[str, Processor]
+    entries: Iterable[AnyEntry],
+    style: NameTransformer | None,
+    processors: Mapping[str, Processor],
+    prefix: str = "",
 ) -> dict[str, AnyEntry]:
-    """Give every entry its target key; raise if two would share one or one is illegal."""
+    """Give every entry its target key; raise if two would share one or one is illegal.
+
+    A processor for a key that no entry has is no error, as with the official operator: entries come and go.
+    """
     assigned: dict[str, AnyEntry] = {}
     for entry in entries:
-        key = target_key(entry.key, style, processors.get(entry.key))
+        key = target_key(entry.key, style, processors.get(entry.key), prefix)
         if key in assigned:
             other = assigned[key].source
             first, second = sorted([other, entry.source])
@@ -36,38 +42,48 @@ def assign_keys(
         assigned[key] = entry
     illegal = sorted(key for key in assigned if not legal(key))
     if illegal:
+        # The sources too: a prefix or a style may leave little of the key that stands in Phase.
+        sources = listing(assigned[key].source for key in illegal)
         raise Waiting(
             Reason.KEY_INVALID,
-            f"Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; refused: {listing(illegal)}",
+            "Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; "
+            f"refused: {listing(illegal)}, made of {sources}",
         )
     return assigned
 
 
-def target_key(key: str, style: NameTransformer | None, processor: Processor | None) -> str:
-    """Spell one key: the processor's asName, else its transformer, else the target's."""
-    if processor is not None and processor.as_name is not None:
-        return processor.as_name
-    if processor is not None and processor.name_transformer is not None:
-        return transform(key, processor.name_transformer)
-    return transform(key, style or NameTransformer.UPPER_SNAKE)
+def target_key(key: str, style: NameTransformer | None, processor: Processor | None, prefix: str = "") -> str:
+    """Spell one key: the processor's asName as it is, else the prefix and the spelling of its or the target's style."""
+    if processor is not None:
+        if processor.as_name is not None:
+            return processor.as_name
+        style = processor.name_transformer or style
+    return prefix + transform(key, style or NameTransformer.UPPER_SNAKE)
 
 
 def transform(key: str, style: NameTransformer) -> str:
     """Spell an UPPER_SNAKE key in another style, as the official operator documents it."""
-    words = key.split("_")
-    match style:
-        case NameTransformer.UPPER_SNAKE:
-            return key
-        case NameTransformer.LOWER_SNAKE:
-            return key.lower()
-        case NameTransformer.LOWER_KEBAB:
-            return key.lower().replace("_", "-")
-        case NameTransformer.TF_VAR:
-            return f"TF_VAR_{key.lower()}"
-        case NameTransformer.CAMEL:
-            return words[0].lower() + "".join(word.capitalize() for word in words[1:])
-        case NameTransformer.UPPER_CAMEL:
-            return "".join(word.capitalize() for word in words)
+    return _SPELLINGS[style](key)
+
+
+def _camel(key: str) -> str:
+    first, _, rest = key.partition("_")
+    return first.lower() + _upper_camel(rest)
+
+
+def _upper_camel(key: str) -> str:
+    return "".join(map(str.capitalize, key.split("_")))
+
+
+# A table and no match: for ten thousand keys the comparisons took longer than the spelling.
+_SPELLINGS: dict[NameTransformer, Callable[[str], str]] = {
+    NameTransformer.UPPER_SNAKE: str,
+    NameTransformer.CAMEL: _camel,
+    NameTransformer.UPPER_CAMEL: _upper_camel,
+    NameTransformer.LOWER_SNAKE: str.lower,
+    NameTransformer.TF_VAR: lambda key: f"TF_VAR_{key.lower()}",
+    NameTransformer.LOWER_KEBAB: lambda key: key.lower().replace("_", "-"),
+}
 
 
 def legal(key: str) -> bool:

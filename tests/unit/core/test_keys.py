@@ -10,18 +10,39 @@ STYLE = NameTransformer
 
 
 @pytest.mark.parametrize(
-    ("style", "spelled"),
+    ("style", "key", "spelled"),
     [
-        pytest.param(STYLE.UPPER_SNAKE, "SECRET_KEY", id="upper_snake"),
-        pytest.param(STYLE.CAMEL, "secretKey", id="camel"),
-        pytest.param(STYLE.UPPER_CAMEL, "SecretKey", id="upper-camel"),
-        pytest.param(STYLE.LOWER_SNAKE, "secret_key", id="lower-snake"),
-        pytest.param(STYLE.TF_VAR, "TF_VAR_secret_key", id="tf-var"),
-        pytest.param(STYLE.LOWER_KEBAB, "secret-key", id="lower-kebab"),
+        pytest.param(STYLE.UPPER_SNAKE, "SECRET_KEY", "SECRET_KEY", id="upper_snake"),
+        pytest.param(STYLE.CAMEL, "SECRET_KEY", "secretKey", id="camel"),
+        pytest.param(STYLE.CAMEL, "DATABASE_HOST", "databaseHost", id="camel of DATABASE_HOST"),
+        pytest.param(STYLE.CAMEL, "API_KEY", "apiKey", id="camel of API_KEY"),
+        pytest.param(STYLE.CAMEL, "STRIPE_SECRET_KEY", "stripeSecretKey", id="camel of three words"),
+        pytest.param(STYLE.UPPER_CAMEL, "SECRET_KEY", "SecretKey", id="upper-camel"),
+        pytest.param(STYLE.UPPER_CAMEL, "DATABASE_HOST", "DatabaseHost", id="upper-camel of DATABASE_HOST"),
+        pytest.param(STYLE.LOWER_SNAKE, "SECRET_KEY", "secret_key", id="lower-snake"),
+        pytest.param(STYLE.TF_VAR, "SECRET_KEY", "TF_VAR_secret_key", id="tf-var"),
+        pytest.param(STYLE.LOWER_KEBAB, "SECRET_KEY", "secret-key", id="lower-kebab"),
     ],
 )
-def test_the_documented_example_of_every_style(style: NameTransformer, spelled: str) -> None:
-    assert transform("SECRET_KEY", style) == spelled
+def test_the_documented_examples_of_every_style(style: NameTransformer, key: str, spelled: str) -> None:
+    """The results are the documented ones: all that the official operator's page shows.
+
+    phasehq/docs, src/pages/integrations/platforms/kubernetes.mdx, "Secret key name transformation".
+    """
+    assert transform(key, style) == spelled
+
+
+def test_the_documented_example_of_mixed_spellings() -> None:
+    """The results are the documented ones, from "Mixed transformations with per-key overrides" of the same page."""
+    entries = [entry("DATABASE_HOST"), entry("STRIPE_SECRET_KEY"), entry("API_KEY")]
+    processors = {
+        "DATABASE_HOST": Processor(name_transformer=STYLE.UPPER_CAMEL),
+        "STRIPE_SECRET_KEY": Processor(as_name="stripeKey"),
+    }
+
+    assigned = assign_keys(entries, STYLE.CAMEL, processors)
+
+    assert list(assigned) == ["DatabaseHost", "stripeKey", "apiKey"]
 
 
 @pytest.mark.parametrize(
@@ -31,12 +52,25 @@ def test_the_documented_example_of_every_style(style: NameTransformer, spelled: 
         pytest.param(STYLE.UPPER_CAMEL, "PORT", "Port", id="upper camel of one word"),
         pytest.param(STYLE.CAMEL, "A_B_C", "aBC", id="camel of single letters"),
         pytest.param(STYLE.CAMEL, "API_V2_URL", "apiV2Url", id="camel with digits"),
-        pytest.param(STYLE.UPPER_CAMEL, "A__B", "AB", id="doubled underscores vanish in camel"),
+        pytest.param(STYLE.CAMEL, "S3_2FA_KEY", "s32faKey", id="camel of a word that a digit begins"),
+        pytest.param(STYLE.UPPER_CAMEL, "V2API_URL", "V2apiUrl", id="a digit within a word begins no new one"),
+        pytest.param(STYLE.UPPER_CAMEL, "A__B", "AB", id="doubled underscores vanish in upper camel"),
+        pytest.param(STYLE.CAMEL, "DB__USER_NAME", "dbUserName", id="doubled underscores vanish in camel"),
+        pytest.param(STYLE.LOWER_SNAKE, "A__B", "a__b", id="doubled underscores stay in snake"),
+        pytest.param(STYLE.TF_VAR, "A__B", "TF_VAR_a__b", id="doubled underscores stay in tf-var"),
         pytest.param(STYLE.LOWER_KEBAB, "A__B", "a--b", id="doubled underscores stay in kebab"),
+        pytest.param(STYLE.CAMEL, "_FOO_BAR", "FooBar", id="camel after a leading underscore begins upper"),
+        pytest.param(STYLE.UPPER_CAMEL, "_FOO_BAR_", "FooBar", id="outer underscores vanish in upper camel"),
+        pytest.param(STYLE.LOWER_KEBAB, "_FOO_", "-foo-", id="outer underscores become dashes in kebab"),
         pytest.param(STYLE.UPPER_SNAKE, "mixedCase", "mixedCase", id="upper_snake leaves a key as it is in Phase"),
+        pytest.param(STYLE.CAMEL, "mixedCase_key", "mixedcaseKey", id="camel knows words by underscores only"),
+        pytest.param(STYLE.LOWER_KEBAB, "already_lower", "already-lower", id="kebab of a lower key"),
+        pytest.param(STYLE.LOWER_SNAKE, "already_lower", "already_lower", id="snake of a lower key"),
+        pytest.param(STYLE.CAMEL, "TLS.CRT_A-B", "tls.crtA-b", id="dots and dashes part no words"),
     ],
 )
-def test_unusual_keys(style: NameTransformer, key: str, spelled: str) -> None:
+def test_keys_of_which_the_documentation_is_silent(style: NameTransformer, key: str, spelled: str) -> None:
+    """Nobody promised these; they are held so that no target's key changes by an upgrade."""
     assert transform(key, style) == spelled
 
 
@@ -64,6 +98,48 @@ def test_a_style_gives_a_usual_key_a_legal_spelling(style: NameTransformer) -> N
 )
 def test_who_spells_a_key(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
     assert target_key("DB_HOST", style, processor) == spelled
+
+
+@pytest.mark.parametrize(
+    ("style", "processor", "spelled"),
+    [
+        pytest.param(None, None, "app.DB_HOST", id="before the key as it is in Phase"),
+        pytest.param(STYLE.CAMEL, None, "app.dbHost", id="before the target's spelling, and not spelled itself"),
+        pytest.param(STYLE.TF_VAR, None, "app.TF_VAR_db_host", id="before what the style puts in front"),
+        pytest.param(None, Processor(name_transformer=STYLE.LOWER_KEBAB), "app.db-host", id="before the processor's"),
+        pytest.param(STYLE.CAMEL, Processor(as_name="tls.crt"), "tls.crt", id="asName is taken as it is"),
+    ],
+)
+def test_where_a_prefix_stands(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
+    assert target_key("DB_HOST", style, processor, "app.") == spelled
+
+
+def test_a_prefix_stands_before_every_key_but_those_with_as_name() -> None:
+    entries = [entry("A"), entry("B"), entry("C")]
+
+    assigned = assign_keys(entries, STYLE.LOWER_SNAKE, {"B": Processor(as_name="b")}, prefix="APP_")
+
+    assert assigned == {"APP_a": entries[0], "b": entries[1], "APP_c": entries[2]}
+
+
+def test_a_prefix_can_lead_to_a_key_that_as_name_gave() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("A"), entry("B")], None, {"B": Processor(as_name="APP_A")}, prefix="APP_")
+
+    assert caught.value.reason is Reason.KEY_COLLISION
+    assert '"/A" and "/B"' in caught.value.message
+
+
+def test_a_prefix_can_make_a_key_too_long_or_illegal() -> None:
+    for prefix in ("a b", "x" * 253):
+        with pytest.raises(Waiting) as caught:
+            assign_keys([entry("A")], None, {}, prefix)
+
+        assert caught.value.reason is Reason.KEY_INVALID
+
+
+def test_a_processor_for_a_key_that_no_entry_has_is_no_error() -> None:
+    assert list(assign_keys([entry("A")], None, {"GONE": Processor(as_name="A")})) == ["A"]
 
 
 def test_every_entry_gets_its_key() -> None:
@@ -131,8 +207,16 @@ def test_illegal_keys_are_named_and_sorted() -> None:
         assign_keys([entry("z z"), entry("OK"), entry("a a")], None, {})
 
     assert caught.value.reason is Reason.KEY_INVALID
-    assert caught.value.message.endswith('"a a", "z z"')
+    assert '"a a", "z z"' in caught.value.message
     assert "OK" not in caught.value.message
+
+
+def test_an_illegal_key_names_its_source() -> None:
+    with pytest.raises(Waiting) as caught:
+        assign_keys([entry("__", path="/api")], STYLE.CAMEL, {})
+
+    assert caught.value.reason is Reason.KEY_INVALID
+    assert '"/api/__"' in caught.value.message
 
 
 def test_a_long_listing_says_how_many_more() -> None:
