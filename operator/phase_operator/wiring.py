@@ -107,7 +107,9 @@ class Operator:
         self._client = client
         self._digest_key: bytes | None = None
         self._recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted)
-        self._cluster = KubeCluster(client, known, self._recorder)
+        self._cluster = KubeCluster(
+            client, known, self._recorder, lambda target: self._controller.target_changed(target)
+        )
         tokens = Tokens(self._cluster)
         sources = Sources(
             phase,

@@ -36,7 +36,10 @@ MIN_KEY, MAX_KEY = 16, 64
 class KubeCluster:
     """Reads and writes for the loop."""
 
-    def __init__(self, client: KubeClient, known: KnownTargets, recorder: Recorder) -> None:
+    def __init__(
+        self, client: KubeClient, known: KnownTargets, recorder: Recorder, touched: Callable[[TargetRef], None]
+    ) -> None:
+        self._touched = touched
         self._client = client
         self._known = known
         self._recorder = recorder
@@ -74,16 +77,18 @@ class KubeCluster:
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Apply and prune; return False if the object is not the one that was judged."""
+        observed: Observed | None = None
+        self._known.begin_write(desired.ref)
         try:
-            observed = await self._apply(desired, action)
-            if action.prune:
-                observed = await self._prune(desired.ref, observed, action.prune)
+            applied = await self._apply(desired, action)
+            observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
         except ApiError as error:
-            self._known.drop(desired.ref)
             if error.conflict or (error.not_found and action.resource_version is not None):
                 return False
             raise translate(error) from error
-        self._known.put(desired.ref, observed)
+        finally:
+            if self._known.end_write(desired.ref, observed):
+                self._touched(desired.ref)
         return True
 
     async def _apply(self, desired: Desired, action: Apply) -> Observed:

@@ -1,7 +1,7 @@
 """What stands at the targets' places, as the watches last showed it.
 
-Rule: newer wins. Our own writes are put here as soon as the API server confirms them, and the event that follows says
-nothing new; so a write of ours never looks like somebody else's.
+Rule: newer wins. Our own writes are put here as soon as the API server confirms them, and an event that follows, or
+overtook the confirmation, says nothing new; so a write of ours never looks like somebody else's.
 """
 
 import sys
@@ -21,6 +21,8 @@ class KnownTargets:
 
     def __init__(self) -> None:
         self._known: dict[TargetRef, Observed] = {}
+        # Targets that we are writing: the version that a watch showed meanwhile, and whether that was the end of it.
+        self._writing: dict[TargetRef, tuple[str, bool] | None] = {}
 
     def get(self, ref: TargetRef) -> Observed | None:
         """Return what is known to stand there, or None if nothing is known."""
@@ -29,9 +31,33 @@ class KnownTargets:
     def put(self, ref: TargetRef, observed: Observed) -> bool:
         """Keep what was seen if it is newer; return True if it was."""
         before = self._known.get(ref)
-        if before is not None and before.uid == observed.uid and not _newer(observed, before):
+        if before is not None and not _newer(observed.resource_version, before.resource_version):
             return False
         self._known[ref] = observed
+        return True
+
+    def begin_write(self, ref: TargetRef) -> None:
+        """Hold back what watches show of a target until `end_write`: most likely it is what we are writing."""
+        self._writing[ref] = None
+
+    def hold_back(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
+        """Return True if a target is being written: `end_write` tells then whether somebody touched it."""
+        if ref not in self._writing:
+            return False
+        self._writing[ref] = (version, gone)
+        return True
+
+    def end_write(self, ref: TargetRef, observed: Observed | None) -> bool:
+        """Keep what we wrote, if anything; return True if a watch showed what is not that."""
+        seen = self._writing.pop(ref, None)
+        if observed is None:
+            self.drop(ref)
+            return seen is not None
+        self.put(ref, observed)
+        if seen is None or not _newer(seen[0], observed.resource_version):
+            return False
+        if seen[1]:
+            self.drop(ref)
         return True
 
     def drop(self, ref: TargetRef) -> None:
@@ -70,21 +96,25 @@ class TargetSink:
         labels: Mapping[str, str] = metadata.get("labels") or {}
         foreign = labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None
         if foreign or self._known.put(ref, observe(metadata)):
-            self._touched(ref)
+            self._report(ref, metadata)
 
     def gone(self, metadata: Metadata) -> None:
         """Take one object that is not there any more, or not ours to see."""
         ref = self._ref(metadata)
         self._known.drop(ref)
-        self._touched(ref)
+        self._report(ref, metadata, gone=True)
+
+    def _report(self, ref: TargetRef, metadata: Metadata, *, gone: bool = False) -> None:
+        if not self._known.hold_back(ref, str(metadata.get("resourceVersion", "")), gone=gone):
+            self._touched(ref)
 
     def _ref(self, metadata: Metadata) -> TargetRef:
         # Thousands share a namespace: one text for all of them.
         return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
 
 
-def _newer(one: Observed, other: Observed) -> bool:
+def _newer(one: str, other: str) -> bool:
     # Resource versions are numbers that grow (KEP-5504); where they are not, equal is the only thing known.
-    if one.resource_version.isdigit() and other.resource_version.isdigit():
-        return int(one.resource_version) > int(other.resource_version)
-    return one.resource_version != other.resource_version
+    if one.isdigit() and other.isdigit():
+        return int(one) > int(other)
+    return one != other

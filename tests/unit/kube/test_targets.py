@@ -1,0 +1,124 @@
+"""What watches show of targets, and what of it was our own doing."""
+
+from typing import Any
+
+import pytest
+
+from phase_operator.api import names
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.targets.base import Observed, observe
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.targets import KnownTargets, TargetSink
+
+REF = TargetRef(Kind.SECRET, ObjectKey("team", "shop"))
+
+
+class Watched:
+    """A sink with what it reported."""
+
+    def __init__(self) -> None:
+        self.touched: list[TargetRef] = []
+        self.known = KnownTargets()
+        self.sink = TargetSink(Kind.SECRET, self.known, self.touched.append, lambda: None)
+
+    def shows(self, version: int, *, ours: bool = True, uid: str = "uid") -> None:
+        """Let the watch show a change."""
+        self.sink.seen(metadata(version, ours=ours, uid=uid))
+
+    def shows_end(self, version: int) -> None:
+        """Let the watch show a deletion."""
+        self.sink.gone(metadata(version))
+
+    def end_write(self, version: int | None) -> bool:
+        """Let our write be confirmed, or fail."""
+        return self.known.end_write(REF, None if version is None else written(version))
+
+    @property
+    def version(self) -> str | None:
+        """The version that is known."""
+        found = self.known.get(REF)
+        return found.resource_version if found else None
+
+
+def metadata(version: int, *, ours: bool = True, uid: str = "uid") -> dict[str, Any]:
+    labels = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE} if ours else {}
+    return {"namespace": "team", "name": "shop", "uid": uid, "resourceVersion": str(version), "labels": labels}
+
+
+def written(version: int) -> Observed:
+    return observe(metadata(version))
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+def test_an_edit_of_ours_by_another_is_reported_once(watched: Watched) -> None:
+    watched.shows(5)
+    watched.shows(5)
+    watched.shows(4)
+
+    assert (watched.touched, watched.version) == ([REF], "5")
+
+
+def test_a_strangers_object_is_reported_and_not_kept(watched: Watched) -> None:
+    watched.shows(5, ours=False)
+
+    assert (watched.touched, watched.version) == ([REF], None)
+
+
+@pytest.mark.parametrize("confirmed_first", [True, False], ids=["after the confirmation", "before the confirmation"])
+def test_our_own_write_is_not_reported(watched: Watched, confirmed_first: bool) -> None:
+    watched.known.begin_write(REF)
+    if not confirmed_first:
+        watched.shows(7)
+    touched = watched.end_write(7)
+    watched.shows(7)
+
+    assert (touched, watched.touched, watched.version) == (False, [], "7")
+
+
+def test_an_edit_while_we_write_is_told_at_the_end(watched: Watched) -> None:
+    watched.known.begin_write(REF)
+    watched.shows(7)
+    watched.shows(8)
+
+    assert watched.end_write(7)
+    assert (watched.touched, watched.version) == ([], "8")
+
+
+def test_a_deletion_right_after_our_write_is_told_at_the_end(watched: Watched) -> None:
+    watched.known.begin_write(REF)
+    watched.shows(7)
+    watched.shows_end(8)
+
+    assert watched.end_write(7)
+    assert watched.version is None
+
+
+def test_a_deletion_before_our_write_made_it_anew_is_past(watched: Watched) -> None:
+    watched.shows(5)
+    watched.touched.clear()
+    watched.known.begin_write(REF)
+    watched.shows_end(6)
+
+    assert not watched.end_write(7)
+    assert (watched.touched, watched.version) == ([], "7")
+
+
+def test_one_made_anew_by_another_after_our_write_is_what_is_known(watched: Watched) -> None:
+    watched.known.begin_write(REF)
+    watched.shows_end(8)
+    watched.shows(9, uid="another")
+
+    assert watched.end_write(7)
+    assert watched.version == "9"
+
+
+def test_what_was_seen_during_a_write_that_failed_is_told(watched: Watched) -> None:
+    watched.known.begin_write(REF)
+    watched.shows(8)
+
+    assert watched.end_write(None)
+    assert watched.version is None
