@@ -70,6 +70,18 @@ class ProcessorType(StrEnum):
     BASE64 = "base64"
 
 
+class Format(StrEnum):
+    """How the entries lie in a target: a key each, or all of them in one file."""
+
+    KEY_PER_ENTRY = "KeyPerEntry"
+    DOTENV = "dotenv"
+    JSON = "json"
+    YAML = "yaml"
+    PROPERTIES = "properties"
+    TOML = "toml"
+    DOCKERCONFIGJSON = "dockerconfigjson"
+
+
 class TokenSecretReference(ApiModel):
     """Where the Phase token lies: a Secret with the key `token`."""
 
