@@ -39,6 +39,8 @@ class Reason(StrEnum):
     KEY_COLLISION = "KeyCollision"
     KEY_INVALID = "KeyInvalid"
     VALUE_INVALID = "ValueInvalid"
+    TEMPLATE_INVALID = "TemplateInvalid"
+    TEMPLATE_FAILED = "TemplateFailed"
     TOO_LARGE = "TooLarge"
     TARGET_CONFLICT = "TargetConflict"
     TARGET_REFUSED = "TargetRefused"
@@ -158,6 +160,17 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.VALUE_INVALID: Entry(
         "An entry's value cannot be stored as asked; the message names the key.",
         "Correct the value in Phase or the way it is decoded.",
+        stalled=True,
+    ),
+    Reason.TEMPLATE_INVALID: Entry(
+        "A template says what templates cannot say; where, and what to write instead, is in the message.",
+        "Correct the template; the resource is read again as soon as it is edited.",
+        stalled=True,
+    ),
+    Reason.TEMPLATE_FAILED: Entry(
+        "A template cannot be rendered with what is there: a key is missing, a value is not text or the result too "
+        "large; the message names the key.",
+        "Add the key or correct the value in Phase, or change the template: `default` stands in for a missing key.",
         stalled=True,
     ),
     Reason.TOO_LARGE: Entry(

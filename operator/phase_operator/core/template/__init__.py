@@ -1,0 +1,5 @@
+"""Texts with placeholders over a target's values: a small, bounded part of Jinja's language."""
+
+from phase_operator.core.template.compiled import MAX_METADATA_BYTES, Template, compile_template, render_text
+
+__all__ = ["MAX_METADATA_BYTES", "Template", "compile_template", "render_text"]
