@@ -4,6 +4,7 @@ Rule: the only module that knows every room. It decides nothing but order.
 """
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -78,6 +79,11 @@ async def run(settings: Settings) -> int:
         timer=time.monotonic,
     )
     operator = Operator(settings, client, phase_client, metrics)
+    # What was imported stays: the collector need not look at it again; and most of what a run makes dies with the run.
+    # Measured with 3,000 resources: 8 % of the CPU time of a start.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
         async with serve(operator.probes, metrics.registry, host=settings.host, **ports):

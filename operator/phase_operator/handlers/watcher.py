@@ -120,7 +120,13 @@ class Watcher:
         async def login(**_: Any) -> kopf.AiohttpSession:
             return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session())
 
-        @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL_PHASE_SECRETS, registry=registry)
+        def is_news(event: Mapping[str, Any], **_: Any) -> bool:
+            # Every status that we write comes back as an event; what says nothing new is not worth a handler's call.
+            return _is_gone(str(event.get("type")), event["object"]) or self._resources.is_news(
+                event["object"]["metadata"]
+            )
+
+        @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL_PHASE_SECRETS, registry=registry, when=is_news)
         async def changed(event: Mapping[str, Any], **_: Any) -> None:
             self.take(str(event.get("type")), event["object"])
 
@@ -130,11 +136,15 @@ class Watcher:
         """Take one event: keep the object and queue its key, if there is anything to do."""
         metadata = body["metadata"]
         key = ObjectKey(metadata["namespace"], metadata["name"])
-        if kind == "DELETED" or metadata.get("deletionTimestamp"):
+        if _is_gone(kind, body):
             if key in self._resources:
                 self._controller.resource_gone(key)
         elif self._resources.upsert(body):
             self._controller.resource_changed(key)
+
+
+def _is_gone(kind: str, body: Mapping[str, Any]) -> bool:
+    return kind == "DELETED" or "deletionTimestamp" in body["metadata"]
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -43,7 +43,7 @@ class Recorder:
         self._clock = clock
         self._instance = instance
         self._posted = posted
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_LIMIT)
+        self._queue: asyncio.Queue[tuple[ObjectKey, str, Notice, str]] = asyncio.Queue(_LIMIT)
 
     def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
         """Queue Events about a PhaseSecret; never waits."""
@@ -51,7 +51,7 @@ class Recorder:
             if self._queue.full():
                 self._queue.get_nowait()
                 self._posted("dropped")
-            self._queue.put_nowait((notice.type, event_body(key, uid, notice, self._clock.now(), self._instance)))
+            self._queue.put_nowait((key, uid, notice, self._clock.now()))
 
     async def run(self) -> None:
         """Post until cancelled."""
@@ -66,16 +66,15 @@ class Recorder:
         while not self._queue.empty():
             await self._send(*self._queue.get_nowait())
 
-    async def _send(self, kind: str, body: dict[str, Any]) -> None:
+    async def _send(self, key: ObjectKey, uid: str, notice: Notice, at: str) -> None:
+        body = event_body(key, uid, notice, at, self._instance)
         try:
-            await self._client.request(
-                "POST", object_path("/api/v1", "events", body["metadata"]["namespace"]), body=body
-            )
+            await self._client.request("POST", object_path("/api/v1", "events", key.namespace), body=body)
         except ApiError as error:
             self._posted("failed")
             log.debug("event not posted", extra={"reason": str(error)})
         else:
-            self._posted(kind)
+            self._posted(notice.type)
 
 
 def event_body(key: ObjectKey, uid: str, notice: Notice, now: str, instance: str) -> dict[str, Any]:

@@ -54,19 +54,21 @@ class Resources:
     def __contains__(self, key: object) -> bool:
         return key in self._kept
 
+    def is_news(self, metadata: Mapping[str, Any]) -> bool:
+        """Say whether what the watch shows of an object calls for a run."""
+        kept = self._kept.get(ObjectKey(metadata["namespace"], metadata["name"]))
+        return kept is None or (kept.uid, kept.generation, kept.sync) != _version(metadata)
+
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep what the watch shows; return True if it calls for a run."""
         metadata = body["metadata"]
+        if not self.is_news(metadata):
+            # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
+            return False
         # Thousands share a namespace: one text for all of them.
         key = ObjectKey(sys.intern(metadata["namespace"]), metadata["name"])
         before = self._kept.get(key)
-        uid = str(metadata["uid"])
-        generation = int(metadata.get("generation") or 0)
-        sync = (metadata.get("annotations") or {}).get(names.ANNOTATION_SYNC)
-        same = before is not None and (before.uid, before.generation, before.sync) == (uid, generation, sync)
-        if before is not None and same:
-            # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
-            return False
+        uid, generation, sync = _version(metadata)
         status = body.get("status") or {}
         if before is not None:
             key = before.key
@@ -104,6 +106,11 @@ class Resources:
         """Return how many objects are ready, not ready and not judged yet, by the status last written."""
         judged = Counter(kept.ready for kept in self._kept.values())
         return judged[True], judged[False], judged[None]
+
+
+def _version(metadata: Mapping[str, Any]) -> tuple[str, int, str | None]:
+    sync = (metadata.get("annotations") or {}).get(names.ANNOTATION_SYNC)
+    return str(metadata["uid"]), int(metadata.get("generation") or 0), sync
 
 
 def _ready(status: Mapping[str, Any]) -> bool | None:
