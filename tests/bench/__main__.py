@@ -54,6 +54,8 @@ class Bench:
     folder: Path
     size: int
     foreign: int
+    # The interpreter that has the product's packages and no others.
+    python: Path = Path(sys.executable)
     # Seconds between looks, and how long to watch that nothing happens.
     interval: int = 60
     minute: float = 60.0
@@ -295,7 +297,8 @@ class Bench:
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
         """Run the operator under its own RBAC."""
-        with running_operator(self.plane, self.folder, *flags) as operator:
+        source = {"PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
+        with running_operator(self.plane, self.folder, *flags, environment=source, python=self.python) as operator:
             yield operator
 
     def until_ready(self, operator: OperatorProcess, count: int) -> None:
@@ -336,7 +339,7 @@ def written(operator: OperatorProcess) -> float:
     )
 
 
-def measure(size: int, foreign: int) -> Table:
+def measure(size: int, foreign: int, python: Path) -> Table:
     """Measure one size on a control plane of its own."""
     with (
         start_control_plane() as plane,
@@ -344,7 +347,7 @@ def measure(size: int, foreign: int) -> Table:
         tempfile.TemporaryDirectory() as folder,
     ):
         install(plane)
-        bench = Bench(plane, phase, Path(folder), size, foreign)
+        bench = Bench(plane, phase, Path(folder), size, foreign, python)
         bench.run()
         return bench.table
 
@@ -354,12 +357,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000], help="numbers of PhaseSecrets")
     parser.add_argument("--foreign", type=int, default=1000, help="number of large foreign Secrets")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter that runs the operator")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file for the tables")
     arguments = parser.parse_args()
     parts = []
     for size in arguments.sizes:
         print(f"\n{size} PhaseSecrets", flush=True)
-        table = measure(size, arguments.foreign)
+        table = measure(size, arguments.foreign, arguments.python.absolute())
         parts.append(f"## {size:,} PhaseSecrets\n\n{table.text()}\n")
         arguments.output.write_text("\n".join(parts))
     print("\n" + "\n".join(parts))

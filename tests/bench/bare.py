@@ -30,23 +30,33 @@ async def run(url: str, ca_file: str, token: str, size: int) -> float:
 
 
 async def one(admin: Hands, number: int) -> None:
-    """Write a Secret with ten keys, and the status of a PhaseSecret."""
+    """Write a Secret with ten keys, and the status of a PhaseSecret: as large as the operator makes them."""
     name = f"cr-{number}"
-    data = {f"KEY_{key}": encoded(f"{number} {key} {'x' * 50}") for key in range(KEYS)}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "Opaque", "data": data}
-    await admin.apply(f"{SECRETS}/{name}", body)
+    mark = f"{number:032x}"
+    await admin.apply(
+        f"{SECRETS}/{name}",
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "bare", "bench/target": "true"},
+                "annotations": {"bench/owner": f"{NAMESPACE}/{name}", "bench/digest": mark, "bench/seal": mark},
+            },
+            "type": "Opaque",
+            "data": {f"KEY_{key}": encoded(f"{number} {key} {'x' * 50}") for key in range(KEYS)},
+        },
+    )
+    since = "2030-01-01T00:00:00Z"
+    ready = {"type": "Ready", "status": "True", "reason": "Synced", "message": "1 target is in step"}
+    target = {"kind": "Secret", "namespace": NAMESPACE, "name": name, "ready": True, "reason": "Synced", "keys": KEYS}
     status = {
         "observedGeneration": 1,
+        "conditions": [ready | {"lastTransitionTime": since, "observedGeneration": 1}],
+        "targets": [target],
         "keys": KEYS,
-        "conditions": [
-            {
-                "type": "Ready",
-                "status": "True",
-                "reason": "Synced",
-                "message": "1 target is in step",
-                "lastTransitionTime": "2030-01-01T00:00:00Z",
-            }
-        ],
+        "source": {"appId": mark, "environment": "production", "path": "/", "entries": KEYS},
+        "lastSyncedTime": since,
     }
     await admin.merge(f"{RESOURCES}/{name}/status", {"status": status})
 

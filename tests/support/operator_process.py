@@ -90,12 +90,16 @@ def running_operator(
     *flags: str,
     home: str = "phase-system",
     environment: Mapping[str, str] | None = None,
+    python: Path = Path(sys.executable),
 ) -> Iterator[OperatorProcess]:
-    """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends."""
+    """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
+
+    `python` is the interpreter whose packages it runs with.
+    """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     health, metrics = free_port(), free_port()
     log_file = folder / f"operator-{health}.log"
-    command = [sys.executable, "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
+    command = [str(python), "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
     command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}

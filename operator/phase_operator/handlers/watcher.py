@@ -95,6 +95,8 @@ class Watcher:
             self.problem = None
             for ghost in self._resources.keys() - listed:
                 await self._bury(ghost)
+            # Not kept while we sleep.
+            del listed
             await self._sleep(_SWEEP_EVERY)
 
     async def _all_seen(self, listed: frozenset[ObjectKey]) -> bool:

@@ -20,7 +20,7 @@ from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
 
-_LIMIT = 1000
+_LIMIT = 200
 # As client-go paces its clients: a burst goes out at once, and then so many a second.
 _BURST, _PACE = 50.0, 10.0
 # The API server's limit for an Event's message.
