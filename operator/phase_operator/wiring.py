@@ -157,6 +157,7 @@ class Operator:
             controller=self._controller,
             session=client.session_for_watching,
             server=client.host,
+            count=self._count,
             list_keys=self._list_keys,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,
@@ -236,6 +237,9 @@ class Operator:
         if self._digest_key is None:
             raise RuntimeError("a run began before the digest key was read")
         return self._digest_key
+
+    async def _count(self) -> int:
+        return sum([await self._cluster.count_resources(each) for each in self._settings.namespace or (None,)])
 
     async def _list_keys(self) -> list[ObjectKey]:
         found: list[ObjectKey] = []

@@ -109,7 +109,8 @@ class Bench:
         self.phase.reset_calls()
 
     def idle(self, operator: OperatorProcess) -> None:
-        """Let a minute pass in which nothing changes."""
+        """Let a minute pass in which nothing changes, after every app has come to the time of its own."""
+        time.sleep(2.0 * self.interval)
         self.phase.reset_calls()
         writes, cpu = written(operator), seconds_of_cpu(operator)
         time.sleep(self.minute)

@@ -17,6 +17,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.queue import wait_for
 from phase_operator.reconcile.resources import Resources
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,7 @@ _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CHUNK = 500
 # Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
 _SWEEP_EVERY = 600.0
-# What the watch has not shown yet is on its way; only after this many looks at the store is it listed again.
-_LOOK_EVERY, _LOOKS = 0.2, 50
+_LOOK_EVERY = 0.5
 
 ListKeys = Callable[[], Awaitable[list[ObjectKey]]]
 
@@ -41,6 +41,7 @@ class Watcher:
         controller: Controller,
         session: Callable[[], aiohttp.ClientSession],
         server: str,
+        count: Callable[[], Awaitable[int]],
         list_keys: ListKeys,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
@@ -50,7 +51,9 @@ class Watcher:
         self._controller = controller
         self._session = session
         self._server = server
+        self._count = count
         self._list_keys = list_keys
+        self._interrupted = asyncio.Event()
         self._namespaces = namespaces
         self._restarted = restarted
         self._sleep = sleep
@@ -77,37 +80,43 @@ class Watcher:
             except Exception as error:  # noqa: BLE001 - kopf ends with whatever its tasks raised; all of it means: again
                 self.problem = f"the watch of PhaseSecrets ended: {type(error).__name__}"
                 self._restarted("phasesecrets")
+                self._interrupted.set()
                 log.warning("watch interrupted", extra={"watch": "phasesecrets", "error": type(error).__name__})
                 await self._sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
                 failures += 1
 
     async def sweep(self) -> None:
-        """Compare the store with a list of keys: finds ghosts, and tells when the first list is complete."""
-        while True:
-            try:
-                listed = frozenset(await self._list_keys())
-            except ExpectedError as error:
-                self.problem = f"PhaseSecrets cannot be listed: {error.message}"
-                await self._sleep(_BACKOFF[-1])
-                continue
-            if not await self._all_seen(listed):
-                continue
-            self.problem = None
-            for ghost in self._resources.keys() - listed:
-                await self._bury(ghost)
-            # Not kept while we sleep.
-            del listed
-            await self._sleep(_SWEEP_EVERY)
-
-    async def _all_seen(self, listed: frozenset[ObjectKey]) -> bool:
-        """Wait until the watch has shown what is listed; False if it did not in time, or some of it is gone again."""
-        for _ in range(_LOOKS):
-            listed = self._resources.missing(listed)
-            if not listed:
-                return True
-            self.problem = f"{len(listed)} PhaseSecrets not seen by the watch yet"
+        """Tell when the first list is complete, and from then on find ghosts: in time, and after every interruption."""
+        while not await self._try(self._first_seen):
             await self._sleep(_LOOK_EVERY)
-        return False
+        while True:
+            self.problem = None
+            self._interrupted.clear()
+            await wait_for(self._interrupted, _SWEEP_EVERY)
+            while not await self._try(self._all_seen):
+                await self._sleep(_BACKOFF[-1])
+
+    async def _try(self, look: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await look()
+        except ExpectedError as error:
+            self.problem = f"PhaseSecrets cannot be listed: {error.message}"
+            return False
+
+    async def _first_seen(self) -> bool:
+        """Say whether the watch has shown as many as there are: a list of thousands costs more than to count them."""
+        missing = await self._count() - len(self._resources)
+        self.problem = f"{missing} PhaseSecrets not seen by the watch yet"
+        return missing <= 0
+
+    async def _all_seen(self) -> bool:
+        """Say whether the watch has shown all that there are, and bury what is not there any more."""
+        listed = frozenset(await self._list_keys())
+        for ghost in self._resources.keys() - listed:
+            await self._bury(ghost)
+        missing = self._resources.missing(listed)
+        self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
+        return not missing
 
     async def _bury(self, key: ObjectKey) -> None:
         # Made since the list was read? Then a second list has it.

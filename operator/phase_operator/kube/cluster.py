@@ -140,11 +140,19 @@ class KubeCluster:
         """Have Events posted in their own time."""
         self._recorder.post(key, uid, notices)
 
+    async def count_resources(self, namespace: str | None) -> int:
+        """Return how many PhaseSecrets there are in a namespace, or in all."""
+        try:
+            answer = await self._client.request(
+                "GET", _resources_path(namespace), query=[("limit", "1")], accept=METADATA_LIST
+            )
+        except ApiError as error:
+            raise translate(error) from error
+        return len(answer.get("items") or []) + int(answer["metadata"].get("remainingItemCount") or 0)
+
     async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
         """Return the keys of all PhaseSecrets of a namespace, or of all."""
-        path = f"{PHASE}/{names.PLURAL_PHASE_SECRETS}"
-        if namespace is not None:
-            path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, namespace)
+        path = _resources_path(namespace)
         found: list[ObjectKey] = []
         token = ""
         while True:
@@ -206,6 +214,12 @@ def key_of(secret: dict[str, Any]) -> bytes:
             "delete it to have it made anew",
         )
     return key
+
+
+def _resources_path(namespace: str | None) -> str:
+    if namespace is None:
+        return f"{PHASE}/{names.PLURAL_PHASE_SECRETS}"
+    return object_path(PHASE, names.PLURAL_PHASE_SECRETS, namespace)
 
 
 def _path(target: TargetRef) -> str:

@@ -8,6 +8,7 @@ import aiohttp
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
 from support.builders import phase_secret
+from support.clock import settle
 from support.fakes import Loop
 
 
@@ -17,6 +18,7 @@ class Sweep:
     def __init__(self, listed: list[ObjectKey], shows: list[list[str]]) -> None:
         self.loop = Loop()
         self.listed = listed
+        self.counts = 0
         self.lists = 0
         self.problems: list[str | None] = []
         # What the watch shows during each sleep; after the last one the test is over.
@@ -26,16 +28,33 @@ class Sweep:
             controller=self.loop.controller,
             session=aiohttp.ClientSession,
             server="https://example",
+            count=self._count,
             list_keys=self._list,
             namespaces=(),
             restarted=lambda _: None,
             sleep=self._sleep,
         )
 
-    async def run(self) -> None:
-        """Sweep until there is nothing more to show."""
-        sweeping = asyncio.create_task(self.watcher.sweep())
-        await asyncio.wait({sweeping})
+    async def __aenter__(self) -> "Sweep":
+        self._driving = self.loop.clock.driving()
+        self._driving.__enter__()
+        self._sweeping = asyncio.create_task(self.watcher.sweep())
+        await settle()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._sweeping.cancel()
+        await asyncio.wait({self._sweeping})
+        self._driving.__exit__(None, None, None)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.loop.clock.turn(seconds)
+        await settle()
+
+    async def _count(self) -> int:
+        self.counts += 1
+        return len(self.listed)
 
     async def _list(self) -> list[ObjectKey]:
         self.lists += 1
@@ -54,33 +73,29 @@ def key(name: str) -> ObjectKey:
     return ObjectKey("team", name)
 
 
-async def test_what_is_listed_is_awaited_without_listing_again() -> None:
-    sweep = Sweep([key("a"), key("b")], [["a"], [], ["b"]])
-
-    await sweep.run()
-
-    assert sweep.lists == 1
-    assert sweep.problems == [
-        "2 PhaseSecrets not seen by the watch yet",
-        "1 PhaseSecrets not seen by the watch yet",
-        "1 PhaseSecrets not seen by the watch yet",
-        None,
-    ]
+async def test_the_first_list_is_complete_when_as_many_were_shown_as_there_are() -> None:
+    async with Sweep([key("a"), key("b")], [["a"], [], ["b"]]) as sweep:
+        assert (sweep.counts, sweep.lists, sweep.watcher.problem) == (4, 0, None)
+        assert sweep.problems == [
+            "2 PhaseSecrets not seen by the watch yet",
+            "1 PhaseSecrets not seen by the watch yet",
+            "1 PhaseSecrets not seen by the watch yet",
+        ]
 
 
-async def test_what_never_comes_is_listed_again() -> None:
-    sweep = Sweep([key("a")], [[]] * 60)
+async def test_what_vanished_unseen_is_buried_in_time() -> None:
+    async with Sweep([key("a")], [["a", "ghost"]]) as sweep:
+        await sweep.pass_time(601.0)
 
-    await sweep.run()
+        assert sweep.loop.resources.keys() == {key("a")}
+        assert sweep.watcher.problem is None
 
-    assert sweep.lists == 2
 
+async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
+    async with Sweep([], [["late"]]) as sweep:
+        sweep.listed = [key("late")]
 
-async def test_what_vanished_unseen_is_buried() -> None:
-    sweep = Sweep([key("a")], [])
-    for name in ("a", "ghost"):
-        sweep.watcher.take("ADDED", phase_secret(key(name)))
+        await sweep.pass_time(601.0)
 
-    await sweep.run()
-
-    assert sweep.loop.resources.keys() == {key("a")}
+        assert sweep.problems == ["1 PhaseSecrets not seen by the watch yet"]
+        assert sweep.watcher.problem is None
