@@ -17,6 +17,8 @@ from phase_operator.api.v1alpha1.rules import NULLABLE, no_doubles, not_the_toke
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 EntryKey = Annotated[str, Field(min_length=1, max_length=253)]
+# What Kubernetes takes as a key of a Secret or ConfigMap.
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 OptionalNamespace = Annotated[
@@ -158,51 +160,218 @@ class TemplateMetadata(ApiModel):
     )
 
 
+class TemplateMerge(StrEnum):
+    """What becomes of the entries when template.data makes keys."""
+
+    REPLACE = "Replace"
+    MERGE = "Merge"
+
+
 class Template(ApiModel):
-    """What the target carries besides its data."""
+    """What the target carries besides, or instead of, its entries."""
 
-    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata, description="Labels and annotations.")
+    metadata: TemplateMetadata = Field(
+        default_factory=TemplateMetadata,
+        description="Labels and annotations. Their values may hold placeholders for entries of type config.",
+    )
+    data: dict[EntryKey, Annotated[str, Field(max_length=65536)]] = Field(
+        default_factory=dict,
+        max_length=64,
+        json_schema_extra=rules(
+            rule(
+                "self.all(key, key.matches('^[-._a-zA-Z0-9]+$'))",
+                "a key of a Secret or ConfigMap holds letters, digits, '-', '_' and '.'",
+            )
+        ),
+        description="Key of the target -> text with placeholders for its values, like {{ DB_HOST }} or "
+        '{{ entries["db-host"] | base64 }}; see docs/templates.md.',
+    )
+    merge_policy: TemplateMerge | None = Field(
+        None,
+        description="Replace: with template.data the target holds its keys and nothing else. Merge: it holds the "
+        "entries too, and a key of template.data wins. Default: Replace.",
+    )
 
 
-_NAME_TRANSFORMER = Field(
-    None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
-)
-_PROCESSORS: Any = Field(
-    default_factory=dict, max_length=1024, description="Per key, as Phase has it: name, spelling, decoding."
-)
-_TEMPLATE = Field(default_factory=Template, description="Labels and annotations of the target.")
-_DELETION = Field(
-    None,
-    description="What becomes of the target when the PhaseSecret is deleted. Default: Retain, it stays. "
-    "Delete: it is garbage-collected with the PhaseSecret.",
-)
+class EntryType(StrEnum):
+    """The types of entry that Phase knows."""
+
+    SECRET = "secret"
+    SEALED = "sealed"
+    CONFIG = "config"
 
 
-class ManagedSecretReference(ApiModel):
-    """A Secret to keep in step with Phase."""
+class CreationPolicy(StrEnum):
+    """Whose object a target is."""
+
+    OWNER = "Owner"
+    MERGE = "Merge"
+    ORPHAN = "Orphan"
+
+
+class OnTypeChange(StrEnum):
+    """What another secretType than that of the Secret that stands does."""
+
+    REFUSE = "Refuse"
+    REPLACE = "Replace"
+
+
+class Versioned(ApiModel):
+    """Every content becomes an immutable object of its own."""
+
+    keep: Annotated[int, Field(ge=1, le=50)] | None = Field(
+        None,
+        description="How many of the newest stay. Older ones go when no workload of the namespace names them. "
+        "Default: 3.",
+    )
+
+
+class TargetFields(ApiModel):
+    """What targets of both kinds have in common."""
+
+    path: Annotated[Annotated[str, Field(max_length=1024, pattern=r"^(/.*)?$")] | None, unless_empty()] = Field(
+        None,
+        description="Take the entries of this folder only: phaseAppEnvPath or a folder below it, written in full. "
+        "Default: phaseAppEnvPath, with recursive the folders below it too.",
+    )
+    keys: KeySelection = Field(
+        default_factory=KeySelection, description="Which of the PhaseSecret's keys this target takes. Default: all."
+    )
+    name_transformer: NameTransformer | None = Field(
+        None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
+    )
+    prefix: Annotated[str, Field(max_length=128, pattern=r"^[-._a-zA-Z0-9]*$")] | None = Field(
+        None, description="Stands before every key of this target, except those that asName names."
+    )
+    processors: dict[EntryKey, Processor] = Field(
+        default_factory=dict, max_length=1024, description="Per key, as Phase has it: name, spelling, decoding."
+    )
+    format: Format | None = Field(
+        None,
+        description="KeyPerEntry, or one file that holds all entries: dotenv, json, yaml, properties, toml, "
+        "dockerconfigjson; see docs/formats.md. Default: KeyPerEntry.",
+    )
+    file_key: DataKey | None = Field(
+        None,
+        description="Key of the target that holds the file of format. Default: .env, entries.json, entries.yaml, "
+        "entries.properties, entries.toml or .dockerconfigjson.",
+    )
+    template: Template = Field(
+        default_factory=Template, description="Labels and annotations of the target, and texts made of its values."
+    )
+    immutable: bool | None = Field(
+        None,
+        description="true: the object is marked immutable. A change in Phase is told then and not written; versioned "
+        "makes a new object for each instead. Default: false.",
+    )
+    versioned: Versioned | None = Field(
+        None,
+        description="Each content becomes an immutable object of its own, named like the target with a hash behind it; "
+        "the newest name is in the status.",
+    )
+    creation_policy: CreationPolicy | None = Field(
+        None,
+        description="Owner: the whole object is the PhaseSecret's. Merge: only its keys are, in an object that others "
+        "keep. Orphan: created and updated like Owner, and never deleted. Default: Owner.",
+    )
+    deletion_policy: DeletionPolicy | None = Field(
+        None,
+        description="What becomes of the target when the PhaseSecret is deleted, or names it no more. Retain: it "
+        "stays. Delete: it is deleted; with Merge, exactly the PhaseSecret's keys are taken out. Default: Retain, with "
+        "Merge: Delete.",
+    )
+    adopt: bool | None = Field(
+        None,
+        description="true: an object of that name that somebody else made is taken over; with Merge, keys that "
+        "somebody else wrote. Default: false, it is left alone and told.",
+    )
+
+
+class ManagedSecret(ApiModel):
+    """Which Secret."""
 
     secret_name: ObjectName = Field(description="Name of the Secret.")
     secret_namespace: OptionalNamespace = Field(
-        None, description="Namespace of the Secret. Default, and all that is allowed: the PhaseSecret's own."
+        None,
+        description="Namespace of the Secret. Default: the PhaseSecret's own; another one needs a grant in the "
+        "operator's settings.",
     )
     secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
-    name_transformer: NameTransformer | None = _NAME_TRANSFORMER
-    processors: dict[EntryKey, Processor] = _PROCESSORS
-    template: Template = _TEMPLATE
-    deletion_policy: DeletionPolicy | None = _DELETION
+    types: list[EntryType] | None = Field(
+        None,
+        min_length=1,
+        max_length=3,
+        description="Which types of entry it takes. Default: secret and sealed; config too, as long as "
+        "managedConfigMapReferences is empty.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    on_type_change: OnTypeChange | None = Field(
+        None,
+        description="Kubernetes cannot change the type of a Secret. Refuse: another secretType is told and not "
+        "written. Replace: the Secret is deleted and made anew, with a copy kept meanwhile. Default: Refuse.",
+    )
 
 
-class ManagedConfigMapReference(ApiModel):
-    """A ConfigMap to keep in step with Phase: it takes the entries of type `config` and nothing else, ever."""
+# The API server sees each of these once for a target.
+_TARGET_RULES = (
+    rule(
+        '!has(self.fileKey) || has(self.format) && self.format != "KeyPerEntry"',
+        "fileKey names the file of a format; set format too",
+        ".fileKey",
+    ),
+    rule(
+        '!has(self.versioned) || !has(self.creationPolicy) || self.creationPolicy == "Owner"',
+        "a versioned target is the PhaseSecret's own: creationPolicy has to be Owner",
+        ".creationPolicy",
+    ),
+    rule(
+        '!has(self.creationPolicy) || self.creationPolicy != "Orphan" || !has(self.deletionPolicy) || '
+        'self.deletionPolicy == "Retain"',
+        "an Orphan is never deleted: deletionPolicy has to be Retain",
+        ".deletionPolicy",
+    ),
+    rule(
+        '!has(self.creationPolicy) || self.creationPolicy != "Merge" || !has(self.immutable) || !self.immutable',
+        "an object that others keep cannot be made immutable",
+        ".immutable",
+    ),
+)
+
+
+class ManagedSecretReference(TargetFields, ManagedSecret):
+    """A Secret to keep in step with Phase."""
+
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            *_TARGET_RULES,
+            rule(
+                '!has(self.onTypeChange) || self.onTypeChange == "Refuse" || !has(self.creationPolicy) || '
+                'self.creationPolicy != "Merge"',
+                "an object that others keep is not replaced: onTypeChange has to be Refuse",
+                ".onTypeChange",
+            ),
+        )
+    }
+
+
+class ManagedConfigMap(ApiModel):
+    """Which ConfigMap."""
 
     config_map_name: ObjectName = Field(description="Name of the ConfigMap.")
     config_map_namespace: OptionalNamespace = Field(
-        None, description="Namespace of the ConfigMap. Default, and all that is allowed: the PhaseSecret's own."
+        None,
+        description="Namespace of the ConfigMap. Default: the PhaseSecret's own; another one needs a grant in the "
+        "operator's settings.",
     )
-    name_transformer: NameTransformer | None = _NAME_TRANSFORMER
-    processors: dict[EntryKey, Processor] = _PROCESSORS
-    template: Template = _TEMPLATE
-    deletion_policy: DeletionPolicy | None = _DELETION
+
+
+class ManagedConfigMapReference(TargetFields, ManagedConfigMap):
+    """A ConfigMap to keep in step with Phase: it takes the entries of type `config` and nothing else, ever."""
+
+    model_config = ApiModel.model_config | {"json_schema_extra": rules(*_TARGET_RULES)}
+
+
+Target = ManagedSecretReference | ManagedConfigMapReference
 
 
 class PhaseSecretSpec(ApiModel):
@@ -254,6 +423,11 @@ class PhaseSecretSpec(ApiModel):
         None,
         description="Folder to read, without the folders below it. Default: /, the root folder only.",
         json_schema_extra=NULLABLE,
+    )
+    recursive: bool | None = Field(
+        None,
+        description="true: the folders below phaseAppEnvPath are read too; equal keys in two folders are a collision "
+        "unless a target takes one of the two. Default: false.",
     )
     phase_app_env_tag: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
         None, description="Take only entries with this tag; exact, case-sensitive."
