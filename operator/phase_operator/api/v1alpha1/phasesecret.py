@@ -6,7 +6,7 @@ would take them for drift. A limit is a fence against nonsense, wide enough that
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -515,6 +515,30 @@ class SourceStatus(ApiModel):
     entries: int | None = Field(None, description="How many entries the PhaseSecret selects there.")
 
 
+class LeftOutWhy(StrEnum):
+    """What kept entries out of a target."""
+
+    TYPE = "Type"
+    PATH = "Path"
+    KEYS = "Keys"
+
+
+class LeftOutStatus(ApiModel):
+    """Entries that the PhaseSecret selects and one target does not take."""
+
+    why: LeftOutWhy = Field(
+        description="Type: the target takes no entries of their type. Path: it takes those of another folder. "
+        "Keys: its own patterns leave them out."
+    )
+    count: int = Field(description="How many.")
+    keys: list[Annotated[str, Field(max_length=253)]] = Field(
+        default_factory=list,
+        max_length=10,
+        description="The keys of the first ten, as they stand in Phase; none, if very many targets leave entries out.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
 class TargetStatus(ApiModel):
     """How one target stands."""
 
@@ -525,6 +549,12 @@ class TargetStatus(ApiModel):
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
     message: Annotated[str, Field(max_length=4096)] | None = Field(None, description="A sentence, if it is not ready.")
     keys: int | None = Field(None, description="How many keys it holds.")
+    left_out: list[LeftOutStatus] = Field(
+        default_factory=list,
+        max_length=3,
+        description="What the PhaseSecret selects and this target does not take, by names only.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
 
 
 class PhaseSecretStatus(ApiModel):
