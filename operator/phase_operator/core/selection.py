@@ -5,6 +5,7 @@ case-sensitive), so that a shared or wider answer and an exact one select the sa
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -39,6 +40,12 @@ def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
         for entry in entries
         if (query.path is None or entry.path == query.path) and (not wanted_tags or wanted_tags & entry.tags)
     )
+
+
+def tags_beside(entries: Iterable[Entry], query: SourceQuery) -> tuple[str, ...]:
+    """Return the tags that stand in the folder that a query names, sorted: what it may have meant by its own."""
+    untagged = replace(query, tags=())
+    return tuple(sorted({tag for entry in answering(entries, untagged) for tag in entry.tags}))
 
 
 def select(entries: Iterable[Entry], query: SourceQuery, keys: Patterns) -> tuple[Entry, ...]:

@@ -38,6 +38,7 @@ from phase_operator.core.seal import basis, holds, sealed
 from phase_operator.core.selection import select
 from phase_operator.core.targets import Owner, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.words import close_tags, did_you_mean
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Cluster, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
@@ -113,8 +114,8 @@ class Reconciler:
         match state:
             case Unread(revision=revision):
                 return await self._confirm(resource, query, revision, targets)
-            case Fresh(answer=answer, full=full, revision=revision):
-                return await self._follow(resource, spec, query, answer, full, revision)
+            case Fresh():
+                return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
                 if full is None:
                     raise error
@@ -144,17 +145,15 @@ class Reconciler:
         resource: Resource,
         spec: PhaseSecretSpec,
         query: SourceQuery,
-        answer: Snapshot,
-        full: Snapshot | None,
-        revision: Revision | None,
+        state: Fresh,
     ) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if spec.allow_empty or select(answer.entries, query, spec.keys):
-            return await self._sync(resource, spec, query, answer, revision)
+        if spec.allow_empty or select(state.answer.entries, query, spec.keys):
+            return await self._sync(resource, spec, query, state.answer, state.revision)
         targets: tuple[TargetResult, ...] = ()
-        if full is not None and select(full.entries, query, spec.keys):
-            targets = (await self._sync(resource, spec, query, full, None)).targets
-        return Failed(Reason.NO_ENTRIES, nothing_there(query, answer), targets=targets)
+        if state.full is not None and select(state.full.entries, query, spec.keys):
+            targets = (await self._sync(resource, spec, query, state.full, None)).targets
+        return Failed(Reason.NO_ENTRIES, nothing_there(query, state.answer, state.tags), targets=targets)
 
     async def _sync(
         self,
@@ -258,14 +257,14 @@ def is_settled(resource: Resource) -> bool:
     return ready and not forced and status.get("observedGeneration") == resource.generation
 
 
-def nothing_there(query: SourceQuery, answer: Snapshot) -> str:
-    """Say that nothing is selected, and where."""
+def nothing_there(query: SourceQuery, answer: Snapshot, tags: Sequence[str]) -> str:
+    """Say that nothing is selected, and where; `tags` are those that stand there, if none of those asked for does."""
     if answer.entries:
         return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
     where = "any folder" if query.path is None else f'folder "{query.path}"'
-    tags = f" with tag {listing(query.tags)}" if query.tags else ""
-    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tags}'
-    return f"{there}; targets stay as they are"
+    tagged = f" with tag {listing(query.tags)}" if query.tags else ""
+    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tagged}'
+    return f"{there}; targets stay as they are{did_you_mean(close_tags(query.tags, tags))}"
 
 
 def target_refs(spec: PhaseSecretSpec, namespace: str) -> list[TargetRef]:
