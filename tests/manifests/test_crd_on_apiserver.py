@@ -15,7 +15,9 @@ import yaml
 
 from manifests.objects import CRD_FILE, SAMPLES, Object
 from manifests.specs import BAD, GOOD, phase_secret
+from support.builders import fullest_status
 from support.cluster_fixture import Kubectl
+from support.kstatus import KStatus, kstatus, wait_ends
 
 pytestmark = pytest.mark.controlplane
 
@@ -99,6 +101,21 @@ def test_a_new_resource_is_not_looked_at_yet(place: str, kubectl: Kubectl) -> No
     stored = apply(kubectl, place, phase_secret())
 
     assert stored["status"] == {"observedGeneration": -1}
+    assert kstatus(stored) is KStatus.IN_PROGRESS
+    assert not wait_ends(stored)
+
+
+def test_a_status_may_tell_of_as_many_targets_as_there_may_be(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_secret())
+    name = phase_secret()["metadata"]["name"]
+    status = fullest_status("\N{PILE OF POO}")
+
+    # Not apply: what it would keep of this in an annotation is no part of the status.
+    path = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{place}/phasesecrets/{name}/status"
+    body = json.loads(kubectl("-n", place, "get", "phs", name, "-o", "json").stdout) | {"status": status}
+    kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(body, ensure_ascii=False))
+
+    assert json.loads(kubectl("-n", place, "get", "phs", name, "-o", "json").stdout)["status"] == status
 
 
 def test_kubectl_shows_the_columns(place: str, kubectl: Kubectl) -> None:

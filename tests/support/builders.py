@@ -7,9 +7,10 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
-from phase_operator.core.outcome import SourceFacts, Synced, TargetResult, Warned
+from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy, ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, StatusDocument, Synced, TargetResult, Warned
 from phase_operator.core.query import Account, AppRef, SourceQuery
+from phase_operator.core.status import status_document
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 
@@ -140,3 +141,16 @@ def synced(*targets: TargetResult, warning: Warned | None = None, entries: int =
 def observed(desired: Desired, **changes: Any) -> Observed:
     """Make what stands there after `desired` was applied; `changes` are what happened to it since."""
     return replace(Observed("uid", "7", str(desired.owner.key), desired.digest, desired.shape, (), ()), **changes)
+
+
+def fullest_status(letter: str = "x", *, fail: bool = False) -> StatusDocument:
+    """Make the status of a PhaseSecret with as many targets as may be, each of which has as much to tell as it can."""
+    names_ = [f"{number:03}" + "n" * 250 for number in range(64)]
+    lost = tuple(LeftOut(why, 10**6, tuple(f"{n}{letter * 252}" for n in range(10))) for why in LeftOutWhy)
+    told = letter * 100_000
+    targets = tuple(
+        TargetResult(ref, False, Reason.TARGET_CONFLICT, message=told, left_out=lost)
+        for ref in [*map(secret_ref, names_), *map(config_map_ref, names_)]
+    )
+    outcome = Failed(Reason.ACCESS_DENIED, told, targets=targets) if fail else synced(*targets)
+    return status_document(outcome, {}, generation=1, forced="f" * 256, now="2030-01-01T00:00:00Z")

@@ -21,7 +21,7 @@ from phase_operator.core.outcome import (
     verdict,
 )
 from phase_operator.core.status import notices, status_document
-from support.builders import config_map_ref, in_step, out_of_step, secret_ref, synced
+from support.builders import fullest_status, in_step, out_of_step, secret_ref, synced
 
 BEFORE, NOW = "2030-01-01T00:00:00Z", "2030-01-01T00:01:00Z"
 DENIED = Failed(Reason.ACCESS_DENIED, "no")
@@ -143,15 +143,7 @@ def test_the_longest_message_fits_the_schema() -> None:
 @pytest.mark.parametrize("letter", ["x", "\u00e4", "\N{PILE OF POO}"], ids=["one byte", "two bytes", "four bytes"])
 @pytest.mark.parametrize("fail", [False, True], ids=["each target fails", "the whole fails"])
 def test_as_many_targets_as_may_be_with_as_much_to_tell_fit_the_schema_and_etcd(letter: str, fail: bool) -> None:
-    names = [f"{number:03}" + "n" * 250 for number in range(64)]
-    lost = tuple(LeftOut(why, 10**6, tuple(f"{n}{letter * 252}" for n in range(10))) for why in LeftOutWhy)
-    targets = tuple(
-        TargetResult(ref, False, Reason.TARGET_CONFLICT, message=letter * 100_000, left_out=lost)
-        for ref in [*map(secret_ref, names), *map(config_map_ref, names)]
-    )
-    outcome = synced(*targets, warning=Warned(Reason.UNRESOLVED_REFERENCES, letter * 100_000))
-
-    found = document(Failed(Reason.ACCESS_DENIED, letter * 100_000, targets=targets) if fail else outcome)
+    found = fullest_status(letter, fail=fail)
 
     # What the API server holds on to is UTF-8, and etcd takes 1.5 MiB of it: the spec has to fit in, too.
     assert len(json.dumps(found, ensure_ascii=False).encode()) < 1.2 * 1024 * 1024

@@ -1,0 +1,109 @@
+"""What the status says is true, and every tool that reads it sees the same."""
+
+import json
+
+import pytest
+
+from phase_dev.cluster import Completed
+from support.kstatus import KStatus, kstatus, wait_ends
+from support.operator_process import eventually
+from support.world import World, secret
+
+
+def wait(world: World, name: str = "shop", condition: str = "Ready", seconds: int = 20) -> Completed:
+    """Let kubectl wait for a condition."""
+    arguments = ("wait", f"--for=condition={condition}", f"phasesecret/{name}", f"--timeout={seconds}s")
+    return world.plane.kubectl("-n", world.namespace, *arguments, check=False)
+
+
+def judged(world: World, name: str = "shop") -> KStatus:
+    found = world.get("phasesecret", name)
+    assert found is not None
+    assert wait_ends(found) is (kstatus(found) is KStatus.CURRENT)
+    return kstatus(found)
+
+
+def test_waiting_ends_when_the_targets_hold_what_phase_holds(world: World) -> None:
+    world.phase_secret()
+
+    assert wait(world).returncode == 0
+    assert world.data()
+    assert judged(world) is KStatus.CURRENT
+
+
+def test_waiting_for_what_needs_a_person_takes_all_the_time_there_is(world: World) -> None:
+    world.phase_secret(phaseApp="shpo")
+
+    assert wait(world, condition="Stalled").returncode == 0
+    assert wait(world, seconds=2).returncode != 0
+    assert judged(world) is KStatus.FAILED
+
+
+def test_waiting_after_an_edit_is_not_answered_with_what_was_said_before(world: World) -> None:
+    world.phase_secret()
+    assert wait(world).returncode == 0
+
+    world.phase_secret(phaseApp="shpo")
+
+    assert judged(world) is not KStatus.CURRENT
+    assert wait(world, seconds=2).returncode != 0
+
+
+def test_what_waits_for_something_else_is_in_progress_until_that_is_there(world: World) -> None:
+    token = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "later"}}}
+    world.phase_secret(authentication=token)
+    world.until_reason("TokenSecretNotFound")
+    assert judged(world) is KStatus.IN_PROGRESS
+
+    world.token("later")
+
+    assert wait(world).returncode == 0
+    assert judged(world) is KStatus.CURRENT
+
+
+def test_a_suspended_resource_is_current(world: World) -> None:
+    world.phase_secret(suspend=True)
+
+    assert wait(world).returncode == 0
+    assert judged(world) is KStatus.CURRENT
+
+
+@pytest.mark.parametrize("order", [["good", "theirs"], ["theirs", "good"]], ids=["good first", "bad first"])
+def test_one_bad_target_makes_the_whole_not_ready_and_the_good_one_is_told_as_good(
+    world: World, order: list[str]
+) -> None:
+    world.apply(secret("theirs", {"a": "b"}))
+    before = world.get("secret", "theirs")
+
+    world.phase_secret(managedSecretReferences=[{"secretName": name} for name in order])
+    world.until_reason("TargetConflict")
+
+    found = (world.get("phasesecret", "shop") or {})["status"]["targets"]
+    assert [(each["name"], each["ready"], each["reason"]) for each in found] == [
+        (name, name == "good", "Synced" if name == "good" else "TargetConflict") for name in order
+    ]
+    assert wait(world, seconds=1).returncode != 0
+    assert judged(world) is KStatus.FAILED
+    assert world.data("good")
+    assert world.get("secret", "theirs") == before
+
+    world.phase.set("shop", "Production", "LOG_LEVEL", "debug")
+    eventually(lambda: (world.data("good") or {}).get("LOG_LEVEL") == "debug", what="the good one goes on")
+
+
+def test_a_status_is_not_written_while_nothing_changes(world: World) -> None:
+    """Good, bad and half of each: looks at Phase go on, the object stays as it is to the byte."""
+    world.apply(secret("theirs", {"a": "b"}))
+    world.phase_secret("good")
+    world.phase_secret("bad", phaseApp="shpo")
+    world.phase_secret("tag", phaseAppEnvTag="dbs")
+    world.phase_secret("half", managedSecretReferences=[{"secretName": "half"}, {"secretName": "theirs"}])
+    names = {"good": "Ready", "bad": "Stalled", "tag": "Stalled", "half": "Stalled"}
+    for name, condition in names.items():
+        assert wait(world, name, condition).returncode == 0
+    before = {name: json.dumps(world.get("phasesecret", name)) for name in names}
+    looks = world.phase.calls(route="/v1/environments/")
+
+    eventually(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
+
+    assert {name: json.dumps(world.get("phasesecret", name)) for name in names} == before
