@@ -6,7 +6,7 @@ would take them for drift. A limit is a fence against nonsense, wide enough that
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
