@@ -6,14 +6,23 @@ has a ConfigMap target.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.api.v1alpha1.phasesecret import (
+    KeySelection,
+    ManagedConfigMapReference,
+    ManagedSecretReference,
+    TargetFields,
+)
 from phase_operator.core.errors import Waiting
-from phase_operator.core.selection import config_entries, secret_entries
+from phase_operator.core.folders import has_paths, target_folders
+from phase_operator.core.selection import config_entries, of_types, secret_entries, wants
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +37,58 @@ def renderings(
     spec: PhaseSecretSpec, namespace: str, entries: Sequence[Entry], digest_key: bytes
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
+    config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
-        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key, bool(spec.allow_empty)))
-    for_config_maps = config_entries(entries)
-    for config in spec.managed_config_map_references:
-        ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(config.config_map_namespace or namespace, config.config_map_name))
-        yield Rendering(ref, _config_map(ref, config, for_config_maps, digest_key, bool(spec.allow_empty)))
+        offered = for_secrets if secret.types is None else of_types(entries, secret.types)
+        yield Rendering(ref, _secret(ref, secret, spec, offered, config, digest_key))
+    for config_map in spec.managed_config_map_references:
+        ref = TargetRef(
+            Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
+        )
+        yield Rendering(ref, _config_map(ref, config_map, spec, config, digest_key))
 
 
 def _secret(
-    ref: TargetRef, spec: ManagedSecretReference, entries: Sequence[Entry], digest_key: bytes, allow_empty: bool
+    ref: TargetRef,
+    target: ManagedSecretReference,
+    spec: PhaseSecretSpec,
+    offered: Sequence[Entry],
+    config: Sequence[ConfigEntry],
+    digest_key: bytes,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, allow_empty, "no entry that the PhaseSecret selects is for a Secret")
-        return render_secret(ref, owner, spec, entries, digest_key)
+        taken = _some(take(offered, target, spec), spec, "no entry that the PhaseSecret selects is for this Secret")
+        return render_secret(ref, owner, target, taken, digest_key, config)
 
     return render
 
 
 def _config_map(
     ref: TargetRef,
-    spec: ManagedConfigMapReference,
-    entries: Sequence[ConfigEntry],
+    target: ManagedConfigMapReference,
+    spec: PhaseSecretSpec,
+    config: Sequence[ConfigEntry],
     digest_key: bytes,
-    allow_empty: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, allow_empty, "no entry that the PhaseSecret selects is of type config")
-        return render_config_map(ref, owner, spec, entries, digest_key)
+        message = "no entry that the PhaseSecret selects is of type config and for this ConfigMap"
+        taken = _some(take(config, target, spec), spec, message)
+        return render_config_map(ref, owner, target, taken, digest_key)
 
     return render
 
 
-def _some(entries: Sequence[Entry], allow_empty: bool, message: str) -> None:
-    if not entries and not allow_empty:
+def take(offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec) -> Sequence[AnyEntry]:
+    """Return the entries that a target takes of those offered: by its folder and its keys."""
+    if target.path is None and target.keys == KeySelection() and not has_paths(spec):
+        return offered
+    folders = target_folders(target, spec)
+    return tuple(entry for entry in offered if folders.holds(entry.path) and wants(entry.key, target.keys))
+
+
+def _some(taken: Sequence[AnyEntry], spec: PhaseSecretSpec, message: str) -> Sequence[AnyEntry]:
+    if not taken and not spec.allow_empty:
         raise Waiting(Reason.NO_ENTRIES, f"{message}; it stays as it is")
+    return taken

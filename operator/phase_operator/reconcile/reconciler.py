@@ -15,6 +15,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.folders import Folders, folders, normal_path
 from phase_operator.core.guard import Guard
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
@@ -149,12 +150,12 @@ class Reconciler:
         revision: Revision | None,
     ) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if spec.allow_empty or select(answer.entries, query, spec.keys):
+        if spec.allow_empty or select(answer.entries, query, spec.keys, folders(spec)):
             return await self._sync(resource, spec, query, answer, revision)
         targets: tuple[TargetResult, ...] = ()
-        if full is not None and select(full.entries, query, spec.keys):
+        if full is not None and select(full.entries, query, spec.keys, folders(spec)):
             targets = (await self._sync(resource, spec, query, full, None)).targets
-        return Failed(Reason.NO_ENTRIES, nothing_there(query, answer), targets=targets)
+        return Failed(Reason.NO_ENTRIES, nothing_there(query, answer, folders(spec)), targets=targets)
 
     async def _sync(
         self,
@@ -164,9 +165,10 @@ class Reconciler:
         snapshot: Snapshot,
         revision: Revision | None,
     ) -> Synced:
-        entries = select(snapshot.entries, query, spec.keys)
+        entries = select(snapshot.entries, query, spec.keys, folders(spec))
         warning = reference_warning(entries, spec)
-        facts = SourceFacts(snapshot.app_id, query.environment, query.path or "/", len(entries))
+        path = normal_path(spec.phase_app_env_path)
+        facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
         owner = Owner(resource.key, resource.uid)
         made_from = basis(resource.spec, query, revision) if revision is not None else None
         results = [
@@ -241,7 +243,9 @@ def subscription(resource: Resource, spec: PhaseSecretSpec) -> Subscription:
     """Say how a PhaseSecret takes part in its question."""
     settled = is_settled(resource)
     known = (resource.status.get("source") or {}).get("entries") or 0
-    guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0)
+    guard = _guard(
+        tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0, folders(spec)
+    )
     return _subscription(float(spec.polling_interval or DEFAULT_INTERVAL), urgency(resource), guard, settled)
 
 
@@ -258,11 +262,11 @@ def is_settled(resource: Resource) -> bool:
     return ready and not forced and status.get("observedGeneration") == resource.generation
 
 
-def nothing_there(query: SourceQuery, answer: Snapshot) -> str:
+def nothing_there(query: SourceQuery, answer: Snapshot, taken: Folders) -> str:
     """Say that nothing is selected, and where."""
-    if answer.entries:
+    if any(taken.holds(entry.path) for entry in answer.entries):
         return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
-    where = "any folder" if query.path is None else f'folder "{query.path}"'
+    where = f"folder {listing(taken.roots)}" + (" or below" if taken.recursive else "")
     tags = f" with tag {listing(query.tags)}" if query.tags else ""
     there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tags}'
     return f"{there}; targets stay as they are"

@@ -1,6 +1,7 @@
 import pytest
 
-from phase_operator.core.query import AppRef, base_url, normal_path, source_query
+from phase_operator.core.folders import normal_path
+from phase_operator.core.query import AppRef, base_url, source_query
 from support.builders import parsed
 
 

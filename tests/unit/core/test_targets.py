@@ -82,12 +82,34 @@ def test_a_config_map_takes_no_entry_that_is_not_config_through_and_through(intr
         desired_config_map(config_entry("B"), intruder)  # type: ignore[arg-type]  # what no checker lets through
 
 
-@pytest.mark.parametrize("kind", list(SecretType))
-def test_a_type_is_written_as_asked_unless_it_lets_the_holder_act_as_another(kind: SecretType) -> None:
-    if kind not in {SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN}:
-        assert desired_secret(entry("A"), secretType=kind).manifest["type"] == str(kind)
-        return
+def typed_secret(kind: SecretType, key: str, value: str = "text") -> Desired:
+    """Make a Secret of a type from an entry with any name."""
+    return desired_secret(entry("A", value), secretType=kind, processors={"A": {"asName": key}})
 
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        (SecretType.OPAQUE, "A", "text"),
+        (SecretType.BASIC_AUTH, "password", "text"),
+        (SecretType.DOCKERCFG, ".dockercfg", '{"registry.example": {}}'),
+        (SecretType.DOCKERCONFIGJSON, ".dockerconfigjson", '{"auths": {}}'),
+    ],
+)
+def test_a_type_is_written_as_asked(kind: SecretType, key: str, value: str) -> None:
+    assert typed_secret(kind, key, value).manifest["type"] == str(kind)
+
+
+@pytest.mark.parametrize("kind", [SecretType.TLS, SecretType.SSH_AUTH, SecretType.DOCKERCONFIGJSON])
+def test_a_type_whose_keys_are_not_there_is_not_written(kind: SecretType) -> None:
+    with pytest.raises(Waiting) as caught:
+        desired_secret(entry("A"), secretType=kind)
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
+
+
+@pytest.mark.parametrize("kind", [SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN])
+def test_a_type_that_lets_the_holder_act_as_another_is_refused(kind: SecretType) -> None:
     with pytest.raises(Invalid) as caught:
         desired_secret(entry("A"), secretType=kind)
 
@@ -192,7 +214,7 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
         pytest.param(desired_secret(entry("A", "other")), id="a value"),
         pytest.param(desired_secret(entry("B")), id="a key"),
         pytest.param(desired_secret(entry("A"), entry("B")), id="a key more"),
-        pytest.param(desired_secret(entry("A"), secretType="kubernetes.io/tls"), id="the type"),
+        pytest.param(desired_secret(entry("A"), immutable=True), id="whether it may change"),
         pytest.param(desired_secret(entry("A"), **template(labels={"a": "1"})), id="a label"),
         pytest.param(desired_secret(entry("A"), **template(annotations={"a": "1"})), id="an annotation"),
         pytest.param(desired_secret(entry("A"), deletionPolicy="Delete"), id="what becomes of it"),
@@ -202,6 +224,10 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
 )
 def test_every_difference_shows(other: Desired) -> None:
     assert other.digest != desired_secret(entry("A")).digest
+
+
+def test_another_type_shows() -> None:
+    assert typed_secret(SecretType.OPAQUE, "password").digest != typed_secret(SecretType.BASIC_AUTH, "password").digest
 
 
 @given(ENTRIES, TEMPLATES, st.sampled_from([None, "Retain", "Delete"]), st.booleans())

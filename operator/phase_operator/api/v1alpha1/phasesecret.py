@@ -396,6 +396,17 @@ class PhaseSecretSpec(ApiModel):
                 ".managedSecretReferences",
             ),
             not_the_token(),
+            *(
+                rule(
+                    f"!has(self.{field}) || !has(self.phaseAppEnvPath) || self.{field}.all(target, "
+                    '!has(target.path) || target.path == self.phaseAppEnvPath || target.path == "" || '
+                    "target.path.startsWith(self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : "
+                    "self.phaseAppEnvPath + '/'))",
+                    "the path of a target is phaseAppEnvPath or a folder below it",
+                    f".{field}",
+                )
+                for field in ("managedSecretReferences", "managedConfigMapReferences")
+            ),
         )
     }
 

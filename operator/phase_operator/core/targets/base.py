@@ -102,6 +102,8 @@ def desired(
     owners = [_owner_reference(owner)] if policy is DeletionPolicy.DELETE else []
     shape = _shape(data, labels, annotations, [str(reference["uid"]) for reference in owners])
     identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
+    if body.get("immutable"):
+        identity["immutable"] = "true"
     digest = content_digest(digest_key, data, identity)
     metadata: dict[str, Any] = {
         "name": ref.key.name,
