@@ -10,8 +10,14 @@ from manifests.objects import CHART, KUBERNETES, Object, Permissions, kinds, not
 OPERATOR: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
     ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
-    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch"}),
-    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    **{
+        ("apps", f"{kind}s", ()): frozenset({"list"})
+        for kind in ("deployment", "statefulset", "daemonset", "replicaset")
+    },
+    **{("batch", kind, ()): frozenset({"list"}) for kind in ("cronjobs", "jobs")},
+    ("argoproj.io", "rollouts", ()): frozenset({"list"}),
     ("", "events", ()): frozenset({"create"}),
 }
 OWN_NAMESPACE: Permissions = {

@@ -20,8 +20,9 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.targets import Desired, Observed, TargetRef
-from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.versions import Version
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Credential
@@ -188,6 +189,8 @@ class FakeCluster:
         self.applied: list[TargetRef] = []
         self.observed: list[TargetRef] = []
         self.conflicts = 0
+        # What pod templates name.
+        self.mentions: set[str] = set()
         # Where the test says so: the uid that a PhaseSecret of this name has, None if there is none.
         self.uids: dict[ObjectKey, str | None] = {}
         # Method name -> what it raises, until taken out.
@@ -232,6 +235,33 @@ class FakeCluster:
         self._touch(stored)
         self.applied.append(desired.ref)
         return True
+
+    async def versions(self, base: TargetRef) -> Sequence[Version]:
+        """Return the versions that stand, in the order in which they were made."""
+        await self._answer("versions")
+        label = version_label(base.key.name)
+        found = [
+            (ref.key.name, stored)
+            for ref, stored in self.objects.items()
+            if (ref.kind, ref.key.namespace) == (base.kind, base.key.namespace)
+            and stored.part("metadata", "labels").get(names.LABEL_VERSION_OF) == label
+        ]
+        return [
+            Version(name, each.uid, str(each.version), f"2030-01-01T00:00:{number:02}Z")
+            for number, (name, each) in enumerate(found)
+        ]
+
+    async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
+        """Return which names stand in a pod template."""
+        await self._answer("mentioned")
+        return frozenset(wanted) & self.mentions
+
+    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
+        """Delete the object that was judged."""
+        await self._answer("remove")
+        found = self.objects.get(target)
+        if found is not None and (found.uid, str(found.version)) == (uid, resource_version):
+            del self.objects[target]
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status."""

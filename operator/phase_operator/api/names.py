@@ -16,6 +16,8 @@ FIELD_MANAGER = "phase-operator"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_TARGET = f"{GROUP}/target"
 LABEL_TARGET_VALUE = "true"
+# On every version of a versioned target: the base name, or a digest of it where that is too long for a label.
+LABEL_VERSION_OF = f"{GROUP}/version-of"
 # namespace/name of the PhaseSecret that writes the object. An annotation, since a label value ends at 63 characters.
 ANNOTATION_OWNER = f"{GROUP}/owner"
 # Keyed digest of the content we wrote; says nothing about values to anyone without the operator's key.

@@ -22,6 +22,8 @@ from phase_operator.core.selection import config_entries, of_types, secret_entri
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey
 
+_KEPT = 3
+
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
@@ -31,6 +33,8 @@ class Rendering:
 
     ref: TargetRef
     render: Callable[[Owner], Desired]
+    # How many versions of it stay; None: there is one object, under its own name.
+    keep: int | None = None
 
 
 def renderings(
@@ -42,12 +46,16 @@ def renderings(
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
-        yield Rendering(ref, _secret(ref, secret, spec, offered, config, digest_key))
+        yield Rendering(ref, _secret(ref, secret, spec, offered, config, digest_key), _keep(secret))
     for config_map in spec.managed_config_map_references:
         ref = TargetRef(
             Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
         )
-        yield Rendering(ref, _config_map(ref, config_map, spec, config, digest_key))
+        yield Rendering(ref, _config_map(ref, config_map, spec, config, digest_key), _keep(config_map))
+
+
+def _keep(target: TargetFields) -> int | None:
+    return None if target.versioned is None else target.versioned.keep or _KEPT
 
 
 def _secret(

@@ -69,6 +69,8 @@ def _target(result: TargetResult) -> dict[str, Any]:
         found["keys"] = result.keys
     if result.message is not None:
         found["message"] = result.message
+    if result.version is not None:
+        found["version"] = result.version
     return found
 
 

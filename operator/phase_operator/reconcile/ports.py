@@ -12,6 +12,7 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.versions import Version
 
 
 class Clock(Protocol):
@@ -75,6 +76,15 @@ class Cluster(Protocol):
 
         One that was deleted meanwhile is made anew.
         """
+
+    async def versions(self, base: TargetRef) -> Sequence[Version]:
+        """Return the versions of a target that stand."""
+
+    async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
+        """Return which of these names stand in a pod template of the namespace."""
+
+    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
+        """Delete an object if it is the one that was judged; one that is gone, or another by now, is no error."""
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""

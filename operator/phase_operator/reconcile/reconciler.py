@@ -3,7 +3,8 @@
 Rule: nothing here waits for Phase. A run takes what is known of its source, and the source wakes it when there is more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
@@ -37,8 +38,9 @@ from phase_operator.core.references import unresolved
 from phase_operator.core.rendering import Rendering, renderings
 from phase_operator.core.seal import basis, holds, sealed
 from phase_operator.core.selection import select
-from phase_operator.core.targets import Owner, TargetRef
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.versions import spare
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Cluster, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
@@ -98,7 +100,9 @@ class Reconciler:
     async def _run(self, resource: Resource) -> Outcome:
         spec = parse_spec(resource)
         targets = target_refs(spec, resource.key.namespace)
-        self._refused.difference_update(self._target_users.set(resource.key, targets))
+        versions = standing_versions(resource)
+        stand = [standing(target, versions) for target in targets]
+        self._use_targets(resource.key, stand)
         if spec.suspend:
             self._sources.unsubscribe(resource.key)
             self._use_token(resource.key, ())
@@ -113,7 +117,7 @@ class Reconciler:
             self._sources.want(resource.key, Urgency.FORCED)
         match state:
             case Unread(revision=revision):
-                return await self._confirm(resource, query, revision, targets)
+                return await self._confirm(resource, query, revision, stand)
             case Fresh(answer=answer, full=full, revision=revision):
                 return await self._follow(resource, spec, query, answer, full, revision)
             case Broken(error=error, full=full):
@@ -171,40 +175,72 @@ class Reconciler:
         facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
         owner = Owner(resource.key, resource.uid)
         made_from = basis(resource.spec, query, revision) if revision is not None else None
+        before = standing_versions(resource)
         results = [
-            await self._bring_in_step(rendering, owner, made_from)
+            await self._target(rendering, owner, made_from, before.get(rendering.ref))
             for rendering in renderings(spec, resource.key.namespace, entries, self._digest_key())
         ]
+        versions = {each.ref: each.version for each in results if each.version is not None}
+        if versions != before:
+            self._use_targets(resource.key, [standing(each.ref, versions) for each in results])
         return Synced(facts, tuple(results), warning)
 
-    async def _bring_in_step(self, rendering: Rendering, owner: Owner, made_from: bytes | None) -> TargetResult:
+    async def _target(
+        self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None
+    ) -> TargetResult:
+        """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
         try:
             desired = rendering.render(owner)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
-            for attempt in range(_ATTEMPTS):
-                # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged:
-                # the question whether one does is worth a request only after that, or if one did the last time.
-                surely = attempt > 0 or rendering.ref in self._refused
-                observed = await self._cluster.observe(rendering.ref, surely=surely)
-                action = plan(desired, observed)
-                self._refused.discard(rendering.ref)
-                match action:
-                    case Keep():
-                        return TargetResult(rendering.ref, True, Reason.SYNCED, len(desired.keys))
-                    case Refuse(why=why):
-                        self._refused.add(rendering.ref)
-                        return TargetResult(rendering.ref, False, Reason.TARGET_CONFLICT, message=why)
-                    case Apply():
-                        if await self._cluster.carry_out(desired, action):
-                            return TargetResult(rendering.ref, True, Reason.SYNCED, len(desired.keys), written=True)
-                    case _:
-                        assert_never(action)
+            result = await self._bring_in_step(rendering.ref, desired)
+            if rendering.keep is None:
+                return result
+            if not result.ready:
+                return replace(result, version=version)
+            result = replace(result, version=desired.ref.key.name)
+            return await self._collect(result, rendering.keep) if result.written else result
         except ExpectedError as error:
             transient = isinstance(error, Transient)
-            return TargetResult(rendering.ref, False, error.reason, message=error.message, transient=transient)
+            return TargetResult(
+                rendering.ref, False, error.reason, message=error.message, transient=transient, version=version
+            )
+
+    async def _bring_in_step(self, ref: TargetRef, desired: Desired) -> TargetResult:
+        for attempt in range(_ATTEMPTS):
+            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
+            # question whether one does is worth a request only after that, or if one did the last time.
+            surely = attempt > 0 or desired.ref in self._refused
+            observed = await self._cluster.observe(desired.ref, surely=surely)
+            action = plan(desired, observed)
+            self._refused.discard(desired.ref)
+            match action:
+                case Keep():
+                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
+                case Refuse(why=why):
+                    self._refused.add(desired.ref)
+                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
+                case Apply():
+                    if await self._cluster.carry_out(desired, action):
+                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
+                case _:
+                    assert_never(action)
         busy = "it keeps changing while it is written"
-        return TargetResult(rendering.ref, False, Reason.KUBERNETES_UNAVAILABLE, message=busy, transient=True)
+        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=busy, transient=True)
+
+    async def _collect(self, result: TargetResult, keep: int) -> TargetResult:
+        """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
+        try:
+            old = spare(await self._cluster.versions(result.ref), keep, result.version or "")
+            names_ = [each.name for each in old]
+            named = await self._cluster.mentioned(result.ref.key.namespace, names_) if old else frozenset()
+            for each in old:
+                if each.name not in named:
+                    ref = TargetRef(result.ref.kind, ObjectKey(result.ref.key.namespace, each.name))
+                    await self._cluster.remove(ref, each.uid, each.resource_version)
+        except ExpectedError as error:
+            return replace(result, message=f"older versions stay: {error.message}")
+        return result
 
     def _forced_now(self, resource: Resource) -> bool:
         """Say whether the sync annotation asks for a read that has not been asked for yet."""
@@ -221,8 +257,11 @@ class Reconciler:
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
         self._use_token(key, ())
-        self._refused.difference_update(self._target_users.set(key, ()))
+        self._use_targets(key, ())
         self._forcing.pop(key, None)
+
+    def _use_targets(self, key: ObjectKey, targets: Sequence[TargetRef]) -> None:
+        self._refused.difference_update(self._target_users.set(key, targets))
 
     def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:
         for orphan in self._token_users.set(key, secrets):
@@ -275,6 +314,21 @@ def nothing_there(query: SourceQuery, answer: Snapshot, taken: Folders) -> str:
 def target_refs(spec: PhaseSecretSpec, namespace: str) -> list[TargetRef]:
     """Return where a spec wants objects, in its order."""
     return [rendering.ref for rendering in renderings(spec, namespace, (), b"")]
+
+
+def standing_versions(resource: Resource) -> dict[TargetRef, str]:
+    """Return the newest object of each versioned target, as the status has it."""
+    return {
+        TargetRef(Kind(each["kind"]), ObjectKey(each["namespace"], each["name"])): each["version"]
+        for each in resource.status.get("targets") or []
+        if each.get("version")
+    }
+
+
+def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
+    """Return the object that stands for a target: its newest version, if it is versioned."""
+    name = versions.get(target)
+    return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
 
 
 def own_namespace_token(spec: PhaseSecretSpec, key: ObjectKey) -> ObjectKey:

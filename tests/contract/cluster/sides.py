@@ -12,7 +12,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.targets import KnownTargets
 from phase_operator.reconcile.ports import Cluster
 from support.fakes import FakeCluster
-from support.world import phase_secret, secret
+from support.world import deployment, phase_secret, secret
 
 _KINDS = {Kind.SECRET: "secret", Kind.CONFIG_MAP: "configmap"}
 
@@ -43,6 +43,9 @@ class Side(Protocol):
 
     def resource(self, key: ObjectKey) -> str:
         """Make a PhaseSecret and return its uid."""
+
+    def mention(self, name: str) -> None:
+        """Make a pod template that names a Secret."""
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         """Return the PhaseSecret's status."""
@@ -78,6 +81,9 @@ class FakeSide:
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
         return f"uid-of-{key.name}"
+
+    def mention(self, name: str) -> None:
+        self.cluster.mentions.add(name)
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         return self.cluster.statuses.get(key, {})
@@ -118,6 +124,9 @@ class RealSide:
     def resource(self, key: ObjectKey) -> str:
         self._kubectl("create", "-f", "-", stdin=json.dumps(phase_secret(key.name, "https://phase.example")))
         return str((self._get("phasesecret", key.name) or {})["metadata"]["uid"])
+
+    def mention(self, name: str) -> None:
+        self._kubectl("create", "-f", "-", stdin=json.dumps(deployment("reader", name, replicas=0)))
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})

@@ -10,7 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import SecretType
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.targets import Desired, Observed
-from phase_operator.core.targets.base import MAX_BYTES, check_size, observe, without_reserved
+from phase_operator.core.targets.base import MAX_BYTES, check_size, observe, version_label, without_reserved
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 from support.builders import KEY, UID, config_entry, desired_config_map, desired_secret, entry, observed
 from support.canary import Canary
@@ -326,3 +326,19 @@ def test_an_object_without_any_metadata_is_nobodys() -> None:
 
 def test_an_object_on_its_way_out_is_seen_as_such() -> None:
     assert observe({"deletionTimestamp": "2030-01-01T00:00:00Z"}).terminating
+
+
+def test_a_version_is_immutable_and_named_after_data_and_type_alone() -> None:
+    first = desired_secret(entry("A"), versioned={})
+    other = desired_secret(entry("A"), versioned={}, **template(labels={"a": "1"}))
+
+    assert first.manifest["immutable"] is True
+    assert first.ref == other.ref
+    assert first.digest != other.digest
+    assert desired_secret(entry("A", "other"), versioned={}).ref != first.ref
+    assert typed_secret(SecretType.BASIC_AUTH, "password").ref.key.name == "shop"
+
+
+def test_versions_are_found_by_a_label_however_long_the_name() -> None:
+    assert version_label("shop") == "shop"
+    assert len(version_label("a" * 253)) <= 63

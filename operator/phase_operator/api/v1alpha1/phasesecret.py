@@ -536,6 +536,9 @@ class TargetStatus(ApiModel):
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
     message: Annotated[str, Field(max_length=4096)] | None = Field(None, description="A sentence, if it is not ready.")
     keys: int | None = Field(None, description="How many keys it holds.")
+    version: ObjectName | None = Field(
+        None, description="Name of the newest object, if the target is versioned: what a workload refers to."
+    )
 
 
 class PhaseSecretStatus(ApiModel):

@@ -30,7 +30,16 @@ def render_config_map(
     body: dict[str, Any] = {name: part for name, part in (("data", text), ("binaryData", binary)) if part}
     if spec.immutable:
         body["immutable"] = True
-    return desired(ref, owner, body, data, metadata(spec, taken), spec.deletion_policy, digest_key)
+    return desired(
+        ref,
+        owner,
+        body,
+        data,
+        metadata(spec, taken),
+        spec.deletion_policy,
+        digest_key,
+        is_versioned=spec.versioned is not None,
+    )
 
 
 def _guarded(entries: Iterable[Entry]) -> list[ConfigEntry]:

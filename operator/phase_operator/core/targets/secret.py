@@ -44,4 +44,13 @@ def render_secret(
     }
     if spec.immutable:
         body["immutable"] = True
-    return desired(ref, owner, body, data, metadata(spec, visible), spec.deletion_policy, digest_key)
+    return desired(
+        ref,
+        owner,
+        body,
+        data,
+        metadata(spec, visible),
+        spec.deletion_policy,
+        digest_key,
+        is_versioned=spec.versioned is not None,
+    )
