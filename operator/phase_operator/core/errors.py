@@ -11,12 +11,16 @@ from phase_operator.api.reasons import Reason
 _LONGEST_MESSAGE = 1000
 
 
+def shortened(message: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """Cut a message that nobody would read to its end."""
+    return message if len(message) <= longest else message[: longest - 1] + "…"
+
+
 class ExpectedError(Exception):
     """A failure that the status can explain."""
 
     def __init__(self, reason: Reason, message: str) -> None:
-        if len(message) > _LONGEST_MESSAGE:
-            message = message[: _LONGEST_MESSAGE - 1] + "…"
+        message = shortened(message)
         super().__init__(message)
         self.reason = reason
         self.message = message

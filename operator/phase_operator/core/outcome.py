@@ -6,11 +6,23 @@ Rule: nothing about a run is reported that is not in its Outcome, so the reports
 from dataclasses import dataclass
 from typing import Any
 
-from phase_operator.api.reasons import Reason
+from phase_operator.api.reasons import CATALOGUE, Reason
+from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
+from phase_operator.core.errors import shortened
 from phase_operator.core.targets.base import TargetRef
 
 # The `status` of a PhaseSecret as it goes to the API server.
 StatusDocument = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Entries that a PhaseSecret selects and one of its targets does not take; names, no values."""
+
+    why: LeftOutWhy
+    count: int
+    # Fit to be shown, sorted, and no more than a person reads.
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class TargetResult:
     written: bool = False
     # True if it failed for a reason that passes by itself.
     transient: bool = False
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +122,26 @@ class Notice:
 
 
 def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
-    """Bring an outcome down to one line. One bad target makes the whole not ready; the message names it."""
+    """Bring an outcome down to one line. One bad target makes the whole not ready; the message names it.
+
+    What waits for a person is told before what passes by itself: the whole is not ready before that person acts.
+    """
     match outcome:
         case Suspended():
             return Verdict(True, Reason.SUSPENDED, "suspended: targets stay as they are")
         case Failed(reason=reason, message=message):
-            return Verdict(False, reason, message)
+            return Verdict(False, reason, shortened(message))
         case Synced(targets=targets, warning=warning):
-            bad = [target for target in targets if not target.ready]
+            bad = sorted(
+                (target for target in targets if not target.ready),
+                key=lambda target: not CATALOGUE[target.reason].stalled,
+            )
             if bad:
                 good = len(targets) - len(bad)
                 rest = f"; {good} of {len(targets)} targets are in step" if len(targets) > 1 else ""
-                told = "; ".join(f"{each.ref}: {each.message}" for each in bad[:3])
+                told = "; ".join(f"{each.ref}: {shortened(each.message or '')}" for each in bad[:3])
                 return Verdict(False, bad[0].reason, told + rest)
             message = "1 target is in step" if len(targets) == 1 else f"{len(targets)} targets are in step"
             if warning is not None:
-                message = f"{message}; {warning.message}"
+                message = f"{message}; {shortened(warning.message)}"
             return Verdict(True, Reason.SYNCED, message)

@@ -12,13 +12,15 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import (
     KeySelection,
+    LeftOutWhy,
     ManagedConfigMapReference,
     ManagedSecretReference,
     TargetFields,
 )
 from phase_operator.core.errors import Waiting
 from phase_operator.core.folders import has_paths, target_folders
-from phase_operator.core.selection import config_entries, of_types, secret_entries, wants
+from phase_operator.core.outcome import LeftOut
+from phase_operator.core.selection import config_entries, left_out, of_types, secret_entries, wants
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey
 
@@ -33,6 +35,8 @@ class Rendering:
 
     ref: TargetRef
     render: Callable[[Owner], Desired]
+    # What the PhaseSecret selects and this target does not take.
+    left_out: tuple[LeftOut, ...] = ()
     # How many versions of it stay; None: there is one object, under its own name.
     keep: int | None = None
 
@@ -46,12 +50,14 @@ def renderings(
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
-        yield Rendering(ref, _secret(ref, secret, spec, offered, config, digest_key), _keep(secret))
+        taken, rest = take(entries, offered, secret, spec)
+        yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key), rest, _keep(secret))
     for config_map in spec.managed_config_map_references:
         ref = TargetRef(
             Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
         )
-        yield Rendering(ref, _config_map(ref, config_map, spec, config, digest_key), _keep(config_map))
+        values, rest = take(entries, config, config_map, spec)
+        yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key), rest, _keep(config_map))
 
 
 def _keep(target: TargetFields) -> int | None:
@@ -62,12 +68,12 @@ def _secret(
     ref: TargetRef,
     target: ManagedSecretReference,
     spec: PhaseSecretSpec,
-    offered: Sequence[Entry],
+    taken: Sequence[Entry],
     config: Sequence[ConfigEntry],
     digest_key: bytes,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        taken = _some(take(offered, target, spec), spec, "no entry that the PhaseSecret selects is for this Secret")
+        _some(taken, spec, "no entry that the PhaseSecret selects is for this Secret")
         return render_secret(ref, owner, target, taken, digest_key, config)
 
     return render
@@ -77,26 +83,32 @@ def _config_map(
     ref: TargetRef,
     target: ManagedConfigMapReference,
     spec: PhaseSecretSpec,
-    config: Sequence[ConfigEntry],
+    taken: Sequence[ConfigEntry],
     digest_key: bytes,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        message = "no entry that the PhaseSecret selects is of type config and for this ConfigMap"
-        taken = _some(take(config, target, spec), spec, message)
+        _some(taken, spec, "no entry that the PhaseSecret selects is of type config and for this ConfigMap")
         return render_config_map(ref, owner, target, taken, digest_key)
 
     return render
 
 
-def take(offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec) -> Sequence[AnyEntry]:
-    """Return the entries that a target takes of those offered: by its folder and its keys."""
-    if target.path is None and target.keys == KeySelection() and not has_paths(spec):
-        return offered
-    folders = target_folders(target, spec)
-    return tuple(entry for entry in offered if folders.holds(entry.path) and wants(entry.key, target.keys))
+def take(
+    every: Sequence[Entry], offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec
+) -> tuple[Sequence[AnyEntry], tuple[LeftOut, ...]]:
+    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why."""
+    inside: Sequence[AnyEntry] = offered
+    if has_paths(spec):
+        folders = target_folders(target, spec)
+        inside = [entry for entry in offered if folders.holds(entry.path)]
+    taken: Sequence[AnyEntry] = inside
+    if target.keys != KeySelection():
+        taken = [entry for entry in inside if wants(entry.key, target.keys)]
+    steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
+    rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
+    return taken, tuple(rest)
 
 
-def _some(taken: Sequence[AnyEntry], spec: PhaseSecretSpec, message: str) -> Sequence[AnyEntry]:
+def _some(taken: Sequence[Entry], spec: PhaseSecretSpec, message: str) -> None:
     if not taken and not spec.allow_empty:
         raise Waiting(Reason.NO_ENTRIES, f"{message}; it stays as it is")
-    return taken

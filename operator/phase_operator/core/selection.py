@@ -5,12 +5,20 @@ case-sensitive), so that a shared or wider answer and an exact one select the sa
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
+from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.folders import Folders
+from phase_operator.core.outcome import LeftOut
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.words import clean
+
+_NAMED = 10
+# Kubernetes takes no longer key either.
+_LONGEST_KEY = 253
 
 
 class Patterns(Protocol):
@@ -35,6 +43,12 @@ def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
     )
 
 
+def tags_beside(entries: Iterable[Entry], query: SourceQuery) -> tuple[str, ...]:
+    """Return the tags that stand in the folder that a query names, sorted: what it may have meant by its own."""
+    untagged = replace(query, tags=())
+    return tuple(sorted({tag for entry in answering(entries, untagged) for tag in entry.tags}))
+
+
 def select(
     entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders | None = None
 ) -> tuple[Entry, ...]:
@@ -51,6 +65,19 @@ def wants(key: str, keys: Patterns) -> bool:
     if any(fnmatchcase(key, pattern) for pattern in keys.exclude):
         return False
     return not keys.include or any(fnmatchcase(key, pattern) for pattern in keys.include)
+
+
+def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -> tuple[LeftOut, ...]:
+    """Say what one step of a target's choice left out: one LeftOut, or none if it took everything.
+
+    A target that chooses in several steps calls this for each and adds the answers up.
+    """
+    kept = {entry.id for entry in after}
+    lost = [entry.key for entry in before if entry.id not in kept]
+    if not lost:
+        return ()
+    names = sorted({clean(key)[:_LONGEST_KEY] for key in lost})
+    return (LeftOut(why, len(lost), tuple(names[:_NAMED])),)
 
 
 def config_entries(entries: Iterable[Entry]) -> tuple[ConfigEntry, ...]:

@@ -4,12 +4,16 @@ Rule: a status is written only when it says something new. `lastSyncedTime` move
 with the clock alone, so that two equal outcomes make equal documents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.conditions import conditions
+from phase_operator.core.errors import shortened
 from phase_operator.core.outcome import Failed, Notice, StatusDocument, Suspended, Synced, TargetResult, verdict
+
+# Of what targets leave out, so many keys are named in one status: it has to fit into etcd whatever their number.
+_NAMED = 500
 
 
 def status_document(
@@ -48,16 +52,25 @@ def status_document(
 def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     match outcome:
         case Synced(targets=targets):
-            return [_target(target) for target in targets]
+            return _told(targets)
         case Failed(targets=targets):
             # They stand as they stood; whether they hold what Phase holds is not known now.
-            known = [_target(target) for target in targets] or previous.get("targets") or []
+            known = _told(targets) or previous.get("targets") or []
             return [_doubted(target, str(outcome.reason)) for target in known]
         case Suspended():
             return [dict(target) for target in previous.get("targets") or []]
 
 
-def _target(result: TargetResult) -> dict[str, Any]:
+def _told(targets: Sequence[TargetResult]) -> list[dict[str, Any]]:
+    named = 0
+    told = []
+    for target in targets:
+        named += sum(len(each.keys) for each in target.left_out)
+        told.append(_target(target, named=named <= _NAMED))
+    return told
+
+
+def _target(result: TargetResult, *, named: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "kind": str(result.ref.kind),
         "namespace": result.ref.key.namespace,
@@ -68,9 +81,14 @@ def _target(result: TargetResult) -> dict[str, Any]:
     if result.keys is not None:
         found["keys"] = result.keys
     if result.message is not None:
-        found["message"] = result.message
+        found["message"] = shortened(result.message)
     if result.version is not None:
         found["version"] = result.version
+    if result.left_out:
+        found["leftOut"] = [
+            {"why": str(each.why), "count": each.count} | ({"keys": list(each.keys)} if named and each.keys else {})
+            for each in result.left_out
+        ]
     return found
 
 
@@ -96,7 +114,9 @@ def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
     judged = [
         (condition["type"], condition["status"], condition["reason"]) for condition in document.get("conditions") or []
     ]
-    return (judged, document.get("targets"))
+    # What a target leaves out is news, but the target has not changed.
+    targets = [{**target, "leftOut": None} for target in document.get("targets") or []]
+    return (judged, targets)
 
 
 def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:

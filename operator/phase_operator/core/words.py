@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from phase_operator.core.keys import listing
 
@@ -26,7 +26,28 @@ def close(name: str, names: Iterable[str]) -> list[str]:
     return sorted(clean(folded[fold]) for fold in [*alike, *holding][:_SHOWN])
 
 
+def close_tags(wanted: Iterable[str], tags: Iterable[str]) -> list[str]:
+    """Return at most five tags that come close to any of those wanted, sorted.
+
+    Those come first that the official operator takes for the same: parts of one another, in any case, `_` for a space.
+    """
+    every = {clean(tag) for tag in tags} - {""}
+    asked = list(wanted)
+    matched = sorted(tag for tag in every if any(_alike(tag, each) for each in asked))
+    others = sorted({near for each in asked for near in close(each, every)} - set(matched))
+    return sorted([*matched, *others][:_SHOWN])
+
+
+def _alike(one: str, other: str) -> bool:
+    first, second = (tag.casefold().replace("_", " ") for tag in (one, other))
+    return first in second or second in first
+
+
 def hint(name: str, names: Iterable[str]) -> str:
     """Return `; did you mean ...?`, or nothing if nothing comes close."""
-    found = close(name, names)
+    return did_you_mean(close(name, names))
+
+
+def did_you_mean(found: Sequence[str]) -> str:
+    """Ask whether one of these names was meant, or say nothing if there is none."""
     return f"; did you mean {listing(found)}?" if found else ""

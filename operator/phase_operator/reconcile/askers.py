@@ -41,6 +41,9 @@ class Question:
     read_at: float | None = None
     confirmed_at: float | None = None
     forced_at: float = -FOREVER
+    # Nothing has its tags: the whole environment is read as long as that is so, and tells which tags there are.
+    is_wide: bool = False
+    tags: tuple[str, ...] = ()
     # Wants to be read as soon as its app is known.
     wanted: Urgency | None = None
     # Who is woken by the next answer, changed or not.
@@ -50,6 +53,11 @@ class Question:
     def interval(self) -> float:
         """The shortest interval that anybody asks for."""
         return min(each.interval for each in self.subscriptions.values())
+
+    @property
+    def needs_all(self) -> bool:
+        """Say whether the whole environment has to be read for it."""
+        return self.is_wide or (self.query.path is None and not self.query.tags)
 
     @property
     def namespace(self) -> str:

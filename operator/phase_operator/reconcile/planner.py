@@ -23,7 +23,7 @@ from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import next_look, retry_source, spread
 from phase_operator.core.query import Account, AppRef, Revision, SourceQuery
-from phase_operator.core.selection import answering
+from phase_operator.core.selection import answering, tags_beside
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.askers import LIST, Asker, Concern, KnownApp, Question, Task
 from phase_operator.reconcile.questions import (
@@ -163,7 +163,7 @@ class Planner:
         if question.answer is None:
             return Unread(seen)
         at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
-        return Fresh(question.answer, question.full, at)
+        return Fresh(question.answer, question.full, at, question.tags)
 
     # What to ask.
 
@@ -230,7 +230,9 @@ class Planner:
         every = tuple(entries)
         for app, question in _still_asked(asker, call):
             answer = Snapshot.of(call.app_id, answering(every, question.query))
-            woken |= self._believe(asker, app, question, answer, call.revision, now)
+            question.is_wide = bool(question.query.tags) and not answer.entries
+            tags = _tags_instead(call, question.query, answer, every)
+            woken |= self._believe(asker, app, question, answer, tags, call.revision, now)
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
@@ -415,8 +417,16 @@ class Planner:
         self._plan(asker, question.query, due, Urgency.PERIODIC)
 
     def _believe(
-        self, asker: Asker, app: KnownApp, question: Question, answer: Snapshot, revision: str | None, now: float
+        self,
+        asker: Asker,
+        app: KnownApp,
+        question: Question,
+        answer: Snapshot,
+        tags: tuple[str, ...] | None,
+        revision: str | None,
+        now: float,
     ) -> set[ObjectKey]:
+        """Take an answer, unless it is doubted, or empty and it is not known which `tags` there are instead."""
         question.read_at = now
         changed = question.answer is None or question.answer.revision != answer.revision
         doubt = self._doubt(question, answer) if changed and question.doubted != answer.revision else None
@@ -425,8 +435,13 @@ class Planner:
             question.error = doubt
             self._want(asker, app, question, Urgency.MOVED, now + _DOUBT_PAUSE)
             return set(question.subscriptions)
-        woken = set(question.subscriptions) if changed or question.error is not None else set(question.owed)
-        question.answer = answer
+        if tags is None:
+            # Not told before it is known: one answer, and one sentence in the status.
+            self._want(asker, app, question, Urgency.MOVED, now)
+            return set()
+        is_news = changed or question.error is not None or question.tags != tags
+        woken = set(question.subscriptions) if is_news else set(question.owed)
+        question.answer, question.tags = answer, tags
         question.full = answer if answer.entries else question.full
         question.revision, question.confirmed_at = revision, now
         question.error, question.doubted, question.wanted = None, None, None
@@ -506,14 +521,18 @@ class Planner:
         if task not in place:
             return None
         is_wide = 0 < self._policy.wide_above < len(place)
-        if not is_wide and (task.path is not None or task.tags):
+        if not is_wide and not place[task].needs_all:
             return self._read(asker, app, app.id, [place[task]], task.path, task.tags)
         whole = (app.ref, task.environment)
         if whole in asker.busy:
             asker.again[task] = (now, place[task].wanted or Urgency.PERIODIC)
             return None
         asker.busy.add(whole)
-        idle = [each for each in place.values() if each.query not in asker.busy] if is_wide else [place[task]]
+        idle = [
+            each
+            for each in place.values()
+            if each.query not in asker.busy and (is_wide or each.is_wide or each.query == task)
+        ]
         return replace(self._read(asker, app, app.id, idle, None, ()), is_whole=True)
 
     def _read(
@@ -578,6 +597,13 @@ def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:
             return [call.app]
         case Read():
             return [*call.questions, *([(call.app, call.environment)] if call.is_whole else [])]
+
+
+def _tags_instead(call: Read, query: SourceQuery, answer: Snapshot, entries: Iterable[Entry]) -> tuple[str, ...] | None:
+    """Return the tags that stand where nothing has those asked for; None if only a read of everything can tell."""
+    if answer.entries or not query.tags:
+        return ()
+    return tags_beside(entries, query) if call.is_whole else None
 
 
 def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:

@@ -40,6 +40,8 @@ class Fresh:
     answer: Snapshot
     full: Snapshot | None = None
     revision: Revision | None = None
+    # If nothing has the tags that were asked for: those that stand there instead.
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

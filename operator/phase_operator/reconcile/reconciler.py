@@ -41,6 +41,7 @@ from phase_operator.core.selection import select
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.versions import spare
+from phase_operator.core.words import close_tags, did_you_mean
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Cluster, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
@@ -118,8 +119,8 @@ class Reconciler:
         match state:
             case Unread(revision=revision):
                 return await self._confirm(resource, query, revision, stand)
-            case Fresh(answer=answer, full=full, revision=revision):
-                return await self._follow(resource, spec, query, answer, full, revision)
+            case Fresh():
+                return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
                 if full is None:
                     raise error
@@ -149,17 +150,16 @@ class Reconciler:
         resource: Resource,
         spec: PhaseSecretSpec,
         query: SourceQuery,
-        answer: Snapshot,
-        full: Snapshot | None,
-        revision: Revision | None,
+        state: Fresh,
     ) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if spec.allow_empty or select(answer.entries, query, spec.keys, folders(spec)):
-            return await self._sync(resource, spec, query, answer, revision)
+        if spec.allow_empty or select(state.answer.entries, query, spec.keys, folders(spec)):
+            return await self._sync(resource, spec, query, state.answer, state.revision)
         targets: tuple[TargetResult, ...] = ()
-        if full is not None and select(full.entries, query, spec.keys, folders(spec)):
-            targets = (await self._sync(resource, spec, query, full, None)).targets
-        return Failed(Reason.NO_ENTRIES, nothing_there(query, answer, folders(spec)), targets=targets)
+        if state.full is not None and select(state.full.entries, query, spec.keys, folders(spec)):
+            targets = (await self._sync(resource, spec, query, state.full, None)).targets
+        message = nothing_there(query, state.answer, folders(spec), state.tags)
+        return Failed(Reason.NO_ENTRIES, message, targets=targets)
 
     async def _sync(
         self,
@@ -177,7 +177,9 @@ class Reconciler:
         made_from = basis(resource.spec, query, revision) if revision is not None else None
         before = standing_versions(resource)
         results = [
-            await self._target(rendering, owner, made_from, before.get(rendering.ref))
+            replace(
+                await self._target(rendering, owner, made_from, before.get(rendering.ref)), left_out=rendering.left_out
+            )
             for rendering in renderings(spec, resource.key.namespace, entries, self._digest_key())
         ]
         versions = {each.ref: each.version for each in results if each.version is not None}
@@ -301,14 +303,14 @@ def is_settled(resource: Resource) -> bool:
     return ready and not forced and status.get("observedGeneration") == resource.generation
 
 
-def nothing_there(query: SourceQuery, answer: Snapshot, taken: Folders) -> str:
-    """Say that nothing is selected, and where."""
+def nothing_there(query: SourceQuery, answer: Snapshot, taken: Folders, tags: Sequence[str]) -> str:
+    """Say that nothing is selected, and where; `tags` are those that stand there, if none of those asked for does."""
     if any(taken.holds(entry.path) for entry in answer.entries):
         return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
     where = f"folder {listing(taken.roots)}" + (" or below" if taken.recursive else "")
-    tags = f" with tag {listing(query.tags)}" if query.tags else ""
-    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tags}'
-    return f"{there}; targets stay as they are"
+    tagged = f" with tag {listing(query.tags)}" if query.tags else ""
+    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tagged}'
+    return f"{there}; targets stay as they are{did_you_mean(close_tags(query.tags, tags))}"
 
 
 def target_refs(spec: PhaseSecretSpec, namespace: str) -> list[TargetRef]:

@@ -17,7 +17,7 @@ from support.world import World, secret
         pytest.param({"phaseApp": None, "phaseAppId": "nope"}, "AppNotFound", "nope", id="app id unknown"),
         pytest.param({"phaseAppEnv": "prod"}, "EnvironmentNotFound", "Production", id="environment misspelt"),
         pytest.param({"phaseAppEnvPath": "/nowhere"}, "NoEntries", "/nowhere", id="folder unknown"),
-        pytest.param({"phaseAppEnvTag": "dbs"}, "NoEntries", "dbs", id="tag unknown"),
+        pytest.param({"phaseAppEnvTag": "dbs"}, "NoEntries", 'did you mean "db"?', id="tag unknown"),
         pytest.param({"keys": {"include": ["NOPE_*"]}}, "NoEntries", "spec.keys", id="no key matches"),
         pytest.param(
             {"authentication": {"serviceToken": {"serviceTokenSecretReference": {"secretName": "nope"}}}},

@@ -234,3 +234,22 @@ class TestConfigMaps:
 
         assert (found.manifest["data"], found.manifest["binaryData"]) == ({"T": "text"}, {"B": raw})
         assert found.manifest["immutable"] is True
+
+
+def test_what_a_target_leaves_out_is_told_with_the_reason() -> None:
+    spec = parsed(
+        managedSecretReferences=[{"secretName": "shop", "path": "/api", "keys": {"exclude": ["DB"]}}],
+        managedConfigMapReferences=[{"configMapName": "shop"}],
+        recursive=True,
+    )
+
+    secret_, config_map = renderings(spec, "team", TREE, DIGEST_KEY)
+
+    assert [(str(each.why), each.count, each.keys) for each in secret_.left_out] == [
+        ("Type", 1, ("LEVEL",)),
+        ("Path", 2, ("DB", "ROOT")),
+        ("Keys", 1, ("DB",)),
+    ]
+    assert [(str(each.why), each.count, each.keys) for each in config_map.left_out] == [
+        ("Type", 4, ("DB", "DEEP", "ROOT"))
+    ]

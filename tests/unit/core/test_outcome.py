@@ -20,6 +20,12 @@ WARNING = Warned(Reason.UNRESOLVED_REFERENCES, "references are left")
             Reason.TOO_LARGE,
             id="two bad: the first says why",
         ),
+        pytest.param(
+            synced(out_of_step("a", reason=Reason.KUBERNETES_UNAVAILABLE, transient=True), out_of_step("b")),
+            False,
+            Reason.TARGET_CONFLICT,
+            id="two bad: the one that waits for a person says why",
+        ),
         pytest.param(Suspended(), True, Reason.SUSPENDED, id="suspended"),
         pytest.param(Failed(Reason.ACCESS_DENIED, "no"), False, Reason.ACCESS_DENIED, id="failed"),
         pytest.param(

@@ -1,7 +1,8 @@
 import pytest
 
-from phase_operator.api.v1alpha1.phasesecret import KeySelection
-from phase_operator.core.selection import config_entries, secret_entries, select, wants
+from phase_operator.api.v1alpha1.phasesecret import KeySelection, LeftOutWhy
+from phase_operator.core.outcome import LeftOut
+from phase_operator.core.selection import config_entries, left_out, secret_entries, select, wants
 from support.builders import config_entry, entry, query
 
 
@@ -94,3 +95,37 @@ def test_secrets_leave_config_out_when_told(with_config: bool, taken: list[str])
     found = secret_entries(entries, with_config=with_config)
 
     assert [each.key for each in found] == taken
+
+
+def test_what_a_step_leaves_out_is_counted_and_named_in_order() -> None:
+    entries = [entry("C"), entry("A"), entry("B")]
+
+    assert left_out(entries, entries[2:], LeftOutWhy.TYPE) == (LeftOut(LeftOutWhy.TYPE, 2, ("A", "C")),)
+
+
+def test_a_step_that_takes_everything_leaves_nothing_to_tell() -> None:
+    entries = [entry("A"), config_entry("B")]
+
+    assert left_out(entries, reversed(entries), LeftOutWhy.PATH) == ()
+    assert left_out([], [], LeftOutWhy.PATH) == ()
+
+
+def test_equal_keys_of_two_folders_are_told_apart_by_what_was_taken() -> None:
+    here, there = entry("A"), entry("A", path="/there")
+
+    assert left_out([here, there], [here], LeftOutWhy.PATH) == (LeftOut(LeftOutWhy.PATH, 1, ("A",)),)
+    assert left_out([here, there], [], LeftOutWhy.PATH) == (LeftOut(LeftOutWhy.PATH, 2, ("A",)),)
+
+
+def test_ten_are_named_and_all_counted() -> None:
+    entries = [entry(f"K{number:02}") for number in range(25)]
+
+    [found] = left_out(entries, [], LeftOutWhy.KEYS)
+
+    assert (found.count, found.keys) == (25, tuple(f"K{number:02}" for number in range(10)))
+
+
+def test_a_key_that_is_no_name_is_made_fit_to_be_shown() -> None:
+    [found] = left_out([entry("A\nB"), entry("K" * 1000), entry("pss_service:v1:abc")], [], LeftOutWhy.KEYS)
+
+    assert found.keys == ("***", "A B", "K" * 253)

@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,10 +8,20 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretStatus
+from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.errors import Waiting
-from phase_operator.core.outcome import Failed, StatusDocument, Suspended, Synced, TargetResult, Warned
+from phase_operator.core.outcome import (
+    Failed,
+    LeftOut,
+    StatusDocument,
+    Suspended,
+    Synced,
+    TargetResult,
+    Warned,
+    verdict,
+)
 from phase_operator.core.status import notices, status_document
-from support.builders import in_step, out_of_step, secret_ref, synced
+from support.builders import config_map_ref, in_step, out_of_step, secret_ref, synced
 
 BEFORE, NOW = "2030-01-01T00:00:00Z", "2030-01-01T00:01:00Z"
 DENIED = Failed(Reason.ACCESS_DENIED, "no")
@@ -19,6 +31,15 @@ Reported = Synced | Suspended | Failed
 
 REASONS = st.sampled_from(list(Reason))
 TEXTS = st.text(max_size=9)
+LEFT_OUT = st.lists(
+    st.builds(
+        LeftOut,
+        why=st.sampled_from(LeftOutWhy),
+        count=st.integers(1, 20),
+        keys=st.lists(TEXTS, max_size=10, unique=True).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
 TARGETS = st.lists(
     st.builds(
         TargetResult,
@@ -28,6 +49,7 @@ TARGETS = st.lists(
         keys=st.none() | st.integers(0, 9),
         message=st.none() | TEXTS,
         transient=st.booleans(),
+        left_out=LEFT_OUT,
     ),
     max_size=3,
 ).map(tuple)
@@ -50,6 +72,15 @@ def after(*outcomes: Reported) -> StatusDocument:
     return status
 
 
+def at(minute: int) -> str:
+    return f"2030-01-01T{minute // 60:02}:{minute % 60:02}:00Z"
+
+
+def since(status: StatusDocument) -> dict[str, tuple[str, str]]:
+    """Return each condition's status and since when it is."""
+    return {each["type"]: (each["status"], each["lastTransitionTime"]) for each in status.get("conditions") or []}
+
+
 @given(st.lists(OUTCOMES, max_size=2), OUTCOMES, st.sampled_from([None, "once"]))
 @settings(deadline=None)
 def test_the_same_outcome_says_the_same_however_late_it_is(
@@ -60,6 +91,36 @@ def test_the_same_outcome_says_the_same_however_late_it_is(
     assert document(outcome, first, forced=forced, now=NOW) == first
     assert document(outcome, first, forced=None, now=NOW) == first
     assert notices(outcome, first) == ()
+
+
+@given(st.lists(OUTCOMES, max_size=6), st.integers(1, 2))
+@settings(deadline=None)
+def test_a_status_never_flaps(outcomes: list[Reported], edits: int) -> None:
+    """Runs minute after minute: what is said again is not written, and a time moves only with what it is about."""
+    status: StatusDocument = {}
+    for minute, outcome in enumerate(outcomes):
+        generation = 1 + minute // edits
+        before, status = status, document(outcome, status, generation=generation, now=at(2 * minute))
+
+        assert since(status) == {
+            kind: old if old is not None and old[0] == new[0] else (new[0], at(2 * minute))
+            for kind, new in since(status).items()
+            for old in [since(before).get(kind)]
+        }
+        assert document(outcome, status, generation=generation, now=at(2 * minute + 1)) == status
+        assert notices(outcome, status) == ()
+        assert {each["message"] for each in status["conditions"]} == {verdict(outcome).message}
+
+
+@given(OUTCOMES)
+@settings(deadline=None)
+def test_what_was_written_and_stands_is_not_told_twice(outcome: Reported) -> None:
+    first = outcome
+    if isinstance(outcome, Synced | Failed):
+        first = replace(outcome, targets=tuple(replace(target, written=True) for target in outcome.targets))
+    written = document(first, {}, now=BEFORE)
+
+    assert document(outcome, written, now=NOW) == written
 
 
 @given(st.lists(OUTCOMES, max_size=2), OUTCOMES)
@@ -77,6 +138,56 @@ def test_the_longest_message_fits_the_schema() -> None:
     found = document(synced(*(out_of_step(name * 250, message=message) for name in "abcd")))
 
     assert PhaseSecretStatus.model_validate(found).targets[0].message == message
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e4", "\N{PILE OF POO}"], ids=["one byte", "two bytes", "four bytes"])
+@pytest.mark.parametrize("fail", [False, True], ids=["each target fails", "the whole fails"])
+def test_as_many_targets_as_may_be_with_as_much_to_tell_fit_the_schema_and_etcd(letter: str, fail: bool) -> None:
+    names = [f"{number:03}" + "n" * 250 for number in range(64)]
+    lost = tuple(LeftOut(why, 10**6, tuple(f"{n}{letter * 252}" for n in range(10))) for why in LeftOutWhy)
+    targets = tuple(
+        TargetResult(ref, False, Reason.TARGET_CONFLICT, message=letter * 100_000, left_out=lost)
+        for ref in [*map(secret_ref, names), *map(config_map_ref, names)]
+    )
+    outcome = synced(*targets, warning=Warned(Reason.UNRESOLVED_REFERENCES, letter * 100_000))
+
+    found = document(Failed(Reason.ACCESS_DENIED, letter * 100_000, targets=targets) if fail else outcome)
+
+    # What the API server holds on to is UTF-8, and etcd takes 1.5 MiB of it: the spec has to fit in, too.
+    assert len(json.dumps(found, ensure_ascii=False).encode()) < 1.2 * 1024 * 1024
+    parsed = PhaseSecretStatus.model_validate(found)
+    assert len(parsed.targets) == 128
+    assert all(each.left_out[0].count == 10**6 for each in parsed.targets)
+
+
+def test_what_a_target_leaves_out_is_told_by_names() -> None:
+    lost = (LeftOut(LeftOutWhy.TYPE, 12, ("A", "B")), LeftOut(LeftOutWhy.KEYS, 1, ("C",)))
+
+    [target] = document(synced(replace(in_step(), left_out=lost)))["targets"]
+
+    assert target["leftOut"] == [
+        {"why": "Type", "count": 12, "keys": ["A", "B"]},
+        {"why": "Keys", "count": 1, "keys": ["C"]},
+    ]
+
+
+def test_where_very_much_is_left_out_the_first_targets_name_it_and_all_count_it() -> None:
+    lost = (LeftOut(LeftOutWhy.KEYS, 10, tuple("ABCDEFGHIJ")),)
+    targets = [replace(in_step(str(number)), left_out=lost) for number in range(60)]
+
+    found = document(synced(*targets))["targets"]
+
+    assert [len(each["leftOut"][0].get("keys", ())) for each in found] == [10] * 50 + [0] * 10
+    assert {each["leftOut"][0]["count"] for each in found} == {10}
+
+
+def test_an_entry_more_that_a_target_leaves_out_is_told_and_moves_no_time() -> None:
+    before = after(synced(replace(in_step(), left_out=(LeftOut(LeftOutWhy.KEYS, 1, ("A",)),))))
+
+    found = document(synced(replace(in_step(), left_out=(LeftOut(LeftOutWhy.KEYS, 2, ("A", "B")),))), before)
+
+    assert found != before
+    assert found["lastSyncedTime"] == BEFORE
 
 
 def test_what_was_read_and_written_is_told() -> None:

@@ -690,3 +690,126 @@ class TestRestart:
 
         times = [round(at) for at, _ in driver.calls[began:]]
         assert max(times.count(each) for each in times) <= 5
+
+
+def reads(driver: Driver) -> list[tuple[str | None, tuple[str, ...]]]:
+    """Return what was read, and forget it."""
+    found = [(call.path, call.tags) for _, call in driver.calls if isinstance(call, Read)]
+    driver.calls = []
+    return found
+
+
+def near(driver: Driver, name: str = "x") -> tuple[str, ...]:
+    state = driver.view(name)
+    assert isinstance(state, Fresh), state
+    assert not state.answer.entries
+    return state.tags
+
+
+NARROW, WIDE = ("/", ("dbs",)), (None, ())
+
+
+class TestTagsThatNothingHas:
+    def test_one_read_more_tells_which_tags_there_are(self) -> None:
+        driver = shop(entry("A", tags=["db"]), entry("B", tags=["web", "db"]), entry("C"))
+        driver.ask("x", query(tags=("dbs",)))
+
+        assert driver.run() == ["apps", "probe", "read", "read"]
+        assert reads(driver) == [NARROW, WIDE]
+        assert near(driver) == ("db", "web")
+        assert driver.woken_now() == {"x"}
+
+    def test_nothing_is_told_before_both_are_read(self) -> None:
+        driver = shop(entry("A", tags=["db"]))
+        driver.ask("x", query(tags=("dbs",)))
+
+        driver.until("read")
+        assert (isinstance(driver.view("x"), Unread), driver.woken_now()) == (True, set())
+        driver.until("read")
+        assert (near(driver), driver.woken_now()) == (("db",), {"x"})
+
+    def test_as_long_as_nothing_has_them_everything_is_read_and_nothing_twice(self) -> None:
+        driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
+        reads(driver)
+        driver.phase.holds(entry("A", tags=["db"]), B)
+
+        driver.run(60.0)
+
+        assert reads(driver) == [WIDE]
+        assert driver.woken_now() == set()
+
+    def test_another_tag_is_news(self) -> None:
+        driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
+        driver.phase.holds(entry("A", tags=["database"]))
+
+        driver.run(60.0)
+
+        assert near(driver) == ("database",)
+        assert driver.woken_now() == {"x"}
+
+    def test_when_something_has_them_they_alone_are_read_again(self) -> None:
+        driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
+        reads(driver)
+        driver.phase.holds(entry("A", tags=["dbs"]))
+        driver.run(60.0)
+        assert fresh(driver) == ["A"]
+        driver.phase.holds(entry("A", "new", tags=["dbs"]))
+        driver.run(60.0)
+
+        assert reads(driver) == [WIDE, NARROW]
+        state = driver.view("x")
+        assert isinstance(state, Fresh)
+        assert state.tags == ()
+
+    def test_a_loss_is_doubted_and_the_second_look_tells_the_tags(self) -> None:
+        driver = settled(shop(entry("A", tags=["dbs"])), tags=("dbs",))
+        reads(driver)
+        driver.phase.holds(entry("A", tags=["db"]))
+
+        driver.until("read")
+        assert broken(driver) is Reason.ANSWER_DOUBTED
+        driver.run(60.0)
+
+        assert reads(driver) == [NARROW, WIDE]
+        assert near(driver) == ("db",)
+
+    def test_a_failure_of_the_second_read_is_told_and_repeated(self) -> None:
+        driver = shop(entry("A", tags=["db"]))
+        driver.ask("x", query(tags=("dbs",)))
+        driver.until("read")
+        driver.phase.errors["read"] = DOWN
+        driver.until("read")
+        assert broken(driver) is Reason.PHASE_UNAVAILABLE
+        reads(driver)
+        driver.phase.errors.clear()
+
+        driver.run(60.0)
+
+        assert reads(driver) == [WIDE]
+        assert near(driver) == ("db",)
+
+    def test_tags_of_other_folders_are_not_told(self) -> None:
+        driver = settled(shop(entry("A", tags=["db"], path="/b"), entry("B", tags=["web"])), tags=("dbs",))
+
+        assert near(driver) == ("web",)
+
+    def test_two_who_ask_for_tags_that_nothing_has_share_the_read_of_everything(self) -> None:
+        driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
+        driver.ask("y", query(tags=("data",)))
+        driver.run()
+        reads(driver)
+        driver.phase.holds(entry("A", tags=["db"]), B)
+
+        driver.run(60.0)
+
+        assert reads(driver) == [WIDE]
+        assert (near(driver), near(driver, "y")) == (("db",), ("db",))
+
+    def test_where_everything_is_read_anyway_it_costs_nothing(self) -> None:
+        driver = shop(entry("A", tags=["db"]), policy=Policy(wide_above=1))
+        driver.ask("x", query(tags=("dbs",)))
+        driver.ask("y", query())
+        driver.run()
+
+        assert reads(driver) == [WIDE]
+        assert near(driver) == ("db",)

@@ -23,7 +23,7 @@ from support.planning import DENIED, DOWN, Driver, Place, SimPhase, key, kind, t
 
 ENVIRONMENTS = ("production", "staging")
 QUESTIONS = [query(environment=name, path=path, tags=tags) for name in ENVIRONMENTS for path, tags in (
-    ("/", ()), ("/b", ()), (None, ()), ("/", ("t",))
+    ("/", ()), ("/b", ()), (None, ()), ("/", ("t",)), ("/", ("u",))
 )]  # fmt: skip
 POOL = [entry("A"), entry("B", tags=["t"]), entry("C", path="/b"), entry("D", path="/b", tags=["t"])]
 FAULTS: list[ExpectedError] = [

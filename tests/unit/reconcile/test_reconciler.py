@@ -239,6 +239,17 @@ async def test_an_empty_answer_leaves_the_target_and_says_so(loop: Loop) -> None
     assert loop.cluster.secret(SHOP) == {"A": "1"}
 
 
+async def test_a_tag_that_nothing_has_is_told_with_those_that_come_close(loop: Loop) -> None:
+    loop.phase.holds(entry("A", tags=["Data Base"]), entry("B", tags=["web"]))
+
+    await loop.show(phase_secret(phaseAppEnvTag="data_base"))
+
+    assert loop.reason == Reason.NO_ENTRIES
+    assert '"Data Base"' in loop.condition()["message"]
+    assert "web" not in loop.condition()["message"]
+    assert len(loop.cluster.status_writes) == 1
+
+
 async def test_an_answer_without_a_wanted_entry_leaves_the_target_and_says_so(loop: Loop) -> None:
     loop.phase.holds(entry("A", "1"), entry("B", "2"))
     await loop.show(phase_secret(keys={"include": ["A"]}))

@@ -526,6 +526,30 @@ class SourceStatus(ApiModel):
     entries: int | None = Field(None, description="How many entries the PhaseSecret selects there.")
 
 
+class LeftOutWhy(StrEnum):
+    """What kept entries out of a target."""
+
+    TYPE = "Type"
+    PATH = "Path"
+    KEYS = "Keys"
+
+
+class LeftOutStatus(ApiModel):
+    """Entries that the PhaseSecret selects and one target does not take."""
+
+    why: LeftOutWhy = Field(
+        description="Type: the target takes no entries of their type. Path: it takes those of another folder. "
+        "Keys: its own patterns leave them out."
+    )
+    count: int = Field(description="How many.")
+    keys: list[Annotated[str, Field(max_length=253)]] = Field(
+        default_factory=list,
+        max_length=10,
+        description="The keys of the first ten, as they stand in Phase; none, if very many targets leave entries out.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
 class TargetStatus(ApiModel):
     """How one target stands."""
 
@@ -538,6 +562,12 @@ class TargetStatus(ApiModel):
     keys: int | None = Field(None, description="How many keys it holds.")
     version: ObjectName | None = Field(
         None, description="Name of the newest object, if the target is versioned: what a workload refers to."
+    )
+    left_out: list[LeftOutStatus] = Field(
+        default_factory=list,
+        max_length=3,
+        description="What the PhaseSecret selects and this target does not take, by names only.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 
 
