@@ -25,13 +25,18 @@ class Rendering:
 
 
 def renderings(
-    spec: PhaseSecretSpec, namespace: str, entries: Sequence[Entry], digest_key: bytes
+    spec: PhaseSecretSpec,
+    namespace: str,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    *,
+    impersonation: bool = False,
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
-        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key, bool(spec.allow_empty)))
+        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key, bool(spec.allow_empty), impersonation))
     for_config_maps = config_entries(entries)
     for config in spec.managed_config_map_references:
         ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(config.config_map_namespace or namespace, config.config_map_name))
@@ -39,11 +44,16 @@ def renderings(
 
 
 def _secret(
-    ref: TargetRef, spec: ManagedSecretReference, entries: Sequence[Entry], digest_key: bytes, allow_empty: bool
+    ref: TargetRef,
+    spec: ManagedSecretReference,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    allow_empty: bool,
+    impersonation: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
         _some(entries, allow_empty, "no entry that the PhaseSecret selects is for a Secret")
-        return render_secret(ref, owner, spec, entries, digest_key)
+        return render_secret(ref, owner, spec, entries, digest_key, impersonation=impersonation)
 
     return render
 
