@@ -21,11 +21,12 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.targets import Desired, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
+from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.core.versions import Version
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
@@ -182,6 +183,8 @@ class FakeCluster:
     def __init__(self) -> None:
         self.objects: dict[TargetRef, StoredObject] = {}
         self.tokens: dict[ObjectKey, str] = {TOKEN: "token-text"}
+        # The annotation of token Secrets that have one.
+        self.token_hosts: dict[ObjectKey, str] = {}
         self.token_reads: list[ObjectKey] = []
         self.statuses: dict[ObjectKey, StatusDocument] = {}
         self.status_writes: list[ObjectKey] = []
@@ -199,13 +202,13 @@ class FakeCluster:
 
     # The port.
 
-    async def read_token(self, key: ObjectKey) -> SecretValue:
-        """Return the text of a token Secret."""
+    async def read_token(self, key: ObjectKey) -> Token:
+        """Return the text of a token Secret, and the hosts that it names."""
         self.token_reads.append(key)
         await self._answer("read_token")
         if key not in self.tokens:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f"Secret {key} does not exist")
-        return SecretValue(self.tokens[key])
+        return Token(SecretValue(self.tokens[key]), self.token_hosts.get(key))
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands there; of other people's objects only if it has to be told surely."""
@@ -413,7 +416,14 @@ class FakeObserver:
 class Loop:
     """The whole loop on fakes. `async with` starts its workers; `settle` lets them finish what is due."""
 
-    def __init__(self, make_phase: Callable[[], FakePhase] = FakePhase, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        make_phase: Callable[[], FakePhase] = FakePhase,
+        policy: Policy | None = None,
+        tenancy: Tenancy | None = None,
+    ) -> None:
+        # Namespace -> its labels.
+        self.labels: dict[str, dict[str, str]] = {}
         self.clock = HandClock()
         self.phase = make_phase()
         self.cluster = FakeCluster()
@@ -440,6 +450,8 @@ class Loop:
             token_users=self.token_users,
             target_users=self.target_users,
             digest_key=lambda: DIGEST_KEY,
+            tenancy=tenancy or Tenancy(),
+            labels_of=lambda namespace: self.labels.get(namespace, {}),
         )
         self.controller = Controller(
             queue=self.queue,

@@ -28,6 +28,9 @@ ANNOTATION_SEAL = f"{GROUP}/seal"
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
 
+# On a token's Secret: the only hosts, with commas between them, that the token may be sent to, whoever uses it.
+ANNOTATION_ALLOWED_HOSTS = f"{GROUP}/allowed-hosts"
+
 # On a workload, defined by the official operator.
 ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"
 

@@ -42,7 +42,12 @@ class Rendering:
 
 
 def renderings(
-    spec: PhaseSecretSpec, namespace: str, entries: Sequence[Entry], digest_key: bytes
+    spec: PhaseSecretSpec,
+    namespace: str,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    *,
+    impersonation: bool = False,
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
     config = config_entries(entries)
@@ -51,7 +56,7 @@ def renderings(
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken, rest = take(entries, offered, secret, spec)
-        yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key), rest, _keep(secret))
+        yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation), rest, _keep(secret))
     for config_map in spec.managed_config_map_references:
         ref = TargetRef(
             Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
@@ -71,10 +76,11 @@ def _secret(
     taken: Sequence[Entry],
     config: Sequence[ConfigEntry],
     digest_key: bytes,
+    impersonation: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
         _some(taken, spec, "no entry that the PhaseSecret selects is for this Secret")
-        return render_secret(ref, owner, target, taken, digest_key, config)
+        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation)
 
     return render
 

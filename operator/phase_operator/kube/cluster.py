@@ -23,6 +23,7 @@ from phase_operator.kube.client import APPLY, JSON_PATCH, MERGE, METADATA, METAD
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
+from phase_operator.reconcile.ports import Token
 
 CORE = "/api/v1"
 PHASE = f"/apis/{names.API_VERSION}"
@@ -52,8 +53,8 @@ class KubeCluster:
         self._known = known
         self._recorder = recorder
 
-    async def read_token(self, key: ObjectKey) -> SecretValue:
-        """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+    async def read_token(self, key: ObjectKey) -> Token:
+        """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
         try:
             secret = await self._client.request("GET", object_path(CORE, "secrets", key.namespace, key.name))
         except ApiError as error:
@@ -66,9 +67,10 @@ class KubeCluster:
         if encoded is None:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')
         try:
-            return SecretValue(base64.b64decode(encoded).decode())
+            text = SecretValue(base64.b64decode(encoded).decode())
         except (binascii.Error, UnicodeDecodeError):
             raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
+        return Token(text, (secret["metadata"].get("annotations") or {}).get(names.ANNOTATION_ALLOWED_HOSTS))
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands at the target's place, by metadata alone, or None if nothing does."""

@@ -33,17 +33,18 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
-from phase_operator.core.query import Revision, SourceQuery, source_query
+from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
 from phase_operator.core.references import unresolved
 from phase_operator.core.rendering import Rendering, renderings
 from phase_operator.core.seal import basis, holds, sealed
 from phase_operator.core.selection import select
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
+from phase_operator.core.tenancy import Tenancy, annotation_allows, check_tenancy, impersonates
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.versions import spare
 from phase_operator.core.words import close_tags, did_you_mean
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.ports import Cluster, PhaseApi
+from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
 from phase_operator.reconcile.resources import Resource, Resources
 from phase_operator.reconcile.sources import Sources
@@ -70,6 +71,8 @@ class Reconciler:
         token_users: Dependents[ObjectKey],
         target_users: Dependents[TargetRef],
         digest_key: Callable[[], bytes],
+        tenancy: Tenancy,
+        labels_of: LabelsOf,
     ) -> None:
         self._resources = resources
         self._sources = sources
@@ -79,6 +82,8 @@ class Reconciler:
         self._token_users = token_users
         self._target_users = target_users
         self._digest_key = digest_key
+        self._tenancy = tenancy
+        self._labels_of = labels_of
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
         # Where somebody else's object stood when it was last looked at.
@@ -108,17 +113,24 @@ class Reconciler:
             self._sources.unsubscribe(resource.key)
             self._use_token(resource.key, ())
             return Suspended()
-        token_key = own_namespace_token(spec, resource.key)
+        token_key = token_place(spec, resource.key)
+        labels = self._labels_of(resource.key.namespace)
+        check_tenancy(self._tenancy, spec, resource.key, labels, token_key, targets)
         self._use_token(resource.key, [token_key])
-        check_targets(targets, resource.key, token_key)
-        credential = self._phase.credential(await self._tokens.get(token_key))
+        check_targets(targets, token_key)
+        token = await self._tokens.get(token_key)
+        if not annotation_allows(token.hosts, asked_url(spec)):
+            # Whoever is refused asks no more, also with what he was given before.
+            self._sources.unsubscribe(resource.key)
+            raise host_not_annotated(token_key)
+        credential = self._phase.credential(token.text)
         query = source_query(spec, credential.account)
         state = self._sources.subscribe(resource.key, query, credential, subscription(resource, spec))
         if self._forced_now(resource):
             self._sources.want(resource.key, Urgency.FORCED)
         match state:
             case Unread(revision=revision):
-                return await self._confirm(resource, query, revision, stand)
+                return await self._confirm(resource, spec, query, revision, stand)
             case Fresh():
                 return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
@@ -131,12 +143,18 @@ class Reconciler:
                 assert_never(state)
 
     async def _confirm(
-        self, resource: Resource, query: SourceQuery, revision: Revision | None, targets: Sequence[TargetRef]
+        self,
+        resource: Resource,
+        spec: PhaseSecretSpec,
+        query: SourceQuery,
+        revision: Revision | None,
+        targets: Sequence[TargetRef],
     ) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
         if revision is None:
             return Pending()
-        if is_settled(resource):
+        # What was allowed before a restart may not be any more: rendering finds out.
+        if is_settled(resource) and (self._tenancy.impersonation or not impersonates(spec)):
             made_from = basis(resource.spec, query, revision)
             found = [await self._cluster.observe(target, surely=False) for target in targets]
             if all(holds(observed, made_from, self._digest_key()) for observed in found):
@@ -178,14 +196,40 @@ class Reconciler:
         before = standing_versions(resource)
         results = [
             replace(
-                await self._target(rendering, owner, made_from, before.get(rendering.ref)), left_out=rendering.left_out
+                await self._refuse_token_secret(resource, rendering.ref)
+                or await self._target(rendering, owner, made_from, before.get(rendering.ref)),
+                left_out=rendering.left_out,
             )
-            for rendering in renderings(spec, resource.key.namespace, entries, self._digest_key())
+            for rendering in renderings(
+                spec,
+                resource.key.namespace,
+                entries,
+                self._digest_key(),
+                impersonation=self._tenancy.impersonation,
+            )
         ]
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != before:
             self._use_targets(resource.key, [standing(each.ref, versions) for each in results])
         return Synced(facts, tuple(results), warning)
+
+    async def _refuse_token_secret(self, resource: Resource, target: TargetRef) -> TargetResult | None:
+        """Refuse a target from which another PhaseSecret reads its token, unless this one was there first.
+
+        Else anybody could stop the target of another by naming it as his token.
+        """
+        others = [key for key in self._token_users.of(target.key) if key != resource.key]
+        if target.kind is not Kind.SECRET or not others:
+            return None
+        try:
+            observed = await self._cluster.observe(target, surely=True)
+        except ExpectedError as error:
+            transient = isinstance(error, Transient)
+            return TargetResult(target, False, error.reason, message=error.message, transient=transient)
+        if stood(resource, target) if observed is None else observed.owner == str(resource.key):
+            return None
+        message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
+        return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)
 
     async def _target(
         self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None
@@ -333,26 +377,31 @@ def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
     return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
 
 
-def own_namespace_token(spec: PhaseSecretSpec, key: ObjectKey) -> ObjectKey:
-    """Return the token Secret; raise Invalid if it lies in another namespace."""
+def token_place(spec: PhaseSecretSpec, key: ObjectKey) -> ObjectKey:
+    """Return where the token Secret lies; raise Invalid if it is the operator's own."""
     reference = spec.authentication.service_token.service_token_secret_reference
-    namespace = reference.secret_namespace or key.namespace
-    if namespace != key.namespace:
-        raise Invalid(
-            Reason.CROSS_NAMESPACE,
-            f'the token Secret lies in namespace "{namespace}"; a PhaseSecret reads tokens of its own namespace only',
-        )
-    return ObjectKey(namespace, reference.secret_name)
+    if reference.secret_name == names.DIGEST_KEY_SECRET:
+        raise Invalid(Reason.INVALID_SPEC, f"Secret {reference.secret_name} is the operator's own and holds no token")
+    return ObjectKey(reference.secret_namespace or key.namespace, reference.secret_name)
 
 
-def check_targets(targets: Sequence[TargetRef], key: ObjectKey, token: ObjectKey) -> None:
-    """Refuse targets that no run may write: foreign namespaces, doubles, the token Secret, the operator's own."""
+def host_not_annotated(token: ObjectKey) -> Waiting:
+    """Say that a token's Secret leaves out the host. The annotation is not quoted: it is another's."""
+    return Waiting(
+        Reason.HOST_REFUSED,
+        f"the annotation {names.ANNOTATION_ALLOWED_HOSTS} of Secret {token} does not list the host in spec.phaseHost",
+    )
+
+
+def stood(resource: Resource, target: TargetRef) -> bool:
+    """Say whether the status tells that a target was written; no user can make it say so."""
+    place = {"kind": str(target.kind), "namespace": target.key.namespace, "name": target.key.name}
+    return any(place.items() <= each.items() and "keys" in each for each in resource.status.get("targets") or [])
+
+
+def check_targets(targets: Sequence[TargetRef], token: ObjectKey) -> None:
+    """Refuse targets that no run may write: doubles, the token Secret, the operator's own."""
     for target in targets:
-        if target.key.namespace != key.namespace:
-            raise Invalid(
-                Reason.CROSS_NAMESPACE,
-                f'{target} lies in namespace "{target.key.namespace}"; a PhaseSecret writes to its own namespace only',
-            )
         if target.kind == "Secret" and target.key == token:
             raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
         if target.kind == "Secret" and target.key.name == names.DIGEST_KEY_SECRET:

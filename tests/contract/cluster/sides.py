@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phase_dev.cluster import ControlPlane
+from phase_operator.api import names
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.targets import KnownTargets
@@ -38,7 +39,7 @@ class Side(Protocol):
     def uid(self, ref: TargetRef) -> str:
         """Return the object's uid."""
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
         """Make a Secret that is read for a token."""
 
     def resource(self, key: ObjectKey) -> str:
@@ -74,9 +75,11 @@ class FakeSide:
     def uid(self, ref: TargetRef) -> str:
         return self.cluster.objects[ref].uid
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
         if "token" in data:
             self.cluster.tokens[key] = data["token"]
+        if hosts is not None:
+            self.cluster.token_hosts[key] = hosts
 
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
@@ -118,8 +121,11 @@ class RealSide:
     def uid(self, ref: TargetRef) -> str:
         return str((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"]["uid"])
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
-        self._kubectl("create", "-f", "-", stdin=json.dumps(secret(key.name, dict(data))))
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
+        body = secret(key.name, dict(data))
+        if hosts is not None:
+            body["metadata"]["annotations"] = {names.ANNOTATION_ALLOWED_HOSTS: hosts}
+        self._kubectl("create", "-f", "-", stdin=json.dumps(body))
 
     def resource(self, key: ObjectKey) -> str:
         self._kubectl("create", "-f", "-", stdin=json.dumps(phase_secret(key.name, "https://phase.example")))

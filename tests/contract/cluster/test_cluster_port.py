@@ -11,7 +11,8 @@ from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, M
 from phase_operator.core.errors import Waiting
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.ports import Token
 from support.builders import DIGEST_KEY, config_entry, entry
 
 STATUS: dict[str, Any] = {
@@ -189,7 +190,14 @@ async def test_a_token_is_the_text_under_token(side: Side) -> None:
     key = ObjectKey(side.namespace, "token")
     side.token(key, {"token": "text\n", "other": "x"})
 
-    assert (await side.cluster.read_token(key)).reveal() == "text\n"
+    assert await side.cluster.read_token(key) == Token(SecretValue("text\n"))
+
+
+async def test_the_hosts_that_a_tokens_secret_names_come_with_it(side: Side) -> None:
+    key = ObjectKey(side.namespace, "token")
+    side.token(key, {"token": "text"}, hosts="https://phase.example")
+
+    assert (await side.cluster.read_token(key)).hosts == "https://phase.example"
 
 
 @pytest.mark.parametrize("data", [None, {"tokken": "text"}], ids=["no Secret", "no key"])

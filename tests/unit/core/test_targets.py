@@ -7,12 +7,24 @@ from hypothesis import strategies as st
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import SecretType
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, SecretType
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.targets import Desired, Observed
+from phase_operator.core.plan import Keep, plan
+from phase_operator.core.targets import Desired, Observed, render_secret
 from phase_operator.core.targets.base import MAX_BYTES, check_size, observe, version_label, without_reserved
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
-from support.builders import KEY, UID, config_entry, desired_config_map, desired_secret, entry, observed
+from support.builders import (
+    DIGEST_KEY,
+    KEY,
+    UID,
+    config_entry,
+    desired_config_map,
+    desired_secret,
+    entry,
+    observed,
+    owner,
+    secret_ref,
+)
 from support.canary import Canary
 from support.fakes import StoredObject, fields_of
 
@@ -114,6 +126,59 @@ def test_a_type_that_lets_the_holder_act_as_another_is_refused(kind: SecretType)
         desired_secret(entry("A"), secretType=kind)
 
     assert caught.value.reason is Reason.TYPE_NOT_SUPPORTED
+
+
+def impersonating(kind: SecretType, data: dict[str, str], **fields: Any) -> Desired:
+    """Render a Secret of a type that is allowed; `data` has lower-case keys, which Phase's names are given."""
+    names_of = {key.upper().replace("-", "_").replace(".", "_"): key for key in data}
+    processors = {name: {"asName": key} for name, key in names_of.items()}
+    body = {"secretName": "shop", "secretType": kind, "processors": processors, **fields}
+    entries = [entry(name, data[key]) for name, key in names_of.items()]
+    reference = ManagedSecretReference.model_validate(body)
+    return render_secret(secret_ref(), owner(), reference, entries, DIGEST_KEY, impersonation=True)
+
+
+def test_a_bootstrap_token_is_written_where_it_is_allowed() -> None:
+    found = impersonating(SecretType.BOOTSTRAP_TOKEN, {"token-id": "abcdef", "token-secret": "0123456789abcdef"})
+
+    assert found.manifest["type"] == str(SecretType.BOOTSTRAP_TOKEN)
+    assert found.keys == {"token-id", "token-secret"}
+
+
+def test_an_allowed_type_is_still_checked() -> None:
+    with pytest.raises(Waiting) as caught:
+        impersonating(SecretType.BOOTSTRAP_TOKEN, {"token-id": "abcdef"})
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
+
+
+def test_a_service_accounts_token_says_whose_it_is_and_leaves_to_kubernetes_what_that_fills_in() -> None:
+    account = template(annotations={"kubernetes.io/service-account.name": "robot"})
+
+    found = impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {"extra": "x"}, **account)
+
+    assert found.keys == {"extra", "token", "ca.crt", "namespace"}
+    assert set(found.manifest["data"]) == {"extra"}
+    filled_in = observed(found, foreign_keys=("ca.crt", "namespace", "token"), managers=("kube-controller-manager",))
+    assert plan(found, filled_in) == Keep()
+
+
+@pytest.mark.parametrize("annotations", [{}, {"kubernetes.io/service-account.name": ""}], ids=["nobody", "no name"])
+def test_a_token_of_no_service_account_is_refused(annotations: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as caught:
+        impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {"extra": "x"}, **template(annotations=annotations))
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+@pytest.mark.parametrize("key", ["token", "ca.crt", "namespace"])
+def test_what_kubernetes_fills_in_is_not_taken_from_phase(key: str) -> None:
+    account = template(annotations={"kubernetes.io/service-account.name": "robot"})
+
+    with pytest.raises(Waiting) as caught:
+        impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {key: "x"}, **account)
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
 
 
 def test_every_target_carries_our_marks() -> None:
