@@ -176,13 +176,19 @@ def _settings_table() -> str:
     rows = ["| flag | variable | default | takes | meaning |", "|---|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         meaning, _, told = (field.description or "").partition(" Default: ")
-        default = told.removesuffix(".") or ("none" if field.default is None else f"`{field.default}`")
+        default = told.removesuffix(".") or ("none" if field.default is None else f"`{_shown(field.default)}`")
         cells = [f"`--{name.replace('_', '-')}`", f"`{PREFIX}{name.upper()}`", default, _takes(field), meaning]
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(rows)
 
 
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def _takes(field: FieldInfo) -> str:
+    if field.annotation is bool:
+        return "`true` `false`"
     if isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum):
         return " ".join(f"`{member}`" for member in field.annotation)
     least = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)

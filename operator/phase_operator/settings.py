@@ -10,12 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from phase_operator.api.base import NamespaceName
+from phase_operator.core.grants import ANY, Grant, parse_grant
+from phase_operator.core.hosts import Host, parse_host
 
 PREFIX = "PHASE_OPERATOR_"
+# Flags that may be given more than once.
+REPEATED = frozenset({"namespace", "grant", "allow_phase_host"})
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -49,6 +53,22 @@ class Settings(BaseSettings):
     )
     namespace: Annotated[tuple[NamespaceName, ...], NoDecode] = Field(
         (), description="Watch this namespace only; may be repeated, in the variable separated by commas. Default: all."
+    )
+    grant: Annotated[tuple[Grant, ...], NoDecode] = Field(
+        (),
+        description="Let the PhaseSecrets of one namespace use a token or write a target in another: "
+        "from=team-a,to=shared,what=token. May be repeated, in the variable separated by semicolons. Default: none.",
+    )
+    allow_phase_host: Annotated[tuple[Host, ...], NoDecode] = Field(
+        (),
+        description="Ask this host only, such as https://phase.example.com or https://*.example.com; may be repeated, "
+        "in the variable separated by commas. Default: any host for a token of the PhaseSecret's own namespace, for "
+        "another's Phase's cloud.",
+    )
+    allow_impersonation_types: bool = Field(
+        False,
+        description="Write Secrets of the types kubernetes.io/service-account-token and bootstrap.kubernetes.io/token, "
+        "which let their holder act as somebody else.",
     )
     pod_namespace: NamespaceName = Field(
         default_factory=lambda: _pod_namespace(),
@@ -95,9 +115,28 @@ class Settings(BaseSettings):
     @field_validator("namespace", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return _parts(value, ",")
+
+    @field_validator("grant", mode="before")
+    @classmethod
+    def _grants(cls, value: Any) -> Any:
+        return tuple(parse_grant(text) for text in _parts(value, ";"))
+
+    @field_validator("grant")
+    @classmethod
+    def _watched(cls, value: tuple[Grant, ...], info: ValidationInfo) -> tuple[Grant, ...]:
+        watched = info.data.get("namespace", ())
+        unseen = sorted({grant.to for grant in value if watched and grant.to not in (ANY, *watched)})
+        if unseen:
+            raise ValueError(
+                f'a grant leads to "{unseen[0]}", which --namespace leaves out; watch it or drop the grant'
+            )
         return value
+
+    @field_validator("allow_phase_host", mode="before")
+    @classmethod
+    def _hosts(cls, value: Any) -> Any:
+        return tuple(parse_host(text) for text in _parts(value, ","))
 
     @field_validator("phase_ca_file")
     @classmethod
@@ -127,6 +166,13 @@ def load(flags: Mapping[str, Any]) -> Settings:
         name = str(first["loc"][0])
         message = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"--{name.replace('_', '-')} ({PREFIX}{name.upper()}): {message}") from error
+
+
+def _parts(value: Any, separator: str) -> Any:
+    """Take a variable apart; the values of a repeated flag are apart already."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+    return value
 
 
 def _pod_namespace() -> str:

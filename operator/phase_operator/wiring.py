@@ -18,11 +18,13 @@ from phase_operator import __version__
 from phase_operator.api import names
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
 from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
 from phase_operator.kube.events import Recorder
+from phase_operator.kube.namespaces import NamespaceLabels
 from phase_operator.kube.targets import KnownTargets, TargetSink
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.phase.api import Phase
@@ -130,6 +132,14 @@ class Operator:
                 full_read=settings.full_read_seconds,
             ),
         )
+        tenancy = Tenancy(
+            grants=settings.grant,
+            hosts=settings.allow_phase_host,
+            home=settings.pod_namespace,
+            watched=frozenset(settings.namespace),
+            impersonation=settings.allow_impersonation_types,
+        )
+        labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
             resources=resources,
             sources=sources,
@@ -139,6 +149,8 @@ class Operator:
             token_users=token_users,
             target_users=target_users,
             digest_key=self._loaded_digest_key,
+            tenancy=tenancy,
+            labels_of=labels.of,
         )
         self._controller = Controller(
             queue=queue,
@@ -167,6 +179,8 @@ class Operator:
             for kind in Kind
             for scope in (settings.namespace or ("",))
         ]
+        if tenancy.asks_for_labels:
+            self._watches.append(self._namespace_watch(labels, metrics))
         self._stop = asyncio.Event()
         self._starting: str | None = "the operator's own key is not read yet"
         self.probes = Probes(
@@ -270,6 +284,18 @@ class Operator:
             # Token Secrets do not carry our label, so all Secrets are followed, as metadata.
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
+            restarted=metrics.watch_restarted,
+        )
+
+    def _namespace_watch(self, labels: NamespaceLabels, metrics: Metrics) -> MetadataWatch:
+        return MetadataWatch(
+            self._client,
+            name="namespaces",
+            path=f"{CORE}/namespaces",
+            scope="",
+            list_selector="",
+            follow_selector="",
+            sink=labels,
             restarted=metrics.watch_restarted,
         )
 

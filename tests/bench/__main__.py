@@ -299,7 +299,9 @@ class Bench:
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
         """Run the operator under its own RBAC."""
         source = {"PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
-        with running_operator(self.plane, self.folder, *flags, environment=source, python=self.python) as operator:
+        with running_operator(
+            self.plane, self.folder, *flags, environment=source, python=self.python, patience=_PATIENCE
+        ) as operator:
             yield operator
 
     def until_ready(self, operator: OperatorProcess, count: int) -> None:

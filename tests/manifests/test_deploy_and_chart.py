@@ -1,29 +1,64 @@
 """deploy/ and the chart install the same operator with the same permissions, and no more than it uses."""
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from manifests.conftest import Render, Run
-from manifests.objects import CHART, KUBERNETES, Object, Permissions, kinds, not_restricted, one, permissions, validate
+from manifests.objects import (
+    CHART,
+    KUBERNETES,
+    ROOT,
+    Object,
+    Permissions,
+    kinds,
+    load,
+    not_restricted,
+    one,
+    permissions,
+    validate,
+)
+from phase_operator import settings
+from phase_operator.core.grants import Grant, Labelled, Use, parse_grant
+from phase_operator.core.hosts import parse_host
 
 OPERATOR: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
     ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
-    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch"}),
-    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    **{
+        ("apps", f"{kind}s", ()): frozenset({"list"})
+        for kind in ("deployment", "statefulset", "daemonset", "replicaset")
+    },
+    **{("batch", kind, ()): frozenset({"list"}) for kind in ("cronjobs", "jobs")},
+    ("argoproj.io", "rollouts", ()): frozenset({"list"}),
     ("", "events", ()): frozenset({"create"}),
 }
 OWN_NAMESPACE: Permissions = {
     ("", "secrets", ("phase-operator-digest-key",)): frozenset({"get"}),
     ("", "secrets", ()): frozenset({"create"}),
 }
+NAMESPACE_LABELS: Permissions = {("", "namespaces", ()): frozenset({"list", "watch"})}
+GRANTS: list[dict[str, Any]] = [
+    {"from": "team-a", "to": "shared", "what": ["token"]},
+    {"fromLabels": {"tenant": "1", "example.com/tier": "x"}, "to": "*", "what": ["token", "target"]},
+]
 EVERYTHING: dict[str, Any] = {
     "fullnameOverride": "phs",
     "commonLabels": {"team": "platform"},
     "image": {"repository": "registry.example/phase-operator", "digest": f"sha256:{'a' * 64}", "pullPolicy": "Always"},
     "imagePullSecrets": [{"name": "pull"}],
-    "phase": {"caFile": {"secret": "phase-ca", "key": "bundle.pem"}},
+    "grants": GRANTS,
+    "allowImpersonationTypes": True,
+    "phase": {
+        "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
+        "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
+    },
     "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "noProxy": "10.0.0.1,.svc"},
     "log": {"level": "debug", "format": "text"},
     "extraEnv": [{"name": "TZ", "value": "UTC"}],
@@ -81,6 +116,59 @@ def test_the_namespaced_permissions_are_exactly_these(overlays: dict[str, list[O
         assert permissions(one(objects, "Role", namespace="phase-system")) == OWN_NAMESPACE
         assert not kinds(objects) & {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
         assert environment(objects)["PHASE_OPERATOR_NAMESPACE"] == "default"
+
+
+def test_namespaces_are_seen_only_if_a_grant_goes_by_their_labels(render_chart: Render) -> None:
+    role = "phase-operator-namespace-labels"
+    component = load((ROOT / "deploy/namespace-labels/rbac.yaml").read_text())
+    by_name, by_label = ({"grants": [each]} for each in GRANTS)
+
+    assert permissions(one(component, "ClusterRole", role)) == NAMESPACE_LABELS
+    for values in ({}, {"watchNamespaces": ["shared"]}):
+        chart = render_chart(values | by_label)
+        assert permissions(one(chart, "ClusterRole", role)) == NAMESPACE_LABELS
+        assert one(chart, "ClusterRoleBinding", role)["subjects"] == one(component, "ClusterRoleBinding")["subjects"]
+        assert role not in {each["metadata"]["name"] for each in render_chart(values | by_name)}
+
+
+def test_the_operator_reads_the_grants_and_hosts_of_the_chart(render_chart: Render) -> None:
+    variables = environment(render_chart(EVERYTHING))
+
+    found = settings.load(
+        {
+            "grant": tuple(variables["PHASE_OPERATOR_GRANT"].split(";")),
+            "allow_phase_host": tuple(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"].split(",")),
+            "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
+        }
+    )
+
+    assert found.grant == (
+        Grant("team-a", "shared", frozenset({Use.TOKEN})),
+        Grant(Labelled((("example.com/tier", "x"), ("tenant", "1"))), "*", frozenset(Use)),
+    )
+    assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
+    assert found.allow_impersonation_types is True
+
+
+def test_the_sample_of_grants_in_deploy_works(kustomize: Render, tmp_path: Path) -> None:
+    """The commented part, taken in as its reader would."""
+    file = ROOT / "deploy/overlays/cluster-wide/kustomization.yaml"
+    _, _, sample = file.read_text().partition("#\n")
+    lines = re.sub("^# ?", "", sample, flags=re.MULTILINE)
+    overlay = yaml.safe_load(lines) | {"resources": ["../cluster-wide"]}
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    shutil.copytree(ROOT / "crds", tmp_path / "crds")
+    mine = tmp_path / "deploy/overlays/mine"
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    objects = kustomize(str(mine))
+
+    one(objects, "ClusterRole", "phase-operator-namespace-labels")
+    variables = environment(objects)
+    grants = [parse_grant(text) for text in variables["PHASE_OPERATOR_GRANT"].split(";")]
+    assert [isinstance(grant.frm, Labelled) for grant in grants] == [False, True]
+    assert str(parse_host(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"])) == "https://phase.example.com"
 
 
 @pytest.mark.parametrize("name", ["phase-operator-view", "phase-operator-edit"])
@@ -194,6 +282,25 @@ def test_the_chart_keeps_the_crd_unless_told_otherwise(
         pytest.param({"extraEnv": [{"name": "PHASE_OPERATOR_LOG_LEVEL", "value": "x"}]}, id="a variable set twice"),
         pytest.param({"image": {"digest": "latest"}}, id="a digest that is none"),
         pytest.param({"serviceAccount": {"create": False}}, id="no account at all"),
+        pytest.param({"grants": [{"from": "a", "to": "b"}]}, id="a grant of nothing"),
+        pytest.param({"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, id="a grant of what is not known"),
+        pytest.param({"grants": [{"to": "b", "what": ["token"]}]}, id="a grant to nobody"),
+        pytest.param(
+            {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},
+            id="a grant by name and label",
+        ),
+        pytest.param({"grants": [{"fromLabels": {}, "to": "b", "what": ["token"]}]}, id="a grant by no label"),
+        pytest.param({"grants": [{"from": "a;b", "to": "b", "what": ["token"]}]}, id="two grants in one"),
+        pytest.param(
+            {"grants": [{"fromLabels": {"x": "y,to=kube-system"}, "to": "b", "what": ["token"]}]},
+            id="a label that says more than a label",
+        ),
+        pytest.param(
+            {"watchNamespaces": ["a"], "grants": [{"from": "a", "to": "b", "what": ["token"]}]},
+            id="a grant into a namespace that is not watched",
+        ),
+        pytest.param({"phase": {"allowedHosts": ["phase.example"]}}, id="a host without scheme"),
+        pytest.param({"phase": {"allowedHosts": ["https://a.example,https://b.example"]}}, id="two hosts in one"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(values: dict[str, Any], render_chart: Render) -> None:

@@ -20,11 +20,13 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.targets import Desired, Observed, TargetRef
-from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.base import observe, version_label
+from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.versions import Version
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
@@ -181,6 +183,8 @@ class FakeCluster:
     def __init__(self) -> None:
         self.objects: dict[TargetRef, StoredObject] = {}
         self.tokens: dict[ObjectKey, str] = {TOKEN: "token-text"}
+        # The annotation of token Secrets that have one.
+        self.token_hosts: dict[ObjectKey, str] = {}
         self.token_reads: list[ObjectKey] = []
         self.statuses: dict[ObjectKey, StatusDocument] = {}
         self.status_writes: list[ObjectKey] = []
@@ -188,6 +192,8 @@ class FakeCluster:
         self.applied: list[TargetRef] = []
         self.observed: list[TargetRef] = []
         self.conflicts = 0
+        # What pod templates name.
+        self.mentions: set[str] = set()
         # Where the test says so: the uid that a PhaseSecret of this name has, None if there is none.
         self.uids: dict[ObjectKey, str | None] = {}
         # Method name -> what it raises, until taken out.
@@ -196,13 +202,13 @@ class FakeCluster:
 
     # The port.
 
-    async def read_token(self, key: ObjectKey) -> SecretValue:
-        """Return the text of a token Secret."""
+    async def read_token(self, key: ObjectKey) -> Token:
+        """Return the text of a token Secret, and the hosts that it names."""
         self.token_reads.append(key)
         await self._answer("read_token")
         if key not in self.tokens:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f"Secret {key} does not exist")
-        return SecretValue(self.tokens[key])
+        return Token(SecretValue(self.tokens[key]), self.token_hosts.get(key))
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands there; of other people's objects only if it has to be told surely."""
@@ -232,6 +238,33 @@ class FakeCluster:
         self._touch(stored)
         self.applied.append(desired.ref)
         return True
+
+    async def versions(self, base: TargetRef) -> Sequence[Version]:
+        """Return the versions that stand, in the order in which they were made."""
+        await self._answer("versions")
+        label = version_label(base.key.name)
+        found = [
+            (ref.key.name, stored)
+            for ref, stored in self.objects.items()
+            if (ref.kind, ref.key.namespace) == (base.kind, base.key.namespace)
+            and stored.part("metadata", "labels").get(names.LABEL_VERSION_OF) == label
+        ]
+        return [
+            Version(name, each.uid, str(each.version), f"2030-01-01T00:00:{number:02}Z")
+            for number, (name, each) in enumerate(found)
+        ]
+
+    async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
+        """Return which names stand in a pod template."""
+        await self._answer("mentioned")
+        return frozenset(wanted) & self.mentions
+
+    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
+        """Delete the object that was judged."""
+        await self._answer("remove")
+        found = self.objects.get(target)
+        if found is not None and (found.uid, str(found.version)) == (uid, resource_version):
+            del self.objects[target]
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status."""
@@ -383,7 +416,14 @@ class FakeObserver:
 class Loop:
     """The whole loop on fakes. `async with` starts its workers; `settle` lets them finish what is due."""
 
-    def __init__(self, make_phase: Callable[[], FakePhase] = FakePhase, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        make_phase: Callable[[], FakePhase] = FakePhase,
+        policy: Policy | None = None,
+        tenancy: Tenancy | None = None,
+    ) -> None:
+        # Namespace -> its labels.
+        self.labels: dict[str, dict[str, str]] = {}
         self.clock = HandClock()
         self.phase = make_phase()
         self.cluster = FakeCluster()
@@ -410,6 +450,8 @@ class Loop:
             token_users=self.token_users,
             target_users=self.target_users,
             digest_key=lambda: DIGEST_KEY,
+            tenancy=tenancy or Tenancy(),
+            labels_of=lambda namespace: self.labels.get(namespace, {}),
         )
         self.controller = Controller(
             queue=self.queue,

@@ -91,10 +91,11 @@ def running_operator(
     home: str = "phase-system",
     environment: Mapping[str, str] | None = None,
     python: Path = Path(sys.executable),
+    patience: float = 30.0,
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
-    `python` is the interpreter whose packages it runs with.
+    `python` is the interpreter whose packages it runs with; `patience` is how many seconds it may take to be ready.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     health, metrics = free_port(), free_port()
@@ -108,7 +109,7 @@ def running_operator(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
     try:
-        eventually(lambda: ready(operator), within=30, what="the operator becomes ready")
+        eventually(lambda: ready(operator), within=patience, what="the operator becomes ready")
         yield operator
     finally:
         if process.poll() is None:

@@ -101,6 +101,22 @@ class World:
         return [each for each in found if each["involvedObject"]["kind"] == "PhaseSecret"]
 
 
+def deployment(name: str, reads: str, *, replicas: int = 1) -> dict[str, Any]:
+    """Return a Deployment whose pods read a Secret."""
+    labels = {"app": name}
+    container = {"name": "main", "image": "none", "envFrom": [{"secretRef": {"name": reads}}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+
+
 def secret(name: str, data: dict[str, str]) -> dict[str, Any]:
     """Return a Secret."""
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}

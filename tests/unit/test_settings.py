@@ -6,7 +6,11 @@ import certifi
 import pytest
 from pydantic import ValidationError
 
-from phase_operator.settings import PREFIX, LogFormat, LogLevel, Settings, SettingsError, load
+from phase_operator.core.grants import Grant, Labelled, Use
+from phase_operator.core.hosts import Host
+from phase_operator.settings import PREFIX, REPEATED, LogFormat, LogLevel, Settings, SettingsError, load
+
+SHARED = Grant("a", "shared", frozenset({Use.TOKEN}))
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +21,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def flags(**given: Any) -> dict[str, Any]:
     """Make what click hands over: every flag, most of them not given."""
-    return dict.fromkeys(Settings.model_fields) | {"namespace": ()} | given
+    return dict.fromkeys(Settings.model_fields) | dict.fromkeys(REPEATED, ()) | given
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -40,6 +44,7 @@ def test_nothing_has_to_be_set() -> None:
         pytest.param("pod_namespace", "home", "home", id="a name"),
         pytest.param("phase_ca_file", certifi.where(), Path(certifi.where()), id="certificates"),
         pytest.param("kubeconfig", __file__, Path(__file__), id="a file"),
+        pytest.param("allow_impersonation_types", "true", True, id="a switch"),
     ],
 )
 def test_a_setting_comes_by_flag_or_by_variable(
@@ -79,8 +84,64 @@ def test_namespaces_are_separated_by_commas_in_the_variable(
 
 
 @pytest.mark.parametrize(
+    ("name", "given", "text", "found"),
+    [
+        pytest.param("grant", ("from=a,to=shared,what=token",), "from=a,to=shared,what=token", (SHARED,), id="a grant"),
+        pytest.param(
+            "grant",
+            ("from=a,to=shared,what=token", "fromLabel=x=y,to=*,what=target"),
+            " from=a,to=shared,what=token; fromLabel=x=y,to=*,what=target;",
+            (SHARED, Grant(Labelled((("x", "y"),)), "*", frozenset({Use.TARGET}))),
+            id="two grants",
+        ),
+        pytest.param("grant", (), "", (), id="no grant"),
+        pytest.param(
+            "allow_phase_host",
+            ("https://a.example", "http://*.b.example:81"),
+            "https://a.example, http://*.b.example:81",
+            (Host("https", "a.example", 443), Host("http", "*.b.example", 81)),
+            id="two hosts",
+        ),
+    ],
+)
+def test_what_may_be_repeated_is_separated_in_the_variable(
+    name: str, given: tuple[str, ...], text: str, found: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_flag = load(flags(**{name: given}))
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", text)
+    by_variable = load(flags())
+
+    assert getattr(by_flag, name) == getattr(by_variable, name) == found
+
+
+@pytest.mark.parametrize(
+    ("grants", "namespaces"),
+    [
+        pytest.param(("from=a,to=shared,what=token",), ("a", "shared"), id="a namespace that is watched"),
+        pytest.param(("from=a,to=*,what=token",), ("a",), id="any, of those that are watched"),
+        pytest.param(("from=elsewhere,to=a,what=token",), ("a",), id="from one that another operator watches"),
+    ],
+)
+def test_grants_lead_to_namespaces_that_are_watched(grants: tuple[str, ...], namespaces: tuple[str, ...]) -> None:
+    assert len(load(flags(grant=grants, namespace=namespaces)).grant) == 1
+
+
+def test_a_grant_that_leads_to_a_namespace_that_is_not_watched_is_a_bad_setting() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(flags(grant=("from=a,to=shared,what=token",), namespace=("a",)))
+
+    assert str(caught.value).startswith("--grant (PHASE_OPERATOR_GRANT): ")
+    assert '"shared"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        pytest.param("grant", ("from=a,to=b",), id="a grant of nothing"),
+        pytest.param("grant", ("from=a,to=b,what=token", "team-a"), id="one bad grant of two"),
+        pytest.param("allow_phase_host", ("phase.example",), id="a host without scheme"),
+        pytest.param("allow_phase_host", ("https://a.example", "https://b.example/path"), id="a host with a path"),
+        pytest.param("allow_impersonation_types", "perhaps", id="no switch"),
         pytest.param("workers", "many", id="no number"),
         pytest.param("workers", "0", id="too few"),
         pytest.param("phase_workers", "65", id="too many"),

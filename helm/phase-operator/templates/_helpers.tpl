@@ -52,10 +52,41 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   verbs: [patch]
 - apiGroups: [""]
   resources: [secrets, configmaps]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets, replicasets]
+  verbs: [list]
+- apiGroups: [batch]
+  resources: [cronjobs, jobs]
+  verbs: [list]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [list]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- end -}}
+
+{{/* The grants as the operator reads them: from=a,to=b,what=token;fromLabel=k=v,to=c,what=token+target */}}
+{{- define "phase-operator.grants" -}}
+{{- $texts := list -}}
+{{- range .Values.grants -}}
+{{- if and $.Values.watchNamespaces (ne .to "*") (not (has .to $.Values.watchNamespaces)) -}}
+{{- fail (printf "grants: %s is not among watchNamespaces" .to) -}}
+{{- end -}}
+{{- $parts := list -}}
+{{- with .from }}{{ $parts = append $parts (printf "from=%s" .) }}{{ end -}}
+{{- range $key, $value := .fromLabels }}{{ $parts = append $parts (printf "fromLabel=%s=%s" $key $value) }}{{ end -}}
+{{- $parts = append $parts (printf "to=%s" .to) -}}
+{{- $parts = append $parts (printf "what=%s" (join "+" .what)) -}}
+{{- $texts = append $texts (join "," $parts) -}}
+{{- end -}}
+{{- join ";" $texts -}}
+{{- end -}}
+
+{{/* Whether a grant asks for labels of namespaces, which nothing else does. */}}
+{{- define "phase-operator.asksForLabels" -}}
+{{- range .Values.grants }}{{ if .fromLabels }}true{{ end }}{{ end -}}
 {{- end -}}
 
 {{- define "phase-operator.subjects" -}}

@@ -16,6 +16,8 @@ FIELD_MANAGER = "phase-operator"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_TARGET = f"{GROUP}/target"
 LABEL_TARGET_VALUE = "true"
+# On every version of a versioned target: the base name, or a digest of it where that is too long for a label.
+LABEL_VERSION_OF = f"{GROUP}/version-of"
 # namespace/name of the PhaseSecret that writes the object. An annotation, since a label value ends at 63 characters.
 ANNOTATION_OWNER = f"{GROUP}/owner"
 # Keyed digest of the content we wrote; says nothing about values to anyone without the operator's key.
@@ -25,6 +27,9 @@ ANNOTATION_SEAL = f"{GROUP}/seal"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
+
+# On a token's Secret: the only hosts, with commas between them, that the token may be sent to, whoever uses it.
+ANNOTATION_ALLOWED_HOSTS = f"{GROUP}/allowed-hosts"
 
 # On a workload, defined by the official operator.
 ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"

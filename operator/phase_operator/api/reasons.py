@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CROSS_NAMESPACE = "CrossNamespaceRefused"
     TOKEN_SECRET_NOT_FOUND = "TokenSecretNotFound"
     TOKEN_INVALID = "TokenInvalid"
+    HOST_REFUSED = "HostRefused"
     ACCESS_DENIED = "AccessDenied"
     APP_NOT_FOUND = "AppNotFound"
     APP_AMBIGUOUS = "AppAmbiguous"
@@ -43,6 +44,7 @@ class Reason(StrEnum):
     TEMPLATE_FAILED = "TemplateFailed"
     TOO_LARGE = "TooLarge"
     TARGET_CONFLICT = "TargetConflict"
+    TARGET_IS_TOKEN = "TargetIsToken"
     TARGET_REFUSED = "TargetRefused"
     TYPE_NOT_SUPPORTED = "TypeNotSupported"
     TYPE_MISMATCH = "TypeMismatch"
@@ -78,8 +80,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.CROSS_NAMESPACE: Entry(
-        "A token Secret or a target lies in another namespace, which is refused by default.",
-        "Use the PhaseSecret's own namespace.",
+        "A token Secret or a target lies in another namespace, and the operator has no grant for that.",
+        "Use the PhaseSecret's own namespace, or have whoever runs the operator give the grant that the message names.",
         stalled=True,
     ),
     Reason.TOKEN_SECRET_NOT_FOUND: Entry(
@@ -90,6 +92,12 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.TOKEN_INVALID: Entry(
         "The token Secret holds no text that is a Phase token.",
         "Store a service account token (pss_service:... or the REST token) under the key `token`.",
+        stalled=True,
+    ),
+    Reason.HOST_REFUSED: Entry(
+        "The token may not be sent to the host in spec.phaseHost: the operator's settings, or the annotation "
+        "`secrets.phase.dev/allowed-hosts` of the token's Secret, leave it out. Nothing was sent.",
+        "Correct spec.phaseHost, or have the host added where the message says.",
         stalled=True,
     ),
     Reason.ACCESS_DENIED: Entry(
@@ -185,14 +193,19 @@ CATALOGUE: dict[Reason, Entry] = {
         "`secrets.phase.dev/owner=<namespace>/<name of the PhaseSecret>`.",
         stalled=True,
     ),
+    Reason.TARGET_IS_TOKEN: Entry(
+        "Another PhaseSecret, which the message names, reads its Phase token from the Secret of that name.",
+        "Choose another name for the target, or another Secret for that token.",
+        stalled=True,
+    ),
     Reason.TARGET_REFUSED: Entry(
         "The API server refuses the object; its words are in the message.",
         "Follow the API server's words.",
         stalled=True,
     ),
     Reason.TYPE_NOT_SUPPORTED: Entry(
-        "The target's secretType is not supported.",
-        "Use a type that the message names.",
+        "The target's secretType lets the Secret's holder act as somebody else, and the operator does not allow that.",
+        "Use another type, or have whoever runs the operator set `--allow-impersonation-types`.",
         stalled=True,
     ),
     Reason.TYPE_MISMATCH: Entry(

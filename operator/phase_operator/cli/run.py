@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from phase_operator.settings import PREFIX, Settings, SettingsError, load
+from phase_operator.settings import PREFIX, REPEATED, Settings, SettingsError, load
 
 _BAD_SETTINGS = 2
 
@@ -19,7 +19,9 @@ def _flags(command: Callable[..., None]) -> Callable[..., None]:
     for name, field in reversed(Settings.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
         text = f"{field.description}  [{PREFIX}{name.upper()}]"
-        command = click.option(flag, name, help=text, multiple=name == "namespace", metavar="VALUE")(command)
+        # A switch may stand alone: --flag is --flag=true.
+        alone: Any = {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
+        command = click.option(flag, name, help=text, multiple=name in REPEATED, metavar="VALUE", **alone)(command)
     return command
 
 

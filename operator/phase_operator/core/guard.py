@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
+from phase_operator.core.folders import Folders
 from phase_operator.core.keys import listing
 from phase_operator.core.selection import wants
 from phase_operator.core.values import Snapshot
@@ -23,6 +24,7 @@ class Guard:
     shrink: int = 100
     # How many entries it selected when its status was last written; stands in for an answer not remembered.
     known: int = 0
+    folders: Folders | None = None
 
     def doubt(self, before: Snapshot | None, after: Snapshot) -> Transient | None:
         """Say why the answer is to be asked for again before it is believed, or None."""
@@ -39,4 +41,8 @@ class Guard:
         )
 
     def _sources(self, snapshot: Snapshot) -> frozenset[str]:
-        return frozenset(entry.source for entry in snapshot.entries if wants(entry.key, self))
+        return frozenset(
+            entry.source
+            for entry in snapshot.entries
+            if (self.folders is None or self.folders.holds(entry.path)) and wants(entry.key, self)
+        )

@@ -34,6 +34,8 @@ class TargetResult:
     reason: Reason
     keys: int | None = None
     message: str | None = None
+    # The name of the object, if it is a version of the target.
+    version: str | None = None
     # True if this run wrote it.
     written: bool = False
     # True if it failed for a reason that passes by itself.

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.errors import Invalid
+from phase_operator.core.folders import folders
 
 _PUBLIC = "/service/public"
 
@@ -55,15 +58,24 @@ class Revision:
 
 def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
     """Say what a spec asks, in the one spelling that equal questions share."""
+    taken = folders(spec)
     app = AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app)
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     return SourceQuery(
-        account=Account(base_url(spec.phase_host or names.DEFAULT_HOST), account),
+        account=Account(asked_url(spec), account),
         app=app,
         environment=(spec.phase_app_env or "production").casefold(),
-        path=normal_path(spec.phase_app_env_path),
+        path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
         tags=tuple(sorted(set(tags))),
     )
+
+
+def asked_url(spec: PhaseSecretSpec) -> str:
+    """Return the root of the REST API that a spec has its token sent to; raise Invalid if it can be none."""
+    try:
+        return base_url(spec.phase_host or names.DEFAULT_HOST)
+    except ValueError:
+        raise Invalid(Reason.INVALID_SPEC, "spec.phaseHost: this is no URL") from None
 
 
 def base_url(host: str) -> str:
@@ -77,9 +89,3 @@ def base_url(host: str) -> str:
     if url == names.CLOUD_API or url.endswith(_PUBLIC):
         return url
     return url + _PUBLIC
-
-
-def normal_path(path: str | None) -> str:
-    """Spell a folder as the server stores it: leading slash, none doubled, none at the end; nothing means the root."""
-    parts = [part for part in (path or "/").split("/") if part]
-    return "/" + "/".join(parts)

@@ -6,14 +6,27 @@ has a ConfigMap target.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.api.v1alpha1.phasesecret import (
+    KeySelection,
+    LeftOutWhy,
+    ManagedConfigMapReference,
+    ManagedSecretReference,
+    TargetFields,
+)
 from phase_operator.core.errors import Waiting
-from phase_operator.core.selection import config_entries, secret_entries
+from phase_operator.core.folders import has_paths, target_folders
+from phase_operator.core.outcome import LeftOut
+from phase_operator.core.selection import config_entries, left_out, of_types, secret_entries, wants
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey
+
+_KEPT = 3
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,46 +35,86 @@ class Rendering:
 
     ref: TargetRef
     render: Callable[[Owner], Desired]
+    # What the PhaseSecret selects and this target does not take.
+    left_out: tuple[LeftOut, ...] = ()
+    # How many versions of it stay; None: there is one object, under its own name.
+    keep: int | None = None
 
 
 def renderings(
-    spec: PhaseSecretSpec, namespace: str, entries: Sequence[Entry], digest_key: bytes
+    spec: PhaseSecretSpec,
+    namespace: str,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    *,
+    impersonation: bool = False,
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
+    config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
-        yield Rendering(ref, _secret(ref, secret, for_secrets, digest_key, bool(spec.allow_empty)))
-    for_config_maps = config_entries(entries)
-    for config in spec.managed_config_map_references:
-        ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(config.config_map_namespace or namespace, config.config_map_name))
-        yield Rendering(ref, _config_map(ref, config, for_config_maps, digest_key, bool(spec.allow_empty)))
+        offered = for_secrets if secret.types is None else of_types(entries, secret.types)
+        taken, rest = take(entries, offered, secret, spec)
+        yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation), rest, _keep(secret))
+    for config_map in spec.managed_config_map_references:
+        ref = TargetRef(
+            Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
+        )
+        values, rest = take(entries, config, config_map, spec)
+        yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key), rest, _keep(config_map))
+
+
+def _keep(target: TargetFields) -> int | None:
+    return None if target.versioned is None else target.versioned.keep or _KEPT
 
 
 def _secret(
-    ref: TargetRef, spec: ManagedSecretReference, entries: Sequence[Entry], digest_key: bytes, allow_empty: bool
+    ref: TargetRef,
+    target: ManagedSecretReference,
+    spec: PhaseSecretSpec,
+    taken: Sequence[Entry],
+    config: Sequence[ConfigEntry],
+    digest_key: bytes,
+    impersonation: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, allow_empty, "no entry that the PhaseSecret selects is for a Secret")
-        return render_secret(ref, owner, spec, entries, digest_key)
+        _some(taken, spec, "no entry that the PhaseSecret selects is for this Secret")
+        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation)
 
     return render
 
 
 def _config_map(
     ref: TargetRef,
-    spec: ManagedConfigMapReference,
-    entries: Sequence[ConfigEntry],
+    target: ManagedConfigMapReference,
+    spec: PhaseSecretSpec,
+    taken: Sequence[ConfigEntry],
     digest_key: bytes,
-    allow_empty: bool,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(entries, allow_empty, "no entry that the PhaseSecret selects is of type config")
-        return render_config_map(ref, owner, spec, entries, digest_key)
+        _some(taken, spec, "no entry that the PhaseSecret selects is of type config and for this ConfigMap")
+        return render_config_map(ref, owner, target, taken, digest_key)
 
     return render
 
 
-def _some(entries: Sequence[Entry], allow_empty: bool, message: str) -> None:
-    if not entries and not allow_empty:
+def take(
+    every: Sequence[Entry], offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec
+) -> tuple[Sequence[AnyEntry], tuple[LeftOut, ...]]:
+    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why."""
+    inside: Sequence[AnyEntry] = offered
+    if has_paths(spec):
+        folders = target_folders(target, spec)
+        inside = [entry for entry in offered if folders.holds(entry.path)]
+    taken: Sequence[AnyEntry] = inside
+    if target.keys != KeySelection():
+        taken = [entry for entry in inside if wants(entry.key, target.keys)]
+    steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
+    rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
+    return taken, tuple(rest)
+
+
+def _some(taken: Sequence[Entry], spec: PhaseSecretSpec, message: str) -> None:
+    if not taken and not spec.allow_empty:
         raise Waiting(Reason.NO_ENTRIES, f"{message}; it stays as it is")

@@ -4,12 +4,13 @@ Rule: what Phase was asked for is checked again here with the server's own seman
 case-sensitive), so that a shared or wider answer and an exact one select the same entries.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
+from phase_operator.core.folders import Folders
 from phase_operator.core.outcome import LeftOut
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.values import ConfigEntry, Entry
@@ -48,9 +49,15 @@ def tags_beside(entries: Iterable[Entry], query: SourceQuery) -> tuple[str, ...]
     return tuple(sorted({tag for entry in answering(entries, untagged) for tag in entry.tags}))
 
 
-def select(entries: Iterable[Entry], query: SourceQuery, keys: Patterns) -> tuple[Entry, ...]:
-    """Return the entries that answer the query and whose keys are wanted, in the order given."""
-    return tuple(entry for entry in answering(entries, query) if wants(entry.key, keys))
+def select(
+    entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders | None = None
+) -> tuple[Entry, ...]:
+    """Return the entries that answer the query, lie in the folders and whose keys are wanted, in the order given."""
+    return tuple(
+        entry
+        for entry in answering(entries, query)
+        if (folders is None or folders.holds(entry.path)) and wants(entry.key, keys)
+    )
 
 
 def wants(key: str, keys: Patterns) -> bool:
@@ -76,6 +83,11 @@ def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -
 def config_entries(entries: Iterable[Entry]) -> tuple[ConfigEntry, ...]:
     """Return the entries that a ConfigMap may hold. The class is the guard: a ConfigMap's renderer takes no other."""
     return tuple(entry for entry in entries if isinstance(entry, ConfigEntry))
+
+
+def of_types(entries: Iterable[Entry], types: Collection[str]) -> tuple[Entry, ...]:
+    """Return the entries of these types."""
+    return tuple(entry for entry in entries if entry.type in types)
 
 
 def secret_entries(entries: Iterable[Entry], *, with_config: bool) -> tuple[Entry, ...]:

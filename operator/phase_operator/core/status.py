@@ -82,6 +82,8 @@ def _target(result: TargetResult, *, named: bool) -> dict[str, Any]:
         found["keys"] = result.keys
     if result.message is not None:
         found["message"] = shortened(result.message)
+    if result.version is not None:
+        found["version"] = result.version
     if result.left_out:
         found["leftOut"] = [
             {"why": str(each.why), "count": each.count} | ({"keys": list(each.keys)} if named and each.keys else {})

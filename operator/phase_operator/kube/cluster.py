@@ -6,7 +6,7 @@ ever done to it. There is no delete here.
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from phase_operator.api import names
@@ -14,17 +14,26 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
+from phase_operator.core.podspec import mentioned
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
-from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.core.versions import Version
 from phase_operator.kube.client import APPLY, JSON_PATCH, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
+from phase_operator.reconcile.ports import Token
 
 CORE = "/api/v1"
 PHASE = f"/apis/{names.API_VERSION}"
 COLLECTIONS = {Kind.SECRET: "secrets", Kind.CONFIG_MAP: "configmaps"}
+# Where pod templates stand. Argo Rollouts where that kind exists; ReplicaSets are what a roll-back goes back to.
+_POD_TEMPLATES = (
+    *(("/apis/apps/v1", kind) for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
+    *(("/apis/batch/v1", kind) for kind in ("cronjobs", "jobs")),
+    ("/apis/argoproj.io/v1alpha1", "rollouts"),
+)
 _MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _CHUNK = "500"
 # The revision of an empty etcd: the first object that is ever written has a greater one.
@@ -44,8 +53,8 @@ class KubeCluster:
         self._known = known
         self._recorder = recorder
 
-    async def read_token(self, key: ObjectKey) -> SecretValue:
-        """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+    async def read_token(self, key: ObjectKey) -> Token:
+        """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
         try:
             secret = await self._client.request("GET", object_path(CORE, "secrets", key.namespace, key.name))
         except ApiError as error:
@@ -58,9 +67,10 @@ class KubeCluster:
         if encoded is None:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')
         try:
-            return SecretValue(base64.b64decode(encoded).decode())
+            text = SecretValue(base64.b64decode(encoded).decode())
         except (binascii.Error, UnicodeDecodeError):
             raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
+        return Token(text, (secret["metadata"].get("annotations") or {}).get(names.ANNOTATION_ALLOWED_HOSTS))
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands at the target's place, by metadata alone, or None if nothing does."""
@@ -114,6 +124,49 @@ class KubeCluster:
         )
         return observe(answer["metadata"])
 
+    async def versions(self, base: TargetRef) -> Sequence[Version]:
+        """Return the versions of a target that stand."""
+        path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
+        selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
+        found = [item["metadata"] async for item in self._items(path, METADATA_LIST, [("labelSelector", selector)])]
+        return [
+            Version(each["name"], each["uid"], each["resourceVersion"], each["creationTimestamp"]) for each in found
+        ]
+
+    async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
+        """Return which of these names stand in a pod template of the namespace."""
+        found: frozenset[str] = frozenset()
+        for prefix, collection in _POD_TEMPLATES:
+            async for item in self._items(object_path(prefix, collection, namespace), "application/json", []):
+                found |= mentioned(item, wanted)
+        return found
+
+    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
+        """Delete an object if it is the one that was judged; one that is gone, or another by now, is no error."""
+        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
+        try:
+            await self._client.request("DELETE", _path(target), body=body)
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise translate(error) from error
+
+    async def _items(self, path: str, accept: str, query: list[tuple[str, str]]) -> AsyncIterator[dict[str, Any]]:
+        """Yield what a collection holds, in chunks; one that does not exist holds nothing."""
+        token = ""
+        while True:
+            more = [("limit", _CHUNK), *query] + ([("continue", token)] if token else [])
+            try:
+                answer = await self._client.request("GET", path, query=more, accept=accept)
+            except ApiError as error:
+                if error.not_found:
+                    return
+                raise translate(error) from error
+            for item in answer.get("items") or []:
+                yield item
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                return
+
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""
         # A server-side apply would do, but for its uid: the API server does not compare it on a subresource.
@@ -152,20 +205,8 @@ class KubeCluster:
 
     async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
         """Return the keys of all PhaseSecrets of a namespace, or of all."""
-        path = _resources_path(namespace)
-        found: list[ObjectKey] = []
-        token = ""
-        while True:
-            query = [("limit", _CHUNK)] + ([("continue", token)] if token else [])
-            try:
-                answer = await self._client.request("GET", path, query=query, accept=METADATA_LIST)
-            except ApiError as error:
-                raise translate(error) from error
-            items = [item["metadata"] for item in answer.get("items") or []]
-            found += [ObjectKey(item["namespace"], item["name"]) for item in items]
-            token = answer["metadata"].get("continue", "")
-            if not token:
-                return found
+        found = self._items(_resources_path(namespace), METADATA_LIST, [])
+        return [ObjectKey(item["metadata"]["namespace"], item["metadata"]["name"]) async for item in found]
 
 
 async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[], bytes]) -> bytes:

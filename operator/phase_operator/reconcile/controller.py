@@ -92,6 +92,11 @@ class Controller:
         for dependant in self._target_users.of(target):
             self._queue.add(dependant)
 
+    def namespace_changed(self, namespace: str) -> None:
+        """Run the PhaseSecrets of a namespace whose labels changed: what they are granted may have."""
+        for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
+            self._queue.add(key)
+
     # What the workers do.
 
     async def run(self, workers: int, phase_workers: int) -> None:

@@ -3,7 +3,7 @@
 Rule: only the methods that the loop calls. Every method that can fail raises core.errors, nothing else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.versions import Version
 
 
 class Clock(Protocol):
@@ -30,6 +31,14 @@ class Credential:
 
     account: str
     header: SecretValue
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A Phase token as it lies in its Secret, and the hosts that the Secret names for it; None: it names none."""
+
+    text: SecretValue
+    hosts: str | None = None
 
 
 class PhaseApi(Protocol):
@@ -60,8 +69,8 @@ class PhaseApi(Protocol):
 class Cluster(Protocol):
     """The edge to Kubernetes: foreign data is never transferred, targets are judged by their metadata."""
 
-    async def read_token(self, key: ObjectKey) -> SecretValue:
-        """Return the text under `token` of a Secret; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+    async def read_token(self, key: ObjectKey) -> Token:
+        """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
         """Return what stands at the target's place, by metadata alone, or None if nothing does.
@@ -75,6 +84,15 @@ class Cluster(Protocol):
 
         One that was deleted meanwhile is made anew.
         """
+
+    async def versions(self, base: TargetRef) -> Sequence[Version]:
+        """Return the versions of a target that stand."""
+
+    async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
+        """Return which of these names stand in a pod template of the namespace."""
+
+    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
+        """Delete an object if it is the one that was judged; one that is gone, or another by now, is no error."""
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""
@@ -100,3 +118,5 @@ class Observer(Protocol):
 
 
 Wake = Callable[[ObjectKey], None]
+# The labels of a namespace; none if it is not known, or if nobody asks for labels.
+LabelsOf = Callable[[str], Mapping[str, str]]

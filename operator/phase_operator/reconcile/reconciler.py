@@ -3,7 +3,8 @@
 Rule: nothing here waits for Phase. A run takes what is known of its source, and the source wakes it when there is more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
@@ -15,6 +16,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.folders import Folders, folders, normal_path
 from phase_operator.core.guard import Guard
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
@@ -31,16 +33,18 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
-from phase_operator.core.query import Revision, SourceQuery, source_query
+from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
 from phase_operator.core.references import unresolved
 from phase_operator.core.rendering import Rendering, renderings
 from phase_operator.core.seal import basis, holds, sealed
 from phase_operator.core.selection import select
-from phase_operator.core.targets import Owner, TargetRef
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
+from phase_operator.core.tenancy import Tenancy, annotation_allows, check_tenancy, impersonates
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.versions import spare
 from phase_operator.core.words import close_tags, did_you_mean
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.ports import Cluster, PhaseApi
+from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
 from phase_operator.reconcile.resources import Resource, Resources
 from phase_operator.reconcile.sources import Sources
@@ -67,6 +71,8 @@ class Reconciler:
         token_users: Dependents[ObjectKey],
         target_users: Dependents[TargetRef],
         digest_key: Callable[[], bytes],
+        tenancy: Tenancy,
+        labels_of: LabelsOf,
     ) -> None:
         self._resources = resources
         self._sources = sources
@@ -76,6 +82,8 @@ class Reconciler:
         self._token_users = token_users
         self._target_users = target_users
         self._digest_key = digest_key
+        self._tenancy = tenancy
+        self._labels_of = labels_of
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
         # Where somebody else's object stood when it was last looked at.
@@ -98,22 +106,31 @@ class Reconciler:
     async def _run(self, resource: Resource) -> Outcome:
         spec = parse_spec(resource)
         targets = target_refs(spec, resource.key.namespace)
-        self._refused.difference_update(self._target_users.set(resource.key, targets))
+        versions = standing_versions(resource)
+        stand = [standing(target, versions) for target in targets]
+        self._use_targets(resource.key, stand)
         if spec.suspend:
             self._sources.unsubscribe(resource.key)
             self._use_token(resource.key, ())
             return Suspended()
-        token_key = own_namespace_token(spec, resource.key)
+        token_key = token_place(spec, resource.key)
+        labels = self._labels_of(resource.key.namespace)
+        check_tenancy(self._tenancy, spec, resource.key, labels, token_key, targets)
         self._use_token(resource.key, [token_key])
-        check_targets(targets, resource.key, token_key)
-        credential = self._phase.credential(await self._tokens.get(token_key))
+        check_targets(targets, token_key)
+        token = await self._tokens.get(token_key)
+        if not annotation_allows(token.hosts, asked_url(spec)):
+            # Whoever is refused asks no more, also with what he was given before.
+            self._sources.unsubscribe(resource.key)
+            raise host_not_annotated(token_key)
+        credential = self._phase.credential(token.text)
         query = source_query(spec, credential.account)
         state = self._sources.subscribe(resource.key, query, credential, subscription(resource, spec))
         if self._forced_now(resource):
             self._sources.want(resource.key, Urgency.FORCED)
         match state:
             case Unread(revision=revision):
-                return await self._confirm(resource, query, revision, targets)
+                return await self._confirm(resource, spec, query, revision, stand)
             case Fresh():
                 return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
@@ -126,12 +143,18 @@ class Reconciler:
                 assert_never(state)
 
     async def _confirm(
-        self, resource: Resource, query: SourceQuery, revision: Revision | None, targets: Sequence[TargetRef]
+        self,
+        resource: Resource,
+        spec: PhaseSecretSpec,
+        query: SourceQuery,
+        revision: Revision | None,
+        targets: Sequence[TargetRef],
     ) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
         if revision is None:
             return Pending()
-        if is_settled(resource):
+        # What was allowed before a restart may not be any more: rendering finds out.
+        if is_settled(resource) and (self._tenancy.impersonation or not impersonates(spec)):
             made_from = basis(resource.spec, query, revision)
             found = [await self._cluster.observe(target, surely=False) for target in targets]
             if all(holds(observed, made_from, self._digest_key()) for observed in found):
@@ -148,12 +171,13 @@ class Reconciler:
         state: Fresh,
     ) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if spec.allow_empty or select(state.answer.entries, query, spec.keys):
+        if spec.allow_empty or select(state.answer.entries, query, spec.keys, folders(spec)):
             return await self._sync(resource, spec, query, state.answer, state.revision)
         targets: tuple[TargetResult, ...] = ()
-        if state.full is not None and select(state.full.entries, query, spec.keys):
+        if state.full is not None and select(state.full.entries, query, spec.keys, folders(spec)):
             targets = (await self._sync(resource, spec, query, state.full, None)).targets
-        return Failed(Reason.NO_ENTRIES, nothing_there(query, state.answer, state.tags), targets=targets)
+        message = nothing_there(query, state.answer, folders(spec), state.tags)
+        return Failed(Reason.NO_ENTRIES, message, targets=targets)
 
     async def _sync(
         self,
@@ -163,45 +187,106 @@ class Reconciler:
         snapshot: Snapshot,
         revision: Revision | None,
     ) -> Synced:
-        entries = select(snapshot.entries, query, spec.keys)
+        entries = select(snapshot.entries, query, spec.keys, folders(spec))
         warning = reference_warning(entries, spec)
-        facts = SourceFacts(snapshot.app_id, query.environment, query.path or "/", len(entries))
+        path = normal_path(spec.phase_app_env_path)
+        facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
         owner = Owner(resource.key, resource.uid)
         made_from = basis(resource.spec, query, revision) if revision is not None else None
+        before = standing_versions(resource)
         results = [
-            await self._bring_in_step(rendering, owner, made_from)
-            for rendering in renderings(spec, resource.key.namespace, entries, self._digest_key())
+            replace(
+                await self._refuse_token_secret(resource, rendering.ref)
+                or await self._target(rendering, owner, made_from, before.get(rendering.ref)),
+                left_out=rendering.left_out,
+            )
+            for rendering in renderings(
+                spec,
+                resource.key.namespace,
+                entries,
+                self._digest_key(),
+                impersonation=self._tenancy.impersonation,
+            )
         ]
+        versions = {each.ref: each.version for each in results if each.version is not None}
+        if versions != before:
+            self._use_targets(resource.key, [standing(each.ref, versions) for each in results])
         return Synced(facts, tuple(results), warning)
 
-    async def _bring_in_step(self, rendering: Rendering, owner: Owner, made_from: bytes | None) -> TargetResult:
+    async def _refuse_token_secret(self, resource: Resource, target: TargetRef) -> TargetResult | None:
+        """Refuse a target from which another PhaseSecret reads its token, unless this one was there first.
+
+        Else anybody could stop the target of another by naming it as his token.
+        """
+        others = [key for key in self._token_users.of(target.key) if key != resource.key]
+        if target.kind is not Kind.SECRET or not others:
+            return None
+        try:
+            observed = await self._cluster.observe(target, surely=True)
+        except ExpectedError as error:
+            transient = isinstance(error, Transient)
+            return TargetResult(target, False, error.reason, message=error.message, transient=transient)
+        if stood(resource, target) if observed is None else observed.owner == str(resource.key):
+            return None
+        message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
+        return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)
+
+    async def _target(
+        self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None
+    ) -> TargetResult:
+        """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
         try:
             desired = rendering.render(owner)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
-            for attempt in range(_ATTEMPTS):
-                # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged:
-                # the question whether one does is worth a request only after that, or if one did the last time.
-                surely = attempt > 0 or rendering.ref in self._refused
-                observed = await self._cluster.observe(rendering.ref, surely=surely)
-                action = plan(desired, observed)
-                self._refused.discard(rendering.ref)
-                match action:
-                    case Keep():
-                        return TargetResult(rendering.ref, True, Reason.SYNCED, len(desired.keys))
-                    case Refuse(why=why):
-                        self._refused.add(rendering.ref)
-                        return TargetResult(rendering.ref, False, Reason.TARGET_CONFLICT, message=why)
-                    case Apply():
-                        if await self._cluster.carry_out(desired, action):
-                            return TargetResult(rendering.ref, True, Reason.SYNCED, len(desired.keys), written=True)
-                    case _:
-                        assert_never(action)
+            result = await self._bring_in_step(rendering.ref, desired)
+            if rendering.keep is None:
+                return result
+            if not result.ready:
+                return replace(result, version=version)
+            result = replace(result, version=desired.ref.key.name)
+            return await self._collect(result, rendering.keep) if result.written else result
         except ExpectedError as error:
             transient = isinstance(error, Transient)
-            return TargetResult(rendering.ref, False, error.reason, message=error.message, transient=transient)
+            return TargetResult(
+                rendering.ref, False, error.reason, message=error.message, transient=transient, version=version
+            )
+
+    async def _bring_in_step(self, ref: TargetRef, desired: Desired) -> TargetResult:
+        for attempt in range(_ATTEMPTS):
+            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
+            # question whether one does is worth a request only after that, or if one did the last time.
+            surely = attempt > 0 or desired.ref in self._refused
+            observed = await self._cluster.observe(desired.ref, surely=surely)
+            action = plan(desired, observed)
+            self._refused.discard(desired.ref)
+            match action:
+                case Keep():
+                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
+                case Refuse(why=why):
+                    self._refused.add(desired.ref)
+                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
+                case Apply():
+                    if await self._cluster.carry_out(desired, action):
+                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
+                case _:
+                    assert_never(action)
         busy = "it keeps changing while it is written"
-        return TargetResult(rendering.ref, False, Reason.KUBERNETES_UNAVAILABLE, message=busy, transient=True)
+        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=busy, transient=True)
+
+    async def _collect(self, result: TargetResult, keep: int) -> TargetResult:
+        """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
+        try:
+            old = spare(await self._cluster.versions(result.ref), keep, result.version or "")
+            names_ = [each.name for each in old]
+            named = await self._cluster.mentioned(result.ref.key.namespace, names_) if old else frozenset()
+            for each in old:
+                if each.name not in named:
+                    ref = TargetRef(result.ref.kind, ObjectKey(result.ref.key.namespace, each.name))
+                    await self._cluster.remove(ref, each.uid, each.resource_version)
+        except ExpectedError as error:
+            return replace(result, message=f"older versions stay: {error.message}")
+        return result
 
     def _forced_now(self, resource: Resource) -> bool:
         """Say whether the sync annotation asks for a read that has not been asked for yet."""
@@ -218,8 +303,11 @@ class Reconciler:
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
         self._use_token(key, ())
-        self._refused.difference_update(self._target_users.set(key, ()))
+        self._use_targets(key, ())
         self._forcing.pop(key, None)
+
+    def _use_targets(self, key: ObjectKey, targets: Sequence[TargetRef]) -> None:
+        self._refused.difference_update(self._target_users.set(key, targets))
 
     def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:
         for orphan in self._token_users.set(key, secrets):
@@ -240,7 +328,9 @@ def subscription(resource: Resource, spec: PhaseSecretSpec) -> Subscription:
     """Say how a PhaseSecret takes part in its question."""
     settled = is_settled(resource)
     known = (resource.status.get("source") or {}).get("entries") or 0
-    guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0)
+    guard = _guard(
+        tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, known if settled else 0, folders(spec)
+    )
     return _subscription(float(spec.polling_interval or DEFAULT_INTERVAL), urgency(resource), guard, settled)
 
 
@@ -257,11 +347,11 @@ def is_settled(resource: Resource) -> bool:
     return ready and not forced and status.get("observedGeneration") == resource.generation
 
 
-def nothing_there(query: SourceQuery, answer: Snapshot, tags: Sequence[str]) -> str:
+def nothing_there(query: SourceQuery, answer: Snapshot, taken: Folders, tags: Sequence[str]) -> str:
     """Say that nothing is selected, and where; `tags` are those that stand there, if none of those asked for does."""
-    if answer.entries:
+    if any(taken.holds(entry.path) for entry in answer.entries):
         return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
-    where = "any folder" if query.path is None else f'folder "{query.path}"'
+    where = f"folder {listing(taken.roots)}" + (" or below" if taken.recursive else "")
     tagged = f" with tag {listing(query.tags)}" if query.tags else ""
     there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tagged}'
     return f"{there}; targets stay as they are{did_you_mean(close_tags(query.tags, tags))}"
@@ -272,26 +362,46 @@ def target_refs(spec: PhaseSecretSpec, namespace: str) -> list[TargetRef]:
     return [rendering.ref for rendering in renderings(spec, namespace, (), b"")]
 
 
-def own_namespace_token(spec: PhaseSecretSpec, key: ObjectKey) -> ObjectKey:
-    """Return the token Secret; raise Invalid if it lies in another namespace."""
+def standing_versions(resource: Resource) -> dict[TargetRef, str]:
+    """Return the newest object of each versioned target, as the status has it."""
+    return {
+        TargetRef(Kind(each["kind"]), ObjectKey(each["namespace"], each["name"])): each["version"]
+        for each in resource.status.get("targets") or []
+        if each.get("version")
+    }
+
+
+def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
+    """Return the object that stands for a target: its newest version, if it is versioned."""
+    name = versions.get(target)
+    return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
+
+
+def token_place(spec: PhaseSecretSpec, key: ObjectKey) -> ObjectKey:
+    """Return where the token Secret lies; raise Invalid if it is the operator's own."""
     reference = spec.authentication.service_token.service_token_secret_reference
-    namespace = reference.secret_namespace or key.namespace
-    if namespace != key.namespace:
-        raise Invalid(
-            Reason.CROSS_NAMESPACE,
-            f'the token Secret lies in namespace "{namespace}"; a PhaseSecret reads tokens of its own namespace only',
-        )
-    return ObjectKey(namespace, reference.secret_name)
+    if reference.secret_name == names.DIGEST_KEY_SECRET:
+        raise Invalid(Reason.INVALID_SPEC, f"Secret {reference.secret_name} is the operator's own and holds no token")
+    return ObjectKey(reference.secret_namespace or key.namespace, reference.secret_name)
 
 
-def check_targets(targets: Sequence[TargetRef], key: ObjectKey, token: ObjectKey) -> None:
-    """Refuse targets that no run may write: foreign namespaces, doubles, the token Secret, the operator's own."""
+def host_not_annotated(token: ObjectKey) -> Waiting:
+    """Say that a token's Secret leaves out the host. The annotation is not quoted: it is another's."""
+    return Waiting(
+        Reason.HOST_REFUSED,
+        f"the annotation {names.ANNOTATION_ALLOWED_HOSTS} of Secret {token} does not list the host in spec.phaseHost",
+    )
+
+
+def stood(resource: Resource, target: TargetRef) -> bool:
+    """Say whether the status tells that a target was written; no user can make it say so."""
+    place = {"kind": str(target.kind), "namespace": target.key.namespace, "name": target.key.name}
+    return any(place.items() <= each.items() and "keys" in each for each in resource.status.get("targets") or [])
+
+
+def check_targets(targets: Sequence[TargetRef], token: ObjectKey) -> None:
+    """Refuse targets that no run may write: doubles, the token Secret, the operator's own."""
     for target in targets:
-        if target.key.namespace != key.namespace:
-            raise Invalid(
-                Reason.CROSS_NAMESPACE,
-                f'{target} lies in namespace "{target.key.namespace}"; a PhaseSecret writes to its own namespace only',
-            )
         if target.kind == "Secret" and target.key == token:
             raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
         if target.kind == "Secret" and target.key.name == names.DIGEST_KEY_SECRET:

@@ -6,8 +6,8 @@ PhaseSecrets with one token Secret cost one read, and a rotated one is seen at o
 
 import asyncio
 
-from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.reconcile.ports import Cluster
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.ports import Cluster, Token
 
 
 class Tokens:
@@ -15,12 +15,12 @@ class Tokens:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._known: dict[ObjectKey, SecretValue] = {}
+        self._known: dict[ObjectKey, Token] = {}
         self._locks: dict[ObjectKey, asyncio.Lock] = {}
         # Grows with every invalidation, so that a read that began before one is not kept after it.
         self._era: dict[ObjectKey, int] = {}
 
-    async def get(self, key: ObjectKey) -> SecretValue:
+    async def get(self, key: ObjectKey) -> Token:
         """Return the token; raise Waiting(TOKEN_SECRET_NOT_FOUND) or what reading the Secret raised."""
         if key in self._known:
             return self._known[key]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phase_dev.cluster import ControlPlane
+from phase_operator.api import names
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.targets import KnownTargets
 from phase_operator.reconcile.ports import Cluster
 from support.fakes import FakeCluster
-from support.world import phase_secret, secret
+from support.world import deployment, phase_secret, secret
 
 _KINDS = {Kind.SECRET: "secret", Kind.CONFIG_MAP: "configmap"}
 
@@ -38,11 +39,14 @@ class Side(Protocol):
     def uid(self, ref: TargetRef) -> str:
         """Return the object's uid."""
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
         """Make a Secret that is read for a token."""
 
     def resource(self, key: ObjectKey) -> str:
         """Make a PhaseSecret and return its uid."""
+
+    def mention(self, name: str) -> None:
+        """Make a pod template that names a Secret."""
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         """Return the PhaseSecret's status."""
@@ -71,13 +75,18 @@ class FakeSide:
     def uid(self, ref: TargetRef) -> str:
         return self.cluster.objects[ref].uid
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
         if "token" in data:
             self.cluster.tokens[key] = data["token"]
+        if hosts is not None:
+            self.cluster.token_hosts[key] = hosts
 
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
         return f"uid-of-{key.name}"
+
+    def mention(self, name: str) -> None:
+        self.cluster.mentions.add(name)
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         return self.cluster.statuses.get(key, {})
@@ -112,12 +121,18 @@ class RealSide:
     def uid(self, ref: TargetRef) -> str:
         return str((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"]["uid"])
 
-    def token(self, key: ObjectKey, data: Mapping[str, str]) -> None:
-        self._kubectl("create", "-f", "-", stdin=json.dumps(secret(key.name, dict(data))))
+    def token(self, key: ObjectKey, data: Mapping[str, str], hosts: str | None = None) -> None:
+        body = secret(key.name, dict(data))
+        if hosts is not None:
+            body["metadata"]["annotations"] = {names.ANNOTATION_ALLOWED_HOSTS: hosts}
+        self._kubectl("create", "-f", "-", stdin=json.dumps(body))
 
     def resource(self, key: ObjectKey) -> str:
         self._kubectl("create", "-f", "-", stdin=json.dumps(phase_secret(key.name, "https://phase.example")))
         return str((self._get("phasesecret", key.name) or {})["metadata"]["uid"])
+
+    def mention(self, name: str) -> None:
+        self._kubectl("create", "-f", "-", stdin=json.dumps(deployment("reader", name, replicas=0)))
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})

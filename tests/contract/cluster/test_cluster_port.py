@@ -11,7 +11,8 @@ from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, M
 from phase_operator.core.errors import Waiting
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.ports import Token
 from support.builders import DIGEST_KEY, config_entry, entry
 
 STATUS: dict[str, Any] = {
@@ -29,15 +30,16 @@ STATUS: dict[str, Any] = {
 }
 
 
-def a_secret(side: Side, **data: str) -> Desired:
+def a_secret(side: Side, *, versioned: bool = False, **data: str) -> Desired:
     ref = TargetRef(Kind.SECRET, ObjectKey(side.namespace, "target"))
-    reference = ManagedSecretReference.model_validate({"secretName": "target"})
+    reference = ManagedSecretReference.model_validate({"secretName": "target", "versioned": {} if versioned else None})
     return render_secret(ref, owner(side), reference, [entry(key, text) for key, text in data.items()], DIGEST_KEY)
 
 
-def a_config_map(side: Side, **data: str) -> Desired:
+def a_config_map(side: Side, *, versioned: bool = False, **data: str) -> Desired:
     ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(side.namespace, "target"))
-    reference = ManagedConfigMapReference.model_validate({"configMapName": "target"})
+    fields: dict[str, Any] = {"configMapName": "target", "versioned": {} if versioned else None}
+    reference = ManagedConfigMapReference.model_validate(fields)
     entries = [config_entry(key, text) for key, text in data.items()]
     return render_config_map(ref, owner(side), reference, entries, DIGEST_KEY)
 
@@ -188,7 +190,14 @@ async def test_a_token_is_the_text_under_token(side: Side) -> None:
     key = ObjectKey(side.namespace, "token")
     side.token(key, {"token": "text\n", "other": "x"})
 
-    assert (await side.cluster.read_token(key)).reveal() == "text\n"
+    assert await side.cluster.read_token(key) == Token(SecretValue("text\n"))
+
+
+async def test_the_hosts_that_a_tokens_secret_names_come_with_it(side: Side) -> None:
+    key = ObjectKey(side.namespace, "token")
+    side.token(key, {"token": "text"}, hosts="https://phase.example")
+
+    assert (await side.cluster.read_token(key)).hosts == "https://phase.example"
 
 
 @pytest.mark.parametrize("data", [None, {"tokken": "text"}], ids=["no Secret", "no key"])
@@ -228,3 +237,56 @@ async def test_a_status_of_nobody_is_no_error(side: Side) -> None:
     await side.cluster.write_status(key, "00000000-0000-0000-0000-000000000000", STATUS)
 
     assert side.status(key) in ({}, STATUS)
+
+
+@kinds
+async def test_versions_are_listed_in_the_order_in_which_they_were_made(side: Side, make: Make) -> None:
+    made = [make(side, versioned=True, A=value) for value in ("1", "2")]
+    for desired in made:
+        await bring_in_step(side, desired)
+    await bring_in_step(side, make(side, A="not a version"))
+    base = TargetRef(made[0].ref.kind, ObjectKey(side.namespace, "target"))
+
+    found = await side.cluster.versions(base)
+
+    assert {each.name for each in found} == {each.ref.key.name for each in made}
+    assert {each.name: each.uid for each in found} == {each.ref.key.name: side.uid(each.ref) for each in made}
+
+
+@kinds
+async def test_what_was_judged_is_removed(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    await bring_in_step(side, desired)
+    judged = await side.cluster.observe(desired.ref, surely=True)
+    assert judged is not None
+
+    await side.cluster.remove(desired.ref, judged.uid, judged.resource_version)
+
+    assert side.data(desired.ref) is None
+
+
+@kinds
+async def test_what_is_not_what_was_judged_is_not_removed(side: Side, make: Make) -> None:
+    desired = make(side, A="1")
+    await bring_in_step(side, desired)
+    judged = await side.cluster.observe(desired.ref, surely=True)
+    assert judged is not None
+    side.edit(desired.ref, {"A": "2"})
+
+    await side.cluster.remove(desired.ref, judged.uid, judged.resource_version)
+    await side.cluster.remove(desired.ref, "00000000-0000-0000-0000-000000000000", judged.resource_version)
+
+    assert side.data(desired.ref) == {"A": "2"}
+
+
+@kinds
+async def test_to_remove_what_is_gone_is_no_error(side: Side, make: Make) -> None:
+    await side.cluster.remove(make(side, A="1").ref, "00000000-0000-0000-0000-000000000000", "1")
+
+
+async def test_names_in_pod_templates_are_found(side: Side) -> None:
+    side.mention("shop-0123456789")
+
+    found = await side.cluster.mentioned(side.namespace, ["shop-0123456789", "shop-9876543210"])
+
+    assert found == {"shop-0123456789"}

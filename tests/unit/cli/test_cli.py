@@ -61,6 +61,10 @@ def test_the_version_is_told() -> None:
         pytest.param(
             ["run", "--namespace", "A", "--namespace", "b", "--workers", "x"], "--namespace", id="one bad of two"
         ),
+        pytest.param(["run", "--grant", "from=a,to=b,what=all"], "--grant", id="no grant"),
+        pytest.param(["run", "--allow-phase-host", "phase.example"], "--allow-phase-host", id="no host"),
+        pytest.param(["run", "--allow-impersonation-types=no?"], "--allow-impersonation-types", id="no switch"),
+        pytest.param(["run", "--allow-impersonation-types", "--workers", "x"], "--workers", id="a lone switch"),
     ],
 )
 def test_a_bad_setting_is_one_line_and_exit_code_2(arguments: list[str], named: str) -> None:

@@ -1,6 +1,9 @@
 import pytest
 
-from phase_operator.core.query import AppRef, base_url, normal_path, source_query
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Invalid
+from phase_operator.core.folders import normal_path
+from phase_operator.core.query import AppRef, asked_url, base_url, source_query
 from support.builders import parsed
 
 
@@ -27,6 +30,15 @@ from support.builders import parsed
 def test_the_root_of_the_api(host: str, root: str) -> None:
     assert base_url(host) == root
     assert base_url(root) == root
+
+
+@pytest.mark.parametrize("host", ["https://[", "https://[phase.example]"])
+def test_a_host_that_no_url_can_have_is_told_as_the_field(host: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        asked_url(parsed(phaseHost=host))
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert "spec.phaseHost" in caught.value.message
 
 
 @pytest.mark.parametrize(

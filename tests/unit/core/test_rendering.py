@@ -90,14 +90,21 @@ def test_a_target_without_entries_fails_and_leaves_the_others_alone(entries: lis
 def test_each_target_has_spelling_and_type_of_its_own() -> None:
     first, second = render(
         entry("DB_HOST", "db"),
+        entry("PASSWORD", "pw"),
         managedSecretReferences=[
             {"secretName": "one", "nameTransformer": "lower-kebab"},
-            {"secretName": "two", "nameTransformer": "camel", "secretType": "kubernetes.io/basic-auth"},
+            {
+                "secretName": "two",
+                "nameTransformer": "camel",
+                "secretType": "kubernetes.io/basic-auth",
+                "prefix": "x.",
+                "processors": {"PASSWORD": {"asName": "password"}},
+            },
         ],
     )
 
-    assert first.keys == {"db-host"}
-    assert second.keys == {"dbHost"}
+    assert first.keys == {"db-host", "password"}
+    assert second.keys == {"x.dbHost", "password"}
     assert [first.manifest["type"], second.manifest["type"]] == ["Opaque", "kubernetes.io/basic-auth"]
 
 

@@ -7,12 +7,24 @@ from hypothesis import strategies as st
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import SecretType
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, SecretType
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.targets import Desired, Observed
-from phase_operator.core.targets.base import MAX_BYTES, check_size, observe, without_reserved
+from phase_operator.core.plan import Keep, plan
+from phase_operator.core.targets import Desired, Observed, render_secret
+from phase_operator.core.targets.base import MAX_BYTES, check_size, observe, version_label, without_reserved
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
-from support.builders import KEY, UID, config_entry, desired_config_map, desired_secret, entry, observed
+from support.builders import (
+    DIGEST_KEY,
+    KEY,
+    UID,
+    config_entry,
+    desired_config_map,
+    desired_secret,
+    entry,
+    observed,
+    owner,
+    secret_ref,
+)
 from support.canary import Canary
 from support.fakes import StoredObject, fields_of
 
@@ -82,16 +94,91 @@ def test_a_config_map_takes_no_entry_that_is_not_config_through_and_through(intr
         desired_config_map(config_entry("B"), intruder)  # type: ignore[arg-type]  # what no checker lets through
 
 
-@pytest.mark.parametrize("kind", list(SecretType))
-def test_a_type_is_written_as_asked_unless_it_lets_the_holder_act_as_another(kind: SecretType) -> None:
-    if kind not in {SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN}:
-        assert desired_secret(entry("A"), secretType=kind).manifest["type"] == str(kind)
-        return
+def typed_secret(kind: SecretType, key: str, value: str = "text") -> Desired:
+    """Make a Secret of a type from an entry with any name."""
+    return desired_secret(entry("A", value), secretType=kind, processors={"A": {"asName": key}})
 
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        (SecretType.OPAQUE, "A", "text"),
+        (SecretType.BASIC_AUTH, "password", "text"),
+        (SecretType.DOCKERCFG, ".dockercfg", '{"registry.example": {}}'),
+        (SecretType.DOCKERCONFIGJSON, ".dockerconfigjson", '{"auths": {}}'),
+    ],
+)
+def test_a_type_is_written_as_asked(kind: SecretType, key: str, value: str) -> None:
+    assert typed_secret(kind, key, value).manifest["type"] == str(kind)
+
+
+@pytest.mark.parametrize("kind", [SecretType.TLS, SecretType.SSH_AUTH, SecretType.DOCKERCONFIGJSON])
+def test_a_type_whose_keys_are_not_there_is_not_written(kind: SecretType) -> None:
+    with pytest.raises(Waiting) as caught:
+        desired_secret(entry("A"), secretType=kind)
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
+
+
+@pytest.mark.parametrize("kind", [SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN])
+def test_a_type_that_lets_the_holder_act_as_another_is_refused(kind: SecretType) -> None:
     with pytest.raises(Invalid) as caught:
         desired_secret(entry("A"), secretType=kind)
 
     assert caught.value.reason is Reason.TYPE_NOT_SUPPORTED
+
+
+def impersonating(kind: SecretType, data: dict[str, str], **fields: Any) -> Desired:
+    """Render a Secret of a type that is allowed; `data` has lower-case keys, which Phase's names are given."""
+    names_of = {key.upper().replace("-", "_").replace(".", "_"): key for key in data}
+    processors = {name: {"asName": key} for name, key in names_of.items()}
+    body = {"secretName": "shop", "secretType": kind, "processors": processors, **fields}
+    entries = [entry(name, data[key]) for name, key in names_of.items()]
+    reference = ManagedSecretReference.model_validate(body)
+    return render_secret(secret_ref(), owner(), reference, entries, DIGEST_KEY, impersonation=True)
+
+
+def test_a_bootstrap_token_is_written_where_it_is_allowed() -> None:
+    found = impersonating(SecretType.BOOTSTRAP_TOKEN, {"token-id": "abcdef", "token-secret": "0123456789abcdef"})
+
+    assert found.manifest["type"] == str(SecretType.BOOTSTRAP_TOKEN)
+    assert found.keys == {"token-id", "token-secret"}
+
+
+def test_an_allowed_type_is_still_checked() -> None:
+    with pytest.raises(Waiting) as caught:
+        impersonating(SecretType.BOOTSTRAP_TOKEN, {"token-id": "abcdef"})
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
+
+
+def test_a_service_accounts_token_says_whose_it_is_and_leaves_to_kubernetes_what_that_fills_in() -> None:
+    account = template(annotations={"kubernetes.io/service-account.name": "robot"})
+
+    found = impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {"extra": "x"}, **account)
+
+    assert found.keys == {"extra", "token", "ca.crt", "namespace"}
+    assert set(found.manifest["data"]) == {"extra"}
+    filled_in = observed(found, foreign_keys=("ca.crt", "namespace", "token"), managers=("kube-controller-manager",))
+    assert plan(found, filled_in) == Keep()
+
+
+@pytest.mark.parametrize("annotations", [{}, {"kubernetes.io/service-account.name": ""}], ids=["nobody", "no name"])
+def test_a_token_of_no_service_account_is_refused(annotations: dict[str, str]) -> None:
+    with pytest.raises(Invalid) as caught:
+        impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {"extra": "x"}, **template(annotations=annotations))
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+@pytest.mark.parametrize("key", ["token", "ca.crt", "namespace"])
+def test_what_kubernetes_fills_in_is_not_taken_from_phase(key: str) -> None:
+    account = template(annotations={"kubernetes.io/service-account.name": "robot"})
+
+    with pytest.raises(Waiting) as caught:
+        impersonating(SecretType.SERVICE_ACCOUNT_TOKEN, {key: "x"}, **account)
+
+    assert caught.value.reason is Reason.TYPE_MISMATCH
 
 
 def test_every_target_carries_our_marks() -> None:
@@ -192,7 +279,7 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
         pytest.param(desired_secret(entry("A", "other")), id="a value"),
         pytest.param(desired_secret(entry("B")), id="a key"),
         pytest.param(desired_secret(entry("A"), entry("B")), id="a key more"),
-        pytest.param(desired_secret(entry("A"), secretType="kubernetes.io/tls"), id="the type"),
+        pytest.param(desired_secret(entry("A"), immutable=True), id="whether it may change"),
         pytest.param(desired_secret(entry("A"), **template(labels={"a": "1"})), id="a label"),
         pytest.param(desired_secret(entry("A"), **template(annotations={"a": "1"})), id="an annotation"),
         pytest.param(desired_secret(entry("A"), deletionPolicy="Delete"), id="what becomes of it"),
@@ -202,6 +289,10 @@ def test_the_order_of_the_entries_does_not_matter() -> None:
 )
 def test_every_difference_shows(other: Desired) -> None:
     assert other.digest != desired_secret(entry("A")).digest
+
+
+def test_another_type_shows() -> None:
+    assert typed_secret(SecretType.OPAQUE, "password").digest != typed_secret(SecretType.BASIC_AUTH, "password").digest
 
 
 @given(ENTRIES, TEMPLATES, st.sampled_from([None, "Retain", "Delete"]), st.booleans())
@@ -300,3 +391,19 @@ def test_an_object_without_any_metadata_is_nobodys() -> None:
 
 def test_an_object_on_its_way_out_is_seen_as_such() -> None:
     assert observe({"deletionTimestamp": "2030-01-01T00:00:00Z"}).terminating
+
+
+def test_a_version_is_immutable_and_named_after_data_and_type_alone() -> None:
+    first = desired_secret(entry("A"), versioned={})
+    other = desired_secret(entry("A"), versioned={}, **template(labels={"a": "1"}))
+
+    assert first.manifest["immutable"] is True
+    assert first.ref == other.ref
+    assert first.digest != other.digest
+    assert desired_secret(entry("A", "other"), versioned={}).ref != first.ref
+    assert typed_secret(SecretType.BASIC_AUTH, "password").ref.key.name == "shop"
+
+
+def test_versions_are_found_by_a_label_however_long_the_name() -> None:
+    assert version_label("shop") == "shop"
+    assert len(version_label("a" * 253)) <= 63

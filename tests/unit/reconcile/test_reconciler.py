@@ -10,7 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.outcome import Failed, Gone, Pending, Suspended, Warned
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.reconciler import check_targets, own_namespace_token, reference_warning, target_refs
+from phase_operator.reconcile.reconciler import check_targets, reference_warning, target_refs, token_place
 from support.builders import KEY, TOKEN, config_entry, config_map_ref, entry, parsed, phase_secret, secret_ref
 from support.canary import Canary
 from support.fakes import NO_TOKEN, Loop
@@ -61,6 +61,12 @@ async def test_a_resource_that_is_not_there_is_gone() -> None:
         ),
         pytest.param(
             token_in(secretNamespace="other"), Reason.CROSS_NAMESPACE, '"other"', id="a token in another namespace"
+        ),
+        pytest.param(
+            token_in(secretName=names.DIGEST_KEY_SECRET),
+            Reason.INVALID_SPEC,
+            names.DIGEST_KEY_SECRET,
+            id="our key",
         ),
     ],
 )
@@ -345,25 +351,26 @@ def test_the_targets_of_a_spec_are_its_references() -> None:
     ("fields", "key"),
     [
         pytest.param({}, TOKEN, id="not said"),
+        pytest.param(token_in(secretNamespace="other"), ObjectKey("other", TOKEN.name), id="another namespace"),
         pytest.param(token_in(secretName="own"), ObjectKey("team", "own"), id="a name"),
         pytest.param(token_in(secretNamespace="team"), TOKEN, id="the own namespace"),
     ],
 )
 def test_where_the_token_lies(fields: dict[str, Any], key: ObjectKey) -> None:
-    assert own_namespace_token(parsed(**fields), KEY) == key
+    assert token_place(parsed(**fields), KEY) == key
 
 
 def test_a_config_map_may_have_the_name_of_the_tokens_secret() -> None:
-    check_targets([config_map_ref(TOKEN.name), config_map_ref(names.DIGEST_KEY_SECRET)], KEY, TOKEN)
+    check_targets([config_map_ref(TOKEN.name), config_map_ref(names.DIGEST_KEY_SECRET)], TOKEN)
 
 
 def test_a_secret_and_a_config_map_of_one_name_are_no_double() -> None:
-    check_targets([secret_ref("a"), config_map_ref("a")], KEY, TOKEN)
+    check_targets([secret_ref("a"), config_map_ref("a")], TOKEN)
 
 
 def test_doubles_are_named_once_and_sorted() -> None:
     with pytest.raises(Invalid) as caught:
-        check_targets([secret_ref(name) for name in ("b", "a", "b", "a", "b", "c")], KEY, TOKEN)
+        check_targets([secret_ref(name) for name in ("b", "a", "b", "a", "b", "c")], TOKEN)
 
     assert caught.value.message.endswith('"Secret team/a", "Secret team/b"')
 

@@ -5,6 +5,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.ports import Token
 from phase_operator.reconcile.tokens import Tokens
 from support.builders import TOKEN
 from support.clock import settle
@@ -19,7 +20,7 @@ async def test_a_token_is_read_once() -> None:
 
     found = [await tokens.get(TOKEN) for _ in range(3)]
 
-    assert found == [SecretValue("token-text")] * 3
+    assert found == [Token(SecretValue("token-text"))] * 3
     assert cluster.token_reads == [TOKEN]
 
 
@@ -39,7 +40,7 @@ async def test_each_secret_is_read_for_itself() -> None:
 
     found = await asyncio.gather(tokens.get(TOKEN), tokens.get(OTHER))
 
-    assert tuple(found) == (SecretValue("token-text"), SecretValue("other"))
+    assert tuple(found) == (Token(SecretValue("token-text")), Token(SecretValue("other")))
 
 
 @pytest.mark.parametrize("how", ["invalidate", "forget"])
@@ -53,8 +54,8 @@ async def test_a_token_that_may_have_changed_is_read_again(how: str) -> None:
     cluster.tokens[TOKEN] = "rotated"
     getattr(tokens, how)(TOKEN)
 
-    assert await tokens.get(TOKEN) == SecretValue("rotated")
-    assert await tokens.get(OTHER) == SecretValue("other")
+    assert await tokens.get(TOKEN) == Token(SecretValue("rotated"))
+    assert await tokens.get(OTHER) == Token(SecretValue("other"))
     assert cluster.token_reads == [TOKEN, OTHER, TOKEN]
 
 
@@ -69,7 +70,7 @@ async def test_a_read_that_began_before_a_change_is_not_kept() -> None:
     await reading
     cluster.tokens[TOKEN] = "rotated"
 
-    assert await tokens.get(TOKEN) == SecretValue("rotated")
+    assert await tokens.get(TOKEN) == Token(SecretValue("rotated"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ async def test_a_failure_goes_to_all_who_ask_and_is_not_kept(error: ExpectedErro
     cluster.errors.clear()
 
     assert found == [error, error]
-    assert await tokens.get(TOKEN) == SecretValue("token-text")
+    assert await tokens.get(TOKEN) == Token(SecretValue("token-text"))
 
 
 async def test_who_gives_up_does_not_keep_the_others_from_their_token() -> None:
@@ -99,4 +100,4 @@ async def test_who_gives_up_does_not_keep_the_others_from_their_token() -> None:
 
     first.cancel()
 
-    assert await second == SecretValue("token-text")
+    assert await second == Token(SecretValue("token-text"))

@@ -396,6 +396,17 @@ class PhaseSecretSpec(ApiModel):
                 ".managedSecretReferences",
             ),
             not_the_token(),
+            *(
+                rule(
+                    f"!has(self.{field}) || !has(self.phaseAppEnvPath) || self.{field}.all(target, "
+                    '!has(target.path) || target.path == self.phaseAppEnvPath || target.path == "" || '
+                    "target.path.startsWith(self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : "
+                    "self.phaseAppEnvPath + '/'))",
+                    "the path of a target is phaseAppEnvPath or a folder below it",
+                    f".{field}",
+                )
+                for field in ("managedSecretReferences", "managedConfigMapReferences")
+            ),
         )
     }
 
@@ -549,6 +560,9 @@ class TargetStatus(ApiModel):
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
     message: Annotated[str, Field(max_length=4096)] | None = Field(None, description="A sentence, if it is not ready.")
     keys: int | None = Field(None, description="How many keys it holds.")
+    version: ObjectName | None = Field(
+        None, description="Name of the newest object, if the target is versioned: what a workload refers to."
+    )
     left_out: list[LeftOutStatus] = Field(
         default_factory=list,
         max_length=3,

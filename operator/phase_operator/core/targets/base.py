@@ -18,9 +18,11 @@ from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
 from phase_operator.core.keys import listing
 from phase_operator.core.values import ObjectKey
+from phase_operator.core.versions import versioned_name
 
 # Kubernetes: MaxSecretSize, and the same bound for ConfigMaps.
 MAX_BYTES = 1024 * 1024
+_LABEL = 63
 _DATA_FIELDS = ("data", "binaryData", "stringData")
 
 
@@ -90,18 +92,31 @@ def desired(
     template: TemplateMetadata,
     policy: DeletionPolicy | None,
     digest_key: bytes,
+    *,
+    is_versioned: bool = False,
 ) -> Desired:
-    """Put marks, user's metadata and data together; refuse what Kubernetes would refuse for its size."""
+    """Put marks, user's metadata and data together; refuse what Kubernetes would refuse for its size.
+
+    A version is an object of its own, named after what it holds; its metadata may change in place.
+    """
     check_size(data)
     labels = {
         **without_reserved(template.labels),
         names.LABEL_MANAGED_BY: names.OPERATOR_NAME,
         names.LABEL_TARGET: names.LABEL_TARGET_VALUE,
     }
+    if is_versioned:
+        labels[names.LABEL_VERSION_OF] = version_label(ref.key.name)
+        kind_of = {"kind": str(ref.kind), "type": str(body.get("type", ""))}
+        name = versioned_name(ref.key.name, content_digest(digest_key, data, kind_of))
+        ref = TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
+        body = {**body, "immutable": True}
     annotations = {**without_reserved(template.annotations), names.ANNOTATION_OWNER: str(owner.key)}
     owners = [_owner_reference(owner)] if policy is DeletionPolicy.DELETE else []
     shape = _shape(data, labels, annotations, [str(reference["uid"]) for reference in owners])
     identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
+    if body.get("immutable"):
+        identity["immutable"] = "true"
     digest = content_digest(digest_key, data, identity)
     metadata: dict[str, Any] = {
         "name": ref.key.name,
@@ -129,6 +144,11 @@ _RESERVED_EXACT = (
     "app.kubernetes.io/instance",
     "kubectl.kubernetes.io/last-applied-configuration",
 )
+
+
+def version_label(base: str) -> str:
+    """Return what selects the versions of a base name."""
+    return base if len(base) <= _LABEL else hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
 
 
 def without_reserved(wanted: Mapping[str, str]) -> dict[str, str]:

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
-from phase_operator.core.decoding import decode
-from phase_operator.core.keys import assign_keys
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
+from phase_operator.core.targets.content import content, metadata
 from phase_operator.core.values import ConfigEntry, Entry
 
 
@@ -19,8 +18,8 @@ def render_config_map(
     ref: TargetRef, owner: Owner, spec: ManagedConfigMapReference, entries: Iterable[ConfigEntry], digest_key: bytes
 ) -> Desired:
     """Return the ConfigMap that holds these entries; raise if a key, value or size stands in the way."""
-    assigned = assign_keys(_guarded(entries), spec.name_transformer, spec.processors)
-    data = {key: decode(entry, spec.processors.get(entry.key)) for key, entry in assigned.items()}
+    taken = _guarded(entries)
+    data = content(spec, taken)
     text: dict[str, str] = {}
     binary: dict[str, str] = {}
     for key, value in sorted(data.items()):
@@ -29,7 +28,18 @@ def render_config_map(
         except UnicodeDecodeError:
             binary[key] = base64.b64encode(value).decode()
     body: dict[str, Any] = {name: part for name, part in (("data", text), ("binaryData", binary)) if part}
-    return desired(ref, owner, body, data, spec.template.metadata, spec.deletion_policy, digest_key)
+    if spec.immutable:
+        body["immutable"] = True
+    return desired(
+        ref,
+        owner,
+        body,
+        data,
+        metadata(spec, taken),
+        spec.deletion_policy,
+        digest_key,
+        is_versioned=spec.versioned is not None,
+    )
 
 
 def _guarded(entries: Iterable[Entry]) -> list[ConfigEntry]:

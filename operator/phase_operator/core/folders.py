@@ -1,0 +1,66 @@
+"""Which folders of an environment a PhaseSecret and its targets take.
+
+Rule: a target stays inside the PhaseSecret's own folder. One folder is asked for by name; as soon as there are more,
+the whole environment is read once and chosen from here, so that one read serves all targets.
+"""
+
+from dataclasses import dataclass
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import TargetFields
+from phase_operator.core.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Some folders, and with `recursive` everything below them."""
+
+    roots: tuple[str, ...]
+    recursive: bool = False
+
+    def holds(self, path: str) -> bool:
+        """Say whether an entry of this folder is taken."""
+        return path in self.roots or (self.recursive and any(is_below(path, root) for root in self.roots))
+
+
+def folders(spec: PhaseSecretSpec) -> Folders:
+    """Return the folders that a PhaseSecret takes for its targets; raise Invalid if one leads out of its own."""
+    root = normal_path(spec.phase_app_env_path)
+    roots = []
+    for name, targets in (
+        ("managedSecretReferences", spec.managed_secret_references),
+        ("managedConfigMapReferences", spec.managed_config_map_references),
+    ):
+        for number, target in enumerate(targets):
+            path = root if target.path is None else normal_path(target.path)
+            if path != root and not is_below(path, root):
+                raise Invalid(
+                    Reason.INVALID_SPEC, f'spec.{name}[{number}].path: not inside phaseAppEnvPath, which is "{root}"'
+                )
+            roots.append(path)
+    return Folders(tuple(dict.fromkeys(roots)) or (root,), bool(spec.recursive))
+
+
+def target_folders(target: TargetFields, spec: PhaseSecretSpec) -> Folders:
+    """Return the folders that one target takes."""
+    path = spec.phase_app_env_path if target.path is None else target.path
+    return Folders((normal_path(path),), bool(spec.recursive))
+
+
+def has_paths(spec: PhaseSecretSpec) -> bool:
+    """Say whether any target takes a folder of its own."""
+    return any(
+        target.path is not None for target in (*spec.managed_secret_references, *spec.managed_config_map_references)
+    )
+
+
+def is_below(path: str, root: str) -> bool:
+    """Say whether a folder lies below another."""
+    return path != root and path.startswith(root if root.endswith("/") else f"{root}/")
+
+
+def normal_path(path: str | None) -> str:
+    """Spell a folder as the server stores it: leading slash, none doubled, none at the end; nothing means the root."""
+    parts = [part for part in (path or "/").split("/") if part]
+    return "/" + "/".join(parts)

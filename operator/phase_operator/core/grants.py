@@ -1,0 +1,113 @@
+"""Which PhaseSecrets may use another namespace than their own: those that whoever runs the operator names.
+
+Rule: the answer depends on the settings, on names and on labels of namespaces alone, so that a refusal comes before
+anything is read. What a grant does not say in so many words is not granted.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+ANY = "*"
+# Who writes here may change the cluster itself; a grant into these has to name them.
+_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_LABEL_PART = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_PART}", re.ASCII)
+_LABEL_VALUE = re.compile(rf"({_LABEL_PART})?", re.ASCII)
+_EXAMPLE = "write from=team-a,to=shared,what=token"
+
+
+class Use(StrEnum):
+    """What a PhaseSecret does with another namespace: read a token there, or write a target."""
+
+    TOKEN = "token"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The namespaces that carry all of these labels."""
+
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """PhaseSecrets of some namespaces may use another one: `from` and `to` are a name or `*`."""
+
+    frm: str | Labelled
+    to: str
+    what: frozenset[Use]
+
+    def covers(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Say whether PhaseSecrets of a namespace are meant."""
+        match self.frm:
+            case Labelled(labels=wanted):
+                return all(labels.get(key) == value for key, value in wanted)
+            case name:
+                return name in {ANY, namespace}
+
+    def reaches(self, namespace: str, home: str) -> bool:
+        """Say whether a namespace may be used; `*` leaves out the system's and the operator's own."""
+        if self.to == ANY:
+            return namespace not in _SYSTEM and namespace != home
+        return self.to == namespace
+
+
+def allowed(
+    grants: Iterable[Grant],
+    what: Use,
+    from_namespace: str,
+    from_labels: Mapping[str, str],
+    to_namespace: str,
+    *,
+    home: str = "",
+) -> bool:
+    """Say whether PhaseSecrets of one namespace may do this in another."""
+    return from_namespace == to_namespace or any(
+        what in grant.what and grant.covers(from_namespace, from_labels) and grant.reaches(to_namespace, home)
+        for grant in grants
+    )
+
+
+def parse_grant(text: str) -> Grant:
+    """Read `from=team-a,to=shared,what=token`; raise ValueError with a sentence for whoever wrote it.
+
+    Instead of `from` there may be `fromLabel=KEY=VALUE`, more than once; `what` may be `token+target`.
+    """
+    said: dict[str, list[str]] = {"from": [], "fromLabel": [], "to": [], "what": []}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        if name not in said:
+            raise ValueError(f'"{part}" in the grant "{text}" is not known; {_EXAMPLE}')
+        said[name].append(value)
+    return _grant(text, said)
+
+
+def _grant(text: str, said: Mapping[str, list[str]]) -> Grant:
+    froms, labels, tos = said["from"], said["fromLabel"], said["to"]
+    if len(froms) + bool(labels) != 1:
+        raise ValueError(f'the grant "{text}" needs one "from" or else "fromLabel"; {_EXAMPLE}')
+    if len(tos) != 1:
+        raise ValueError(f'the grant "{text}" needs one "to"; {_EXAMPLE}')
+    for namespace in (*froms, *tos):
+        if namespace != ANY and not _NAMESPACE.fullmatch(namespace):
+            raise ValueError(f'"{namespace}" in the grant "{text}" is no namespace; {_EXAMPLE}')
+    words = [word for value in said["what"] for word in value.split("+")]
+    if not words or not set(words) <= set(Use):
+        raise ValueError(f'the grant "{text}" needs "what": token, target or token+target')
+    wanted = dict(_label(text, label) for label in labels)
+    if len(wanted) != len(labels):
+        raise ValueError(f'the grant "{text}" names a label twice')
+    frm = froms[0] if froms else Labelled(tuple(sorted(wanted.items())))
+    return Grant(frm, tos[0], frozenset(map(Use, words)))
+
+
+def _label(text: str, label: str) -> tuple[str, str]:
+    key, given, value = label.partition("=")
+    if not given or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        raise ValueError(f'"{label}" in the grant "{text}" is no label; write fromLabel=team=a')
+    return key, value

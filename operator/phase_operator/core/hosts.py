@@ -1,0 +1,76 @@
+"""Which hosts a Phase token may be sent to.
+
+Rule: a host is a scheme, a name and a port, compared as they are sent. What cannot be read as that is no host that
+anybody allowed.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from phase_operator.api import names
+
+# Narrower than what URLs may be: no user, no percent signs, no letters beyond ASCII. Two readers of such a URL cannot
+# disagree about its host.
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<name>(?:\*\.)?[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII,
+)
+_PORTS = {"https": 443, "http": 80}
+_ANY = "*."
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host that may be asked. A name that begins with `*.` stands for every name with one more label in front."""
+
+    scheme: str
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{self.name}{port}"
+
+    def takes(self, url: str) -> bool:
+        """Say whether a URL leads here."""
+        found = _ORIGIN.match(url)
+        if found is None or url[found.end() : found.end() + 1] not in {"", "/"}:
+            return False
+        asked = _host(found)
+        if (asked.scheme, asked.port) != (self.scheme, self.port) or asked.name.startswith(_ANY):
+            return False
+        if not self.name.startswith(_ANY):
+            return asked.name == self.name
+        # As in certificates: `*.example.com` is neither example.com nor a.b.example.com.
+        first, _, rest = asked.name.partition(".")
+        return bool(first) and rest == self.name.removeprefix(_ANY)
+
+
+def parse_host(text: str) -> Host:
+    """Read a host as people write it; raise ValueError if it is none."""
+    found = _ORIGIN.fullmatch(text.strip().lower().removesuffix("/"))
+    if found is None:
+        raise ValueError(f'"{text}" is no host: write https://phase.example.com or https://*.example.com, without path')
+    return _host(found)
+
+
+def parse_hosts(text: str) -> tuple[Host, ...]:
+    """Read hosts with commas between them; raise ValueError if one is none, or if there is none."""
+    found = tuple(parse_host(part) for part in text.split(",") if part.strip())
+    if not found:
+        raise ValueError("no host")
+    return found
+
+
+def leads_to(url: str, hosts: Iterable[Host]) -> bool:
+    """Say whether a URL leads to one of these hosts."""
+    return any(host.takes(url) for host in hosts)
+
+
+def _host(found: re.Match[str]) -> Host:
+    port = found["port"]
+    return Host(found["scheme"], found["name"], int(port) if port else _PORTS[found["scheme"]])
+
+
+CLOUD = tuple(parse_host(host) for host in (names.DEFAULT_HOST, names.CLOUD_API))

@@ -1,0 +1,60 @@
+"""Entries -> what a target holds: named, decoded, and written as keys, as one file or as texts.
+
+Rule: what comes in is all that can come out. A template sees the values of its own target and nothing else, so that
+a ConfigMap's, which is given `ConfigEntry` only, has no way to a secret value.
+"""
+
+from collections.abc import Iterable
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import Format, TargetFields, TemplateMerge, TemplateMetadata
+from phase_operator.core.decoding import decode
+from phase_operator.core.errors import Invalid
+from phase_operator.core.formats import default_file_key, file_of
+from phase_operator.core.keys import assign_keys, legal, listing
+from phase_operator.core.template import compile_template, render_text
+from phase_operator.core.values import ConfigEntry, Entry
+
+# A label's value; Kubernetes checks its letters too, and says which one it does not take.
+_LABEL_LENGTH = 63
+
+
+def content(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
+    """Return the target's data; raise if a key, value, file or text stands in the way."""
+    values = _values(spec, entries)
+    form = spec.format or Format.KEY_PER_ENTRY
+    data = values if form is Format.KEY_PER_ENTRY else {spec.file_key or default_file_key(form): file_of(form, values)}
+    texts = spec.template.data
+    if not texts:
+        return data
+    illegal = sorted(key for key in texts if not legal(key))
+    if illegal:
+        raise Invalid(Reason.INVALID_SPEC, f"template.data: no key of a Secret or ConfigMap: {listing(illegal)}")
+    rendered = {key: compile_template(text, f'template.data["{key}"]').render(values) for key, text in texts.items()}
+    return data | rendered if spec.template.merge_policy is TemplateMerge.MERGE else rendered
+
+
+def metadata(spec: TargetFields, visible: Iterable[ConfigEntry]) -> TemplateMetadata:
+    """Return the target's labels and annotations, with their placeholders filled in.
+
+    More people read them than may read a Secret, so that they see entries of type config only.
+    """
+    wanted = spec.template.metadata
+    if not any("{" in text for text in (*wanted.labels.values(), *wanted.annotations.values())):
+        return wanted
+    values = _values(spec, visible)
+    labels = {
+        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH)
+        for key, text in wanted.labels.items()
+    }
+    annotations = {
+        key: render_text(text, values, f'template.metadata.annotations["{key}"]')
+        for key, text in wanted.annotations.items()
+    }
+    # Not validated again: a rendered text is longer than the field's limit at worst, and the API server tells.
+    return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
+
+
+def _values(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
+    assigned = assign_keys(entries, spec.name_transformer, spec.processors, spec.prefix or "")
+    return {key: decode(entry, spec.processors.get(entry.key)) for key, entry in assigned.items()}

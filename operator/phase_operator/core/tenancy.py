@@ -1,0 +1,114 @@
+"""May a PhaseSecret do what it asks for: namespaces, hosts and types that whoever runs the operator did not allow.
+
+Rule: what is refused here is refused before anything is read, and the message says who could allow it and how.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
+from phase_operator.core.errors import Invalid
+from phase_operator.core.grants import Grant, Labelled, Use, allowed
+from phase_operator.core.hosts import CLOUD, Host, leads_to, parse_hosts
+from phase_operator.core.keys import listing
+from phase_operator.core.query import asked_url
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.targets.secret import IMPERSONATION
+from phase_operator.core.values import ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """What whoever runs the operator allows beyond a PhaseSecret's own namespace."""
+
+    grants: tuple[Grant, ...] = ()
+    # Nothing: any host, for a token of the PhaseSecret's own namespace.
+    hosts: tuple[Host, ...] = ()
+    # The operator's own namespace.
+    home: str = ""
+    # The namespaces that are watched; nothing: all.
+    watched: frozenset[str] = frozenset()
+    # Secrets of the types that let their holder act as somebody else.
+    impersonation: bool = False
+
+    @property
+    def asks_for_labels(self) -> bool:
+        """Say whether labels of namespaces matter."""
+        return any(isinstance(grant.frm, Labelled) for grant in self.grants)
+
+
+def check_tenancy(
+    tenancy: Tenancy,
+    spec: PhaseSecretSpec,
+    key: ObjectKey,
+    labels: Mapping[str, str],
+    token: ObjectKey,
+    targets: Sequence[TargetRef],
+) -> None:
+    """Refuse namespaces and a host that are not allowed; `labels` are those of the PhaseSecret's namespace."""
+    wanted = [(Use.TOKEN, f"token Secret {token}", token.namespace)]
+    wanted += [(Use.TARGET, str(target), target.key.namespace) for target in targets]
+    for use, what, namespace in wanted:
+        if why := reach_refusal(tenancy, use, key.namespace, labels, namespace):
+            raise Invalid(Reason.CROSS_NAMESPACE, f"{what}: {why}")
+    if why := host_refusal(tenancy, asked_url(spec), foreign=token.namespace != key.namespace):
+        raise Invalid(Reason.HOST_REFUSED, why)
+    _check_deletion(spec, key)
+
+
+def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[str, str], to: str) -> str | None:
+    """Say why PhaseSecrets of a namespace may not use another one, and what would allow it; None if they may."""
+    if to == namespace:
+        return None
+    if tenancy.watched and to not in tenancy.watched:
+        return f'the operator does not watch namespace "{to}" (--namespace)'
+    if allowed(tenancy.grants, use, namespace, labels, to, home=tenancy.home):
+        return None
+    return (
+        f'namespace "{to}" is not the PhaseSecret\'s own, and the operator has no grant for it '
+        f"(--grant from={namespace},to={to},what={use})"
+    )
+
+
+def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
+    """Say why a token, of another namespace or not, may not be sent to where a URL leads; None if it may."""
+    if tenancy.hosts:
+        if leads_to(url, tenancy.hosts):
+            return None
+        return f"spec.phaseHost is none of the hosts that the operator may ask: {listing(map(str, tenancy.hosts))}"
+    if foreign and not leads_to(url, CLOUD):
+        return (
+            "the token lies in another namespace and is therefore sent to Phase's cloud only, not to the host in "
+            "spec.phaseHost (--allow-phase-host)"
+        )
+    return None
+
+
+def annotation_allows(hosts: str | None, url: str) -> bool:
+    """Say whether a token's annotation lets it go to where a URL leads; one that is nonsense lets it nowhere."""
+    if hosts is None:
+        return True
+    try:
+        return leads_to(url, parse_hosts(hosts))
+    except ValueError:
+        return False
+
+
+def impersonates(spec: PhaseSecretSpec) -> bool:
+    """Say whether a spec wants a Secret that lets its holder act as somebody else."""
+    return any(each.secret_type in IMPERSONATION for each in spec.managed_secret_references)
+
+
+def _check_deletion(spec: PhaseSecretSpec, key: ObjectKey) -> None:
+    # Kubernetes deletes at once what has its owner in another namespace.
+    references = [(each.secret_namespace, each.deletion_policy) for each in spec.managed_secret_references]
+    references += [(each.config_map_namespace, each.deletion_policy) for each in spec.managed_config_map_references]
+    for namespace, policy in references:
+        if policy is DeletionPolicy.DELETE and namespace not in (None, key.namespace):
+            raise Invalid(
+                Reason.INVALID_SPEC,
+                "deletionPolicy Delete works in the PhaseSecret's own namespace only; use Retain for a target in "
+                f'namespace "{namespace}"',
+            )

@@ -1,0 +1,46 @@
+"""The labels of namespaces, as the watch last showed them.
+
+Rule: only labels are kept, and only a change of them is told. Nobody watches namespaces unless a grant asks for labels.
+"""
+
+from collections.abc import Callable, Mapping
+
+from phase_operator.kube.watch import Metadata
+
+_NONE: Mapping[str, str] = {}
+
+
+class NamespaceLabels:
+    """Takes what a watch of namespaces sees."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        self._labels: dict[str, Mapping[str, str]] = {}
+
+    def of(self, namespace: str) -> Mapping[str, str]:
+        """Return the labels of a namespace; none if it is not known."""
+        return self._labels.get(namespace, _NONE)
+
+    def listed(self, _: str, found: list[Metadata]) -> None:
+        """Take the whole list; a namespace that is not in it is gone."""
+        for name in self._labels.keys() - {metadata["name"] for metadata in found}:
+            self._put(name, _NONE)
+        for metadata in found:
+            self.seen(metadata)
+
+    def seen(self, metadata: Metadata) -> None:
+        """Take one namespace."""
+        self._put(metadata["name"], dict(metadata.get("labels") or {}))
+
+    def gone(self, metadata: Metadata) -> None:
+        """Take one namespace that is not there any more."""
+        self._put(metadata["name"], _NONE)
+
+    def _put(self, name: str, labels: Mapping[str, str]) -> None:
+        if labels == self.of(name):
+            return
+        if labels:
+            self._labels[name] = labels
+        else:
+            del self._labels[name]
+        self._changed(name)
