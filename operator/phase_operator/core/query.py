@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.errors import Invalid
 from phase_operator.core.folders import folders
 
 _PUBLIC = "/service/public"
@@ -69,12 +71,16 @@ def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
 
 
 def base_url(host: str) -> str:
-    """Return the root of the REST API: the cloud's API host as it is, any other with /service/public.
+    """Return the root of the REST API: the cloud's API host as it is, any other with /service/public; raise Invalid.
 
     Source: the server mounts its API there behind its reverse proxies (docs/development/phase-api.md).
     """
     url = host.strip().rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as e:
+        # Brackets around what is no IPv6 address, and letters that stand for signs of a URL: no pattern knows them.
+        raise Invalid(Reason.INVALID_SPEC, "spec.phaseHost: the host is neither a name nor an address") from e
     url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
     if url == names.CLOUD_API or url.endswith(_PUBLIC):
         return url

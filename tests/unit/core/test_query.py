@@ -1,5 +1,7 @@
 import pytest
 
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Invalid
 from phase_operator.core.folders import normal_path
 from phase_operator.core.query import AppRef, base_url, source_query
 from support.builders import parsed
@@ -28,6 +30,22 @@ from support.builders import parsed
 def test_the_root_of_the_api(host: str, root: str) -> None:
     assert base_url(host) == root
     assert base_url(root) == root
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("https://[", id="a bracket"),
+        pytest.param("https://[phase]", id="brackets around a name"),
+        pytest.param("https://\u2100.example", id="a letter that stands for a/c"),
+    ],
+)
+def test_a_host_that_is_none_waits_for_an_edit(host: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        base_url(host)
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert "spec.phaseHost" in caught.value.message
 
 
 @pytest.mark.parametrize(
