@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import bare, fleet
+from bench import bare, core, fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import OperatorProcess, eventually, install, running_operator
@@ -362,7 +362,13 @@ def main() -> None:
     parser.add_argument("--foreign", type=int, default=1000, help="number of large foreign Secrets")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter that runs the operator")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file for the tables")
+    parser.add_argument("--core", action="store_true", help="measure the core alone, without a cluster, and no more")
     arguments = parser.parse_args()
+    if arguments.core:
+        table = Table()
+        for row in core.measure():
+            table.add(*row)
+        return
     parts = []
     for size in arguments.sizes:
         print(f"\n{size} PhaseSecrets", flush=True)

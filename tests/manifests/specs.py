@@ -87,6 +87,59 @@ BAD = [
         "spec.managedSecretReferences[0].template.metadata.labels.a",
         id="a label that is too long",
     ),
+    pytest.param({"phaseHost": "https://["}, "spec.phaseHost", id="a bracket in the host"),
+    pytest.param({"phaseHost": "https://phase:https"}, "spec.phaseHost", id="a port that is no number"),
+    *(
+        pytest.param(
+            {"managedSecretReferences": targets({"secretName": "a"} | target)},
+            f"spec.managedSecretReferences[0].{field}",
+            id=what,
+        )
+        for what, target, field in (
+            ("fileKey without format", {"fileKey": "a"}, "fileKey"),
+            ("fileKey beside KeyPerEntry", {"fileKey": "a", "format": "KeyPerEntry"}, "fileKey"),
+            ("fileKey that is two dots", {"fileKey": "..", "format": "json"}, "fileKey"),
+            ("asName that is a dot", {"processors": {"K": {"asName": "."}}}, "processors.K.asName"),
+            ("a prefix of two dots", {"prefix": ".."}, "prefix"),
+            ("versioned and merged", {"versioned": {}, "creationPolicy": "Merge"}, "creationPolicy"),
+            ("versioned and Orphan", {"versioned": {}, "creationPolicy": "Orphan"}, "creationPolicy"),
+            ("versions without end", {"versioned": {"keep": 51}}, "versioned.keep"),
+            ("an Orphan to delete", {"creationPolicy": "Orphan", "deletionPolicy": "Delete"}, "deletionPolicy"),
+            ("merged and immutable", {"creationPolicy": "Merge", "immutable": True}, "immutable"),
+            ("merged and replaced", {"creationPolicy": "Merge", "onTypeChange": "Replace"}, "onTypeChange"),
+            ("a text under an illegal key", {"template": {"data": {"a/b": "c"}}}, "template.data"),
+            ("a text under two dots", {"template": {"data": {"..": "c"}}}, "template.data"),
+            ("a path that is none", {"path": "shop"}, "path"),
+            (
+                "a label of two words",
+                {"template": {"metadata": {"labels": {"a": "b c"}}}},
+                "template.metadata.labels.a",
+            ),
+            (
+                "a label's illegal key",
+                {"template": {"metadata": {"labels": {"a/b/c": "d"}}}},
+                "template.metadata.labels",
+            ),
+            (
+                "an annotation's illegal key",
+                {"template": {"metadata": {"annotations": {"a b": "c"}}}},
+                "template.metadata.annotations",
+            ),
+        )
+    ),
+    pytest.param(
+        {"managedConfigMapReferences": [{"configMapName": "a", "creationPolicy": "Merge", "immutable": True}]},
+        "spec.managedConfigMapReferences[0].immutable",
+        id="a ConfigMap merged and immutable",
+    ),
+    *(
+        pytest.param(
+            {"phaseAppEnvPath": root, "managedSecretReferences": targets({"secretName": "a", "path": path})},
+            "spec.managedSecretReferences",
+            id=f"{path} is not inside {root}",
+        )
+        for root, path in (("/shop", "/"), ("/shop", "/shops"), ("/shop/", "/shops"), ("/shop", "/other/shop"))
+    ),
     pytest.param({"managedSecretReferences": targets("a", "b", "a")}, "spec.managedSecretReferences", id="twice"),
     pytest.param(
         {"managedConfigMapReferences": [{"configMapName": "a"}, {"configMapName": "a"}]},
@@ -165,6 +218,35 @@ GOOD = [
         },
         id="asName beside nameTransformer",
     ),
+    *(
+        pytest.param(
+            {"phaseAppEnvPath": root, "managedSecretReferences": targets({"secretName": "a", "path": path})},
+            id=f"{path or 'nothing'} is inside {root or 'nothing'}",
+        )
+        for root, path in (
+            *(("/shop", "/shop"), ("/shop", "/shop/a"), ("/shop/", "/shop"), ("/shop", "/shop/"), ("/", "/shop")),
+            *(("shop", "/shop/a"), ("//shop", "/shop"), ("/shop", "/shop//a"), ("/shop", ""), ("", "/a"), (None, "/a")),
+        )
+    ),
+    pytest.param(
+        {
+            "managedSecretReferences": targets(
+                {
+                    "secretName": "a",
+                    "prefix": ".",
+                    "template": {
+                        "metadata": {
+                            "labels": {"a.b/C_d": "E.f-1", "empty": "", "made": "{{ TIER }}"},
+                            "annotations": {"A.b/c": "any text", "argocd.argoproj.io/sync-options": "Prune=false"},
+                        },
+                        "data": {".env": "a", "a..b": "c"},
+                    },
+                }
+            )
+        },
+        id="labels, annotations and keys as Kubernetes takes them",
+    ),
+    pytest.param({"phaseHost": "https://[2001:db8::1]:8443/phase"}, id="a host that is an address"),
     pytest.param({"managedSecretReferences": [], "managedConfigMapReferences": [{"configMapName": "a"}]}, id="config"),
     *(
         pytest.param({"managedSecretReferences": targets({"secretName": "a", "secretType": kind})}, id=kind)

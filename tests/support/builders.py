@@ -27,9 +27,11 @@ def entry(
     return Entry(ident or f"{path}|{key}", key, SecretValue(value), path, frozenset(tags), kind)
 
 
-def config_entry(key: str, value: str = "text", *, path: str = "/", ident: str = "") -> ConfigEntry:
+def config_entry(
+    key: str, value: str = "text", *, path: str = "/", tags: Iterable[str] = (), ident: str = ""
+) -> ConfigEntry:
     """Make one entry of type config."""
-    return ConfigEntry(ident or f"{path}|{key}", key, SecretValue(value), path)
+    return ConfigEntry(ident or f"{path}|{key}", key, SecretValue(value), path, frozenset(tags))
 
 
 def snapshot(*entries: Entry, app_id: str = "app-1") -> Snapshot:

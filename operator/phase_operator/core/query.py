@@ -79,12 +79,16 @@ def asked_url(spec: PhaseSecretSpec) -> str:
 
 
 def base_url(host: str) -> str:
-    """Return the root of the REST API: the cloud's API host as it is, any other with /service/public.
+    """Return the root of the REST API: the cloud's API host as it is, any other with /service/public; raise Invalid.
 
     Source: the server mounts its API there behind its reverse proxies (docs/development/phase-api.md).
     """
     url = host.strip().rstrip("/")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as e:
+        # Brackets around what is no IPv6 address, and letters that stand for signs of a URL: no pattern knows them.
+        raise Invalid(Reason.INVALID_SPEC, "spec.phaseHost: the host is neither a name nor an address") from e
     url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
     if url == names.CLOUD_API or url.endswith(_PUBLIC):
         return url

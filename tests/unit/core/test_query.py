@@ -42,6 +42,22 @@ def test_a_host_that_no_url_can_have_is_told_as_the_field(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("https://[", id="a bracket"),
+        pytest.param("https://[phase]", id="brackets around a name"),
+        pytest.param("https://\u2100.example", id="a letter that stands for a/c"),
+    ],
+)
+def test_a_host_that_is_none_waits_for_an_edit(host: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        base_url(host)
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert "spec.phaseHost" in caught.value.message
+
+
+@pytest.mark.parametrize(
     ("path", "normal"),
     [
         pytest.param(None, "/", id="nothing"),

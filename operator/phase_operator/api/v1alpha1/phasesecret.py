@@ -17,10 +17,21 @@ from phase_operator.api.v1alpha1.rules import NULLABLE, no_doubles, not_the_toke
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 EntryKey = Annotated[str, Field(min_length=1, max_length=253)]
-# What Kubernetes takes as a key of a Secret or ConfigMap.
-DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+# What Kubernetes takes as a key of a Secret or ConfigMap: one dot may come first, two may not.
+_DATA_KEY = "[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=rf"^{_DATA_KEY}$")]
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+# What Kubernetes takes as the text of a label, and what may become that: a placeholder is judged when it is filled in.
+_LABEL_WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+LabelText = Annotated[str, Field(max_length=63, pattern=rf"^(({_LABEL_WORD})?|.*[{{].*)$")]
+# Kubernetes takes upper case before the slash in annotations only.
+_METADATA_KEY = f"^(%s([.]%s)*/)?{_LABEL_WORD}$"
+_LABEL_KEY = _METADATA_KEY % (_LABEL, _LABEL)
+_ANY_CASE = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+_ANNOTATION_KEY = _METADATA_KEY % (_ANY_CASE, _ANY_CASE)
+# A URL as far as a pattern can tell: no credentials, no query, brackets only around an address, digits in the port.
+_HOST = r"^((?i:https?)://([^/?#@\s:\[\]]+|\[[0-9a-fA-F:.]+\])(:[0-9]{0,5})?(/[^?#\s]*)?)?$"
 OptionalNamespace = Annotated[
     Annotated[str, Field(max_length=63, pattern=rf"^({_LABEL})?$")] | None,
     unless_empty(),
@@ -138,7 +149,7 @@ class Processor(ApiModel):
     """What one key of Phase becomes in a target."""
 
     as_name: Annotated[
-        Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]*$")] | None,
+        Annotated[str, Field(max_length=253, pattern=rf"^({_DATA_KEY})?$")] | None,
         unless_empty(),
     ] = Field(None, description="The key in the target, taken as it is; wins over every nameTransformer.")
     name_transformer: NameTransformer | None = Field(
@@ -152,11 +163,24 @@ class Processor(ApiModel):
 class TemplateMetadata(ApiModel):
     """Labels and annotations for the target, besides the operator's own."""
 
-    labels: dict[LabelKey, Annotated[str, Field(max_length=63)]] = Field(
-        default_factory=dict, max_length=256, description="Labels of the target."
+    labels: dict[LabelKey, LabelText] = Field(
+        default_factory=dict,
+        max_length=256,
+        description="Labels of the target.",
+        json_schema_extra=rules(
+            rule(f"self.all(key, key.matches('{_LABEL_KEY}'))", "a key is no name that Kubernetes takes for a label")
+        ),
     )
     annotations: dict[LabelKey, Annotated[str, Field(max_length=262144)]] = Field(
-        default_factory=dict, max_length=256, description="Annotations of the target."
+        default_factory=dict,
+        max_length=256,
+        description="Annotations of the target.",
+        json_schema_extra=rules(
+            rule(
+                f"self.all(key, key.matches('{_ANNOTATION_KEY}'))",
+                "a key is no name that Kubernetes takes for an annotation",
+            )
+        ),
     )
 
 
@@ -179,8 +203,8 @@ class Template(ApiModel):
         max_length=64,
         json_schema_extra=rules(
             rule(
-                "self.all(key, key.matches('^[-._a-zA-Z0-9]+$'))",
-                "a key of a Secret or ConfigMap holds letters, digits, '-', '_' and '.'",
+                f"self.all(key, key.matches('^{_DATA_KEY}$'))",
+                "a key of a Secret or ConfigMap holds letters, digits, '-', '_' and '.', and no two dots come first",
             )
         ),
         description="Key of the target -> text with placeholders for its values, like {{ DB_HOST }} or "
@@ -240,7 +264,7 @@ class TargetFields(ApiModel):
     name_transformer: NameTransformer | None = Field(
         None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
     )
-    prefix: Annotated[str, Field(max_length=128, pattern=r"^[-._a-zA-Z0-9]*$")] | None = Field(
+    prefix: Annotated[str, Field(max_length=128, pattern=r"^[.]?([-_a-zA-Z0-9][-._a-zA-Z0-9]*)?$")] | None = Field(
         None, description="Stands before every key of this target, except those that asName names."
     )
     processors: dict[EntryKey, Processor] = Field(
@@ -398,10 +422,11 @@ class PhaseSecretSpec(ApiModel):
             not_the_token(),
             *(
                 rule(
-                    f"!has(self.{field}) || !has(self.phaseAppEnvPath) || self.{field}.all(target, "
-                    '!has(target.path) || target.path == self.phaseAppEnvPath || target.path == "" || '
-                    "target.path.startsWith(self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : "
-                    "self.phaseAppEnvPath + '/'))",
+                    # Spelled with doubled slashes or none, it is left to the operator, who knows all spellings.
+                    f"!has(self.{field}) || !has(self.phaseAppEnvPath) || !self.phaseAppEnvPath.startsWith('/') || "
+                    f"self.phaseAppEnvPath.contains('//') || self.{field}.all(target, !has(target.path) || "
+                    "target.path == '' || target.path.contains('//') || (target.path + '/').startsWith("
+                    "self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : self.phaseAppEnvPath + '/'))",
                     "the path of a target is phaseAppEnvPath or a folder below it",
                     f".{field}",
                 )
@@ -411,7 +436,7 @@ class PhaseSecretSpec(ApiModel):
     }
 
     phase_host: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=r"^((?i:https?)://[^/?#@\s]+(/[^?#\s]*)?)?$")] | None,
+        Annotated[str, Field(max_length=2048, pattern=_HOST)] | None,
         unless_empty(),
     ] = Field(
         None,
