@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import dotenv
+import javaproperties
 import jproperties  # type: ignore[import-untyped]  # the library has no types
 import pytest
+import tomli_w
 import yaml
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
@@ -171,6 +173,15 @@ def test_the_yaml_library_in_python_would_write_the_same_bytes(values: dict[str,
     plain = yaml.dump(values, Dumper=yaml.SafeDumper, default_style='"', width=2**31 - 1)
 
     assert written(Format.YAML, values) == plain
+
+
+@given(st.dictionaries(KEY, TEXT | st.text(_ANY, max_size=20).map(lambda text: f" {text} "), max_size=5))
+@settings(deadline=None)
+def test_the_libraries_would_write_the_same_bytes(values: dict[str, str]) -> None:
+    in_order = dict(sorted(values.items()))
+
+    assert written(Format.TOML, values) == tomli_w.dumps(in_order)
+    assert written(Format.PROPERTIES, values) == javaproperties.dumps(in_order, timestamp=None)
 
 
 @given(st.dictionaries(KEY, TEXT, min_size=1, max_size=8))

@@ -4,7 +4,7 @@ Rule: what comes in is all that can come out. A template sees the values of its 
 a ConfigMap's, which is given `ConfigEntry` only, has no way to a secret value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import Format, TargetFields, TemplateMerge, TemplateMetadata
@@ -12,6 +12,7 @@ from phase_operator.core.decoding import decode
 from phase_operator.core.errors import Invalid
 from phase_operator.core.formats import default_file_key, file_of
 from phase_operator.core.keys import assign_keys, legal, listing
+from phase_operator.core.targets.base import check_size
 from phase_operator.core.template import compile_template, render_text
 from phase_operator.core.values import ConfigEntry, Entry
 
@@ -22,16 +23,15 @@ _LABEL_LENGTH = 63
 def content(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
     """Return the target's data; raise if a key, value, file or text stands in the way."""
     values = _values(spec, entries)
+    texts = _texts(spec, values)
+    if texts and spec.template.merge_policy is not TemplateMerge.MERGE:
+        return texts
     form = spec.format or Format.KEY_PER_ENTRY
-    data = values if form is Format.KEY_PER_ENTRY else {spec.file_key or default_file_key(form): file_of(form, values)}
-    texts = spec.template.data
-    if not texts:
-        return data
-    illegal = sorted(key for key in texts if not legal(key))
-    if illegal:
-        raise Invalid(Reason.INVALID_SPEC, f"template.data: no key of a Secret or ConfigMap: {listing(illegal)}")
-    rendered = {key: compile_template(text, f'template.data["{key}"]').render(values) for key, text in texts.items()}
-    return data | rendered if spec.template.merge_policy is TemplateMerge.MERGE else rendered
+    if form is Format.KEY_PER_ENTRY:
+        return values | texts
+    # No file is shorter than what it holds, and its writer may take many times the memory: refused before, not after.
+    check_size(values)
+    return {spec.file_key or default_file_key(form): file_of(form, values)} | texts
 
 
 def metadata(spec: TargetFields, visible: Iterable[ConfigEntry]) -> TemplateMetadata:
@@ -53,6 +53,14 @@ def metadata(spec: TargetFields, visible: Iterable[ConfigEntry]) -> TemplateMeta
     }
     # Not validated again: a rendered text is longer than the field's limit at worst, and the API server tells.
     return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
+
+
+def _texts(spec: TargetFields, values: Mapping[str, bytes]) -> dict[str, bytes]:
+    texts = spec.template.data
+    illegal = sorted(key for key in texts if not legal(key))
+    if illegal:
+        raise Invalid(Reason.INVALID_SPEC, f"template.data: no key of a Secret or ConfigMap: {listing(illegal)}")
+    return {key: compile_template(text, f'template.data["{key}"]').render(values) for key, text in texts.items()}
 
 
 def _values(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
