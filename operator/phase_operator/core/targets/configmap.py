@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
+from phase_operator.core.claims import claim
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
 from phase_operator.core.targets.content import content, metadata
 from phase_operator.core.values import ConfigEntry, Entry
@@ -30,7 +31,7 @@ def render_config_map(
     body: dict[str, Any] = {name: part for name, part in (("data", text), ("binaryData", binary)) if part}
     if spec.immutable:
         body["immutable"] = True
-    return desired(ref, owner, body, data, metadata(spec, taken), spec.deletion_policy, digest_key)
+    return desired(ref, owner, body, data, metadata(spec, taken), claim(spec), digest_key)
 
 
 def _guarded(entries: Iterable[Entry]) -> list[ConfigEntry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, ManagedSecretReference, SecretType
+from phase_operator.core.claims import claim
 from phase_operator.core.errors import Invalid
 from phase_operator.core.secret_types import check_type
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
@@ -44,4 +45,4 @@ def render_secret(
     }
     if spec.immutable:
         body["immutable"] = True
-    return desired(ref, owner, body, data, metadata(spec, visible), spec.deletion_policy, digest_key)
+    return desired(ref, owner, body, data, metadata(spec, visible), claim(spec), digest_key)
