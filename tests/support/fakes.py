@@ -235,9 +235,10 @@ class FakeCluster:
         version = None if standing is None else str(standing.version)
         if version not in (None, action.resource_version):
             return False
-        self._burn(f"apply {desired.ref}")
         manifest = intent(desired, action, action.resource_version or "1")
-        self._apply(desired.ref, desired.manager, manifest, force=action.force)
+        self._check(desired.ref, desired.manager, manifest, force=action.force)
+        self._burn(f"apply {desired.ref}")
+        self._apply(desired.ref, desired.manager, manifest)
         stored = self.objects[desired.ref]
         for key in action.prune:
             _remove(stored, [("data", key), ("binaryData", key)])
@@ -330,6 +331,8 @@ class FakeCluster:
         for prefix, changes in parts:
             for name, value in changes.items():
                 _update(stored, (*prefix, name), value, manager)
+        if ref.kind is Kind.SECRET:
+            stored.fields.setdefault(TYPE, "Opaque")
         self._touch(stored)
 
     def force(self, desired: Desired) -> None:
@@ -366,24 +369,28 @@ class FakeCluster:
             self.fuse -= 1
         self.writes.append(write)
 
-    def _apply(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> None:
+    def _check(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> None:
+        """Raise what an apply would run into."""
         stored = self.objects.get(ref)
+        if stored is None:
+            return
+        wanted = fields_of(manifest)
+        others = _held_by_others(stored, (manager, "Apply"))
+        held = [path for path, value in wanted.items() if path in others and stored.fields.get(path) != value]
+        if held and not force:
+            raise Waiting(Reason.TARGET_CONFLICT, f"another field manager holds {held}")
+        given_up = TYPE in stored.owned_by(manager, "Apply") and TYPE not in others
+        kind = wanted.get(TYPE, "Opaque" if given_up else stored.fields.get(TYPE))
+        if stored.fields.get(TYPE) != kind:
+            raise Waiting(Reason.TYPE_IMMUTABLE, "type: field is immutable")
+
+    def _apply(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any]) -> None:
+        self._check(ref, manager, manifest)
+        stored = self.objects.get(ref) or self._new(ref)
         ours = (manager, "Apply")
         wanted = fields_of(manifest)
-        before = set() if stored is None else stored.owners.get(ours, set())
-        if stored is not None:
-            others = {path for owner, paths in stored.owners.items() if owner != ours for path in paths}
-            held = [path for path, value in wanted.items() if path in others and stored.fields.get(path) != value]
-            if held and not force:
-                raise Waiting(Reason.TARGET_CONFLICT, f"another field manager holds {held}")
-            given_up = TYPE in before and TYPE not in wanted and TYPE not in others
-            kind = wanted.get(TYPE, "Opaque" if given_up else stored.fields.get(TYPE))
-            if stored.fields.get(TYPE) != kind:
-                raise Waiting(Reason.TYPE_IMMUTABLE, "type: field is immutable")
-            for path in before - wanted.keys():
-                if path not in others and path != TYPE:
-                    del stored.fields[path]
-        stored = stored or self._new(ref)
+        for path in stored.owned_by(*ours) - wanted.keys() - _held_by_others(stored, ours) - {TYPE}:
+            del stored.fields[path]
         for path, value in wanted.items():
             if stored.fields.get(path, value) != value:
                 _disown(stored, path)
@@ -391,6 +398,10 @@ class FakeCluster:
         stored.owners[ours] = set(wanted)
         if ref.kind is Kind.SECRET:
             stored.fields.setdefault(TYPE, "Opaque")
+
+
+def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:
+    return {path for owner, paths in stored.owners.items() if owner != ours for path in paths}
 
 
 def _is_known(stored: StoredObject) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.claims import Claim
 from phase_operator.core.targets.base import Desired, Owner, TargetRef
 from phase_operator.core.values import ObjectKey
 
@@ -29,6 +30,11 @@ def copy_owner(key: ObjectKey) -> ObjectKey:
     return ObjectKey(key.namespace, f"{key.name}{_COPY}")
 
 
+def is_copy(desired: Desired) -> bool:
+    """Say whether this is the copy of a target."""
+    return desired.owner.key.name.endswith(_COPY)
+
+
 def copy_of(desired: Desired) -> Desired:
     """Return the copy of a target: the same, under another name, and not looked after by the watches."""
     ref = copy_ref(desired.ref)
@@ -39,7 +45,8 @@ def copy_of(desired: Desired) -> Desired:
         "labels": metadata["labels"] | {names.LABEL_TARGET: names.LABEL_COPY_VALUE},
         "annotations": metadata["annotations"] | {names.ANNOTATION_OWNER: str(owner.key)},
     }
-    return replace(desired, ref=ref, owner=owner, manifest=desired.manifest | {"metadata": copied})
+    # It takes nobody's place, whatever the target may do.
+    return replace(desired, ref=ref, owner=owner, claim=Claim(), manifest=desired.manifest | {"metadata": copied})
 
 
 def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:

@@ -101,15 +101,14 @@ def translate(error: ApiError) -> ExpectedError:
 
 
 def _immutable(error: ApiError) -> Waiting | None:
-    fields = {cause.field for cause in error.causes}
-    if "type" in fields:
+    causes = {(cause.field, cause.reason) for cause in error.causes}
+    if ("type", "FieldValueInvalid") in causes:
         return Waiting(
             Reason.TYPE_IMMUTABLE,
             "the Secret that stands has another type, which Kubernetes cannot change; choose another name, delete it, "
             "or set onTypeChange: Replace",
         )
-    # A key that is missing or wrong is told as data[KEY].
-    if fields & {"data", "binaryData", "immutable"}:
+    if causes & {(name, "FieldValueForbidden") for name in ("data", "binaryData", "immutable")}:
         return Waiting(
             Reason.TARGET_IMMUTABLE,
             "the object that stands is immutable; delete it to have it made anew, or use versioned",

@@ -15,7 +15,7 @@ from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.plan import Apply, Delete, Keep, Plan, Refuse, plan, removal
-from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
+from phase_operator.core.replacement import copy_of, copy_owner, copy_ref, is_copy
 from phase_operator.core.targets import Desired, Observed, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.wanted import wanted
@@ -84,7 +84,7 @@ class Keeper:
         gone: set[str] = set()
         while True:
             action = plan(desired, observed, gone)
-            if not isinstance(action, Refuse) or not action.by:
+            if not isinstance(action, Refuse) or not action.by or is_copy(desired):
                 return action
             let_go = [each for each in action.by if await self._has_let_go(each, desired)]
             if not set(let_go) - gone:

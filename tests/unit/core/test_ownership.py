@@ -12,7 +12,7 @@ from support.builders import desired_secret, entry, observed, secret_ref
 from support.fakes import FakeCluster
 
 OTHER = ObjectKey("team", "other")
-MERGE = {"creationPolicy": "Merge"}
+MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
 
 
 def standing(*desired: Desired, by_hand: dict[str, str] | None = None, manager: str = "helm") -> Observed:
@@ -158,7 +158,7 @@ def test_keys_that_nobody_has_may_be_merged_into_anybodys_object() -> None:
 def test_a_key_of_another_manager_is_refused_by_name() -> None:
     found = foreign(Holder("helm", "Update", frozenset({"A", "X"})))
 
-    assert refused(desired_secret(entry("A"), **MERGE), found) == "A in it is managed by helm"
+    assert refused(desired_secret(entry("A"), **MERGE), found) == '"A" in it is managed by helm'
 
 
 def test_a_key_of_ours_that_was_edited_by_hand_stays_ours() -> None:
@@ -173,7 +173,7 @@ def test_a_key_of_another_phasesecret_is_refused_even_after_a_hand_edit(adopt: b
     theirs = desired_secret(entry("A"), of=OTHER, **MERGE)
 
     for found in (standing(theirs), standing(theirs, by_hand={"A": "eA=="})):
-        assert refused(desired, found) == "PhaseSecret team/other keeps A in it"
+        assert refused(desired, found) == 'PhaseSecret team/other keeps "A" in it'
         assert not refused(desired, found, gone={"team/other"}) or found.managers == ("helm",)
 
 
