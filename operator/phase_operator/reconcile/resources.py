@@ -117,12 +117,15 @@ class Resources:
         key = ObjectKey(sys.intern(metadata["namespace"]), metadata["name"])
         before = self._kept.get(key)
         uid, generation, sync, life = _version(metadata)
-        status = body.get("status") or {}
+        shown = body.get("status") or {}
+        status, ready = _pack(shown), _ready(shown)
         if before is not None:
             key = before.key
-        self._kept[key] = _Kept(
-            key, uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status), life
-        )
+            if before.uid == uid and before.status:
+                # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
+                # make us forget what we have made.
+                status, ready = before.status, before.ready
+        self._kept[key] = _Kept(key, uid, generation, sync, _pack(body.get("spec") or {}), status, ready, life)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
