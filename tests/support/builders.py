@@ -12,6 +12,7 @@ from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, StatusDocu
 from phase_operator.core.query import Account, AppRef, SourceQuery
 from phase_operator.core.status import status_document
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.targets.parts import Holder, Others
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 
 KEY = ObjectKey("team", "shop")
@@ -75,6 +76,8 @@ def phase_secret(
     sync: str | None = None,
     uid: str = UID,
     status: Mapping[str, Any] | None = None,
+    finalizers: Iterable[str] = (),
+    deleting: bool = False,
     **fields: Any,
 ) -> dict[str, Any]:
     """Make a PhaseSecret as the watch shows it."""
@@ -86,6 +89,10 @@ def phase_secret(
     }
     if sync is not None:
         metadata["annotations"] = {names.ANNOTATION_SYNC: sync}
+    if finalizers:
+        metadata["finalizers"] = list(finalizers)
+    if deleting:
+        metadata["deletionTimestamp"] = "2030-01-01T00:00:00Z"
     body: dict[str, Any] = {"metadata": metadata, "spec": spec(**fields)}
     if status is not None:
         body["status"] = status
@@ -107,10 +114,16 @@ def config_map_ref(name: str = "shop", namespace: str = "team") -> TargetRef:
     return TargetRef(Kind.CONFIG_MAP, ObjectKey(namespace, name))
 
 
-def desired_secret(*entries: Entry, digest_key: bytes = DIGEST_KEY, **fields: Any) -> Desired:
+def desired_secret(
+    *entries: Entry,
+    digest_key: bytes = DIGEST_KEY,
+    of: ObjectKey = KEY,
+    ref: TargetRef | None = None,
+    **fields: Any,
+) -> Desired:
     """Make the Secret `shop` that holds these entries."""
     reference = ManagedSecretReference.model_validate({"secretName": "shop", **fields})
-    return render_secret(secret_ref(), owner(), reference, entries or [entry("A")], digest_key)
+    return render_secret(ref or secret_ref(), owner(of), reference, entries or [entry("A")], digest_key)
 
 
 def desired_config_map(*entries: ConfigEntry, **fields: Any) -> Desired:
@@ -141,8 +154,17 @@ def synced(*targets: TargetResult, warning: Warned | None = None, entries: int =
 
 
 def observed(desired: Desired, **changes: Any) -> Observed:
-    """Make what stands there after `desired` was applied; `changes` are what happened to it since."""
-    return replace(Observed("uid", "7", str(desired.owner.key), desired.digest, desired.shape, (), ()), **changes)
+    """Make what stands there after `desired` was applied; `changes` are what happened to it since.
+
+    `managers` have data keys in it that the test does not care about.
+    """
+    managers = changes.pop("managers", ())
+    if managers:
+        keys = frozenset(changes.get("foreign_keys", ())) or frozenset({"OTHER"})
+        changes["others"] = Others(tuple(Holder(manager, "Update", keys) for manager in managers))
+    key = str(desired.owner.key)
+    found = Observed("uid", "7", key, desired.digest, desired.shape, (), deletes=desired.claim.deletes)
+    return replace(found, **changes)
 
 
 def fullest_status(letter: str = "x", *, fail: bool = False) -> StatusDocument:

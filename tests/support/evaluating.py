@@ -10,15 +10,14 @@ from phase_operator.core.rendering import renderings
 from phase_operator.core.selection import select
 from phase_operator.core.targets import Desired
 from phase_operator.core.values import Entry
-from phase_operator.reconcile.reconciler import parse_spec
-from phase_operator.reconcile.resources import Resource
-from support.builders import DIGEST_KEY, KEY, UID, owner
+from phase_operator.reconcile.specs import parse_spec
+from support.builders import DIGEST_KEY, KEY, owner
 
 
 def evaluate(spec: Mapping[str, Any], entries: Iterable[Entry]) -> list[Desired | ExpectedError]:
     """Return an object or an error for each target, or the one error that the resource is told."""
     try:
-        read = parse_spec(Resource(KEY, UID, 1, None, spec, {}))
+        read = parse_spec(spec)
         chosen = select(entries, source_query(read, "account"), read.keys, folders(read))
     except ExpectedError as error:
         return [error]

@@ -16,10 +16,11 @@ from typing import Any, Self
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.apps import App, Environment
-from phase_operator.core.errors import Waiting
+from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply
-from phase_operator.core.targets import Desired, Observed, TargetRef
+from phase_operator.core.plan import Apply, Delete, Removal, Withdraw, intent
+from phase_operator.core.replacement import original_of
+from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
@@ -37,6 +38,7 @@ from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
 
 NO_TOKEN = "not a token"
+TYPE: "Path" = ("type",)
 
 Path = tuple[str, ...]
 _MAPS: tuple[Path, ...] = (("data",), ("binaryData",), ("metadata", "labels"), ("metadata", "annotations"))
@@ -172,6 +174,10 @@ class StoredObject:
             ],
         }
 
+    def owner_references(self) -> list[dict[str, Any]]:
+        """Return the ownerReferences."""
+        return [json.loads(value) for path, value in self.fields.items() if path[:2] == ("metadata", "ownerReferences")]
+
     def owned_by(self, manager: str, operation: str) -> set[Path]:
         """Return the fields of a manager, to be changed."""
         return self.owners.setdefault((manager, operation), set())
@@ -198,6 +204,12 @@ class FakeCluster:
         self.uids: dict[ObjectKey, str | None] = {}
         # Method name -> what it raises, until taken out.
         self.errors: dict[str, Exception] = {}
+        # PhaseSecrets as the API server has them, and those with our finalizer.
+        self.bodies: dict[ObjectKey, Mapping[str, Any]] = {}
+        self.guarded: set[ObjectKey] = set()
+        # What was written and removed, in order; when the fuse is burnt down, the process dies instead of a write.
+        self.writes: list[str] = []
+        self.fuse: int | None = None
         self._versions = 0
 
     # The port.
@@ -215,12 +227,12 @@ class FakeCluster:
         self.observed.append(target)
         await self._answer("observe")
         found = self.objects.get(target)
-        if found is None or not (surely or names.LABEL_TARGET in found.metadata().get("labels", {})):
+        if found is None or not (surely or _is_known(found)):
             return None
         return observe(found.metadata())
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
-        """Apply and prune under the version that was judged."""
+        """Apply, prune and release under the version that was judged."""
         await self._answer("carry_out")
         if self.conflicts:
             self.conflicts -= 1
@@ -229,12 +241,15 @@ class FakeCluster:
         version = None if standing is None else str(standing.version)
         if version not in (None, action.resource_version):
             return False
-        stored = standing or self._new(desired.ref)
-        if stored.fields.get(("type",), desired.manifest.get("type")) != desired.manifest.get("type"):
-            raise Waiting(Reason.TARGET_REFUSED, "type: field is immutable")
-        self._apply(stored, desired.manifest)
+        manifest = intent(desired, action, action.resource_version or "1")
+        self._check(desired.ref, desired.manager, manifest, force=action.force)
+        self._burn(f"apply {desired.ref}")
+        self._apply(desired.ref, desired.manager, manifest)
+        stored = self.objects[desired.ref]
         for key in action.prune:
             _remove(stored, [("data", key), ("binaryData", key)])
+        for manager in action.release:
+            self._apply(desired.ref, manager, {"metadata": {}})
         self._touch(stored)
         self.applied.append(desired.ref)
         return True
@@ -259,12 +274,55 @@ class FakeCluster:
         await self._answer("mentioned")
         return frozenset(wanted) & self.mentions
 
-    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
-        """Delete the object that was judged."""
+    async def remove(self, target: TargetRef, action: Removal) -> bool:
+        """Delete or withdraw under the version that was judged."""
         await self._answer("remove")
-        found = self.objects.get(target)
-        if found is not None and (found.uid, str(found.version)) == (uid, resource_version):
-            del self.objects[target]
+        stored = self.objects.get(target)
+        if stored is None:
+            return True
+        if str(stored.version) != action.resource_version:
+            return False
+        match action:
+            case Delete(uid=uid):
+                if uid != stored.uid:
+                    return False
+                self._burn(f"delete {target}")
+                del self.objects[target]
+            case Withdraw(manager=manager):
+                self._burn(f"withdraw {target}")
+                left = stored.fields.get(TYPE) in (None, "Opaque") or stored.part("data").keys() - {
+                    path[-1] for path in stored.owned_by(manager, "Apply") if path[0] == "data"
+                }
+                if not left:
+                    raise Invalid(Reason.TARGET_REFUSED, "data[username] (FieldValueRequired)")
+                self._apply(target, manager, {"metadata": {}} | ({"type": action.type} if action.type else {}))
+                self._touch(stored)
+        return True
+
+    async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
+        """Make a target from its copy."""
+        await self._answer("restore")
+        kept = self.objects.get(copy)
+        if kept is None or target in self.objects:
+            return False
+        self._burn(f"restore {target}")
+        document: dict[str, Any] = {"metadata": kept.metadata() | {"ownerReferences": kept.owner_references()}}
+        document |= {"type": kept.fields[TYPE], "data": kept.part("data")}
+        self._apply(target, names.FIELD_MANAGER, original_of(document, target))
+        return True
+
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
+        """Put our finalizer on, or take it off."""
+        await self._answer("set_finalizer")
+        if self.uids.get(key, uid) != uid:
+            return
+        self.writes.append(f"{'guard' if wanted else 'free'} {key}")
+        self.guarded.add(key) if wanted else self.guarded.discard(key)
+
+    async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return a PhaseSecret as it was shown last."""
+        await self._answer("find_resource")
+        return self.bodies.get(key)
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status."""
@@ -299,7 +357,14 @@ class FakeCluster:
         for prefix, changes in parts:
             for name, value in changes.items():
                 _update(stored, (*prefix, name), value, manager)
+        if ref.kind is Kind.SECRET:
+            stored.fields.setdefault(TYPE, "Opaque")
         self._touch(stored)
+
+    def force(self, desired: Desired) -> None:
+        """Apply a manifest, whatever stands there."""
+        action = Apply(None, type=desired.made_as)
+        self._apply(desired.ref, desired.manager, intent(desired, action, ""))
 
     def delete(self, ref: TargetRef) -> None:
         """Delete an object as somebody else."""
@@ -323,17 +388,51 @@ class FakeCluster:
         self._versions += 1
         stored.version = self._versions
 
-    def _apply(self, stored: StoredObject, manifest: Mapping[str, Any]) -> None:
+    def _burn(self, write: str) -> None:
+        if self.fuse is not None:
+            if self.fuse == 0:
+                raise RuntimeError("the process dies here")
+            self.fuse -= 1
+        self.writes.append(write)
+
+    def _check(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> None:
+        """Raise what an apply would run into."""
+        stored = self.objects.get(ref)
+        if stored is None:
+            return
         wanted = fields_of(manifest)
-        ours = (names.FIELD_MANAGER, "Apply")
-        for path in stored.owners.get(ours, set()) - wanted.keys():
-            if not any(path in paths for manager, paths in stored.owners.items() if manager != ours):
-                del stored.fields[path]
+        others = _held_by_others(stored, (manager, "Apply"))
+        held = [path for path, value in wanted.items() if path in others and stored.fields.get(path) != value]
+        if held and not force:
+            raise Waiting(Reason.TARGET_CONFLICT, f"another field manager holds {held}")
+        given_up = TYPE in stored.owned_by(manager, "Apply") and TYPE not in others
+        kind = wanted.get(TYPE, "Opaque" if given_up else stored.fields.get(TYPE))
+        if stored.fields.get(TYPE) != kind:
+            raise Waiting(Reason.TYPE_IMMUTABLE, "type: field is immutable")
+
+    def _apply(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any]) -> None:
+        self._check(ref, manager, manifest)
+        stored = self.objects.get(ref) or self._new(ref)
+        ours = (manager, "Apply")
+        wanted = fields_of(manifest)
+        for path in stored.owned_by(*ours) - wanted.keys() - _held_by_others(stored, ours) - {TYPE}:
+            del stored.fields[path]
         for path, value in wanted.items():
             if stored.fields.get(path, value) != value:
                 _disown(stored, path)
             stored.fields[path] = value
         stored.owners[ours] = set(wanted)
+        if ref.kind is Kind.SECRET:
+            stored.fields.setdefault(TYPE, "Opaque")
+
+
+def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:
+    return {path for owner, paths in stored.owners.items() if owner != ours for path in paths}
+
+
+def _is_known(stored: StoredObject) -> bool:
+    """Say whether the watches keep it."""
+    return stored.part("metadata", "labels").get(names.LABEL_TARGET) == names.LABEL_TARGET_VALUE
 
 
 def fields_of(manifest: Mapping[str, Any]) -> dict[Path, str]:
@@ -421,12 +520,13 @@ class Loop:
         make_phase: Callable[[], FakePhase] = FakePhase,
         policy: Policy | None = None,
         tenancy: Tenancy | None = None,
+        cluster: FakeCluster | None = None,
     ) -> None:
         # Namespace -> its labels.
         self.labels: dict[str, dict[str, str]] = {}
         self.clock = HandClock()
         self.phase = make_phase()
-        self.cluster = FakeCluster()
+        self.cluster = cluster or FakeCluster()
         self.observer = FakeObserver()
         self.token_users: Dependents[ObjectKey] = Dependents()
         self.target_users: Dependents[TargetRef] = Dependents()
@@ -484,9 +584,16 @@ class Loop:
 
     async def show(self, body: Mapping[str, Any]) -> None:
         """Let the watch show a PhaseSecret, and let the loop come to rest."""
-        metadata = body["metadata"]
+        key = ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])
+        self.cluster.bodies[key] = body
         if self.resources.upsert(body):
-            self.controller.resource_changed(ObjectKey(metadata["namespace"], metadata["name"]))
+            self.controller.resource_changed(key)
+        await settle()
+
+    async def bury(self, key: ObjectKey = KEY) -> None:
+        """Let the watch show that a PhaseSecret is gone, and let the loop come to rest."""
+        self.cluster.bodies.pop(key, None)
+        self.controller.resource_gone(key)
         await settle()
 
     async def turn(self, seconds: float) -> None:

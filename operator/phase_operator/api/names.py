@@ -25,6 +25,20 @@ ANNOTATION_DIGEST = f"{GROUP}/digest"
 # Keyed digest of what the object was made from; after a restart it tells that nothing changed, without a read.
 ANNOTATION_SEAL = f"{GROUP}/seal"
 
+# On a target that may be deleted when its PhaseSecret names it no more; the spec that said so is gone by then.
+ANNOTATION_ON_REMOVAL = f"{GROUP}/on-removal"
+
+# On an object that PhaseSecrets merge into: one field manager and one annotation for each of them.
+MERGE_MANAGER_PREFIX = f"{FIELD_MANAGER}/"
+MERGE_ANNOTATION_PREFIX = f"merge.{GROUP}/"
+
+# The copy that is kept while a Secret is made anew with another type. Not "true": it is nobody's target.
+LABEL_COPY_VALUE = "copy"
+COPY_SUFFIX = "-replacing"
+
+# On a PhaseSecret whose targets no garbage collector takes away; nowhere else.
+FINALIZER = f"{GROUP}/targets"
+
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
 

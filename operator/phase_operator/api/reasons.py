@@ -46,6 +46,9 @@ class Reason(StrEnum):
     TARGET_CONFLICT = "TargetConflict"
     TARGET_IS_TOKEN = "TargetIsToken"
     TARGET_REFUSED = "TargetRefused"
+    TARGET_IMMUTABLE = "TargetImmutable"
+    TYPE_IMMUTABLE = "TypeImmutable"
+    REMOVAL_PENDING = "RemovalPending"
     TYPE_NOT_SUPPORTED = "TypeNotSupported"
     TYPE_MISMATCH = "TypeMismatch"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
@@ -188,9 +191,9 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.TARGET_CONFLICT: Entry(
-        "An object of that name exists and is not ours; its manager is in the message.",
-        "Choose another name, delete the object if nobody needs it, or hand it over: annotate it with "
-        "`secrets.phase.dev/owner=<namespace>/<name of the PhaseSecret>`.",
+        "An object of that name, or with Merge a key in it, is not ours; whose it is stands in the message.",
+        "Choose another name, delete the object or key if nobody needs it, or set `adopt: true` on the target to take "
+        "it over. What another PhaseSecret keeps has to be let go there first.",
         stalled=True,
     ),
     Reason.TARGET_IS_TOKEN: Entry(
@@ -202,6 +205,21 @@ CATALOGUE: dict[Reason, Entry] = {
         "The API server refuses the object; its words are in the message.",
         "Follow the API server's words.",
         stalled=True,
+    ),
+    Reason.TARGET_IMMUTABLE: Entry(
+        "The object that stands is marked immutable and holds something else than Phase.",
+        "Delete it, and it is made anew; or use `versioned`, which makes a new object for each content.",
+        stalled=True,
+    ),
+    Reason.TYPE_IMMUTABLE: Entry(
+        "The Secret that stands has another type, and Kubernetes cannot change the type of a Secret.",
+        "Choose another name or the type that it has, delete the Secret, or set `onTypeChange: Replace`.",
+        stalled=True,
+    ),
+    Reason.REMOVAL_PENDING: Entry(
+        "A target that is not wanted any more has still to be removed; what it waits for is in the message.",
+        "Nothing to do if it passes; else follow the message. It is tried again by itself.",
+        stalled=False,
     ),
     Reason.TYPE_NOT_SUPPORTED: Entry(
         "The target's secretType lets the Secret's holder act as somebody else, and the operator does not allow that.",

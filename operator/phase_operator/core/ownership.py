@@ -1,20 +1,99 @@
 """May we write this object: ours, absent, or somebody else's.
 
-Rule: only our own objects are written. The mark is the owner annotation; where a hand edit removed it, an object whose
-data our own apply still owns is ours all the same.
+Rule: only what is ours is written. A whole object is ours by its owner annotation, or by what our own apply still owns
+where a hand edit took the annotation; of a merged object those keys are ours that we wrote before. What another living
+PhaseSecret keeps is never taken, whatever the spec says; what anybody else keeps is taken only with `adopt`.
 """
 
-from phase_operator.core.targets.base import Observed, Owner
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from phase_operator.core.keys import listing
+from phase_operator.core.targets.base import Desired, Observed
+from phase_operator.core.targets.parts import merge_manager
+
+# The field managers that the official operator leaves on its Secrets, by POST and PUT. Its first version (Python) has
+# the name that every program with the generated client has; its second (Go, built from cmd/manager) sends its
+# program's name. Neither sets a mark of its own, so the keys have to bear it out.
+OFFICIAL_MANAGERS = frozenset({"OpenAPI-Generator", "manager", "phase-kubernetes-operator"})
 
 
-def objection(observed: Observed, owner: Owner) -> str | None:
-    """Say why the object must not be written, or None if it is ours."""
-    if observed.owner == str(owner.key):
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why an object must not be written."""
+
+    why: str
+    # The PhaseSecrets in the way: once they want it no more, there is no objection.
+    by: tuple[str, ...] = ()
+
+
+def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) -> Objection | None:
+    """Say why the object must not be written, or None. `gone` are PhaseSecrets that do not want it any more."""
+    if observed.owner and observed.owner != str(desired.owner.key) and observed.owner not in gone:
+        return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
+    if desired.claim.merges:
+        return _to_part(desired, observed, gone)
+    return _to_whole(desired, observed, gone)
+
+
+def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
+    if observed.owner == str(desired.owner.key):
         return None
-    if observed.owner:
-        return f"it belongs to PhaseSecret {observed.owner}"
-    if observed.shape:
+    rivals = _rivals(desired, observed, gone)
+    if rivals:
+        return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
+    if observed.owner or observed.shape or desired.claim.adopt or is_official(desired, observed):
         return None
-    if observed.managers:
-        return f"it is managed by {', '.join(observed.managers)}"
+    own = merge_manager(desired.owner.key)
+    if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
+        # It was merged into by this PhaseSecret, and nobody else has data there.
+        return None
+    return Objection(_whose(observed))
+
+
+def _whose(observed: Observed) -> str:
+    if observed.others and observed.others.controller:
+        return f"it is controlled by {observed.others.controller}"
+    managers = observed.managers or tuple(holder.manager for holder in observed.holders)
+    if managers:
+        return f"it is managed by {', '.join(dict.fromkeys(managers))}"
     return "it was made by someone else"
+
+
+def is_official(desired: Desired, observed: Observed) -> bool:
+    """Say whether the official operator made the object and nobody else has a hand in it.
+
+    Its manager's name alone proves nothing, many programs share it. What we would write must hold every key that
+    stands there: so the object is never made smaller, and another program's Secret is not mistaken for one.
+    """
+    if not observed.holders or observed.parts or observed.owner or (observed.others and observed.others.controller):
+        return False
+    by_official = all(
+        holder.manager in OFFICIAL_MANAGERS and holder.operation == "Update" for holder in observed.holders
+    )
+    return by_official and bool(observed.foreign_keys) and desired.keys.issuperset(observed.foreign_keys)
+
+
+def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
+    is_whole = observed.owner == str(desired.owner.key)
+    if observed.shape and not observed.owner:
+        return Objection("it belongs to a PhaseSecret whose mark was taken off")
+    for part in observed.parts:
+        contested = part.claimed & desired.keys
+        if contested and part.manager != desired.manager and part.of not in gone:
+            return Objection(f"PhaseSecret {part.of} keeps {listing(sorted(contested))} in it", (part.of,))
+    if desired.claim.adopt or is_whole:
+        return None
+    own = observed.part(desired.manager)
+    ours = own.claimed if own else frozenset()
+    free = {part.manager for part in observed.parts} | {desired.manager}
+    for holder in observed.holders:
+        contested = (holder.keys & desired.keys) - ours
+        if contested and holder.manager not in free:
+            return Objection(f"{listing(sorted(contested))} in it is managed by {holder.manager}")
+    return None
+
+
+def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[str]:
+    own = merge_manager(desired.owner.key)
+    return [part.of for part in observed.parts if part.manager != own and part.of not in gone]

@@ -13,9 +13,10 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.core.query import Revision, SourceQuery
 from phase_operator.core.targets.base import Desired, Observed
+from phase_operator.core.targets.parts import merge_annotation, read_mark, spelled
 
 # Grows when equal specs and entries would make another object than the version before did.
-_RENDERING = 1
+_RENDERING = 2
 
 
 def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
@@ -31,11 +32,18 @@ def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> by
 
 
 def sealed(desired: Desired, made_from: bytes, key: bytes) -> Desired:
-    """Return the object with its seal."""
+    """Return the object, or our part of it, with its seal."""
     metadata = desired.manifest["metadata"]
     seal = _seal(key, desired.digest, desired.shape, made_from)
-    annotations = metadata["annotations"] | {names.ANNOTATION_SEAL: seal}
+    annotations = metadata["annotations"] | _annotation(desired, seal)
     return replace(desired, manifest=desired.manifest | {"metadata": metadata | {"annotations": annotations}})
+
+
+def _annotation(desired: Desired, seal: str) -> dict[str, str]:
+    if not desired.claim.merges:
+        return {names.ANNOTATION_SEAL: seal}
+    marked = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"seal": seal}
+    return {merge_annotation(desired.manager): spelled(marked)}
 
 
 def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
@@ -43,6 +51,12 @@ def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
     if observed is None or not observed.seal or not observed.shape or observed.foreign_keys or observed.terminating:
         return False
     return observed.seal == _seal(key, observed.digest, observed.shape, made_from)
+
+
+def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: bytes) -> bool:
+    """Say whether a PhaseSecret's part of an object stands as it was applied, made from exactly this."""
+    part = observed.part(manager) if observed is not None and not observed.terminating else None
+    return part is not None and part.seal != "" and part.seal == _seal(key, part.digest, part.shape, made_from)
 
 
 def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:

@@ -18,7 +18,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.queue import wait_for
-from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.resources import Resources, life_of
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Watcher:
 
 
 def _is_gone(kind: str, body: Mapping[str, Any]) -> bool:
-    return kind == "DELETED" or "deletionTimestamp" in body["metadata"]
+    return kind == "DELETED" or life_of(body["metadata"]) is None
 
 
 def _settings() -> kopf.OperatorSettings:

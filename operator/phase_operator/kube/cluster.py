@@ -1,20 +1,21 @@
 """The Cluster port on the real API server.
 
-Rule: a target is read as metadata and written by server-side apply under the version that was judged; nothing else is
-ever done to it. There is no delete here.
+Rule: a target is read as metadata, and written by server-side apply or deleted under the version that was judged;
+nothing else is ever done to it.
 """
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, assert_never
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Waiting
+from phase_operator.core.errors import Invalid, Transient, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply
+from phase_operator.core.plan import Apply, Delete, Removal, Withdraw, intent
 from phase_operator.core.podspec import mentioned
+from phase_operator.core.replacement import original_of
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey, SecretValue
@@ -39,6 +40,7 @@ _CHUNK = "500"
 # The revision of an empty etcd: the first object that is ever written has a greater one.
 _NO_VERSION = "1"
 _INVALID = 422
+_ATTEMPTS = 3
 MIN_KEY, MAX_KEY = 16, 64
 
 
@@ -92,8 +94,10 @@ class KubeCluster:
         try:
             applied = await self._apply(desired, action)
             observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
+            for manager in action.release:
+                observed = await self._withdraw(desired.ref, Withdraw(manager, observed.resource_version))
         except ApiError as error:
-            if error.conflict or (error.not_found and action.resource_version is not None):
+            if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
                 return False
             raise translate(error) from error
         finally:
@@ -101,18 +105,80 @@ class KubeCluster:
                 self._touched(desired.ref)
         return True
 
+    async def remove(self, target: TargetRef, action: Removal) -> bool:
+        """Delete the object, or take our part out of it; return False if it is not the one that was judged."""
+        observed: Observed | None = None
+        self._known.begin_write(target)
+        try:
+            match action:
+                case Delete():
+                    await self._delete(target, action)
+                case Withdraw():
+                    left = await self._withdraw(target, action)
+                    observed = left if left.parts else None
+                case _:
+                    assert_never(action)
+        except ApiError as error:
+            if error.not_found:
+                return True
+            if error.conflict:
+                return False
+            if error.status == _INVALID:
+                # The object would be none of its type without what we put in: no other try ends better.
+                raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
+            raise translate(error) from error
+        finally:
+            if self._known.end_write(target, observed):
+                self._touched(target)
+        return True
+
+    async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
+        """Make a target from its copy; return False if something stands there or the copy is gone."""
+        try:
+            kept = await self._client.request("GET", _path(copy))
+            manifest = original_of(kept, target)
+            manifest["metadata"]["resourceVersion"] = _NO_VERSION
+            await self._send(target, names.FIELD_MANAGER, manifest)
+        except ApiError as error:
+            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
+                return False
+            raise translate(error) from error
+        return True
+
     async def _apply(self, desired: Desired, action: Apply) -> Observed:
         # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
-        metadata = desired.manifest["metadata"] | {"resourceVersion": action.resource_version or _NO_VERSION}
+        manifest = intent(desired, action, action.resource_version or _NO_VERSION)
+        return await self._send(desired.ref, desired.manager, manifest, force=action.force)
+
+    async def _withdraw(self, ref: TargetRef, action: Withdraw) -> Observed:
+        manifest: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": str(ref.kind),
+            "metadata": {
+                "namespace": ref.key.namespace,
+                "name": ref.key.name,
+                "resourceVersion": action.resource_version,
+            },
+        }
+        return await self._send(ref, action.manager, manifest | ({"type": action.type} if action.type else {}))
+
+    async def _send(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> Observed:
         answer = await self._client.request(
             "PATCH",
-            _path(desired.ref),
-            query=[_MANAGER, ("force", "true")],
-            body=desired.manifest | {"metadata": metadata},
+            _path(ref),
+            query=[("fieldManager", manager), ("force", "true" if force else "false")],
+            body=manifest,
             content_type=APPLY,
             accept=METADATA,
         )
         return observe(answer["metadata"])
+
+    async def _delete(self, ref: TargetRef, action: Delete) -> None:
+        await self._client.request(
+            "DELETE",
+            _path(ref),
+            body={"preconditions": {"uid": action.uid, "resourceVersion": action.resource_version}},
+        )
 
     async def _prune(self, ref: TargetRef, observed: Observed, keys: Sequence[str]) -> Observed:
         nothing = dict.fromkeys(keys)
@@ -140,15 +206,6 @@ class KubeCluster:
             async for item in self._items(object_path(prefix, collection, namespace), "application/json", []):
                 found |= mentioned(item, wanted)
         return found
-
-    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
-        """Delete an object if it is the one that was judged; one that is gone, or another by now, is no error."""
-        body = {"preconditions": {"uid": uid, "resourceVersion": resource_version}}
-        try:
-            await self._client.request("DELETE", _path(target), body=body)
-        except ApiError as error:
-            if not (error.not_found or error.conflict):
-                raise translate(error) from error
 
     async def _items(self, path: str, accept: str, query: list[tuple[str, str]]) -> AsyncIterator[dict[str, Any]]:
         """Yield what a collection holds, in chunks; one that does not exist holds nothing."""
@@ -188,6 +245,45 @@ class KubeCluster:
             is_another = error.status == _INVALID and not error.causes
             if not (error.not_found or is_another):
                 raise translate(error) from error
+
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
+        """Put our finalizer on a PhaseSecret, or take it off; one that is gone, or another by now, is no error."""
+        path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name)
+        try:
+            for _ in range(_ATTEMPTS):
+                metadata = (await self._client.request("GET", path, accept=METADATA))["metadata"]
+                before = metadata.get("finalizers") or []
+                # The API server takes no new finalizer for what is being deleted.
+                is_late = wanted and "deletionTimestamp" in metadata
+                if metadata["uid"] != uid or (names.FINALIZER in before) is wanted or is_late:
+                    return
+                after = [*before, names.FINALIZER] if wanted else [each for each in before if each != names.FINALIZER]
+                # A list is replaced as a whole: under its version, or another's finalizer would be lost.
+                body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": after}}
+                try:
+                    await self._client.request(
+                        "PATCH", path, query=[_MANAGER], body=body, content_type=MERGE, accept=METADATA
+                    )
+                except ApiError as error:
+                    if not error.conflict:
+                        raise
+                    continue
+                return
+        except ApiError as error:
+            if error.not_found:
+                return
+            raise translate(error) from error
+        raise Transient(Reason.KUBERNETES_UNAVAILABLE, "the PhaseSecret keeps changing while its finalizer is set")
+
+    async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return a PhaseSecret as it stands, or None if there is none."""
+        try:
+            path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name)
+            return await self._client.request("GET", path)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise translate(error) from error
 
     def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
         """Have Events posted in their own time."""

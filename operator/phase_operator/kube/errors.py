@@ -14,6 +14,7 @@ _GONE = 410
 _CONFLICT = 409
 _NOT_FOUND = 404
 _FORBIDDEN = 403
+_INVALID = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class ApiError(Exception):
     def conflict(self) -> bool:
         """The object is not the one that was judged."""
         return self.status == _CONFLICT
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The fields that another manager holds, where the write was not to take any."""
+        return tuple(cause.field for cause in self.causes if cause.reason == "FieldManagerConflict")
 
     @property
     def not_found(self) -> bool:
@@ -79,9 +85,32 @@ def translate(error: ApiError) -> ExpectedError:
     if error.status in {401, _FORBIDDEN}:
         # Says who may not do what; holds no part of the object.
         return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {error.message}")
-    if error.status in {400, 413, 422}:
+    if error.held:
+        fields = ", ".join(sorted(error.held))
+        return Waiting(
+            Reason.TARGET_CONFLICT, f"another field manager holds {fields}; set adopt to take them over, or rename them"
+        )
+    if error.status == _INVALID and (found := _immutable(error)):
+        return found
+    if error.status in {400, 413, _INVALID}:
         told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes) or error.reason
         return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")
     return Transient(
         Reason.KUBERNETES_UNAVAILABLE, f"the API server answers {error.status} {error.reason}", after=error.after
     )
+
+
+def _immutable(error: ApiError) -> Waiting | None:
+    causes = {(cause.field, cause.reason) for cause in error.causes}
+    if ("type", "FieldValueInvalid") in causes:
+        return Waiting(
+            Reason.TYPE_IMMUTABLE,
+            "the Secret that stands has another type, which Kubernetes cannot change; choose another name, delete it, "
+            "or set onTypeChange: Replace",
+        )
+    if causes & {(name, "FieldValueForbidden") for name in ("data", "binaryData", "immutable")}:
+        return Waiting(
+            Reason.TARGET_IMMUTABLE,
+            "the object that stands is immutable; delete it to have it made anew, or use versioned",
+        )
+    return None

@@ -21,8 +21,9 @@ class KnownTargets:
 
     def __init__(self) -> None:
         self._known: dict[TargetRef, Observed] = {}
-        # Targets that we are writing: the version that a watch showed meanwhile, and whether that was the end of it.
-        self._writing: dict[TargetRef, tuple[str, bool] | None] = {}
+        # Targets that we are writing: how often at once, the version that a watch showed meanwhile, and whether that
+        # was the end of it.
+        self._writing: dict[TargetRef, tuple[int, tuple[str, bool] | None]] = {}
 
     def get(self, ref: TargetRef) -> Observed | None:
         """Return what is known to stand there, or None if nothing is known."""
@@ -38,18 +39,21 @@ class KnownTargets:
 
     def begin_write(self, ref: TargetRef) -> None:
         """Hold back what watches show of a target until `end_write`: most likely it is what we are writing."""
-        self._writing[ref] = None
+        count, seen = self._writing.get(ref, (0, None))
+        self._writing[ref] = (count + 1, seen)
 
     def hold_back(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
         """Return True if a target is being written: `end_write` tells then whether somebody touched it."""
         if ref not in self._writing:
             return False
-        self._writing[ref] = (version, gone)
+        self._writing[ref] = (self._writing[ref][0], (version, gone))
         return True
 
     def end_write(self, ref: TargetRef, observed: Observed | None) -> bool:
         """Keep what we wrote, if anything; return True if a watch showed what is not that."""
-        seen = self._writing.pop(ref, None)
+        count, seen = self._writing.pop(ref, (1, None))
+        if count > 1:
+            self._writing[ref] = (count - 1, seen)
         if observed is None:
             self.drop(ref)
             return seen is not None

@@ -7,7 +7,7 @@ text, which might quote a value, and the run is repeated.
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
@@ -129,9 +129,11 @@ class Controller:
         began = self._clock.monotonic()
         # The run answers for what the resource is now; an edit meanwhile starts another run.
         resource = self._resources.get(key)
+        wanted = self._target_users.things_of(key)
         outcome = await _attempt("run failed", str(key), self._reconciler.reconcile(key)) or _INTERNAL
         if resource is not None and isinstance(outcome, Synced | Suspended | Failed):
             outcome = await _attempt("reporting failed", str(key), self._report(resource, outcome)) or _INTERNAL
+        self._wake_neighbours(key, wanted, outcome)
         self._plan_next(key, outcome)
         self._count(outcome, self._clock.monotonic() - began)
 
@@ -156,6 +158,17 @@ class Controller:
             log.info("resource changed", extra=fields | {"detail": found.message})
             self._cluster.notify(resource.key, resource.uid, told)
         return outcome
+
+    def _wake_neighbours(self, key: ObjectKey, before: Collection[TargetRef], outcome: Outcome) -> None:
+        """Run whoever wants a target that this run wrote or let go of: it may be refused no more, or out of step."""
+        touched = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
+        now = self._target_users.things_of(key)
+        if before != now:
+            touched += [target for target in before if target not in now]
+        for target in touched:
+            for neighbour in self._target_users.of(target):
+                if neighbour != key:
+                    self._queue.add(neighbour)
 
     def _plan_next(self, key: ObjectKey, outcome: Outcome) -> None:
         transient = retry_wanted(outcome)

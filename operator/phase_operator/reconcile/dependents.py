@@ -39,6 +39,10 @@ class Dependents(Generic[Thing]):
         found = self._keys.get(thing, ())
         return [found] if isinstance(found, ObjectKey) else sorted(found)
 
+    def things_of(self, key: ObjectKey) -> tuple[Thing, ...]:
+        """Return what a resource depends on."""
+        return self._things.get(key, ())
+
     def __contains__(self, thing: object) -> bool:
         return thing in self._keys
 

@@ -5,11 +5,11 @@ Rule: only the methods that the loop calls. Every method that can fail raises co
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply
+from phase_operator.core.plan import Apply, Removal
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.core.versions import Version
@@ -85,14 +85,26 @@ class Cluster(Protocol):
         One that was deleted meanwhile is made anew.
         """
 
+    async def remove(self, target: TargetRef, action: Removal) -> bool:
+        """Do it and return True, or False if the object is not the one that was judged; what is gone is removed.
+
+        Raises Invalid if what is left would be no object of its type.
+        """
+
+    async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
+        """Make a target from its copy; return False if something stands there by now, or the copy is gone."""
+
     async def versions(self, base: TargetRef) -> Sequence[Version]:
         """Return the versions of a target that stand."""
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names stand in a pod template of the namespace."""
 
-    async def remove(self, target: TargetRef, uid: str, resource_version: str) -> None:
-        """Delete an object if it is the one that was judged; one that is gone, or another by now, is no error."""
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
+        """Put our finalizer on a PhaseSecret, or take it off; one that is gone, or another by now, is no error."""
+
+    async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return a PhaseSecret as it stands, or None; asked only where one is in another's way."""
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""

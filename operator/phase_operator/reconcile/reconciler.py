@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
-from pydantic import ValidationError
-
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
 from phase_operator.core.agenda import Urgency
+from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.folders import Folders, folders, normal_path
 from phase_operator.core.guard import Guard
@@ -23,6 +22,7 @@ from phase_operator.core.outcome import (
     Confirmed,
     Failed,
     Gone,
+    Notice,
     Outcome,
     Pending,
     SourceFacts,
@@ -32,22 +32,26 @@ from phase_operator.core.outcome import (
     Warned,
 )
 from phase_operator.core.pacing import DEFAULT_INTERVAL
-from phase_operator.core.plan import Apply, Keep, Refuse, plan
+from phase_operator.core.plan import Delete
 from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
 from phase_operator.core.references import unresolved
 from phase_operator.core.rendering import Rendering, renderings
-from phase_operator.core.seal import basis, holds, sealed
+from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import select
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
+from phase_operator.core.targets import Kind, Owner, TargetRef
+from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.tenancy import Tenancy, annotation_allows, check_tenancy, impersonates
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.versions import spare
+from phase_operator.core.wanted import dropped, named, needs_finalizer, wanted
 from phase_operator.core.words import close_tags, did_you_mean
 from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.keeper import Keeper, pending
 from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi
 from phase_operator.reconcile.questions import Broken, Fresh, Subscription, Unread
-from phase_operator.reconcile.resources import Resource, Resources
+from phase_operator.reconcile.resources import Life, Resource, Resources
 from phase_operator.reconcile.sources import Sources
+from phase_operator.reconcile.specs import parse_spec
 from phase_operator.reconcile.tokens import Tokens
 
 # Thousands of resources say the same: one instance serves them all.
@@ -86,8 +90,7 @@ class Reconciler:
         self._labels_of = labels_of
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
-        # Where somebody else's object stood when it was last looked at.
-        self._refused: set[TargetRef] = set()
+        self._keeper = Keeper(cluster)
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
         """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
@@ -96,6 +99,8 @@ class Reconciler:
             self._release(key)
             return Gone()
         try:
+            if resource.life is Life.ENDING:
+                return await self._end(resource)
             return await self._run(resource)
         except Invalid as error:
             self._release(key)
@@ -104,11 +109,14 @@ class Reconciler:
             return Failed(error.reason, error.message, transient=isinstance(error, Transient))
 
     async def _run(self, resource: Resource) -> Outcome:
-        spec = parse_spec(resource)
+        spec = parse_spec(resource.spec)
         targets = target_refs(spec, resource.key.namespace)
         versions = standing_versions(resource)
         stand = [standing(target, versions) for target in targets]
         self._use_targets(resource.key, stand)
+        claims = wanted(spec, resource.key.namespace)
+        for target in (target for target, claim in claims.items() if claim.replace):
+            await self._keeper.finish(target, resource.key)
         if spec.suspend:
             self._sources.unsubscribe(resource.key)
             self._use_token(resource.key, ())
@@ -128,9 +136,12 @@ class Reconciler:
         state = self._sources.subscribe(resource.key, query, credential, subscription(resource, spec))
         if self._forced_now(resource):
             self._sources.want(resource.key, Urgency.FORCED)
+        if resource.life is Life.FREE and needs_finalizer(claims, resource.key.namespace):
+            # Before anything is written that somebody has to take away.
+            await self._set_finalizer(resource, wanted=True)
         match state:
             case Unread(revision=revision):
-                return await self._confirm(resource, spec, query, revision, stand)
+                return await self._confirm(resource, spec, query, revision, claims)
             case Fresh():
                 return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
@@ -148,7 +159,7 @@ class Reconciler:
         spec: PhaseSecretSpec,
         query: SourceQuery,
         revision: Revision | None,
-        targets: Sequence[TargetRef],
+        claims: Mapping[TargetRef, Claim],
     ) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
         if revision is None:
@@ -156,12 +167,17 @@ class Reconciler:
         # What was allowed before a restart may not be any more: rendering finds out.
         if is_settled(resource) and (self._tenancy.impersonation or not impersonates(spec)):
             made_from = basis(resource.spec, query, revision)
-            found = [await self._cluster.observe(target, surely=False) for target in targets]
-            if all(holds(observed, made_from, self._digest_key()) for observed in found):
+            if all([await self._holds(target, claim, resource, made_from) for target, claim in claims.items()]):
                 self._sources.confirm(resource.key, revision)
                 return Confirmed()
         self._sources.want(resource.key, urgency(resource))
         return Pending()
+
+    async def _holds(self, target: TargetRef, claim: Claim, resource: Resource, made_from: bytes) -> bool:
+        observed = await self._cluster.observe(standing(target, standing_versions(resource)), surely=False)
+        if claim.merges:
+            return part_holds(observed, merge_manager(resource.key), made_from, self._digest_key())
+        return holds(observed, made_from, self._digest_key())
 
     async def _follow(
         self,
@@ -208,6 +224,7 @@ class Reconciler:
                 impersonation=self._tenancy.impersonation,
             )
         ]
+        results += await self._let_go(resource, wanted(spec, resource.key.namespace), results)
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != before:
             self._use_targets(resource.key, [standing(each.ref, versions) for each in results])
@@ -239,7 +256,7 @@ class Reconciler:
             desired = rendering.render(owner)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
-            result = await self._bring_in_step(rendering.ref, desired)
+            result = replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
             if rendering.keep is None:
                 return result
             if not result.ready:
@@ -252,28 +269,6 @@ class Reconciler:
                 rendering.ref, False, error.reason, message=error.message, transient=transient, version=version
             )
 
-    async def _bring_in_step(self, ref: TargetRef, desired: Desired) -> TargetResult:
-        for attempt in range(_ATTEMPTS):
-            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
-            # question whether one does is worth a request only after that, or if one did the last time.
-            surely = attempt > 0 or desired.ref in self._refused
-            observed = await self._cluster.observe(desired.ref, surely=surely)
-            action = plan(desired, observed)
-            self._refused.discard(desired.ref)
-            match action:
-                case Keep():
-                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
-                case Refuse(why=why):
-                    self._refused.add(desired.ref)
-                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
-                case Apply():
-                    if await self._cluster.carry_out(desired, action):
-                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
-                case _:
-                    assert_never(action)
-        busy = "it keeps changing while it is written"
-        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=busy, transient=True)
-
     async def _collect(self, result: TargetResult, keep: int) -> TargetResult:
         """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
         try:
@@ -283,10 +278,69 @@ class Reconciler:
             for each in old:
                 if each.name not in named:
                     ref = TargetRef(result.ref.kind, ObjectKey(result.ref.key.namespace, each.name))
-                    await self._cluster.remove(ref, each.uid, each.resource_version)
+                    await self._cluster.remove(ref, Delete(each.uid, each.resource_version))
         except ExpectedError as error:
             return replace(result, message=f"older versions stay: {error.message}")
         return result
+
+    async def _let_go(
+        self, resource: Resource, claims: Mapping[TargetRef, Claim], results: Sequence[TargetResult]
+    ) -> list[TargetResult]:
+        """Deal with the targets that the spec names no more, once all that it names are in step; say what is left."""
+        left = dropped(resource.status, claims)
+        if not all(result.ready for result in results):
+            return [pending(target, "the others are not in step yet", transient=False) for target in left]
+        found = [await self._take_away(target, resource, None) for target in left]
+        still = [result for result in found if result is not None]
+        if not still and resource.life is Life.GUARDED and not needs_finalizer(claims, resource.key.namespace):
+            await self._set_finalizer(resource, wanted=False)
+        return still
+
+    async def _end(self, resource: Resource) -> Outcome:
+        """Take away what goes with a PhaseSecret, without asking Phase, and let it go."""
+        self._release(resource.key)
+        try:
+            claims = wanted(parse_spec(resource.spec), resource.key.namespace)
+        except Invalid:
+            # What was written is known from the status, and its marks say what is to become of it.
+            claims = {}
+        targets = dict.fromkeys([*claims, *named(resource.status)])
+        found = [await self._take_away(target, resource, claims.get(target), last=True) for target in targets]
+        left = tuple(result for result in found if result is not None)
+        if left:
+            told = "; ".join(f"{result.ref}: {result.message}" for result in left[:3])
+            transient = any(result.transient for result in left)
+            return Failed(Reason.REMOVAL_PENDING, told, transient=transient, targets=left)
+        await self._set_finalizer(resource, wanted=False)
+        return Gone()
+
+    async def _take_away(
+        self, target: TargetRef, resource: Resource, claim: Claim | None, *, last: bool = False
+    ) -> TargetResult | None:
+        try:
+            for each in [target, *await self._versions(target, resource)]:
+                left = await self._keeper.take_away(each, resource.key, claim)
+                if left is not None:
+                    return left
+            return None
+        except Invalid as error:
+            if not last:
+                return pending(target, error.message, transient=False)
+            # Nothing that we could wait for would change it, and a PhaseSecret that cannot be deleted helps nobody.
+            told = f"{target}: our keys stay in it: {error.message}"
+            self._cluster.notify(resource.key, resource.uid, [Notice("Warning", str(error.reason), told)])
+            return None
+
+    async def _versions(self, target: TargetRef, resource: Resource) -> list[TargetRef]:
+        """Return the objects that stand for a target, if it is versioned."""
+        if target not in standing_versions(resource):
+            return []
+        found = await self._cluster.versions(target)
+        return [TargetRef(target.kind, ObjectKey(target.key.namespace, each.name)) for each in found]
+
+    async def _set_finalizer(self, resource: Resource, *, wanted: bool) -> None:
+        await self._cluster.set_finalizer(resource.key, resource.uid, wanted=wanted)
+        self._resources.set_guarded(resource.key, resource.uid, wanted)
 
     def _forced_now(self, resource: Resource) -> bool:
         """Say whether the sync annotation asks for a read that has not been asked for yet."""
@@ -307,21 +361,11 @@ class Reconciler:
         self._forcing.pop(key, None)
 
     def _use_targets(self, key: ObjectKey, targets: Sequence[TargetRef]) -> None:
-        self._refused.difference_update(self._target_users.set(key, targets))
+        self._keeper.forget(self._target_users.set(key, targets))
 
     def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:
         for orphan in self._token_users.set(key, secrets):
             self._tokens.forget(orphan)
-
-
-def parse_spec(resource: Resource) -> PhaseSecretSpec:
-    """Read the spec; raise Invalid with the field's path. Input is not quoted: a value may have been pasted there."""
-    try:
-        return PhaseSecretSpec.model_validate(resource.spec)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(["spec", *(str(part) for part in first["loc"])])
-        raise Invalid(Reason.INVALID_SPEC, f"{where}: {first['msg']}") from None
 
 
 def subscription(resource: Resource, spec: PhaseSecretSpec) -> Subscription:

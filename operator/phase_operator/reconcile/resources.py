@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from phase_operator.api import names
@@ -53,6 +54,16 @@ _USUAL = json.dumps(
 ).encode()
 
 
+class Life(Enum):
+    """Whether a PhaseSecret can go without us."""
+
+    FREE = "free"
+    # Our finalizer is on it.
+    GUARDED = "guarded"
+    # It is being deleted, and waits for us.
+    ENDING = "ending"
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One PhaseSecret, parsed as far as every run needs."""
@@ -63,6 +74,7 @@ class Resource:
     sync: str | None
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    life: Life = Life.FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,7 @@ class _Kept:
     spec: bytes
     status: bytes
     ready: bool | None
+    life: Life
 
 
 class Resources:
@@ -92,7 +105,7 @@ class Resources:
     def is_news(self, metadata: Mapping[str, Any]) -> bool:
         """Say whether what the watch shows of an object calls for a run."""
         kept = self._kept.get(ObjectKey(metadata["namespace"], metadata["name"]))
-        return kept is None or (kept.uid, kept.generation, kept.sync) != _version(metadata)
+        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != _version(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep what the watch shows; return True if it calls for a run."""
@@ -103,13 +116,16 @@ class Resources:
         # Thousands share a namespace: one text for all of them.
         key = ObjectKey(sys.intern(metadata["namespace"]), metadata["name"])
         before = self._kept.get(key)
-        uid, generation, sync = _version(metadata)
-        status = body.get("status") or {}
+        uid, generation, sync, life = _version(metadata)
+        shown = body.get("status") or {}
+        status, ready = _pack(shown), _ready(shown)
         if before is not None:
             key = before.key
-        self._kept[key] = _Kept(
-            key, uid, generation, sync, _pack(body.get("spec") or {}), _pack(status), _ready(status)
-        )
+            if before.uid == uid and before.status:
+                # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
+                # make us forget what we have made.
+                status, ready = before.status, before.ready
+        self._kept[key] = _Kept(key, uid, generation, sync, _pack(body.get("spec") or {}), status, ready, life)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
@@ -117,6 +133,12 @@ class Resources:
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid:
             self._kept[kept.key] = replace(kept, status=_pack(status), ready=_ready(status))
+
+    def set_guarded(self, key: ObjectKey, uid: str, guarded: bool) -> None:
+        """Remember that our finalizer was just put on, or taken off; one that is being deleted meanwhile stays so."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.uid == uid and kept.life is not Life.ENDING:
+            self._kept[kept.key] = replace(kept, life=Life.GUARDED if guarded else Life.FREE)
 
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
@@ -127,7 +149,8 @@ class Resources:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        return Resource(kept.key, kept.uid, kept.generation, kept.sync, _unpack(kept.spec), _unpack(kept.status))
+        spec, status = _unpack(kept.spec), _unpack(kept.status)
+        return Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
 
     def keys(self) -> frozenset[ObjectKey]:
         """Return the keys of all objects."""
@@ -143,9 +166,17 @@ class Resources:
         return judged[True], judged[False], judged[None]
 
 
-def _version(metadata: Mapping[str, Any]) -> tuple[str, int, str | None]:
+def life_of(metadata: Mapping[str, Any]) -> Life | None:
+    """Return whether an object waits for us, or None if it goes and does not."""
+    guarded = names.FINALIZER in (metadata.get("finalizers") or ())
+    if "deletionTimestamp" in metadata:
+        return Life.ENDING if guarded else None
+    return Life.GUARDED if guarded else Life.FREE
+
+
+def _version(metadata: Mapping[str, Any]) -> tuple[str, int, str | None, Life]:
     sync = (metadata.get("annotations") or {}).get(names.ANNOTATION_SYNC)
-    return str(metadata["uid"]), int(metadata.get("generation") or 0), sync
+    return str(metadata["uid"]), int(metadata.get("generation") or 0), sync, life_of(metadata) or Life.FREE
 
 
 def _ready(status: Mapping[str, Any]) -> bool | None:

@@ -62,8 +62,6 @@ class FakeSide:
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
         encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
         self.cluster.edit(ref, encoded)
-        if ref.kind is Kind.SECRET:
-            self.cluster.objects[ref].fields.setdefault(("type",), "Opaque")
 
     def delete(self, ref: TargetRef) -> None:
         self.cluster.delete(ref)

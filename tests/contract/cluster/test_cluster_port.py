@@ -253,37 +253,6 @@ async def test_versions_are_listed_in_the_order_in_which_they_were_made(side: Si
     assert {each.name: each.uid for each in found} == {each.ref.key.name: side.uid(each.ref) for each in made}
 
 
-@kinds
-async def test_what_was_judged_is_removed(side: Side, make: Make) -> None:
-    desired = make(side, A="1")
-    await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref, surely=True)
-    assert judged is not None
-
-    await side.cluster.remove(desired.ref, judged.uid, judged.resource_version)
-
-    assert side.data(desired.ref) is None
-
-
-@kinds
-async def test_what_is_not_what_was_judged_is_not_removed(side: Side, make: Make) -> None:
-    desired = make(side, A="1")
-    await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref, surely=True)
-    assert judged is not None
-    side.edit(desired.ref, {"A": "2"})
-
-    await side.cluster.remove(desired.ref, judged.uid, judged.resource_version)
-    await side.cluster.remove(desired.ref, "00000000-0000-0000-0000-000000000000", judged.resource_version)
-
-    assert side.data(desired.ref) == {"A": "2"}
-
-
-@kinds
-async def test_to_remove_what_is_gone_is_no_error(side: Side, make: Make) -> None:
-    await side.cluster.remove(make(side, A="1").ref, "00000000-0000-0000-0000-000000000000", "1")
-
-
 async def test_names_in_pod_templates_are_found(side: Side) -> None:
     side.mention("shop-0123456789")
 

@@ -4,9 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phase_operator.core.plan import Apply, Keep, Refuse, plan
+from phase_operator.api import names
+from phase_operator.core.claims import Claim
+from phase_operator.core.plan import Apply, Delete, Keep, Refuse, Withdraw, intent, plan, removal
+from phase_operator.core.targets import Desired, Observed
+from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.parts import merge_annotation, merge_manager
 from phase_operator.core.values import ObjectKey
-from support.builders import desired_config_map, desired_secret, entry, observed
+from support.builders import KEY, desired_config_map, desired_secret, entry, observed, secret_ref
+from support.fakes import FakeCluster
 
 DESIRED = desired_secret(entry("A"), entry("B"))
 SHAPES = st.sampled_from([DESIRED.shape, b"", b"another"])
@@ -109,3 +115,146 @@ def test_nothing_is_written_when_nothing_differs_and_nothing_is_pruned_that_we_w
             assert set(prune) == set(found.foreign_keys) - DESIRED.keys
         case Refuse():
             pass
+
+
+# Merge.
+
+MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
+OTHER = ObjectKey("team", "other")
+PART = desired_secret(entry("A"), entry("B"), **MERGE)
+
+
+def standing(*desired: Desired, by_hand: dict[str, str | None] | None = None) -> Observed:
+    """Return what is seen after these were applied, one after another, and somebody wrote keys."""
+    cluster = FakeCluster()
+    for each in desired:
+        cluster.force(each)
+    if by_hand:
+        cluster.edit(secret_ref(), by_hand)
+    return observe(cluster.objects[secret_ref()].metadata())
+
+
+def test_a_part_is_our_keys_and_our_marks_and_nothing_else() -> None:
+    found = desired_secret(
+        entry("A"),
+        secretType="kubernetes.io/basic-auth",
+        template={"metadata": {"labels": {"tier": "api"}}},
+        **MERGE,
+    ).manifest
+
+    assert found.keys() == {"apiVersion", "kind", "metadata", "data"}
+    assert found["metadata"]["labels"] == {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+    assert found["metadata"]["annotations"].keys() == {merge_annotation(merge_manager(KEY))}
+    assert "ownerReferences" not in found["metadata"]
+
+
+def test_a_field_manager_is_never_longer_than_kubernetes_takes() -> None:
+    long = ObjectKey("n" * 63, "x" * 253)
+
+    assert len(merge_manager(long)) <= 128
+    assert merge_manager(long) != merge_manager(ObjectKey("n" * 63, "x" * 252 + "y"))
+    assert len(merge_annotation(merge_manager(long)).split("/")[1]) == 10
+    assert merge_manager(KEY) == "phase-operator/team/shop"
+
+
+def test_a_part_that_stands_is_kept_whatever_others_do_beside_it() -> None:
+    beside = desired_secret(entry("X"), of=OTHER, **MERGE)
+
+    assert plan(PART, standing(PART, beside, by_hand={"Y": "eA=="})) == Keep()
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        pytest.param({"A": "eA=="}, id="a value"),
+        pytest.param({"A": None}, id="a key taken out"),
+        pytest.param({"A": None, "B": None}, id="all of them"),
+    ],
+)
+def test_a_part_that_was_edited_by_hand_is_applied_by_force(by_hand: dict[str, str | None]) -> None:
+    found = standing(PART, by_hand=by_hand)
+
+    assert plan(PART, found) == Apply(found.resource_version)
+
+
+def test_a_first_merge_takes_nothing_unseen() -> None:
+    found = standing(desired_secret(entry("X"), of=OTHER, **MERGE))
+
+    assert plan(PART, found) == Apply(found.resource_version, force=False)
+
+
+def test_nothing_is_pruned_from_what_others_keep() -> None:
+    found = plan(PART, standing(desired_secret(entry("A"), **MERGE), by_hand={"X": "eA=="}))
+
+    assert isinstance(found, Apply)
+    assert found.prune == ()
+
+
+def test_another_deletion_policy_is_written_down() -> None:
+    retained = desired_secret(entry("A"), entry("B"), deletionPolicy="Retain", **MERGE)
+
+    assert isinstance(plan(retained, standing(PART)), Apply)
+
+
+def test_the_type_is_named_only_where_it_is_ours() -> None:
+    auth = desired_secret(entry("username"), secretType="kubernetes.io/basic-auth", **MERGE)
+
+    made = plan(auth, None)
+    assert isinstance(made, Apply)
+    assert intent(auth, made, "1")["type"] == "kubernetes.io/basic-auth"
+    # As long as it stands there by us: else Kubernetes would have to take it out, and cannot.
+    more = desired_secret(entry("username"), entry("password"), secretType="Opaque", **MERGE)
+    again = plan(more, standing(auth))
+    assert isinstance(again, Apply)
+    assert intent(more, again, "1")["type"] == "kubernetes.io/basic-auth"
+    beside = plan(auth, standing(desired_secret(entry("X"), of=OTHER, **MERGE)))
+    assert isinstance(beside, Apply)
+    assert "type" not in intent(auth, beside, "1")
+
+
+def test_a_change_of_policy_gives_up_what_the_other_one_held() -> None:
+    whole = desired_secret(entry("A"))
+    part = desired_secret(entry("A"), **MERGE)
+
+    to_part, to_whole = plan(part, standing(whole)), plan(whole, standing(part))
+
+    assert isinstance(to_part, Apply)
+    assert isinstance(to_whole, Apply)
+    assert (to_part.release, to_whole.release) == ((names.FIELD_MANAGER,), (part.manager,))
+
+
+# Removal.
+
+DELETES = desired_secret(entry("A"), deletionPolicy="Delete")
+RETAINS = desired_secret(entry("A"))
+PART_RETAINS = desired_secret(entry("A"), entry("B"), deletionPolicy="Retain", **MERGE)
+
+
+@pytest.mark.parametrize(
+    ("found", "claim", "wanted"),
+    [
+        pytest.param(None, None, None, id="nothing there"),
+        pytest.param(standing(DELETES), None, Delete, id="dropped, Delete"),
+        pytest.param(standing(RETAINS), None, None, id="dropped, Retain"),
+        pytest.param(standing(desired_secret(deletionPolicy="Delete", of=OTHER)), None, None, id="another's"),
+        pytest.param(standing(PART), None, Withdraw, id="dropped, Merge"),
+        pytest.param(standing(PART_RETAINS), None, None, id="dropped, Merge, Retain"),
+        pytest.param(standing(desired_secret(of=OTHER, **MERGE)), None, None, id="another's part"),
+        pytest.param(standing(DELETES), RETAINS.claim, None, id="the spec says Retain by now"),
+        pytest.param(standing(RETAINS), DELETES.claim, Delete, id="the spec says Delete by now"),
+        pytest.param(standing(PART), PART_RETAINS.claim, None, id="the spec says Merge, Retain by now"),
+        pytest.param(standing(PART), PART.claim, Withdraw, id="as the spec says"),
+        pytest.param(standing(RETAINS), PART.claim, None, id="it was never merged into"),
+        pytest.param(
+            observed(DELETES, terminating=True), Claim(deletion=DELETES.claim.deletion), None, id="it is going"
+        ),
+    ],
+)
+def test_what_becomes_of_a_target_that_is_not_wanted_any_more(
+    found: Observed | None, claim: Claim | None, wanted: type | None
+) -> None:
+    action = removal(found, KEY, claim)
+
+    assert (None if action is None else type(action)) == wanted
+    if action is not None and found is not None:
+        assert action.resource_version == found.resource_version

@@ -26,7 +26,6 @@ def standing() -> Observed:
         seal=annotations[names.ANNOTATION_SEAL],
         shape=desired.shape,
         foreign_keys=(),
-        managers=(),
     )
 
 

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ from support.fakes import StoredObject, fields_of
 MARKS = {names.LABEL_MANAGED_BY: names.OPERATOR_NAME, names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
 OURS = (names.FIELD_MANAGER, "Apply")
 DATA = ("data",)
-WORDS = st.from_regex(r"\A[a-z][a-z0-9-]{0,4}\Z")
+WORDS = st.from_regex(r"\A[a-z]([a-z0-9-]{0,3}[a-z0-9])?\Z")
 TEMPLATES = st.fixed_dictionaries(
     {
         "labels": st.dictionaries(WORDS, WORDS, max_size=3),
@@ -359,7 +360,15 @@ def test_keys_and_managers_of_others_are_named_and_sorted() -> None:
 
     found = seen(stored)
 
-    assert found == observed(desired, foreign_keys=("X", "Y"), managers=("b", "z"))
+    assert (found.foreign_keys, found.managers) == (("X", "Y"), ("b", "z"))
+    assert replace(found, others=None) == observed(desired, foreign_keys=("X", "Y"))
+
+
+def test_nothing_is_kept_of_those_who_own_no_data_of_ours() -> None:
+    stored = applied(desired_secret(entry("A")))
+    stored.owned_by("argocd", "Apply").add(("metadata", "labels", "argocd.argoproj.io/instance"))
+
+    assert seen(stored).others is None
 
 
 @pytest.mark.parametrize("part", ["data", "binaryData", "stringData"])
@@ -386,7 +395,7 @@ def test_a_subresources_fields_are_not_the_objects() -> None:
 
 
 def test_an_object_without_any_metadata_is_nobodys() -> None:
-    assert observe({}) == Observed("", "", "", "", b"", (), ())
+    assert observe({}) == Observed("", "", "", "", b"", ())
 
 
 def test_an_object_on_its_way_out_is_seen_as_such() -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import aiohttp
 
+from phase_operator.api import names
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
+from phase_operator.reconcile.resources import Life
 from support.builders import phase_secret
 from support.clock import settle
 from support.fakes import Loop
@@ -99,3 +101,16 @@ async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
 
         assert sweep.problems == ["1 PhaseSecrets not seen by the watch yet"]
         assert sweep.watcher.problem is None
+
+
+async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
+    async with Sweep([key("a")], [["a"]]) as sweep:
+        ending = phase_secret(key("a"), finalizers=[names.FINALIZER, names.LEGACY_FINALIZER], deleting=True)
+        sweep.watcher.take("MODIFIED", ending)
+        kept = sweep.loop.resources.get(key("a"))
+        assert kept is not None
+        assert kept.life is Life.ENDING
+
+        sweep.watcher.take("MODIFIED", phase_secret(key("a"), finalizers=["someone/else"], deleting=True))
+
+        assert sweep.loop.resources.keys() == set()

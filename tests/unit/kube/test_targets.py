@@ -122,3 +122,11 @@ def test_what_was_seen_during_a_write_that_failed_is_told(watched: Watched) -> N
 
     assert watched.end_write(None)
     assert watched.version is None
+
+
+def test_an_edit_that_is_seen_while_two_write_is_reported(watched: Watched) -> None:
+    watched.known.begin_write(REF)
+    watched.shows(7)
+    watched.known.begin_write(REF)
+
+    assert [watched.end_write(5), watched.end_write(6)] == [True, True]

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from phase_operator.api import names
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.resources import Resource, Resources
+from phase_operator.reconcile.resources import Life, Resource, Resources, life_of
 from support.builders import KEY, UID, phase_secret, spec
 
 OTHER = ObjectKey("team", "other")
@@ -67,6 +68,60 @@ def test_a_late_event_does_not_bring_an_old_status_back() -> None:
     found.upsert(phase_secret(status=NOT_READY))
 
     assert status_of(found) == READY
+
+
+def test_an_edit_that_is_seen_late_does_not_either() -> None:
+    found = resources(phase_secret())
+    found.set_status(KEY, UID, READY)
+
+    found.upsert(phase_secret(generation=2, status={}))
+
+    assert status_of(found) == READY
+
+
+@pytest.mark.parametrize(
+    ("again", "life"),
+    [
+        pytest.param(phase_secret(finalizers=[names.FINALIZER]), Life.GUARDED, id="our finalizer"),
+        pytest.param(phase_secret(finalizers=[names.FINALIZER], deleting=True), Life.ENDING, id="it waits for us"),
+    ],
+)
+def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], life: Life) -> None:
+    found = resources(phase_secret())
+
+    assert found.is_news(again["metadata"])
+    assert found.upsert(again)
+    assert found.get(KEY).life is life  # type: ignore[union-attr]  # that it is not there fails as well
+
+
+@pytest.mark.parametrize(
+    ("body", "life"),
+    [
+        pytest.param(phase_secret(), Life.FREE, id="free"),
+        pytest.param(phase_secret(finalizers=["x/y"]), Life.FREE, id="another's finalizer"),
+        pytest.param(phase_secret(deleting=True), None, id="it goes"),
+        pytest.param(phase_secret(finalizers=["x/y", names.LEGACY_FINALIZER], deleting=True), None, id="not for us"),
+    ],
+)
+def test_whom_a_resource_waits_for(body: dict[str, Any], life: Life | None) -> None:
+    assert life_of(body["metadata"]) is life
+
+
+def test_our_own_finalizer_comes_back_as_no_news() -> None:
+    found = resources(phase_secret())
+
+    found.set_guarded(KEY, UID, True)
+
+    assert not found.upsert(phase_secret(finalizers=[names.FINALIZER]))
+
+
+def test_one_that_is_being_deleted_stays_so() -> None:
+    found = resources(phase_secret(finalizers=[names.FINALIZER], deleting=True))
+
+    found.set_guarded(KEY, UID, True)
+    found.set_guarded(KEY, "another", False)
+
+    assert found.get(KEY).life is Life.ENDING  # type: ignore[union-attr]  # that it is not there fails as well
 
 
 def test_the_status_of_one_that_is_gone_is_not_that_of_its_successor() -> None:

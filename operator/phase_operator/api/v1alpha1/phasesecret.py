@@ -609,8 +609,8 @@ class PhaseSecretStatus(ApiModel):
     source: SourceStatus | None = Field(None, description="What was read.")
     targets: list[TargetStatus] = Field(
         default_factory=list,
-        max_length=128,
-        description="How each target stands.",
+        max_length=256,
+        description="How each target stands; those that are still to be removed too.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     keys: int | None = Field(None, description="How many keys all targets hold together.")

@@ -13,10 +13,12 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, TemplateMetadata
+from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
+from phase_operator.core.claims import Claim
 from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
 from phase_operator.core.keys import listing
+from phase_operator.core.targets.parts import Holder, Others, Part, mark, merge_annotation, merge_manager, part, spelled
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.versions import versioned_name
 
@@ -62,6 +64,10 @@ class Desired:
     digest: str
     shape: bytes
     manifest: dict[str, Any] = field(repr=False)
+    claim: Claim = field(default_factory=Claim)
+    manager: str = names.FIELD_MANAGER
+    # With Merge: the type that the object gets if it has to be made. Else it is part of the manifest.
+    made_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +83,32 @@ class Observed:
     shape: bytes
     # Data keys that others put there and we never applied.
     foreign_keys: tuple[str, ...]
-    # Who else manages its data, for the message of a refusal.
-    managers: tuple[str, ...]
     terminating: bool = False
     # core/seal.py: what it was made from; "" if it does not say.
     seal: str = ""
+    # It says that it may be deleted when its PhaseSecret names it no more.
+    deletes: bool = False
+    # None for the usual target, on whose data nobody else is at work.
+    others: Others | None = None
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        """Who else manages its data, for the message of a refusal."""
+        return tuple(holder.manager for holder in self.holders if holder.keys)
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Every field manager besides our own."""
+        return self.others.holders if self.others else ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What PhaseSecrets merged into it."""
+        return self.others.parts if self.others else ()
+
+    def part(self, manager: str) -> Part | None:
+        """Return what one PhaseSecret merged into it."""
+        return next((each for each in self.parts if each.manager == manager), None)
 
 
 def desired(
@@ -90,7 +117,7 @@ def desired(
     body: Mapping[str, Any],
     data: Mapping[str, bytes],
     template: TemplateMetadata,
-    policy: DeletionPolicy | None,
+    claim: Claim,
     digest_key: bytes,
     *,
     is_versioned: bool = False,
@@ -100,6 +127,8 @@ def desired(
     A version is an object of its own, named after what it holds; its metadata may change in place.
     """
     check_size(data)
+    if claim.merges:
+        return _desired_part(ref, owner, body, data, claim, digest_key)
     labels = {
         **without_reserved(template.labels),
         names.LABEL_MANAGED_BY: names.OPERATOR_NAME,
@@ -112,7 +141,9 @@ def desired(
         ref = TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
         body = {**body, "immutable": True}
     annotations = {**without_reserved(template.annotations), names.ANNOTATION_OWNER: str(owner.key)}
-    owners = [_owner_reference(owner)] if policy is DeletionPolicy.DELETE else []
+    if claim.deletes:
+        annotations[names.ANNOTATION_ON_REMOVAL] = str(claim.deletion)
+    owners = [_owner_reference(owner)] if _is_collected(ref, owner, claim) else []
     shape = _shape(data, labels, annotations, [str(reference["uid"]) for reference in owners])
     identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
     if body.get("immutable"):
@@ -127,7 +158,46 @@ def desired(
     if owners:
         metadata["ownerReferences"] = owners
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata, **body}
-    return Desired(ref, owner, frozenset(data), digest, shape, manifest)
+    return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim)
+
+
+def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
+    """Say whether the garbage collector takes the target with its PhaseSecret; it does not cross namespaces."""
+    return claim.creation is CreationPolicy.OWNER and claim.deletes and ref.key.namespace == owner.key.namespace
+
+
+_PART_LABELS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+# What a Secret is if nobody says otherwise.
+_USUAL_TYPE = "Opaque"
+
+
+def _desired_part(
+    ref: TargetRef,
+    owner: Owner,
+    body: Mapping[str, Any],
+    data: Mapping[str, bytes],
+    claim: Claim,
+    digest_key: bytes,
+) -> Desired:
+    """Put our keys and our marks together, and nothing else: the rest of the object is not ours."""
+    manager = merge_manager(owner.key)
+    shape = _shape(data, _PART_LABELS, {}, [])
+    identity = {"kind": str(ref.kind), "shape": shape.hex(), "onRemoval": str(claim.deletion)}
+    digest = content_digest(digest_key, data, identity)
+    metadata: dict[str, Any] = {
+        "name": ref.key.name,
+        "namespace": ref.key.namespace,
+        "labels": dict(_PART_LABELS),
+        "annotations": {
+            merge_annotation(manager): spelled(mark(owner.key, digest, data, deletes=claim.deletes)),
+        },
+    }
+    manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
+    manifest |= {name: body[name] for name in _DATA_FIELDS if name in body}
+    made_as = str(body.get("type", _USUAL_TYPE))
+    return Desired(
+        ref, owner, frozenset(data), digest, shape, manifest, claim, manager, "" if made_as == _USUAL_TYPE else made_as
+    )
 
 
 # Prefixes by which deployment tools track what they made: never ours to write on a target.
@@ -191,16 +261,27 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     labels: Mapping[str, str] = metadata.get("labels") or {}
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     ours: Mapping[str, Any] = {}
-    others: dict[str, frozenset[str]] = {}
+    holders: list[Holder] = []
+    parts: list[Part] = []
     for entry in metadata.get("managedFields") or []:
         if entry.get("subresource"):
             continue
         fields = entry.get("fieldsV1") or {}
-        if entry.get("manager") == names.FIELD_MANAGER and entry.get("operation") == "Apply":
+        manager, operation = str(entry.get("manager") or "unknown"), str(entry.get("operation"))
+        if manager == names.FIELD_MANAGER and operation == "Apply":
             ours = fields
-        elif keys := _data_keys(fields):
-            others[str(entry.get("manager") or "unknown")] = keys
+            continue
+        keys = _data_keys(fields)
+        holders.append(Holder(manager, operation, keys))
+        if manager.startswith(names.MERGE_MANAGER_PREFIX) and operation == "Apply":
+            shape = _observed_shape(fields, keys, labels, {})
+            found = part(manager, keys, shape, annotations)
+            # An intent that was emptied may leave the type of the object behind, which nobody can take away.
+            if found.claimed or found.digest:
+                parts.append(found)
     our_keys = _data_keys(ours)
+    # On most targets others own no data, whatever they label; nothing is kept of them then.
+    is_shared = bool(parts) or not ours or any(holder.keys for holder in holders)
     return Observed(
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
@@ -208,10 +289,21 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         digest=annotations.get(names.ANNOTATION_DIGEST, ""),
         seal=annotations.get(names.ANNOTATION_SEAL, ""),
         shape=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
-        foreign_keys=tuple(sorted(frozenset().union(*others.values()) - our_keys)),
-        managers=tuple(sorted(others)),
+        foreign_keys=tuple(sorted(frozenset().union(*(holder.keys for holder in holders)) - our_keys)),
         terminating="deletionTimestamp" in metadata,
+        deletes=annotations.get(names.ANNOTATION_ON_REMOVAL) == "Delete",
+        others=_others(holders, parts, metadata) if is_shared else None,
     )
+
+
+def _others(holders: Iterable[Holder], parts: Iterable[Part], metadata: Mapping[str, Any]) -> Others | None:
+    controller = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), None)
+    found = Others(
+        tuple(sorted(holders, key=lambda holder: (holder.manager, holder.operation))),
+        tuple(sorted(parts, key=lambda each: each.manager)),
+        f"{controller.get('kind')} {controller.get('name')}" if controller else "",
+    )
+    return None if found == Others() else found
 
 
 def _observed_shape(

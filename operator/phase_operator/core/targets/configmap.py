@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
+from phase_operator.core.claims import claim
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
 from phase_operator.core.targets.content import content, metadata
 from phase_operator.core.values import ConfigEntry, Entry
@@ -36,7 +37,7 @@ def render_config_map(
         body,
         data,
         metadata(spec, taken),
-        spec.deletion_policy,
+        claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,
     )

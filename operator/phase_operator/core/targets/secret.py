@@ -7,6 +7,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, ManagedSecretReference, SecretType
+from phase_operator.core.claims import claim
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.keys import listing
 from phase_operator.core.secret_types import check_type
@@ -59,7 +60,7 @@ def render_secret(
         body,
         data,
         metadata(spec, visible),
-        spec.deletion_policy,
+        claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,
     )

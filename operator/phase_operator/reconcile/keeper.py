@@ -1,0 +1,178 @@
+"""One target: bring it in step, make it anew, take it away.
+
+Rule: look, judge, act under the version that was judged; what changed meanwhile is looked at again. The new thing
+stands before the old one goes.
+"""
+
+import asyncio
+from collections.abc import Collection
+from typing import assert_never
+from weakref import WeakValueDictionary
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
+from phase_operator.core.claims import Claim
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.outcome import TargetResult
+from phase_operator.core.plan import Apply, Delete, Keep, Plan, Refuse, plan, removal
+from phase_operator.core.replacement import copy_of, copy_owner, copy_ref, is_copy
+from phase_operator.core.targets import Desired, Observed, TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.wanted import wanted
+from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.specs import parse_spec
+
+# An object that changes under our hands is looked at again at once, this many times in one run.
+_ATTEMPTS = 3
+_BUSY = "it keeps changing while it is written"
+_A_COPY = Claim(deletion=DeletionPolicy.DELETE)
+
+
+class Keeper:
+    """Acts on targets, for runs of any PhaseSecret."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        # Where somebody else's object stood when it was last looked at.
+        self._refused: set[TargetRef] = set()
+        # Where no copy is left from a replacement, as far as is known.
+        self._without_copy: set[TargetRef] = set()
+        # PhaseSecrets that merge into one object take turns.
+        self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
+
+    def forget(self, targets: Collection[TargetRef]) -> None:
+        """Drop what is remembered of targets that nobody wants any more."""
+        self._refused.difference_update(targets)
+        self._without_copy.difference_update(targets)
+
+    # Bring in step.
+
+    async def bring_in_step(self, desired: Desired) -> TargetResult:
+        """Make a target what it should be and say how it stands; raise ExpectedError."""
+        if not desired.claim.merges:
+            return await self._bring_in_step(desired)
+        async with self._turn(desired.ref):
+            return await self._bring_in_step(desired)
+
+    def _turn(self, target: TargetRef) -> asyncio.Lock:
+        return self._turns.setdefault(target, asyncio.Lock())
+
+    async def _bring_in_step(self, desired: Desired) -> TargetResult:
+        ref = desired.ref
+        for attempt in range(_ATTEMPTS):
+            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
+            # question whether one does is worth a request only after that, or if one did the last time.
+            surely = attempt > 0 or desired.claim.merges or ref in self._refused
+            observed = await self._cluster.observe(ref, surely=surely)
+            action = await self._judge(desired, observed)
+            self._refused.discard(ref)
+            match action:
+                case Keep():
+                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
+                case Refuse(why=why):
+                    self._refused.add(ref)
+                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
+                case Apply():
+                    if await self._write(desired, action, observed):
+                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
+                case _:
+                    assert_never(action)
+        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=_BUSY, transient=True)
+
+    async def _judge(self, desired: Desired, observed: Observed | None) -> Plan:
+        """Plan; where PhaseSecrets are in the way, ask whether they still want the object."""
+        gone: set[str] = set()
+        while True:
+            action = plan(desired, observed, gone)
+            if not isinstance(action, Refuse) or not action.by or is_copy(desired):
+                return action
+            let_go = [each for each in action.by if await self._has_let_go(each, desired)]
+            if not set(let_go) - gone:
+                return action
+            gone.update(let_go)
+
+    async def _has_let_go(self, other: str, desired: Desired) -> bool:
+        namespace, _, name = other.partition("/")
+        # In another namespace, the two do not trust each other.
+        if namespace != desired.owner.key.namespace or not name:
+            return False
+        found = await self._cluster.find_resource(ObjectKey(namespace, name))
+        if found is None:
+            return True
+        try:
+            return desired.ref not in wanted(parse_spec(found.get("spec") or {}), namespace)
+        except Invalid:
+            return False
+
+    async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
+        try:
+            return await self._cluster.carry_out(desired, action)
+        except Waiting as error:
+            is_ours = observed is not None and observed.owner == str(desired.owner.key)
+            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.claim.replace or not is_ours:
+                raise
+        assert observed is not None
+        return await self._make_anew(desired, Delete(observed.uid, observed.resource_version))
+
+    # Make anew, with another type.
+
+    async def _make_anew(self, desired: Desired, old: Delete) -> bool:
+        """Replace an object by one of another type; a copy holds the values while there is none."""
+        self._without_copy.discard(desired.ref)
+        # This shows besides that the API server takes such an object.
+        await self._put_copy(copy_of(desired))
+        if not await self._cluster.remove(desired.ref, old):
+            return False
+        if not await self._cluster.carry_out(desired, Apply(resource_version=None)):
+            return False
+        await self._drop_copy(desired.ref, desired.owner.key)
+        return True
+
+    async def _put_copy(self, copy: Desired) -> None:
+        stands = await self._bring_in_step(copy)
+        if not stands.ready:
+            raise Waiting(stands.reason, f"{copy.ref}, where a copy is kept while the type changes: {stands.message}")
+
+    async def finish(self, target: TargetRef, owner: ObjectKey) -> None:
+        """Finish what a crash left of a replacement; raise ExpectedError. Asks once after a start or a failure."""
+        if target in self._without_copy:
+            return
+        copy = copy_ref(target)
+        found = await self._cluster.observe(copy, surely=True)
+        if removal(found, copy_owner(owner), _A_COPY) is not None:
+            if await self._cluster.observe(target, surely=True) is None:
+                await self._cluster.restore(copy, target)
+            await self._drop_copy(target, owner)
+        self._without_copy.add(target)
+
+    async def _drop_copy(self, target: TargetRef, owner: ObjectKey) -> None:
+        left = await self.take_away(copy_ref(target), copy_owner(owner), _A_COPY)
+        if left is None:
+            self._without_copy.add(target)
+
+    # Take away.
+
+    async def take_away(self, target: TargetRef, owner: ObjectKey, claim: Claim | None) -> TargetResult | None:
+        """Remove what goes with a target that is not wanted any more; return what is left to do, or None.
+
+        Raises Invalid if our part cannot be taken out of the object, whenever it is tried.
+        """
+        try:
+            async with self._turn(target):
+                for _ in range(_ATTEMPTS):
+                    action = removal(await self._cluster.observe(target, surely=True), owner, claim)
+                    if action is None or await self._cluster.remove(target, action):
+                        return None
+        except Invalid:
+            raise
+        except ExpectedError as error:
+            if error.reason is Reason.NAMESPACE_NOT_FOUND:
+                return None
+            return pending(target, error.message, transient=isinstance(error, Transient))
+        return pending(target, _BUSY, transient=True)
+
+
+def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
+    """Say that a target is still to be removed."""
+    told = f"it is not wanted any more and still to be removed: {why}"
+    return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
