@@ -10,8 +10,9 @@ from manifests.objects import CHART, KUBERNETES, Object, Permissions, kinds, not
 OPERATOR: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
     ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
-    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch"}),
-    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch"}),
+    # delete: of what says deletionPolicy: Delete, and of Secrets whose type changes.
+    ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "events", ()): frozenset({"create"}),
 }
 OWN_NAMESPACE: Permissions = {

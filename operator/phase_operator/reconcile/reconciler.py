@@ -236,7 +236,8 @@ class Reconciler:
         self, target: TargetRef, resource: Resource, claim: Claim | None, *, last: bool = False
     ) -> TargetResult | None:
         try:
-            return await self._keeper.take_away(target, resource.key, claim)
+            is_collected = last and target.key.namespace == resource.key.namespace
+            return await self._keeper.take_away(target, resource.key, claim, is_collected=is_collected)
         except Invalid as error:
             if not last:
                 return pending(target, error.message, transient=False)

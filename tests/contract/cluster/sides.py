@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phase_dev.cluster import ControlPlane
+from phase_operator.api import names
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.targets import KnownTargets
@@ -47,6 +48,15 @@ class Side(Protocol):
     def status(self, key: ObjectKey) -> dict[str, Any]:
         """Return the PhaseSecret's status."""
 
+    def is_guarded(self, key: ObjectKey) -> bool:
+        """Say whether our finalizer is on the PhaseSecret."""
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        """Let somebody else label the object."""
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        """Return the object's labels."""
+
 
 @dataclass
 class FakeSide:
@@ -73,8 +83,18 @@ class FakeSide:
         if "token" in data:
             self.cluster.tokens[key] = data["token"]
 
+    def is_guarded(self, key: ObjectKey) -> bool:
+        return key in self.cluster.guarded
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        self.cluster.edit(ref, labels={name: value})
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        return self.cluster.objects[ref].part("metadata", "labels")
+
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
+        self.cluster.bodies[key] = phase_secret(key.name, "https://phase.example")
         return f"uid-of-{key.name}"
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
@@ -120,6 +140,17 @@ class RealSide:
     def status(self, key: ObjectKey) -> dict[str, Any]:
         found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})
         return {} if found == {"observedGeneration": -1} else found
+
+    def is_guarded(self, key: ObjectKey) -> bool:
+        found = self._get("phasesecret", key.name) or {"metadata": {}}
+        return names.FINALIZER in found["metadata"].get("finalizers", [])
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        self._kubectl("label", _KINDS[ref.kind], ref.key.name, f"{name}={value}")
+        self.known.drop(ref)
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        return dict((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"].get("labels") or {})
 
     def _get(self, kind: str, name: str) -> dict[str, Any] | None:
         said = self._kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
