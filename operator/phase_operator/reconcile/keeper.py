@@ -157,8 +157,8 @@ class Keeper:
     ) -> TargetResult | None:
         """Remove what goes with a target that is not wanted any more; return what is left to do, or None.
 
-        `is_collected`: Kubernetes takes whole objects with their PhaseSecret. Raises Invalid if our part cannot be taken
-        out of the object, whenever it is tried.
+        `is_collected`: Kubernetes takes whole objects with their PhaseSecret. Raises Invalid if our part cannot be
+        taken out of the object, whenever it is tried.
         """
         try:
             async with self._turn(target):
