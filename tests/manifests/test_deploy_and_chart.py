@@ -29,6 +29,7 @@ from phase_operator.core.hosts import parse_host
 OPERATOR: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
     ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
+    # delete: of what says deletionPolicy: Delete, of old versions, and of Secrets whose type changes.
     ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     **{

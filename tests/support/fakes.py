@@ -280,12 +280,10 @@ class FakeCluster:
         stored = self.objects.get(target)
         if stored is None:
             return True
-        if str(stored.version) != action.resource_version:
+        if (stored.uid, str(stored.version)) != (action.uid, action.resource_version):
             return False
         match action:
-            case Delete(uid=uid):
-                if uid != stored.uid:
-                    return False
+            case Delete():
                 self._burn(f"delete {target}")
                 del self.objects[target]
             case Withdraw(manager=manager):

@@ -57,6 +57,8 @@ class Withdraw:
     """Take out what a field manager of ours has put in, and nothing else."""
 
     manager: str
+    # Without it, an apply would make an object that is gone by now.
+    uid: str
     resource_version: str
     # Stays, since Kubernetes cannot take it out; see Apply.
     type: str = ""
@@ -114,18 +116,21 @@ def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:
     return desired.manifest | {"metadata": metadata | {"annotations": annotations}, "type": action.type}
 
 
-def removal(observed: Observed | None, owner: ObjectKey, claim: Claim | None = None) -> Removal | None:
+def removal(
+    observed: Observed | None, owner: ObjectKey, claim: Claim | None = None, *, is_collected: bool = False
+) -> Removal | None:
     """Say how a target goes that is not wanted any more, or None if it stays as it is.
 
     `claim` is what the spec says of it; where the spec names it no more, its own marks tell what the spec said last.
+    A whole object that is collected with its PhaseSecret is left to Kubernetes, which may have been told to spare it.
     """
     if observed is None or observed.terminating:
         return None
     if observed.owner == str(owner):
         deletes = observed.deletes if claim is None or claim.merges else claim.deletes
-        return Delete(observed.uid, observed.resource_version) if deletes else None
+        return Delete(observed.uid, observed.resource_version) if deletes and not is_collected else None
     part = observed.part(merge_manager(owner))
     if part is None:
         return None
     deletes = part.deletes if claim is None or not claim.merges else claim.deletes
-    return Withdraw(part.manager, observed.resource_version, part.type) if deletes else None
+    return Withdraw(part.manager, observed.uid, observed.resource_version, part.type) if deletes else None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
 from phase_operator.core.errors import Invalid
 from phase_operator.core.grants import Grant, Labelled, Use, allowed
 from phase_operator.core.hosts import CLOUD, Host, leads_to, parse_hosts
@@ -55,7 +54,6 @@ def check_tenancy(
             raise Invalid(Reason.CROSS_NAMESPACE, f"{what}: {why}")
     if why := host_refusal(tenancy, asked_url(spec), foreign=token.namespace != key.namespace):
         raise Invalid(Reason.HOST_REFUSED, why)
-    _check_deletion(spec, key)
 
 
 def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[str, str], to: str) -> str | None:
@@ -99,16 +97,3 @@ def annotation_allows(hosts: str | None, url: str) -> bool:
 def impersonates(spec: PhaseSecretSpec) -> bool:
     """Say whether a spec wants a Secret that lets its holder act as somebody else."""
     return any(each.secret_type in IMPERSONATION for each in spec.managed_secret_references)
-
-
-def _check_deletion(spec: PhaseSecretSpec, key: ObjectKey) -> None:
-    # Kubernetes deletes at once what has its owner in another namespace.
-    references = [(each.secret_namespace, each.deletion_policy) for each in spec.managed_secret_references]
-    references += [(each.config_map_namespace, each.deletion_policy) for each in spec.managed_config_map_references]
-    for namespace, policy in references:
-        if policy is DeletionPolicy.DELETE and namespace not in (None, key.namespace):
-            raise Invalid(
-                Reason.INVALID_SPEC,
-                "deletionPolicy Delete works in the PhaseSecret's own namespace only; use Retain for a target in "
-                f'namespace "{namespace}"',
-            )

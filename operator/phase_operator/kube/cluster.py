@@ -95,7 +95,7 @@ class KubeCluster:
             applied = await self._apply(desired, action)
             observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
             for manager in action.release:
-                observed = await self._withdraw(desired.ref, Withdraw(manager, observed.resource_version))
+                observed = await self._withdraw(desired.ref, Withdraw(manager, observed.uid, observed.resource_version))
         except ApiError as error:
             if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
                 return False
@@ -157,6 +157,7 @@ class KubeCluster:
             "metadata": {
                 "namespace": ref.key.namespace,
                 "name": ref.key.name,
+                "uid": action.uid,
                 "resourceVersion": action.resource_version,
             },
         }

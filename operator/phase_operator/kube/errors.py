@@ -44,7 +44,8 @@ class ApiError(Exception):
     @property
     def conflict(self) -> bool:
         """The object is not the one that was judged."""
-        return self.status == _CONFLICT
+        is_another = self.status == _INVALID and any(cause.field == "metadata.uid" for cause in self.causes)
+        return self.status == _CONFLICT or is_another
 
     @property
     def held(self) -> tuple[str, ...]:

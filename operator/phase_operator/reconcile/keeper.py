@@ -152,15 +152,19 @@ class Keeper:
 
     # Take away.
 
-    async def take_away(self, target: TargetRef, owner: ObjectKey, claim: Claim | None) -> TargetResult | None:
+    async def take_away(
+        self, target: TargetRef, owner: ObjectKey, claim: Claim | None, *, is_collected: bool = False
+    ) -> TargetResult | None:
         """Remove what goes with a target that is not wanted any more; return what is left to do, or None.
 
-        Raises Invalid if our part cannot be taken out of the object, whenever it is tried.
+        `is_collected`: Kubernetes takes whole objects with their PhaseSecret. Raises Invalid if our part cannot be
+        taken out of the object, whenever it is tried.
         """
         try:
             async with self._turn(target):
                 for _ in range(_ATTEMPTS):
-                    action = removal(await self._cluster.observe(target, surely=True), owner, claim)
+                    found = await self._cluster.observe(target, surely=True)
+                    action = removal(found, owner, claim, is_collected=is_collected)
                     if action is None or await self._cluster.remove(target, action):
                         return None
         except Invalid:

@@ -318,8 +318,9 @@ class Reconciler:
         self, target: TargetRef, resource: Resource, claim: Claim | None, *, last: bool = False
     ) -> TargetResult | None:
         try:
+            is_collected = last and target.key.namespace == resource.key.namespace
             for each in [target, *await self._versions(target, resource)]:
-                left = await self._keeper.take_away(each, resource.key, claim)
+                left = await self._keeper.take_away(each, resource.key, claim, is_collected=is_collected)
                 if left is not None:
                     return left
             return None

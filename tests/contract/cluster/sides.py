@@ -51,6 +51,15 @@ class Side(Protocol):
     def status(self, key: ObjectKey) -> dict[str, Any]:
         """Return the PhaseSecret's status."""
 
+    def is_guarded(self, key: ObjectKey) -> bool:
+        """Say whether our finalizer is on the PhaseSecret."""
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        """Let somebody else label the object."""
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        """Return the object's labels."""
+
 
 @dataclass
 class FakeSide:
@@ -79,8 +88,18 @@ class FakeSide:
         if hosts is not None:
             self.cluster.token_hosts[key] = hosts
 
+    def is_guarded(self, key: ObjectKey) -> bool:
+        return key in self.cluster.guarded
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        self.cluster.edit(ref, labels={name: value})
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        return self.cluster.objects[ref].part("metadata", "labels")
+
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
+        self.cluster.bodies[key] = phase_secret(key.name, "https://phase.example")
         return f"uid-of-{key.name}"
 
     def mention(self, name: str) -> None:
@@ -135,6 +154,17 @@ class RealSide:
     def status(self, key: ObjectKey) -> dict[str, Any]:
         found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})
         return {} if found == {"observedGeneration": -1} else found
+
+    def is_guarded(self, key: ObjectKey) -> bool:
+        found = self._get("phasesecret", key.name) or {"metadata": {}}
+        return names.FINALIZER in found["metadata"].get("finalizers", [])
+
+    def label(self, ref: TargetRef, name: str, value: str) -> None:
+        self._kubectl("label", _KINDS[ref.kind], ref.key.name, f"{name}={value}")
+        self.known.drop(ref)
+
+    def labels(self, ref: TargetRef) -> dict[str, str]:
+        return dict((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"].get("labels") or {})
 
     def _get(self, kind: str, name: str) -> dict[str, Any] | None:
         said = self._kubectl("get", kind, name, "--ignore-not-found", "-o", "json")

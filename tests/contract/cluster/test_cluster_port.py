@@ -182,7 +182,7 @@ async def test_another_type_is_refused_and_nothing_is_changed(side: Side) -> Non
     with pytest.raises(Waiting) as caught:
         await bring_in_step(side, other)
 
-    assert caught.value.reason is Reason.TARGET_REFUSED
+    assert caught.value.reason is Reason.TYPE_IMMUTABLE
     assert side.data(desired.ref) == {"A": "1"}
 
 

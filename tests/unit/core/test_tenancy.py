@@ -134,17 +134,6 @@ def test_the_annotation_of_a_tokens_secret(annotation: str | None, goes: bool) -
     assert annotation_allows(annotation, "https://phase.example/service/public") is goes
 
 
-def test_nothing_is_deleted_by_an_owner_in_another_namespace() -> None:
-    found = tenancy("from=team,to=shared,what=target")
-
-    with pytest.raises(Invalid) as caught:
-        check(found, **to("shared", deletionPolicy="Delete"))
-
-    assert caught.value.reason is Reason.INVALID_SPEC
-    check(found, **to("shared", deletionPolicy="Retain"))
-    check(found, **to("team", deletionPolicy="Delete"))
-
-
 @pytest.mark.parametrize(
     ("kind", "found"),
     [

@@ -1,0 +1,308 @@
+"""Merging, removing, making anew and finalizers: the fake and a real API server do the same."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract.cluster.sides import Side
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.core.claims import Claim
+from phase_operator.core.errors import Invalid, Waiting
+from phase_operator.core.plan import Apply, Delete, Keep, Withdraw, plan, removal
+from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
+from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.keeper import Keeper
+from support.builders import DIGEST_KEY, config_entry, entry
+
+MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
+AUTH: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth"}
+TRACKING = "argocd.argoproj.io/instance"
+
+
+def a_secret(side: Side, data: dict[str, str], of: str = "shop", **target: Any) -> Desired:
+    ref = TargetRef(Kind.SECRET, ObjectKey(side.namespace, "target"))
+    reference = ManagedSecretReference.model_validate({"secretName": "target", **target})
+    owner = Owner(ObjectKey(side.namespace, of), "0a-uid")
+    return render_secret(ref, owner, reference, [entry(key, text) for key, text in data.items()], DIGEST_KEY)
+
+
+def a_config_map(side: Side, data: dict[str, str], of: str = "shop", **target: Any) -> Desired:
+    ref = TargetRef(Kind.CONFIG_MAP, ObjectKey(side.namespace, "target"))
+    reference = ManagedConfigMapReference.model_validate({"configMapName": "target", **target})
+    owner = Owner(ObjectKey(side.namespace, of), "0a-uid")
+    entries = [config_entry(key, text) for key, text in data.items()]
+    return render_config_map(ref, owner, reference, entries, DIGEST_KEY)
+
+
+Make = Callable[..., Desired]
+kinds = pytest.mark.parametrize("make", [a_secret, a_config_map], ids=["Secret", "ConfigMap"])
+
+
+async def seen(side: Side, ref: TargetRef) -> Observed:
+    found = await side.cluster.observe(ref, surely=True)
+    assert found is not None
+    return found
+
+
+@kinds
+async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) -> None:
+    one, other = make(side, {"A": "1"}, **MERGE), make(side, {"B": "2"}, of="other", **MERGE)
+    side.edit(one.ref, {"X": "x"})
+    side.label(one.ref, TRACKING, "shop")
+    keeper = Keeper(side.cluster)
+
+    for desired in (one, other):
+        assert (await keeper.bring_in_step(desired)).written
+    for desired in (one, other):
+        assert not (await keeper.bring_in_step(desired)).written
+    assert side.data(one.ref) == {"A": "1", "B": "2", "X": "x"}
+
+    await keeper.bring_in_step(make(side, {"C": "3"}, **MERGE))
+    assert side.data(one.ref) == {"B": "2", "C": "3", "X": "x"}
+    await keeper.take_away(one.ref, one.owner.key, None)
+    assert side.data(one.ref) == {"B": "2", "X": "x"}
+    assert side.labels(one.ref) == {TRACKING: "shop", names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+    await keeper.take_away(one.ref, other.owner.key, None)
+    assert side.data(one.ref) == {"X": "x"}
+    assert side.labels(one.ref) == {TRACKING: "shop"}
+
+
+@kinds
+@pytest.mark.parametrize("edit", [{"A": "edited"}, {"A": None}, {"A": "edited", "B": None}], ids=str)
+async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, edit: dict[str, str | None]) -> None:
+    desired = make(side, {"A": "1", "B": "2"}, **MERGE)
+    side.edit(desired.ref, {"X": "x"})
+    keeper = Keeper(side.cluster)
+    await keeper.bring_in_step(desired)
+
+    side.edit(desired.ref, edit)
+    assert (await keeper.bring_in_step(desired)).written
+
+    assert side.data(desired.ref) == {"A": "1", "B": "2", "X": "x"}
+    assert plan(desired, await seen(side, desired.ref)) == Keep()
+
+
+@kinds
+async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side, make: Make) -> None:
+    side.edit(make(side, {"A": "1"}).ref, {"A": "theirs", "X": "x"})
+    keeper = Keeper(side.cluster)
+
+    refused = await keeper.bring_in_step(make(side, {"A": "1"}, **MERGE))
+    assert refused.reason is Reason.TARGET_CONFLICT
+    assert side.data(refused.ref) == {"A": "theirs", "X": "x"}
+
+    assert (await keeper.bring_in_step(make(side, {"A": "1"}, adopt=True, **MERGE))).ready
+    assert side.data(refused.ref) == {"A": "1", "X": "x"}
+
+
+@kinds
+async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"}, **MERGE)
+    side.edit(desired.ref, {"A": "theirs"})
+    judged = await seen(side, desired.ref)
+
+    with pytest.raises(Waiting) as caught:
+        await side.cluster.carry_out(desired, Apply(judged.resource_version, force=False))
+
+    assert caught.value.reason is Reason.TARGET_CONFLICT
+    assert side.data(desired.ref) == {"A": "theirs"}
+
+
+async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
+    both = {"username": "u", "password": "p"}
+    keeper = Keeper(side.cluster)
+    desired = a_secret(side, both, **AUTH, **MERGE)
+    assert (await keeper.bring_in_step(desired)).written
+    assert not (await keeper.bring_in_step(desired)).written
+
+    # Another secretType means nothing for an object that stands.
+    assert (await keeper.bring_in_step(a_secret(side, both | {"C": "c"}, **MERGE))).written
+
+    with pytest.raises(Invalid):
+        await keeper.take_away(desired.ref, desired.owner.key, None)
+    assert side.data(desired.ref) == both | {"C": "c"}
+
+
+@kinds
+@pytest.mark.parametrize(("first", "then"), [({}, MERGE), (MERGE, {})], ids=["Owner to Merge", "Merge to Owner"])
+async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str, Any], then: dict[str, Any]) -> None:
+    keeper = Keeper(side.cluster)
+    before = make(side, {"A": "1", "B": "2"}, **first)
+    await keeper.bring_in_step(before)
+    uid = side.uid(before.ref)
+
+    after = make(side, {"A": "1"}, **then)
+    assert (await keeper.bring_in_step(after)).written
+    assert not (await keeper.bring_in_step(after)).written
+
+    assert (side.data(after.ref), side.uid(after.ref)) == ({"A": "1"}, uid)
+
+
+@kinds
+async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"}, adopt=True)
+    side.edit(desired.ref, {"A": "theirs", "X": "x"})
+    side.label(desired.ref, TRACKING, "shop")
+
+    assert (await Keeper(side.cluster).bring_in_step(desired)).ready
+
+    assert side.data(desired.ref) == {"A": "1"}
+    assert side.labels(desired.ref)[TRACKING] == "shop"
+
+
+# Removal.
+
+
+@kinds
+async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"})
+    assert await side.cluster.carry_out(desired, Apply(None))
+    action = removal(await seen(side, desired.ref), desired.owner.key, Claim(deletion=DeletionPolicy.DELETE))
+    assert isinstance(action, Delete)
+
+    assert await side.cluster.remove(desired.ref, action)
+    assert side.data(desired.ref) is None
+    assert await side.cluster.remove(desired.ref, action)
+
+
+@kinds
+async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"})
+    assert await side.cluster.carry_out(desired, Apply(None))
+    judged = await seen(side, desired.ref)
+    side.edit(desired.ref, {"B": "new"})
+
+    for action in (
+        Delete(judged.uid, judged.resource_version),
+        Withdraw(names.FIELD_MANAGER, judged.uid, judged.resource_version),
+    ):
+        assert await side.cluster.remove(desired.ref, action) is False
+
+    assert side.data(desired.ref) == {"A": "1", "B": "new"}
+
+
+@kinds
+async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"})
+    assert await side.cluster.carry_out(desired, Apply(None))
+    judged = await seen(side, desired.ref)
+    side.delete(desired.ref)
+    side.edit(desired.ref, {"A": "theirs"})
+    now = await seen(side, desired.ref)
+
+    for action in (
+        Delete(judged.uid, now.resource_version),
+        Withdraw(names.FIELD_MANAGER, judged.uid, now.resource_version),
+    ):
+        assert await side.cluster.remove(desired.ref, action) is False
+
+    assert side.data(desired.ref) == {"A": "theirs"}
+
+
+@kinds
+async def test_a_withdrawal_makes_no_object(side: Side, make: Make) -> None:
+    desired = make(side, {"A": "1"}, **MERGE)
+    assert await side.cluster.carry_out(desired, Apply(None))
+    action = removal(await seen(side, desired.ref), desired.owner.key)
+    assert isinstance(action, Withdraw)
+    side.delete(desired.ref)
+
+    await side.cluster.remove(desired.ref, action)
+
+    assert side.data(desired.ref) is None
+    assert await Keeper(side.cluster).take_away(desired.ref, desired.owner.key, None) is None
+
+
+# Making anew.
+
+BOTH = {"username": "u", "password": "p"}
+
+
+async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
+    keeper = Keeper(side.cluster)
+    old = a_secret(side, {"A": "1"})
+    await keeper.bring_in_step(old)
+    uid = side.uid(old.ref)
+
+    assert (await keeper.bring_in_step(a_secret(side, BOTH, onTypeChange="Replace", **AUTH))).written
+
+    assert side.data(old.ref) == BOTH
+    assert side.uid(old.ref) != uid
+    assert side.data(copy_ref(old.ref)) is None
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -> None:
+    old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
+    await Keeper(side.cluster).bring_in_step(old)
+    judged = await seen(side, old.ref)
+    if steps > 0:
+        assert await side.cluster.carry_out(copy_of(new), Apply(None))
+    if steps > 1:
+        assert await side.cluster.remove(old.ref, Delete(judged.uid, judged.resource_version))
+    if steps > 2:
+        assert await side.cluster.carry_out(new, Apply(None))
+
+    keeper = Keeper(side.cluster)
+    await keeper.finish(old.ref, old.owner.key)
+
+    assert side.data(old.ref) == ({"A": "1"} if steps < 2 else BOTH)
+    assert side.data(copy_ref(old.ref)) is None
+    assert (await keeper.bring_in_step(new)).written is (steps < 2)
+    assert side.data(old.ref) == BOTH
+
+
+async def test_a_copy_that_is_gone_restores_nothing(side: Side) -> None:
+    target = a_secret(side, {"A": "1"})
+
+    assert await side.cluster.restore(copy_ref(target.ref), target.ref) is False
+
+    assert side.data(target.ref) is None
+
+
+async def test_nothing_is_restored_where_something_stands(side: Side) -> None:
+    new = a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
+    assert await side.cluster.carry_out(copy_of(new), Apply(None))
+    side.edit(new.ref, {"A": "theirs"})
+
+    assert await side.cluster.restore(copy_ref(new.ref), new.ref) is False
+
+    assert side.data(new.ref) == {"A": "theirs"}
+    assert (await seen(side, copy_ref(new.ref))).owner == str(copy_owner(new.owner.key))
+
+
+# Finalizers and neighbours.
+
+
+async def test_a_finalizer_is_put_on_and_taken_off(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    uid = side.resource(key)
+
+    for wanted in (True, True, False, False):
+        await side.cluster.set_finalizer(key, uid, wanted=wanted)
+        assert side.is_guarded(key) is wanted
+
+
+async def test_a_finalizer_of_somebody_else_or_nobody_is_not_touched(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    side.resource(key)
+
+    await side.cluster.set_finalizer(key, "00000000-0000-0000-0000-000000000000", wanted=True)
+    await side.cluster.set_finalizer(ObjectKey(side.namespace, "gone"), "0a-uid", wanted=False)
+
+    assert not side.is_guarded(key)
+
+
+async def test_a_neighbour_is_found_with_its_spec(side: Side) -> None:
+    key = ObjectKey(side.namespace, "shop")
+    side.resource(key)
+
+    found = await side.cluster.find_resource(key)
+
+    assert found is not None
+    assert found["spec"]["managedSecretReferences"] == [{"secretName": "shop"}]
+    assert await side.cluster.find_resource(ObjectKey(side.namespace, "gone")) is None
