@@ -90,6 +90,7 @@ def running_operator(
     *flags: str,
     home: str = "phase-system",
     environment: Mapping[str, str] | None = None,
+    patience: float = 30,
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends."""
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
@@ -104,7 +105,7 @@ def running_operator(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
     try:
-        eventually(lambda: ready(operator), within=30, what="the operator becomes ready")
+        eventually(lambda: ready(operator), within=patience, what="the operator becomes ready")
         yield operator
     finally:
         if process.poll() is None:
