@@ -10,6 +10,7 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "namespace-controller",
     "serviceaccount-controller",
+    "serviceaccount-token-controller",  # fills in Secrets of the type kubernetes.io/service-account-token
     "deployment-controller",
     "replicaset-controller",
     "statefulset-controller",

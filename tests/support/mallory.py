@@ -1,0 +1,81 @@
+"""A user who may create PhaseSecrets in one namespace and nothing else, and a host of his own that is told when it is
+asked.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from phase_dev.cluster import ControlPlane
+
+_NAME = "mallory"
+
+
+@dataclass
+class Mallory:
+    """Acts with his own account only."""
+
+    plane: ControlPlane
+    namespace: str
+    kubeconfig: Path
+    url: str
+    # What his host was asked, with the Authorization header.
+    heard: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def create(self, document: dict[str, Any]) -> None:
+        """Create or change an object with his rights."""
+        self.plane.kubectl(
+            "-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(document), kubeconfig=self.kubeconfig
+        )
+
+    def may(self, verb: str, resource: str, namespace: str) -> bool:
+        """Say whether the API server would let him do it himself."""
+        answer = self.plane.kubectl(
+            "-n", namespace, "auth", "can-i", verb, resource, check=False, kubeconfig=self.kubeconfig
+        )
+        return answer.stdout.strip() == "yes"
+
+
+@contextmanager
+def mallory_in(plane: ControlPlane, namespace: str) -> Iterator[Mallory]:
+    """Let him into a namespace, and let his host listen until the block ends."""
+    account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
+    rule = {"apiGroups": ["secrets.phase.dev"], "resources": ["phasesecrets"], "verbs": ["create", "get", "patch"]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
+    objects = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}},
+        rbac | {"kind": "Role", "rules": [rule]},
+        rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [account]},
+    ]
+    plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
+    mallory = Mallory(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), "")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            mallory.heard.append((self.path, self.headers["Authorization"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base class calls it so
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        mallory.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield mallory
+        finally:
+            server.shutdown()
+            thread.join()
