@@ -7,6 +7,8 @@ under the field managers that its clients send.
 
 import base64
 import json
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +18,10 @@ import pytest
 import trustme
 
 from phase_dev.server import EmbeddedPhase
-from support.operator_process import eventually, running_operator
+from support.operator_process import REPOSITORY, eventually, running_operator
 from support.world import World
 
+PAGE = REPOSITORY / "docs/migration.md"
 FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 HANDLED = "kopf.zalando.org/last-handled-configuration"
 # Field managers: the Python client sends no name and is called after its user agent; the Go one after its binary.
@@ -80,10 +83,15 @@ class Estate:
             self.world.plane.kubectl("-n", self.world.namespace, *create, stdin=json.dumps(left.manifest()))
 
     def hand_over(self) -> None:
-        """Say of each Secret whose it is, as docs/migration.md says."""
-        for left in self.secrets:
-            mark = f"secrets.phase.dev/owner={self.world.namespace}/{left.owner}"
-            self.world.plane.kubectl("-n", self.world.namespace, "annotate", "secret", left.name, mark)
+        """Say of each Secret whose it is, by the commands that docs/migration.md makes."""
+        kubectl, namespace = self.world.plane.kubectl, ("-n", self.world.namespace)
+        [template] = re.findall(r"go-template='(.*?)'", PAGE.read_text(), re.DOTALL)
+        made = kubectl(*namespace, "get", "phasesecrets", "-o", f"go-template={template}").stdout.splitlines()
+        assert len(made) == len(self.secrets)
+        for line in made:
+            program, *arguments = shlex.split(line)
+            assert program == "kubectl"
+            kubectl(*arguments)
 
     def uids(self) -> dict[str, str]:
         """Return which objects its Secrets are."""
