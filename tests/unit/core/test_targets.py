@@ -202,7 +202,7 @@ def test_keys_count_twice_since_the_api_server_keeps_them_twice() -> None:
         check_size(data)
 
     assert caught.value.reason is Reason.TOO_LARGE
-    check_size({key: b"" for key in list(data)[:3000]})
+    check_size(dict.fromkeys(list(data)[:3000], b""))
 
 
 def test_large_annotations_leave_less_room_for_keys() -> None:
