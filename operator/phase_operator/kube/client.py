@@ -7,6 +7,7 @@ time and say nothing that a dict does not.
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ _TIMEOUT = 30.0
 _WATCH_SILENCE = 90.0
 # Each costs 128 KiB of buffers; more than these few bring no more writes a second.
 _CONNECTIONS = 24
+# A backslash that stands for itself, which is no part of a pair; or a pair.
+_PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
@@ -76,6 +79,15 @@ class KubeClient:
     def __init__(self, configuration: aio.Configuration, on_call: OnCall) -> None:
         self._configuration = configuration
         self._api = aio.ApiClient(configuration)
+        self._options = {
+            name: value
+            for name, value in (
+                ("server_hostname", configuration.tls_server_name),
+                ("proxy", configuration.proxy),
+                ("proxy_headers", configuration.proxy_headers),
+            )
+            if value
+        }
         self._on_call = on_call
 
     @property
@@ -102,10 +114,10 @@ class KubeClient:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 headers = await self._headers(accept) | {"Content-Type": content_type}
-                response = await self._api.rest_client.request(
-                    method, self._url(path, query), headers=headers, body=body, _request_timeout=_TIMEOUT
-                )
-                raw = await response.read()
+                async with self._session().request(
+                    method, self._url(path, query), headers=headers, data=_spelled(body), **self._options
+                ) as response:
+                    raw = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             self._on_call(method, resource, "failed")
             raise ApiError(0, type(error).__name__, "") from error
@@ -140,6 +152,17 @@ class KubeClient:
         finally:
             response.response.close()
 
+    def _session(self) -> aiohttp.ClientSession:
+        """Return the library's own session, with its trust and identity.
+
+        Its `request` would spell a body itself, and spell emoji in a way that the API server cannot read in an apply.
+        """
+        rest = self._api.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+        session: aiohttp.ClientSession = rest.pool_manager
+        return session
+
     async def _headers(self, accept: str) -> dict[str, str]:
         headers = {"Accept": accept, "User-Agent": "phase-operator"}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
@@ -165,6 +188,22 @@ class KubeClient:
             middlewares=[authenticate],
             proxy=self._configuration.proxy,
         )
+
+
+def _spelled(body: Mapping[str, Any] | list[dict[str, Any]] | None) -> bytes | None:
+    """Write JSON that is read the same as YAML, which is what the API server takes an apply for.
+
+    YAML folds lines at U+2028 and its like, so they are escaped; and it knows no pairs of escapes, so what takes two
+    of them (emoji) is written as it is.
+    """
+    if body is None:
+        return None
+    return _PAIR.sub(_as_it_is, json.dumps(body, separators=(",", ":"))).encode()
+
+
+def _as_it_is(found: re.Match[str]) -> str:
+    text = found.group()
+    return text if text == r"\\" else str(json.loads(f'"{text}"'))
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, SecretType
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, SecretType, TemplateMetadata
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.plan import Keep, plan
 from phase_operator.core.targets import Desired, Observed, render_secret
@@ -32,11 +32,13 @@ from support.fakes import StoredObject, fields_of
 MARKS = {names.LABEL_MANAGED_BY: names.OPERATOR_NAME, names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
 OURS = (names.FIELD_MANAGER, "Apply")
 DATA = ("data",)
-WORDS = st.from_regex(r"\A[a-z]([a-z0-9-]{0,3}[a-z0-9])?\Z")
+WORDS = st.from_regex(r"\A[a-z][a-z0-9-]{0,4}\Z")
+# A label does not end with a hyphen.
+NAMES = WORDS.map(lambda word: word.rstrip("-"))
 TEMPLATES = st.fixed_dictionaries(
     {
-        "labels": st.dictionaries(WORDS, WORDS, max_size=3),
-        "annotations": st.dictionaries(WORDS, st.text(max_size=9), max_size=3),
+        "labels": st.dictionaries(NAMES, NAMES, max_size=3),
+        "annotations": st.dictionaries(NAMES, st.text(max_size=9), max_size=3),
     }
 )
 ENTRIES = st.dictionaries(WORDS, st.text(max_size=9), min_size=1, max_size=4).map(
@@ -195,7 +197,7 @@ def test_every_target_carries_our_marks() -> None:
 
 
 def test_the_users_metadata_stands_beside_our_marks_and_never_in_their_place() -> None:
-    forged = {names.LABEL_TARGET: "no", names.LABEL_MANAGED_BY: "helm", names.ANNOTATION_OWNER: "team/other"}
+    forged = {names.LABEL_TARGET: "no", names.LABEL_MANAGED_BY: "helm", names.ANNOTATION_OWNER: "other"}
 
     found = desired_secret(entry("A"), **template(labels={"tier": "api"} | forged, annotations={"a": "1"} | forged))
 
@@ -257,6 +259,26 @@ def test_a_byte_more_is_refused_and_the_largest_keys_are_named_first() -> None:
 
     assert caught.value.reason is Reason.TOO_LARGE
     assert caught.value.message.endswith('"LARGE", "MIDDLE", "SMALL"')
+
+
+def test_keys_count_twice_since_the_api_server_keeps_them_twice() -> None:
+    data = {str(number).ljust(200, "K"): b"" for number in range(4000)}
+
+    with pytest.raises(Waiting) as caught:
+        check_size(data)
+
+    assert caught.value.reason is Reason.TOO_LARGE
+    check_size(dict.fromkeys(list(data)[:3000], b""))
+
+
+def test_large_annotations_leave_less_room_for_keys() -> None:
+    data = {str(number).ljust(200, "K"): b"" for number in range(3500)}
+    check_size(data)
+
+    with pytest.raises(Waiting) as caught:
+        check_size(data, TemplateMetadata(annotations={"note": "x" * 200_000}))
+
+    assert caught.value.reason is Reason.TOO_LARGE
 
 
 def test_it_is_the_decoded_bytes_that_count() -> None:

@@ -25,6 +25,9 @@ from phase_operator.core.versions import versioned_name
 # Kubernetes: MaxSecretSize, and the same bound for ConfigMaps.
 MAX_BYTES = 1024 * 1024
 _LABEL = 63
+# etcd: the usual bound of one write, less what our marks and the object's own metadata take. The API server keeps every
+# key a second time, as the name of a field that we manage; with the signs around both that makes so much more a key.
+_MAX_STORED, _PER_KEY = 1536 * 1024 - 16 * 1024, 24
 _DATA_FIELDS = ("data", "binaryData", "stringData")
 
 
@@ -126,7 +129,7 @@ def desired(
 
     A version is an object of its own, named after what it holds; its metadata may change in place.
     """
-    check_size(data)
+    check_size(data, template)
     if claim.merges:
         return _desired_part(ref, owner, body, data, claim, digest_key)
     labels = {
@@ -226,15 +229,28 @@ def without_reserved(wanted: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in wanted.items() if not key.startswith(_RESERVED) and key not in _RESERVED_EXACT}
 
 
-def check_size(data: Mapping[str, bytes]) -> None:
-    """Refuse data that Kubernetes would refuse, and name the largest keys."""
-    total = sum(len(key) + len(value) for key, value in data.items())
-    if total <= MAX_BYTES:
-        return
-    largest = sorted(data, key=lambda key: (-len(data[key]), key))
-    raise Waiting(
-        Reason.TOO_LARGE, f"the target would exceed the 1 MiB that Kubernetes allows; largest keys: {listing(largest)}"
-    )
+def check_size(data: Mapping[str, bytes], template: TemplateMetadata | None = None) -> None:
+    """Refuse data that Kubernetes would refuse for its size, and name the largest keys."""
+    names_of_keys = sum(map(len, data))
+    total = names_of_keys + sum(map(len, data.values()))
+    if total > MAX_BYTES:
+        largest = sorted(data, key=lambda key: (-len(data[key]), key))
+        raise Waiting(
+            Reason.TOO_LARGE,
+            f"the target would exceed the 1 MiB that Kubernetes allows; largest keys: {listing(largest)}",
+        )
+    stored = total + names_of_keys + _PER_KEY * len(data) + (_stored(template) if template else 0)
+    if stored > _MAX_STORED:
+        raise Waiting(
+            Reason.TOO_LARGE,
+            f"the target would exceed what etcd takes: {len(data)} keys are too many for their length, since each is "
+            "kept twice; make fewer or shorter keys, or one file with format",
+        )
+
+
+def _stored(template: TemplateMetadata) -> int:
+    texts = [*template.labels.items(), *template.annotations.items()]
+    return sum(2 * len(key) + len(text.encode(errors="replace")) + _PER_KEY for key, text in texts)
 
 
 def _owner_reference(owner: Owner) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""What is large or odd, on a real API server: what the core lets pass is stored as it is, what is not is told."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from contract.cluster.sides import RealSide, Side
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.plan import Apply
+from phase_operator.core.targets import Desired, Kind
+from phase_operator.core.targets.base import MAX_BYTES
+from phase_operator.core.values import Entry
+from support.builders import config_entry, entry, spec
+from support.evaluating import evaluate
+
+# The fake has no limits.
+pytestmark = [
+    pytest.mark.controlplane,
+    pytest.mark.parametrize("side", ["real"], indirect=True),
+    # aiohttp: a large body is sent in one piece. It takes milliseconds, and a warning is an error in tests alone.
+    pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning"),
+]
+
+EMOJI = "\U0001f469\u200d\U0001f4bb"
+EXOTIC = [
+    pytest.param("", id="nothing"),
+    pytest.param("a\x00b", id="NUL"),
+    pytest.param("\r\n\u2028\u2029\x0b\x0c\x85", id="breaks"),
+    pytest.param("e\u0301 \u202edrow\u202c", id="accents and directions"),
+    pytest.param("\ufeff\ufffe\uffff\x7f\x80", id="marks and what is no character"),
+    pytest.param("ä中" * 1000, id="long"),
+]
+
+
+def made(side: Side, entries: list[Entry], kind: Kind = Kind.SECRET, **target: Any) -> Desired | ExpectedError:
+    """Return what becomes of a target in the side's namespace."""
+    places = {
+        Kind.SECRET: ("managedSecretReferences", "secret"),
+        Kind.CONFIG_MAP: ("managedConfigMapReferences", "configMap"),
+    }
+    field, word = places[kind]
+    reference = {f"{word}Name": "shop", f"{word}Namespace": side.namespace, **target}
+    [found] = evaluate(spec(**{"managedSecretReferences": [], field: [reference]}), entries)
+    return found
+
+
+async def stored(side: Side, desired: Desired | ExpectedError) -> dict[str, bytes]:
+    """Apply an object and return the bytes that stand there then."""
+    assert isinstance(desired, Desired), desired
+    assert isinstance(side, RealSide)
+    assert await side.cluster.carry_out(desired, Apply(None))
+    kind = "secret" if desired.ref.kind is Kind.SECRET else "configmap"
+    said = side.plane.kubectl("-n", side.namespace, "get", kind, desired.ref.key.name, "-o", "json").stdout
+    found = json.loads(said)
+    text, binary = found.get("data") or {}, found.get("binaryData") or {}
+    if kind == "secret":
+        text, binary = {}, text
+    return {key: value.encode() for key, value in text.items()} | {
+        key: base64.b64decode(value) for key, value in binary.items()
+    }
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("text", EXOTIC)
+async def test_exotic_text_is_stored_as_it_is(side: Side, kind: Kind, text: Any) -> None:
+    make = entry if kind is Kind.SECRET else config_entry
+
+    assert await stored(side, made(side, [make("KEY", text)], kind)) == {"KEY": text.encode()}
+
+
+async def test_an_emoji_in_a_secret_is_stored(side: Side) -> None:
+    assert await stored(side, made(side, [entry("KEY", EMOJI)])) == {"KEY": EMOJI.encode()}
+
+
+async def test_an_emoji_in_a_config_map_is_stored(side: Side) -> None:
+    found = made(side, [config_entry("KEY", EMOJI)], Kind.CONFIG_MAP)
+
+    assert await stored(side, found) == {"KEY": EMOJI.encode()}
+
+
+async def test_an_annotation_may_hold_an_emoji(side: Side) -> None:
+    found = made(side, [entry("A")], template={"metadata": {"annotations": {"example.com/note": EMOJI}}})
+
+    assert await stored(side, found) == {"A": b"text"}
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_bytes_that_are_no_text_are_stored_as_they_are(side: Side, kind: Kind) -> None:
+    make = entry if kind is Kind.SECRET else config_entry
+    wanted = {"ALL": bytes(range(256)), "NUL": b"\0", "FF": b"\xff" * 3, "TEXT": b"text"}
+    processors = {key: {"type": "base64"} for key in wanted}
+    entries = [make(key, base64.b64encode(value).decode()) for key, value in wanted.items()]
+
+    assert await stored(side, made(side, entries, kind, processors=processors)) == wanted
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_a_mebibyte_is_stored_and_a_byte_more_is_told(side: Side, kind: Kind) -> None:
+    make = entry if kind is Kind.SECRET else config_entry
+    value = "x" * (MAX_BYTES - len("KEY"))
+
+    assert await stored(side, made(side, [make("KEY", value)], kind)) == {"KEY": value.encode()}
+
+    refused = made(side, [make("KEY", value + "x")], kind)
+    assert isinstance(refused, ExpectedError)
+    assert refused.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_ten_thousand_keys_are_stored(side: Side, kind: Kind) -> None:
+    make = entry if kind is Kind.SECRET else config_entry
+    entries = [make(f"KEY_{number}", f"{number}") for number in range(10_000)]
+
+    found = await stored(side, made(side, entries, kind))
+
+    assert len(found) == 10_000
+    assert found["KEY_9999"] == b"9999"
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("length", [20, 90, 253])
+async def test_as_many_long_keys_as_the_core_lets_pass_are_stored(side: Side, length: int, kind: Kind) -> None:
+    make = entry if kind is Kind.SECRET else config_entry
+    annotation = {"example.com/note": "x" * 200_000} if length == 90 else {}
+
+    def of(count: int) -> Desired | ExpectedError:
+        entries = [make(f"{number:06}".ljust(length, "K"), "x") for number in range(count)]
+        return made(side, entries, kind, template={"metadata": {"annotations": annotation}})
+
+    good, bad = 1, MAX_BYTES // length
+    refused = of(bad)
+    while bad - good > 10:
+        middle = (good + bad) // 2
+        found = of(middle)
+        good, bad = (middle, bad) if isinstance(found, Desired) else (good, middle)
+
+    assert isinstance(refused, ExpectedError)
+    assert refused.reason is Reason.TOO_LARGE
+    assert len(await stored(side, of(good))) == good
