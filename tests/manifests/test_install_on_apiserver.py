@@ -98,9 +98,9 @@ def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, opera
 @pytest.mark.parametrize(
     ("verb", "resource"),
     [
-        ("delete", "secrets"),
         ("update", "secrets"),
-        ("delete", "configmaps"),
+        ("deletecollection", "secrets"),
+        ("deletecollection", "configmaps"),
         ("create", "phasesecrets.secrets.phase.dev"),
         ("delete", "phasesecrets.secrets.phase.dev"),
         ("get", "pods"),

@@ -57,6 +57,8 @@ class Watcher:
         self._namespaces = namespaces
         self._restarted = restarted
         self._sleep = sleep
+        # Those that are being deleted and wait for somebody else: listed, and not kept.
+        self._leaving: set[ObjectKey] = set()
         self.problem: str | None = "PhaseSecrets not listed yet"
 
     async def watch(self, own_signals: Callable[[], None]) -> None:
@@ -105,16 +107,17 @@ class Watcher:
 
     async def _first_seen(self) -> bool:
         """Say whether the watch has shown as many as there are: a list of thousands costs more than to count them."""
-        missing = await self._count() - len(self._resources)
+        missing = await self._count() - len(self._resources) - len(self._leaving)
         self.problem = f"{missing} PhaseSecrets not seen by the watch yet"
         return missing <= 0
 
     async def _all_seen(self) -> bool:
         """Say whether the watch has shown all that there are, and bury what is not there any more."""
         listed = frozenset(await self._list_keys())
+        self._leaving &= listed
         for ghost in self._resources.keys() - listed:
             await self._bury(ghost)
-        missing = self._resources.missing(listed)
+        missing = self._resources.missing(listed) - self._leaving
         self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
         return not missing
 
@@ -147,6 +150,10 @@ class Watcher:
         """Take one event: keep the object and queue its key, if there is anything to do."""
         metadata = body["metadata"]
         key = ObjectKey(metadata["namespace"], metadata["name"])
+        if _is_gone(kind, body) and kind != "DELETED":
+            self._leaving.add(key)
+        else:
+            self._leaving.discard(key)
         if _is_gone(kind, body):
             if key in self._resources:
                 self._controller.resource_gone(key)

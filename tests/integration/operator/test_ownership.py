@@ -1,17 +1,13 @@
 """Whose object it is, as users see it: several PhaseSecrets in one Secret, removal, finalizers, foreign objects."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from phase_dev.cluster import ControlPlane
-from support.operator_process import eventually, running_operator
+from support.operator_process import eventually
 from support.world import World, secret
 
 FINALIZER = "secrets.phase.dev/targets"
 PHASE_KEYS = {"DATABASE_HOST", "DATABASE_PASSWORD", "LOG_LEVEL"}
-# The one command of docs/operating/install.md.
-FREE = 'kubectl patch phasesecret shop --type=merge -p {"metadata":{"finalizers":null}}'
 
 
 def to(name: str = "shared", **target: Any) -> dict[str, Any]:
@@ -82,12 +78,12 @@ def test_a_key_of_somebody_else_is_refused_by_name(world: World) -> None:
 
 
 def test_another_type_is_refused_or_replaced(world: World) -> None:
-    world.phase.set("shop", "Production", "username", "u")
-    world.phase.set("shop", "Production", "password", world.canary.value("password"))
+    world.phase.set("shop", "Production", "DATABASE_PASSWORD", world.canary.value("password"))
     world.phase_secret(**to())
     world.until_ready()
 
-    typed = {"secretType": "kubernetes.io/basic-auth"}
+    named = {"DATABASE_PASSWORD": {"asName": "password"}, "DATABASE_HOST": {"asName": "username"}}
+    typed: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth", "processors": named}
     world.phase_secret(**to(**typed))
     world.until_reason("TypeImmutable")
     world.phase_secret(**to(onTypeChange="Replace", **typed))
@@ -117,35 +113,6 @@ def test_a_deletion_needs_no_phase(world: World) -> None:
     world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop", "--timeout=20s")
 
     assert world.data("shared") == {}
-
-
-def test_without_the_operator_one_command_lets_a_resource_go(
-    stage: World, installed: ControlPlane, tmp_path: Path
-) -> None:
-    with running_operator(installed, tmp_path, "--namespace", stage.namespace):
-        stage.phase_secret(**merging("LOG_LEVEL"))
-        stage.until_ready()
-    stage.plane.kubectl("-n", stage.namespace, "delete", "phasesecret", "shop", "--wait=false")
-    assert finalizers(stage) == [FINALIZER]
-
-    stage.plane.kubectl("-n", stage.namespace, *FREE.split()[1:])
-
-    assert stage.get("phasesecret", "shop") is None
-    assert stage.data("shared") == {"LOG_LEVEL": "warning"}
-
-
-def test_a_resource_deleted_while_the_operator_was_away_is_finished(
-    stage: World, installed: ControlPlane, tmp_path: Path
-) -> None:
-    with running_operator(installed, tmp_path, "--namespace", stage.namespace):
-        stage.phase_secret(**merging("LOG_LEVEL"))
-        stage.until_ready()
-    stage.plane.kubectl("-n", stage.namespace, "delete", "phasesecret", "shop", "--wait=false")
-
-    with running_operator(installed, tmp_path, "--namespace", stage.namespace):
-        eventually(lambda: stage.get("phasesecret", "shop") is None, what="the resource goes")
-
-    assert stage.data("shared") == {}
 
 
 def test_a_namespace_is_deleted_with_all_that_is_in_it(world: World) -> None:

@@ -17,7 +17,7 @@ from support.fakes import Loop
 class Sweep:
     """A watcher whose list, sleep and store are in the test's hand."""
 
-    def __init__(self, listed: list[ObjectKey], shows: list[list[str]]) -> None:
+    def __init__(self, listed: list[ObjectKey], shows: list[list[str | dict[str, Any]]]) -> None:
         self.loop = Loop()
         self.listed = listed
         self.counts = 0
@@ -67,7 +67,7 @@ class Sweep:
         if not self._shows:
             raise asyncio.CancelledError
         for name in self._shows.pop(0):
-            body: dict[str, Any] = phase_secret(key(name))
+            body: dict[str, Any] = phase_secret(key(name)) if isinstance(name, str) else name
             self.watcher.take("ADDED", body)
 
 
@@ -114,3 +114,12 @@ async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
         sweep.watcher.take("MODIFIED", phase_secret(key("a"), finalizers=["someone/else"], deleting=True))
 
         assert sweep.loop.resources.keys() == set()
+
+
+async def test_one_that_waits_for_somebody_else_is_not_missed() -> None:
+    leaving = phase_secret(key("a"), finalizers=["someone/else"], deleting=True)
+    async with Sweep([key("a")], [[leaving]]) as sweep:
+        await sweep.pass_time(601.0)
+
+        assert sweep.watcher.problem is None
+        assert not sweep.loop.resources.keys()
