@@ -87,7 +87,9 @@ def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
-    prune = tuple(key for key in observed.foreign_keys if key not in desired.keys)
+    # What others hold beside us would stay when we give it up.
+    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.holders))
+    prune = tuple(sorted(held - desired.keys))
     is_same = observed.digest == desired.digest and observed.shape == desired.shape
     if is_same and not prune and not release:
         return Keep()

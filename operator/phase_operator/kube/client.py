@@ -79,7 +79,7 @@ class KubeClient:
     def __init__(self, configuration: aio.Configuration, on_call: OnCall) -> None:
         self._configuration = configuration
         self._api = aio.ApiClient(configuration)
-        self._options = {
+        self._options: dict[str, Any] = {
             name: value
             for name, value in (
                 ("server_hostname", configuration.tls_server_name),

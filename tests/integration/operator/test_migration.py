@@ -28,15 +28,7 @@ HANDLED = "kopf.zalando.org/last-handled-configuration"
 PYTHON = "OpenAPI-Generator"
 GO = ("manager", "phase-kubernetes-operator")
 
-# The take-over rule of core/ownership.py: take the mark away as soon as it is there.
-BY_RULE = pytest.param(
-    False,
-    id="by itself",
-    marks=pytest.mark.xfail(strict=True, reason="waits for the take-over rule of core/ownership.py"),
-)
-BOTH_HOLD_IT = pytest.mark.xfail(
-    strict=True, reason="waits for a plan that takes out unwanted keys which somebody else holds beside us"
-)
+BY_RULE = pytest.param(False, id="by itself")
 BY_HAND = pytest.param(True, id="handed over by annotation")
 
 
@@ -343,7 +335,6 @@ def test_what_was_taken_over_follows_phase_in_place(estate: Estate, tmp_path: Pa
     assert estate.uids() == before
 
 
-@BOTH_HOLD_IT
 def test_what_is_removed_in_phase_leaves_what_was_taken_over(estate: Estate, tmp_path: Path) -> None:
     """The official operator's field manager still holds every key that it wrote, and the API server heeds that."""
     world = estate.world

@@ -245,7 +245,6 @@ async def test_an_empty_answer_leaves_the_target_and_says_so(loop: Loop) -> None
     assert loop.cluster.secret(SHOP) == {"A": "1"}
 
 
-@pytest.mark.xfail(strict=True, reason="waits for a plan that takes out unwanted keys which others hold beside us")
 async def test_a_key_that_somebody_else_holds_as_well_goes_when_phase_has_it_no_more(loop: Loop) -> None:
     """As after a take-over: equal values make two owners, and an apply without the key takes one of them away."""
     mine = {names.ANNOTATION_OWNER: str(KEY)}
