@@ -4,10 +4,19 @@ Rule: no clock and no dice. The spread of a source is a property of its question
 """
 
 import hashlib
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 from phase_operator.core.errors import ExpectedError, Transient
 
+Thing = TypeVar("Thing", bound=Hashable)
+
 DEFAULT_INTERVAL = 60
+# So often within a minute of quiet is an edit by somebody else answered at once; from then on more and more slowly.
+_AT_ONCE = 5
+_QUIET = 60.0
+_REPAIR_MAX = 30.0
+_FEW = 1000
 _FIRST_RETRY = 1.0
 # Access that is granted, an app that appears: seen within a minute, without hammering Phase meanwhile.
 _SLOW_RETRY_MIN = 15.0
@@ -69,3 +78,19 @@ class Pace:
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second) - 1
         self._at = now
         return max(0.0, -self._left / self._per_second)
+
+
+class Damper(Generic[Thing]):
+    """Answers what happens to a thing at once, and ever more slowly if it goes on: two that fight must not spin."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Thing, tuple[int, float]] = {}
+
+    def pause(self, thing: Thing, now: float) -> float:
+        """Count one more time, and return how many seconds the answer has to wait."""
+        count, last = self._seen.get(thing, (0, now))
+        count = 0 if now - last > _QUIET else count
+        if len(self._seen) >= _FEW:
+            self._seen = {each: kept for each, kept in self._seen.items() if now - kept[1] <= _QUIET}
+        self._seen[thing] = (count + 1, now)
+        return 0.0 if count < _AT_ONCE else min(_FIRST_RETRY * 2.0 ** min(count - _AT_ONCE, 16), _REPAIR_MAX)

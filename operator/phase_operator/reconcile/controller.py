@@ -13,7 +13,7 @@ from typing import TypeVar
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Notice, Outcome, Pending, Suspended, Synced, verdict
-from phase_operator.core.pacing import retry_resource
+from phase_operator.core.pacing import Damper, retry_resource
 from phase_operator.core.status import notices, status_document
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import ObjectKey
@@ -60,6 +60,7 @@ class Controller:
         self._clock = clock
         self._observer = observer
         self._failures: dict[ObjectKey, int] = {}
+        self._damper: Damper[TargetRef] = Damper()
 
     # What the watches tell.
 
@@ -88,9 +89,13 @@ class Controller:
             self.token_changed(key)
 
     def target_changed(self, target: TargetRef) -> None:
-        """Run whoever wants an object that somebody else touched."""
-        for dependant in self._target_users.of(target):
-            self._queue.add(dependant)
+        """Run whoever wants an object that somebody else touched; who touches it again and again is answered slowly."""
+        dependants = self._target_users.of(target)
+        if not dependants:
+            return
+        delay = self._damper.pause(target, self._clock.monotonic())
+        for dependant in dependants:
+            self._queue.add(dependant, delay=delay)
 
     def namespace_changed(self, namespace: str) -> None:
         """Run the PhaseSecrets of a namespace whose labels changed: what they are granted may have."""

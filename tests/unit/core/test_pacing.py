@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.pacing import Pace, next_look, retry_resource, retry_source, spread
+from phase_operator.core.pacing import Damper, Pace, next_look, retry_resource, retry_source, spread
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -105,3 +105,19 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
     assert [pace.wait(0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
     assert pace.wait(1.5) == 0.5
     assert [pace.wait(100.0) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_who_fights_is_answered_more_and_more_slowly_until_there_is_quiet() -> None:
+    damper: Damper[str] = Damper()
+
+    assert [damper.pause("a", float(second)) for second in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
+    assert damper.pause("b", 12.0) == 0
+    assert damper.pause("a", 100.0) == 0
+
+
+def test_what_is_quiet_is_forgotten() -> None:
+    damper: Damper[int] = Damper()
+    for thing in range(5000):
+        damper.pause(thing, thing / 10)
+
+    assert len(damper._seen) <= 1000

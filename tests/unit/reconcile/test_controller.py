@@ -235,6 +235,17 @@ async def test_a_target_that_stands_in_the_way_is_replaced_when_it_is_gone(loop:
     assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
 
 
+async def test_somebody_who_fights_for_a_target_does_not_make_us_spin(loop: Loop) -> None:
+    await started(loop)
+    for _ in range(20):
+        loop.cluster.edit(SHOP, {"A": "eA=="})
+        await loop.touched(SHOP)
+
+    assert len(loop.cluster.applied) == 1 + 5
+    await loop.turn(60)
+    assert loop.cluster.secret(SHOP) == {"A": "1"}
+
+
 async def test_an_object_that_nobody_wants_starts_no_run(loop: Loop) -> None:
     await started(loop)
     looks = len(loop.cluster.observed)
