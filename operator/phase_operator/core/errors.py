@@ -5,6 +5,8 @@ again. Each carries a reason of the catalogue and a message that names the field
 Edges translate once, `from` the library's exception; whoever raises does not log.
 """
 
+from typing import Self
+
 from phase_operator.api.reasons import Reason
 
 # Far below what a status takes; the API server's words, or a key in Phase, know no bound.
@@ -24,6 +26,11 @@ class ExpectedError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+    def to_keep(self) -> Self:
+        """Return the error without the frames that it was raised in: what they hold would be kept with it."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class Invalid(ExpectedError):

@@ -153,7 +153,9 @@ class Controller:
             try:
                 await self._cluster.write_status(resource.key, resource.uid, document)
             except ExpectedError as error:
-                log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
+                # Once, and not with every try: thousands of resources fail together.
+                if resource.key not in self._failures:
+                    log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
                 return Failed(error.reason, error.message, transient=True, targets=getattr(outcome, "targets", ()))
             self._resources.set_status(resource.key, resource.uid, document)
             self._observer.status_written()

@@ -146,7 +146,8 @@ class Reconciler:
                 return await self._follow(resource, spec, query, state)
             case Broken(error=error, full=full):
                 if full is None:
-                    raise error
+                    # Not raised: an error that is kept would keep the frames of every run that raises it, for ever.
+                    return Failed(error.reason, error.message, transient=isinstance(error, Transient))
                 # Phase is silent, but a target that was edited by hand is mended from the last good answer.
                 last = await self._sync(resource, spec, query, full, None)
                 return Failed(error.reason, error.message, targets=last.targets)

@@ -91,7 +91,7 @@ class Sources:
             woken = await self._make(call, self._credentials[call.account])
             self._observer.asked(_kind(call), "ok")
         except ExpectedError as error:
-            woken = self._planner.failed(call, error, self._clock.monotonic())
+            woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
             self._observer.asked(_kind(call), str(error.reason))
         except Exception:
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")

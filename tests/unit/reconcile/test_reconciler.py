@@ -396,3 +396,16 @@ def test_no_reference_left_is_nothing_to_tell(policy: str) -> None:
     assert (
         reference_warning([entry("A", base64.b64encode(b"x").decode())], parsed(onSecretReferenceError=policy)) is None
     )
+
+
+async def test_an_error_that_is_told_in_every_run_keeps_none_of_them() -> None:
+    """An exception keeps the frames through which it was raised; one that is kept and raised again, all of them."""
+    async with Loop() as loop:
+        down = Transient(Reason.PHASE_UNAVAILABLE, "down")
+        loop.phase.fails(down)
+        await loop.show(phase_secret())
+        for _ in range(5):
+            await loop.turn(60)
+
+        assert loop.reason == Reason.PHASE_UNAVAILABLE
+        assert (down.__traceback__, down.__cause__, down.__context__) == (None, None, None)
