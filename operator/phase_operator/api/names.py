@@ -44,9 +44,15 @@ ANNOTATION_SYNC = f"{GROUP}/sync"
 
 # On a token's Secret: the only hosts, with commas between them, that the token may be sent to, whoever uses it.
 ANNOTATION_ALLOWED_HOSTS = f"{GROUP}/allowed-hosts"
+# On a target: a keyed digest of each key that it holds, so that who reads one key can be told from who reads another.
+ANNOTATION_KEYS = f"{GROUP}/keys"
 
 # On a workload, defined by the official operator.
 ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"
+# On a workload, never in its pod template: which content its pods run with, as far as we know. Starts no roll-out.
+ANNOTATION_RUNNING = f"{GROUP}/running"
+# In the pod template of a workload, from its first restart on: which content it was restarted for.
+ANNOTATION_CONTENT = f"{GROUP}/content"
 
 # Left on resources by the official operator's first version (kopf's default name); removed, never added, by ours.
 LEGACY_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"

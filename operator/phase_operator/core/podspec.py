@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from phase_operator.core.foreign import mapping, mappings, text
 from phase_operator.core.targets.base import Kind
 
 # Of a pod template. Ephemeral containers are put into pods that run and stand in no template.
@@ -19,7 +20,7 @@ _SPELLINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Reference:
     """What is read of one object in the pods' namespace."""
 
@@ -49,7 +50,7 @@ def references(spec: object) -> tuple[Reference, ...]:
     `imagePullSecrets` and what drivers read for themselves are not in it: the kubelet takes those anew by itself.
     """
     merged: dict[tuple[Kind, str], Reference] = {}
-    for found in _found(_mapping(spec)):
+    for found in _found(mapping(spec)):
         before = merged.get((found.kind, found.name))
         merged[found.kind, found.name] = found if before is None else before | found
     return tuple(merged[each] for each in sorted(merged))
@@ -63,45 +64,46 @@ def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
     looked_for = frozenset(names)
     if not looked_for:
         return looked_for
-    spec = {key: part for key, part in _mapping(holder).items() if key not in ("metadata", "status")}
-    text = "\n".join(_texts(spec))
-    return frozenset(name for name in looked_for if name in text)
+    spec = {key: part for key, part in mapping(holder).items() if key not in ("metadata", "status")}
+    everything = "\n".join(_texts(spec))
+    return frozenset(name for name in looked_for if name in everything)
 
 
 def _found(spec: Mapping[str, Any]) -> Iterator[Reference]:
     for containers in _CONTAINERS:
-        for container in _mappings(spec.get(containers)):
-            for variable in _mappings(container.get("env")):
-                yield from _of_variable(_mapping(variable.get("valueFrom")))
-            for source in _mappings(container.get("envFrom")):
+        for container in mappings(spec.get(containers)):
+            for variable in mappings(container.get("env")):
+                if "valueFrom" in variable:
+                    yield from _of_variable(mapping(variable["valueFrom"]))
+            for source in mappings(container.get("envFrom")):
                 yield from _of_all(source)
-    for volume in _mappings(spec.get("volumes")):
+    for volume in mappings(spec.get("volumes")):
         for kind, _, _, field_name, name in _SPELLINGS:
             yield from _of_files(kind, volume.get(field_name), name)
-        for source in _mappings(_mapping(volume.get("projected")).get("sources")):
+        for source in mappings(mapping(volume.get("projected")).get("sources")):
             for kind, _, _, field_name, _ in _SPELLINGS:
                 yield from _of_files(kind, source.get(field_name), "name")
 
 
 def _of_variable(source: Mapping[str, Any]) -> Iterator[Reference]:
     for kind, field_name, *_ in _SPELLINGS:
-        selected = _mapping(source.get(field_name))
-        name, key = _text(selected.get("name")), _text(selected.get("key"))
+        selected = mapping(source.get(field_name))
+        name, key = text(selected.get("name")), text(selected.get("key"))
         if name and key:
             yield _reference(kind, name, frozenset({key}), selected)
 
 
 def _of_all(source: Mapping[str, Any]) -> Iterator[Reference]:
     for kind, _, field_name, *_ in _SPELLINGS:
-        selected = _mapping(source.get(field_name))
-        if name := _text(selected.get("name")):
+        selected = mapping(source.get(field_name))
+        if name := text(selected.get("name")):
             yield _reference(kind, name, None, selected)
 
 
 def _of_files(kind: Kind, source: object, name_field: str) -> Iterator[Reference]:
-    selected = _mapping(source)
-    if name := _text(selected.get(name_field)):
-        keys = frozenset(filter(None, (_text(item.get("key")) for item in _mappings(selected.get("items")))))
+    selected = mapping(source)
+    if name := text(selected.get(name_field)):
+        keys = frozenset(filter(None, (text(item.get("key")) for item in mappings(selected.get("items")))))
         yield _reference(kind, name, keys or None, selected)
 
 
@@ -118,21 +120,8 @@ def _texts(value: object) -> Iterator[str]:
         each = left.pop()
         if isinstance(each, str):
             yield each
-        elif isinstance(each, Mapping):
+        elif isinstance(each, dict):
             left.extend(each)
             left.extend(each.values())
         elif isinstance(each, list):
             left.extend(each)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, list):
-        yield from (each for each in value if isinstance(each, Mapping))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -1,0 +1,120 @@
+"""What an object holds, as one keyed digest for each key: small enough for an annotation, comparable without values.
+
+Rule: without the operator's key nothing here says anything about a value, nor that two objects or two keys hold the
+same one. The values are needed once, when the object is written; from then on the annotation tells.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from phase_operator.core.targets.base import TargetRef
+
+# Bytes for the name of a key, for its value, and for what one reader gets of an object.
+_NAME, _VALUE, READ = 4, 5, 6
+_ENTRY = _NAME + _VALUE
+# 12 characters a key: 32 KiB of the 256 KiB that Kubernetes allows for all annotations of an object.
+MAX_KEYS = 2730
+# The form; another one is not read, which is as good as an object that says nothing.
+_BY_KEY, _WHOLE = "1:", "1*"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an object holds. `entries` is None for an object with so many keys that only the whole is told."""
+
+    entries: Mapping[bytes, bytes] | None
+    whole: bytes
+
+    def read(self, keys: frozenset[str] | None) -> bytes:
+        """Return a digest of what somebody gets who reads these keys, or all of them."""
+        if keys is None or self.entries is None:
+            return self.whole
+        digest = hashlib.blake2b(digest_size=READ)
+        for key in sorted(keys):
+            name = _name(key)
+            # Lengths differ, so that a key that is missing is not one that holds nothing.
+            digest.update(name + self.entries.get(name, b""))
+        return digest.digest()
+
+    def lacks(self, keys: Iterable[str]) -> list[str]:
+        """Return those keys that the object does not hold, sorted; none if only the whole is told."""
+        if self.entries is None:
+            return []
+        return sorted(key for key in keys if _name(key) not in self.entries)
+
+    def __str__(self) -> str:
+        """Return it as it stands in the annotation."""
+        if self.entries is None:
+            return _WHOLE + _encode(self.whole)
+        return _BY_KEY + _encode(_pack(self.entries))
+
+
+def _digest(raw: bytes) -> bytes:
+    return hashlib.blake2b(raw, digest_size=READ).digest()
+
+
+# An optional object that is not there gives what an empty one gives.
+NOTHING = Content({}, _digest(b""))
+
+
+def content_of(digest_key: bytes, ref: TargetRef, data: Mapping[str, bytes]) -> Content:
+    """Take down what an object holds. Neither its type nor its metadata counts."""
+    base = hashlib.blake2b(key=digest_key, digest_size=_VALUE, person=b"phase-keys")
+    _add(base, str(ref).encode())
+    entries: dict[bytes, bytes] = {}
+    for key in sorted(data):
+        digest = base.copy()
+        _add(digest, key.encode())
+        _add(digest, data[key])
+        name = _name(key)
+        entries[name] = entries.get(name, b"") + digest.digest()
+    return Content(entries if len(entries) <= MAX_KEYS else None, _digest(_pack(entries)))
+
+
+def read_content(text: str) -> Content | None:
+    """Read the annotation; None if it says nothing that we understand."""
+    raw = _decode(text[len(_BY_KEY) :])
+    if raw is None:
+        return None
+    if text.startswith(_WHOLE) and len(raw) == READ:
+        return Content(None, raw)
+    if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:
+        return None
+    entries: dict[bytes, bytes] = {}
+    for start in range(0, len(raw), _ENTRY):
+        name, value = raw[start : start + _NAME], raw[start + _NAME : start + _ENTRY]
+        entries[name] = entries.get(name, b"") + value
+    return Content(entries, _digest(raw))
+
+
+def _pack(entries: Mapping[bytes, bytes]) -> bytes:
+    # Names that share a digest, one pair in four billion, stand one after another and are judged together.
+    return b"".join(
+        name + values[start : start + _VALUE]
+        for name, values in sorted(entries.items())
+        for start in range(0, len(values), _VALUE)
+    )
+
+
+def _name(key: str) -> bytes:
+    # Not keyed: the names of the keys stand in the object's managedFields beside it.
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_NAME).digest()
+
+
+def _add(digest: "hashlib.blake2b", part: bytes) -> None:
+    digest.update(len(part).to_bytes(8, "big"))
+    digest.update(part)
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+def _decode(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None

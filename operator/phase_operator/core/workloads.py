@@ -1,0 +1,125 @@
+"""A workload as restarts see it: where its pod template is, what that reads, what we noted on it, where it stands.
+
+Rule: it is foreign JSON, so nothing here raises. Our own annotation is believed only while we own the field: `kubectl
+rollout undo` brings back the annotations of an old ReplicaSet, and thereby an old note of ours in somebody else's name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.contents import READ
+from phase_operator.core.foreign import at, mapping, mappings, text
+from phase_operator.core.podspec import Reference, references
+from phase_operator.core.progress import Standing, WorkloadKind, standing
+from phase_operator.core.values import ObjectKey
+
+_TEMPLATE = ("spec", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a kind is served, and where in it the pod template stands."""
+
+    version: str
+    plural: str
+    template: tuple[str, ...] = _TEMPLATE
+
+
+APIS: dict[WorkloadKind, Api] = {
+    WorkloadKind.DEPLOYMENT: Api("apps/v1", "deployments"),
+    WorkloadKind.STATEFUL_SET: Api("apps/v1", "statefulsets"),
+    WorkloadKind.DAEMON_SET: Api("apps/v1", "daemonsets"),
+    WorkloadKind.CRON_JOB: Api("batch/v1", "cronjobs", ("spec", "jobTemplate", "spec", "template")),
+    WorkloadKind.ROLLOUT: Api("argoproj.io/v1alpha1", "rollouts"),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadRef:
+    """Kind, namespace and name of a workload."""
+
+    kind: WorkloadKind
+    key: ObjectKey
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload, as it was read. It holds on to its template, so it is judged and let go."""
+
+    ref: WorkloadRef
+    uid: str
+    resource_version: str
+    labels: Mapping[str, str]
+    # The official annotation is there, whatever it says.
+    annotated: bool
+    references: tuple[Reference, ...]
+    standing: Standing
+    # Our note on what its pods run with; "" if there is none, or not by us.
+    running: str
+    # Our mark in the pod template; "" if there is none. Somebody else may have written it, from a copy of ours.
+    content: str
+    content_is_ours: bool
+    # When somebody else last wrote the pod template, by the API server's clock, as RFC 3339; "" if nobody did.
+    edited_at: str
+    template: Mapping[str, Any] = field(repr=False)
+
+    def template_digest(self) -> bytes:
+        """Tell this pod template from any other; our own mark does not count."""
+        metadata = mapping(self.template.get("metadata"))
+        annotations = mapping(metadata.get("annotations"))
+        rest = {key: value for key, value in annotations.items() if key != names.ANNOTATION_CONTENT}
+        # With our mark goes the map that holds nothing else, so that it is the same before and after.
+        bare = {key: value for key, value in metadata.items() if key != "annotations"}
+        parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
+        written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(written.encode(), digest_size=READ).digest()
+
+
+def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | None:
+    """Return what a restart must know; None if it has no pod template, as a Rollout that takes a Deployment's."""
+    metadata = mapping(found.get("metadata"))
+    template = at(found, APIS[kind].template)
+    if not template:
+        return None
+    annotations = mapping(metadata.get("annotations"))
+    ours = _fields_of(metadata, ours=True)
+    template_fields = tuple(f"f:{part}" for part in APIS[kind].template)
+    marks = mapping(mapping(template.get("metadata")).get("annotations"))
+    return Workload(
+        ref=WorkloadRef(kind, ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))),
+        uid=text(metadata.get("uid")),
+        resource_version=text(metadata.get("resourceVersion")),
+        labels={key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)},
+        annotated=names.ANNOTATION_REDEPLOY in annotations,
+        references=references(template.get("spec")),
+        standing=standing(kind, found),
+        running=text(annotations.get(names.ANNOTATION_RUNNING)) if _owns(ours, (), names.ANNOTATION_RUNNING) else "",
+        content=text(marks.get(names.ANNOTATION_CONTENT)),
+        content_is_ours=_owns(ours, template_fields, names.ANNOTATION_CONTENT),
+        edited_at=max(
+            (time for fields, time in _fields_of(metadata, ours=False) if at(fields, template_fields)), default=""
+        ),
+        template=template,
+    )
+
+
+def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping[str, Any], str]]:
+    """Return the fields that we applied, or those that others wrote, each with its time."""
+    return [
+        (mapping(entry.get("fieldsV1")), text(entry.get("time")))
+        for entry in mappings(metadata.get("managedFields"))
+        if not entry.get("subresource")
+        and ours == (entry.get("manager") == names.FIELD_MANAGER and entry.get("operation") == "Apply")
+    ]
+
+
+def _owns(managed: list[tuple[Mapping[str, Any], str]], path: tuple[str, ...], annotation: str) -> bool:
+    where = (*path, "f:metadata", "f:annotations")
+    return any(f"f:{annotation}" in at(fields, where) for fields, _ in managed)

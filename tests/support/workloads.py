@@ -1,0 +1,206 @@
+"""Workloads as the API server shows them, and what it does when they are written: enough of it to judge restarts."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.contents import Content, content_of
+from phase_operator.core.progress import WorkloadKind
+from phase_operator.core.restarts import Decision, Feed, Policy, Record, RollOut, patch
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.workloads import APIS, Workload, read_workload
+from support.builders import DIGEST_KEY
+
+EARLY, MIDDLE, LATE = "2030-01-01T00:00:01Z", "2030-01-01T00:00:05Z", "2030-01-01T00:00:09Z"
+
+
+def secret(name: str = "db") -> TargetRef:
+    """Name a Secret beside the workload."""
+    return TargetRef(Kind.SECRET, ObjectKey("team", name))
+
+
+def content(target: TargetRef, **data: str) -> Content:
+    """Take down what a target holds."""
+    return content_of(DIGEST_KEY, target, {key: value.encode() for key, value in data.items()})
+
+
+def feed(held: Content, *, written_at: str = MIDDLE, policy: Policy | None = None) -> Feed:
+    """Make a target that the annotated follow."""
+    return Feed(policy or Policy(), held, written_at)
+
+
+def reads_all(name: str = "db", **fields: Any) -> dict[str, Any]:
+    """Make a container that takes all keys of a Secret."""
+    return {"name": f"all-{name}", "envFrom": [{"secretRef": {"name": name, **fields}}]}
+
+
+def reads_key(key: str, name: str = "db", **fields: Any) -> dict[str, Any]:
+    """Make a container that takes one key of a Secret."""
+    source = {"secretKeyRef": {"name": name, "key": key, **fields}}
+    return {"name": f"{name}-{key.lower()}", "env": [{"name": key, "valueFrom": source}]}
+
+
+def manifest(kind: WorkloadKind, *containers: Mapping[str, Any], image: str = "app:1") -> dict[str, Any]:
+    """Make what a user applies: one that follows its Secrets."""
+    template: dict[str, Any] = {"spec": {"containers": [{"image": image, **each} for each in containers]}}
+    return {
+        "metadata": {"annotations": {names.ANNOTATION_REDEPLOY: "true"}, "labels": {"app": "web"}},
+        **wrapped(kind, template),
+    }
+
+
+def wrapped(kind: WorkloadKind, template: dict[str, Any]) -> dict[str, Any]:
+    """Put a pod template where the kind has it."""
+    for part in reversed(APIS[kind].template):
+        template = {part: template}
+    return template
+
+
+class Server:
+    """One workload and its controller, which ends every roll-out at once unless it is told not to."""
+
+    def __init__(self, kind: WorkloadKind = WorkloadKind.DEPLOYMENT, *containers: Mapping[str, Any]) -> None:
+        self.kind = kind
+        self.version = 0
+        # How often the pods were replaced.
+        self.roll_outs = 0
+        self.hold = False
+        self.found: dict[str, Any] = {
+            "apiVersion": APIS[kind].version,
+            "kind": str(kind),
+            **manifest(kind, *(containers or [reads_all()])),
+        }
+        self.found["metadata"] |= {"name": "web", "namespace": "team", "uid": "uid", "generation": 1}
+        self._manage("kubectl", "Update", wrapped_fields(kind, {"f:spec": {}}), EARLY)
+        self.settle()
+
+    @property
+    def template(self) -> dict[str, Any]:
+        template = self.found
+        for part in APIS[self.kind].template:
+            template = template[part]
+        return template
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Return the annotations of the pod template."""
+        return dict(self.template.get("metadata", {}).get("annotations", {}))
+
+    @property
+    def running(self) -> str | None:
+        """Return our note."""
+        note = self.found["metadata"]["annotations"].get(names.ANNOTATION_RUNNING)
+        return None if note is None else str(note)
+
+    def read(self) -> Workload:
+        """Return the workload as it stands now."""
+        found = read_workload(self.kind, copy.deepcopy(self.found))
+        assert found is not None
+        return found
+
+    def carry_out(self, workload: Workload, decision: Decision, at: str = LATE) -> bool:
+        """Do what was decided; return False if the API server refuses, since it is not what was judged."""
+        if not isinstance(decision, Record | RollOut):
+            return True
+        applied = patch(workload, decision)
+        if (applied["metadata"]["resourceVersion"], applied["metadata"]["uid"]) != (str(self.version), "uid"):
+            return False
+        assert (applied["apiVersion"], applied["kind"]) == (self.found["apiVersion"], self.found["kind"])
+        self.apply(applied, at)
+        return True
+
+    def apply(self, applied: Mapping[str, Any], at: str) -> None:
+        """Apply as our manager and with force: what was ours and is left out goes."""
+        before = copy.deepcopy(self.template)
+        template: Any = applied
+        for part in APIS[self.kind].template:
+            template = template.get(part, {})
+        running = applied["metadata"]["annotations"][names.ANNOTATION_RUNNING]
+        mark = template.get("metadata", {}).get("annotations", {}).get(names.ANNOTATION_CONTENT)
+        ours = read_workload(self.kind, self.found)
+        assert ours is not None
+        self.found["metadata"]["annotations"][names.ANNOTATION_RUNNING] = running
+        annotations = self.template.setdefault("metadata", {}).setdefault("annotations", {})
+        if mark:
+            annotations[names.ANNOTATION_CONTENT] = mark
+        elif ours.content_is_ours:
+            annotations.pop(names.ANNOTATION_CONTENT, None)
+        if not annotations:
+            del self.template["metadata"]["annotations"]
+        if not self.template["metadata"]:
+            del self.template["metadata"]
+        fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.ANNOTATION_RUNNING}": {}}}}
+        if mark:
+            owned: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.ANNOTATION_CONTENT}": {}}}}
+            fields |= wrapped_fields(self.kind, owned)
+        self._manage(names.FIELD_MANAGER, "Apply", fields, at)
+        self._written(before)
+
+    def edit(self, *containers: Mapping[str, Any], image: str = "app:1", at: str = LATE) -> None:
+        """Write the containers as somebody else does: with `kubectl apply`, or anything that knows its own fields."""
+        before = copy.deepcopy(self.template)
+        self.template["spec"] = {"containers": [{"image": image, **each} for each in containers]}
+        self._manage("kubectl", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
+        self._written(before)
+
+    def replace(self, *containers: Mapping[str, Any], at: str = LATE) -> None:
+        """Write the whole object as its file has it: `kubectl replace`, which drops what the file does not have."""
+        before = copy.deepcopy(self.template)
+        fresh = manifest(self.kind, *containers)
+        self.found["metadata"]["annotations"] = fresh["metadata"]["annotations"]
+        self.found |= {key: part for key, part in fresh.items() if key != "metadata"}
+        self.found["metadata"]["managedFields"] = []
+        self._manage("kubectl", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
+        self._written(before)
+
+    def undo(self, to: Mapping[str, Any], at: str = LATE) -> None:
+        """Bring back template and annotations of an earlier state: `kubectl rollout undo` of a Deployment."""
+        before = copy.deepcopy(self.template)
+        self.found["metadata"]["annotations"] = copy.deepcopy(to["metadata"]["annotations"])
+        self.found["spec"]["template"] = copy.deepcopy(to["spec"]["template"])
+        # Values that another manager changed are not ours any more.
+        ours = [each for each in self.found["metadata"]["managedFields"] if each["manager"] != names.FIELD_MANAGER]
+        self.found["metadata"]["managedFields"] = ours
+        self._manage("kubectl-rollout", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
+        self._written(before)
+
+    def set_status(self, **status: Any) -> None:
+        """Let the controller say something else than that all is well."""
+        self.version += 1
+        self.found["metadata"]["resourceVersion"] = str(self.version)
+        self.found["status"].update(status)
+
+    def _manage(self, manager: str, operation: str, fields: dict[str, Any], at: str) -> None:
+        entries = self.found["metadata"].setdefault("managedFields", [])
+        entries[:] = [each for each in entries if (each["manager"], each["operation"]) != (manager, operation)]
+        entries.append({"manager": manager, "operation": operation, "time": at, "fieldsV1": fields})
+
+    def _written(self, before: Mapping[str, Any]) -> None:
+        if self.template != before:
+            self.found["metadata"]["generation"] += 1
+            self.roll_outs += 1
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the controller look: its roll-out ends, unless it is held."""
+        self.version += 1
+        self.found["metadata"]["resourceVersion"] = str(self.version)
+        if self.hold:
+            return
+        self.found["spec"].setdefault("replicas", 1)
+        self.found["status"] = {
+            "observedGeneration": self.found["metadata"]["generation"],
+            "phase": "Healthy",
+            **dict.fromkeys(["replicas", "updatedReplicas", "availableReplicas", "numberAvailable"], 1),
+            **dict.fromkeys(["desiredNumberScheduled", "updatedNumberScheduled"], 1),
+            **dict.fromkeys(["currentRevision", "updateRevision"], "a"),
+        }
+
+
+def wrapped_fields(kind: WorkloadKind, fields: dict[str, Any]) -> dict[str, Any]:
+    """Put managed fields where the kind has its pod template."""
+    for part in reversed(APIS[kind].template):
+        fields = {f"f:{part}": fields}
+    return fields

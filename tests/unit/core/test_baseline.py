@@ -1,0 +1,60 @@
+"""A note is believed only where this operator wrote it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phase_operator.core.baseline import Baseline, read_baseline, reader, write_baseline
+from phase_operator.core.targets import Kind
+from support.builders import DIGEST_KEY
+
+DB = reader(Kind.SECRET, "db", None)
+BASELINE = Baseline(b"templa", {DB: b"digest"})
+TEXT = write_baseline(BASELINE, "uid", DIGEST_KEY)
+
+
+def test_what_was_noted_is_read_back() -> None:
+    assert read_baseline(TEXT, "uid", DIGEST_KEY) == BASELINE
+
+
+@given(st.dictionaries(st.binary(min_size=6, max_size=6), st.binary(min_size=6, max_size=6), max_size=5))
+def test_any_note_is_read_back(seen: dict[bytes, bytes]) -> None:
+    baseline = Baseline(b"templa", seen)
+
+    assert read_baseline(write_baseline(baseline, "uid", DIGEST_KEY), "uid", DIGEST_KEY) == baseline
+
+
+@pytest.mark.parametrize(
+    ("text", "uid", "key"),
+    [
+        pytest.param(TEXT, "another", DIGEST_KEY, id="copied to another workload"),
+        pytest.param(TEXT, "uid", b"x" * 32, id="made with a key that was lost"),
+        pytest.param(TEXT[:-1] + ("A" if TEXT[-1] != "A" else "B"), "uid", DIGEST_KEY, id="edited by hand"),
+        pytest.param("2" + TEXT[1:], "uid", DIGEST_KEY, id="another form"),
+        pytest.param("", "uid", DIGEST_KEY, id="none"),
+        pytest.param("1..", "uid", DIGEST_KEY, id="empty"),
+        pytest.param("1.A.A", "uid", DIGEST_KEY, id="no base64"),
+        pytest.param("true", "uid", DIGEST_KEY, id="something else"),
+    ],
+)
+def test_what_is_not_ours_is_not_believed(text: str, uid: str, key: bytes) -> None:
+    assert read_baseline(text, uid, key) is None
+
+
+@given(st.text(max_size=30))
+def test_no_text_makes_it_fail(text: str) -> None:
+    assert read_baseline(text, "uid", DIGEST_KEY) is None
+    assert read_baseline(f"1.{text}", "uid", DIGEST_KEY) is None
+
+
+def test_another_choice_of_keys_is_another_reader() -> None:
+    readers = {
+        DB,
+        reader(Kind.CONFIG_MAP, "db", None),
+        reader(Kind.SECRET, "cache", None),
+        reader(Kind.SECRET, "db", frozenset({"A"})),
+        reader(Kind.SECRET, "db", frozenset({"A", "B"})),
+    }
+
+    assert len(readers) == 5
+    assert reader(Kind.SECRET, "db", frozenset({"B", "A"})) in readers
