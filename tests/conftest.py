@@ -1,3 +1,3 @@
 """Plugins only; no hidden magic."""
 
-pytest_plugins = ["support.canary", "support.golden"]
+pytest_plugins = ["support.canary", "support.examples", "support.golden"]
