@@ -398,7 +398,9 @@ class Planner:
             for question in app.questions():
                 if question.revision is not None and question.error is None and question.query not in asker.busy:
                     last = question.read_at if question.read_at is not None else now - bound
-                    due = max(now + bound * spread(question.identity), last + bound)
+                    # Not before its own probe: a read that overtakes it is dated by a revision of the past.
+                    own = min(question.interval, bound)
+                    due = max(now + own, now + bound * spread(question.identity), last + bound)
                     self._plan(asker, question.query, due, Urgency.STALE)
 
     # Questions: wanted -> read -> believed.

@@ -55,6 +55,22 @@ def test_an_official_resource_across_namespaces_works_by_a_grant(stage: World, s
         stage.until_ready()
 
 
+def test_a_target_elsewhere_goes_with_its_resource(stage: World, shared: World, tmp_path: Path) -> None:
+    grant = f"from={stage.namespace},to={shared.namespace},what=token+target"
+    flags = ("--grant", grant, "--allow-phase-host", stage.phase.url)
+    with running_operator(stage.plane, tmp_path, *flags) as stage.operator:
+        spec = official(shared, target=shared.namespace)
+        [reference] = spec["managedSecretReferences"]
+        stage.phase_secret(**spec | {"managedSecretReferences": [reference | {"deletionPolicy": "Delete"}]})
+        found = stage.until_ready()
+        assert found["metadata"]["finalizers"] == [names.FINALIZER]
+
+        stage.plane.kubectl("-n", stage.namespace, "delete", "phasesecret", "shop", "--timeout=20s")
+
+        assert shared.get("secret", "shop") is None
+        assert shared.get("secret", names.DEFAULT_TOKEN_SECRET) is not None
+
+
 def test_a_grant_of_a_token_is_no_grant_of_a_target_or_of_a_host(stage: World, shared: World, tmp_path: Path) -> None:
     grant = f"from={stage.namespace},to={shared.namespace},what=token"
     with (

@@ -544,6 +544,26 @@ class TestNames:
         assert fresh(driver) == ["A"]
 
 
+class TestManyMove:
+    def test_when_everything_moves_at_once_each_is_read_once_and_dated_by_its_own_probe(self) -> None:
+        names = {f"app-{number}": f"id-{number}" for number in range(200)}
+        places = {(ident, "production"): Place((A,)) for ident in names.values()}
+        driver = Driver(Policy(), SimPhase(apps=names, places=places))
+        for name in names:
+            driver.ask(name, query(app=name))
+        driver.run(600.0)
+
+        for ident in names.values():
+            driver.phase.holds(B, app=ident)
+        made = driver.run(61.0)
+
+        assert made.count("read") == 200
+        for name in names:
+            state = driver.view(name)
+            assert isinstance(state, Fresh)
+            assert state.revision == Revision(names[name], "moved 2")
+
+
 class TestSpread:
     def test_after_a_common_start_apps_are_probed_once_an_interval_each_at_a_time_of_its_own(self) -> None:
         names = {f"app {number}": f"app-{number}" for number in range(20)}
