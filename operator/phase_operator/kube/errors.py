@@ -61,6 +61,9 @@ class ApiError(Exception):
         return f"{self.status} {self.reason}"
 
 
+_TOO_LARGE = "etcdserver: request is too large"
+
+
 def from_answer(status: int, body: Mapping[str, Any], retry_after: str | None) -> ApiError:
     """Read a Kubernetes Status object."""
     details = body.get("details") or {}
@@ -93,6 +96,9 @@ def translate(error: ApiError) -> ExpectedError:
         )
     if error.status == _INVALID and (found := _immutable(error)):
         return found
+    if error.status == 500 and _TOO_LARGE in error.message:
+        # etcd's own bound; what others put into the object counts as well. No other try ends better.
+        return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
     if error.status in {400, 413, _INVALID}:
         told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes) or error.reason
         return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")

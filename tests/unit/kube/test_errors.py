@@ -83,6 +83,13 @@ def test_who_may_not_do_what_is_told_in_the_servers_words() -> None:
     assert "cannot patch secrets" in translate(api_error(403, message="cannot patch secrets")).message
 
 
+def test_what_etcd_finds_too_large_waits_for_somebody() -> None:
+    found = translate(api_error(500, message="etcdserver: request is too large"))
+
+    assert isinstance(found, Waiting)
+    assert found.reason is Reason.TOO_LARGE
+
+
 def test_what_the_server_asked_for_is_kept() -> None:
     found = translate(api_error(429, after=7))
 
