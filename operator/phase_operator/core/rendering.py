@@ -21,8 +21,9 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.folders import has_paths, target_folders
 from phase_operator.core.outcome import LeftOut
 from phase_operator.core.selection import config_entries, left_out, of_types, secret_entries, wants
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
-from phase_operator.core.values import ConfigEntry, Entry, ObjectKey
+from phase_operator.core.targets import Desired, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.wanted import config_map_ref, secret_ref
 
 _KEPT = 3
 
@@ -53,14 +54,12 @@ def renderings(
     config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
-        ref = TargetRef(Kind.SECRET, ObjectKey(secret.secret_namespace or namespace, secret.secret_name))
+        ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken, rest = take(entries, offered, secret, spec)
         yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation), rest, _keep(secret))
     for config_map in spec.managed_config_map_references:
-        ref = TargetRef(
-            Kind.CONFIG_MAP, ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
-        )
+        ref = config_map_ref(config_map, namespace)
         values, rest = take(entries, config, config_map, spec)
         yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key), rest, _keep(config_map))
 

@@ -11,10 +11,11 @@ from typing import Protocol
 
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.folders import Folders
+from phase_operator.core.keys import listing
 from phase_operator.core.outcome import LeftOut
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.values import ConfigEntry, Entry
-from phase_operator.core.words import clean
+from phase_operator.core.words import clean, close_tags, did_you_mean
 
 _NAMED = 10
 # Kubernetes takes no longer key either.
@@ -58,6 +59,16 @@ def select(
         for entry in answering(entries, query)
         if (folders is None or folders.holds(entry.path)) and wants(entry.key, keys)
     )
+
+
+def nothing_selected(query: SourceQuery, answer: Iterable[Entry], folders: Folders, tags: Iterable[str]) -> str:
+    """Say that an answer has nothing to select; `tags` are those that stand there, if none of those asked for does."""
+    if any(folders.holds(entry.path) for entry in answer):
+        return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
+    where = f"folder {listing(folders.roots)}" + (" or below" if folders.recursive else "")
+    tagged = f" with tag {listing(query.tags)}" if query.tags else ""
+    there = f'environment "{query.environment}" of app {query.app} has no entries in {where}{tagged}'
+    return f"{there}; targets stay as they are{did_you_mean(close_tags(query.tags, tags))}"
 
 
 def wants(key: str, keys: Patterns) -> bool:

@@ -3,17 +3,18 @@
 Rule: what is refused here is refused before anything is read, and the message says who could allow it and how.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.core.errors import Invalid
+from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.grants import Grant, Labelled, Use, allowed
 from phase_operator.core.hosts import CLOUD, Host, leads_to, parse_hosts
 from phase_operator.core.keys import listing
 from phase_operator.core.query import asked_url
-from phase_operator.core.targets import TargetRef
+from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.targets.secret import IMPERSONATION
 from phase_operator.core.values import ObjectKey
 
@@ -38,13 +39,30 @@ class Tenancy:
         return any(isinstance(grant.frm, Labelled) for grant in self.grants)
 
 
+def token_place(spec: PhaseSecretSpec, namespace: str) -> ObjectKey:
+    """Return where the token of a PhaseSecret in this namespace lies; raise Invalid if it is the operator's own."""
+    reference = spec.authentication.service_token.service_token_secret_reference
+    if reference.secret_name == names.DIGEST_KEY_SECRET:
+        raise Invalid(Reason.INVALID_SPEC, f"Secret {reference.secret_name} is the operator's own and holds no token")
+    return ObjectKey(reference.secret_namespace or namespace, reference.secret_name)
+
+
+def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
+    """Refuse targets that no run may write: the token Secret, the operator's own."""
+    for target in targets:
+        if target.kind is Kind.SECRET and target.key == token:
+            raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
+        if target.kind is Kind.SECRET and target.key.name == names.DIGEST_KEY_SECRET:
+            raise Invalid(Reason.INVALID_SPEC, f"{target} is the operator's own; choose another name")
+
+
 def check_tenancy(
     tenancy: Tenancy,
     spec: PhaseSecretSpec,
     key: ObjectKey,
     labels: Mapping[str, str],
     token: ObjectKey,
-    targets: Sequence[TargetRef],
+    targets: Iterable[TargetRef],
 ) -> None:
     """Refuse namespaces and a host that are not allowed; `labels` are those of the PhaseSecret's namespace."""
     wanted = [(Use.TOKEN, f"token Secret {token}", token.namespace)]
@@ -84,14 +102,20 @@ def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
     return None
 
 
-def annotation_allows(hosts: str | None, url: str) -> bool:
-    """Say whether a token's annotation lets it go to where a URL leads; one that is nonsense lets it nowhere."""
+def check_annotation(hosts: str | None, url: str, token: ObjectKey) -> None:
+    """Refuse a host that a token's own Secret leaves out; an annotation that is nonsense lets it nowhere."""
     if hosts is None:
-        return True
+        return
     try:
-        return leads_to(url, parse_hosts(hosts))
+        if leads_to(url, parse_hosts(hosts)):
+            return
     except ValueError:
-        return False
+        pass
+    # The annotation is not quoted: it is another's.
+    raise Waiting(
+        Reason.HOST_REFUSED,
+        f"the annotation {names.ANNOTATION_ALLOWED_HOSTS} of Secret {token} does not list the host in spec.phaseHost",
+    )
 
 
 def impersonates(spec: PhaseSecretSpec) -> bool:

@@ -4,24 +4,39 @@ Rule: what was written is known from the status, so a target that is dropped fro
 was dealt with.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.claims import Claim, claim
+from phase_operator.core.errors import Invalid
+from phase_operator.core.keys import listing
 from phase_operator.core.targets.base import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 
 
+def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:
+    """Return where a target of a PhaseSecret in this namespace is."""
+    return TargetRef(Kind.SECRET, ObjectKey(target.secret_namespace or namespace, target.secret_name))
+
+
+def config_map_ref(target: ManagedConfigMapReference, namespace: str) -> TargetRef:
+    """Return where a target of a PhaseSecret in this namespace is."""
+    return TargetRef(Kind.CONFIG_MAP, ObjectKey(target.config_map_namespace or namespace, target.config_map_name))
+
+
 def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
-    """Return the targets of a spec with what is claimed of each."""
-    found: dict[TargetRef, Claim] = {}
-    for secret in spec.managed_secret_references:
-        key = ObjectKey(secret.secret_namespace or namespace, secret.secret_name)
-        found[TargetRef(Kind.SECRET, key)] = claim(secret)
-    for config_map in spec.managed_config_map_references:
-        key = ObjectKey(config_map.config_map_namespace or namespace, config_map.config_map_name)
-        found[TargetRef(Kind.CONFIG_MAP, key)] = claim(config_map)
+    """Return the targets of a spec, in its order, with what is claimed of each; raise Invalid if one is named twice."""
+    pairs = [(secret_ref(each, namespace), claim(each)) for each in spec.managed_secret_references]
+    pairs += [(config_map_ref(each, namespace), claim(each)) for each in spec.managed_config_map_references]
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        named_often = Counter(str(target) for target, _ in pairs)
+        doubles = sorted(target for target, times in named_often.items() if times > 1)
+        raise Invalid(Reason.INVALID_SPEC, f"the same target is named twice: {listing(doubles)}")
     return found
 
 
@@ -39,5 +54,25 @@ def dropped(status: Mapping[str, Any], targets: Collection[TargetRef]) -> list[T
 
 def named(status: Mapping[str, Any]) -> Iterator[TargetRef]:
     """Yield the targets that a status names."""
+    return (target for target, _ in _told(status))
+
+
+def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
+    """Say whether the status tells that a target was written; no user can make it say so."""
+    return any(ref == target and "keys" in told for ref, told in _told(status))
+
+
+def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
+    """Return the name of the newest object of each versioned target, as the status has it."""
+    return {target: told["version"] for target, told in _told(status) if told.get("version")}
+
+
+def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
+    """Return the object that stands for a target: its newest version, if it is versioned."""
+    name = versions.get(target)
+    return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
+
+
+def _told(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
     for target in status.get("targets") or []:
-        yield TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"]))
+        yield TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])), target

@@ -180,3 +180,9 @@ def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
     """Say that a target is still to be removed."""
     told = f"it is not wanted any more and still to be removed: {why}"
     return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
+
+
+def failed(target: TargetRef, error: ExpectedError) -> TargetResult:
+    """Say that a target could not be brought in step."""
+    transient = isinstance(error, Transient)
+    return TargetResult(target, False, error.reason, message=error.message, transient=transient)

@@ -45,7 +45,7 @@ def server() -> Iterator[EmbeddedPhase]:
         yield phase
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     held=secrets,
     path=st.sampled_from([*PATHS, None, "/none"]),

@@ -48,7 +48,7 @@ FOR_CONFIG = [
     st.lists(st.sampled_from(CHOICES), max_size=12),
     st.lists(st.sampled_from(FOR_CONFIG), max_size=6),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_exactly_the_bad_ones_are_errors(
     secrets: list[tuple[Target, Reason | None]], config_maps: list[tuple[Target, Reason | None]]
 ) -> None:
@@ -65,7 +65,7 @@ def test_exactly_the_bad_ones_are_errors(
 
 
 @given(st.permutations(CHOICES))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_good_target_is_the_same_in_every_company(company: list[tuple[Target, Reason | None]]) -> None:
     def made(targets: list[tuple[Target, Reason | None]]) -> list[Desired]:
         references = [{"secretName": f"s{CHOICES.index(each)}", **each[0]} for each in targets]

@@ -54,7 +54,7 @@ VARIABLES = st.dictionaries(VARIABLE, LINE_TEXT, max_size=5)
 BATCH = st.lists(LINE_TEXT, min_size=60, max_size=60).map(
     lambda texts: {f"V_{n}": text for n, text in enumerate(texts)}
 )  # Not shrunk: that starts thousands of processes, and the difference of two mappings names the culprit anyway.
-BY_PROCESS = settings(deadline=None, max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+BY_PROCESS = settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 # What no spelling serves.
 UNSPELLABLE = re.compile(r"(?=.*('|\\\\|\\\Z))(?=.*[$`])", re.DOTALL)
@@ -150,7 +150,6 @@ def test_a_key_per_entry_is_no_file() -> None:
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_a_json_file_is_read_back(values: dict[str, str]) -> None:
     file = written(Format.JSON, values)
 
@@ -159,7 +158,6 @@ def test_a_json_file_is_read_back(values: dict[str, str]) -> None:
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_a_yaml_file_is_read_back_and_every_value_is_a_string(values: dict[str, str]) -> None:
     file = written(Format.YAML, values)
 
@@ -168,7 +166,6 @@ def test_a_yaml_file_is_read_back_and_every_value_is_a_string(values: dict[str, 
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_the_yaml_library_in_python_would_write_the_same_bytes(values: dict[str, str]) -> None:
     plain = yaml.dump(values, Dumper=yaml.SafeDumper, default_style='"', width=2**31 - 1)
 
@@ -176,7 +173,6 @@ def test_the_yaml_library_in_python_would_write_the_same_bytes(values: dict[str,
 
 
 @given(st.dictionaries(KEY, TEXT | st.text(_ANY, max_size=20).map(lambda text: f" {text} "), max_size=5))
-@settings(deadline=None)
 def test_the_libraries_would_write_the_same_bytes(values: dict[str, str]) -> None:
     in_order = dict(sorted(values.items()))
 
@@ -185,7 +181,6 @@ def test_the_libraries_would_write_the_same_bytes(values: dict[str, str]) -> Non
 
 
 @given(st.dictionaries(KEY, TEXT, min_size=1, max_size=8))
-@settings(deadline=None)
 def test_every_key_and_value_of_a_yaml_file_stands_in_quotes(values: dict[str, str]) -> None:
     file = written(Format.YAML, values)
 
@@ -194,7 +189,7 @@ def test_every_key_and_value_of_a_yaml_file_stands_in_quotes(values: dict[str, s
 
 
 @given(VALUES)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_properties_file_is_read_back(values: dict[str, str]) -> None:
     # jproperties takes this one letter, which Java reads right, for a byte order mark.
     values = {key: text.replace("\ufeff", "") for key, text in values.items()}
@@ -206,7 +201,6 @@ def test_a_properties_file_is_read_back(values: dict[str, str]) -> None:
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_a_toml_file_is_read_back(values: dict[str, str]) -> None:
     file = written(Format.TOML, values)
 
@@ -216,7 +210,7 @@ def test_a_toml_file_is_read_back(values: dict[str, str]) -> None:
 
 @given(VARIABLES)
 @example({"V_": "\\", "V_A": '"', "V_B": "'\\\nV_C=1"})
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_dotenv_file_is_read_back_by_python_dotenv(values: dict[str, str]) -> None:
     values = spellable(values)
 
@@ -224,7 +218,6 @@ def test_a_dotenv_file_is_read_back_by_python_dotenv(values: dict[str, str]) -> 
 
 
 @given(VARIABLES)
-@settings(deadline=None)
 def test_python_dotenv_with_interpolation_reads_back_what_holds_no_reference(values: dict[str, str]) -> None:
     values = {key: text for key, text in spellable(values).items() if "${" not in text}
 
@@ -262,7 +255,7 @@ def test_a_dotenv_file_is_read_back_by_node_within_its_documented_limits(values:
 
 
 @given(LINE_TEXT)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_dotenv_file_refuses_only_what_no_spelling_serves(text: str) -> None:
     assert refused(text) is (UNSPELLABLE.match(text) is not None)
 
@@ -334,7 +327,7 @@ def test_bytes_that_are_no_text_name_the_key_and_not_the_value(form: Format) -> 
 
 @pytest.mark.parametrize("form", TEXT_FILES)
 @given(values=st.dictionaries(VARIABLE, st.text(_ANY.filter(lambda letter: letter not in "\0'\\"))), data=st.data())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_equal_entries_make_equal_bytes_in_any_order(form: Format, values: dict[str, str], data: st.DataObject) -> None:
     turned = dict(data.draw(st.permutations(list(values.items()))))
 
@@ -413,7 +406,6 @@ def test_every_prefix_is_a_login() -> None:
     username=st.text(_ANY, min_size=1).filter(lambda text: not re.search(r"[:\x00-\x1f\x7f]", text)),
     password=LINE_TEXT.filter(bool),
 )
-@settings(deadline=None)
 def test_any_password_is_read_back_from_a_docker_config(username: str, password: str) -> None:
     auth = auths(login(USERNAME=username, PASSWORD=password))["ghcr.io"]
 

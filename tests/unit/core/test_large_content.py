@@ -82,7 +82,6 @@ def peak(entries: list[Entry], **target: Any) -> tuple[Desired | ExpectedError, 
 
 class TestAnyBytes:
     @given(st.dictionaries(st.from_regex(r"\A[A-Z][A-Z0-9_]{0,9}\Z"), st.binary(max_size=200), min_size=1, max_size=6))
-    @settings(deadline=None)
     def test_bytes_come_out_as_they_went_in(self, wanted: dict[str, bytes]) -> None:
         processors = {key: {"type": "base64"} for key in wanted}
         texts = {key: base64.b64encode(value).decode() for key, value in wanted.items()}
@@ -96,7 +95,6 @@ class TestAnyBytes:
         assert stored(config_map) == wanted
 
     @given(st.text(max_size=300), st.sampled_from([entry, config_entry]))
-    @settings(deadline=None)
     def test_text_comes_out_as_it_went_in(self, text: str, kind: Any) -> None:
         found = make([kind("KEY", text)], config_map=kind is config_entry)
 
@@ -104,7 +102,7 @@ class TestAnyBytes:
 
     @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
     @given(text=st.text(st.characters(), max_size=60))
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     def test_every_shape_takes_any_text_or_says_why_not(self, shape: dict[str, Any], text: str) -> None:
         found = make([entry("KEY_0", text), entry("KEY_1", "b")], **shape)
 
@@ -119,7 +117,6 @@ class TestAnyBytes:
         assert "KEY_0" in found.message
 
     @given(st.text(min_size=1, max_size=40))
-    @settings(deadline=None)
     def test_any_key_is_written_or_told(self, key: str) -> None:
         found = make([entry(key)])
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api import names
@@ -93,7 +93,6 @@ def test_a_config_map_is_judged_alike() -> None:
 
 
 @given(OBSERVED)
-@settings(deadline=None)
 def test_nothing_is_written_that_carries_no_sign_of_ours(found: Any) -> None:
     ours = found.owner == str(DESIRED.owner.key) or (found.owner == "" and found.shape != b"")
 
@@ -106,7 +105,6 @@ def held(found: Observed) -> set[str]:
 
 
 @given(OBSERVED)
-@settings(deadline=None)
 def test_nothing_is_written_when_nothing_differs_and_nothing_is_pruned_that_we_want(found: Any) -> None:
     action = plan(DESIRED, found)
 

@@ -1,7 +1,15 @@
+import base64
+
 import pytest
 
-from phase_operator.core.references import holds_reference, unresolved
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
+from phase_operator.core.errors import Waiting
+from phase_operator.core.outcome import Warned
+from phase_operator.core.references import check_references, holds_reference, unresolved
 from support.builders import entry
+
+OPEN = "${MISSING}"
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,25 @@ def test_the_entries_that_hold_references_are_named_sorted() -> None:
     entries = [entry("Z", "${X}"), entry("PLAIN", "x"), entry("A", "${X}", path="/api")]
 
     assert unresolved(entries) == ("/Z", "/api/A")
+
+
+@pytest.mark.parametrize("policy", [None, OnSecretReferenceError.FAIL])
+def test_references_that_are_left_raise_unless_told_otherwise(policy: OnSecretReferenceError | None) -> None:
+    with pytest.raises(Waiting) as caught:
+        check_references([entry("A", OPEN), entry("B")], policy)
+
+    assert caught.value.reason is Reason.UNRESOLVED_REFERENCES
+    assert '"/A"' in caught.value.message
+    assert OPEN not in caught.value.message
+
+
+def test_references_that_are_left_are_a_warning_if_told_so() -> None:
+    found = check_references([entry("A", OPEN)], OnSecretReferenceError.WARN)
+
+    assert isinstance(found, Warned)
+    assert found.reason is Reason.UNRESOLVED_REFERENCES
+
+
+@pytest.mark.parametrize("policy", OnSecretReferenceError)
+def test_no_reference_left_is_nothing_to_tell(policy: OnSecretReferenceError) -> None:
+    assert check_references([entry("A", base64.b64encode(b"x").decode())], policy) is None

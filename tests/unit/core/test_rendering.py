@@ -2,7 +2,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
@@ -122,7 +122,6 @@ def test_what_stands_in_the_way_of_one_target_stands_in_the_way_of_it_alone() ->
 
 
 @given(st.dictionaries(st.from_regex(r"\A[A-Z][A-Z0-9_]{0,6}\Z"), st.booleans(), max_size=8))
-@settings(deadline=None)
 def test_every_entry_goes_to_one_kind_and_no_secret_text_to_a_config_map(keys: dict[str, bool]) -> None:
     entries = [
         config_entry(key, f"open {key}") if config else entry(key, f"hidden {key}") for key, config in keys.items()

@@ -180,4 +180,4 @@ class Slow(_World):
 
 TestFast = Fast.TestCase
 TestSlow = Slow.TestCase
-TestFast.settings = TestSlow.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestFast.settings = TestSlow.settings = settings(max_examples=60, stateful_step_count=20)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     pkcs12,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
@@ -347,7 +347,6 @@ LINES = st.text(st.characters(codec="utf-8", exclude_characters="-"), max_size=2
 
 
 @given(before=st.lists(LINES, max_size=3), after=st.lists(LINES, max_size=3), crlf=st.booleans())
-@settings(deadline=None)
 def test_a_pair_is_taken_whatever_text_stands_around_it(before: list[bytes], after: list[bytes], crlf: bool) -> None:
     def around(text: bytes) -> bytes:
         lines = b"\n".join([*before, *text.splitlines(), *after])
@@ -359,7 +358,6 @@ def test_a_pair_is_taken_whatever_text_stands_around_it(before: list[bytes], aft
 # A turned sign of the serial number; what the library says of it is its own business.
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(part=st.sampled_from(["tls.crt", "tls.key"]), at=st.integers(min_value=0), byte=st.integers(0, 255))
-@settings(deadline=None)
 def test_a_byte_that_was_turned_leads_to_a_refusal_or_nothing(part: str, at: int, byte: int) -> None:
     first, *lines, last = tls()[part].splitlines()
     raw = bytearray(base64.b64decode(b"".join(lines)))
@@ -534,7 +532,6 @@ NAMES = [
     kind=st.sampled_from(SecretType),
     data=st.dictionaries(st.sampled_from(NAMES), st.lists(PIECES, max_size=8).map(b"".join)),
 )
-@settings(deadline=None)
 def test_any_data_is_taken_or_refused(kind: SecretType, data: dict[str, bytes]) -> None:
     found = verdict(kind, data)
 

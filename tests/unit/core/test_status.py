@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
@@ -82,7 +82,6 @@ def since(status: StatusDocument) -> dict[str, tuple[str, str]]:
 
 
 @given(st.lists(OUTCOMES, max_size=2), OUTCOMES, st.sampled_from([None, "once"]))
-@settings(deadline=None)
 def test_the_same_outcome_says_the_same_however_late_it_is(
     past: list[Reported], outcome: Reported, forced: str | None
 ) -> None:
@@ -94,7 +93,6 @@ def test_the_same_outcome_says_the_same_however_late_it_is(
 
 
 @given(st.lists(OUTCOMES, max_size=6), st.integers(1, 2))
-@settings(deadline=None)
 def test_a_status_never_flaps(outcomes: list[Reported], edits: int) -> None:
     """Runs minute after minute: what is said again is not written, and a time moves only with what it is about."""
     status: StatusDocument = {}
@@ -113,7 +111,6 @@ def test_a_status_never_flaps(outcomes: list[Reported], edits: int) -> None:
 
 
 @given(OUTCOMES)
-@settings(deadline=None)
 def test_what_was_written_and_stands_is_not_told_twice(outcome: Reported) -> None:
     first = outcome
     if isinstance(outcome, Synced | Failed):
@@ -124,7 +121,6 @@ def test_what_was_written_and_stands_is_not_told_twice(outcome: Reported) -> Non
 
 
 @given(st.lists(OUTCOMES, max_size=2), OUTCOMES)
-@settings(deadline=None)
 def test_a_status_fits_the_schema(past: list[Reported], outcome: Reported) -> None:
     found = document(outcome, after(*past), forced="once")
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api import names
@@ -319,7 +319,6 @@ def test_another_type_shows() -> None:
 
 
 @given(ENTRIES, TEMPLATES, st.sampled_from([None, "Retain", "Delete"]), st.booleans())
-@settings(deadline=None)
 def test_what_was_applied_is_seen_as_it_was_desired(
     entries: list[ConfigEntry], metadata: dict[str, Any], policy: str | None, secret: bool
 ) -> None:

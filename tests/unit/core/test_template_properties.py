@@ -25,7 +25,6 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(any_text)
-@settings(deadline=None)
 def test_json_is_read_back_by_json_yaml_and_toml(text: str) -> None:
     written = json_text(text)
 
@@ -35,14 +34,12 @@ def test_json_is_read_back_by_json_yaml_and_toml(text: str) -> None:
 
 
 @given(any_text)
-@settings(deadline=None)
 def test_url_is_read_back_and_has_nothing_that_divides_a_url(text: str) -> None:
     assert unquote(url_text(text), errors="strict") == text
     assert re.fullmatch(r"[A-Za-z0-9._~%-]*", url_text(text))
 
 
 @given(any_text)
-@settings(deadline=None)
 def test_quote_is_one_word_of_a_shell(text: str) -> None:
     # Python's shlex knows the backslash before two of the four; test_template.py asks a shell about all.
     plain = text.replace("$", "").replace("`", "")
@@ -120,7 +117,7 @@ JINJA.filters |= {
 
 
 @given(templates, plain_values)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_template_means_what_it_means_to_jinja(source: str, values: dict[str, str]) -> None:
     try:
         meant: str | None = JINJA.from_string(source).render({**values, "entries": values})
@@ -162,7 +159,7 @@ bodies = st.one_of(st.binary(max_size=30), st.integers(0, MAX_BYTES + 1).map(lam
 
 
 @given(sources, st.dictionaries(st.sampled_from(["A", "B", "a.b"]), bodies))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_any_source_renders_within_the_limits_or_says_why_not(source: str, values: dict[str, bytes]) -> None:
     try:
         result = compile_template(source).render(values)

@@ -6,13 +6,20 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Invalid
+from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.grants import parse_grant
 from phase_operator.core.hosts import parse_host
 from phase_operator.core.rendering import renderings
-from phase_operator.core.tenancy import Tenancy, annotation_allows, check_tenancy, impersonates
+from phase_operator.core.tenancy import (
+    Tenancy,
+    check_annotation,
+    check_targets,
+    check_tenancy,
+    impersonates,
+    token_place,
+)
 from phase_operator.core.values import ObjectKey
-from support.builders import KEY, TOKEN, parsed
+from support.builders import KEY, TOKEN, config_map_ref, parsed
 
 SHARED = ObjectKey("shared", "token")
 CLOUD = names.DEFAULT_HOST
@@ -131,7 +138,35 @@ def test_where_a_token_goes(hosts: tuple[str, ...], token: ObjectKey, asked: str
     ],
 )
 def test_the_annotation_of_a_tokens_secret(annotation: str | None, goes: bool) -> None:
-    assert annotation_allows(annotation, "https://phase.example/service/public") is goes
+    url = "https://phase.example/service/public"
+
+    if goes:
+        check_annotation(annotation, url, TOKEN)
+        return
+    with pytest.raises(Waiting) as caught:
+        check_annotation(annotation, url, TOKEN)
+    assert caught.value.reason is Reason.HOST_REFUSED
+    assert str(TOKEN) in caught.value.message
+    assert "nonsense" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        pytest.param({}, TOKEN, id="not said"),
+        pytest.param({"secretNamespace": "other"}, ObjectKey("other", TOKEN.name), id="another namespace"),
+        pytest.param({"secretName": "own"}, ObjectKey("team", "own"), id="a name"),
+        pytest.param({"secretNamespace": "team"}, TOKEN, id="the own namespace"),
+    ],
+)
+def test_where_the_token_lies(reference: dict[str, str], key: ObjectKey) -> None:
+    spec = parsed(authentication={"serviceToken": {"serviceTokenSecretReference": reference}})
+
+    assert token_place(spec, KEY.namespace) == key
+
+
+def test_a_config_map_may_have_the_name_of_a_secret_that_is_refused() -> None:
+    check_targets([config_map_ref(TOKEN.name), config_map_ref(names.DIGEST_KEY_SECRET)], TOKEN)
 
 
 @pytest.mark.parametrize(

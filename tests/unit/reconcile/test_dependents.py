@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.values import ObjectKey
@@ -62,7 +62,6 @@ def test_every_thing_that_somebody_depends_on_is_listed_once() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.text("xyz", max_size=4)), max_size=8))
-@settings(deadline=None)
 def test_both_sides_agree(said: list[tuple[ObjectKey, str]]) -> None:
     found: Dependents[str] = Dependents()
     now: dict[ObjectKey, set[str]] = {}

@@ -148,7 +148,7 @@ def machine() -> Machine:
     return Machine(Driver(policy, SimPhase(places=places)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(ops, max_size=40))
 def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -> None:
     world = machine()
@@ -166,7 +166,7 @@ def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -
         assert world.written[who] == world.truth(question), who
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(ops, max_size=30), st.lists(st.tuples(st.floats(1.0, 400.0), st.sampled_from(FAULTS)), max_size=6))
 def test_entries_once_seen_are_at_hand_whatever_fails(
     plan: list[Op], faults: list[tuple[float, ExpectedError]]

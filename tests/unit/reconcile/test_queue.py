@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.reconcile.queue import Priority, QueueClosedError, Schedule, WorkQueue
@@ -145,7 +145,6 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_it_does_what_two_dictionaries_would_do(steps: list[tuple[str, str, int, Priority]]) -> None:
     found = schedule()
     due: dict[str, tuple[float, Priority]] = {}

@@ -1,17 +1,14 @@
 """What one run makes of a PhaseSecret and of what is known of its source."""
 
-import base64
 from typing import Any
 
 import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
-from phase_operator.core.outcome import Failed, Gone, Pending, Suspended, Warned
-from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.reconciler import check_targets, reference_warning, target_refs, token_place
-from support.builders import KEY, TOKEN, config_entry, config_map_ref, entry, parsed, phase_secret, secret_ref
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.outcome import Failed, Gone, Pending, Suspended
+from support.builders import KEY, TOKEN, config_entry, config_map_ref, entry, phase_secret, secret_ref
 from support.canary import Canary
 from support.fakes import NO_TOKEN, Loop
 
@@ -335,77 +332,3 @@ async def test_references_that_are_left_are_written_where_a_warning_is_enough(lo
     assert loop.reason == Reason.SYNCED
     assert loop.cluster.secret(SHOP) == {"A": OPEN}
     assert [each.reason for each in loop.cluster.notices if each.type == "Warning"] == [Reason.UNRESOLVED_REFERENCES]
-
-
-# The steps that need no world.
-
-
-def test_the_targets_of_a_spec_are_its_references() -> None:
-    spec = parsed(managedConfigMapReferences=[{"configMapName": "c"}], **to({"secretName": "a"}, {"secretName": "b"}))
-
-    assert target_refs(spec, "team") == [secret_ref("a"), secret_ref("b"), config_map_ref("c")]
-
-
-@pytest.mark.parametrize(
-    ("fields", "key"),
-    [
-        pytest.param({}, TOKEN, id="not said"),
-        pytest.param(token_in(secretNamespace="other"), ObjectKey("other", TOKEN.name), id="another namespace"),
-        pytest.param(token_in(secretName="own"), ObjectKey("team", "own"), id="a name"),
-        pytest.param(token_in(secretNamespace="team"), TOKEN, id="the own namespace"),
-    ],
-)
-def test_where_the_token_lies(fields: dict[str, Any], key: ObjectKey) -> None:
-    assert token_place(parsed(**fields), KEY) == key
-
-
-def test_a_config_map_may_have_the_name_of_the_tokens_secret() -> None:
-    check_targets([config_map_ref(TOKEN.name), config_map_ref(names.DIGEST_KEY_SECRET)], TOKEN)
-
-
-def test_a_secret_and_a_config_map_of_one_name_are_no_double() -> None:
-    check_targets([secret_ref("a"), config_map_ref("a")], TOKEN)
-
-
-def test_doubles_are_named_once_and_sorted() -> None:
-    with pytest.raises(Invalid) as caught:
-        check_targets([secret_ref(name) for name in ("b", "a", "b", "a", "b", "c")], TOKEN)
-
-    assert caught.value.message.endswith('"Secret team/a", "Secret team/b"')
-
-
-@pytest.mark.parametrize("policy", [None, "Fail"])
-def test_references_that_are_left_raise_unless_told_otherwise(policy: str | None) -> None:
-    with pytest.raises(Waiting) as caught:
-        reference_warning([entry("A", OPEN), entry("B")], parsed(onSecretReferenceError=policy))
-
-    assert caught.value.reason is Reason.UNRESOLVED_REFERENCES
-    assert '"/A"' in caught.value.message
-    assert OPEN not in caught.value.message
-
-
-def test_references_that_are_left_are_a_warning_if_told_so() -> None:
-    found = reference_warning([entry("A", OPEN)], parsed(onSecretReferenceError="Warn"))
-
-    assert isinstance(found, Warned)
-    assert found.reason is Reason.UNRESOLVED_REFERENCES
-
-
-@pytest.mark.parametrize("policy", ["Fail", "Warn"])
-def test_no_reference_left_is_nothing_to_tell(policy: str) -> None:
-    assert (
-        reference_warning([entry("A", base64.b64encode(b"x").decode())], parsed(onSecretReferenceError=policy)) is None
-    )
-
-
-async def test_an_error_that_is_told_in_every_run_keeps_none_of_them() -> None:
-    """An exception keeps the frames through which it was raised; one that is kept and raised again, all of them."""
-    async with Loop() as loop:
-        down = Transient(Reason.PHASE_UNAVAILABLE, "down")
-        loop.phase.fails(down)
-        await loop.show(phase_secret())
-        for _ in range(5):
-            await loop.turn(60)
-
-        assert loop.reason == Reason.PHASE_UNAVAILABLE
-        assert (down.__traceback__, down.__cause__, down.__context__) == (None, None, None)

@@ -1,0 +1,91 @@
+"""What one PhaseSecret asks for: everything that a run derives from its spec and status, derived once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.agenda import Urgency
+from phase_operator.core.claims import Claim
+from phase_operator.core.folders import Folders, folders
+from phase_operator.core.guard import Guard
+from phase_operator.core.pacing import DEFAULT_INTERVAL
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.selection import select
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.wanted import standing, standing_versions, wanted
+from phase_operator.reconcile.questions import Subscription
+from phase_operator.reconcile.resources import Resource
+from phase_operator.reconcile.specs import parse_spec
+
+# Thousands of resources say the same: one instance serves them all.
+_guard = lru_cache(1024)(Guard)
+_subscription = lru_cache(1024)(Subscription)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One PhaseSecret as one run sees it; anything here may raise Invalid."""
+
+    resource: Resource
+
+    @property
+    def key(self) -> ObjectKey:
+        """Its namespace and name."""
+        return self.resource.key
+
+    @cached_property
+    def spec(self) -> PhaseSecretSpec:
+        """The spec, parsed."""
+        return parse_spec(self.resource.spec)
+
+    @cached_property
+    def claims(self) -> Mapping[TargetRef, Claim]:
+        """The targets, in the spec's order, with what is claimed of each."""
+        return wanted(self.spec, self.key.namespace)
+
+    @cached_property
+    def versions(self) -> Mapping[TargetRef, str]:
+        """The name of the newest object of each versioned target."""
+        return standing_versions(self.resource.status)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """The folders of Phase that it takes."""
+        return folders(self.spec)
+
+    def standing(self) -> list[TargetRef]:
+        """Return the objects that stand for its targets."""
+        return [standing(target, self.versions) for target in self.claims]
+
+    def select(self, snapshot: Snapshot, query: SourceQuery) -> tuple[Entry, ...]:
+        """Return the entries that it takes of an answer."""
+        return select(snapshot.entries, query, self.spec.keys, self.folders)
+
+    @cached_property
+    def is_settled(self) -> bool:
+        """Whether the status claims that all is in step, for the spec as it is now."""
+        resource, status = self.resource, self.resource.status
+        ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or [])
+        forced = resource.sync is not None and resource.sync != status.get("lastForcedSync")
+        return ready and not forced and status.get("observedGeneration") == resource.generation
+
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent a first answer is."""
+        return Urgency.EDITED if self.resource.status.get("lastSyncedTime") else Urgency.NEW
+
+    def subscription(self) -> Subscription:
+        """Say how it takes part in its question."""
+        spec = self.spec
+        known = (self.resource.status.get("source") or {}).get("entries") or 0
+        guard = _guard(
+            tuple(spec.keys.include),
+            tuple(spec.keys.exclude),
+            spec.shrink or 100,
+            known if self.is_settled else 0,
+            self.folders,
+        )
+        interval = float(spec.polling_interval or DEFAULT_INTERVAL)
+        return _subscription(interval, self.urgency, guard, self.is_settled)
