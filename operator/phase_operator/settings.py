@@ -110,6 +110,21 @@ class Settings(BaseSettings):
     full_read_seconds: float = Field(
         3600.0, ge=60, le=604800, description="How often everything is read even if nothing seems to change."
     )
+    restarts: bool = Field(
+        True,
+        description="Restart workloads when what they read changes, as they or their targets ask for. false: never, "
+        "and no rights on workloads are needed. Default: true.",
+    )
+    restart_settle_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="How long it has to be quiet after a change before workloads are restarted, so that what changes "
+        "together is one restart.",
+    )
+    restarts_at_once: int = Field(
+        10, ge=1, le=10_000, description="How many of the roll-outs that the operator begins go on at the same time."
+    )
     drain_seconds: float = Field(4.0, ge=0, le=600, description="How long runs may go on after SIGTERM.")
 
     @field_validator("namespace", mode="before")

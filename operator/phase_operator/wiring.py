@@ -27,14 +27,17 @@ from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
 from phase_operator.kube.targets import KnownTargets, TargetSink
 from phase_operator.kube.watch import MetadataWatch
+from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.restarter import NoRestarts, Restarter
 from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 from phase_operator.settings import Settings
@@ -139,6 +142,9 @@ class Operator:
             watched=frozenset(settings.namespace),
             impersonation=settings.allow_impersonation_types,
         )
+        self._queue = queue
+        self._all_known = False
+        restarts = self._restarts(clock, metrics, resources, target_users)
         labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
             resources=resources,
@@ -151,6 +157,7 @@ class Operator:
             digest_key=self._loaded_digest_key,
             tenancy=tenancy,
             labels_of=labels.of,
+            restarts=restarts,
         )
         self._controller = Controller(
             queue=queue,
@@ -163,6 +170,7 @@ class Operator:
             target_users=target_users,
             clock=clock,
             observer=metrics,
+            restarts=restarts,
         )
         self._watcher = Watcher(
             resources=resources,
@@ -192,6 +200,32 @@ class Operator:
         metrics.track_queue("resources", queue.depth, queue.oldest)
         metrics.track_queue("sources", sources.planned, sources.overdue)
         metrics.track_sources(sources.__len__, sources.staleness, sources.unprobed, sources.open_breakers)
+
+    def _restarts(
+        self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Dependents[TargetRef]
+    ) -> Restarts:
+        if not self._settings.restarts:
+            return NoRestarts()
+        restarter = Restarter(
+            workloads=KubeWorkloads(self._client, self._recorder),
+            resources=resources,
+            target_users=target_users,
+            digest_key=self._loaded_digest_key,
+            clock=clock,
+            observer=metrics,
+            wake=lambda target: self._controller.restarts_changed(target),
+            tell=lambda key, notice: self._controller.tell(key, notice),
+            all_known=self._is_all_known,
+            window=self._settings.restart_settle_seconds,
+            at_once=self._settings.restarts_at_once,
+        )
+        metrics.track_restarts(restarter.under_way, restarter.waiting)
+        return restarter
+
+    def _is_all_known(self) -> bool:
+        """Say whether every PhaseSecret has had its run since the start."""
+        self._all_known = self._all_known or (self._watcher.problem is None and self._queue.is_idle())
+        return self._all_known
 
     async def run(self) -> None:
         """Prepare, work, drain."""

@@ -32,10 +32,12 @@ from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.restarter import Restarter
 from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
+from support.workloads import FakeWorkloads
 
 NO_TOKEN = "not a token"
 TYPE: "Path" = ("type",)
@@ -166,6 +168,7 @@ class StoredObject:
                     "manager": manager,
                     "operation": operation,
                     "apiVersion": "v1",
+                    "time": f"2030-01-01T00:00:00.{self.version:09}Z",
                     "fieldsType": "FieldsV1",
                     "fieldsV1": fields_v1(paths),
                 }
@@ -492,6 +495,8 @@ class FakeObserver:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.written: Counter[str] = Counter()
         self.statuses = 0
+        self.restarts: Counter[str] = Counter()
+        self.restart_failures = 0
 
     def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
         """Count a run."""
@@ -508,6 +513,18 @@ class FakeObserver:
     def status_written(self) -> None:
         """Count a status."""
         self.statuses += 1
+
+    def restarted(self, kind: str) -> None:
+        """Count a workload."""
+        self.restarts[kind] += 1
+
+    def restart_failed(self) -> None:
+        """Count a failure."""
+        self.restart_failures += 1
+
+
+# Restarts wait for so much quiet, and so many roll-outs go on at once.
+WINDOW, AT_ONCE = 10.0, 2
 
 
 class Loop:
@@ -539,6 +556,20 @@ class Loop:
             lambda key, notice: self.controller.tell(key, notice),
             policy or Policy(),
         )
+        self.workloads = FakeWorkloads(self.cluster.objects)
+        self.restarts = Restarter(
+            workloads=self.workloads,
+            resources=self.resources,
+            target_users=self.target_users,
+            digest_key=lambda: DIGEST_KEY,
+            clock=self.clock,
+            observer=self.observer,
+            wake=lambda target: self.controller.restarts_changed(target),
+            tell=lambda key, notice: self.controller.tell(key, notice),
+            all_known=lambda: True,
+            window=WINDOW,
+            at_once=AT_ONCE,
+        )
         self.reconciler = Reconciler(
             resources=self.resources,
             sources=self.sources,
@@ -550,6 +581,7 @@ class Loop:
             digest_key=lambda: DIGEST_KEY,
             tenancy=tenancy or Tenancy(),
             labels_of=lambda namespace: self.labels.get(namespace, {}),
+            restarts=self.restarts,
         )
         self.controller = Controller(
             queue=self.queue,
@@ -562,6 +594,7 @@ class Loop:
             target_users=self.target_users,
             clock=self.clock,
             observer=self.observer,
+            restarts=self.restarts,
         )
 
     async def __aenter__(self) -> Self:

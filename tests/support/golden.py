@@ -97,8 +97,9 @@ def shown(manifest: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     metadata = {key: value for key, value in sorted(manifest["metadata"].items(), key=_order) if key not in _LEFT_OUT}
     annotations = dict(metadata.get("annotations") or {})
     annotations.pop(names.ANNOTATION_SEAL, None)
-    if names.ANNOTATION_DIGEST in annotations:
-        annotations[names.ANNOTATION_DIGEST] = _ANY
+    for keyed in (names.ANNOTATION_DIGEST, names.ANNOTATION_KEYS):
+        if keyed in annotations:
+            annotations[keyed] = _ANY
     if (owner := annotations.get(names.ANNOTATION_OWNER, "")).startswith(f"{namespace}/"):
         annotations[names.ANNOTATION_OWNER] = owner.replace(namespace, _NAMESPACE, 1)
     metadata["annotations"] = annotations

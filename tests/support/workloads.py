@@ -1,16 +1,19 @@
 """Workloads as the API server shows them, and what it does when they are written: enough of it to judge restarts."""
 
+import asyncio
 import copy
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from phase_operator.api import names
 from phase_operator.core.contents import Content, content_of
+from phase_operator.core.feeds import ABSENT, Holding, holding
+from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Decision, Feed, Policy, Record, RollOut, patch
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.workloads import APIS, Workload, read_workload
+from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
 from support.builders import DIGEST_KEY
 
 EARLY, MIDDLE, LATE = "2030-01-01T00:00:01Z", "2030-01-01T00:00:05Z", "2030-01-01T00:00:09Z"
@@ -23,12 +26,12 @@ def secret(name: str = "db") -> TargetRef:
 
 def content(target: TargetRef, **data: str) -> Content:
     """Take down what a target holds."""
-    return content_of(DIGEST_KEY, target, {key: value.encode() for key, value in data.items()})
+    return content_of(DIGEST_KEY, str(target), {key: value.encode() for key, value in data.items()})
 
 
 def feed(held: Content, *, written_at: str = MIDDLE, policy: Policy | None = None) -> Feed:
     """Make a target that the annotated follow."""
-    return Feed(policy or Policy(), held, written_at)
+    return Feed((policy or Policy(),), held, written_at)
 
 
 def reads_all(name: str = "db", **fields: Any) -> dict[str, Any]:
@@ -61,8 +64,11 @@ def wrapped(kind: WorkloadKind, template: dict[str, Any]) -> dict[str, Any]:
 class Server:
     """One workload and its controller, which ends every roll-out at once unless it is told not to."""
 
-    def __init__(self, kind: WorkloadKind = WorkloadKind.DEPLOYMENT, *containers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, kind: WorkloadKind = WorkloadKind.DEPLOYMENT, *containers: Mapping[str, Any], name: str = "web"
+    ) -> None:
         self.kind = kind
+        self.ref = WorkloadRef(kind, ObjectKey("team", name))
         self.version = 0
         # How often the pods were replaced.
         self.roll_outs = 0
@@ -72,7 +78,7 @@ class Server:
             "kind": str(kind),
             **manifest(kind, *(containers or [reads_all()])),
         }
-        self.found["metadata"] |= {"name": "web", "namespace": "team", "uid": "uid", "generation": 1}
+        self.found["metadata"] |= {"name": name, "namespace": "team", "uid": "uid", "generation": 1}
         self._manage("kubectl", "Update", wrapped_fields(kind, {"f:spec": {}}), EARLY)
         self.settle()
 
@@ -197,6 +203,73 @@ class Server:
             **dict.fromkeys(["desiredNumberScheduled", "updatedNumberScheduled"], 1),
             **dict.fromkeys(["currentRevision", "updateRevision"], "a"),
         }
+
+
+class Stored(Protocol):
+    """An object that has metadata."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Return it as the API server shows it."""
+
+
+class FakeWorkloads:
+    """The Workloads port in memory: servers that the test puts in, and what their targets say of themselves."""
+
+    def __init__(self, objects: Mapping[TargetRef, Stored]) -> None:
+        self.servers: dict[WorkloadRef, Server] = {}
+        self.notices: list[tuple[WorkloadRef, Notice]] = []
+        self.lists = 0
+        # Method name -> what it raises, until taken out.
+        self.errors: dict[str, Exception] = {}
+        # So often somebody else is faster.
+        self.conflicts = 0
+        # When the fuse is burnt down, the process dies instead of a write.
+        self.fuse: int | None = None
+        self._objects = objects
+
+    def add(self, *servers: Server) -> None:
+        """Let there be workloads."""
+        self.servers |= {server.ref: server for server in servers}
+
+    async def each(self, namespace: str) -> AsyncIterator[Workload]:
+        """Yield what the servers show."""
+        self.lists += 1
+        await self._answer("each")
+        for server in list(self.servers.values()):
+            if server.ref.key.namespace == namespace:
+                yield server.read()
+
+    async def get(self, ref: WorkloadRef) -> Workload | None:
+        """Return what a server shows."""
+        await self._answer("get")
+        return self.servers[ref].read() if ref in self.servers else None
+
+    async def holding(self, target: TargetRef) -> Holding:
+        """Return what a target says of itself."""
+        await self._answer("holding")
+        stored = self._objects.get(target)
+        return ABSENT if stored is None else holding(stored.metadata())
+
+    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+        """Let the server judge."""
+        await self._answer("apply")
+        if self.conflicts:
+            self.conflicts -= 1
+            self.servers[workload.ref].set_status()
+        if self.fuse is not None:
+            if self.fuse == 0:
+                raise RuntimeError("the process dies here")
+            self.fuse -= 1
+        return self.servers[workload.ref].carry_out(workload, action)
+
+    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+        """Keep the Events."""
+        self.notices.extend((workload.ref, each) for each in notices)
+
+    async def _answer(self, method: str) -> None:
+        await asyncio.sleep(0)
+        if method in self.errors:
+            raise self.errors[method]
 
 
 def wrapped_fields(kind: WorkloadKind, fields: dict[str, Any]) -> dict[str, Any]:

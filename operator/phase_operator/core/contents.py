@@ -7,10 +7,8 @@ same one. The values are needed once, when the object is written; from then on t
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-from phase_operator.core.targets.base import TargetRef
 
 # Bytes for the name of a key, for its value, and for what one reader gets of an object.
 _NAME, _VALUE, READ = 4, 5, 6
@@ -27,6 +25,8 @@ class Content:
 
     entries: Mapping[bytes, bytes] | None
     whole: bytes
+    # Others have keys in the object, too, of which nothing is told here.
+    is_part: bool = False
 
     def read(self, keys: frozenset[str] | None) -> bytes:
         """Return a digest of what somebody gets who reads these keys, or all of them."""
@@ -40,8 +40,8 @@ class Content:
         return digest.digest()
 
     def lacks(self, keys: Iterable[str]) -> list[str]:
-        """Return those keys that the object does not hold, sorted; none if only the whole is told."""
-        if self.entries is None:
+        """Return those keys that the object surely does not hold, sorted."""
+        if self.entries is None or self.is_part:
             return []
         return sorted(key for key in keys if _name(key) not in self.entries)
 
@@ -60,10 +60,10 @@ def _digest(raw: bytes) -> bytes:
 NOTHING = Content({}, _digest(b""))
 
 
-def content_of(digest_key: bytes, ref: TargetRef, data: Mapping[str, bytes]) -> Content:
-    """Take down what an object holds. Neither its type nor its metadata counts."""
+def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Content:
+    """Take down what an object holds, whose kind, namespace and name `target` is. Type and metadata do not count."""
     base = hashlib.blake2b(key=digest_key, digest_size=_VALUE, person=b"phase-keys")
-    _add(base, str(ref).encode())
+    _add(base, target.encode())
     entries: dict[bytes, bytes] = {}
     for key in sorted(data):
         digest = base.copy()
@@ -72,6 +72,17 @@ def content_of(digest_key: bytes, ref: TargetRef, data: Mapping[str, bytes]) -> 
         name = _name(key)
         entries[name] = entries.get(name, b"") + digest.digest()
     return Content(entries if len(entries) <= MAX_KEYS else None, _digest(_pack(entries)))
+
+
+def merged(parts: Sequence[Content]) -> Content:
+    """Put together what several PhaseSecrets have in one object, beside others."""
+    entries: dict[bytes, bytes] = {}
+    for each in parts:
+        if each.entries is None:
+            return Content(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
+        for name, value in each.entries.items():
+            entries[name] = entries.get(name, b"") + value
+    return Content(entries, _digest(_pack(entries)), is_part=True)
 
 
 def read_content(text: str) -> Content | None:

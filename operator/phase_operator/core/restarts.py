@@ -12,9 +12,9 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.baseline import MISSING, MIXED, Baseline, read_baseline, reader, write_baseline
 from phase_operator.core.contents import NOTHING, Content
-from phase_operator.core.foreign import at
 from phase_operator.core.keys import listing
 from phase_operator.core.podspec import Reference
 from phase_operator.core.progress import Progress
@@ -22,14 +22,6 @@ from phase_operator.core.selectors import Selector
 from phase_operator.core.targets.base import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import APIS, Workload
-
-
-class Followers(StrEnum):
-    """Which of the workloads that read a target are restarted for it."""
-
-    ANNOTATED = "Annotated"
-    ALL = "All"
-    NONE = "None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +51,16 @@ class Gap(Enum):
 class Feed:
     """A target as workloads see it: who follows it, what it holds as it stands in the cluster."""
 
-    policy: Policy
+    # One of each PhaseSecret that writes it; more than one, where they merge into one object.
+    policies: tuple[Policy, ...]
     content: Content | Gap
     # When it was last written with other content, by the API server's clock, as RFC 3339; "" if that is not known.
     # A later time, as of a write that changed metadata only, may cost a restart too many, and never one too few.
     written_at: str = ""
+
+    def admits(self, workload: Workload) -> bool:
+        """Say whether the workload is to be restarted for this target."""
+        return any(policy.admits(workload) for policy in self.policies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,8 @@ class RollOut:
     content: str
     # Why some or all pods will stay as they are until somebody does something, if the workload's strategy says so.
     holds: str | None = None
+    # What the pods have not seen.
+    targets: tuple[TargetRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +105,8 @@ class Wait:
 
     cause: Cause
     why: str
+    # What the pods have not seen.
+    targets: tuple[TargetRef, ...] = ()
 
 
 Decision = Record | RollOut | Keep | Wait
@@ -123,31 +124,25 @@ class _Reading:
     lacking: str = ""
 
 
-def may_follow(found: Mapping[str, Any], feeds: Mapping[TargetRef, Feed]) -> bool:
-    """Say, by a glance at its metadata, whether a workload is worth reading: most of a namespace has not opted in."""
-    if any(feed.policy.followers is Followers.ALL for feed in feeds.values()):
-        return True
-    annotations = at(found, ("metadata", "annotations"))
-    return names.ANNOTATION_REDEPLOY in annotations or names.ANNOTATION_RUNNING in annotations
-
-
-def follows(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> bool:
-    """Say whether the workload reads any of these targets and follows it."""
-    return any(True for _ in _followed(workload, feeds))
-
-
 def prepare(
-    workload: Workload, feeds: Mapping[TargetRef, Feed], coming: Mapping[TargetRef, Content], digest_key: bytes
+    workload: Workload,
+    feeds: Mapping[TargetRef, Feed],
+    coming: Mapping[TargetRef, Content],
+    digest_key: bytes,
+    *,
+    whole: bool = True,
 ) -> Record | Keep:
     """Say what to note before targets are written, each with other content that is `coming`.
 
+    `whole=False`: not every PhaseSecret is known yet, so what is noted of objects without a feed stays noted.
     What is noted is true before the write, so that afterwards the difference tells. It is carried out before the write:
     a workload that was not noted is seen for the first time after it, and then nothing tells that it is owed a restart.
     """
     readings = _readings(workload, feeds)
     after = {target: replace(feed, content=coming.get(target, feed.content)) for target, feed in feeds.items()}
     will_read = {reading.reader: reading.digest for reading in _readings(workload, after)}
-    if all(will_read[reading.reader] == reading.digest for reading in readings):
+    changing = [reading for reading in readings if will_read[reading.reader] != reading.digest]
+    if not changing:
         return Keep()
     before = read_baseline(workload.running, workload.uid, digest_key)
     template = workload.template_digest()
@@ -159,7 +154,13 @@ def prepare(
         ended = workload.standing.progress is Progress.ENDED
         return reading.digest if ended and _edited_after(workload, [reading]) else MIXED
 
-    return _noted(workload, before, Baseline(template, _seen(readings, before, unseen)), digest_key)
+    seen = _seen(readings, before, unseen)
+    if workload.standing.progress is Progress.UNDER_WAY:
+        # Pods that begin from now on read the one or the other; those that cannot begin without it read the new one.
+        seen |= {reading.reader: MIXED for reading in changing if not reading.lacking}
+    if before is not None and not whole:
+        seen = {**before.seen, **seen}
+    return _noted(workload, before, Baseline(template, seen), digest_key)
 
 
 def decide(workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: bytes, *, patient: bool = True) -> Decision:
@@ -177,7 +178,7 @@ def decide(workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: byte
         return _noted(workload, None, Baseline(template, _seen(readings, None, _retained)), digest_key)
     unseen = [reading for reading in readings if _is_unseen(reading, before)]
     if lacking := [reading for reading in readings if reading.lacking and unseen]:
-        return Wait(Cause.MISSING, _missing(lacking))
+        return Wait(Cause.MISSING, _missing(lacking), _targets(unseen))
     if not unseen:
         return _noted(workload, before, Baseline(template, _seen(readings, before, _retained)), digest_key)
     return _for_unseen(workload, readings, unseen, before, digest_key, patient=patient)
@@ -194,16 +195,17 @@ def _for_unseen(
 ) -> Decision:
     standing = workload.standing
     if standing.paused:
-        return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed")
+        return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", _targets(unseen))
     if standing.progress is Progress.UNDER_WAY and patient:
-        return Wait(Cause.ROLLING_OUT, "its last roll-out is not over: it is restarted after that")
+        why = "its last roll-out is not over: it is restarted after that"
+        return Wait(Cause.ROLLING_OUT, why, _targets(unseen))
     template = workload.template_digest()
     current = Baseline(template, {reading.reader: reading.digest for reading in readings})
     if before.template != template and standing.progress is Progress.ENDED and _edited_after(workload, unseen):
         # A roll-out of the user's own has done it.
         return _noted(workload, before, current, digest_key)
     running = write_baseline(current, workload.uid, digest_key)
-    return RollOut(running, _mark(readings, workload.content), standing.holds)
+    return RollOut(running, _mark(readings, workload.content), standing.holds, _targets(unseen))
 
 
 def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
@@ -237,7 +239,7 @@ def _followed(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> Iterable[t
     for reference in workload.references:
         target = TargetRef(reference.kind, ObjectKey(workload.ref.key.namespace, reference.name))
         feed = feeds.get(target)
-        if feed is not None and feed.policy.admits(workload):
+        if feed is not None and feed.admits(workload):
             yield target, reference, feed
 
 
@@ -280,6 +282,10 @@ def _seen(
         else:
             found[reading.reader] = unseen(reading, seen)
     return found
+
+
+def _targets(readings: Iterable[_Reading]) -> tuple[TargetRef, ...]:
+    return tuple(sorted({reading.target for reading in readings}))
 
 
 def _retained(_: _Reading, seen: bytes) -> bytes:

@@ -14,6 +14,7 @@ from phase_operator.core.outcome import Failed, Notice, StatusDocument, Suspende
 
 # Of what targets leave out, so many keys are named in one status: it has to fit into etcd whatever their number.
 _NAMED = 500
+_NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
 
 
 def status_document(
@@ -114,8 +115,10 @@ def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
     judged = [
         (condition["type"], condition["status"], condition["reason"]) for condition in document.get("conditions") or []
     ]
-    # What a target leaves out is news, but the target has not changed.
-    targets = [{**target, "leftOut": None} for target in document.get("targets") or []]
+    # What a target leaves out and what is restarted for it is news, but the target has not changed.
+    targets = [
+        {key: value for key, value in target.items() if key not in _NEWS} for target in document.get("targets") or []
+    ]
     return (judged, targets)
 
 

@@ -35,8 +35,8 @@ _POD_TEMPLATES = (
     *(("/apis/batch/v1", kind) for kind in ("cronjobs", "jobs")),
     ("/apis/argoproj.io/v1alpha1", "rollouts"),
 )
-_MANAGER = ("fieldManager", names.FIELD_MANAGER)
-_CHUNK = "500"
+MANAGER = ("fieldManager", names.FIELD_MANAGER)
+_CHUNK = 500
 # The revision of an empty etcd: the first object that is ever written has a greater one.
 _NO_VERSION = "1"
 _INVALID = 422
@@ -80,7 +80,7 @@ class KubeCluster:
         if known is not None or not surely:
             return known
         try:
-            found = await self._client.request("GET", _path(target), accept=METADATA)
+            found = await self._client.request("GET", target_path(target), accept=METADATA)
         except ApiError as error:
             if error.not_found:
                 return None
@@ -135,7 +135,7 @@ class KubeCluster:
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
         """Make a target from its copy; return False if something stands there or the copy is gone."""
         try:
-            kept = await self._client.request("GET", _path(copy))
+            kept = await self._client.request("GET", target_path(copy))
             manifest = original_of(kept, target)
             manifest["metadata"]["resourceVersion"] = _NO_VERSION
             await self._send(target, names.FIELD_MANAGER, manifest)
@@ -166,7 +166,7 @@ class KubeCluster:
     async def _send(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> Observed:
         answer = await self._client.request(
             "PATCH",
-            _path(ref),
+            target_path(ref),
             query=[("fieldManager", manager), ("force", "true" if force else "false")],
             body=manifest,
             content_type=APPLY,
@@ -177,7 +177,7 @@ class KubeCluster:
     async def _delete(self, ref: TargetRef, action: Delete) -> None:
         await self._client.request(
             "DELETE",
-            _path(ref),
+            target_path(ref),
             body={"preconditions": {"uid": action.uid, "resourceVersion": action.resource_version}},
         )
 
@@ -187,7 +187,7 @@ class KubeCluster:
         if ref.kind is Kind.CONFIG_MAP:
             body["binaryData"] = nothing
         answer = await self._client.request(
-            "PATCH", _path(ref), query=[_MANAGER], body=body, content_type=MERGE, accept=METADATA
+            "PATCH", target_path(ref), query=[MANAGER], body=body, content_type=MERGE, accept=METADATA
         )
         return observe(answer["metadata"])
 
@@ -195,7 +195,10 @@ class KubeCluster:
         """Return the versions of a target that stand."""
         path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
         selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
-        found = [item["metadata"] async for item in self._items(path, METADATA_LIST, [("labelSelector", selector)])]
+        found = [
+            item["metadata"]
+            async for item in items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
+        ]
         return [
             Version(each["name"], each["uid"], each["resourceVersion"], each["creationTimestamp"]) for each in found
         ]
@@ -204,26 +207,9 @@ class KubeCluster:
         """Return which of these names stand in a pod template of the namespace."""
         found: frozenset[str] = frozenset()
         for prefix, collection in _POD_TEMPLATES:
-            async for item in self._items(object_path(prefix, collection, namespace), "application/json", []):
+            async for item in items(self._client, object_path(prefix, collection, namespace)):
                 found |= mentioned(item, wanted)
         return found
-
-    async def _items(self, path: str, accept: str, query: list[tuple[str, str]]) -> AsyncIterator[dict[str, Any]]:
-        """Yield what a collection holds, in chunks; one that does not exist holds nothing."""
-        token = ""
-        while True:
-            more = [("limit", _CHUNK), *query] + ([("continue", token)] if token else [])
-            try:
-                answer = await self._client.request("GET", path, query=more, accept=accept)
-            except ApiError as error:
-                if error.not_found:
-                    return
-                raise translate(error) from error
-            for item in answer.get("items") or []:
-                yield item
-            token = answer["metadata"].get("continue", "")
-            if not token:
-                return
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone, or another one by now, is no error."""
@@ -236,7 +222,7 @@ class KubeCluster:
             await self._client.request(
                 "PATCH",
                 object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name, "status"),
-                query=[_MANAGER],
+                query=[MANAGER],
                 body=body,
                 content_type=JSON_PATCH,
                 accept=METADATA,
@@ -263,7 +249,7 @@ class KubeCluster:
                 body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": after}}
                 try:
                     await self._client.request(
-                        "PATCH", path, query=[_MANAGER], body=body, content_type=MERGE, accept=METADATA
+                        "PATCH", path, query=[MANAGER], body=body, content_type=MERGE, accept=METADATA
                     )
                 except ApiError as error:
                     if not error.conflict:
@@ -302,8 +288,33 @@ class KubeCluster:
 
     async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
         """Return the keys of all PhaseSecrets of a namespace, or of all."""
-        found = self._items(_resources_path(namespace), METADATA_LIST, [])
+        found = items(self._client, _resources_path(namespace), accept=METADATA_LIST)
         return [ObjectKey(item["metadata"]["namespace"], item["metadata"]["name"]) async for item in found]
+
+
+async def items(
+    client: KubeClient,
+    path: str,
+    *,
+    accept: str = "application/json",
+    query: Sequence[tuple[str, str]] = (),
+    chunk: int = _CHUNK,
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield what a collection holds, read in chunks; one that does not exist holds nothing. Raises ExpectedError."""
+    token = ""
+    while True:
+        more = [("limit", str(chunk)), *query] + ([("continue", token)] if token else [])
+        try:
+            answer = await client.request("GET", path, query=more, accept=accept)
+        except ApiError as error:
+            if error.not_found:
+                return
+            raise translate(error) from error
+        for item in answer.get("items") or []:
+            yield item
+        token = answer["metadata"].get("continue", "")
+        if not token:
+            return
 
 
 async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[], bytes]) -> bytes:
@@ -327,7 +338,7 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
         }
         try:
             return key_of(
-                await client.request("POST", object_path(CORE, "secrets", namespace), query=[_MANAGER], body=body)
+                await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body)
             )
         except ApiError as error:
             # Another replica was faster: its key is the key.
@@ -360,5 +371,6 @@ def _resources_path(namespace: str | None) -> str:
     return object_path(PHASE, names.PLURAL_PHASE_SECRETS, namespace)
 
 
-def _path(target: TargetRef) -> str:
+def target_path(target: TargetRef) -> str:
+    """Return where a target is served."""
     return object_path(CORE, COLLECTIONS[target.kind], target.key.namespace, target.key.name)

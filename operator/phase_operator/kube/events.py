@@ -1,4 +1,4 @@
-"""Kubernetes Events about PhaseSecrets.
+"""Kubernetes Events about PhaseSecrets and what they restart.
 
 Rule: Events wait for nobody and nobody waits for them. They are posted one after another behind the loop's back, at a
 pace that leaves the API server to the work itself: when thousands of targets change at once, nobody reads an Event for
@@ -8,6 +8,7 @@ each. When more come than can be posted, the oldest are dropped and counted.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
@@ -27,6 +28,16 @@ _BURST, _PACE = 50.0, 10.0
 _MESSAGE = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an Event is about."""
+
+    version: str
+    kind: str
+    key: ObjectKey
+    uid: str
+
+
 class Recorder:
     """A bounded queue of Events and the task that posts them."""
 
@@ -43,15 +54,19 @@ class Recorder:
         self._clock = clock
         self._instance = instance
         self._posted = posted
-        self._queue: asyncio.Queue[tuple[ObjectKey, str, Notice, str]] = asyncio.Queue(_LIMIT)
+        self._queue: asyncio.Queue[tuple[Subject, Notice, str]] = asyncio.Queue(_LIMIT)
 
     def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
         """Queue Events about a PhaseSecret; never waits."""
+        self.post_on(Subject(names.API_VERSION, names.KIND_PHASE_SECRET, key, uid), notices)
+
+    def post_on(self, subject: Subject, notices: Sequence[Notice]) -> None:
+        """Queue Events about an object; never waits."""
         for notice in notices:
             if self._queue.full():
                 self._queue.get_nowait()
                 self._posted("dropped")
-            self._queue.put_nowait((key, uid, notice, self._clock.now()))
+            self._queue.put_nowait((subject, notice, self._clock.now()))
 
     async def run(self) -> None:
         """Post until cancelled."""
@@ -66,10 +81,10 @@ class Recorder:
         while not self._queue.empty():
             await self._send(*self._queue.get_nowait())
 
-    async def _send(self, key: ObjectKey, uid: str, notice: Notice, at: str) -> None:
-        body = event_body(key, uid, notice, at, self._instance)
+    async def _send(self, subject: Subject, notice: Notice, at: str) -> None:
+        body = event_body(subject, notice, at, self._instance)
         try:
-            await self._client.request("POST", object_path("/api/v1", "events", key.namespace), body=body)
+            await self._client.request("POST", object_path("/api/v1", "events", subject.key.namespace), body=body)
         except ApiError as error:
             self._posted("failed")
             log.debug("event not posted", extra={"reason": str(error)})
@@ -77,18 +92,19 @@ class Recorder:
             self._posted(notice.type)
 
 
-def event_body(key: ObjectKey, uid: str, notice: Notice, now: str, instance: str) -> dict[str, Any]:
-    """Return a core/v1 Event about a PhaseSecret."""
+def event_body(subject: Subject, notice: Notice, now: str, instance: str) -> dict[str, Any]:
+    """Return a core/v1 Event."""
+    key = subject.key
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"generateName": f"{key.name[:200]}.", "namespace": key.namespace},
         "involvedObject": {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND_PHASE_SECRET,
+            "apiVersion": subject.version,
+            "kind": subject.kind,
             "name": key.name,
             "namespace": key.namespace,
-            "uid": uid,
+            "uid": subject.uid,
         },
         "type": notice.type,
         "reason": notice.reason,

@@ -12,13 +12,25 @@ from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outcome import Confirmed, Failed, Gone, Notice, Outcome, Pending, Suspended, Synced, verdict
+from phase_operator.core.outcome import (
+    Confirmed,
+    Failed,
+    Gone,
+    Notice,
+    Outcome,
+    Pending,
+    StatusDocument,
+    Suspended,
+    Synced,
+    verdict,
+)
 from phase_operator.core.pacing import Damper, retry_resource
 from phase_operator.core.status import notices, status_document
 from phase_operator.core.targets import TargetRef
+from phase_operator.core.told import with_told
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.ports import Clock, Cluster, Observer
+from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
 from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resource, Resources
@@ -48,7 +60,9 @@ class Controller:
         target_users: Dependents[TargetRef],
         clock: Clock,
         observer: Observer,
+        restarts: Restarts,
     ) -> None:
+        self._restarts = restarts
         self._queue = queue
         self._resources = resources
         self._sources = sources
@@ -97,6 +111,11 @@ class Controller:
         for dependant in dependants:
             self._queue.add(dependant, delay=delay)
 
+    def restarts_changed(self, target: TargetRef) -> None:
+        """Run whoever wants a target of whose workloads there is something new to tell."""
+        for dependant in self._target_users.of(target):
+            self._queue.add(dependant)
+
     def namespace_changed(self, namespace: str) -> None:
         """Run the PhaseSecrets of a namespace whose labels changed: what they are granted may have."""
         for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
@@ -111,11 +130,13 @@ class Controller:
                 group.create_task(_drain(self._queue, self._run_resource))
             for _ in range(phase_workers):
                 group.create_task(self._ask_phase())
+            group.create_task(self._restart())
 
     def stop(self) -> None:
         """Begin no more runs."""
         self._queue.close()
         self._sources.close()
+        self._restarts.close()
 
     async def _ask_phase(self) -> None:
         while True:
@@ -124,6 +145,14 @@ class Controller:
             except QueueClosedError:
                 return
             await _attempt("asking Phase failed", type(call).__name__, self._sources.make(call))
+
+    async def _restart(self) -> None:
+        while True:
+            try:
+                namespace = await self._restarts.take()
+            except QueueClosedError:
+                return
+            await _attempt("restarting failed", namespace, self._restarts.look(namespace))
 
     def tell(self, key: ObjectKey, notice: Notice) -> None:
         """Post an Event on a PhaseSecret that says nothing about its state."""
@@ -138,6 +167,8 @@ class Controller:
         outcome = await _attempt("run failed", str(key), self._reconciler.reconcile(key)) or _INTERNAL
         if resource is not None and isinstance(outcome, Synced | Suspended | Failed):
             outcome = await _attempt("reporting failed", str(key), self._report(resource, outcome)) or _INTERNAL
+        elif resource is not None and isinstance(outcome, Confirmed):
+            outcome = await _attempt("reporting failed", str(key), self._retell(resource, outcome)) or _INTERNAL
         self._wake_neighbours(key, wanted, outcome)
         self._plan_next(key, outcome)
         self._count(outcome, self._clock.monotonic() - began)
@@ -149,22 +180,36 @@ class Controller:
             outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
         )
         told = notices(outcome, resource.status)
-        if document != resource.status:
-            try:
-                await self._cluster.write_status(resource.key, resource.uid, document)
-            except ExpectedError as error:
-                # Once, and not with every try: thousands of resources fail together.
-                if resource.key not in self._failures:
-                    log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
-                return Failed(error.reason, error.message, transient=True, targets=getattr(outcome, "targets", ()))
-            self._resources.set_status(resource.key, resource.uid, document)
-            self._observer.status_written()
+        problem = await self._write(resource, document)
+        if problem is not None:
+            return Failed(problem.reason, problem.message, transient=True, targets=getattr(outcome, "targets", ()))
         if told:
             found = verdict(outcome)
             fields = {"object": str(resource.key), "ready": found.ready, "reason": str(found.reason)}
             log.info("resource changed", extra=fields | {"detail": found.message})
             self._cluster.notify(resource.key, resource.uid, told)
         return outcome
+
+    async def _retell(self, resource: Resource, outcome: Confirmed) -> Outcome:
+        """Write what is new about restarts into a status that is right otherwise."""
+        problem = await self._write(resource, dict(resource.status))
+        return outcome if problem is None else Failed(problem.reason, problem.message, transient=True)
+
+    async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
+        """Write the status, if it says something new; return what kept it from being written."""
+        document = with_told(document, self._restarts.told)
+        if document == resource.status:
+            return None
+        try:
+            await self._cluster.write_status(resource.key, resource.uid, document)
+        except ExpectedError as error:
+            # Once, and not with every try: thousands of resources fail together.
+            if resource.key not in self._failures:
+                log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
+            return error.to_keep()
+        self._resources.set_status(resource.key, resource.uid, document)
+        self._observer.status_written()
+        return None
 
     def _wake_neighbours(self, key: ObjectKey, before: Collection[TargetRef], outcome: Outcome) -> None:
         """Run whoever wants a target that this run wrote or let go of: it may be refused no more, or out of step."""

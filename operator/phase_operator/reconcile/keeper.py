@@ -19,7 +19,7 @@ from phase_operator.core.replacement import copy_of, copy_owner, copy_ref, is_co
 from phase_operator.core.targets import Desired, Observed, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.wanted import wanted
-from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.ports import Cluster, Restarts
 from phase_operator.reconcile.specs import parse_spec
 
 # An object that changes under our hands is looked at again at once, this many times in one run.
@@ -31,8 +31,9 @@ _A_COPY = Claim(deletion=DeletionPolicy.DELETE)
 class Keeper:
     """Acts on targets, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, restarts: Restarts) -> None:
         self._cluster = cluster
+        self._restarts = restarts
         # Where somebody else's object stood when it was last looked at.
         self._refused: set[TargetRef] = set()
         # Where no copy is left from a replacement, as far as is known.
@@ -105,6 +106,16 @@ class Keeper:
             return False
 
     async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
+        if desired.content is None or is_copy(desired):
+            return await self._change(desired, action, observed)
+        # What pods run with can be told before it is written over, and not after.
+        await self._restarts.prepare(desired.ref, desired.content, is_new=observed is None)
+        done = await self._change(desired, action, observed)
+        if done:
+            self._restarts.written(desired.ref)
+        return done
+
+    async def _change(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
         try:
             return await self._cluster.carry_out(desired, action)
         except Waiting as error:

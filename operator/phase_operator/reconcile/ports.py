@@ -3,16 +3,21 @@
 Rule: only the methods that the loop calls. Every method that can fail raises core.errors, nothing else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from phase_operator.core.apps import App, Environment
+from phase_operator.core.contents import Content
+from phase_operator.core.feeds import Holding
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply, Removal
+from phase_operator.core.restarts import Record, RollOut
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
+from phase_operator.core.told import Told
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.core.versions import Version
+from phase_operator.core.workloads import Workload, WorkloadRef
 
 
 class Clock(Protocol):
@@ -113,6 +118,50 @@ class Cluster(Protocol):
         """Have Events posted in their own time; losing one is no error."""
 
 
+class Workloads(Protocol):
+    """The edge to what is restarted. Every method that awaits raises ExpectedError."""
+
+    def each(self, namespace: str) -> AsyncIterator[Workload]:
+        """Yield the workloads of a namespace, read a few at a time; kinds that the cluster lacks have none."""
+
+    async def get(self, ref: WorkloadRef) -> Workload | None:
+        """Return a workload as it stands, or None if there is none."""
+
+    async def holding(self, target: TargetRef) -> Holding:
+        """Return what a target holds, by its metadata."""
+
+    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+        """Carry it out and return True, or False if the workload is not the one that was judged."""
+
+    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+        """Have Events posted on a workload in their own time; losing one is no error."""
+
+
+class Restarts(Protocol):
+    """Workloads that follow targets: what runs tell of these, and the work that comes of it."""
+
+    def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+        """Take note of targets that may not have been known before; `status` is that of their PhaseSecret."""
+
+    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+        """Have noted what pods run with, before a target gets this content; raise Transient if it has to wait."""
+
+    def written(self, target: TargetRef) -> None:
+        """Take note that a target was written."""
+
+    def told(self, target: TargetRef) -> Told:
+        """Return what a status is to tell of a target."""
+
+    async def take(self) -> str:
+        """Wait for the next namespace whose workloads are to be looked at; raise QueueClosedError after `close`."""
+
+    async def look(self, namespace: str) -> None:
+        """Bring the workloads of a namespace in step with what their targets hold; raises nothing expected."""
+
+    def close(self) -> None:
+        """Give out no more namespaces."""
+
+
 class Observer(Protocol):
     """What is counted of the loop; telemetry implements it."""
 
@@ -127,6 +176,12 @@ class Observer(Protocol):
 
     def status_written(self) -> None:
         """Count a status that was written."""
+
+    def restarted(self, kind: str) -> None:
+        """Count a workload that was restarted."""
+
+    def restart_failed(self) -> None:
+        """Count a workload, or a look at a namespace's workloads, that failed and is tried again."""
 
 
 Wake = Callable[[ObjectKey], None]

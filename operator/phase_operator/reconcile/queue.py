@@ -87,6 +87,10 @@ class Schedule(Generic[Key]):
         """Return how many seconds the oldest due key has waited."""
         return max(0.0, now - min((due for due, _ in self._due.values()), default=now))
 
+    def is_idle(self, now: float) -> bool:
+        """Say whether nothing runs and nothing is due."""
+        return not self._running and all(due > now for due, _ in self._due.values())
+
     def _plan(self, key: Key, planned: tuple[float, Priority]) -> None:
         self._due[key] = planned
         self._serial += 1
@@ -155,6 +159,10 @@ class WorkQueue(Generic[Key]):
     def depth(self) -> int:
         """Return how many keys are planned."""
         return len(self._schedule)
+
+    def is_idle(self) -> bool:
+        """Say whether no run is going on or due."""
+        return self._schedule.is_idle(self._clock.monotonic())
 
     def oldest(self) -> float:
         """Return how many seconds the oldest due key has waited."""

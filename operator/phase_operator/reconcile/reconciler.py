@@ -44,7 +44,7 @@ from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.core.wanted import dropped, named, needs_finalizer, standing, written_before
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.keeper import Keeper, failed, pending
-from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi
+from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.questions import Broken, Fresh, Unread
 from phase_operator.reconcile.resources import Life, Resource, Resources
 from phase_operator.reconcile.sources import Sources
@@ -69,6 +69,7 @@ class Reconciler:
         digest_key: Callable[[], bytes],
         tenancy: Tenancy,
         labels_of: LabelsOf,
+        restarts: Restarts,
     ) -> None:
         self._resources = resources
         self._sources = sources
@@ -82,7 +83,8 @@ class Reconciler:
         self._labels_of = labels_of
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
-        self._keeper = Keeper(cluster)
+        self._restarts = restarts
+        self._keeper = Keeper(cluster, restarts)
         self._versions = Versions(cluster)
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
@@ -102,7 +104,7 @@ class Reconciler:
 
     async def _run(self, task: Task) -> Outcome:
         resource, spec = task.resource, task.spec
-        self._use_targets(task.key, task.standing())
+        self._use_targets(task, task.standing())
         for target in (target for target, claim in task.claims.items() if claim.replace):
             await self._keeper.finish(target, task.key)
         if spec.suspend:
@@ -197,7 +199,7 @@ class Reconciler:
         results += await self._let_go(task, results)
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != task.versions:
-            self._use_targets(task.key, [standing(each.ref, versions) for each in results])
+            self._use_targets(task, task.standing(versions))
         return Synced(facts, tuple(results), warning)
 
     async def _refuse_token_secret(self, task: Task, target: TargetRef) -> TargetResult | None:
@@ -303,11 +305,12 @@ class Reconciler:
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
         self._use_token(key, ())
-        self._use_targets(key, ())
+        self._keeper.forget(self._target_users.set(key, ()))
         self._forcing.pop(key, None)
 
-    def _use_targets(self, key: ObjectKey, targets: Sequence[TargetRef]) -> None:
-        self._keeper.forget(self._target_users.set(key, targets))
+    def _use_targets(self, task: Task, targets: Sequence[TargetRef]) -> None:
+        self._restarts.expect(targets, task.resource.status)
+        self._keeper.forget(self._target_users.set(task.key, targets))
 
     def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:
         for orphan in self._token_users.set(key, secrets):

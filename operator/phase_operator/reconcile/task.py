@@ -7,14 +7,16 @@ from functools import cached_property, lru_cache
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
+from phase_operator.core.feeds import policies
 from phase_operator.core.folders import Folders, folders
 from phase_operator.core.guard import Guard
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.query import SourceQuery
+from phase_operator.core.restarts import Policy
 from phase_operator.core.selection import select
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
-from phase_operator.core.wanted import standing, standing_versions, wanted
+from phase_operator.core.wanted import config_map_ref, secret_ref, standing, standing_versions, wanted
 from phase_operator.reconcile.questions import Subscription
 from phase_operator.reconcile.resources import Resource
 from phase_operator.reconcile.specs import parse_spec
@@ -51,13 +53,31 @@ class Task:
         return standing_versions(self.resource.status)
 
     @cached_property
+    def versioned(self) -> frozenset[TargetRef]:
+        """The targets that are versioned."""
+        spec, namespace = self.spec, self.key.namespace
+        secrets = [secret_ref(each, namespace) for each in spec.managed_secret_references if each.versioned]
+        return frozenset(
+            [
+                *secrets,
+                *(config_map_ref(each, namespace) for each in spec.managed_config_map_references if each.versioned),
+            ]
+        )
+
+    @cached_property
+    def policies(self) -> Mapping[TargetRef, Policy]:
+        """Who follows each target."""
+        return policies(self.spec, self.key.namespace)
+
+    @cached_property
     def folders(self) -> Folders:
         """The folders of Phase that it takes."""
         return folders(self.spec)
 
-    def standing(self) -> list[TargetRef]:
-        """Return the objects that stand for its targets."""
-        return [standing(target, self.versions) for target in self.claims]
+    def standing(self, versions: Mapping[TargetRef, str] | None = None) -> list[TargetRef]:
+        """Return its targets and, for those that are versioned, the objects that stand for them."""
+        known = self.versions if versions is None else versions
+        return [*self.claims, *(standing(target, known) for target in self.claims if target in known)]
 
     def select(self, snapshot: Snapshot, query: SourceQuery) -> tuple[Entry, ...]:
         """Return the entries that it takes of an answer."""

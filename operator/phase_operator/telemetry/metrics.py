@@ -49,6 +49,10 @@ class Metrics:
         self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
         self._sources = gauge("sources", "Distinct sources that are watched.")
         self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
+        self._restarted = counter("workload_restarts_total", "Workloads restarted, by kind.", "kind")
+        self._not_restarted = counter("workload_restart_failures_total", "Restarts that failed and are tried again.")
+        self._rollouts = gauge("rollouts", "Roll-outs that were begun and may still go on.")
+        self._waiting = gauge("restarts_waiting", "Targets with workloads whose restart waits for something.")
         self._statuses = counter("status_writes_total", "Statuses written.")
         self._events = counter("events_total", "Events posted, by type.", "type")
         self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
@@ -76,6 +80,14 @@ class Metrics:
     def status_written(self) -> None:
         """Count a status that was written."""
         self._statuses.inc()
+
+    def restarted(self, kind: str) -> None:
+        """Count a workload that was restarted."""
+        self._restarted.labels(kind).inc()
+
+    def restart_failed(self) -> None:
+        """Count a workload, or a look at a namespace's workloads, that failed and is tried again."""
+        self._not_restarted.inc()
 
     def event_posted(self, kind: str) -> None:
         """Count an Event by its type, Normal or Warning."""
@@ -116,6 +128,11 @@ class Metrics:
         self._staleness.set_function(staleness)
         self._unprobed.set_function(unprobed)
         self._breakers.set_function(open_breakers)
+
+    def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
+        """Ask at each scrape how many roll-outs are going on, and how many targets have workloads that wait."""
+        self._rollouts.set_function(under_way)
+        self._waiting.set_function(waiting)
 
 
 def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:

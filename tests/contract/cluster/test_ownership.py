@@ -16,6 +16,7 @@ from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.keeper import Keeper
+from phase_operator.reconcile.restarter import NoRestarts
 from support.builders import DIGEST_KEY, config_entry, entry
 
 MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
@@ -53,7 +54,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
     one, other = make(side, {"A": "1"}, **MERGE), make(side, {"B": "2"}, of="other", **MERGE)
     side.edit(one.ref, {"X": "x"})
     side.label(one.ref, TRACKING, "shop")
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
 
     for desired in (one, other):
         assert (await keeper.bring_in_step(desired)).written
@@ -76,7 +77,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
 async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, edit: dict[str, str | None]) -> None:
     desired = make(side, {"A": "1", "B": "2"}, **MERGE)
     side.edit(desired.ref, {"X": "x"})
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
     await keeper.bring_in_step(desired)
 
     side.edit(desired.ref, edit)
@@ -89,7 +90,7 @@ async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, 
 @kinds
 async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side, make: Make) -> None:
     side.edit(make(side, {"A": "1"}).ref, {"A": "theirs", "X": "x"})
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
 
     refused = await keeper.bring_in_step(make(side, {"A": "1"}, **MERGE))
     assert refused.reason is Reason.TARGET_CONFLICT
@@ -114,7 +115,7 @@ async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: 
 
 async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     both = {"username": "u", "password": "p"}
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
     desired = a_secret(side, both, **AUTH, **MERGE)
     assert (await keeper.bring_in_step(desired)).written
     assert not (await keeper.bring_in_step(desired)).written
@@ -130,7 +131,7 @@ async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
 @kinds
 @pytest.mark.parametrize(("first", "then"), [({}, MERGE), (MERGE, {})], ids=["Owner to Merge", "Merge to Owner"])
 async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str, Any], then: dict[str, Any]) -> None:
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
     before = make(side, {"A": "1", "B": "2"}, **first)
     await keeper.bring_in_step(before)
     uid = side.uid(before.ref)
@@ -148,7 +149,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
     side.edit(desired.ref, {"A": "theirs", "X": "x"})
     side.label(desired.ref, TRACKING, "shop")
 
-    assert (await Keeper(side.cluster).bring_in_step(desired)).ready
+    assert (await Keeper(side.cluster, NoRestarts()).bring_in_step(desired)).ready
 
     assert side.data(desired.ref) == {"A": "1"}
     assert side.labels(desired.ref)[TRACKING] == "shop"
@@ -214,7 +215,7 @@ async def test_a_withdrawal_makes_no_object(side: Side, make: Make) -> None:
     await side.cluster.remove(desired.ref, action)
 
     assert side.data(desired.ref) is None
-    assert await Keeper(side.cluster).take_away(desired.ref, desired.owner.key, None) is None
+    assert await Keeper(side.cluster, NoRestarts()).take_away(desired.ref, desired.owner.key, None) is None
 
 
 # Making anew.
@@ -223,7 +224,7 @@ BOTH = {"username": "u", "password": "p"}
 
 
 async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
     old = a_secret(side, {"A": "1"})
     await keeper.bring_in_step(old)
     uid = side.uid(old.ref)
@@ -238,7 +239,7 @@ async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
 @pytest.mark.parametrize("steps", range(4))
 async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -> None:
     old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
-    await Keeper(side.cluster).bring_in_step(old)
+    await Keeper(side.cluster, NoRestarts()).bring_in_step(old)
     judged = await seen(side, old.ref)
     if steps > 0:
         assert await side.cluster.carry_out(copy_of(new), Apply(None))
@@ -247,7 +248,7 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
     if steps > 2:
         assert await side.cluster.carry_out(new, Apply(None))
 
-    keeper = Keeper(side.cluster)
+    keeper = Keeper(side.cluster, NoRestarts())
     await keeper.finish(old.ref, old.owner.key)
 
     assert side.data(old.ref) == ({"A": "1"} if steps < 2 else BOTH)

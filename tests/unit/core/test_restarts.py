@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.contents import Content
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import (
     Cause,
     Decision,
     Feed,
-    Followers,
     Gap,
     Keep,
     Policy,
@@ -20,8 +20,6 @@ from phase_operator.core.restarts import (
     RollOut,
     Wait,
     decide,
-    follows,
-    may_follow,
     patch,
     prepare,
 )
@@ -39,7 +37,7 @@ ON_DELETE = {"type": "OnDelete"}
 
 
 def feeds(held: Content | Gap = NEW, **fields: Any) -> dict[TargetRef, Feed]:
-    return {DB: Feed(Policy(), held, **{"written_at": EARLY, **fields})}
+    return {DB: Feed((Policy(),), held, **{"written_at": EARLY, **fields})}
 
 
 def look(server: Server, known: dict[TargetRef, Feed], **options: Any) -> Decision:
@@ -152,22 +150,8 @@ def test_who_follows(annotated: bool, followers: Followers, selectors: list[str]
     policy = Policy(followers, tuple(parse_selector(each) for each in selectors))
     known = {DB: feed(OLD, policy=policy)}
 
-    assert follows(server.read(), known) is followed
-    assert may_follow(server.found, known) or not followed
+    assert known[DB].admits(server.read()) is followed
     assert isinstance(look(server, known), Record if followed else Keep)
-
-
-def test_who_never_opted_in_is_known_at_a_glance() -> None:
-    server = noted()
-    assert may_follow(server.found, feeds(OLD))
-
-    # It opted out, and its note is to be brought up to date.
-    server.found["metadata"]["annotations"].pop(names.ANNOTATION_REDEPLOY)
-    assert may_follow(server.found, feeds(OLD))
-
-    server.found["metadata"]["annotations"] = {}
-    assert not may_follow(server.found, feeds(OLD))
-    assert not may_follow({"metadata": None}, feeds(OLD))
 
 
 def test_who_follows_nothing_is_not_touched() -> None:
@@ -252,7 +236,7 @@ def test_an_edit_after_the_change_counts_only_when_its_roll_out_has_ended() -> N
     server.edit(reads_all(), image="app:broken", at=LATE)
 
     assert look(server, feeds(NEW)) == Wait(
-        Cause.ROLLING_OUT, "its last roll-out is not over: it is restarted after that"
+        Cause.ROLLING_OUT, "its last roll-out is not over: it is restarted after that", (DB,)
     )
     server.edit(reads_all(), image="app:1", at=LATE)
     server.hold = False
@@ -260,6 +244,34 @@ def test_an_edit_after_the_change_counts_only_when_its_roll_out_has_ended() -> N
 
     # The pods of the template that was brought back were never replaced.
     assert isinstance(look(server, feeds(NEW)), RollOut)
+
+
+def test_content_that_comes_during_a_roll_out_and_goes_again_costs_a_restart() -> None:
+    server = noted()
+    server.hold = True
+    server.edit(reads_all(), image="app:2", at=EARLY)
+
+    # Pods of that roll-out begin with either.
+    assert isinstance(ready(server, feeds(OLD)), Record)
+    assert isinstance(look(server, feeds(NEW)), Wait)
+    ready(server, feeds(NEW), OLD)
+    server.hold = False
+    server.set_status(observedGeneration=9)
+
+    assert isinstance(look(server, feeds(OLD)), RollOut)
+
+
+def test_pods_that_wait_for_their_secret_are_not_restarted_when_it_comes() -> None:
+    server = Server()
+    server.hold = True
+    server.set_status(observedGeneration=0)
+    absent = {DB: Feed((Policy(),), Gap.ABSENT)}
+
+    ready(server, absent)
+    server.hold = False
+    server.settle()
+
+    assert not isinstance(look(server, feeds(NEW)), RollOut)
 
 
 def test_an_edit_that_got_stuck_does_not_count() -> None:
@@ -467,7 +479,7 @@ def test_a_pause_is_respected_and_told(kind: WorkloadKind) -> None:
     server.found["spec"]["paused"] = True
 
     assert look(server, feeds(NEW), patient=False) == Wait(
-        Cause.PAUSED, "it is paused: it is restarted when it is resumed"
+        Cause.PAUSED, "it is paused: it is restarted when it is resumed", (DB,)
     )
     server.found["spec"]["paused"] = False
     assert isinstance(look(server, feeds(NEW)), RollOut)

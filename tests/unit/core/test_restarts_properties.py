@@ -46,12 +46,12 @@ class _World(RuleBasedStateMachine):
 
     def feeds(self) -> dict[TargetRef, Feed]:
         return {
-            target: Feed(Policy(), self.content(target, data), f"{self.written[target]:09}")
+            target: Feed((Policy(),), self.content(target, data), f"{self.written[target]:09}")
             for target, data in self.data.items()
         }
 
     def content(self, target: TargetRef, data: dict[str, int]) -> Any:
-        return content_of(DIGEST_KEY, target, {key: str(value).encode() for key, value in data.items()})
+        return content_of(DIGEST_KEY, str(target), {key: str(value).encode() for key, value in data.items()})
 
     @rule()
     def look(self) -> None:

@@ -192,6 +192,7 @@ def test_every_target_carries_our_marks() -> None:
         assert metadata["annotations"] == {
             names.ANNOTATION_OWNER: str(KEY),
             names.ANNOTATION_DIGEST: found.digest,
+            names.ANNOTATION_KEYS: str(found.content),
         }
         assert (metadata["namespace"], metadata["name"]) == ("team", "shop")
 
@@ -206,6 +207,7 @@ def test_the_users_metadata_stands_beside_our_marks_and_never_in_their_place() -
         "a": "1",
         names.ANNOTATION_OWNER: str(KEY),
         names.ANNOTATION_DIGEST: found.digest,
+        names.ANNOTATION_KEYS: str(found.content),
     }
 
 

@@ -11,6 +11,7 @@ from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.replacement import copy_ref
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.keeper import Keeper
+from phase_operator.reconcile.restarter import NoRestarts
 from support.builders import KEY, config_entry, desired_config_map, desired_secret, entry, secret_ref, spec
 from support.fakes import FakeCluster
 
@@ -30,7 +31,7 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def keeper(cluster: FakeCluster) -> Keeper:
-    return Keeper(cluster)
+    return Keeper(cluster, NoRestarts())
 
 
 def to(**target: Any) -> dict[str, Any]:
@@ -237,7 +238,7 @@ async def test_a_crash_in_a_replacement_loses_nothing(cluster: FakeCluster, keep
     cluster.fuse = None
 
     # Phase is silent: all that the next process has is what stands in the cluster.
-    after = Keeper(cluster)
+    after = Keeper(cluster, NoRestarts())
     await after.finish(SHOP, KEY)
 
     assert cluster.objects.keys() == {SHOP}
@@ -257,10 +258,10 @@ async def test_a_crash_while_finishing_loses_nothing(cluster: FakeCluster, keepe
         await keeper.bring_in_step(NEW)
     cluster.fuse = dies_again
     with pytest.raises(RuntimeError):
-        await Keeper(cluster).finish(SHOP, KEY)
+        await Keeper(cluster, NoRestarts()).finish(SHOP, KEY)
     cluster.fuse = None
 
-    await Keeper(cluster).finish(SHOP, KEY)
+    await Keeper(cluster, NoRestarts()).finish(SHOP, KEY)
 
     assert cluster.objects.keys() == {SHOP}
     assert set(cluster.secret(SHOP)) == {"username", "password"}

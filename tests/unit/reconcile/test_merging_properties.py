@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.keeper import Keeper
+from phase_operator.reconcile.restarter import NoRestarts
 from support.builders import desired_secret, entry, secret_ref, spec
 from support.fakes import FakeCluster
 
@@ -40,7 +41,7 @@ class Game:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.keeper = Keeper(self.cluster)
+        self.keeper = Keeper(self.cluster, NoRestarts())
         self.wanted: dict[ObjectKey, dict[str, str]] = {}
         self.foreign: dict[str, str] = {}
 

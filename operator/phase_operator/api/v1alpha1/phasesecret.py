@@ -95,6 +95,10 @@ class Format(StrEnum):
     DOCKERCONFIGJSON = "dockerconfigjson"
 
 
+# Whether it can be read is found out by whoever needs it: the grammar is no pattern.
+LabelSelector = Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None
+
+
 class TokenSecretReference(ApiModel):
     """Where the Phase token lies: a Secret with the key `token`."""
 
@@ -250,6 +254,29 @@ class Versioned(ApiModel):
     )
 
 
+class Followers(StrEnum):
+    """Which of the workloads that read a target are restarted for it."""
+
+    ANNOTATED = "Annotated"
+    ALL = "All"
+    NONE = "None"
+
+
+class Restart(ApiModel):
+    """Which workloads are restarted when a target changes."""
+
+    workloads: Followers | None = Field(
+        None,
+        description="Annotated: those with the annotation secrets.phase.dev/redeploy, whatever it says. All: every one "
+        "that reads the target. None: no workload. Default: Annotated.",
+    )
+    selector: Annotated[LabelSelector, unless_empty()] = Field(
+        None,
+        description="Label selector, as kubectl takes it (tier=api), that a workload has to match as well as "
+        "redeployLabelSelector. Default: every workload matches.",
+    )
+
+
 class TargetFields(ApiModel):
     """What targets of both kinds have in common."""
 
@@ -303,6 +330,11 @@ class TargetFields(ApiModel):
         description="What becomes of the target when the PhaseSecret is deleted, or names it no more. Retain: it "
         "stays. Delete: it is deleted; with Merge, exactly the PhaseSecret's keys are taken out. Default: Retain, with "
         "Merge: Delete.",
+    )
+    restart: Restart = Field(
+        default_factory=Restart,
+        description="Which workloads in the target's namespace are restarted when what they read of it changes; see "
+        "docs/restarts.md.",
     )
     adopt: bool | None = Field(
         None,
@@ -497,13 +529,10 @@ class PhaseSecretSpec(ApiModel):
         description="ConfigMaps to keep in step. They take the entries of type config and nothing else.",
         json_schema_extra=no_doubles("configMapName", "configMapNamespace", "ConfigMap"),
     )
-    redeploy_label_selector: Annotated[
-        Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None,
-        unless_empty(),
-    ] = Field(
+    redeploy_label_selector: Annotated[LabelSelector, unless_empty()] = Field(
         None,
         description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
-        "restart. Accepted; this version restarts no workloads.",
+        "restart. Default: every workload is considered.",
     )
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,
@@ -587,6 +616,18 @@ class TargetStatus(ApiModel):
     keys: int | None = Field(None, description="How many keys it holds.")
     version: ObjectName | None = Field(
         None, description="Name of the newest object, if the target is versioned: what a workload refers to."
+    )
+    restarted: list[Annotated[str, Field(max_length=300)]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="The workloads that were last restarted for this target, as kind and name.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    not_restarted: list[Annotated[str, Field(max_length=1024)]] = Field(
+        default_factory=list,
+        max_length=10,
+        description="Workloads whose pods do not run with what the target holds yet, and what that waits for.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     left_out: list[LeftOutStatus] = Field(
         default_factory=list,

@@ -15,6 +15,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
 from phase_operator.core.claims import Claim
+from phase_operator.core.contents import Content, content_of
 from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
 from phase_operator.core.keys import listing
@@ -26,8 +27,9 @@ from phase_operator.core.versions import versioned_name
 MAX_BYTES = 1024 * 1024
 _LABEL = 63
 # etcd: the usual bound of one write, less what our marks and the object's own metadata take. The API server keeps every
-# key a second time, as the name of a field that we manage; with the signs around both that makes so much more a key.
-_MAX_STORED, _PER_KEY = 1536 * 1024 - 16 * 1024, 24
+# key a second time, as the name of a field that we manage; with the signs around both, and with its digest, that makes
+# so much more a key.
+_MAX_STORED, _PER_KEY = 1536 * 1024 - 16 * 1024, 36
 _DATA_FIELDS = ("data", "binaryData", "stringData")
 
 
@@ -71,6 +73,8 @@ class Desired:
     manager: str = names.FIELD_MANAGER
     # With Merge: the type that the object gets if it has to be made. Else it is part of the manifest.
     made_as: str = ""
+    # What it will hold, for those who read single keys; the same for all versions of one target.
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,9 @@ def desired(
     A version is an object of its own, named after what it holds; its metadata may change in place.
     """
     check_size(data, template)
+    content = content_of(digest_key, str(ref), data)
     if claim.merges:
-        return _desired_part(ref, owner, body, data, claim, digest_key)
+        return _desired_part(ref, owner, body, data, claim, digest_key, content)
     labels = {
         **without_reserved(template.labels),
         names.LABEL_MANAGED_BY: names.OPERATOR_NAME,
@@ -143,7 +148,11 @@ def desired(
         name = versioned_name(ref.key.name, content_digest(digest_key, data, kind_of))
         ref = TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
         body = {**body, "immutable": True}
-    annotations = {**without_reserved(template.annotations), names.ANNOTATION_OWNER: str(owner.key)}
+    annotations = {
+        **without_reserved(template.annotations),
+        names.ANNOTATION_OWNER: str(owner.key),
+        names.ANNOTATION_KEYS: str(content),
+    }
     if claim.deletes:
         annotations[names.ANNOTATION_ON_REMOVAL] = str(claim.deletion)
     owners = [_owner_reference(owner)] if _is_collected(ref, owner, claim) else []
@@ -161,7 +170,7 @@ def desired(
     if owners:
         metadata["ownerReferences"] = owners
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata, **body}
-    return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim)
+    return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim, content=content)
 
 
 def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
@@ -181,6 +190,7 @@ def _desired_part(
     data: Mapping[str, bytes],
     claim: Claim,
     digest_key: bytes,
+    content: Content,
 ) -> Desired:
     """Put our keys and our marks together, and nothing else: the rest of the object is not ours."""
     manager = merge_manager(owner.key)
@@ -192,14 +202,23 @@ def _desired_part(
         "namespace": ref.key.namespace,
         "labels": dict(_PART_LABELS),
         "annotations": {
-            merge_annotation(manager): spelled(mark(owner.key, digest, data, deletes=claim.deletes)),
+            merge_annotation(manager): spelled(mark(owner.key, digest, data, str(content), deletes=claim.deletes)),
         },
     }
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
     manifest |= {name: body[name] for name in _DATA_FIELDS if name in body}
     made_as = str(body.get("type", _USUAL_TYPE))
     return Desired(
-        ref, owner, frozenset(data), digest, shape, manifest, claim, manager, "" if made_as == _USUAL_TYPE else made_as
+        ref,
+        owner,
+        frozenset(data),
+        digest,
+        shape,
+        manifest,
+        claim,
+        manager,
+        "" if made_as == _USUAL_TYPE else made_as,
+        content,
     )
 
 

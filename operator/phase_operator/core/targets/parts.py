@@ -78,9 +78,9 @@ def _fingerprint(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def mark(of: ObjectKey, digest: str, keys: Iterable[str], *, deletes: bool) -> dict[str, Any]:
+def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, *, deletes: bool) -> dict[str, Any]:
     """Return what a part says of itself, as JSON."""
-    found: dict[str, Any] = {"of": str(of), "digest": digest, "keys": sorted(keys)}
+    found: dict[str, Any] = {"of": str(of), "digest": digest, "keys": sorted(keys), "content": content}
     return found | ({"onRemoval": "Delete"} if deletes else {})
 
 

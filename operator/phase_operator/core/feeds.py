@@ -1,0 +1,80 @@
+"""What workloads are told of a target: who follows it, by the spec; what it holds and since when, by its metadata.
+
+Rule: a target is judged by its metadata alone, as everywhere; what it holds is told by the annotation that was written
+with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import Followers, TargetFields
+from phase_operator.core.contents import Content, merged, read_content
+from phase_operator.core.errors import Invalid
+from phase_operator.core.foreign import mapping, mappings, text
+from phase_operator.core.restarts import Gap, Policy
+from phase_operator.core.selectors import Selector, parse_selector
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.targets.parts import read_mark
+from phase_operator.core.wanted import config_map_ref, secret_ref
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an object holds, and when it was last written by us, as RFC 3339; "" if that is not known."""
+
+    content: Content | Gap
+    written_at: str = ""
+
+
+ABSENT = Holding(Gap.ABSENT)
+
+
+def holding(metadata: Mapping[str, Any]) -> Holding:
+    """Read an object's metadata; what we did not write, or a version before did, is not known."""
+    annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if isinstance(value, str)}
+    parts: list[Content] = []
+    times: list[str] = []
+    for entry in mappings(metadata.get("managedFields")):
+        manager = text(entry.get("manager"))
+        if entry.get("operation") != "Apply" or entry.get("subresource"):
+            continue
+        if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
+            whole = read_content(annotations.get(names.ANNOTATION_KEYS, ""))
+            return Holding(whole or Gap.UNKNOWN, text(entry.get("time")))
+        said = read_mark(annotations, manager) if manager.startswith(names.MERGE_MANAGER_PREFIX) else {}
+        part = read_content(text(said.get("content")))
+        if part is not None:
+            parts.append(part)
+            times.append(text(entry.get("time")))
+    return Holding(merged(parts), max(times)) if parts else Holding(Gap.UNKNOWN)
+
+
+def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:
+    """Say for each target who follows it; raise Invalid if a selector cannot be read."""
+    general = _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
+    found = {
+        secret_ref(each, namespace): _policy(each, general, f"spec.managedSecretReferences[{number}]")
+        for number, each in enumerate(spec.managed_secret_references)
+    }
+    return found | {
+        config_map_ref(each, namespace): _policy(each, general, f"spec.managedConfigMapReferences[{number}]")
+        for number, each in enumerate(spec.managed_config_map_references)
+    }
+
+
+def _policy(target: TargetFields, general: tuple[Selector, ...], field: str) -> Policy:
+    own = _selector(target.restart.selector, f"{field}.restart.selector")
+    return Policy(target.restart.workloads or Followers.ANNOTATED, (*general, *own))
+
+
+def _selector(selector: str | None, field: str) -> tuple[Selector, ...]:
+    if selector is None:
+        return ()
+    try:
+        return (parse_selector(selector),)
+    except Invalid as error:
+        raise Invalid(Reason.INVALID_SPEC, f"{field}: {error.message}") from None

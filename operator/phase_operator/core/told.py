@@ -1,0 +1,62 @@
+"""What a status tells about restarts: for each target the workloads that were restarted for it, and those that wait.
+
+Rule: it stands in the status, and in memory, where it is taken from the status after a start; nothing else keeps it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator.core.errors import shortened
+from phase_operator.core.outcome import StatusDocument
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.values import ObjectKey
+
+MAX_RESTARTED, MAX_WAITING = 20, 10
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Names and sentences for people; the last ones first to go when there are too many."""
+
+    restarted: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+NOTHING = Told()
+ToldOf = Callable[[TargetRef], Told]
+
+
+def listed(names: list[str], most: int) -> tuple[str, ...]:
+    """Bound a list; its last line then says how many more there are."""
+    if len(names) <= most:
+        return tuple(names)
+    return (*names[: most - 1], f"and {len(names) - most + 1} more")
+
+
+def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
+    """Return the status with what is to be told about restarts."""
+    targets = document.get("targets")
+    return document | {"targets": [_target(target, told_of) for target in targets]} if targets else document
+
+
+def _target(target: Mapping[str, Any], told_of: ToldOf) -> dict[str, Any]:
+    told = told_of(TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])))
+    found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
+    if told.restarted:
+        found["restarted"] = list(told.restarted)
+    if told.waiting:
+        found["notRestarted"] = [shortened(each, _LONGEST) for each in told.waiting]
+    return found
+
+
+def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
+    """Return what a status tells of its targets, where that is something."""
+    return {
+        TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])): Told(
+            tuple(target.get("restarted") or ()), tuple(target.get("notRestarted") or ())
+        )
+        for target in status.get("targets") or []
+        if target.get("restarted") or target.get("notRestarted")
+    }

@@ -1,0 +1,85 @@
+"""The Workloads port on the real API server.
+
+Rule: workloads are read when they are needed, few at a time, and not kept; all that is ever written to one are our two
+annotations, by server-side apply under the version that was judged.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+from phase_operator.core.feeds import ABSENT, Holding, holding
+from phase_operator.core.outcome import Notice
+from phase_operator.core.progress import WorkloadKind
+from phase_operator.core.restarts import Record, RollOut, patch
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
+from phase_operator.kube.client import APPLY, METADATA, KubeClient, object_path
+from phase_operator.kube.cluster import MANAGER, items, target_path
+from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.events import Recorder, Subject
+
+# A workload is a few kilobytes; what so many take is gone when the next ones are read.
+_CHUNK = 50
+
+
+class KubeWorkloads:
+    """Reads and restarts workloads."""
+
+    def __init__(self, client: KubeClient, recorder: Recorder) -> None:
+        self._client = client
+        self._recorder = recorder
+
+    async def each(self, namespace: str) -> AsyncIterator[Workload]:
+        """Yield the workloads of a namespace; kinds that do not exist in this cluster have none."""
+        for kind in WorkloadKind:
+            api = APIS[kind]
+            path = object_path(f"/apis/{api.version}", api.plural, namespace)
+            async for found in items(self._client, path, chunk=_CHUNK):
+                workload = read_workload(kind, found)
+                if workload is not None:
+                    yield workload
+
+    async def get(self, ref: WorkloadRef) -> Workload | None:
+        """Return a workload, or None if there is none."""
+        try:
+            return read_workload(ref.kind, await self._client.request("GET", _path(ref)))
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise translate(error) from error
+
+    async def holding(self, target: TargetRef) -> Holding:
+        """Return what a target holds, by its metadata."""
+        try:
+            found = await self._client.request("GET", target_path(target), accept=METADATA)
+        except ApiError as error:
+            if error.not_found:
+                return ABSENT
+            raise translate(error) from error
+        return holding(found["metadata"])
+
+    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+        """Carry it out and return True, or return False if the workload is not the one that was judged."""
+        try:
+            await self._client.request(
+                "PATCH",
+                _path(workload.ref),
+                query=[MANAGER, ("force", "true")],
+                body=patch(workload, action),
+                content_type=APPLY,
+                accept=METADATA,
+            )
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                return False
+            raise translate(error) from error
+        return True
+
+    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+        """Have Events posted on a workload."""
+        ref = workload.ref
+        self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), notices)
+
+
+def _path(ref: WorkloadRef) -> str:
+    api = APIS[ref.kind]
+    return object_path(f"/apis/{api.version}", api.plural, ref.key.namespace, ref.key.name)
