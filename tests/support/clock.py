@@ -30,11 +30,14 @@ class HandClock:
     def driving(self) -> Iterator[None]:
         """Let the running event loop read its time here, so that its timeouts end when the clock is turned."""
         attributes = vars(asyncio.get_running_loop())
+        before = attributes.get("time")
         attributes["time"] = self.monotonic
         try:
             yield
         finally:
             del attributes["time"]
+            if before is not None:
+                attributes["time"] = before
 
 
 async def settle(rounds: int = 300) -> None:

@@ -536,10 +536,12 @@ class Loop:
         policy: Policy | None = None,
         tenancy: Tenancy | None = None,
         cluster: FakeCluster | None = None,
+        workloads: FakeWorkloads | None = None,
+        clock: HandClock | None = None,
     ) -> None:
         # Namespace -> its labels.
         self.labels: dict[str, dict[str, str]] = {}
-        self.clock = HandClock()
+        self.clock = clock or HandClock()
         self.phase = make_phase()
         self.cluster = cluster or FakeCluster()
         self.observer = FakeObserver()
@@ -556,7 +558,7 @@ class Loop:
             lambda key, notice: self.controller.tell(key, notice),
             policy or Policy(),
         )
-        self.workloads = FakeWorkloads(self.cluster.objects)
+        self.workloads = workloads or FakeWorkloads(self.cluster.objects)
         self.restarts = Restarter(
             workloads=self.workloads,
             resources=self.resources,

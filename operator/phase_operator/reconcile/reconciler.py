@@ -116,6 +116,7 @@ class Reconciler:
         check_tenancy(self._tenancy, spec, task.key, labels, token_key, task.claims)
         self._use_token(task.key, [token_key])
         check_targets(task.claims, token_key)
+        task.check()
         token = await self._tokens.get(token_key)
         try:
             check_annotation(token.hosts, asked_url(spec), token_key)

@@ -74,6 +74,10 @@ class Task:
         """The folders of Phase that it takes."""
         return folders(self.spec)
 
+    def check(self) -> None:
+        """Raise Invalid if something in the spec cannot be understood that no field's own rule finds."""
+        _ = self.folders, self.policies
+
     def standing(self, versions: Mapping[TargetRef, str] | None = None) -> list[TargetRef]:
         """Return its targets and, for those that are versioned, the objects that stand for them."""
         known = self.versions if versions is None else versions

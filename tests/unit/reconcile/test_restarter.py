@@ -1,0 +1,539 @@
+"""When workloads are looked at, what is done then, and what is told of it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.progress import WorkloadKind
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.queue import QueueClosedError
+from phase_operator.reconcile.restarter import EVENT_DELAYED, EVENT_RESTARTED, NoRestarts
+from support.builders import KEY, entry, phase_secret, secret_ref
+from support.clock import settle
+from support.fakes import AT_ONCE, WINDOW, Loop
+from support.workloads import Server, content, reads_all, reads_key
+
+SHOP = secret_ref()
+DOWN = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+REFUSED = Waiting(Reason.TARGET_REFUSED, "no")
+
+
+def web(*containers: dict[str, Any], kind: WorkloadKind = WorkloadKind.DEPLOYMENT, name: str = "web") -> Server:
+    """Make a workload that reads the target."""
+    return Server(kind, *(containers or [reads_all("shop")]), name=name)
+
+
+def target(loop: Loop, key: ObjectKey = KEY) -> dict[str, Any]:
+    """Return what the status says of the first target."""
+    return dict(loop.cluster.statuses[key]["targets"][0])
+
+
+def events(loop: Loop, reason: str) -> list[str]:
+    return [each.message for each in loop.cluster.notices if each.reason == reason]
+
+
+async def quiet(loop: Loop) -> None:
+    """Let the settle window pass, and one more for what is looked at again."""
+    for _ in range(4):
+        await loop.turn(WINDOW / 2)
+
+
+async def synced(loop: Loop, *servers: Server, **fields: Any) -> None:
+    """Let a PhaseSecret be in step, with workloads whose pods run with its content, which is noted."""
+    loop.workloads.add(*servers)
+    loop.phase.holds(entry("A", "one"), entry("B", "one"))
+    await loop.show(phase_secret(**fields))
+    await quiet(loop)
+
+
+async def changed(loop: Loop, text: str = "two", *, key: str = "A") -> None:
+    """Let a value change in Phase, and its target be written."""
+    rest = [entry(each, "one") for each in ("A", "B") if each != key]
+    loop.phase.holds(entry(key, text), *rest)
+    await loop.refresh()
+
+
+def again(loop: Loop) -> Loop:
+    """Start the operator anew, in the same world."""
+    return Loop(lambda: loop.phase, cluster=loop.cluster, workloads=loop.workloads, clock=loop.clock)
+
+
+async def test_the_first_sight_is_noted_and_restarts_nothing(loop: Loop) -> None:
+    server = web()
+
+    await synced(loop, server)
+
+    assert server.running is not None
+    assert (server.roll_outs, server.marks) == (0, {})
+    assert "restarted" not in target(loop)
+
+
+async def test_a_change_restarts_once_and_is_told(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == 1
+    assert set(server.marks) == {names.ANNOTATION_CONTENT}
+    assert target(loop)["restarted"] == ["Deployment web"]
+    assert "notRestarted" not in target(loop)
+    assert events(loop, EVENT_RESTARTED) == ["Secret team/shop: restarted Deployment web"]
+    assert [(ref, notice.reason) for ref, notice in loop.workloads.notices] == [(server.ref, EVENT_RESTARTED)]
+    assert loop.observer.restarts == {"Deployment": 1}
+    assert loop.condition()["status"] == "True"
+
+
+async def test_what_is_told_does_not_move_the_time_of_the_last_sync(loop: Loop) -> None:
+    await synced(loop, web())
+    await changed(loop)
+    before = loop.cluster.statuses[KEY]["lastSyncedTime"]
+
+    await quiet(loop)
+
+    assert target(loop)["restarted"]
+    assert loop.cluster.statuses[KEY]["lastSyncedTime"] == before
+
+
+async def test_nothing_is_looked_at_while_nothing_changes(loop: Loop) -> None:
+    await synced(loop, web())
+    lists, statuses = loop.workloads.lists, len(loop.cluster.status_writes)
+
+    for _ in range(40):
+        await loop.turn(15)
+
+    assert loop.workloads.lists == lists
+    assert len(loop.cluster.status_writes) == statuses
+
+
+async def test_a_workload_that_reads_another_key_is_left_alone(loop: Loop) -> None:
+    other, reader = web(reads_key("B", "shop"), name="other"), web(reads_key("A", "shop"))
+    await synced(loop, other, reader)
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert (other.roll_outs, reader.roll_outs) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("annotated", "restart", "restarted"),
+    [
+        pytest.param(True, {}, True, id="annotated"),
+        pytest.param(False, {}, False, id="not annotated"),
+        pytest.param(False, {"workloads": "All"}, True, id="all"),
+        pytest.param(True, {"workloads": "None"}, False, id="none"),
+        pytest.param(True, {"selector": "app=web"}, True, id="selected"),
+        pytest.param(True, {"selector": "app!=web"}, False, id="not selected"),
+    ],
+)
+async def test_the_target_says_who_follows(
+    loop: Loop, annotated: bool, restart: dict[str, str], restarted: bool
+) -> None:
+    server = web()
+    if not annotated:
+        server.found["metadata"]["annotations"].pop(names.ANNOTATION_REDEPLOY)
+    await synced(loop, server, managedSecretReferences=[{"secretName": "shop", "restart": restart}])
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == restarted
+
+
+async def test_the_official_selector_narrows_all_targets(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server, redeployLabelSelector="app in (api, worker)")
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param({"redeployLabelSelector": "a in ("}, "spec.redeployLabelSelector: ", id="the official one"),
+        pytest.param(
+            {"managedSecretReferences": [{"secretName": "a"}, {"secretName": "shop", "restart": {"selector": "=b"}}]},
+            "spec.managedSecretReferences[1].restart.selector: ",
+            id="the target's own",
+        ),
+    ],
+)
+async def test_a_selector_that_cannot_be_read_waits_for_an_edit(loop: Loop, fields: dict[str, Any], told: str) -> None:
+    await loop.show(phase_secret(**fields))
+
+    assert loop.reason == Reason.INVALID_SPEC
+    assert loop.condition()["message"].startswith(told)
+
+
+async def test_what_changes_together_is_one_restart(loop: Loop) -> None:
+    server = web(reads_all("shop"), reads_all("other"))
+    loop.workloads.add(server)
+    loop.phase.holds(entry("A", "one"))
+    keys = [KEY, ObjectKey("team", "other")]
+    for key in keys:
+        await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": key.name}]))
+    await quiet(loop)
+
+    loop.phase.holds(entry("A", "two"))
+    await loop.refresh()
+    await quiet(loop)
+
+    assert server.roll_outs == 1
+    for key in keys:
+        assert target(loop, key)["restarted"] == ["Deployment web"]
+
+
+async def test_fifty_changes_in_a_minute_are_a_few_restarts(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server, pollingInterval=5)
+
+    for number in range(50):
+        loop.phase.holds(entry("A", f"value {number}"), entry("B", "one"))
+        await loop.turn(1.2)
+    await loop.refresh()
+    await quiet(loop)
+
+    assert 1 <= server.roll_outs <= 4
+    assert loop.cluster.secret(SHOP)["A"] == "value 49"
+
+
+async def test_a_write_of_metadata_restarts_nothing(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    labelled = {"secretName": "shop", "template": {"metadata": {"labels": {"tier": "api"}}}}
+
+    await loop.show(phase_secret(generation=2, managedSecretReferences=[labelled]))
+    await quiet(loop)
+
+    assert loop.cluster.objects[SHOP].part("metadata", "labels")["tier"] == "api"
+    assert server.roll_outs == 0
+
+
+async def test_the_repair_of_an_edit_restarts_nothing(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+
+    loop.cluster.edit(SHOP, {"A": "aGFuZA=="})
+    await loop.touched(SHOP)
+    await quiet(loop)
+
+    assert loop.cluster.secret(SHOP)["A"] == "one"
+    assert server.roll_outs == 0
+
+
+async def test_a_target_that_was_deleted_and_is_made_again_restarts_nothing(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+
+    loop.cluster.delete(SHOP)
+    await loop.touched(SHOP)
+    await quiet(loop)
+
+    assert loop.cluster.secret(SHOP)["A"] == "one"
+    assert server.roll_outs == 0
+
+
+async def test_a_start_restarts_nothing_and_writes_nothing(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    version, writes = server.version, len(loop.cluster.writes)
+
+    async with again(loop) as fresh:
+        await fresh.show(phase_secret(status=loop.cluster.statuses[KEY]))
+        await quiet(fresh)
+
+        assert fresh.workloads.lists > 0
+    assert (server.roll_outs, server.version, len(loop.cluster.writes)) == (0, version, writes)
+
+
+async def test_who_dies_between_the_two_writes_restarts_after_the_start() -> None:
+    async with Loop() as loop:
+        server = web()
+        await synced(loop, server)
+        loop.workloads.fuse = 0
+        await changed(loop)
+        await quiet(loop)
+        assert loop.cluster.secret(SHOP)["A"] == "two"
+        assert server.roll_outs == 0
+    loop.workloads.fuse = None
+
+    async with again(loop) as fresh:
+        await fresh.show(phase_secret(status=loop.cluster.statuses[KEY]))
+        await quiet(fresh)
+
+        assert server.roll_outs == 1
+        assert target(fresh)["restarted"] == ["Deployment web"]
+    async with again(fresh) as third:
+        await third.show(phase_secret(status=fresh.cluster.statuses[KEY]))
+        await quiet(third)
+
+    assert server.roll_outs == 1
+
+
+async def test_two_leaders_for_a_moment_restart_once() -> None:
+    async with Loop() as loop:
+        server = web()
+        await synced(loop, server)
+        async with again(loop) as other:
+            await other.show(phase_secret(status=loop.cluster.statuses[KEY]))
+            await changed(loop)
+            await asyncio.gather(loop.restarts.look("team"), other.restarts.look("team"))
+            await quiet(loop)
+
+    assert server.roll_outs == 1
+
+
+async def test_a_secret_that_appears_restarts_pods_that_could_begin_without(loop: Loop) -> None:
+    server = web(reads_all("shop", optional=True))
+
+    await synced(loop, server)
+
+    assert server.roll_outs == 1
+
+
+async def test_a_secret_that_appears_restarts_no_pods_that_wait_for_it(loop: Loop) -> None:
+    server = web()
+
+    await synced(loop, server)
+
+    assert server.roll_outs == 0
+
+
+async def test_targets_that_nobody_reads_are_made_after_one_look() -> None:
+    async with Loop() as loop:
+        loop.phase.holds(entry("A", "one"))
+
+        for number in range(50):
+            await loop.show(
+                phase_secret(
+                    ObjectKey("team", f"shop-{number}"), managedSecretReferences=[{"secretName": f"s{number}"}]
+                )
+            )
+
+        assert len(loop.cluster.applied) == 50
+        assert loop.workloads.lists == 1
+
+
+async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "one"))
+    for number in range(50):
+        key = ObjectKey("team", f"shop-{number}")
+        await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": f"s{number}"}]))
+    await quiet(loop)
+    lists = loop.workloads.lists
+
+    loop.phase.holds(entry("A", "two"))
+    await loop.refresh()
+    await quiet(loop)
+
+    assert loop.cluster.secret(secret_ref("s49"))["A"] == "two"
+    assert loop.workloads.lists - lists <= 30
+
+
+async def test_so_many_roll_outs_go_on_at_once_and_the_rest_wait_for_their_turn(loop: Loop) -> None:
+    servers = [web(name=f"web-{number}") for number in range(AT_ONCE + 1)]
+    await synced(loop, *servers)
+    for server in servers:
+        server.hold = True
+
+    await changed(loop)
+    await quiet(loop)
+
+    begun = [server for server in servers if server.roll_outs]
+    assert len(begun) == AT_ONCE
+    assert target(loop)["notRestarted"] == [
+        f"Deployment web-{AT_ONCE}: its turn has not come; {AT_ONCE} roll-outs at once"
+    ]
+    assert loop.restarts.under_way() == AT_ONCE
+    for server in begun:
+        server.hold = False
+        server.settle()
+    await quiet(loop)
+    assert sum(server.roll_outs for server in servers) == AT_ONCE + 1
+    assert target(loop)["restarted"] == sorted(f"Deployment {server.ref.key.name}" for server in servers)
+    assert "notRestarted" not in target(loop)
+
+
+async def test_cron_jobs_take_nobodys_turn(loop: Loop) -> None:
+    servers = [web(name=f"web-{number}", kind=WorkloadKind.CRON_JOB) for number in range(AT_ONCE + 1)]
+    await synced(loop, *servers)
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert [server.roll_outs for server in servers] == [1] * len(servers)
+    assert loop.restarts.under_way() == 0
+
+
+async def test_a_pause_is_waited_for_and_told_once(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    server.found["spec"]["paused"] = True
+
+    await changed(loop)
+    for _ in range(5):
+        await quiet(loop)
+
+    why = "it is paused: it is restarted when it is resumed"
+    assert target(loop)["notRestarted"] == [f"Deployment web: {why}"]
+    assert events(loop, EVENT_DELAYED) == [f"Secret team/shop: Deployment web: {why}"]
+    assert [notice.message for _, notice in loop.workloads.notices] == [why]
+    assert loop.condition()["status"] == "True"
+    server.found["spec"]["paused"] = False
+    for _ in range(4):
+        await quiet(loop)
+    assert server.roll_outs == 1
+    assert "notRestarted" not in target(loop)
+
+
+async def test_what_was_told_before_a_start_is_taken_back_after_it() -> None:
+    async with Loop() as loop:
+        server = web()
+        await synced(loop, server)
+        server.found["spec"]["paused"] = True
+        await changed(loop)
+        await quiet(loop)
+        assert target(loop)["notRestarted"]
+    server.found["spec"]["paused"] = False
+
+    async with again(loop) as fresh:
+        await fresh.show(phase_secret(status=loop.cluster.statuses[KEY]))
+        await quiet(fresh)
+
+        assert "notRestarted" not in target(fresh)
+        assert server.roll_outs == 1
+
+
+@pytest.mark.parametrize("kind", [WorkloadKind.STATEFUL_SET, WorkloadKind.DAEMON_SET])
+async def test_on_delete_is_marked_and_told_until_the_pods_are_gone(loop: Loop, kind: WorkloadKind) -> None:
+    server = web(kind=kind)
+    server.found["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    await synced(loop, server)
+    server.hold = True
+    server.set_status(updatedReplicas=0, updatedNumberScheduled=0)
+
+    await changed(loop)
+    for _ in range(3):
+        await quiet(loop)
+
+    assert server.marks
+    assert "OnDelete" in target(loop)["notRestarted"][0]
+    assert loop.restarts.under_way() == 0
+    server.set_status(updatedReplicas=1, updatedNumberScheduled=1)
+    for _ in range(4):
+        await quiet(loop)
+    assert "notRestarted" not in target(loop)
+
+
+async def test_a_patch_that_is_refused_is_told_and_tried_again(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    loop.workloads.errors["apply"] = REFUSED
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert target(loop)["notRestarted"] == ["Deployment web: it cannot be restarted: no"]
+    assert loop.observer.restart_failures
+    assert loop.restarts.under_way() == 0
+    del loop.workloads.errors["apply"]
+    await quiet(loop)
+    assert server.roll_outs == 1
+    assert "notRestarted" not in target(loop)
+
+
+async def test_an_api_server_that_is_away_is_asked_again(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    loop.workloads.errors["apply"] = DOWN
+
+    await changed(loop)
+    await quiet(loop)
+    assert (loop.cluster.secret(SHOP)["A"], server.roll_outs) == ("two", 0)
+    del loop.workloads.errors["apply"]
+    for _ in range(3):
+        await quiet(loop)
+
+    assert server.roll_outs == 1
+
+
+async def test_a_target_waits_until_its_readers_can_be_noted(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    loop.workloads.errors["each"] = DOWN
+
+    await changed(loop)
+    assert loop.cluster.secret(SHOP)["A"] == "one"
+    assert loop.reason == Reason.KUBERNETES_UNAVAILABLE
+    del loop.workloads.errors["each"]
+    for _ in range(6):
+        await quiet(loop)
+
+    assert loop.cluster.secret(SHOP)["A"] == "two"
+    assert server.roll_outs == 1
+
+
+async def test_without_the_right_to_list_targets_are_written_and_that_is_told(loop: Loop) -> None:
+    loop.workloads.errors["each"] = REFUSED
+
+    await synced(loop, web())
+    await changed(loop)
+
+    assert loop.cluster.secret(SHOP)["A"] == "two"
+    assert loop.condition()["status"] == "True"
+    assert target(loop)["notRestarted"] == ["workloads cannot be looked at: no"]
+
+
+async def test_a_workload_that_changes_under_our_hands_is_judged_again(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    loop.workloads.conflicts = 2
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == 1
+
+
+async def test_two_that_merge_into_one_secret_are_one_object_to_its_readers(loop: Loop) -> None:
+    server = web(reads_key("A", "shop"), reads_key("FOREIGN", "shop"))
+    loop.workloads.add(server)
+    loop.cluster.edit(SHOP, {"FOREIGN": "eA=="})
+    loop.phase.holds(entry("A", "one"), entry("B", "one"))
+    for key, name in ((KEY, "A"), (ObjectKey("team", "other"), "B")):
+        merged = {"secretName": "shop", "creationPolicy": "Merge", "keys": {"include": [name]}}
+        await loop.show(phase_secret(key, managedSecretReferences=[merged]))
+    await quiet(loop)
+
+    await changed(loop, key="B")
+    await quiet(loop)
+    assert server.roll_outs == 0
+    loop.phase.holds(entry("A", "two"), entry("B", "two"))
+    await loop.refresh()
+    await quiet(loop)
+
+    assert server.roll_outs == 1
+
+
+async def test_where_restarts_are_forbidden_nothing_is_even_read() -> None:
+    restarts = NoRestarts()
+
+    restarts.expect([SHOP], {})
+    await restarts.prepare(SHOP, content(SHOP, A="1"), is_new=False)
+    restarts.written(SHOP)
+    waiting = asyncio.create_task(restarts.take())
+    await settle()
+    assert not waiting.done()
+    restarts.close()
+
+    with pytest.raises(QueueClosedError):
+        await waiting
