@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from phase_operator.api import names
+from phase_operator.core.baseline import from_labels
 from phase_operator.core.contents import Content, content_of
 from phase_operator.core.feeds import ABSENT, Holding, holding
 from phase_operator.core.outcome import Notice
@@ -97,8 +98,7 @@ class Server:
     @property
     def running(self) -> str | None:
         """Return our note."""
-        note = self.found["metadata"]["annotations"].get(names.ANNOTATION_RUNNING)
-        return None if note is None else str(note)
+        return from_labels(self.found["metadata"]["labels"], lambda _: True) or None
 
     def read(self) -> Workload:
         """Return the workload as it stands now."""
@@ -123,11 +123,12 @@ class Server:
         template: Any = applied
         for part in APIS[self.kind].template:
             template = template.get(part, {})
-        running = applied["metadata"]["annotations"][names.ANNOTATION_RUNNING]
+        noted = applied["metadata"]["labels"]
         mark = template.get("metadata", {}).get("annotations", {}).get(names.ANNOTATION_CONTENT)
         ours = read_workload(self.kind, self.found)
         assert ours is not None
-        self.found["metadata"]["annotations"][names.ANNOTATION_RUNNING] = running
+        labels = self.found["metadata"]["labels"]
+        self.found["metadata"]["labels"] = unnoted(labels) | noted
         annotations = self.template.setdefault("metadata", {}).setdefault("annotations", {})
         if mark:
             annotations[names.ANNOTATION_CONTENT] = mark
@@ -137,7 +138,7 @@ class Server:
             del self.template["metadata"]["annotations"]
         if not self.template["metadata"]:
             del self.template["metadata"]
-        fields: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.ANNOTATION_RUNNING}": {}}}}
+        fields: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in noted}}}
         if mark:
             owned: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.ANNOTATION_CONTENT}": {}}}}
             fields |= wrapped_fields(self.kind, owned)
@@ -155,7 +156,7 @@ class Server:
         """Write the whole object as its file has it: `kubectl replace`, which drops what the file does not have."""
         before = copy.deepcopy(self.template)
         fresh = manifest(self.kind, *containers)
-        self.found["metadata"]["annotations"] = fresh["metadata"]["annotations"]
+        self.found["metadata"] |= fresh["metadata"]
         self.found |= {key: part for key, part in fresh.items() if key != "metadata"}
         self.found["metadata"]["managedFields"] = []
         self._manage("kubectl", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
@@ -166,9 +167,10 @@ class Server:
         before = copy.deepcopy(self.template)
         self.found["metadata"]["annotations"] = copy.deepcopy(to["metadata"]["annotations"])
         self.found["spec"]["template"] = copy.deepcopy(to["spec"]["template"])
-        # Values that another manager changed are not ours any more.
-        ours = [each for each in self.found["metadata"]["managedFields"] if each["manager"] != names.FIELD_MANAGER]
-        self.found["metadata"]["managedFields"] = ours
+        # What another manager changed is not ours any more.
+        for entry in self.found["metadata"]["managedFields"]:
+            if entry["manager"] == names.FIELD_MANAGER:
+                entry["fieldsV1"] = {"f:metadata": entry["fieldsV1"]["f:metadata"]}
         self._manage("kubectl-rollout", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
         self._written(before)
 
@@ -203,6 +205,11 @@ class Server:
             **dict.fromkeys(["desiredNumberScheduled", "updatedNumberScheduled"], 1),
             **dict.fromkeys(["currentRevision", "updateRevision"], "a"),
         }
+
+
+def unnoted(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels without our note."""
+    return {key: value for key, value in labels.items() if not key.startswith(names.LABEL_RUNNING_PREFIX)}
 
 
 class Stored(Protocol):

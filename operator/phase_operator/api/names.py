@@ -49,8 +49,9 @@ ANNOTATION_KEYS = f"{GROUP}/keys"
 
 # On a workload, defined by the official operator.
 ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"
-# On a workload, never in its pod template: which content its pods run with, as far as we know. Starts no roll-out.
-ANNOTATION_RUNNING = f"{GROUP}/running"
+# On a workload, never in its pod template: which content its pods run with, as far as we know. Labels, since Kubernetes
+# counts an annotation of a Deployment as a new generation; numbered, since a label's value is short.
+LABEL_RUNNING_PREFIX = f"running.{GROUP}/"
 # In the pod template of a workload, from its first restart on: which content it was restarted for.
 ANNOTATION_CONTENT = f"{GROUP}/content"
 

@@ -9,15 +9,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from phase_operator.api import names
 from phase_operator.core.contents import READ
 from phase_operator.core.targets.base import Kind
 
 _FORM = "1"
 _SEAL = 8
 _PAIR = 2 * READ
+# Kubernetes takes 63 characters as a label's value, of which the first and the last may be no sign.
+_PIECE, _END = 61, "x"
 
 # In place of a digest: pods that need it could not start without it, so those that run began when it was there.
 MISSING = bytes(READ)
@@ -41,13 +44,32 @@ def reader(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
 
 
 def write_baseline(baseline: Baseline, uid: str, digest_key: bytes) -> str:
-    """Return the text of the annotation: about 17 characters for each object that is read."""
+    """Return the note as text: 16 characters for each object that is read."""
     raw = baseline.template + b"".join(name + digest for name, digest in sorted(baseline.seen.items()))
     return f"{_FORM}.{_encode(_seal(raw, uid, digest_key))}.{_encode(raw)}"
 
 
+def as_labels(written: str) -> dict[str, str]:
+    """Spell a note as labels: none starts a roll-out, and none counts as a new generation."""
+    pieces = [written[start : start + _PIECE] for start in range(0, len(written), _PIECE)]
+    return {f"{names.LABEL_RUNNING_PREFIX}{number}": f"{_END}{piece}{_END}" for number, piece in enumerate(pieces)}
+
+
+def from_labels(labels: Mapping[str, str], is_ours: Callable[[str], bool]) -> str:
+    """Return the note that labels spell; "" if there is none, or if any of them is not ours."""
+    pieces = []
+    for number in range(len(labels)):
+        name = f"{names.LABEL_RUNNING_PREFIX}{number}"
+        if name not in labels:
+            break
+        if not is_ours(name):
+            return ""
+        pieces.append(labels[name][1:-1])
+    return "".join(pieces)
+
+
 def read_baseline(text: str, uid: str, digest_key: bytes) -> Baseline | None:
-    """Read the annotation; None if it is not ours, not of this workload, or of another key or form."""
+    """Read a note; None if it is not ours, not of this workload, or of another key or form."""
     form, _, rest = text.partition(".")
     sealed, _, encoded = rest.partition(".")
     raw, seal = _decode(encoded), _decode(sealed)

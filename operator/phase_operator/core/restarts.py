@@ -13,7 +13,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import Followers
-from phase_operator.core.baseline import MISSING, MIXED, Baseline, read_baseline, reader, write_baseline
+from phase_operator.core.baseline import MISSING, MIXED, Baseline, as_labels, read_baseline, reader, write_baseline
 from phase_operator.core.contents import NOTHING, Content
 from phase_operator.core.keys import listing
 from phase_operator.core.podspec import Reference
@@ -224,7 +224,7 @@ def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
             "namespace": workload.ref.key.namespace,
             "uid": workload.uid,
             "resourceVersion": workload.resource_version,
-            "annotations": {names.ANNOTATION_RUNNING: action.running},
+            "labels": as_labels(action.running),
         },
     }
     if mark:

@@ -1,7 +1,7 @@
 """A workload as restarts see it: where its pod template is, what that reads, what we noted on it, where it stands.
 
-Rule: it is foreign JSON, so nothing here raises. Our own annotation is believed only while we own the field: `kubectl
-rollout undo` brings back the annotations of an old ReplicaSet, and thereby an old note of ours in somebody else's name.
+Rule: it is foreign JSON, so nothing here raises. What we wrote is believed only while we own the field: who copies a
+manifest, or brings back an old one, copies what we wrote with it, in his own name.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.baseline import from_labels
 from phase_operator.core.contents import READ
 from phase_operator.core.foreign import at, mapping, mappings, text
 from phase_operator.core.podspec import Reference, references
@@ -89,6 +90,7 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
     if not template:
         return None
     annotations = mapping(metadata.get("annotations"))
+    labels = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
     ours = _fields_of(metadata, ours=True)
     template_fields = tuple(f"f:{part}" for part in APIS[kind].template)
     marks = mapping(mapping(template.get("metadata")).get("annotations"))
@@ -96,13 +98,13 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
         ref=WorkloadRef(kind, ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))),
         uid=text(metadata.get("uid")),
         resource_version=text(metadata.get("resourceVersion")),
-        labels={key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)},
+        labels=labels,
         annotated=names.ANNOTATION_REDEPLOY in annotations,
         references=references(template.get("spec")),
         standing=standing(kind, found),
-        running=text(annotations.get(names.ANNOTATION_RUNNING)) if _owns(ours, (), names.ANNOTATION_RUNNING) else "",
+        running=from_labels(labels, lambda name: _owns(ours, (), "f:labels", name)),
         content=text(marks.get(names.ANNOTATION_CONTENT)),
-        content_is_ours=_owns(ours, template_fields, names.ANNOTATION_CONTENT),
+        content_is_ours=_owns(ours, template_fields, "f:annotations", names.ANNOTATION_CONTENT),
         edited_at=max(
             (time for fields, time in _fields_of(metadata, ours=False) if at(fields, template_fields)), default=""
         ),
@@ -120,6 +122,6 @@ def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping
     ]
 
 
-def _owns(managed: list[tuple[Mapping[str, Any], str]], path: tuple[str, ...], annotation: str) -> bool:
-    where = (*path, "f:metadata", "f:annotations")
-    return any(f"f:{annotation}" in at(fields, where) for fields, _ in managed)
+def _owns(managed: list[tuple[Mapping[str, Any], str]], path: tuple[str, ...], part: str, name: str) -> bool:
+    where = (*path, "f:metadata", part)
+    return any(f"f:{name}" in at(fields, where) for fields, _ in managed)

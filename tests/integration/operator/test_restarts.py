@@ -89,7 +89,7 @@ def generation(world: World, name: str = "web", kind: str = "deployment") -> int
 def noted(world: World, name: str = "web", kind: str = "deployment") -> str | None:
     """Return what is noted of its pods, in the workload's own metadata."""
     found = world.get(kind, name) or {}
-    return (found.get("metadata", {}).get("annotations") or {}).get(names.ANNOTATION_RUNNING)
+    return (found.get("metadata", {}).get("labels") or {}).get(f"{names.LABEL_RUNNING_PREFIX}0")
 
 
 def until_noted(world: World, *workloads: tuple[str, str]) -> None:

@@ -1,16 +1,21 @@
 """A note is believed only where this operator wrote it."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.baseline import Baseline, read_baseline, reader, write_baseline
+from phase_operator.api import names
+from phase_operator.core.baseline import Baseline, as_labels, from_labels, read_baseline, reader, write_baseline
 from phase_operator.core.targets import Kind
 from support.builders import DIGEST_KEY
 
 DB = reader(Kind.SECRET, "db", None)
 BASELINE = Baseline(b"templa", {DB: b"digest"})
 TEXT = write_baseline(BASELINE, "uid", DIGEST_KEY)
+# As Kubernetes has it.
+LABEL_VALUE = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 
 def test_what_was_noted_is_read_back() -> None:
@@ -58,3 +63,24 @@ def test_another_choice_of_keys_is_another_reader() -> None:
 
     assert len(readers) == 5
     assert reader(Kind.SECRET, "db", frozenset({"B", "A"})) in readers
+
+
+@given(st.text("abcXYZ019-_.", max_size=400))
+def test_a_note_comes_out_of_its_labels_as_it_went_in(text: str) -> None:
+    labels = as_labels(text)
+
+    assert all(LABEL_VALUE.fullmatch(value) for value in labels.values())
+    assert from_labels({"app": "web", **labels}, lambda _: True) == text
+
+
+def test_a_note_of_which_one_label_is_not_ours_is_none() -> None:
+    labels = as_labels("a" * 100)
+
+    assert from_labels(labels, lambda name: not name.endswith("1")) == ""
+
+
+def test_labels_beyond_a_gap_are_no_part_of_a_note() -> None:
+    labels = as_labels("a" * 200)
+    labels.pop(f"{names.LABEL_RUNNING_PREFIX}1")
+
+    assert from_labels(labels, lambda _: True) == "a" * 61

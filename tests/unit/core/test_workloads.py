@@ -15,7 +15,8 @@ from phase_operator.core.workloads import WorkloadRef, read_workload
 from support.workloads import EARLY, LATE, Server, reads_all, reads_key
 
 KINDS = [pytest.param(kind, id=str(kind)) for kind in WorkloadKind]
-OWNED: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{names.ANNOTATION_RUNNING}": {}}}}
+NOTE = f"{names.LABEL_RUNNING_PREFIX}0"
+OWNED: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{NOTE}": {}}}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +58,7 @@ def test_a_note_is_believed_only_while_the_field_is_ours(
     manager: str, operation: str, subresource: str | None, believed: bool
 ) -> None:
     server = Server()
-    server.found["metadata"]["annotations"][names.ANNOTATION_RUNNING] = "note"
+    server.found["metadata"]["labels"] = {NOTE: "xnotex"}
     entry = {"manager": manager, "operation": operation, "subresource": subresource, "fieldsV1": OWNED, "time": LATE}
     server.found["metadata"]["managedFields"] = [entry]
 
