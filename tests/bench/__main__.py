@@ -6,6 +6,7 @@ and of the operator's metrics; times are of this run on this machine, the ratio 
 
 import argparse
 import asyncio
+import json
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from bench import bare, core, fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.operator_process import OperatorProcess, eventually, install, running_operator
+from support.world import phase_secret
 
 READS, PROBES, LISTS = "/v1/secrets/", "/v1/environments/", "/v1/apps/"
 EDITED, NEW, FOREIGN_KB = 100, 50, 100
@@ -59,6 +61,8 @@ class Bench:
     # Seconds between looks, and how long to watch that nothing happens.
     interval: int = 60
     minute: float = 60.0
+    # Workloads that follow one Secret.
+    followers: int = 1000
     table: Table = field(default_factory=Table)
 
     def run(self) -> None:
@@ -82,6 +86,7 @@ class Bench:
         self.compare(seconds, bare_seconds)
         self.restart()
         self.quota()
+        self.workloads()
 
     def cold_start(self, operator: OperatorProcess) -> None:
         """Say what it took until all were ready: calls and memory."""
@@ -282,6 +287,48 @@ class Bench:
                 "no 429 after the first",
                 f"{refused} x 429; all in step after {max(took):.0f} s, {rate:.0f} calls a minute",
             )
+
+    def workloads(self) -> None:
+        """Let a value change that no workload reads, in a namespace full of workloads that follow its Secret."""
+        with self.operator("--restart-settle-seconds=1") as operator:
+            body = phase_secret(fleet.FOLLOWED, self.phase.url, phaseApp=fleet.FOLLOWED, pollingInterval=5)
+            self.plane.kubectl("-n", fleet.FOLLOWED, "apply", "-f", "-", stdin=json.dumps(body))
+            self.look_after(operator, "first")
+            before = rss(operator)
+            asyncio.run(self.make_followers())
+            self.look_after(operator, "to be noted")
+            cpu = seconds_of_cpu(operator)
+            self.look_after(operator, "to be judged")
+            each = (seconds_of_cpu(operator) - cpu) / 2 * 1000
+            self.table.add(
+                f"a change in a namespace with {self.followers} Deployments that follow",
+                "1 MiB more RSS afterwards",
+                f"{rss(operator) - before:.1f} MiB; {each:.0f} ms of CPU for each of two looks, with their requests",
+            )
+
+    def look_after(self, operator: OperatorProcess, text: str) -> None:
+        """Change a value and wait until the workloads were looked at before the write and after it."""
+
+        def lists() -> float:
+            name = "phase_operator_kubernetes_requests_total"
+            return operator.metric(name, verb="GET", resource="cronjobs", code="200")
+
+        before = lists()
+        self.phase.set(fleet.FOLLOWED, "Production", "B", text)
+        eventually(lambda: lists() >= before + 2, within=_PATIENCE, what="workloads are looked at")
+        time.sleep(5.0)
+
+    async def make_followers(self) -> None:
+        """Make workloads whose roll-outs are over."""
+        over = {"status": {"observedGeneration": 100}}
+        async with fleet.hands(self.plane) as admin:
+
+            async def one(number: int) -> None:
+                body = fleet.follower(number)
+                await admin.create(fleet.DEPLOYMENTS, body)
+                await admin.merge(f"{fleet.DEPLOYMENTS}/{body['metadata']['name']}/status", over)
+
+            await fleet.every(range(self.followers), one)
 
     async def seconds_until(self, numbers: "range | list[int]", key: str, text: str) -> list[float]:
         """Return the seconds until each Secret holds a value."""

@@ -1,23 +1,48 @@
-"""What the core costs: entries are selected, named, rendered and digested, with no cluster and no Phase.
+"""What the core costs: entries are selected, named, rendered and digested, workloads are judged, with no cluster and no
+Phase.
 
 The figure is the best of many rounds on one core: what the work takes, not what the machine does besides.
 """
 
 import gc
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from bench import fleet
+from phase_operator.api import names
+from phase_operator.core.contents import content_of
 from phase_operator.core.folders import folders
+from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.query import source_query
 from phase_operator.core.rendering import renderings
+from phase_operator.core.restarts import Feed, Keep, Policy, Record, decide, patch
 from phase_operator.core.selection import select
-from phase_operator.core.targets import Desired
-from phase_operator.core.values import Entry
+from phase_operator.core.targets import Desired, Kind, TargetRef
+from phase_operator.core.values import Entry, ObjectKey
+from phase_operator.core.workloads import Workload, read_workload
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed
 
 ENTRIES, LIMIT, ROUNDS = 10_000, 150.0, 15
+WORKLOADS, JUDGE_LIMIT = 1_000, 200.0
+TIME = "2030-01-01T00:00:00Z"
+_CONTAINER = ("image", "imagePullPolicy", "name", "resources", "terminationMessagePath", "terminationMessagePolicy")
+_POD = ("dnsPolicy", "restartPolicy", "schedulerName", "securityContext", "terminationGracePeriodSeconds")
+_FIELDS: dict[str, Any] = {f"f:{name}": {} for name in _POD} | {
+    "f:containers": {'k:{"name":"main"}': {f"f:{name}": {} for name in _CONTAINER}}
+}
+# As `kubectl apply` leaves it.
+USER = [
+    {
+        "manager": "kubectl",
+        "operation": "Update",
+        "time": TIME,
+        "fieldsV1": {"f:spec": {"f:template": {"f:spec": _FIELDS}}},
+    }
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +83,47 @@ def measure(rounds: int = ROUNDS) -> list[tuple[str, str, str]]:
         best = milliseconds(partial(load.run, entries), rounds)
         work = f"{ENTRIES:,} entries select, name, render, digest {load.work}"
         rows.append((work, f"{LIMIT:.0f} ms", f"{best:.0f} ms (best of {rounds})"))
+    best = milliseconds(partial(judge, *followers()), rounds)
+    work = f"{WORKLOADS:,} Deployments that follow a Secret, read from JSON and judged"
+    rows.append((work, f"{JUDGE_LIMIT:.0f} ms", f"{best:.0f} ms (best of {rounds})"))
     return rows
+
+
+def followers() -> tuple[str, dict[TargetRef, Feed]]:
+    """Return a list of Deployments as the API server sends it, all of them noted, and what they follow."""
+    target = TargetRef(Kind.SECRET, ObjectKey(fleet.FOLLOWED, fleet.FOLLOWED))
+    feeds = {target: Feed((Policy(),), content_of(DIGEST_KEY, str(target), {"A": b"one", "B": b"one"}), TIME)}
+    items = []
+    for number in range(WORKLOADS):
+        item = fleet.follower(number)
+        item["metadata"] |= {
+            "namespace": fleet.FOLLOWED,
+            "uid": f"uid-{number}",
+            "generation": 1,
+            "managedFields": USER,
+        }
+        item["status"] = {"observedGeneration": 1}
+        workload = read(item)
+        found = decide(workload, feeds, DIGEST_KEY)
+        assert isinstance(found, Record)
+        labels = patch(workload, found)["metadata"]["labels"]
+        ours: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{label}": {} for label in labels}}}
+        by_us = {"manager": names.FIELD_MANAGER, "operation": "Apply", "time": TIME, "fieldsV1": ours}
+        item["metadata"] |= {"labels": labels, "managedFields": [*USER, by_us]}
+        items.append(item)
+    return json.dumps({"items": items}), feeds
+
+
+def judge(text: str, feeds: dict[TargetRef, Feed]) -> None:
+    """Find that nothing is to be done."""
+    assert all(decide(read(item), feeds, DIGEST_KEY) == Keep() for item in json.loads(text)["items"])
+
+
+def read(item: dict[str, Any]) -> Workload:
+    """Read a Deployment."""
+    found = read_workload(WorkloadKind.DEPLOYMENT, item)
+    assert found is not None
+    return found
 
 
 def milliseconds(work: Callable[[], object], rounds: int) -> float:

@@ -1,6 +1,7 @@
 """A fleet: apps in Phase, PhaseSecrets that read them, and quick hands on the API server.
 
 Twenty apps with three environments of ten entries each; PhaseSecrets spread over all of them and over ten namespaces.
+One more app and namespace are for workloads that follow.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ from phase_dev.server import EmbeddedPhase
 from support.world import phase_secret, secret
 
 APPS, ENVIRONMENTS, KEYS, NAMESPACES = 20, ("Development", "Staging", "Production"), 10, 10
+# The app, the namespace, the PhaseSecret and the Secret of the workloads.
+FOLLOWED = "followed"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{FOLLOWED}/deployments"
 _AT_ONCE = 32
 
 
@@ -39,6 +43,7 @@ def seed() -> dict[str, Any]:
         }
         for app in range(APPS)
     ]
+    apps.append({"name": FOLLOWED, "environments": [{"name": "Production", "secrets": [{"key": "A", "value": "one"}]}]})
     return {"apps": apps, "accounts": [{"name": "operator", "access": {each["name"]: ["*"] for each in apps}}]}
 
 
@@ -59,12 +64,24 @@ def resource(number: int, url: str, interval: int) -> dict[str, Any]:
     return phase_secret(name, url, phaseApp=app, phaseAppEnv=environment, pollingInterval=interval)
 
 
+def follower(number: int) -> dict[str, Any]:
+    """Return a Deployment that follows one key, in which nothing is left to roll out."""
+    labels = {"app": f"follower-{number}"}
+    value = {"secretKeyRef": {"name": FOLLOWED, "key": "A"}}
+    container = {"name": "main", "image": "none", "env": [{"name": "A", "valueFrom": value}]}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return {
+        "metadata": {"name": f"follower-{number}", "annotations": {"secrets.phase.dev/redeploy": "true"}},
+        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
 def prepare(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     """Make the namespaces, each with its token."""
-    for number in range(NAMESPACES):
-        plane.kubectl("create", "namespace", namespace(number))
+    for name in (*map(namespace, range(NAMESPACES)), FOLLOWED):
+        plane.kubectl("create", "namespace", name)
         body = secret("phase-service-token", {"token": phase.token("operator", form="pss")})
-        plane.kubectl("-n", namespace(number), "apply", "-f", "-", stdin=json.dumps(body))
+        plane.kubectl("-n", name, "apply", "-f", "-", stdin=json.dumps(body))
 
 
 class Hands:

@@ -17,8 +17,8 @@ from phase_operator.kube.cluster import MANAGER, items, target_path
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
 
-# A workload is a few kilobytes; what so many take is gone when the next ones are read.
-_CHUNK = 50
+# A workload is some kilobytes, and ten times as much as dicts: what these take, the next ones take again.
+_CHUNK = 20
 
 
 class KubeWorkloads:

@@ -18,7 +18,7 @@ def rows(control_plane: ControlPlane, tmp_path: Path) -> dict[str, str]:
     """Run every row at the size at which each environment has one resource, and a few more."""
     install(control_plane)
     with EmbeddedPhase(fleet.seed()) as phase:
-        bench = Bench(control_plane, phase, tmp_path, SOURCES + 10, foreign=3, interval=5, minute=10.0)
+        bench = Bench(control_plane, phase, tmp_path, SOURCES + 10, foreign=3, interval=5, minute=10.0, followers=20)
         bench.run()
     return {work: ours for work, _, ours in bench.table.rows}
 
@@ -32,3 +32,4 @@ def test_what_is_counted_is_within_its_limit(rows: dict[str, str]) -> None:
     assert rows[f"{size} targets edited by hand"].endswith(", 0 reads")
     assert rows[f"restart with {size + 50} synced resources"].startswith("0 reads, 0 writes;")
     assert rows["every environment changes in one second, quota 120 a minute"].startswith("0 x 429;")
+    assert "a change in a namespace with 20 Deployments that follow" in rows
