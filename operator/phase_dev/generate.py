@@ -28,7 +28,41 @@ _NOTE = "Generated from {} by `make generate`; do not edit."
 _TROUBLESHOOTING = """\
 Every reason that a PhaseSecret, an Event or a metric can show. `kubectl get phs` has it in the column Reason,
 `kubectl describe phs NAME` the sentence with the details. None of these states empties a target: it keeps what it
-holds until the cause is gone."""
+holds until the cause is gone. At the end: what [delays a restart](#restartdelayed)."""
+
+_DELAYED = """\
+An Event on a workload and on the PhaseSecret: the workload follows a target and does not run with what that holds yet.
+`status.targets[].notRestarted` has the sentence as long as it is so, and also those that make no Event. The target
+itself is ready. The Event `WorkloadRestarted` tells of every restart. See [restarts](../restarts.md)."""
+# What core/progress.py, core/restarts.py and reconcile/restarter.py say, and what to do.
+_DELAYS = (
+    ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
+    (
+        "its last roll-out is not over: it is restarted after that",
+        "Nothing to do; it makes no Event. If it is stuck, mend or undo it; `progressDeadlineSeconds` ends the wait.",
+    ),
+    (
+        "its turn has not come; 10 roll-outs at once",
+        "Nothing to do; it makes no Event. `--restarts-at-once` sets the number.",
+    ),
+    (
+        "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them",
+        "Delete its pods when it suits.",
+    ),
+    (
+        "its update strategy has a partition: pods below it keep what they began with",
+        "Lower the partition when it suits.",
+    ),
+    (
+        "its pods need ..., and would not start without",
+        "Bring back the key or the object that is named, or take the reference out of the pod template.",
+    ),
+    ("it cannot be restarted: ...", "Follow the API server's words. It is tried again every few seconds."),
+    (
+        "workloads cannot be looked at: ... (no workload is named)",
+        "Give the operator its rights on workloads, or turn restarts off. Who reads the target may lack a restart.",
+    ),
+)
 
 Schema = crd.Schema
 
@@ -202,6 +236,9 @@ def _troubleshooting() -> str:
         waits = "Somebody has to act; the run is repeated slowly meanwhile." if entry.stalled else ""
         parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
         parts += [waits] if waits else []
+    delays = ["| after the workload's name | what to do |", "|---|---|"]
+    delays += [f"| {_cell(sentence)} | {_cell(cure)} |" for sentence, cure in _DELAYS]
+    parts += ["## RestartDelayed", _DELAYED, "\n".join(delays)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -26,20 +26,27 @@ from phase_operator import settings
 from phase_operator.core.grants import Grant, Labelled, Use, parse_grant
 from phase_operator.core.hosts import parse_host
 
-OPERATOR: Permissions = {
+WITHOUT_RESTARTS: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
     ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
     # delete: of what says deletionPolicy: Delete, of old versions, and of Secrets whose type changes.
     ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
-    **{
-        ("apps", f"{kind}s", ()): frozenset({"list"})
-        for kind in ("deployment", "statefulset", "daemonset", "replicaset")
-    },
-    **{("batch", kind, ()): frozenset({"list"}) for kind in ("cronjobs", "jobs")},
-    ("argoproj.io", "rollouts", ()): frozenset({"list"}),
     ("", "events", ()): frozenset({"create"}),
 }
+# All that it may do with workloads, or nothing of it.
+RESTARTS: Permissions = {
+    **{
+        ("apps", f"{kind}s", ()): frozenset({"get", "list", "patch"})
+        for kind in ("deployment", "statefulset", "daemonset")
+    },
+    ("batch", "cronjobs", ()): frozenset({"get", "list", "patch"}),
+    ("argoproj.io", "rollouts", ()): frozenset({"get", "list", "patch"}),
+    # Only to see which versions of a target they name.
+    ("apps", "replicasets", ()): frozenset({"list"}),
+    ("batch", "jobs", ()): frozenset({"list"}),
+}
+OPERATOR: Permissions = WITHOUT_RESTARTS | RESTARTS
 OWN_NAMESPACE: Permissions = {
     ("", "secrets", ("phase-operator-digest-key",)): frozenset({"get"}),
     ("", "secrets", ()): frozenset({"create"}),
@@ -56,6 +63,7 @@ EVERYTHING: dict[str, Any] = {
     "imagePullSecrets": [{"name": "pull"}],
     "grants": GRANTS,
     "allowImpersonationTypes": True,
+    "restarts": {"settleSeconds": 2.5, "atOnce": 10000},
     "phase": {
         "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
         "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
@@ -82,6 +90,7 @@ VALUES = [
         {"serviceAccount": {"create": False, "name": "mine"}, "rbac": {"create": False, "aggregate": False}},
         id="accounts and roles of one's own",
     ),
+    pytest.param({"restarts": {"enabled": False}}, id="no restarts"),
     pytest.param(
         {"crds": {"install": False}, "metrics": {"service": {"enabled": False}}}, id="no CRD and no metrics Service"
     ),
@@ -91,6 +100,21 @@ VALUES = [
 @pytest.fixture(scope="session")
 def overlays(kustomize: Render) -> dict[str, list[Object]]:
     return {name: kustomize(f"deploy/overlays/{name}") for name in ("cluster-wide", "namespaced")}
+
+
+@pytest.fixture
+def overlay_with(kustomize: Render, tmp_path: Path) -> Render:
+    """Give what an overlay of one's own renders that stands beside ours."""
+
+    def render(overlay: dict[str, Any]) -> list[Object]:
+        shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+        shutil.copytree(ROOT / "crds", tmp_path / "crds")
+        mine = tmp_path / "deploy/overlays/mine"
+        mine.mkdir()
+        (mine / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        return kustomize(str(mine))
+
+    return render
 
 
 def pod_of(objects: list[Object]) -> dict[str, Any]:
@@ -119,6 +143,38 @@ def test_the_namespaced_permissions_are_exactly_these(overlays: dict[str, list[O
         assert environment(objects)["PHASE_OPERATOR_NAMESPACE"] == "default"
 
 
+@pytest.mark.parametrize(
+    ("mode", "values", "role", "namespace"),
+    [
+        pytest.param("cluster-wide", {}, "ClusterRole", None, id="cluster-wide"),
+        pytest.param("namespaced", {"watchNamespaces": ["default"]}, "Role", "default", id="namespaced"),
+    ],
+)
+def test_without_restarts_there_is_no_right_on_workloads(
+    mode: str, values: dict[str, Any], role: str, namespace: str | None, overlay_with: Render, render_chart: Render
+) -> None:
+    ours = overlay_with({"resources": [f"../{mode}"], "components": ["../../no-restarts"]})
+    chart = render_chart(values | {"restarts": {"enabled": False}})
+
+    for objects in (ours, chart):
+        assert permissions(one(objects, role, "phase-operator", namespace)) == WITHOUT_RESTARTS
+        groups = {group for each in objects for rule in each.get("rules", ()) for group in rule["apiGroups"]}
+        assert not groups & {"apps", "batch", "argoproj.io"}
+        variables = {name: value for name, value in environment(objects).items() if "RESTART" in name}
+        assert variables == {"PHASE_OPERATOR_RESTARTS": "false"}
+    assert settings.load({"restarts": "false"}).restarts is False
+
+
+def test_the_component_against_restarts_changes_nothing_else(
+    overlay_with: Render, overlays: dict[str, list[Object]]
+) -> None:
+    ours = overlay_with({"resources": ["../cluster-wide"], "components": ["../../no-restarts"]})
+
+    changed = [(each["kind"], each["metadata"]["name"]) for each in ours if each not in overlays["cluster-wide"]]
+    assert sorted(changed) == [("ClusterRole", "phase-operator"), ("Deployment", "phase-operator")]
+    assert len(ours) == len(overlays["cluster-wide"])
+
+
 def test_namespaces_are_seen_only_if_a_grant_goes_by_their_labels(render_chart: Render) -> None:
     role = "phase-operator-namespace-labels"
     component = load((ROOT / "deploy/namespace-labels/rbac.yaml").read_text())
@@ -132,7 +188,7 @@ def test_namespaces_are_seen_only_if_a_grant_goes_by_their_labels(render_chart: 
         assert role not in {each["metadata"]["name"] for each in render_chart(values | by_name)}
 
 
-def test_the_operator_reads_the_grants_and_hosts_of_the_chart(render_chart: Render) -> None:
+def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> None:
     variables = environment(render_chart(EVERYTHING))
 
     found = settings.load(
@@ -140,6 +196,8 @@ def test_the_operator_reads_the_grants_and_hosts_of_the_chart(render_chart: Rend
             "grant": tuple(variables["PHASE_OPERATOR_GRANT"].split(";")),
             "allow_phase_host": tuple(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"].split(",")),
             "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
+            "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
+            "restarts_at_once": variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"],
         }
     )
 
@@ -149,21 +207,24 @@ def test_the_operator_reads_the_grants_and_hosts_of_the_chart(render_chart: Rend
     )
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
     assert found.allow_impersonation_types is True
+    assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
 
 
-def test_the_sample_of_grants_in_deploy_works(kustomize: Render, tmp_path: Path) -> None:
+def test_the_chart_has_the_settings_own_defaults_for_restarts(render_chart: Render) -> None:
+    variables, defaults = environment(render_chart()), settings.load({})
+
+    assert "PHASE_OPERATOR_RESTARTS" not in variables
+    assert float(variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"]) == defaults.restart_settle_seconds
+    assert int(variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"]) == defaults.restarts_at_once
+
+
+def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:
     """The commented part, taken in as its reader would."""
     file = ROOT / "deploy/overlays/cluster-wide/kustomization.yaml"
     _, _, sample = file.read_text().partition("#\n")
     lines = re.sub("^# ?", "", sample, flags=re.MULTILINE)
-    overlay = yaml.safe_load(lines) | {"resources": ["../cluster-wide"]}
-    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
-    shutil.copytree(ROOT / "crds", tmp_path / "crds")
-    mine = tmp_path / "deploy/overlays/mine"
-    mine.mkdir()
-    (mine / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
 
-    objects = kustomize(str(mine))
+    objects = overlay_with(yaml.safe_load(lines) | {"resources": ["../cluster-wide"]})
 
     one(objects, "ClusterRole", "phase-operator-namespace-labels")
     variables = environment(objects)
@@ -207,6 +268,8 @@ def test_both_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: 
         "PHASE_OPERATOR_POD_NAMESPACE",
         "PHASE_OPERATOR_LOG_LEVEL",
         "PHASE_OPERATOR_LOG_FORMAT",
+        "PHASE_OPERATOR_RESTART_SETTLE_SECONDS",
+        "PHASE_OPERATOR_RESTARTS_AT_ONCE",
     }
 
 
@@ -300,6 +363,9 @@ def test_the_chart_keeps_the_crd_unless_told_otherwise(
             {"watchNamespaces": ["a"], "grants": [{"from": "a", "to": "b", "what": ["token"]}]},
             id="a grant into a namespace that is not watched",
         ),
+        pytest.param({"restarts": False}, id="restarts that are no section"),
+        pytest.param({"restarts": {"atOnce": 0}}, id="no roll-out at once"),
+        pytest.param({"restarts": {"settleSeconds": -1}}, id="a wait that is over before it begins"),
         pytest.param({"phase": {"allowedHosts": ["phase.example"]}}, id="a host without scheme"),
         pytest.param({"phase": {"allowedHosts": ["https://a.example,https://b.example"]}}, id="two hosts in one"),
     ],

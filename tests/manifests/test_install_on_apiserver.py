@@ -85,6 +85,38 @@ def test_the_operator_applies_a_status(operator: Kubectl) -> None:
     assert operator("-n", "shop", "get", "phs", "shop-secrets", "-o", "jsonpath={.status.keys}").stdout == "2"
 
 
+def test_the_operator_writes_its_annotations_on_a_workload_and_makes_none(
+    installed: ControlPlane, operator: Kubectl
+) -> None:
+    """As kube/workloads.py does: under uid and version, so that one that is gone is a conflict and comes not back."""
+    container = {"name": "main", "image": "shop"}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template},
+    }
+    installed.kubectl("create", "-f", "-", stdin=json.dumps(deployment))
+    found = json.loads(operator("-n", "shop", "get", "deployment", "web", "-o", "json").stdout)["metadata"]
+    marks = {"annotations": {"secrets.phase.dev/content": "1"}}
+    judged = {key: found[key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    patch = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": judged | {"annotations": {"secrets.phase.dev/running": "1"}},
+        "spec": {"template": {"metadata": marks}},
+    }
+    apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=phase-operator", "--validate=false")
+
+    operator(*apply, "-f", "-", stdin=json.dumps(patch))
+    installed.kubectl("-n", "shop", "delete", "deployment", "web", "--wait=true")
+    late = operator(*apply, "-f", "-", stdin=json.dumps(patch), check=False)
+
+    assert "Operation cannot be fulfilled" in late.stderr, "a conflict, and nothing that RBAC forbids"
+    assert installed.kubectl("-n", "shop", "get", "deployments", "-o", "name").stdout == ""
+
+
 def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, operator: Kubectl) -> None:
     old = '{"metadata":{"finalizers":["kopf.zalando.org/KopfFinalizerMarker"]}}'
     installed.kubectl("-n", "shop", "patch", "phs", "shop-secrets", "--type=merge", "-p", old)
@@ -104,7 +136,11 @@ def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, opera
         ("create", "phasesecrets.secrets.phase.dev"),
         ("delete", "phasesecrets.secrets.phase.dev"),
         ("get", "pods"),
-        ("patch", "deployments.apps"),
+        ("create", "deployments.apps"),
+        ("update", "deployments.apps"),
+        ("delete", "deployments.apps"),
+        ("patch", "replicasets.apps"),
+        ("patch", "jobs.batch"),
         ("list", "namespaces"),
         ("create", "serviceaccounts/token"),
         ("impersonate", "users"),

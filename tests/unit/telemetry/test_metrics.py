@@ -17,6 +17,8 @@ def filled() -> Metrics:
     metrics.reconciled("Synced", "Succeeded", 0.2)
     metrics.asked("read", "ok")
     metrics.target_written("Secret")
+    metrics.restarted("Deployment")
+    metrics.restart_failed()
     metrics.status_written()
     metrics.event_posted("Normal")
     metrics.phase_call("secrets", "200", 0.1)
@@ -25,6 +27,7 @@ def filled() -> Metrics:
     metrics.track_resources(lambda: (3, 2, 1))
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
     metrics.track_sources(lambda: 6, lambda: 7.5, lambda: 8, lambda: 9)
+    metrics.track_restarts(lambda: 10, lambda: 11)
     return metrics
 
 
@@ -51,6 +54,8 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("reconcile_seconds_sum", {}, 0.2, id="duration of a run"),
         pytest.param("source_calls_total", {"kind": "read", "result": "ok"}, 1, id="read"),
         pytest.param("targets_written_total", {"kind": "Secret"}, 1, id="target"),
+        pytest.param("workload_restarts_total", {"kind": "Deployment"}, 1, id="restart"),
+        pytest.param("workload_restart_failures_total", {}, 1, id="restart that failed"),
         pytest.param("status_writes_total", {}, 1, id="status"),
         pytest.param("events_total", {"type": "Normal"}, 1, id="event"),
         pytest.param("phase_requests_total", {"route": "secrets", "status": "200"}, 1, id="request to Phase"),
@@ -68,6 +73,8 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
         pytest.param("apps_unprobed", {}, 8, id="without probes"),
         pytest.param("breakers_open", {}, 9, id="breakers"),
+        pytest.param("rollouts", {}, 10, id="roll-outs"),
+        pytest.param("restarts_waiting", {}, 11, id="restarts that wait"),
     ],
 )
 def test_each_method_moves_its_metric(name: str, labels: dict[str, str], value: float) -> None:
