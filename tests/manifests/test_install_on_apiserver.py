@@ -104,7 +104,7 @@ def test_the_operator_writes_its_annotations_on_a_workload_and_makes_none(
     patch = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": judged | {"annotations": {"secrets.phase.dev/running": "1"}},
+        "metadata": judged | {"labels": {"running.secrets.phase.dev/0": "x1x"}},
         "spec": {"template": {"metadata": marks}},
     }
     apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=phase-operator", "--validate=false")

@@ -538,6 +538,7 @@ class Loop:
         cluster: FakeCluster | None = None,
         workloads: FakeWorkloads | None = None,
         clock: HandClock | None = None,
+        digest_key: bytes = DIGEST_KEY,
     ) -> None:
         # Namespace -> its labels.
         self.labels: dict[str, dict[str, str]] = {}
@@ -563,7 +564,7 @@ class Loop:
             workloads=self.workloads,
             resources=self.resources,
             target_users=self.target_users,
-            digest_key=lambda: DIGEST_KEY,
+            digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,
             wake=lambda target: self.controller.restarts_changed(target),
@@ -580,7 +581,7 @@ class Loop:
             phase=self.phase,
             token_users=self.token_users,
             target_users=self.target_users,
-            digest_key=lambda: DIGEST_KEY,
+            digest_key=lambda: digest_key,
             tenancy=tenancy or Tenancy(),
             labels_of=lambda namespace: self.labels.get(namespace, {}),
             restarts=self.restarts,

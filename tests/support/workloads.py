@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from phase_operator.api import names
 from phase_operator.core.baseline import from_labels
 from phase_operator.core.contents import Content, content_of
-from phase_operator.core.feeds import ABSENT, Holding, holding
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Decision, Feed, Policy, Record, RollOut, patch
@@ -251,11 +250,11 @@ class FakeWorkloads:
         await self._answer("get")
         return self.servers[ref].read() if ref in self.servers else None
 
-    async def holding(self, target: TargetRef) -> Holding:
+    async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
         """Return what a target says of itself."""
-        await self._answer("holding")
+        await self._answer("metadata")
         stored = self._objects.get(target)
-        return ABSENT if stored is None else holding(stored.metadata())
+        return None if stored is None else stored.metadata()
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
         """Let the server judge."""

@@ -8,11 +8,12 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Bytes for the name of a key, for its value, and for what one reader gets of an object.
 _NAME, _VALUE, READ = 4, 5, 6
 _ENTRY = _NAME + _VALUE
+_MARK = 3
 # 12 characters a key: 32 KiB of the 256 KiB that Kubernetes allows for all annotations of an object.
 MAX_KEYS = 2730
 # The form; another one is not read, which is as good as an object that says nothing.
@@ -27,6 +28,8 @@ class Content:
     whole: bytes
     # Others have keys in the object, too, of which nothing is told here.
     is_part: bool = False
+    # Which digest key it was made with: what two keys make cannot be compared.
+    made_with: bytes = field(default=b"", compare=False)
 
     def read(self, keys: frozenset[str] | None) -> bytes:
         """Return a digest of what somebody gets who reads these keys, or all of them."""
@@ -48,8 +51,8 @@ class Content:
     def __str__(self) -> str:
         """Return it as it stands in the annotation."""
         if self.entries is None:
-            return _WHOLE + _encode(self.whole)
-        return _BY_KEY + _encode(_pack(self.entries))
+            return _WHOLE + _encode(self.made_with + self.whole)
+        return _BY_KEY + _encode(self.made_with + _pack(self.entries))
 
 
 def _digest(raw: bytes) -> bytes:
@@ -71,7 +74,8 @@ def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Con
         _add(digest, data[key])
         name = _name(key)
         entries[name] = entries.get(name, b"") + digest.digest()
-    return Content(entries if len(entries) <= MAX_KEYS else None, _digest(_pack(entries)))
+    whole = _digest(_pack(entries))
+    return Content(entries if len(entries) <= MAX_KEYS else None, whole, made_with=_mark_of(digest_key))
 
 
 def merged(parts: Sequence[Content]) -> Content:
@@ -85,20 +89,26 @@ def merged(parts: Sequence[Content]) -> Content:
     return Content(entries, _digest(_pack(entries)), is_part=True)
 
 
-def read_content(text: str) -> Content | None:
-    """Read the annotation; None if it says nothing that we understand."""
+def read_content(text: str, digest_key: bytes) -> Content | None:
+    """Read the annotation; None if it says nothing that we understand, or was made with another key."""
     raw = _decode(text[len(_BY_KEY) :])
-    if raw is None:
+    made_with = _mark_of(digest_key)
+    if raw is None or raw[:_MARK] != made_with:
         return None
+    raw = raw[_MARK:]
     if text.startswith(_WHOLE) and len(raw) == READ:
-        return Content(None, raw)
+        return Content(None, raw, made_with=made_with)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:
         return None
     entries: dict[bytes, bytes] = {}
     for start in range(0, len(raw), _ENTRY):
         name, value = raw[start : start + _NAME], raw[start + _NAME : start + _ENTRY]
         entries[name] = entries.get(name, b"") + value
-    return Content(entries, _digest(raw))
+    return Content(entries, _digest(raw), made_with=made_with)
+
+
+def _mark_of(digest_key: bytes) -> bytes:
+    return hashlib.blake2b(key=digest_key, digest_size=_MARK, person=b"phase-key-mark").digest()
 
 
 def _pack(entries: Mapping[bytes, bytes]) -> bytes:

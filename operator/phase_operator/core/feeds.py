@@ -33,8 +33,10 @@ class Holding:
 ABSENT = Holding(Gap.ABSENT)
 
 
-def holding(metadata: Mapping[str, Any]) -> Holding:
-    """Read an object's metadata; what we did not write, or a version before did, is not known."""
+def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
+    """Read an object's metadata, if there is one; what we did not write with this key is not known."""
+    if metadata is None:
+        return ABSENT
     annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if isinstance(value, str)}
     parts: list[Content] = []
     times: list[str] = []
@@ -43,10 +45,10 @@ def holding(metadata: Mapping[str, Any]) -> Holding:
         if entry.get("operation") != "Apply" or entry.get("subresource"):
             continue
         if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
-            whole = read_content(annotations.get(names.ANNOTATION_KEYS, ""))
+            whole = read_content(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
             return Holding(whole or Gap.UNKNOWN, text(entry.get("time")))
         said = read_mark(annotations, manager) if manager.startswith(names.MERGE_MANAGER_PREFIX) else {}
-        part = read_content(text(said.get("content")))
+        part = read_content(text(said.get("content")), digest_key)
         if part is not None:
             parts.append(part)
             times.append(text(entry.get("time")))

@@ -4,9 +4,10 @@ Rule: workloads are read when they are needed, few at a time, and not kept; all 
 annotations, by server-side apply under the version that was judged.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
-from phase_operator.core.feeds import ABSENT, Holding, holding
+from phase_operator.core.foreign import mapping
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Record, RollOut, patch
@@ -47,15 +48,15 @@ class KubeWorkloads:
                 return None
             raise translate(error) from error
 
-    async def holding(self, target: TargetRef) -> Holding:
-        """Return what a target holds, by its metadata."""
+    async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
+        """Return a target's metadata, or None if it is not there."""
         try:
             found = await self._client.request("GET", target_path(target), accept=METADATA)
         except ApiError as error:
             if error.not_found:
-                return ABSENT
+                return None
             raise translate(error) from error
-        return holding(found["metadata"])
+        return mapping(found["metadata"])
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
         """Carry it out and return True, or return False if the workload is not the one that was judged."""

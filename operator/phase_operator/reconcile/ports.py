@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.contents import Content
-from phase_operator.core.feeds import Holding
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply, Removal
 from phase_operator.core.restarts import Record, RollOut
@@ -127,8 +126,8 @@ class Workloads(Protocol):
     async def get(self, ref: WorkloadRef) -> Workload | None:
         """Return a workload as it stands, or None if there is none."""
 
-    async def holding(self, target: TargetRef) -> Holding:
-        """Return what a target holds, by its metadata."""
+    async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
+        """Return a target's metadata as it stands, or None if it is not there."""
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
         """Carry it out and return True, or False if the workload is not the one that was judged."""

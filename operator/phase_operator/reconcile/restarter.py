@@ -15,7 +15,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.contents import Content
 from phase_operator.core.errors import ExpectedError, Invalid, Transient
-from phase_operator.core.feeds import ABSENT, Holding
+from phase_operator.core.feeds import ABSENT, Holding, holding
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import Progress, WorkloadKind
 from phase_operator.core.restarts import Cause, Feed, Gap, Keep, Record, RollOut, Wait, decide, prepare
@@ -378,13 +378,15 @@ class Restarter:
         return Feed(tuple(policies), held.content, held.written_at)
 
     async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
-        held = await self._workloads.holding(target)
+        key = self._digest_key()
+        held = holding(await self._workloads.metadata(target), key)
         if not is_versioned:
             return held
         if held != ABSENT:
             # Somebody else's object has the name that ours only have in front of a hash.
             return Holding(Gap.UNKNOWN)
-        return await self._workloads.holding(standing(target, versions)) if target in versions else ABSENT
+        newest = standing(target, versions)
+        return ABSENT if newest == target else holding(await self._workloads.metadata(newest), key)
 
     # What is told.
 

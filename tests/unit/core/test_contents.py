@@ -54,14 +54,14 @@ def test_an_object_that_is_not_there_reads_like_an_empty_one() -> None:
 def test_the_annotation_says_it_all(data: dict[str, bytes]) -> None:
     content = content_of(DIGEST_KEY, str(REF), data)
 
-    assert read_content(str(content)) == content
+    assert read_content(str(content), DIGEST_KEY) == content
 
 
 def test_of_too_many_keys_only_the_whole_is_told() -> None:
     data = {f"KEY_{number}": b"x" for number in range(MAX_KEYS + 1)}
     content = content_of(DIGEST_KEY, str(REF), data)
 
-    assert read_content(str(content)) == content
+    assert read_content(str(content), DIGEST_KEY) == content
     assert content.entries is None
     assert content.read(frozenset({"KEY_1"})) == content.read(None)
     assert content.read(None) != content_of(DIGEST_KEY, str(REF), data | {"KEY_1": b"y"}).read(None)
@@ -86,11 +86,11 @@ def test_the_annotation_stays_within_32_kib() -> None:
     ],
 )
 def test_what_is_not_understood_says_nothing(text: str) -> None:
-    assert read_content(text) is None
+    assert read_content(text, DIGEST_KEY) is None
 
 
 @given(st.text(max_size=30), st.sampled_from(["", "1:", "1*"]))
 def test_no_text_makes_it_fail(text: str, form: str) -> None:
-    found = read_content(form + text)
+    found = read_content(form + text, DIGEST_KEY)
 
     assert found is None or found.read(frozenset({"A"}))

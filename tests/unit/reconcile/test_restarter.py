@@ -12,7 +12,7 @@ from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.queue import QueueClosedError
 from phase_operator.reconcile.restarter import EVENT_DELAYED, EVENT_RESTARTED, NoRestarts
-from support.builders import KEY, entry, phase_secret, secret_ref
+from support.builders import DIGEST_KEY, KEY, entry, phase_secret, secret_ref
 from support.clock import settle
 from support.fakes import AT_ONCE, WINDOW, Loop
 from support.workloads import Server, content, reads_all, reads_key
@@ -57,9 +57,11 @@ async def changed(loop: Loop, text: str = "two", *, key: str = "A") -> None:
     await loop.refresh()
 
 
-def again(loop: Loop) -> Loop:
+def again(loop: Loop, digest_key: bytes = DIGEST_KEY) -> Loop:
     """Start the operator anew, in the same world."""
-    return Loop(lambda: loop.phase, cluster=loop.cluster, workloads=loop.workloads, clock=loop.clock)
+    return Loop(
+        lambda: loop.phase, cluster=loop.cluster, workloads=loop.workloads, clock=loop.clock, digest_key=digest_key
+    )
 
 
 async def test_the_first_sight_is_noted_and_restarts_nothing(loop: Loop) -> None:
@@ -275,6 +277,24 @@ async def test_who_dies_between_the_two_writes_restarts_after_the_start() -> Non
     async with again(fresh) as third:
         await third.show(phase_secret(status=fresh.cluster.statuses[KEY]))
         await quiet(third)
+
+    assert server.roll_outs == 1
+
+
+async def test_a_lost_digest_key_restarts_nothing() -> None:
+    async with Loop() as loop:
+        server = web()
+        await synced(loop, server)
+
+    async with again(loop, digest_key=b"another" * 5) as fresh:
+        await fresh.show(phase_secret(status=loop.cluster.statuses[KEY]))
+        await fresh.refresh()
+        await quiet(fresh)
+        assert len(fresh.cluster.applied) == 2
+        assert server.roll_outs == 0
+
+        await changed(fresh)
+        await quiet(fresh)
 
     assert server.roll_outs == 1
 
