@@ -266,7 +266,8 @@ class FakeWorkloads:
             if self.fuse == 0:
                 raise RuntimeError("the process dies here")
             self.fuse -= 1
-        return self.servers[workload.ref].carry_out(workload, action)
+        server = self.servers.get(workload.ref)
+        return server is not None and server.carry_out(workload, action)
 
     def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
         """Keep the Events."""

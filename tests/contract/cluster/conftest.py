@@ -36,7 +36,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     known = KnownTargets()
     try:
         recorder = Recorder(client, HandClock(), "contract", lambda _: None)
-        yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known)
+        yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known, client)
     finally:
         await client.close()
         plane.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -10,6 +10,7 @@ from phase_dev.cluster import ControlPlane
 from phase_operator.api import names
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
+from phase_operator.kube.client import KubeClient
 from phase_operator.kube.targets import KnownTargets
 from phase_operator.reconcile.ports import Cluster
 from support.fakes import FakeCluster
@@ -117,6 +118,7 @@ class RealSide:
     namespace: str
     cluster: Cluster
     known: KnownTargets
+    client: KubeClient
 
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
         encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}

@@ -208,6 +208,61 @@ def test_two_hundred_workloads_on_one_secret(world: World) -> None:
     assert restarted[-1] == "and 181 more"
 
 
+FENCE = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "no-restarts"},
+    "spec": {
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}
+            ]
+        },
+        "validations": [
+            {
+                "expression": "!request.userInfo.username.endsWith(':phase-operator')",
+                "message": "deployments are fenced",
+            }
+        ],
+    },
+}
+
+
+def test_a_patch_that_is_refused_is_told_and_tried_until_it_is_not(world: World) -> None:
+    world.phase_secret()
+    world.until_ready()
+    world.apply(workload())
+    change(world)
+    until_restarted(world, since=1)
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": "no-restarts"},
+        "spec": {
+            "policyName": "no-restarts",
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}},
+        },
+    }
+    world.plane.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [FENCE, binding]})
+    )
+    probe = ("-n", world.namespace, "label", "deployment", "web", "probe=1", "--overwrite", "--dry-run=server")
+    account = "--as=system:serviceaccount:phase-system:phase-operator"
+    eventually(lambda: world.plane.kubectl(*probe, account, check=False).returncode != 0, what="the policy is in force")
+
+    change(world, "another level")
+
+    eventually(lambda: told(world).get("notRestarted"), what="the status tells")
+    assert told(world)["notRestarted"][0].startswith("Deployment web: it cannot be restarted: ")
+    assert "deployments are fenced" in told(world)["notRestarted"][0]
+    assert world.operator.metric("phase_operator_workload_restart_failures_total") >= 1
+    assert generation(world) == 2
+    world.plane.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "no-restarts")
+    until_restarted(world, since=2)
+    eventually(lambda: "notRestarted" not in told(world), what="nothing waits")
+
+
 def test_a_pause_and_on_delete_are_respected_and_told(world: World) -> None:
     world.phase_secret()
     world.until_ready()
