@@ -100,7 +100,10 @@ def translate(error: ApiError) -> ExpectedError:
         # etcd's own bound; what others put into the object counts as well. No other try ends better.
         return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
     if error.status in {400, 413, _INVALID}:
-        told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes) or error.reason
+        told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
+        if not told:
+            # An admission policy's words are its author's, who may quote the object.
+            told = f"{error.reason}, by the API server or an admission policy; its words may quote values: not shown"
         return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")
     return Transient(
         Reason.KUBERNETES_UNAVAILABLE, f"the API server answers {error.status} {error.reason}", after=error.after
