@@ -1,6 +1,6 @@
 """Read the chart's values with the comments that describe them, and write them as tables for people.
 
-Rule: a value without a description is refused. A mapping whose members are described is a section; any other is a value.
+Rule: a value without a description is refused. A mapping whose members are described is a section, any other a value.
 """
 
 import json

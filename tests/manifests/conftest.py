@@ -18,6 +18,7 @@ from support.cluster_fixture import cluster, control_plane, kubectl, namespace
 
 __all__ = ["cluster", "control_plane", "kubectl", "namespace"]
 
+Notes = Callable[[dict[str, Any]], str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Render = Callable[..., list[Object]]
 
@@ -86,6 +87,22 @@ def render_chart(helm: Run) -> Render:
         return load(done.stdout)
 
     return render
+
+
+@pytest.fixture(scope="session")
+def notes(helm: Run) -> Notes:
+    """Give what `helm install` would tell; without a cluster, so it knows the built-in APIs only."""
+
+    def told(values: dict[str, Any]) -> str:
+        done = helm(
+            *("install", "phase-operator", CHART, "--namespace", "phase-system"),
+            *("--dry-run=client", "--values", "-"),
+            stdin=json.dumps(values),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:\n")[2]
+
+    return told
 
 
 @pytest.fixture(scope="session")
