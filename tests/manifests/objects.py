@@ -85,6 +85,8 @@ def _closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     closed = {key: _closed(value) for key, value in schema.items()}
+    if isinstance(schema.get("pattern"), str):
+        closed["pattern"] = schema["pattern"].replace("^(?i)", "(?i)^")  # Go takes flags anywhere
     if isinstance(schema.get("properties"), dict) and "x-kubernetes-preserve-unknown-fields" not in schema:
         closed.setdefault("additionalProperties", False)
     return closed

@@ -1,7 +1,9 @@
 """What the chart's values do, one by one, and which are refused with which sentence."""
 
 import re
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +447,17 @@ def test_the_table_shows_values_for_people() -> None:
         "| `y.z` | `ca.crt` | Text. |",
         '| `y.m` | `{"a": [1]}` | Map. |',
     ]
+
+
+def test_the_command_of_the_docs_changes_the_image_and_nothing_else() -> None:
+    page = (ROOT / "docs/operating/install.md").read_text()
+    [command] = re.findall(r"^\$ (sed .* deploy/install\.yaml) \|", page, re.MULTILINE)
+
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True)
+
+    before = (ROOT / "deploy/install.yaml").read_text().splitlines()
+    changed = [new.strip() for old, new in zip(before, done.stdout.splitlines(), strict=True) if old != new]
+    assert changed == ["image: REGISTRY/phase-operator:0.1.0"]
 
 
 def test_the_installation_in_one_file_is_the_overlay(kustomize: Render) -> None:
