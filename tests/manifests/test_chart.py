@@ -388,6 +388,14 @@ def test_the_notes_tell_the_next_step(notes: Notes) -> None:
     assert "WARNING" not in notes({"image": {"registry": "registry.example"}})
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_of_the_page_are_values(number: int, render_chart: Render) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+
+    validate(render_chart(yaml.safe_load(blocks[number]), *APIS), KUBERNETES[-1])
+
+
 def test_every_value_is_in_the_schema_and_no_other() -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
 

@@ -179,6 +179,14 @@ def deployment_of(objects: list[Object]) -> dict[str, Any]:
     return spec
 
 
+def roles_of(objects: list[Object]) -> dict[tuple[str, str, str | None], Permissions]:
+    return {
+        (each["kind"], each["metadata"]["name"], each["metadata"].get("namespace")): permissions(each)
+        for each in objects
+        if each["kind"] in {"Role", "ClusterRole"}
+    }
+
+
 def environment(objects: list[Object]) -> dict[str, Any]:
     return {each["name"]: each.get("value") for each in pod_of(objects)["containers"][0]["env"]}
 
@@ -317,6 +325,22 @@ def test_the_aggregated_roles_are_the_same(name: str, overlays: dict[str, list[O
     aggregates = {label for label in ours["metadata"]["labels"] if label.startswith("rbac.")}
     assert aggregates
     assert aggregates == {label for label in chart["metadata"]["labels"] if label.startswith("rbac.")}
+
+
+@pytest.mark.parametrize(
+    ("mode", "values"),
+    [
+        pytest.param("cluster-wide", {}, id="cluster-wide"),
+        pytest.param("namespaced", {"watchNamespaces": ["default"], "rbac": {"aggregate": False}}, id="namespaced"),
+    ],
+)
+def test_both_make_the_same_roles_and_no_other(
+    mode: str, values: dict[str, Any], overlays: dict[str, list[Object]], render_chart: Render
+) -> None:
+    ours, chart = (roles_of(objects) for objects in (overlays[mode], render_chart(values)))
+
+    assert ours == chart
+    assert len(ours) == {"cluster-wide": 4, "namespaced": 3}[mode]
 
 
 @pytest.mark.parametrize("mode", ["cluster-wide", "namespaced"])
