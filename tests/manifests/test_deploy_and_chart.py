@@ -53,7 +53,7 @@ OWN_NAMESPACE: Permissions = {
     ("", "secrets", ()): frozenset({"create"}),
 }
 LEASE: Permissions = {
-    ("coordination.k8s.io", "leases", ("phase-operator",)): frozenset({"get", "update", "patch"}),
+    ("coordination.k8s.io", "leases", ("phase-operator",)): frozenset({"get", "patch"}),
     ("coordination.k8s.io", "leases", ()): frozenset({"create"}),
 }
 NAMESPACE_LABELS: Permissions = {("", "namespaces", ()): frozenset({"list", "watch"})}
@@ -317,6 +317,14 @@ def test_without_leader_election_there_is_no_right_on_leases(render_chart: Rende
     assert one(chart, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
 
 
+def test_releases_have_leases_of_their_own(render_chart: Render) -> None:
+    chart = render_chart({"fullnameOverride": "phs"})
+
+    named = {names for _, _, names in permissions(one(chart, "Role", "phs-leader-election")) if names}
+    assert named == {("phs",)}
+    assert environment(chart)["PHASE_OPERATOR_LEASE_NAME"] == "phs"
+
+
 @pytest.mark.parametrize("name", ["phase-operator-view", "phase-operator-edit"])
 def test_the_aggregated_roles_are_the_same(name: str, overlays: dict[str, list[Object]], render_chart: Render) -> None:
     ours, chart = one(overlays["cluster-wide"], "ClusterRole", name), one(render_chart(), "ClusterRole", name)
@@ -375,6 +383,7 @@ def test_both_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: 
     mine, theirs = ({each["name"]: each for each in variables} for variables in env)
     assert mine.items() <= theirs.items()
     assert theirs.keys() - mine.keys() == {
+        "PHASE_OPERATOR_LEASE_NAME",
         "PHASE_OPERATOR_LEASE_SECONDS",
         "PHASE_OPERATOR_LOG_LEVEL",
         "PHASE_OPERATOR_LOG_FORMAT",

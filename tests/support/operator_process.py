@@ -101,10 +101,10 @@ def running_operator(
     health, metrics = free_port(), free_port()
     log_file = folder / f"operator-{health}.log"
     command = [str(python), "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
-    command += ["--host", "127.0.0.1", "--health-port", str(health), "--metrics-port", str(metrics), *flags]
+    command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
+    command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
-    ours = {"PHASE_OPERATOR_POD_NAMESPACE": home, "PHASE_OPERATOR_LOG_FORMAT": "json"}
-    variables = inherited | ours | dict(environment or {})
+    variables = inherited | dict(environment or {})
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
