@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,19 @@ def test_the_api_server_is_asked_without_the_proxy(render_chart: Render) -> None
     found = variables({"proxy": {"https": "http://proxy:3128", "noProxy": "a,.b"}}, render_chart)
     assert found["HTTPS_PROXY"] == "http://proxy:3128"
     assert found["NO_PROXY"] == "$(KUBERNETES_SERVICE_HOST),a,.b"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("affinity", "imagePullSecrets", "nodeSelector", "priorityClassName"),
+        *("terminationGracePeriodSeconds", "tolerations"),
+    ],
+)
+def test_what_a_pod_calls_the_same_is_handed_on(name: str, render_chart: Render) -> None:
+    values = EVERYTHING | {"global": {}, "nodeSelector": {"kubernetes.io/os": "linux", "disk": "fast"}}
+
+    assert pod_of(render_chart(values))[name] == values[name]
 
 
 def test_volumes_of_ones_own_are_there_and_mounted(render_chart: Render) -> None:
@@ -396,10 +410,78 @@ def test_the_examples_of_the_page_are_values(number: int, render_chart: Render) 
     validate(render_chart(yaml.safe_load(blocks[number]), *APIS), KUBERNETES[-1])
 
 
+VALUES = [each.path for each in chart.values((CHART / "values.yaml").read_text())]
+# What EVERYTHING leaves as it is, so that all of it stands; each changes something by itself.
+OTHERS: dict[str, Any] = {
+    "global.imageRegistry": "mirror.example",
+    "nameOverride": "other",
+    "image.registry": "registry.example",
+    "image.tag": "2",
+    "watchNamespaces": ["default"],
+    "restarts.enabled": False,
+    "rbac.create": False,
+    "rbac.aggregate": False,
+    "serviceAccount.create": False,
+    "phase.caFile.configMap": "company-ca",
+    "leaderElection.enabled": False,
+    "podDisruptionBudget.enabled": False,
+    "podSecurityContext": {"runAsUser": 1000},
+    "securityContext": {"privileged": False},
+    "nodeSelector": {"a": "b"},
+    "crds.install": False,
+    "crds.keep": False,
+    "metrics.service.enabled": False,
+    "metrics.serviceMonitor.enabled": False,
+    "metrics.prometheusRule.namespace": "monitoring",
+    "metrics.dashboard.labels": {"a": "b"},
+}
+# What has to stand beside one of them.
+WITH: dict[str, dict[str, Any]] = {
+    "image.tag": {"image.digest": ""},
+    "watchNamespaces": {"grants": []},
+    "serviceAccount.create": {"serviceAccount.name": "mine"},
+    "phase.caFile.configMap": {"phase.caFile.secret": ""},
+    "leaderElection.enabled": {"replicas": 1, "strategy": {"type": "Recreate"}, "podDisruptionBudget.enabled": False},
+    "extraVolumes": {"extraVolumeMounts": []},
+    "metrics.service.enabled": {"metrics.serviceMonitor.enabled": False},
+}
+POD_MONITOR = {"metrics.serviceMonitor.enabled": False, "metrics.podMonitor": MONITOR}
+
+
+@pytest.mark.parametrize("path", VALUES)
+def test_every_value_changes_something(path: str, render_chart: Render, with_monitoring: Path) -> None:
+    base = deepcopy(EVERYTHING)
+    for beside, value in (POD_MONITOR if "podMonitor" in path else WITH.get(path, {})).items():
+        put(base, beside, value)
+    changed = deepcopy(base)
+    if path in OTHERS:
+        put(changed, path, OTHERS[path])
+    else:
+        take(changed, path)
+
+    before, after = (render_chart(values, *APIS, chart=with_monitoring) for values in (base, changed))
+
+    assert before != after
+
+
+def put(values: dict[str, Any], path: str, value: Any) -> None:
+    *sections, name = path.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    values[name] = value
+
+
+def take(values: dict[str, Any], path: str) -> None:
+    *sections, name = path.split(".")
+    for section in sections:
+        values = values[section]
+    del values[name]
+
+
 def test_every_value_is_in_the_schema_and_no_other() -> None:
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
 
-    assert set(known(schema, schema)) == {each.path for each in chart.values((CHART / "values.yaml").read_text())}
+    assert sorted(known(schema, schema)) == sorted(VALUES)
 
 
 def known(schema: Object, root: Object, path: str = "") -> list[str]:
