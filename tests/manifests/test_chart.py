@@ -63,7 +63,7 @@ def test_the_image_is_put_together(image: dict[str, str], wanted: str, render_ch
 
 
 def test_a_parent_chart_says_where_images_are(render_chart: Render) -> None:
-    parent = {"imageRegistry": "mirror.example", "imagePullSecrets": [{"name": "a"}, {"name": "b"}]}
+    parent = {"imageRegistry": "mirror.example", "imagePullSecrets": [{"name": "a"}, "b"]}
 
     pod = pod_of(render_chart({"global": parent, "image": {"registry": "r"}, "imagePullSecrets": [{"name": "a"}]}))
 
