@@ -92,8 +92,11 @@ def running_operator(
     environment: Mapping[str, str] | None = None,
     python: Path = Path(sys.executable),
     patience: float = 30.0,
+    elects: bool = False,
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
+
+    Unless it `elects`, it works at once and beside any other.
 
     `python` is the interpreter whose packages it runs with; `patience` is how many seconds it may take to be ready.
     """
@@ -102,6 +105,7 @@ def running_operator(
     log_file = folder / f"operator-{health}.log"
     command = [str(python), "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
     command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
+    command += ["--leader-elect", str(elects).lower()]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
     variables = inherited | dict(environment or {})
