@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from phase_operator import __version__
@@ -50,8 +51,9 @@ from phase_operator.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
-# A key that is due and not begun for this long means that the workers stand still.
-_STUCK = 300.0
+# What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
+# anew by the API server every 5 minutes.
+_STUCK = 420.0
 
 
 class StartError(Exception):
@@ -110,7 +112,7 @@ class Operator:
     """All rooms, connected."""
 
     def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
-        clock = SystemClock()
+        self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         token_users: Dependents[ObjectKey] = Dependents()
@@ -181,7 +183,8 @@ class Operator:
             session=client.session_for_watching,
             server=client.host,
             count=self._count,
-            list_keys=self._list_keys,
+            list_all=self._list_all,
+            clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,
         )
@@ -201,7 +204,17 @@ class Operator:
         # Of a standby the first is all that can be told.
         self.probes = Probes(live={"lease": self._lease_still}, ready={"lease": self._lease_problem})
         self._leaders_probes = Probes(
-            live={"queue": lambda: _standing_still("queue", queue.oldest), "sources": self._sources_live(sources)},
+            live={
+                "queue": lambda: _standing_still("queue", queue.oldest, "a key has been due"),
+                "sources": lambda: _standing_still("sources", sources.overdue, "a call has been due"),
+                "phasesecrets": lambda: _standing_still(
+                    "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
+                ),
+            }
+            | {
+                watch.name: partial(_standing_still, watch.name, watch.silent, "no sign of life")
+                for watch in self._watches
+            },
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )
@@ -256,7 +269,7 @@ class Operator:
         return None if self._elector is None else self._elector.problem
 
     def _lease_still(self) -> str | None:
-        return None if self._elector is None else _standing_still("lease", self._elector.silent)
+        return None if self._elector is None else _standing_still("lease", self._elector.silent, "no look at it")
 
     async def run(self) -> bool:
         """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
@@ -347,8 +360,8 @@ class Operator:
     async def _count(self) -> int:
         return sum([await self._cluster.count_resources(each) for each in self._settings.namespace or (None,)])
 
-    async def _list_keys(self) -> list[ObjectKey]:
-        found: list[ObjectKey] = []
+    async def _list_all(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
         for namespace in self._settings.namespace or (None,):
             found += await self._cluster.list_resources(namespace)
         return found
@@ -377,6 +390,7 @@ class Operator:
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
             restarted=metrics.watch_restarted,
+            clock=self._clock,
         )
 
     def _namespace_watch(self, labels: NamespaceLabels, metrics: Metrics) -> MetadataWatch:
@@ -389,17 +403,14 @@ class Operator:
             follow_selector="",
             sink=labels,
             restarted=metrics.watch_restarted,
+            clock=self._clock,
         )
-
-    @staticmethod
-    def _sources_live(sources: Sources) -> Callable[[], str | None]:
-        return lambda: _standing_still("sources", sources.overdue)
 
 
 def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
     return lambda: watch.problem
 
 
-def _standing_still(name: str, oldest: Callable[[], float]) -> str | None:
-    waited = oldest()
-    return f"{name}: a key has been due for {waited:.0f} s" if waited > _STUCK else None
+def _standing_still(name: str, measure: Callable[[], float], what: str) -> str | None:
+    seconds = measure()
+    return f"{name}: {what} for {seconds:.0f} s" if seconds > _STUCK else None

@@ -286,10 +286,10 @@ class KubeCluster:
             raise translate(error) from error
         return len(answer.get("items") or []) + int(answer["metadata"].get("remainingItemCount") or 0)
 
-    async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
-        """Return the keys of all PhaseSecrets of a namespace, or of all."""
+    async def list_resources(self, namespace: str | None) -> list[Mapping[str, Any]]:
+        """Return the metadata of all PhaseSecrets of a namespace, or of all."""
         found = items(self._client, _resources_path(namespace), accept=METADATA_LIST)
-        return [ObjectKey(item["metadata"]["namespace"], item["metadata"]["name"]) async for item in found]
+        return [_of_interest(item["metadata"]) async for item in found]
 
 
 async def items(
@@ -363,6 +363,11 @@ def key_of(secret: dict[str, Any]) -> bytes:
             "delete it to have it made anew",
         )
     return key
+
+
+def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Thousands are kept for a moment, without what nobody looks at.
+    return {key: value for key, value in metadata.items() if key != "managedFields"}
 
 
 def _resources_path(namespace: str | None) -> str:
