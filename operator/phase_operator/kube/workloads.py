@@ -19,7 +19,7 @@ from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
 
 # A workload is some kilobytes, and ten times as much as dicts: what these take, the next ones take again.
-_CHUNK = 20
+_CHUNK = 10
 
 
 class KubeWorkloads:
