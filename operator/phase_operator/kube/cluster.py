@@ -79,13 +79,8 @@ class KubeCluster:
         known = self._known.get(target)
         if known is not None or not surely:
             return known
-        try:
-            found = await self._client.request("GET", target_path(target), accept=METADATA)
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise translate(error) from error
-        return observe(found["metadata"])
+        found = await target_metadata(self._client, target)
+        return None if found is None else observe(found)
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Apply and prune; return False if the object is not the one that was judged."""
@@ -290,6 +285,17 @@ class KubeCluster:
         """Return the metadata of all PhaseSecrets of a namespace, or of all."""
         found = items(self._client, _resources_path(namespace), accept=METADATA_LIST)
         return [_of_interest(item["metadata"]) async for item in found]
+
+
+async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
+    """Return a target's metadata as it stands, or None if it is not there. Raises ExpectedError."""
+    try:
+        found = await client.request("GET", target_path(target), accept=METADATA)
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise translate(error) from error
+    return dict(found["metadata"])
 
 
 async def items(
