@@ -29,6 +29,7 @@ from phase_operator.kube.elector import Elector
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
 from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.api import Phase
@@ -323,13 +324,16 @@ class Operator:
     async def _prepare(self) -> None:
         """Read the digest key and the lists that decisions need; wait for the API server as long as it takes."""
         while self._digest_key is None:
+            what = "the API server"
             try:
+                await check_version(self._client)
+                what = "the operator's own key"
                 self._digest_key = await load_digest_key(
                     self._client, self._settings.pod_namespace, lambda: secrets.token_bytes(_KEY_BYTES)
                 )
             except ExpectedError as error:
-                self._starting = f"the operator's own key: {error.message}"
-                log.warning("start waits", extra={"detail": error.message})
+                self._starting = f"{what}: {error.message}"
+                log.warning("start waits", extra={"detail": self._starting})
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches:
