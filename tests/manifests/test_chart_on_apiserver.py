@@ -129,6 +129,11 @@ class Installer:
         """Return the uid of an object."""
         return self.plane.kubectl("get", *what, "-o", "jsonpath={.metadata.uid}").stdout
 
+    def holder(self) -> str:
+        """Return who holds the Lease."""
+        asked = ("-n", HOME, "get", "lease", "phase-operator", "-o", "jsonpath={.spec.holderIdentity}")
+        return self.plane.kubectl(*asked).stdout
+
     def columns(self) -> int:
         """Return how many columns the CRD has."""
         found = json.loads(self.plane.kubectl("get", CRD, "-o", "json").stdout)
@@ -167,7 +172,9 @@ def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
     with run.operator(tmp_path):
         world.phase_secret()
         world.until_ready()
+        assert run.holder() != "", "it works by the Lease, with the chart's rights on it"
     assert world.data()
+    assert run.holder() == ""
 
     run("upgrade", *RELEASE, CHART, values=ALONE)
     assert run.deployment()["replicas"] == 1

@@ -212,7 +212,7 @@ def test_the_namespaced_permissions_are_exactly_these(overlays: dict[str, list[O
         }
         assert of_its_own == {
             "phase-operator-own-namespace": OWN_NAMESPACE,
-            "phase-operator-leader-election": LEASE,
+            "phase-operator-leader": LEASE,
         }
         assert not kinds(objects) & {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
         assert environment(objects)["PHASE_OPERATOR_NAMESPACE"] == "default"
@@ -273,6 +273,9 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
             "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
             "restarts_at_once": variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"],
+            "leader_elect": variables["PHASE_OPERATOR_LEADER_ELECT"],
+            "lease_name": variables["PHASE_OPERATOR_LEASE_NAME"],
+            "lease_seconds": variables["PHASE_OPERATOR_LEASE_SECONDS"],
         }
     )
 
@@ -283,10 +286,25 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
     assert found.allow_impersonation_types is True
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
+    assert (found.leader_elect, found.lease_name, found.lease_seconds) == (True, "phs", 30)
 
 
-def test_the_chart_has_the_settings_own_defaults_for_restarts(render_chart: Render) -> None:
+def test_every_variable_of_the_chart_is_a_setting(render_chart: Render) -> None:
+    names = environment(render_chart(EVERYTHING)).keys()
+
+    ours = {name for name in names if name.startswith(settings.PREFIX)}
+    assert {
+        name.removeprefix(settings.PREFIX).lower() for name in ours
+    } - settings.Settings.model_fields.keys() == set()
+    assert len(ours) > 10
+
+
+def test_the_chart_has_the_settings_own_defaults(render_chart: Render) -> None:
     variables, defaults = environment(render_chart()), settings.load({})
+
+    assert variables["PHASE_OPERATOR_LEADER_ELECT"] == str(defaults.leader_elect).lower()
+    assert variables["PHASE_OPERATOR_LEASE_NAME"] == defaults.lease_name
+    assert float(variables["PHASE_OPERATOR_LEASE_SECONDS"]) == defaults.lease_seconds
 
     assert "PHASE_OPERATOR_RESTARTS" not in variables
     assert float(variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"]) == defaults.restart_settle_seconds
@@ -320,7 +338,7 @@ def test_without_leader_election_there_is_no_right_on_leases(render_chart: Rende
 def test_releases_have_leases_of_their_own(render_chart: Render) -> None:
     chart = render_chart({"fullnameOverride": "phs"})
 
-    named = {names for _, _, names in permissions(one(chart, "Role", "phs-leader-election")) if names}
+    named = {names for _, _, names in permissions(one(chart, "Role", "phs-leader")) if names}
     assert named == {("phs",)}
     assert environment(chart)["PHASE_OPERATOR_LEASE_NAME"] == "phs"
 
