@@ -252,9 +252,15 @@ def test_alerts_and_dashboard_are_the_files_as_they_are(render_chart: Render, wi
         pytest.param({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "maxUnavailable", id="the same in percent"),
         pytest.param({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable", id="a budget from the other side"),
         pytest.param({"image": {"tagg": "1"}}, "tagg", id="a typing error"),
-        pytest.param({"image": {"digest": "latest"}}, "sha256", id="a digest that is none"),
-        pytest.param({"image": {"digest": "sha256:abc"}}, "sha256", id="a digest that is too short"),
-        pytest.param({"image": {"repository": "r/a:1"}}, "/image/repository", id="a tag in the repository"),
+        pytest.param(
+            {"image": {"digest": "latest"}}, "image.digest is latest; it has to be sha256:", id="a digest that is none"
+        ),
+        pytest.param(
+            {"image": {"digest": "sha256:abc"}},
+            "image.digest is sha256:abc; it has to be",
+            id="a digest that is too short",
+        ),
+        pytest.param({"image": {"repository": "r/a:1"}}, "its tag belongs in image.tag", id="a tag in the repository"),
         pytest.param({"image": {"repository": ""}}, "/image/repository", id="no repository"),
         pytest.param({"image": {"registry": "r/"}}, "/image/registry", id="a registry with a slash at its end"),
         pytest.param({"log": {"level": "loud"}}, "/log/level", id="an unknown level"),

@@ -1,6 +1,12 @@
 {{/* What a schema cannot say in a sentence: values that contradict each other. Included by the Deployment. */}}
 {{- define "phase-operator.check" -}}
 {{- $values := .Values -}}
+{{- if and $values.image.digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $values.image.digest)) -}}
+{{- fail (printf "image.digest is %s; it has to be sha256: and 64 hexadecimal digits" $values.image.digest) -}}
+{{- end -}}
+{{- if regexMatch "@|:[^/]*$" $values.image.repository -}}
+{{- fail (printf "image.repository is %s; its tag belongs in image.tag, its digest in image.digest" $values.image.repository) -}}
+{{- end -}}
 {{- if and (gt (int $values.replicas) 1) (not $values.leaderElection.enabled) -}}
 {{- fail (printf "replicas is %d and leaderElection.enabled is false: they would write against each other; set replicas to 1, or leave leader election on" (int $values.replicas)) -}}
 {{- end -}}
