@@ -1,12 +1,16 @@
 """Alerts and dashboard ask for metrics and labels that the operator has, and for nothing else."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import promql_parser as promql
 import pytest
 
 from phase_dev.monitoring import alerts, dashboard
+from phase_operator.api import names
+from phase_operator.kube.client import _resource, object_path
+from phase_operator.kube.cluster import PHASE
 from unit.telemetry.test_metrics import filled
 
 # Set by Prometheus and its operator on everything that is scraped, and `le` by a histogram.
@@ -91,6 +95,26 @@ def test_it_asks_for_what_there_is(expr: str) -> None:
 )
 def test_what_there_is_not_is_noticed(expr: str, fault: str) -> None:
     assert fault in wrong(expr)
+
+
+def test_statuses_are_counted_under_the_name_that_the_alert_asks_for() -> None:
+    path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, "team", "shop", "status")
+    alert = next(each for each in alerts.ALERTS if each.name == "PhaseOperatorStatusWritesFail")
+
+    assert f'resource="{_resource(path)}"' in alert.expr
+
+
+@pytest.mark.parametrize("expr", EXPRESSIONS)
+def test_readiness_is_asked_for_by_the_words_that_there_are(expr: str) -> None:
+    words = set(re.findall(r'\bready="(\w*)"', expr))
+
+    exported_words = {
+        sample.labels["ready"]
+        for family in filled().registry.collect()
+        for sample in family.samples
+        if "ready" in sample.labels
+    }
+    assert words <= exported_words
 
 
 def test_the_dashboard_shows_every_metric_of_ours() -> None:
