@@ -86,7 +86,13 @@ class Number:
 
 Panel = Graph | Number
 
-_PODS = '{job=~"$job"}'
+
+def _pods(matcher: str = "") -> str:
+    """Select the pods that were chosen."""
+    return f'{{namespace=~"$namespace", job=~"$job"{", " if matcher else ""}{matcher}}}'
+
+
+_PODS = _pods()
 
 
 def _rate(metric: str, *labels: str, per: str = "sum") -> str:
@@ -104,18 +110,18 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Number(
                 "Ready",
                 "PhaseSecrets whose targets are in step.",
-                Query('sum(phase_operator_resources{job=~"$job", ready="true"})'),
+                Query("sum(phase_operator_resources" + _pods('ready="true"') + ")"),
             ),
             Number(
                 "Not ready",
                 "PhaseSecrets that something keeps from being in step; kubectl get phs -A has the reasons.",
-                Query('sum(phase_operator_resources{job=~"$job", ready="false"})'),
+                Query("sum(phase_operator_resources" + _pods('ready="false"') + ")"),
                 red_from=1,
             ),
             Number(
                 "Not judged yet",
                 "PhaseSecrets whose first run has not ended.",
-                Query('sum(phase_operator_resources{job=~"$job", ready="unknown"})'),
+                Query("sum(phase_operator_resources" + _pods('ready="unknown"') + ")"),
                 red_from=1,
             ),
             Number(
@@ -177,8 +183,9 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 Unit.PER_SECOND,
                 (
                     Query(
-                        "sum by (route) "
-                        '(rate(phase_operator_phase_requests_total{job=~"$job", status="429"}[$__rate_interval]))',
+                        "sum by (route) (rate(phase_operator_phase_requests_total"
+                        + _pods('status="429"')
+                        + "[$__rate_interval]))",
                         "{{route}}",
                     ),
                 ),
@@ -274,9 +281,9 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 Unit.PER_SECOND,
                 (
                     Query(
-                        "sum by (verb, resource, code) "
-                        "(rate(phase_operator_kubernetes_requests_total"
-                        '{job=~"$job", code!~"2..|404"}[$__rate_interval]))',
+                        "sum by (verb, resource, code) (rate(phase_operator_kubernetes_requests_total"
+                        + _pods('code!~"2..|404"')
+                        + "[$__rate_interval]))",
                         "{{code}} {{verb}} {{resource}}",
                     ),
                 ),
@@ -367,18 +374,8 @@ def dashboard(note: str) -> str:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
         .with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
-        .with_variable(
-            QueryVariable("job")
-            .label("Installation")
-            .description("Namespace and name of what scrapes the operator.")
-            .datasource(_SOURCE)
-            .query("label_values(phase_operator_build_info, job)")
-            .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .sort(VariableSort.ALPHABETICAL_ASC)
-            .multi(True)
-            .include_all(True)
-            .all_value(".+")
-        )
+        .with_variable(_choice("namespace", "Namespace", "phase_operator_build_info"))
+        .with_variable(_choice("job", "Job", 'phase_operator_build_info{namespace=~"$namespace"}'))
     )
     for title, panels in ROWS:
         built.with_row(Row(title))
@@ -389,6 +386,22 @@ def dashboard(note: str) -> str:
     for number, each in enumerate(document.panels or (), start=1):
         each.id_val = number
     return json.dumps(document, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+
+
+def _choice(label: str, title: str, metric: str) -> QueryVariable:
+    """Let one choose among the values of a label; at first all of them."""
+    return (
+        QueryVariable(label)
+        .label(title)
+        .datasource(_SOURCE)
+        .query(f"label_values({metric}, {label})")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        # Also what has no such label: nobody but a hand-written scrape configuration leaves it out.
+        .all_value(".*")
+    )
 
 
 def _graph(panel: Graph) -> Timeseries:

@@ -32,7 +32,7 @@ def exported() -> dict[str, frozenset[str]]:
 
 def parsed(expr: str) -> promql.Expr:
     """Parse an expression as Grafana sends it, its variables filled in."""
-    return promql.parse(expr.replace("$__rate_interval", "2m").replace("$job", ".+"))
+    return promql.parse(expr.replace("$__rate_interval", "2m").replace("$job", ".+").replace("$namespace", ".+"))
 
 
 def asked(expr: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
@@ -133,7 +133,9 @@ def test_every_panel_says_what_to_make_of_it_and_takes_the_chosen_source() -> No
     for panel in panels:
         assert panel["description"].endswith(".")
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-        assert all('job=~"$job"' in target["expr"] for target in panel["targets"])
+        for target in panel["targets"]:
+            selectors = [matched for _, matched, _ in asked(target["expr"])]
+            assert all(matched >= {"namespace", "job"} for matched in selectors)
 
 
 def test_panels_lie_beside_each_other_and_not_on_each_other() -> None:
