@@ -38,7 +38,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Grafana's grid has 24 columns.
-_THIRD, _HALF, _SIXTH = 8, 12, 4
+_THIRD, _QUARTER, _SIXTH = 8, 6, 4
 _TALL, _SHORT = 8, 4
 
 
@@ -95,8 +95,8 @@ def _pods(matcher: str = "") -> str:
 _PODS = _pods()
 
 
-def _rate(metric: str, *labels: str, per: str = "sum") -> str:
-    return f"{per} by ({', '.join(labels)}) (rate({metric}{_PODS}[$__rate_interval]))"
+def _rate(metric: str, *labels: str) -> str:
+    return f"sum by ({', '.join(labels)}) (rate({metric}{_PODS}[$__rate_interval]))"
 
 
 def _quantile(share: float, metric: str, *labels: str) -> str:
@@ -233,7 +233,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Finished runs. None while nothing changes.",
                 Unit.PER_SECOND,
                 (Query(_rate("phase_operator_reconcile_total", "outcome", "reason"), "{{outcome}} {{reason}}"),),
-                width=_SIXTH + _SIXTH // 2,
+                width=_QUARTER,
             ),
             Graph(
                 "Duration of runs",
@@ -243,14 +243,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     Query(_quantile(0.5, "phase_operator_reconcile_seconds"), "p50"),
                     Query(_quantile(0.99, "phase_operator_reconcile_seconds"), "p99"),
                 ),
-                width=_SIXTH + _SIXTH // 2,
+                width=_QUARTER,
             ),
             Graph(
                 "Queue depth",
                 "Items that wait, most of them for a later time.",
                 Unit.NUMBER,
                 (Query(f"sum by (queue) (phase_operator_queue_depth{_PODS})", "{{queue}}"),),
-                width=_SIXTH + _SIXTH // 2,
+                width=_QUARTER,
             ),
             Graph(
                 "Oldest that is due",
@@ -258,7 +258,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "the liveness probe fails.",
                 Unit.SECONDS,
                 (Query(f"max by (queue) (phase_operator_queue_oldest_seconds{_PODS})", "{{queue}}"),),
-                width=_SIXTH + _SIXTH // 2,
+                width=_QUARTER,
             ),
         ),
     ),
