@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from manifests.conftest import Render
-from manifests.objects import CHART, KUBERNETES, ROOT, Object, kinds, one, validate
+from manifests.objects import KUBERNETES, ROOT, Object, kinds, one, validate
+from manifests.test_deploy_and_chart import APIS
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +37,13 @@ def test_grafana_finds_the_dashboard(monitoring: list[Object]) -> None:
     assert json.loads(config_map["data"]["dashboard.json"])["uid"] == "phase-operator"
 
 
-def test_the_chart_has_the_same_dashboard() -> None:
-    assert (CHART / "files/dashboard.json").read_bytes() == (ROOT / "deploy/monitoring/dashboard.json").read_bytes()
+def test_the_chart_brings_the_same_rules_and_the_same_dashboard(monitoring: list[Object], render_chart: Render) -> None:
+    chart = render_chart({"metrics": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}, *APIS)
+
+    assert one(chart, "PrometheusRule")["spec"] == one(monitoring, "PrometheusRule")["spec"]
+    (ours,) = one(monitoring, "ConfigMap")["data"].values()
+    (theirs,) = one(chart, "ConfigMap")["data"].values()
+    assert json.loads(theirs) == json.loads(ours)
 
 
 def test_it_brings_nothing_else(monitoring: list[Object]) -> None:
@@ -46,8 +52,8 @@ def test_it_brings_nothing_else(monitoring: list[Object]) -> None:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_the_dashboard_is_a_valid_config_map(version: str, monitoring: list[Object]) -> None:
-    validate([one(monitoring, "ConfigMap")], version)
+def test_all_of_it_is_valid(version: str, monitoring: list[Object]) -> None:
+    validate(monitoring, version)
 
 
 def test_the_overlay_in_the_readme_labels_what_a_prometheus_selects(kustomize: Render, tmp_path: Path) -> None:

@@ -3,19 +3,16 @@
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manifests.conftest import Render
-from manifests.objects import Object, kinds, one
+from manifests.objects import MONITORING, Object, kinds, one
 from phase_dev.cluster import Completed
 from support.cluster_fixture import Kubectl
 
 pytestmark = pytest.mark.controlplane
-
-DEFINITIONS = Path(__file__).parent / "prometheus_operator"
 
 Admit = Callable[[Object], Completed]
 
@@ -23,10 +20,10 @@ Admit = Callable[[Object], Completed]
 @pytest.fixture(scope="module")
 def definitions(kubectl: Kubectl) -> Iterator[None]:
     """Let the session's cluster know the kinds of the Prometheus operator."""
-    kubectl("apply", "--server-side", "-f", DEFINITIONS)
-    kubectl("wait", "--for=condition=Established", "-f", DEFINITIONS, "--timeout=30s")
+    kubectl("apply", "--server-side", "-f", MONITORING)
+    kubectl("wait", "--for=condition=Established", "-f", MONITORING, "--timeout=30s")
     yield
-    kubectl("delete", "-f", DEFINITIONS)
+    kubectl("delete", "-f", MONITORING)
 
 
 @pytest.fixture
