@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from phase_dev.monitoring.alerts import ALERTS, Alert
 
 _OPENING = """\
-Prometheus rules for the operator, as a PrometheusRule in `deploy/monitoring/` and as a file of groups in
-`helm/phase-operator/files/alerts.yaml`, which a Prometheus without its operator reads too (`rule_files`).
-[The manifests](../../deploy/README.md#monitoring) has how to take them in. They go by the [metrics](metrics.md) alone.
-Whatever fires: targets keep what they hold."""
+Prometheus rules for the operator. They go by the [metrics](metrics.md) alone. Whatever fires: targets keep what they
+hold. To take them in:
+
+- as a PrometheusRule: `deploy/monitoring`, as [the manifests](../../deploy/README.md#monitoring) tell, or
+  `metrics.prometheusRule.enabled` of [the chart](../../helm/phase-operator/README.md#values);
+- without the Prometheus operator: `helm/phase-operator/files/alerts.yaml`, under `rule_files`."""
 
 _NOTES = """\
 - **Severity** is a label: `critical` means that nothing follows Phase any more, `warning` that something does not,
