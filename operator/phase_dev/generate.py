@@ -1,4 +1,4 @@
-"""Write the files that others determine: CRDs, the chart's copies, the manifest in one file, reference pages.
+"""Write the files that others determine: CRDs, the chart's copies, one manifest, reference pages, monitoring.
 
 Rule: what is generated is never edited, and `--check` names each file that says something else than its source.
 """
@@ -14,6 +14,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from phase_dev import chart, kustomize
+from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE
 from phase_operator.settings import PREFIX, Settings
@@ -26,6 +27,8 @@ _REFERENCE = "docs/api/v1alpha1/phasesecret.md"
 _SETTINGS = "docs/operating/settings.md"
 _CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
 _INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
+_ALERTS = "operator/phase_dev/monitoring/alerts.py"
+_DASHBOARD = "operator/phase_dev/monitoring/dashboard.py"
 _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\
@@ -85,7 +88,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     for page, parts in pages:
         files[page] = _fill(page, (root / page).read_text(), parts)
     files["docs/operating/troubleshooting.md"] = _troubleshooting()
-    return files
+    return files | _monitoring()
 
 
 def stale(root: Path = ROOT) -> Iterator[tuple[str, str]]:
@@ -124,6 +127,18 @@ def _install(root: Path, fresh: Mapping[str, str]) -> str:
 
     objects = kustomize.build(_OVERLAY, read)
     return f"# {_NOTE.format(_OVERLAY)}\n" + "---\n".join(crd.as_yaml(each) for each in objects)
+
+
+def _monitoring() -> dict[str, str]:
+    note = _NOTE.format(_ALERTS)
+    board = dashboard.dashboard(_NOTE.format(_DASHBOARD))
+    return {
+        alerts.PAGE: alerts_page.page(note),
+        "deploy/monitoring/prometheusrule.yaml": f"# {note}\n" + crd.as_yaml(alerts.rule_object()),
+        "helm/phase-operator/files/alerts.yaml": f"# {note}\n" + crd.as_yaml({"groups": alerts.groups()}),
+        "deploy/monitoring/dashboard.json": board,
+        "helm/phase-operator/files/dashboard.json": board,
+    }
 
 
 def _fill(path: str, page: str, parts: dict[str, Callable[[], str]]) -> str:

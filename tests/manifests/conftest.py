@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from manifests.objects import CHART, KUBERNETES, ROOT, Object, load
-from phase_dev.cluster.catalog import HELM, HELM3, KUBECTL, Program
+from phase_dev.cluster.catalog import HELM, HELM3, KUBECTL, PROMTOOL, Program
 from phase_dev.cluster.programs import obtain
 from phase_dev.cluster.progress import Progress
 from support.cluster_fixture import cluster, control_plane, kubectl, namespace
@@ -75,6 +75,12 @@ def template(
         *(word for api in apis for word in ("--api-versions", api)),
         stdin=json.dumps(values or {}),
     )
+
+
+@pytest.fixture(scope="session")
+def promtool(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give promtool."""
+    return _obtained(PROMTOOL, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

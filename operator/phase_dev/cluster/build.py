@@ -78,6 +78,7 @@ def _build(
 def build_command(go: Path, program: Program, version: str, output: Path) -> list[str]:
     """Return the command that builds a small, reproducible program and leaves go.mod and go.sum alone."""
     flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", linker_flags(program, version)]
+    flags += ["-tags", ",".join(program.tags)] if program.tags else []
     return [str(go), "build", *flags, "-o", str(output), program.package]
 
 

@@ -27,6 +27,8 @@ class Program:
     """The Go module that the package comes from; its version is the program's."""
     stamps: tuple[str, ...] = ()
     """Linker variables that take the version, as `package.variable`."""
+    tags: tuple[str, ...] = ()
+    """Build tags, for programs that can be built without what we do not use."""
 
 
 _KUBERNETES_STAMPS = (f"{_COMPONENT}.gitVersion", f"{_CLIENT}.gitVersion")
@@ -48,8 +50,17 @@ HELM = Program(
 HELM3 = Program(
     "helm3", "helm3", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", ("helm.sh/helm/v3/internal/version.version",)
 )
+# Without the clients of two dozen clouds and registries, in which a Prometheus looks for what to scrape.
+PROMTOOL = Program(
+    "promtool",
+    "prometheus",
+    "github.com/prometheus/prometheus/cmd/promtool",
+    "github.com/prometheus/prometheus",
+    ("github.com/prometheus/common/version.Version",),
+    ("remove_all_sd",),
+)
 
-PROGRAMS = {p.name: p for p in (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK, HELM, HELM3)}
+PROGRAMS = {p.name: p for p in (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK, HELM, HELM3, PROMTOOL)}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)

@@ -238,6 +238,15 @@ class TestProbeThenRead:
         assert made.count("read") == 1
         assert fresh(driver) == ["A", "B"]
 
+    def test_no_hour_is_without_a_call_however_long_the_interval(self) -> None:
+        """The alerts PhaseOperatorStandsStill and PhaseOperatorStale count on it."""
+        driver = shop(A)
+        driver.ask("x", query(), interval=365 * 24 * HOUR)
+
+        for _ in range(24):
+            assert driver.run(HOUR)
+            assert driver.planner.staleness(driver.now) <= HOUR
+
     @pytest.mark.parametrize(
         "error",
         [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from phase_dev.cluster.build import build_command, build_environment, cached
-from phase_dev.cluster.catalog import API_SERVER, ETCD, KUBECTL, version_of
+from phase_dev.cluster.catalog import API_SERVER, ETCD, KUBECTL, PROMTOOL, version_of
 from phase_dev.cluster.errors import ClusterError
 from phase_dev.cluster.folders import Folders
 from phase_dev.cluster.programs import locate, obtain
@@ -79,6 +79,13 @@ def test_a_build_leaves_the_module_files_alone() -> None:
 
     assert command[:3] == ["/go", "build", "-mod=readonly"]
     assert command[-3:] == ["-o", "/out", "k8s.io/kubernetes/cmd/kube-apiserver"]
+
+
+def test_what_is_not_used_is_left_out_of_a_build_by_its_tags() -> None:
+    command = build_command(Path("/go"), PROMTOOL, version_of(PROMTOOL), Path("/out"))
+
+    assert command[command.index("-tags") + 1] == "remove_all_sd"
+    assert "-tags" not in build_command(Path("/go"), API_SERVER, version_of(API_SERVER), Path("/out"))
 
 
 def test_a_build_heeds_the_users_proxy_and_not_their_switches() -> None:

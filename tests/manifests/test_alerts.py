@@ -1,0 +1,440 @@
+"""Every alert fires on series for which it should and is silent on series for which it should not, by promtool."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from manifests.conftest import Run
+from manifests.objects import CHART, ROOT
+from phase_dev.monitoring.alerts import ALERTS, PAGE
+
+RULES = CHART / "files/alerts.yaml"
+BY_NAME = {alert.name: alert for alert in ALERTS}
+WHERE = {"namespace": "phase-system", "job": "phase-system/phase-operator"}
+
+Judge = Callable[[Iterable["Case"], dict[str, Any]], str | None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What Prometheus has scraped, one value a minute in promtool's notation, and what an alert makes of it."""
+
+    alert: str
+    series: Mapping[str, str]
+    silent_at: tuple[int, ...] = ()
+    fires_at: int | None = None
+    """Minutes from the beginning."""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: WHERE)
+
+
+def of(metric: str, pod: str = "a", **labels: str) -> str:
+    """Name a series of a pod."""
+    told = ", ".join(f'{name}="{value}"' for name, value in (WHERE | {"pod": pod} | labels).items())
+    return f"phase_operator_{metric}{{{told}}}"
+
+
+CALLS = of("source_calls_total", kind="probe", result="ok")
+REFUSED = of("phase_requests_total", route="secrets", status="429")
+STATUS = {"verb": "PATCH", "resource": "phasesecrets/status"}
+
+FIRING = [
+    pytest.param(
+        Case(
+            "PhaseOperatorDown",
+            {of("build_info", version="1"): "1x5 stale"},
+            silent_at=(5, 15),
+            fires_at=16,
+            description="There have been no metrics of the Phase operator for 10 minutes. Targets keep what they "
+            "hold, and no change in Phase reaches them.",
+            labels={},
+        ),
+        id="the only pod is gone",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNoLeader",
+            {of("leader"): "1x3 0x20", of("leader", "b"): "0x23"},
+            silent_at=(3, 8),
+            fires_at=9,
+            description="The replicas of the Phase operator in phase-system run, and none of them holds the Lease. "
+            "Nobody follows Phase.",
+        ),
+        id="both stand by",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorTwoLeaders",
+            {of("leader"): "1x20", of("leader", "b"): "0x4 1x15"},
+            silent_at=(4, 6),
+            fires_at=7,
+            description="2 replicas of the Phase operator in phase-system say that they lead. Two writers answer each "
+            "other.",
+        ),
+        id="both lead",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStandsStill",
+            {of("sources"): "3x200", CALLS: "0+1x30 30x170"},
+            silent_at=(89, 100),
+            fires_at=106,
+            description="The pod a of the Phase operator in phase-system watches sources (3) and has not called Phase "
+            "for more than an hour. Changes in Phase go unseen.",
+            labels=WHERE | {"pod": "a"},
+        ),
+        id="probes stop",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStandsStill",
+            {of("sources"): "3x200", of("leader"): "1x200"},
+            silent_at=(59, 74),
+            fires_at=75,
+            description="The pod a of the Phase operator in phase-system watches sources (3) and has not called Phase "
+            "for more than an hour. Changes in Phase go unseen.",
+            labels=WHERE | {"pod": "a"},
+        ),
+        id="nothing is ever asked",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorQueueLate",
+            {of("queue_oldest_seconds", queue="resources"): "0+60x5 " * 5},
+            silent_at=(2, 17),
+            fires_at=18,
+            description="In the queue resources of the Phase operator in phase-system something that is due has "
+            "waited for 5m 0s.",
+            labels=WHERE | {"queue": "resources"},
+        ),
+        id="a loop that stands still is restarted again and again",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNotReady",
+            {of("resources", ready="false"): "0x5 2x30", of("resources", "b", ready="false"): "0x35"},
+            silent_at=(5, 20),
+            fires_at=21,
+            description="PhaseSecrets of the Phase operator in phase-system that are not ready: 2. `kubectl get phs "
+            "-A` shows which, and the reason.",
+        ),
+        id="two are not ready",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNotJudged",
+            {of("resources", ready="unknown"): "4x20", of("resources", ready="true"): "9x20"},
+            silent_at=(14,),
+            fires_at=15,
+            description="PhaseSecrets that the Phase operator in phase-system sees and that have no Ready condition "
+            "yet: 4.",
+        ),
+        id="four have no verdict",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStale",
+            {of("source_staleness_seconds"): "0+60x120", of("source_staleness_seconds", "b"): "0x120"},
+            silent_at=(90, 105),
+            fires_at=106,
+            description="A source of the Phase operator in phase-system was last confirmed 1h 46m 0s ago. Its targets "
+            "may hold what Phase held then.",
+        ),
+        id="a source is not confirmed any more",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorThrottled",
+            {REFUSED: "0x5 1+1x60", of("phase_requests_total", route="secrets", status="200"): "0+10x65"},
+            silent_at=(5, 35),
+            fires_at=37,
+            description="Phase has refused calls of the operator in phase-system for the quota, again and again for "
+            "half an hour. Changes arrive late.",
+        ),
+        id="Phase refuses a call a minute",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorWatchRestarts",
+            {of("watch_restarts_total", watch="secrets"): "0+1x60"},
+            silent_at=(15, 33),
+            fires_at=50,
+            description="The watch of secrets of the Phase operator in phase-system was started again 15 times in the "
+            "last 15 minutes.",
+            labels=WHERE | {"watch": "secrets"},
+        ),
+        id="a watch breaks every minute",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStatusWritesFail",
+            {of("kubernetes_requests_total", **STATUS, code="403"): "0+2x40"},
+            silent_at=(2, 17),
+            fires_at=30,
+            description="20 writes of the status of PhaseSecrets failed in the last 10 minutes for the Phase operator "
+            "in phase-system. What `kubectl get phs` shows is old.",
+        ),
+        id="the right is missing",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorRestartsFail",
+            {of("workload_restart_failures_total"): "0+1x60"},
+            silent_at=(3, 18),
+            fires_at=35,
+            description="Workloads could not be looked at or restarted 15 times in the last 15 minutes for the Phase "
+            "operator in phase-system. They run with what their Secrets held before.",
+        ),
+        id="a namespace cannot be looked at",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorRestartsWait",
+            {of("restarts_waiting"): "0x5 1x80"},
+            silent_at=(5, 65),
+            fires_at=66,
+            description="Targets of the Phase operator in phase-system with workloads that have not run with what "
+            "they hold for an hour or longer: 1.",
+        ),
+        id="a workload is paused",
+    ),
+]
+SILENT = [
+    pytest.param(
+        Case("PhaseOperatorDown", {of("build_info", version="1"): "1x5 _x8 1x20"}, (13, 16, 30)),
+        id="the pod moves to another node",
+    ),
+    pytest.param(
+        Case("PhaseOperatorDown", {of("build_info", "b", version="1"): "1x40"}, (10, 40)), id="another pod is there"
+    ),
+    pytest.param(
+        Case("PhaseOperatorNoLeader", {of("leader"): "1x5 0x20", of("leader", "b"): "0x8 1x17"}, (7, 9, 15, 25)),
+        id="the Lease passes to the other replica after three minutes",
+    ),
+    pytest.param(
+        Case("PhaseOperatorNoLeader", {of("leader"): "1x30"}, (5, 30)),
+        id="one replica leads",
+    ),
+    pytest.param(
+        Case("PhaseOperatorTwoLeaders", {of("leader"): "1x5 0x20", of("leader", "b"): "0x4 1x20"}, (5, 6, 7, 20)),
+        id="the old leader was scraped before the new one",
+    ),
+    pytest.param(
+        Case("PhaseOperatorTwoLeaders", {of("leader"): "1x20", of("leader", namespace="other"): "1x20"}, (10, 20)),
+        id="two installations, each with a leader",
+    ),
+    pytest.param(
+        Case("PhaseOperatorStandsStill", {of("sources"): "3x240", CALLS: "1x59 2x59 3x59 4x59"}, tuple(range(1, 240))),
+        id="every source asks for an hour",
+    ),
+    pytest.param(
+        Case("PhaseOperatorStandsStill", {of("sources"): "0x200", CALLS: "9x200"}, (80, 200)), id="all are suspended"
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStandsStill",
+            {of("sources"): "3x200", of("source_calls_total", kind="probe", result="PhaseUnavailable"): "0+1x200"},
+            (80, 200),
+        ),
+        id="Phase is away, and is asked",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStandsStill",
+            {
+                of("sources"): "3x100 0x100",
+                of("sources", "b"): "0x100 3x100",
+                CALLS: "0+1x100 100x100",
+                of("source_calls_total", "b", kind="probe", result="ok"): "_x100 1+1x100",
+            },
+            tuple(range(1, 200)),
+        ),
+        id="the other replica asks",
+    ),
+    pytest.param(
+        Case("PhaseOperatorQueueLate", {of("queue_oldest_seconds", queue="resources"): "0 60 90 0x40"}, (2, 16, 40)),
+        id="a cold start of thousands",
+    ),
+    pytest.param(
+        Case("PhaseOperatorQueueLate", {of("queue_oldest_seconds", queue="sources"): "0x5 180 0x40"}, (5, 15, 30)),
+        id="late once",
+    ),
+    pytest.param(
+        Case("PhaseOperatorNotReady", {of("resources", ready="false"): "0x5 2x13 0x20"}, (17, 18, 21, 35)),
+        id="they heal",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNotReady",
+            {of("resources", ready="unknown"): "3x30", of("resources", ready="true"): "9x30"},
+            (30,),
+        ),
+        id="none is known not to be ready",
+    ),
+    pytest.param(
+        Case("PhaseOperatorNotJudged", {of("resources", ready="unknown"): "4x9 0x30"}, (9, 16, 30)), id="a cold start"
+    ),
+    pytest.param(
+        Case("PhaseOperatorNotJudged", {of("resources", ready="false"): "4x30"}, (30,)), id="the verdict is a bad one"
+    ),
+    pytest.param(
+        Case("PhaseOperatorStale", {of("source_staleness_seconds"): "0+60x60 " * 4}, tuple(range(1, 240, 7))),
+        id="every source asks for an hour, seen stale",
+    ),
+    pytest.param(
+        Case("PhaseOperatorThrottled", {REFUSED: "0x5 1x59 2x59 3x59"}, tuple(range(1, 180, 3))),
+        id="one refusal an hour",
+    ),
+    pytest.param(
+        Case("PhaseOperatorThrottled", {REFUSED: "0x5 1+3x10 30x60"}, (15, 25, 40, 70)), id="a burst of refusals"
+    ),
+    pytest.param(
+        Case("PhaseOperatorThrottled", {of("phase_requests_total", route="secrets", status="500"): "0+1x90"}, (60, 90)),
+        id="Phase fails for another reason",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorWatchRestarts", {of("watch_restarts_total", watch="secrets"): "0x10 3 6 9x90"}, (13, 45, 90)
+        ),
+        id="the API server is replaced",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorWatchRestarts",
+            {of("watch_restarts_total", watch=name): "0+1x5 5x85" for name in ("secrets", "configmaps")},
+            (10, 41, 80),
+        ),
+        id="two watches break for five minutes",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStatusWritesFail",
+            {
+                of("kubernetes_requests_total", **STATUS, code="200"): "0+10x60",
+                of("kubernetes_requests_total", **STATUS, code="404"): "0+2x60",
+                of("kubernetes_requests_total", verb="PATCH", resource="secrets", code="403"): "0+2x60",
+            },
+            (30, 60),
+        ),
+        id="statuses are written, of some that are gone by now",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorStatusWritesFail",
+            {of("kubernetes_requests_total", **STATUS, code="failed"): "0x5 20x60"},
+            (6, 15, 22, 60),
+        ),
+        id="the API server was away for a minute",
+    ),
+    pytest.param(
+        Case("PhaseOperatorRestartsFail", {of("workload_restart_failures_total"): "0x5 2 4x60"}, (7, 20, 36, 60)),
+        id="a few failures",
+    ),
+    pytest.param(
+        Case("PhaseOperatorRestartsWait", {of("restarts_waiting"): "0x5 1x40 0x5 1x40"}, (45, 66, 90)),
+        id="roll-outs have their turn",
+    ),
+]
+
+
+@pytest.fixture
+def judge(promtool: Run, tmp_path: Path) -> Judge:
+    """Give what promtool says against cases, or None; the rules can be others than ours."""
+
+    def against(cases: Iterable[Case], rules: dict[str, Any]) -> str | None:
+        (tmp_path / "alerts.yaml").write_text(json.dumps(rules))
+        tests = [document(case) for case in cases]
+        (tmp_path / "cases.yaml").write_text(
+            json.dumps({"rule_files": ["alerts.yaml"], "evaluation_interval": "1m", "tests": tests})
+        )
+        done = promtool("test", "rules", tmp_path / "cases.yaml")
+        return None if done.returncode == 0 else done.stdout + done.stderr
+
+    return against
+
+
+def rules() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(RULES.read_text())
+    return found
+
+
+def document(case: Case) -> dict[str, Any]:
+    """Spell a case as promtool reads it."""
+    alert = BY_NAME[case.alert]
+    expected = {
+        "exp_labels": {**case.labels, "severity": alert.severity.value},
+        "exp_annotations": {
+            "summary": alert.summary,
+            "description": case.description,
+            "runbook": f"{PAGE}#{alert.name.lower()}",
+        },
+    }
+    looks: list[dict[str, Any]] = [
+        {"alertname": alert.name, "eval_time": f"{at}m", "exp_alerts": []} for at in case.silent_at
+    ]
+    if case.fires_at is not None:
+        looks.append({"alertname": alert.name, "eval_time": f"{case.fires_at}m", "exp_alerts": [expected]})
+    series = [{"series": name, "values": values} for name, values in case.series.items()]
+    return {"interval": "1m", "input_series": series, "alert_rule_test": looks}
+
+
+def cases(params: Iterable[Any], alert: str) -> list[Case]:
+    return [each.values[0] for each in params if each.values[0].alert == alert]
+
+
+@pytest.mark.parametrize("case", FIRING)
+def test_it_fires(case: Case, judge: Judge) -> None:
+    assert judge([case], rules()) is None
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_it_is_silent(case: Case, judge: Judge) -> None:
+    assert judge([case], rules()) is None
+
+
+@pytest.mark.parametrize("alert", BY_NAME)
+def test_an_alert_that_never_or_always_fires_would_be_noticed(alert: str, judge: Judge) -> None:
+    firing, silent = cases(FIRING, alert), cases(SILENT, alert)
+    never, always = rules(), rules()
+    for changed, expr in ((never, "vector(1) > 1"), (always, "vector(1)")):
+        rule = next(each for each in changed["groups"][0]["rules"] if each["alert"] == alert)
+        rule["expr"], rule["for"] = expr, "0s"
+
+    for case in firing:
+        assert judge([case], never) is not None
+    for case in silent:
+        assert judge([case], always) is not None
+    assert firing
+    assert silent
+
+
+@pytest.mark.parametrize("case", FIRING)
+def test_a_wrong_word_would_be_noticed(case: Case, judge: Judge) -> None:
+    assert judge([replace(case, description=f"{case.description}!")], rules()) is not None
+
+
+def test_promtool_finds_the_rules_in_order(promtool: Run) -> None:
+    done = promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_chart_and_the_manifest_have_the_same_rules() -> None:
+    manifest = yaml.safe_load((ROOT / "deploy/monitoring/prometheusrule.yaml").read_text())
+
+    assert manifest["spec"] == rules()
+
+
+def test_every_runbook_leads_to_a_section() -> None:
+    page = (ROOT / PAGE).read_text()
+
+    for rule in rules()["groups"][0]["rules"]:
+        path, _, anchor = rule["annotations"]["runbook"].partition("#")
+        assert path == PAGE
+        assert f"\n## {rule['alert']}\n" in page
+        assert anchor == rule["alert"].lower()

@@ -1,0 +1,169 @@
+"""Alerts and dashboard ask for metrics and labels that the operator has, and for nothing else."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import promql_parser as promql
+import pytest
+
+from phase_dev.monitoring import alerts, dashboard
+from phase_operator.api import names
+from phase_operator.kube.client import _resource, object_path
+from phase_operator.kube.cluster import PHASE
+from unit.telemetry.test_metrics import filled
+
+# Set by Prometheus and its operator on everything that is scraped, and `le` by a histogram.
+TARGET = frozenset({"cluster", "namespace", "job", "pod"})
+DASHBOARD = json.loads(dashboard.dashboard("note"))
+EXPRESSIONS = [pytest.param(each.expr, id=each.name) for each in alerts.ALERTS] + [
+    pytest.param(target["expr"], id=f"{panel['title']}, {target['refId']}")
+    for panel in DASHBOARD["panels"]
+    for target in panel.get("targets", ())
+]
+
+
+def exported() -> dict[str, frozenset[str]]:
+    """Return the labels of every series that the operator exports, by the series' name."""
+    return {
+        sample.name: frozenset(sample.labels) for family in filled().registry.collect() for sample in family.samples
+    }
+
+
+def parsed(expr: str) -> promql.Expr:
+    """Parse an expression as Grafana sends it, its variables filled in."""
+    return promql.parse(expr.replace("$__rate_interval", "2m").replace("$job", ".+").replace("$namespace", ".+"))
+
+
+def asked(expr: str) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield for each selector its metric, the labels that it matches and those that it is grouped by."""
+    yield from _asked(parsed(expr), frozenset())
+
+
+def _asked(node: promql.Expr, grouped: frozenset[str]) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    match node:
+        case promql.VectorSelector():
+            assert node.name is not None
+            yield node.name, frozenset(each.name for each in node.matchers.matchers), grouped
+        case promql.MatrixSelector():
+            yield from _asked(node.vector_selector, grouped)
+        case promql.AggregateExpr():
+            assert node.modifier is None or node.modifier.type == promql.AggModifierType.By
+            labels = frozenset(node.modifier.labels) if node.modifier is not None else frozenset()
+            yield from _asked(node.expr, grouped | labels)
+        case promql.BinaryExpr():
+            assert node.modifier is None or node.modifier.matching is None
+            yield from _asked(node.lhs, grouped)
+            yield from _asked(node.rhs, grouped)
+        case promql.ParenExpr():
+            yield from _asked(node.expr, grouped)
+        case promql.Call():
+            for argument in node.args:
+                yield from _asked(argument, grouped)
+        case promql.NumberLiteral():
+            pass
+        case _:
+            raise AssertionError(f"{type(node).__name__} is not looked into")
+
+
+def wrong(expr: str) -> list[str]:
+    """Return what an expression asks for and the operator does not have."""
+    faults = []
+    for metric, matched, grouped in asked(expr):
+        if metric not in exported():
+            faults.append(metric)
+            continue
+        faults += sorted((matched | grouped) - exported()[metric] - TARGET)
+    return faults
+
+
+@pytest.mark.parametrize("expr", EXPRESSIONS)
+def test_it_asks_for_what_there_is(expr: str) -> None:
+    assert list(asked(expr))
+    assert wrong(expr) == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "fault"),
+    [
+        pytest.param("sum(phase_operator_resource)", "phase_operator_resource", id="a metric that is none"),
+        pytest.param('phase_operator_resources{redy="true"} > 0', "redy", id="a matcher"),
+        pytest.param("sum by (redy) (rate(phase_operator_reconcile_total[5m]))", "redy", id="a group"),
+        pytest.param("rate(phase_operator_reconcile_seconds[5m])", "phase_operator_reconcile_seconds", id="no suffix"),
+        pytest.param("1 - (phase_operator_sources or phase_operator_sorces)", "phase_operator_sorces", id="nested"),
+    ],
+)
+def test_what_there_is_not_is_noticed(expr: str, fault: str) -> None:
+    assert fault in wrong(expr)
+
+
+def test_statuses_are_counted_under_the_name_that_the_alert_asks_for() -> None:
+    path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, "team", "shop", "status")
+    alert = next(each for each in alerts.ALERTS if each.name == "PhaseOperatorStatusWritesFail")
+
+    assert f'resource="{_resource(path)}"' in alert.expr
+
+
+@pytest.mark.parametrize("expr", EXPRESSIONS)
+def test_readiness_is_asked_for_by_the_words_that_there_are(expr: str) -> None:
+    words = set(re.findall(r'\bready="(\w*)"', expr))
+
+    exported_words = {
+        sample.labels["ready"]
+        for family in filled().registry.collect()
+        for sample in family.samples
+        if "ready" in sample.labels
+    }
+    assert words <= exported_words
+
+
+def test_the_dashboard_shows_every_metric_of_ours() -> None:
+    exprs = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())]
+    shown = {metric for expr in exprs for metric, _, _ in asked(expr)}
+
+    histograms = {name.removesuffix("_bucket") for name in exported() if name.endswith("_bucket")}
+    ours = {name for name in exported() if name.startswith("phase_operator_")}
+    assert ours - shown == {f"{name}_{part}" for name in histograms for part in ("count", "sum")}
+
+
+def test_every_panel_says_what_to_make_of_it_and_takes_the_chosen_source() -> None:
+    panels = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+    assert len(panels) > 20
+    for panel in panels:
+        assert panel["description"].endswith(".")
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        for target in panel["targets"]:
+            selectors = [matched for _, matched, _ in asked(target["expr"])]
+            assert all(matched >= {"namespace", "job"} for matched in selectors)
+
+
+def test_panels_lie_beside_each_other_and_not_on_each_other() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_numbers_and_names_of_panels_are_unique() -> None:
+    panels = DASHBOARD["panels"]
+
+    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+
+
+def test_the_dashboard_has_the_rows_that_people_look_for() -> None:
+    assert [panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row"] == [
+        "Overview",
+        "Sources and quota",
+        "Queue and runs",
+        "Kubernetes",
+        "Restarts of workloads",
+        "Process",
+    ]
