@@ -14,4 +14,4 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Tools beside phase-operator: an embedded Phase server, a Kubernetes control plane on loopback, a demo, the image."""
+    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image."""

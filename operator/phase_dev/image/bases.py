@@ -82,8 +82,8 @@ class Recipe:
 def recipes(python: str) -> tuple[Recipe, Recipe]:
     """Return how the stand-ins for the build and for the runtime are made."""
     build = ("base-files", "dash", "coreutils", "ca-certificates", "python3", "python3-pip")
-    runtime = ("base-files", "netbase", "tzdata", "media-types", "ca-certificates", "libc6", "libgcc-s1")
-    runtime = (*runtime, f"python{python}-minimal", f"libpython{python}-stdlib")
+    system = ("base-files", "netbase", "tzdata", "media-types", "ca-certificates", "libc6", "libgcc-s1")
+    runtime = (*system, f"python{python}-minimal", f"libpython{python}-stdlib")
     link = f'ln -s python{python} "$1/usr/bin/python3"'
     return (
         Recipe("build", build, (_CERTIFICATES, _FOREIGN)),

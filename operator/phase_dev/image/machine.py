@@ -12,6 +12,8 @@ from phase_dev.cluster.progress import Progress
 from phase_dev.cluster.running import run_with_ticks, tail
 from phase_dev.image.errors import ImageError, Unfit
 
+Command = Sequence[str | Path]
+
 _QUICK = 60.0
 
 
@@ -31,7 +33,7 @@ class Machine:
                 f"on Debian and Ubuntu: apt-get install --no-install-recommends {' '.join(missing)}"
             )
 
-    def ask(self, command: Sequence[str | Path], *, within: float = _QUICK) -> subprocess.CompletedProcess[str]:
+    def ask(self, command: Command, *, within: float = _QUICK) -> subprocess.CompletedProcess[str]:
         """Run a command that answers soon, and return what it said, whatever its exit code."""
         try:
             return subprocess.run(
@@ -40,7 +42,7 @@ class Machine:
         except subprocess.TimeoutExpired as e:
             raise ImageError(f"{Path(command[0]).name} did not answer within {within:g} s") from e
 
-    def tell(self, command: Sequence[str | Path]) -> str:
+    def tell(self, command: Command) -> str:
         """Run a command that answers soon and must succeed, and return its output."""
         done = self.ask(command)
         if done.returncode != 0:
@@ -48,7 +50,7 @@ class Machine:
             raise ImageError(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
         return done.stdout.strip()
 
-    def work(self, what: str, command: Sequence[str | Path], *, cwd: Path, **extra: str) -> None:
+    def work(self, what: str, command: Command, *, cwd: Path, **extra: str) -> None:
         """Run a command that takes its time and must succeed; extra variables are for it alone."""
         with tempfile.TemporaryDirectory(prefix="phase-dev-image-") as scratch:
             log = Path(scratch) / "log"

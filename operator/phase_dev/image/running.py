@@ -4,7 +4,6 @@ Rule: what the container may do is read from the manifest that we ship, so that 
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml

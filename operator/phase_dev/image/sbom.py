@@ -32,10 +32,10 @@ def write(output: Path, tools: Tools, machine: Machine, *, repository: Path = RE
         folder = Path(scratch)
         machine.work("an empty environment", [sys.executable, "-m", "venv", "--without-pip", "product"], cwd=folder)
         python = folder / "product/bin/python"
-        install = [tools.python, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
+        install: list[str | Path] = [tools.python, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
         install += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "--requirement", lock]
         machine.work("the locked packages", install, cwd=folder)
-        command = [
+        command: list[str | Path] = [
             tools.python,
             "-m",
             "cyclonedx_py",

