@@ -15,6 +15,7 @@ from integration.image.conftest import Workshop
 from phase_dev.cluster import ControlPlane
 from phase_dev.image import building, running
 from phase_dev.image.building import INPUTS, REPOSITORY, Built
+from phase_dev.image.sbom import pinned
 from support.canary import Canary
 from support.image_process import ImageProcess, inside, running_image
 from support.operator_process import eventually
@@ -158,15 +159,14 @@ def test_the_product_is_in_it_and_nothing_of_the_workshop(workshop: Workshop, im
     script = """
 import importlib.metadata, importlib.util, json
 print(json.dumps([
-    sorted(each.metadata["Name"].lower() for each in importlib.metadata.distributions(path=["/app/lib"])),
+    [each.metadata["Name"] for each in importlib.metadata.distributions(path=["/app/lib"])],
     [name for name in ("phase_operator", "phase_dev", "pytest", "pip", "starlette") if importlib.util.find_spec(name)],
 ]))
 """
     found, modules = _pair(inside(workshop.storage, image.name, script))
 
-    lock = (REPOSITORY / "requirements/product.txt").read_text().splitlines()
-    locked = sorted(line.partition("==")[0] for line in lock if "==" in line)
-    assert [name.replace("_", "-").replace(".", "-") for name in found] == locked
+    locked = {name for name, _ in pinned(REPOSITORY / "requirements/product.txt")}
+    assert {name.lower().replace("_", "-").replace(".", "-") for name in found} == locked
     assert modules == ["phase_operator"]
 
 
