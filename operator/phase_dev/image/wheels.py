@@ -12,15 +12,16 @@ from filelock import FileLock
 
 from phase_dev.image.machine import Machine
 
-# From the oldest that wheels are built against up to what the newest of ours ask for; Debian's is newer.
-_GLIBC = range(28, 16, -1)
+# Up to what Debian 13 has, so that pip takes here what it would take in the image; down to what wheels are built against.
+_GLIBC = range(41, 16, -1)
 # pip reads it in the image, where the Dockerfile installs as if there were an index.
 PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
 def fetch(lock: Path, python: str, architecture: str, home: Path, machine: Machine) -> Path:
     """Return a folder with the wheels, and a pip.conf beside it that knows no other place."""
-    key = hashlib.sha256(f"{python} {architecture}\n{lock.read_text()}".encode()).hexdigest()[:12]
+    asked = download(Path(), python, architecture, Path())[1:]
+    key = hashlib.sha256(f"{asked}\n{lock.read_text()}".encode()).hexdigest()[:12]
     folder = home / f"wheels-{key}"
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
