@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from phase_dev.image.machine import Machine
 
-# Up to what Debian 13 has, so that pip takes here what it would take in the image; down to what wheels are built against.
+# Down from what Debian 13 has, so that the wheels are those that pip would take in the image.
 _GLIBC = range(41, 16, -1)
 # pip reads it in the image, where the Dockerfile installs as if there were an index.
 PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
