@@ -1,6 +1,7 @@
 # The image: Python, the locked wheels and operator/phase_operator; no shell is needed, nothing is written at run time.
 # Both images must have the same minor version of Python, and may differ in everything else: a runtime without a shell
-# works as it is, for example --build-arg RUNTIME_IMAGE=<a distroless Python 3.13>.
+# works as it is, for example --build-arg RUNTIME_IMAGE=<a distroless Python 3.13>. Tags move: pin bases by digest.
+# docs/operating/image.md has more. Kept to what buildah 1.28 understands: no heredocs, no COPY --link.
 ARG BUILD_IMAGE=python:3.13-slim-trixie
 ARG RUNTIME_IMAGE=python:3.13-slim-trixie
 

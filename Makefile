@@ -7,7 +7,7 @@ KEEP ?=
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-.PHONY: help venv demo test lint types contracts unit contract integration generate verify bench lock clean
+.PHONY: help venv demo test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,9 +67,19 @@ bench: venv build/product/.stamp ## benchmarks on a real API server; BENCH_ARGS=
 	@$(BIN)/phase-dev cluster build --all
 	cd tests && ../$(BIN)/python -m bench --python ../build/product/bin/python $(BENCH_ARGS)
 
+image: venv ## build the image with buildah, on stand-ins where no registry can be reached
+	@$(BIN)/phase-dev image build
+
+sbom: venv ## list the packages in the image as CycloneDX: build/sbom.cdx.json
+	@$(BIN)/phase-dev image sbom
+
+scan: venv ## hadolint and trivy on Dockerfile, deploy/ and chart; tests/integration/image does it too
+	@$(BIN)/phase-dev image scan
+
 lock: venv ## compile requirements/ anew from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/product.txt pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --extra dev --extra test -c requirements/product.txt -o requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group pyproject.toml:tools -o requirements/tools.txt
 
 clean: ## remove the virtual environment and caches inside the checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

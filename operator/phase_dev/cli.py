@@ -8,9 +8,10 @@ COMMANDS = {
     "cluster": ("phase_dev.cluster.cli", "cluster"),
     "server": ("phase_dev.server.cli", "server"),
     "demo": ("phase_dev.demo.cli", "demo"),
+    "image": ("phase_dev.image.cli", "image"),
 }
 
 
 @click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Tools beside phase-operator: an embedded Phase server, a Kubernetes control plane on loopback, a demo."""
+    """Tools beside phase-operator: an embedded Phase server, a control plane on loopback, a demo, the image."""

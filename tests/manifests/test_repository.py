@@ -18,7 +18,7 @@ def test_operator_is_a_source_root_and_never_a_package() -> None:
     assert entries == {"phase_operator", "phase_dev"}
 
 
-@pytest.mark.parametrize("lock", ["product.txt", "dev.txt"])
+@pytest.mark.parametrize("lock", ["product.txt", "dev.txt", "tools.txt"])
 def test_the_locks_name_no_host_and_hash_everything(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text()
 

@@ -1,0 +1,1 @@
+"""The image: built, run, listed and checked on a machine without a container daemon."""

@@ -1,0 +1,55 @@
+"""Where images lie, and the command lines of the two programs that know them.
+
+Rule: a storage of our own; no image of the user's is seen, and none is overwritten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from phase_dev.cluster.folders import Folders
+from phase_dev.image.errors import Unfit
+from phase_dev.image.machine import Machine
+
+# Layers as they are on most machines, and the slow way that works where an overlay would lie on an overlay.
+_DRIVERS = ("overlay", "vfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """One folder of images; buildah and podman share it."""
+
+    folder: Path
+    driver: str
+
+    def buildah(self, *arguments: str | Path) -> list[str]:
+        """Return a command of buildah."""
+        return ["buildah", *self._place(), *map(str, arguments)]
+
+    def podman(self, *arguments: str | Path) -> list[str]:
+        """Return a command of podman: with runc, as crun refuses mixed cgroups, and without systemd."""
+        runtime = ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]
+        return ["podman", *self._place(), *runtime, *map(str, arguments)]
+
+    def _place(self) -> list[str]:
+        store, run = self.folder / "store", self.folder / "run"
+        return ["--root", str(store), "--runroot", str(run), "--storage-driver", self.driver]
+
+
+def home(env: Mapping[str, str]) -> Path:
+    """Return the folder for all that this package keeps: images, wheels, tools."""
+    return Folders.of(env).cache / "image"
+
+
+def open_storage(machine: Machine) -> Storage:
+    """Return the storage with the first driver that this machine can use; one for each driver, as they do not mix."""
+    machine.require("buildah")
+    said = ""
+    for driver in _DRIVERS:
+        storage = Storage(home(machine.env) / driver, driver)
+        storage.folder.mkdir(parents=True, exist_ok=True)
+        answer = machine.ask(storage.buildah("info"))
+        if answer.returncode == 0:
+            return storage
+        said = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else f"exit {answer.returncode}"
+    raise Unfit(f"buildah cannot keep images on this machine: {said}")

@@ -1,0 +1,116 @@
+"""The operator as a cluster runs it: our image, restricted like the pod, with what a pod finds in its file system."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import yaml
+
+from phase_dev.cluster import ControlPlane
+from phase_dev.image import running
+from phase_dev.image.storage import Storage
+from phase_operator.settings import Settings
+from support.operator_process import OperatorProcess, eventually, free_port, ready
+
+_HOME = "phase-system"
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+@dataclass
+class ImageProcess(OperatorProcess):
+    """A container of the image; its `process` is podman in front, which passes signals on."""
+
+    storage: Storage
+    name: str
+
+    def pid(self) -> int:
+        """Return the operator's process id as the host sees it."""
+        return int(self.podman("inspect", "--format", "{{.State.Pid}}", self.name))
+
+    def status(self) -> dict[str, str]:
+        """Return what the host's kernel says about the operator's process."""
+        lines = Path(f"/proc/{self.pid()}/status").read_text().splitlines()
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+    def memory_limit(self) -> int:
+        """Return the bytes that the host's kernel gives it, by either version of cgroups."""
+        for line in Path(f"/proc/{self.pid()}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if "memory" in controllers.split(","):
+                return int(Path(f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes").read_text())
+            unified = Path(f"/sys/fs/cgroup{path}/memory.max")
+            if not controllers and unified.exists():
+                return int(unified.read_text())
+        raise AssertionError("the operator is in no cgroup with a limit of memory")
+
+    def podman(self, *arguments: str) -> str:
+        """Ask podman about the container."""
+        return subprocess.run(
+            self.storage.podman(*arguments), capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+
+
+@contextmanager
+def running_image(plane: ControlPlane, storage: Storage, image: str, folder: Path) -> Iterator[ImageProcess]:
+    """Run the image under the ServiceAccount that we ship until the block ends; it finds the API server as in a pod."""
+    health, metrics = free_port(), free_port()
+    name, log_file = f"phase-operator-{health}", folder / f"image-{health}.log"
+    account, server = as_in_a_pod(plane, folder)
+    variables = {
+        "PHASE_OPERATOR_POD_NAMESPACE": _HOME,
+        "KUBERNETES_SERVICE_HOST": str(server.hostname),
+        "KUBERNETES_SERVICE_PORT": str(server.port),
+    }
+    more = ["--name", name, "--volume", f"{account}:{_ACCOUNT}:ro"]
+    for key, value in variables.items():
+        more += ["--env", f"{key}={value}"]
+    flags = ["run", "--host", "127.0.0.1", "--log-format", "json"]
+    flags += ["--health-port", str(health), "--metrics-port", str(metrics)]
+    if "leader_elect" in Settings.model_fields:
+        flags.append("--leader-elect=false")
+    command = running.command(storage, image, *flags, more=tuple(more))
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ))
+    operator = ImageProcess(process, log_file, health, metrics, storage, name)
+    try:
+        eventually(lambda: ready(operator), within=60, what="the image becomes ready")
+        yield operator
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            subprocess.run(storage.podman("rm", "--force", name), capture_output=True, timeout=60, check=False)
+            process.wait(30)
+
+
+def as_in_a_pod(plane: ControlPlane, folder: Path) -> tuple[Path, SplitResult]:
+    """Write the folder that Kubernetes puts into a pod of the operator's account; return it with the server's URL."""
+    config = yaml.safe_load(plane.service_account_kubeconfig(_HOME, "phase-operator").read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    account = folder / "serviceaccount"
+    account.mkdir(exist_ok=True)
+    (account / "token").write_text(user["token"])
+    (account / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    (account / "namespace").write_text(_HOME)
+    for path in account.iterdir():
+        path.chmod(0o644)
+    account.chmod(0o755)
+    return account, urlsplit(cluster["server"])
+
+
+def inside(storage: Storage, image: str, script: str) -> object:
+    """Run Python in the image, restricted like the pod, and return what it prints as JSON."""
+    command = running.command(storage, image, "-c", script, more=("--entrypoint", "python3"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found: object = json.loads(done.stdout)
+    return found
