@@ -50,7 +50,7 @@ integration: venv ## real kube-apiserver and etcd, started by the tests
 	@$(BIN)/phase-dev cluster build --all
 	$(BIN)/pytest tests/integration tests/manifests
 
-generate: venv ## write the generated files: CRDs, reference pages
+generate: venv ## write the generated files: CRDs, install.yaml, reference pages, the chart's table of values
 	$(BIN)/python -m phase_dev.generate
 
 verify: venv ## fail if a generated file is not what the models say

@@ -1,4 +1,4 @@
-"""Write the files that the models and catalogues determine: CRDs, the chart's copies, reference pages.
+"""Write the files that others determine: CRDs, the chart's copies, the manifest in one file, reference pages.
 
 Rule: what is generated is never edited, and `--check` names each file that says something else than its source.
 """
@@ -6,13 +6,14 @@ Rule: what is generated is never edited, and `--check` names each file that says
 import difflib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import click
 from pydantic.fields import FieldInfo
 
+from phase_dev import chart, kustomize
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE
 from phase_operator.settings import PREFIX, Settings
@@ -23,6 +24,8 @@ _MODELS = "operator/phase_operator/api/v1alpha1/phasesecret.py"
 _REASONS = "operator/phase_operator/api/reasons.py"
 _REFERENCE = "docs/api/v1alpha1/phasesecret.md"
 _SETTINGS = "docs/operating/settings.md"
+_CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
+_INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
 _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\
@@ -76,7 +79,10 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         name = f"{names.GROUP}_{definition.plural}.yaml"
         files[f"crds/{name}"] = text
         files[f"helm/phase-operator/files/crds/{name}"] = text
-    for page, parts in ((_REFERENCE, _reference_parts()), (_SETTINGS, {"settings": _settings_table})):
+    files[_INSTALL] = _install(root, files)
+    value_tables = {"values": lambda: chart.tables((root / _VALUES).read_text())}
+    pages = ((_REFERENCE, _reference_parts()), (_SETTINGS, {"settings": _settings_table}), (_CHART, value_tables))
+    for page, parts in pages:
         files[page] = _fill(page, (root / page).read_text(), parts)
     files["docs/operating/troubleshooting.md"] = _troubleshooting()
     return files
@@ -108,6 +114,16 @@ def main(check: bool) -> None:
         print(f"wrote {path}")
     if check and differing:
         sys.exit(1)
+
+
+def _install(root: Path, fresh: Mapping[str, str]) -> str:
+    """Return the overlay as one file, with the CRDs that are generated with it."""
+
+    def read(path: str) -> str:
+        return fresh[path] if path in fresh else (root / path).read_text()
+
+    objects = kustomize.build(_OVERLAY, read)
+    return f"# {_NOTE.format(_OVERLAY)}\n" + "---\n".join(crd.as_yaml(each) for each in objects)
 
 
 def _fill(path: str, page: str, parts: dict[str, Callable[[], str]]) -> str:

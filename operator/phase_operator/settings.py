@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from phase_operator.api import names
 from phase_operator.api.base import NamespaceName
 from phase_operator.core.grants import ANY, Grant, parse_grant
 from phase_operator.core.hosts import Host, parse_host
@@ -73,6 +74,20 @@ class Settings(BaseSettings):
     pod_namespace: NamespaceName = Field(
         default_factory=lambda: _pod_namespace(),
         description="Namespace for the operator's own Secret. Default: the pod's, else default.",
+    )
+    leader_elect: bool = Field(
+        True,
+        description="Work only while this process holds the Lease, so that of several replicas one works. false: work "
+        "at once; then there must be one. Default: true.",
+    )
+    lease_name: NamespaceName = Field(
+        names.OPERATOR_NAME, description="Name of the Lease, in the operator's own namespace. Default: phase-operator."
+    )
+    lease_seconds: float = Field(
+        15.0,
+        ge=3,
+        le=3600,
+        description="How long a Lease lasts that is not renewed: after a crash the next replica works so much later.",
     )
     host: str = Field("0.0.0.0", description="Address for health and metrics.")  # noqa: S104 - probes come from the node
     health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")

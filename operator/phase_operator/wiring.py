@@ -11,8 +11,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from phase_operator import __version__
 from phase_operator.api import names
@@ -23,9 +25,11 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
 from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
+from phase_operator.kube.elector import Elector
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
 from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.api import Phase
@@ -48,8 +52,9 @@ from phase_operator.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
-# A key that is due and not begun for this long means that the workers stand still.
-_STUCK = 300.0
+# What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
+# anew by the API server every 5 minutes.
+_STUCK = 420.0
 
 
 class StartError(Exception):
@@ -93,21 +98,22 @@ async def run(settings: Settings) -> int:
     try:
         async with serve(operator.probes, metrics.registry, host=settings.host, **ports):
             log.info("operator starts", extra={"version": __version__, "server": client.host})
-            await operator.run()
+            kept = await operator.run()
     except PortInUseError as error:
         raise StartError(str(error)) from error
     finally:
         await phase_client.close()
         await client.close()
     log.info("operator stopped")
-    return 0
+    # Who has lost the Lease begins anew, with nothing that may be old.
+    return 0 if kept else 1
 
 
 class Operator:
     """All rooms, connected."""
 
     def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
-        clock = SystemClock()
+        self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         token_users: Dependents[ObjectKey] = Dependents()
@@ -178,7 +184,8 @@ class Operator:
             session=client.session_for_watching,
             server=client.host,
             count=self._count,
-            list_keys=self._list_keys,
+            list_all=self._list_all,
+            clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,
         )
@@ -190,9 +197,25 @@ class Operator:
         if tenancy.asks_for_labels:
             self._watches.append(self._namespace_watch(labels, metrics))
         self._stop = asyncio.Event()
+        self._elector = self._make_elector(clock)
+        if self._elector is not None:
+            client.fence = self._elector.left
+        metrics.track_leader(self._is_leading)
         self._starting: str | None = "the operator's own key is not read yet"
-        self.probes = Probes(
-            live={"queue": lambda: _standing_still("queue", queue.oldest), "sources": self._sources_live(sources)},
+        # Of a standby the first is all that can be told.
+        self.probes = Probes(live={"lease": self._lease_still}, ready={"lease": self._lease_problem})
+        self._leaders_probes = Probes(
+            live={
+                "queue": lambda: _standing_still("queue", queue.oldest, "a key has been due"),
+                "sources": lambda: _standing_still("sources", sources.overdue, "a call has been due"),
+                "phasesecrets": lambda: _standing_still(
+                    "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
+                ),
+            }
+            | {
+                watch.name: partial(_standing_still, watch.name, watch.silent, "no sign of life")
+                for watch in self._watches
+            },
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )
@@ -227,38 +250,90 @@ class Operator:
         self._all_known = self._all_known or (self._watcher.problem is None and self._queue.is_idle())
         return self._all_known
 
-    async def run(self) -> None:
-        """Prepare, work, drain."""
+    def _make_elector(self, clock: Clock) -> Elector | None:
+        settings = self._settings
+        if not settings.leader_elect:
+            return None
+        return Elector(
+            self._client,
+            clock,
+            namespace=settings.pod_namespace,
+            name=settings.lease_name,
+            identity=f"{socket.gethostname()}_{secrets.token_hex(8)}",
+            duration=settings.lease_seconds,
+        )
+
+    def _is_leading(self) -> bool:
+        return self._elector is None or self._elector.is_leading()
+
+    def _lease_problem(self) -> str | None:
+        return None if self._elector is None else self._elector.problem
+
+    def _lease_still(self) -> str | None:
+        return None if self._elector is None else _standing_still("lease", self._elector.silent, "no look at it")
+
+    async def run(self) -> bool:
+        """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
         self._own_signals()
+        stopping = asyncio.create_task(self._stop.wait())
+        elector = self._elector
+        if elector is None:
+            await self._work(stopping)
+            return True
+        electing = asyncio.create_task(elector.run())
+        leading, losing = asyncio.create_task(elector.leading.wait()), asyncio.create_task(elector.lost.wait())
+        try:
+            await asyncio.wait({leading, stopping, electing}, return_when=asyncio.FIRST_COMPLETED)
+            if leading.done():
+                await self._work(stopping, losing, electing)
+        finally:
+            for task in (electing, leading, losing, stopping):
+                task.cancel()
+        if electing.done() and not electing.cancelled():
+            # A bug there ends the process: better than to work, or to wait, for ever.
+            electing.result()
+        if elector.lost.is_set():
+            return False
+        await elector.release()
+        return True
+
+    async def _work(self, *ends: asyncio.Task[Any]) -> None:
+        """Prepare, work, drain, until any of `ends` ends: the first one is the wish to stop."""
+        self.probes.live.update(self._leaders_probes.live)
+        self.probes.ready.update(self._leaders_probes.ready)
         async with asyncio.TaskGroup() as group:
             background = [group.create_task(watch.run()) for watch in self._watches]
             background.append(group.create_task(self._recorder.run()))
             preparing = group.create_task(self._prepare())
-            stopping = group.create_task(self._stop.wait())
-            await asyncio.wait({preparing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._stop.is_set():
+            await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if not any(each.done() for each in ends):
                 working = group.create_task(self._controller.run(self._settings.workers, self._settings.phase_workers))
                 background += [group.create_task(self._watch()), group.create_task(self._watcher.sweep())]
-                await self._stop.wait()
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 log.info("operator stops")
                 self._controller.stop()
-                await asyncio.wait({working}, timeout=self._settings.drain_seconds)
+                if ends[0].done():
+                    await asyncio.wait({working}, timeout=self._settings.drain_seconds)
                 working.cancel()
             preparing.cancel()
             for task in background:
                 task.cancel()
-        await self._flush_events()
+        if ends[0].done():
+            await self._flush_events()
 
     async def _prepare(self) -> None:
         """Read the digest key and the lists that decisions need; wait for the API server as long as it takes."""
         while self._digest_key is None:
+            what = "the API server"
             try:
+                await check_version(self._client)
+                what = "the operator's own key"
                 self._digest_key = await load_digest_key(
                     self._client, self._settings.pod_namespace, lambda: secrets.token_bytes(_KEY_BYTES)
                 )
             except ExpectedError as error:
-                self._starting = f"the operator's own key: {error.message}"
-                log.warning("start waits", extra={"detail": error.message})
+                self._starting = f"{what}: {error.message}"
+                log.warning("start waits", extra={"detail": self._starting})
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches:
@@ -289,8 +364,8 @@ class Operator:
     async def _count(self) -> int:
         return sum([await self._cluster.count_resources(each) for each in self._settings.namespace or (None,)])
 
-    async def _list_keys(self) -> list[ObjectKey]:
-        found: list[ObjectKey] = []
+    async def _list_all(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
         for namespace in self._settings.namespace or (None,):
             found += await self._cluster.list_resources(namespace)
         return found
@@ -319,6 +394,7 @@ class Operator:
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
             restarted=metrics.watch_restarted,
+            clock=self._clock,
         )
 
     def _namespace_watch(self, labels: NamespaceLabels, metrics: Metrics) -> MetadataWatch:
@@ -331,17 +407,14 @@ class Operator:
             follow_selector="",
             sink=labels,
             restarted=metrics.watch_restarted,
+            clock=self._clock,
         )
-
-    @staticmethod
-    def _sources_live(sources: Sources) -> Callable[[], str | None]:
-        return lambda: _standing_still("sources", sources.overdue)
 
 
 def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
     return lambda: watch.problem
 
 
-def _standing_still(name: str, oldest: Callable[[], float]) -> str | None:
-    waited = oldest()
-    return f"{name}: a key has been due for {waited:.0f} s" if waited > _STUCK else None
+def _standing_still(name: str, measure: Callable[[], float], what: str) -> str | None:
+    seconds = measure()
+    return f"{name}: {what} for {seconds:.0f} s" if seconds > _STUCK else None

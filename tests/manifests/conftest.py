@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from manifests.objects import CHART, ROOT, Object, load
-from phase_dev.cluster.catalog import HELM, KUBECTL
+from manifests.objects import CHART, KUBERNETES, ROOT, Object, load
+from phase_dev.cluster.catalog import HELM, HELM3, KUBECTL, Program
 from phase_dev.cluster.programs import obtain
 from phase_dev.cluster.progress import Progress
 from support.cluster_fixture import cluster, control_plane, kubectl, namespace
 
 __all__ = ["cluster", "control_plane", "kubectl", "namespace"]
 
+Notes = Callable[[dict[str, Any]], str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Render = Callable[..., list[Object]]
 
@@ -40,23 +41,48 @@ def _runner(program: Path, home: Path) -> Run:
     return run
 
 
+def _obtained(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    path = obtain([program], os.environ, Progress(sys.stderr))[program.name].path
+    return _runner(path, tmp_path_factory.mktemp(f"{program.name}-home"))
+
+
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Give helm, with a home of its own; it has no cluster unless KUBECONFIG says so."""
-    program = obtain([HELM], os.environ, Progress(sys.stderr))[HELM.name]
-    return _runner(program.path, tmp_path_factory.mktemp("helm-home"))
+    """Give helm 4, with a home of its own; it has no cluster unless KUBECONFIG says so."""
+    return _obtained(HELM, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def helm3(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give helm 3, likewise."""
+    return _obtained(HELM3, tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["helm", "helm3"])
+def each_helm(request: pytest.FixtureRequest) -> Run:
+    """Give one helm after the other."""
+    run: Run = request.getfixturevalue(request.param)
+    return run
+
+
+def template(
+    helm: Run, values: dict[str, Any] | None, *apis: str, kubernetes: str = KUBERNETES[-1], chart: Path = CHART
+) -> subprocess.CompletedProcess[str]:
+    """Run `helm template` with values as a dict, for a cluster that has these APIs besides its own."""
+    return helm(
+        *("template", "phase-operator", chart, "--namespace", "phase-system"),
+        *("--kube-version", kubernetes, "--values", "-"),
+        *(word for api in apis for word in ("--api-versions", api)),
+        stdin=json.dumps(values or {}),
+    )
 
 
 @pytest.fixture(scope="session")
 def render_chart(helm: Run) -> Render:
     """Give `helm template` with values as a dict; its answer is objects."""
 
-    def render(values: dict[str, Any] | None = None, kubernetes: str = "1.37") -> list[Object]:
-        done = helm(
-            *("template", "phase-operator", CHART, "--namespace", "phase-system"),
-            *("--kube-version", kubernetes, "--values", "-"),
-            stdin=json.dumps(values or {}),
-        )
+    def render(values: dict[str, Any] | None = None, *apis: str, **options: Any) -> list[Object]:
+        done = template(helm, values, *apis, **options)
         assert done.returncode == 0, done.stderr
         return load(done.stdout)
 
@@ -64,10 +90,25 @@ def render_chart(helm: Run) -> Render:
 
 
 @pytest.fixture(scope="session")
+def notes(helm: Run) -> Notes:
+    """Give what `helm install` would tell; without a cluster, so it knows the built-in APIs only."""
+
+    def told(values: dict[str, Any]) -> str:
+        done = helm(
+            *("install", "phase-operator", CHART, "--namespace", "phase-system"),
+            *("--dry-run=client", "--values", "-"),
+            stdin=json.dumps(values),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:\n")[2]
+
+    return told
+
+
+@pytest.fixture(scope="session")
 def kustomize(tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Give `kubectl kustomize`; its answer is objects."""
-    program = obtain([KUBECTL], os.environ, Progress(sys.stderr))[KUBECTL.name]
-    run = _runner(program.path, tmp_path_factory.mktemp("kubectl-home"))
+    run = _obtained(KUBECTL, tmp_path_factory)
 
     def render(folder: str) -> list[Object]:
         done = run("kustomize", ROOT / folder)

@@ -1,9 +1,11 @@
 """Kubernetes objects as the tests see them: plain dicts, found by kind and name."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]  # it ships no types; kubernetes-validate brings it
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import yaml
 
@@ -13,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
 SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
 CHART = ROOT / "helm/phase-operator"
+# The Prometheus operator's own definitions.
+MONITORING = ROOT / "tests/manifests/monitoring.coreos.com"
 # The oldest that we promise, and the newest whose schema the validator has.
 KUBERNETES = (OLDEST_KUBERNETES, "1.37")
 
@@ -59,7 +63,33 @@ def permissions(role: Mapping[str, Any]) -> Permissions:
 def validate(objects: Iterable[Object], version: str) -> None:
     """Check objects against the published schema of one Kubernetes version; unknown fields are errors."""
     for each in objects:
+        if each["apiVersion"] == "monitoring.coreos.com/v1":
+            jsonschema.validate(each, _custom(each["kind"]))
+            continue
         kubernetes_validate.validate(each, version, strict=True)
+
+
+@cache
+def _custom(kind: str) -> Object:
+    """Return the schema of a kind of the Prometheus operator; unknown fields are errors."""
+    definition = yaml.safe_load((MONITORING / f"{kind.lower()}s.yaml").read_text())
+    version = next(each for each in definition["spec"]["versions"] if each["name"] == "v1")
+    schema: Object = _closed(version["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {"type": "object"}
+    return schema
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if isinstance(schema.get("pattern"), str):
+        closed["pattern"] = schema["pattern"].replace("^(?i)", "(?i)^")  # Go takes flags anywhere
+    if isinstance(schema.get("properties"), dict) and "x-kubernetes-preserve-unknown-fields" not in schema:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 def not_restricted(pod: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from manifests.conftest import Render, Run
-from manifests.objects import CHART, ROOT, Object, one
+from manifests.conftest import Render
+from manifests.objects import ROOT, Object, one
 from phase_dev.cluster import ControlPlane, start_control_plane
 from support.cluster_fixture import Kubectl
 
@@ -191,23 +191,3 @@ def test_the_namespaced_overlay_sees_one_namespace_only(installed: ControlPlane,
     assert may("watch", "secrets", "shop") == "no"
     assert may("get", "secrets/phase-operator-digest-key", "phase-system") == "yes"
     assert may("get", "secrets/another", "phase-system") == "no"
-
-
-def test_the_chart_installs_upgrades_and_leaves_the_resources(helm: Run) -> None:
-    with start_control_plane() as plane:
-        env = {"KUBECONFIG": str(plane.kubeconfig)}
-        named = ("phase-operator", "--namespace", "phase-system")
-
-        installed = helm("install", *named, "--create-namespace", CHART, env=env)
-        assert installed.returncode == 0, installed.stderr
-        assert "kubectl get phs" in installed.stdout
-        plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
-        plane.kubectl("apply", "--server-side", "-f", ROOT / "deploy/samples/secret-only.yaml")
-
-        upgraded = helm("upgrade", *named, CHART, "--set", "log.level=debug", env=env)
-        assert upgraded.returncode == 0, upgraded.stderr
-
-        removed = helm("uninstall", *named, env=env)
-        assert removed.returncode == 0, removed.stderr
-        assert plane.kubectl("get", "phs", "-A", "-o", "name").stdout == "phasesecret.secrets.phase.dev/shop-secrets\n"
-        assert plane.kubectl("-n", "phase-system", "get", "deployments", "-o", "name").stdout == ""

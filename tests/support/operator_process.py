@@ -92,16 +92,26 @@ def running_operator(
     environment: Mapping[str, str] | None = None,
     python: Path = Path(sys.executable),
     patience: float = 30.0,
+    elects: bool = False,
+    port: int | None = None,
+    waits: bool = True,
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
-    `python` is the interpreter whose packages it runs with; `patience` is how many seconds it may take to be ready.
+    Unless it `elects`, it works at once and beside any other. `port`: another way to the API server, on loopback.
+    `python` is the interpreter whose packages it runs with; `patience` is how many seconds it may take to be ready, for
+    which nobody `waits` if told so.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
+    if port is not None:
+        way = folder / f"way-{port}.kubeconfig"
+        way.write_text(kubeconfig.read_text().replace(plane.url, f"https://127.0.0.1:{port}"))
+        kubeconfig = way
     health, metrics = free_port(), free_port()
     log_file = folder / f"operator-{health}.log"
     command = [str(python), "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
     command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
+    command += ["--leader-elect", str(elects).lower()]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
     variables = inherited | dict(environment or {})
@@ -109,7 +119,8 @@ def running_operator(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
     try:
-        eventually(lambda: ready(operator), within=patience, what="the operator becomes ready")
+        answers = ready if waits else serves
+        eventually(lambda: answers(operator), within=patience, what="the operator becomes ready")
         yield operator
     finally:
         if process.poll() is None:
@@ -127,6 +138,14 @@ def ready(operator: OperatorProcess) -> bool:
         raise AssertionError(f"the operator ended with {operator.process.returncode}:\n{operator.log[-3000:]}")
     try:
         return operator.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def serves(operator: OperatorProcess) -> bool:
+    """Say whether it answers at all."""
+    try:
+        return operator.get("/healthz").status_code in (200, 503)
     except httpx.TransportError:
         return False
 

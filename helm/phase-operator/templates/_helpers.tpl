@@ -26,6 +26,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- merge $own .Values.commonLabels | toYaml -}}
 {{- end -}}
 
+{{/* Labels and annotations of an object: a list of the root, the object's own labels and its own annotations. */}}
+{{- define "phase-operator.marks" -}}
+{{- $root := index . 0 -}}
+labels:
+  {{- merge (include "phase-operator.labels" $root | fromYaml) (index . 1) | toYaml | nindent 2 }}
+{{- with merge (dict) (index . 2) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "phase-operator.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "phase-operator.fullname" .) .Values.serviceAccount.name -}}
@@ -35,10 +46,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "phase-operator.image" -}}
+{{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
+{{- $place := .Values.image.repository -}}
+{{- with $registry }}{{ $place = printf "%s/%s" . $place }}{{ end -}}
 {{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- printf "%s@%s" $place .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $place (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
 
@@ -79,9 +93,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "phase-operator.grants" -}}
 {{- $texts := list -}}
 {{- range .Values.grants -}}
-{{- if and $.Values.watchNamespaces (ne .to "*") (not (has .to $.Values.watchNamespaces)) -}}
-{{- fail (printf "grants: %s is not among watchNamespaces" .to) -}}
-{{- end -}}
 {{- $parts := list -}}
 {{- with .from }}{{ $parts = append $parts (printf "from=%s" .) }}{{ end -}}
 {{- range $key, $value := .fromLabels }}{{ $parts = append $parts (printf "fromLabel=%s=%s" $key $value) }}{{ end -}}
@@ -101,4 +112,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - kind: ServiceAccount
   name: {{ include "phase-operator.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
+{{- end -}}
+
+{{/* The ports of the addresses in a list, without repetition: those that they name, else their scheme's. */}}
+{{- define "phase-operator.ports" -}}
+{{- $ports := list -}}
+{{- range . -}}
+{{- $parts := urlParse (lower .) -}}
+{{- $port := regexFind ":[0-9]+$" $parts.host | trimPrefix ":" -}}
+{{- $ports = append $ports (default (ternary 80 443 (eq $parts.scheme "http")) $port | int) -}}
+{{- end -}}
+{{- range uniq $ports }}
+- {port: {{ . }}, protocol: TCP}
+{{- end }}
+{{- end -}}
+
+{{/* Whether the operator runs with the CA file of a Secret or ConfigMap. */}}
+{{- define "phase-operator.hasCa" -}}
+{{- if or .Values.phase.caFile.secret .Values.phase.caFile.configMap }}true{{ end -}}
+{{- end -}}
+
+{{/* Where there is no such API, the object would fail the whole release. */}}
+{{- define "phase-operator.knows" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" (index . 1)) }}true{{ end -}}
 {{- end -}}

@@ -45,12 +45,16 @@ KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok")
 HELM = Program(
     "helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", ("helm.sh/helm/v4/internal/version.version",)
 )
+HELM3 = Program(
+    "helm3", "helm3", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", ("helm.sh/helm/v3/internal/version.version",)
+)
 
-PROGRAMS = {p.name: p for p in (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK, HELM)}
+PROGRAMS = {p.name: p for p in (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK, HELM, HELM3)}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)
 NODES = (KWOK,)
+HELMS = (HELM, HELM3)
 
 
 def needed(*, controllers: bool, nodes: int) -> tuple[Program, ...]:

@@ -116,14 +116,14 @@ def status(name: str) -> None:
 
 
 @cluster.command()
-@click.option("--all", "everything", is_flag=True, help="Also scheduler, simulated nodes and helm.")
-@click.option("--helm", is_flag=True, help="Also helm.")
+@click.option("--all", "everything", is_flag=True, help="Also scheduler, simulated nodes and both helms.")
+@click.option("--helm", is_flag=True, help="Also helm 4 and helm 3.")
 @click.option("--nodes", is_flag=True, help="Also scheduler and simulated nodes.")
 def build(everything: bool, helm: bool, nodes: bool) -> None:
     """Find the programs, or build what is missing: etcd, kube-apiserver, kubectl and kube-controller-manager."""
     wanted = [*catalog.PLAIN, catalog.CONTROLLER_MANAGER]
     wanted += [catalog.SCHEDULER, catalog.KWOK] if nodes or everything else []
-    wanted += [catalog.HELM] if helm or everything else []
+    wanted += catalog.HELMS if helm or everything else []
     with one_sentence():
         for found in obtain(wanted, os.environ, Progress(sys.stderr)).values():
             click.echo(f"{found.name:<24} {found.version or '-':<10} {found.path} ({found.origin})")

@@ -41,6 +41,7 @@ _MANIFESTS = (
     "crds/secrets.phase.dev_phasesecrets.yaml",
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
+    "deploy/base/lease.yaml",
     "deploy/overlays/cluster-wide/rbac.yaml",
 )
 

@@ -17,6 +17,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
 from phase_operator.reconcile.resources import Resources, life_of
 
@@ -28,7 +29,7 @@ _CHUNK = 500
 _SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
 
-ListKeys = Callable[[], Awaitable[list[ObjectKey]]]
+ListAll = Callable[[], Awaitable[list[Mapping[str, Any]]]]
 
 
 class Watcher:
@@ -42,7 +43,8 @@ class Watcher:
         session: Callable[[], aiohttp.ClientSession],
         server: str,
         count: Callable[[], Awaitable[int]],
-        list_keys: ListKeys,
+        list_all: ListAll,
+        clock: Clock,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -52,7 +54,10 @@ class Watcher:
         self._session = session
         self._server = server
         self._count = count
-        self._list_keys = list_keys
+        self._list_all = list_all
+        self._clock = clock
+        # Since when a list has had what the watch has not shown.
+        self._blind_since: float | None = None
         self._interrupted = asyncio.Event()
         self._namespaces = namespaces
         self._restarted = restarted
@@ -111,19 +116,32 @@ class Watcher:
         self.problem = f"{missing} PhaseSecrets not seen by the watch yet"
         return missing <= 0
 
+    def blind(self) -> float:
+        """Return for how many seconds the watch has not shown what a list has: it stands still."""
+        return 0.0 if self._blind_since is None else self._clock.monotonic() - self._blind_since
+
     async def _all_seen(self) -> bool:
-        """Say whether the watch has shown all that there are, and bury what is not there any more."""
-        listed = frozenset(await self._list_keys())
-        self._leaving &= listed
-        for ghost in self._resources.keys() - listed:
+        """Say whether the watch has shown all that there is, and bury what is not there any more."""
+        listed = {_key(metadata): metadata for metadata in await self._list_all()}
+        self._leaving &= listed.keys()
+        for ghost in self._resources.keys() - listed.keys():
             await self._bury(ghost)
-        missing = self._resources.missing(listed) - self._leaving
+        # An edit of this very moment is on its way; what is still not seen at the next look is missed.
+        missing = [
+            key
+            for key, metadata in listed.items()
+            if key not in self._leaving and life_of(metadata) is not None and self._resources.is_news(metadata)
+        ]
         self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
+        if not missing:
+            self._blind_since = None
+        elif self._blind_since is None:
+            self._blind_since = self._clock.monotonic()
         return not missing
 
     async def _bury(self, key: ObjectKey) -> None:
         # Made since the list was read? Then a second list has it.
-        if key not in frozenset(await self._list_keys()):
+        if key not in map(_key, await self._list_all()):
             log.info("resource gone unseen", extra={"object": str(key)})
             self._controller.resource_gone(key)
 
@@ -148,8 +166,7 @@ class Watcher:
 
     def take(self, kind: str, body: Mapping[str, Any]) -> None:
         """Take one event: keep the object and queue its key, if there is anything to do."""
-        metadata = body["metadata"]
-        key = ObjectKey(metadata["namespace"], metadata["name"])
+        key = _key(body["metadata"])
         if _is_gone(kind, body) and kind != "DELETED":
             self._leaving.add(key)
         else:
@@ -159,6 +176,10 @@ class Watcher:
                 self._controller.resource_gone(key)
         elif self._resources.upsert(body):
             self._controller.resource_changed(key)
+
+
+def _key(metadata: Mapping[str, Any]) -> ObjectKey:
+    return ObjectKey(metadata["namespace"], metadata["name"])
 
 
 def _is_gone(kind: str, body: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ time and say nothing that a dict does not.
 import asyncio
 import json
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -78,6 +79,8 @@ class KubeClient:
 
     def __init__(self, configuration: aio.Configuration, on_call: OnCall) -> None:
         self._configuration = configuration
+        # For how many seconds we may write.
+        self.fence: Callable[[], float] = lambda: math.inf
         self._api = aio.ApiClient(configuration)
         self._options: dict[str, Any] = {
             name: value
@@ -108,11 +111,18 @@ class KubeClient:
         body: Mapping[str, Any] | list[dict[str, Any]] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        fenced: bool = True,
     ) -> dict[str, Any]:
-        """Do one request and return its JSON; raise ApiError."""
+        """Do one request and return its JSON; raise ApiError.
+
+        A write that is `fenced` is not begun, nor waited for, once somebody else may lead.
+        """
         resource = _resource(path)
+        left = self.fence() if fenced and method != "GET" else math.inf
+        if left <= 0:
+            raise ApiError(0, "this process does not lead now, and writes nothing", "")
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(min(_TIMEOUT, left)):
                 headers = await self._headers(accept) | {"Content-Type": content_type}
                 async with self._session().request(
                     method, self._url(path, query), headers=headers, data=_spelled(body), **self._options

@@ -79,13 +79,8 @@ class KubeCluster:
         known = self._known.get(target)
         if known is not None or not surely:
             return known
-        try:
-            found = await self._client.request("GET", target_path(target), accept=METADATA)
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise translate(error) from error
-        return observe(found["metadata"])
+        found = await target_metadata(self._client, target)
+        return None if found is None else observe(found)
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
         """Apply and prune; return False if the object is not the one that was judged."""
@@ -286,10 +281,21 @@ class KubeCluster:
             raise translate(error) from error
         return len(answer.get("items") or []) + int(answer["metadata"].get("remainingItemCount") or 0)
 
-    async def list_resources(self, namespace: str | None) -> list[ObjectKey]:
-        """Return the keys of all PhaseSecrets of a namespace, or of all."""
+    async def list_resources(self, namespace: str | None) -> list[Mapping[str, Any]]:
+        """Return the metadata of all PhaseSecrets of a namespace, or of all."""
         found = items(self._client, _resources_path(namespace), accept=METADATA_LIST)
-        return [ObjectKey(item["metadata"]["namespace"], item["metadata"]["name"]) async for item in found]
+        return [_of_interest(item["metadata"]) async for item in found]
+
+
+async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
+    """Return a target's metadata as it stands, or None if it is not there. Raises ExpectedError."""
+    try:
+        found = await client.request("GET", target_path(target), accept=METADATA)
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise translate(error) from error
+    return dict(found["metadata"])
 
 
 async def items(
@@ -363,6 +369,11 @@ def key_of(secret: dict[str, Any]) -> bytes:
             "delete it to have it made anew",
         )
     return key
+
+
+def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Thousands are kept for a moment, without what nobody looks at.
+    return {key: value for key, value in metadata.items() if key != "managedFields"}
 
 
 def _resources_path(namespace: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
+from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,11 @@ class MetadataWatch:
         follow_selector: str,
         sink: Sink,
         restarted: Callable[[str], None],
+        clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._clock = clock
+        self._seen = clock.monotonic()
         self.name = name
         self._client = client
         self._path = path
@@ -64,10 +68,15 @@ class MetadataWatch:
         self.problem: str | None = f"{name}: not listed yet"
         self._failures = 0
 
+    def silent(self) -> float:
+        """Return for how many seconds nothing was seen, nor tried: far more than a watch lasts means that it hangs."""
+        return self._clock.monotonic() - self._seen
+
     async def run(self) -> None:
         """Follow until cancelled; no fault of the API server ends it."""
         version: str | None = None
         while True:
+            self._seen = self._clock.monotonic()
             try:
                 if version is None:
                     version = await self._list()
@@ -107,6 +116,7 @@ class MetadataWatch:
             self.problem = None
             self._failures = 0
             async for event in events:
+                self._seen = self._clock.monotonic()
                 kind = event.get("type")
                 if kind == "ERROR":
                     status = event.get("object") or {}

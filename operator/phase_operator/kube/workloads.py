@@ -7,19 +7,18 @@ annotations, by server-side apply under the version that was judged.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from phase_operator.core.foreign import mapping
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Record, RollOut, patch
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.client import APPLY, METADATA, KubeClient, object_path
-from phase_operator.kube.cluster import MANAGER, items, target_path
+from phase_operator.kube.cluster import MANAGER, items, target_metadata
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
 
 # A workload is some kilobytes, and ten times as much as dicts: what these take, the next ones take again.
-_CHUNK = 20
+_CHUNK = 10
 
 
 class KubeWorkloads:
@@ -50,13 +49,7 @@ class KubeWorkloads:
 
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
         """Return a target's metadata, or None if it is not there."""
-        try:
-            found = await self._client.request("GET", target_path(target), accept=METADATA)
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise translate(error) from error
-        return mapping(found["metadata"])
+        return await target_metadata(self._client, target)
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
         """Carry it out and return True, or return False if the workload is not the one that was judged."""

@@ -8,7 +8,7 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -155,10 +155,6 @@ class Resources:
     def keys(self) -> frozenset[ObjectKey]:
         """Return the keys of all objects."""
         return frozenset(self._kept)
-
-    def missing(self, listed: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
-        """Return the keys of a list that are not here yet."""
-        return frozenset(listed) - self._kept.keys()
 
     def ready_counts(self) -> tuple[int, int, int]:
         """Return how many objects are ready, not ready and not judged yet, by the status last written."""

@@ -36,6 +36,7 @@ class Metrics:
 
         # fmt: off
         self._build = gauge("build_info", "Always 1; the version of the operator is the label.", "version")
+        self._leader = gauge("leader", "1 if this process leads and works, 0 if it stands by.")
         self._resources = gauge("resources", "PhaseSecrets by the status of their Ready condition.", "ready")
         self._runs = counter("reconcile_total", "Finished runs by outcome and reason.", "outcome", "reason")
         self._run_seconds = histogram("reconcile_seconds", "Duration of a run.")
@@ -105,6 +106,10 @@ class Metrics:
     def watch_restarted(self, watch: str) -> None:
         """Count a watch that ended and was started again."""
         self._restarts.labels(watch).inc()
+
+    def track_leader(self, is_leading: Callable[[], bool]) -> None:
+        """Ask at each scrape whether this process leads."""
+        self._leader.set_function(lambda: float(is_leading()))
 
     def track_resources(self, count: Callable[[], tuple[int, int, int]]) -> None:
         """Ask at each scrape how many resources are ready, not ready, unknown."""

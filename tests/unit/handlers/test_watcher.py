@@ -1,6 +1,7 @@
 """The store is complete before anybody calls us ready, and what vanished unseen is found."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,8 @@ class Sweep:
     def __init__(self, listed: list[ObjectKey], shows: list[list[str | dict[str, Any]]]) -> None:
         self.loop = Loop()
         self.listed = listed
+        # Those that are not at their first.
+        self.generations: dict[ObjectKey, int] = {}
         self.counts = 0
         self.lists = 0
         self.problems: list[str | None] = []
@@ -31,7 +34,8 @@ class Sweep:
             session=aiohttp.ClientSession,
             server="https://example",
             count=self._count,
-            list_keys=self._list,
+            list_all=self._list,
+            clock=self.loop.clock,
             namespaces=(),
             restarted=lambda _: None,
             sleep=self._sleep,
@@ -58,9 +62,9 @@ class Sweep:
         self.counts += 1
         return len(self.listed)
 
-    async def _list(self) -> list[ObjectKey]:
+    async def _list(self) -> list[Mapping[str, Any]]:
         self.lists += 1
-        return self.listed
+        return [phase_secret(each, generation=self.generations.get(each, 1))["metadata"] for each in self.listed]
 
     async def _sleep(self, _: float) -> None:
         self.problems.append(self.watcher.problem)
@@ -123,3 +127,25 @@ async def test_one_that_waits_for_somebody_else_is_not_missed() -> None:
 
         assert sweep.watcher.problem is None
         assert not sweep.loop.resources.keys()
+
+
+async def test_a_watch_that_does_not_show_an_edit_stands_still() -> None:
+    async with Sweep([key("a")], [["a"], [], []]) as sweep:
+        assert sweep.watcher.blind() == 0.0
+        sweep.generations[key("a")] = 2
+
+        await sweep.pass_time(601.0)
+        assert sweep.watcher.problem == "1 PhaseSecrets not seen by the watch yet"
+        sweep.loop.clock.turn(500.0)
+
+        assert sweep.watcher.blind() == 500.0
+
+
+async def test_an_edit_that_the_watch_shows_after_a_moment_is_no_standstill() -> None:
+    edited = phase_secret(key("a"), generation=2)
+    async with Sweep([key("a")], [["a"], [edited]]) as sweep:
+        sweep.generations[key("a")] = 2
+
+        await sweep.pass_time(601.0)
+
+        assert (sweep.watcher.problem, sweep.watcher.blind()) == (None, 0.0)

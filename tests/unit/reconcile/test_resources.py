@@ -157,13 +157,6 @@ def test_one_that_is_removed_is_gone_once() -> None:
     assert (found.get(KEY), len(found), KEY in found) == (None, 0, False)
 
 
-def test_a_list_shows_what_was_missed() -> None:
-    found = resources(phase_secret())
-
-    assert found.missing([KEY, OTHER]) == {OTHER}
-    assert found.keys() == {KEY}
-
-
 def test_they_are_counted_by_the_status_last_written() -> None:
     found = resources(
         *(phase_secret(ObjectKey("team", name), status=READY) for name in "abc"),

@@ -11,7 +11,8 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.queue import QueueClosedError
-from phase_operator.reconcile.restarter import EVENT_DELAYED, EVENT_RESTARTED, NoRestarts
+from phase_operator.reconcile.restarter import NoRestarts
+from phase_operator.reconcile.telling import EVENT_DELAYED, EVENT_RESTARTED
 from support.builders import DIGEST_KEY, KEY, entry, phase_secret, secret_ref
 from support.clock import settle
 from support.fakes import AT_ONCE, WINDOW, Loop

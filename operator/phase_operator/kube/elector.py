@@ -1,0 +1,165 @@
+"""The Lease on the API server: take it, renew it, give it back.
+
+Rule: every request has a short timeout of its own, and no answer is ever taken for a yes. What is decided is in
+core/election.py.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.election import Election, Held, Terms, Wait, Write
+from phase_operator.core.foreign import mapping, number, text
+from phase_operator.kube.client import MERGE, KubeClient, object_path
+from phase_operator.kube.errors import ApiError, translate
+from phase_operator.reconcile.ports import Clock
+
+log = logging.getLogger(__name__)
+
+_API = "/apis/coordination.k8s.io/v1"
+_MANAGER = ("fieldManager", names.FIELD_MANAGER)
+# So that whoever waits for it need not wait out the time that it was taken for.
+_RELEASED = 1
+
+
+class Elector:
+    """Keeps one process informed whether it leads."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        clock: Clock,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._namespace = namespace
+        self._name = name
+        self._election = Election(identity, Terms(duration))
+        self._sleep = sleep
+        self.leading = asyncio.Event()
+        self.lost = asyncio.Event()
+        # What keeps us from knowing who leads.
+        self.problem: str | None = "the Lease is not read yet"
+        self._looked = clock.monotonic()
+
+    def left(self) -> float:
+        """Return for how many seconds we may write."""
+        return self._election.left(self._clock.monotonic())
+
+    def is_leading(self) -> bool:
+        """Say whether we may write now."""
+        return self.left() > 0
+
+    def silent(self) -> float:
+        """Return for how many seconds nobody has even tried to look at the Lease: the loop stands still."""
+        return self._clock.monotonic() - self._looked
+
+    async def run(self) -> None:
+        """Take the Lease when it is free and renew it, until cancelled or until somebody else leads."""
+        while not self.lost.is_set():
+            self._looked = self._clock.monotonic()
+            try:
+                async with asyncio.timeout(max(1.0, self._election.terms.renewal)):
+                    await self._look()
+                self.problem = None
+            except TimeoutError:
+                self._tell("the API server does not answer")
+            except ApiError as error:
+                self._tell(translate(error).message)
+            terms = self._election.terms
+            await self._sleep(terms.renewal if self.is_leading() else terms.look)
+
+    async def _look(self) -> None:
+        held = await self._read()
+        found = self._election.judge(held, self._clock.monotonic())
+        if self._election.is_lost(found):
+            log.warning("leadership lost", extra={"holder": held.holder if held else ""})
+            self.lost.set()
+            return
+        if isinstance(found, Wait):
+            return
+        asked = self._clock.monotonic()
+        if not await self._write(found):
+            return
+        self._election.written(asked)
+        if not self.leading.is_set():
+            log.info("leads", extra={"lease": f"{self._namespace}/{self._name}"})
+            self.leading.set()
+
+    async def release(self) -> None:
+        """Give the Lease back, if we hold it: the next one need not wait. Losing it otherwise is no error."""
+        try:
+            async with asyncio.timeout(1.0):
+                held = await self._read()
+                if held is None or held.holder != self._election.identity:
+                    return
+                spec = {"holderIdentity": "", "leaseDurationSeconds": _RELEASED}
+                body = {"metadata": {"resourceVersion": held.version}, "spec": spec}
+                await self._patch(body)
+        except (TimeoutError, ApiError) as error:
+            log.warning("lease not released", extra={"reason": str(error)})
+
+    async def _read(self) -> Held | None:
+        try:
+            found = await self._client.request("GET", self._path)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+        spec = mapping(found.get("spec"))
+        return Held(
+            holder=text(spec.get("holderIdentity")),
+            version=text(mapping(found.get("metadata")).get("resourceVersion")),
+            transitions=number(spec.get("leaseTransitions")),
+            duration=float(number(spec.get("leaseDurationSeconds"))),
+        )
+
+    async def _write(self, found: Write) -> bool:
+        # For people. Its fraction is of another clock, and makes sure that every renewal is a change.
+        now = f"{self._clock.now().removesuffix('Z')}.{int(self._clock.monotonic() % 1 * 1e6):06}Z"
+        spec: dict[str, Any] = {
+            "holderIdentity": self._election.identity,
+            "leaseDurationSeconds": math.ceil(self._election.terms.duration),
+            "renewTime": now,
+            "leaseTransitions": found.transitions,
+        }
+        if found.takes:
+            spec["acquireTime"] = now
+        try:
+            if found.version is None:
+                await self._create(spec)
+            else:
+                await self._patch({"metadata": {"resourceVersion": found.version}, "spec": spec})
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                return False
+            raise
+        return True
+
+    async def _create(self, spec: dict[str, Any]) -> None:
+        metadata = {"name": self._name, "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME}}
+        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+        path = object_path(_API, "leases", self._namespace)
+        await self._client.request("POST", path, query=[_MANAGER], body=body, fenced=False)
+
+    async def _patch(self, body: dict[str, Any]) -> None:
+        await self._client.request("PATCH", self._path, query=[_MANAGER], body=body, content_type=MERGE, fenced=False)
+
+    @property
+    def _path(self) -> str:
+        return object_path(_API, "leases", self._namespace, self._name)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:
+            # Once, and not with every try.
+            log.warning("lease not known", extra={"detail": problem})
+        self.problem = problem

@@ -1,0 +1,38 @@
+"""Which Kubernetes this is, and whether it is new enough.
+
+Rule: an API server that is too old is named and waited for: it may be in the middle of its own upgrade.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.foreign import text
+from phase_operator.kube.client import KubeClient
+from phase_operator.kube.errors import ApiError, translate
+
+# What the manifests are tried with; before it, the CRD's rules are not all understood.
+OLDEST = (1, 31)
+# Vendors write 31+.
+_LEADING = re.compile(r"\d+")
+
+
+async def check_version(client: KubeClient) -> None:
+    """Ask for the version; raise Waiting if it is too old, ExpectedError if it cannot be asked for."""
+    try:
+        found = await client.request("GET", "/version")
+    except ApiError as error:
+        raise translate(error) from error
+    if why := too_old(found):
+        raise Waiting(Reason.KUBERNETES_UNAVAILABLE, why)
+
+
+def too_old(version: Mapping[str, Any]) -> str | None:
+    """Say that an API server is too old; what does not say its version is taken to be new enough."""
+    numbers = [_LEADING.match(text(version.get(part))) for part in ("major", "minor")]
+    found = tuple(int(number.group()) for number in numbers if number)
+    if len(found) < len(numbers) or found >= OLDEST:
+        return None
+    return f"Kubernetes {found[0]}.{found[1]} is too old: {OLDEST[0]}.{OLDEST[1]} or newer is needed"

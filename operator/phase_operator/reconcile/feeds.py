@@ -1,0 +1,89 @@
+"""What the targets that a workload reads hold, and who follows them: asked once for each target and look."""
+
+from collections.abc import Callable, Mapping
+
+from phase_operator.api.v1alpha1.phasesecret import Followers
+from phase_operator.core.errors import Invalid
+from phase_operator.core.feeds import ABSENT, Holding, holding
+from phase_operator.core.restarts import Feed, Gap
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.wanted import standing
+from phase_operator.core.workloads import Workload
+from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.ports import Workloads
+from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.task import Task
+
+# None: its PhaseSecrets do not say who follows it.
+Known = dict[TargetRef, Feed | None]
+
+
+class Feeds:
+    """Puts together what PhaseSecrets say of a target and what it says of itself."""
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        resources: Resources,
+        target_users: Dependents[TargetRef],
+        digest_key: Callable[[], bytes],
+    ) -> None:
+        self._workloads = workloads
+        self._resources = resources
+        self._target_users = target_users
+        self._digest_key = digest_key
+
+    async def of(self, workload: Workload, known: Known) -> dict[TargetRef, Feed]:
+        """Return the targets of ours that a workload reads; what is not in `known` is asked for and put there."""
+        found: dict[TargetRef, Feed] = {}
+        for target in targets_of(workload):
+            if target not in self._target_users:
+                continue
+            if target not in known:
+                known[target] = await self._feed(target)
+            feed = known[target]
+            if feed is not None:
+                found[target] = feed
+        return found
+
+    async def _feed(self, target: TargetRef) -> Feed | None:
+        policies = []
+        versions: Mapping[TargetRef, str] = {}
+        is_versioned = False
+        for key in self._target_users.of(target):
+            resource = self._resources.get(key)
+            if resource is None:
+                continue
+            task = Task(resource)
+            try:
+                policy = task.policies.get(target)
+            except Invalid:
+                continue
+            if policy is not None:
+                policies.append(policy)
+                is_versioned = is_versioned or target in task.versioned
+                versions = {**versions, **task.versions}
+        if not policies:
+            return None
+        if all(policy.followers is Followers.NONE for policy in policies):
+            return Feed(tuple(policies), Gap.UNKNOWN)
+        held = await self._held(target, versions, is_versioned=is_versioned)
+        return Feed(tuple(policies), held.content, held.written_at)
+
+    async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
+        key = self._digest_key()
+        held = holding(await self._workloads.metadata(target), key)
+        if not is_versioned:
+            return held
+        if held != ABSENT:
+            # Somebody else's object has the name that ours only have in front of a hash.
+            return Holding(Gap.UNKNOWN)
+        newest = standing(target, versions)
+        return ABSENT if newest == target else holding(await self._workloads.metadata(newest), key)
+
+
+def targets_of(workload: Workload) -> list[TargetRef]:
+    """Return what a workload reads, whosoever it is."""
+    namespace = workload.ref.key.namespace
+    return [TargetRef(reference.kind, ObjectKey(namespace, reference.name)) for reference in workload.references]

@@ -1,0 +1,140 @@
+"""What is told about restarts: in statuses, and in Events on PhaseSecrets and workloads, each once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from phase_operator.core.contents import Content
+from phase_operator.core.outcome import Notice
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.told import MAX_RESTARTED, MAX_WAITING, NOTHING, Told, listed, told_before
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.workloads import Workload, WorkloadRef
+from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.feeds import Known
+from phase_operator.reconcile.ports import Workloads
+
+# Of a look: a workload that is told of is kept until it ends, and nobody reads more.
+_EVENTS = 50
+EVENT_RESTARTED, EVENT_DELAYED = "WorkloadRestarted", "RestartDelayed"
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look at the workloads of a namespace comes to."""
+
+    feeds: Known = field(default_factory=dict)
+    restarted: dict[TargetRef, list[str]] = field(default_factory=dict)
+    waiting: dict[TargetRef, list[str]] = field(default_factory=dict)
+    # What is worth an Event, when it is new.
+    delayed: list[tuple[Workload, tuple[TargetRef, ...], str]] = field(default_factory=list)
+    # Something has to be looked at again without being told, and soon.
+    again: bool = False
+    soon: bool = False
+    has_freed: bool = False
+
+    def wait(self, workload: Workload, targets: Iterable[TargetRef], why: str, *, event: bool = True) -> None:
+        """Take down that a workload is not restarted now."""
+        concerned = tuple(targets)
+        for target in concerned:
+            self.waiting.setdefault(target, []).append(f"{name_of(workload)}: {why}")
+        if event and len(self.delayed) < _EVENTS:
+            self.delayed.append((workload, concerned, why))
+
+
+class Telling:
+    """Keeps what statuses tell of targets, and posts Events where it is new."""
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        target_users: Dependents[TargetRef],
+        wake: Callable[[TargetRef], None],
+        tell: Callable[[ObjectKey, Notice], None],
+    ) -> None:
+        self._workloads = workloads
+        self._target_users = target_users
+        self._wake = wake
+        self._tell = tell
+        self._told: dict[TargetRef, Told] = {}
+        # What the last look at a namespace had Events posted for.
+        self._delayed: dict[str, frozenset[tuple[WorkloadRef, str]]] = {}
+        # For which content the workloads that are told were restarted.
+        self._waves: dict[TargetRef, tuple[bytes, list[str]]] = {}
+
+    def told(self, target: TargetRef) -> Told:
+        """Return what a status is to tell of a target."""
+        return self._told.get(target, NOTHING)
+
+    def waiting(self) -> int:
+        """Return how many targets have workloads whose restart waits for something."""
+        return sum(bool(told.waiting) for told in self._told.values())
+
+    def remember(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+        """Take over what a status tells of targets that were not known before."""
+        told = told_before(status)
+        for target in targets:
+            if target in told:
+                self._told.setdefault(target, told[target])
+
+    def restarted(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
+        """Tell the workload what it was restarted for."""
+        why = f"restarted for {', '.join(map(str, targets))}"
+        self._workloads.notify(workload, [Notice("Normal", EVENT_RESTARTED, why)])
+
+    def report(self, namespace: str, look: Look) -> None:
+        """Tell what a look came to."""
+        concerned = [each for each in self._told if each.key.namespace == namespace]
+        for target in sorted({*concerned, *look.waiting, *look.restarted}):
+            if names := look.restarted.get(target):
+                self._tell_users(
+                    target,
+                    Notice("Normal", EVENT_RESTARTED, f"{target}: restarted {', '.join(listed(names, MAX_WAITING))}"),
+                )
+            before = self.told(target)
+            restarted = before.restarted if not names else listed(self._wave(target, names, look), MAX_RESTARTED)
+            after = Told(restarted, listed(look.waiting.get(target, []), MAX_WAITING))
+            self._keep(target, before, after)
+        known = self._delayed.pop(namespace, frozenset())
+        for workload, targets, why in look.delayed:
+            if (workload.ref, why) not in known:
+                self._workloads.notify(workload, [Notice("Warning", EVENT_DELAYED, why)])
+                for target in targets:
+                    self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
+        if look.delayed:
+            self._delayed[namespace] = frozenset((workload.ref, why) for workload, _, why in look.delayed)
+
+    def _wave(self, target: TargetRef, names: list[str], look: Look) -> list[str]:
+        """Return all workloads that were restarted for what the target holds now."""
+        feed = look.feeds.get(target)
+        content = feed.content.whole if feed is not None and isinstance(feed.content, Content) else b""
+        kept, before = self._waves.get(target, (content, []))
+        found = sorted({*(before if kept == content else ()), *names})
+        self._waves[target] = (content, found)
+        return found
+
+    def refused(self, target: TargetRef, message: str) -> None:
+        """Tell that the workloads that read a target cannot be looked at."""
+        before = self.told(target)
+        why = f"workloads cannot be looked at: {message}"
+        if why not in before.waiting:
+            self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
+        self._keep(target, before, Told(before.restarted, (why,)))
+
+    def _keep(self, target: TargetRef, before: Told, after: Told) -> None:
+        if after == before:
+            return
+        if after == NOTHING or target not in self._target_users:
+            self._told.pop(target, None)
+            self._waves.pop(target, None)
+        else:
+            self._told[target] = after
+        self._wake(target)
+
+    def _tell_users(self, target: TargetRef, notice: Notice) -> None:
+        for key in self._target_users.of(target):
+            self._tell(key, notice)
+
+
+def name_of(workload: Workload) -> str:
+    """Return kind and name, as statuses tell them."""
+    return f"{workload.ref.kind} {workload.ref.key.name}"

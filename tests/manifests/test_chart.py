@@ -1,0 +1,556 @@
+"""What the chart's values do, one by one, and which are refused with which sentence."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from manifests.conftest import Notes, Render, Run, template
+from manifests.objects import CHART, KUBERNETES, ROOT, Object, kinds, one, validate
+from manifests.test_deploy_and_chart import APIS, EVERYTHING, MONITOR, deployment_of, environment, pod_of
+from phase_dev import chart
+from phase_operator.settings import PREFIX
+
+RULE = {"alert": "PhaseOperatorDown", "expr": "up == 0", "annotations": {"summary": "{{ $labels.pod }} is down"}}
+ALERTS = {"groups": [{"name": "phase-operator", "rules": [RULE]}]}
+ALONE = {"replicas": 1, "leaderElection": {"enabled": False}}
+
+
+@pytest.fixture
+def with_monitoring(tmp_path: Path) -> Path:
+    """Give the chart with alerts and a dashboard of the test's own."""
+    copy = tmp_path / "phase-operator"
+    shutil.copytree(CHART, copy)
+    (copy / "files/alerts.yaml").write_text(yaml.safe_dump(ALERTS))
+    (copy / "files/dashboard.json").write_text('{"title": "{{ phase }}",\n "panels": []}\n')
+    return copy
+
+
+def variables(values: dict[str, Any], render_chart: Render) -> dict[str, Any]:
+    return environment(render_chart(values))
+
+
+def policy(values: dict[str, Any], render_chart: Render) -> dict[str, Any]:
+    spec: dict[str, Any] = one(render_chart({"networkPolicy": {"enabled": True}} | values), "NetworkPolicy")["spec"]
+    return spec
+
+
+def ports(rule: dict[str, Any]) -> list[Any]:
+    return [each["port"] for each in rule["ports"]]
+
+
+@pytest.mark.parametrize(
+    ("image", "wanted"),
+    [
+        pytest.param({}, "phase-operator:0.1.0", id="neither"),
+        pytest.param({"registry": "r.example:5000/a"}, "r.example:5000/a/phase-operator:0.1.0", id="a registry"),
+        pytest.param({"repository": "r.example/b", "tag": "x"}, "r.example/b:x", id="all in the repository"),
+        pytest.param(
+            {"registry": "r", "tag": "x", "digest": f"sha256:{'a' * 64}"},
+            f"r/phase-operator@sha256:{'a' * 64}",
+            id="a digest wins",
+        ),
+    ],
+)
+def test_the_image_is_put_together(image: dict[str, str], wanted: str, render_chart: Render) -> None:
+    assert pod_of(render_chart({"image": image}))["containers"][0]["image"] == wanted
+
+
+def test_a_parent_chart_says_where_images_are(render_chart: Render) -> None:
+    parent = {"imageRegistry": "mirror.example", "imagePullSecrets": [{"name": "a"}, "b"]}
+
+    pod = pod_of(render_chart({"global": parent, "image": {"registry": "r"}, "imagePullSecrets": [{"name": "a"}]}))
+
+    assert pod["containers"][0]["image"] == "mirror.example/phase-operator:0.1.0"
+    assert pod["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        pytest.param(
+            {}, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}, id="default"
+        ),
+        pytest.param(ALONE, {"type": "Recreate"}, id="no Lease"),
+        pytest.param({"strategy": {"type": "Recreate"}}, {"type": "Recreate"}, id="as one likes"),
+    ],
+)
+def test_pods_are_replaced_as_leader_election_allows(
+    values: dict[str, Any], wanted: dict[str, Any], render_chart: Render
+) -> None:
+    assert deployment_of(render_chart(values))["strategy"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "made"),
+    [
+        pytest.param({}, True, id="two replicas"),
+        pytest.param({"replicas": 1}, False, id="one replica"),
+        pytest.param({"podDisruptionBudget": {"enabled": False}}, False, id="not wanted"),
+    ],
+)
+def test_the_disruption_budget_is_for_replicas(values: dict[str, Any], made: bool, render_chart: Render) -> None:
+    assert ("PodDisruptionBudget" in kinds(render_chart(values))) == made
+
+
+def test_a_constraint_without_a_selector_gets_the_deployments(render_chart: Render) -> None:
+    objects = render_chart(EVERYTHING)
+
+    own, given = pod_of(objects)["topologySpreadConstraints"]
+    assert own["labelSelector"] == deployment_of(objects)["selector"]
+    assert given["labelSelector"] == {}
+
+
+def test_the_api_server_is_asked_without_the_proxy(render_chart: Render) -> None:
+    assert "NO_PROXY" not in variables({}, render_chart)
+    found = variables({"proxy": {"https": "http://proxy:3128", "noProxy": "a,.b"}}, render_chart)
+    assert found["HTTPS_PROXY"] == "http://proxy:3128"
+    assert found["NO_PROXY"] == "$(KUBERNETES_SERVICE_HOST),a,.b"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("affinity", "imagePullSecrets", "nodeSelector", "priorityClassName"),
+        *("terminationGracePeriodSeconds", "tolerations"),
+    ],
+)
+def test_what_a_pod_calls_the_same_is_handed_on(name: str, render_chart: Render) -> None:
+    values = EVERYTHING | {"global": {}, "nodeSelector": {"kubernetes.io/os": "linux", "disk": "fast"}}
+
+    assert pod_of(render_chart(values))[name] == values[name]
+
+
+def test_volumes_of_ones_own_are_there_and_mounted(render_chart: Render) -> None:
+    pod = pod_of(render_chart(EVERYTHING))
+
+    assert pod["volumes"][-1] == EVERYTHING["extraVolumes"][0]
+    assert pod["containers"][0]["volumeMounts"][-1] == EVERYTHING["extraVolumeMounts"][0]
+
+
+def test_labels_and_annotations_are_on_every_object(render_chart: Render, with_monitoring: Path) -> None:
+    objects = render_chart(EVERYTHING, *APIS, chart=with_monitoring)
+
+    assert {"Deployment", "ConfigMap", "PrometheusRule", "CustomResourceDefinition"} <= kinds(objects)
+    for metadata in [*(each["metadata"] for each in objects), deployment_of(objects)["template"]["metadata"]]:
+        assert metadata["labels"]["team"] == "platform"
+        assert metadata["annotations"]["example.com/owner"] == "platform"
+
+
+@pytest.mark.parametrize("value", ["commonLabels", "podLabels"])
+def test_labels_of_ones_own_do_not_touch_the_selector(value: str, render_chart: Render) -> None:
+    spec = deployment_of(render_chart({value: {"app.kubernetes.io/name": "other", "x": "y"}}))
+
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+    assert spec["selector"]["matchLabels"]["app.kubernetes.io/name"] == "phase-operator"
+    assert spec["template"]["metadata"]["labels"]["x"] == "y"
+
+
+def test_the_network_policy_selects_the_pods_and_lets_little_through(render_chart: Render) -> None:
+    objects = render_chart({"networkPolicy": {"enabled": True}})
+    spec = one(objects, "NetworkPolicy")["spec"]
+    names = {each["name"] for each in pod_of(objects)["containers"][0]["ports"]}
+
+    assert spec["podSelector"] == deployment_of(objects)["selector"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert [ports(rule) for rule in spec["ingress"]] == [["health"], ["metrics"]]
+    assert names == {"health", "metrics"}
+    assert [ports(rule) for rule in spec["egress"]] == [[53, 53], [443, 6443], [443]]
+
+
+def test_the_network_policy_follows_phase_and_the_proxy(render_chart: Render) -> None:
+    values = {
+        "phase": {"allowedHosts": ["https://a.example", "https://*.b.example:8443/", "http://[::1]:8000", "HTTP://c"]},
+        "proxy": {"http": "http://proxy.example", "https": "http://proxy.example:3128"},
+    }
+
+    egress = policy(values, render_chart)["egress"]
+
+    assert [ports(rule) for rule in egress[2:]] == [[443, 8443, 8000, 80], [80, 3128]]
+
+
+def test_the_network_policy_takes_peers_and_more_rules(render_chart: Render) -> None:
+    given = EVERYTHING["networkPolicy"]
+
+    spec = policy(EVERYTHING, render_chart)
+
+    assert spec["ingress"][1]["from"] == given["metricsFrom"]
+    assert spec["ingress"][-1] == given["extraIngress"][0]
+    api_server, phase = spec["egress"][1:3]
+    assert (ports(api_server), api_server["to"]) == ([6443], given["apiServerTo"])
+    assert phase["to"] == given["phaseTo"]
+    assert spec["egress"][-1] == given["extraEgress"][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "endpoints"),
+    [("serviceMonitor", "ServiceMonitor", "endpoints"), ("podMonitor", "PodMonitor", "podMetricsEndpoints")],
+)
+def test_a_monitor_finds_the_metrics_from_another_namespace(
+    value: str, kind: str, endpoints: str, render_chart: Render
+) -> None:
+    objects = render_chart({"metrics": {value: MONITOR}}, *APIS)
+
+    found = one(objects, kind, namespace="monitoring")
+    labels = one(objects, "Service")["metadata"]["labels"]
+    template_labels = deployment_of(objects)["template"]["metadata"]["labels"]
+    selected = labels if kind == "ServiceMonitor" else template_labels
+    assert found["spec"]["selector"]["matchLabels"].items() <= selected.items()
+    assert found["spec"]["namespaceSelector"] == {"matchNames": ["phase-system"]}
+    [endpoint] = found["spec"][endpoints]
+    assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("metrics", "/metrics", "1m30s")
+    assert found["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_what_the_cluster_does_not_know_is_left_out(render_chart: Render, with_monitoring: Path) -> None:
+    known = {"ServiceMonitor", "PrometheusRule"}
+
+    assert not kinds(render_chart(EVERYTHING, chart=with_monitoring)) & known
+    assert kinds(render_chart(EVERYTHING, *APIS, chart=with_monitoring)) >= known
+    assert kinds(render_chart(EVERYTHING, APIS[0], chart=with_monitoring)) & known == {"ServiceMonitor"}
+
+
+def test_alerts_and_dashboard_are_the_files_as_they_are(render_chart: Render, with_monitoring: Path) -> None:
+    objects = render_chart(EVERYTHING, *APIS, chart=with_monitoring)
+
+    assert one(objects, "PrometheusRule")["spec"] == ALERTS
+    dashboard = one(objects, "ConfigMap", namespace="grafana")
+    assert dashboard["data"]["phase-operator.json"] == '{"title": "{{ phase }}",\n "panels": []}\n'
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    validate(objects, KUBERNETES[-1])
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        pytest.param(
+            {"replicas": 2} | ALONE | {"replicas": 3},
+            "replicas is 3 and leaderElection.enabled is false",
+            id="two writers",
+        ),
+        pytest.param(
+            ALONE | {"strategy": {"type": "RollingUpdate"}},
+            "strategy.type is RollingUpdate and leaderElection.enabled is false",
+            id="two writers for a moment",
+        ),
+        pytest.param(
+            {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}},
+            "strategy.rollingUpdate needs strategy.type RollingUpdate",
+            id="half a strategy",
+        ),
+        pytest.param({"replicas": -1}, "replicas", id="fewer replicas than none"),
+        pytest.param({"leaderElection": {"leaseSeconds": 1}}, "leaseSeconds", id="a Lease that ends at once"),
+        pytest.param(
+            {"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable", id="a budget against every drain"
+        ),
+        pytest.param({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "maxUnavailable", id="the same in percent"),
+        pytest.param({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable", id="a budget from the other side"),
+        pytest.param({"image": {"tagg": "1"}}, "tagg", id="a typing error"),
+        pytest.param({"image": {"digest": "latest"}}, "sha256", id="a digest that is none"),
+        pytest.param({"image": {"digest": "sha256:abc"}}, "sha256", id="a digest that is too short"),
+        pytest.param({"image": {"repository": "r/a:1"}}, "/image/repository", id="a tag in the repository"),
+        pytest.param({"image": {"repository": ""}}, "/image/repository", id="no repository"),
+        pytest.param({"image": {"registry": "r/"}}, "/image/registry", id="a registry with a slash at its end"),
+        pytest.param({"log": {"level": "loud"}}, "/log/level", id="an unknown level"),
+        pytest.param({"watchNamespaces": "default"}, "/watchNamespaces", id="one namespace that is not a list"),
+        pytest.param({"watchNamespaces": ["a,b"]}, "/watchNamespaces/0", id="two namespaces in one"),
+        pytest.param({"clusterWide": True, "watchNamespaces": ["a"]}, "clusterWide", id="all namespaces and some"),
+        pytest.param(
+            {"phase": {"caFile": {"secret": "a", "configMap": "b"}}},
+            "phase.caFile names a Secret and a ConfigMap",
+            id="two places for one CA",
+        ),
+        pytest.param({"serviceAccount": {"create": False}}, "serviceAccount.name is needed", id="no account at all"),
+        pytest.param({"grants": [{"from": "a", "to": "b"}]}, "what", id="a grant of nothing"),
+        pytest.param(
+            {"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, "/what/0", id="a grant of what is not known"
+        ),
+        pytest.param({"grants": [{"to": "b", "what": ["token"]}]}, "/grants/0", id="a grant to nobody"),
+        pytest.param(
+            {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},
+            "/grants/0",
+            id="a grant by name and label",
+        ),
+        pytest.param(
+            {"grants": [{"fromLabels": {}, "to": "b", "what": ["token"]}]}, "fromLabels", id="a grant by no label"
+        ),
+        pytest.param(
+            {"grants": [{"from": "a;b", "to": "b", "what": ["token"]}]}, "/grants/0/from", id="two grants in one"
+        ),
+        pytest.param(
+            {"grants": [{"fromLabels": {"x": "y,to=kube-system"}, "to": "b", "what": ["token"]}]},
+            "/grants/0/fromLabels/x",
+            id="a label that says more than a label",
+        ),
+        pytest.param(
+            {"watchNamespaces": ["a"], "grants": [{"from": "a", "to": "b", "what": ["token"]}]},
+            "grants: b is not among watchNamespaces",
+            id="a grant into a namespace that is not watched",
+        ),
+        pytest.param({"restarts": False}, "/restarts", id="restarts that are no section"),
+        pytest.param({"restarts": {"atOnce": 0}}, "/restarts/atOnce", id="no roll-out at once"),
+        pytest.param({"restarts": {"settleSeconds": -1}}, "settleSeconds", id="a wait that is over before it begins"),
+        pytest.param({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", id="a host without scheme"),
+        pytest.param(
+            {"phase": {"allowedHosts": ["https://a.example,https://b.example"]}},
+            "/allowedHosts/0",
+            id="two hosts in one",
+        ),
+        pytest.param({"proxy": {"https": "proxy:3128"}}, "/proxy/https", id="a proxy without scheme"),
+        pytest.param({"terminationGracePeriodSeconds": 2}, "terminationGracePeriodSeconds", id="no time to end"),
+        pytest.param(
+            {"extraEnv": [{"name": "PHASE_OPERATOR_DRAIN_SECONDS", "value": "30"}]},
+            "terminationGracePeriodSeconds ends the pod after 30",
+            id="a drain that outlasts the pod",
+        ),
+        pytest.param(
+            {"extraEnv": [{"name": "PHASE_OPERATOR_GRANT", "value": "x"}]},
+            "extraEnv: PHASE_OPERATOR_GRANT comes from the value grants",
+            id="a variable that is a value",
+        ),
+        pytest.param(
+            {"extraEnv": [{"name": "PHASE_OPERATOR_HEALTH_PORT", "value": "1"}]},
+            "rely on its own PHASE_OPERATOR_HEALTH_PORT",
+            id="a port that the probes do not ask",
+        ),
+        pytest.param({"extraEnv": [{"name": "A"}, {"name": "A"}]}, "extraEnv: A is there twice", id="a variable twice"),
+        pytest.param(
+            {"extraVolumes": [{"name": "tmp", "emptyDir": {}}]},
+            "extraVolumes: tmp is there already",
+            id="a volume twice",
+        ),
+        pytest.param(
+            {"extraVolumeMounts": [{"name": "more", "mountPath": "/x"}]},
+            "extraVolumeMounts: there is no volume more",
+            id="a mount of nothing",
+        ),
+        pytest.param(
+            {
+                "extraVolumes": [{"name": "more", "emptyDir": {}}],
+                "extraVolumeMounts": [{"name": "more", "mountPath": "/tmp/"}],
+            },
+            "extraVolumeMounts: /tmp/ is taken",
+            id="a mount on another",
+        ),
+        pytest.param(
+            {"metrics": {"serviceMonitor": MONITOR, "podMonitor": MONITOR}},
+            "would read everything twice",
+            id="two monitors",
+        ),
+        pytest.param(
+            {"metrics": {"serviceMonitor": MONITOR, "service": {"enabled": False}}},
+            "metrics.serviceMonitor needs metrics.service.enabled",
+            id="a ServiceMonitor without Service",
+        ),
+        pytest.param({"metrics": {"podMonitor": {"interval": "often"}}}, "interval", id="an interval that is none"),
+        pytest.param({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts", id="no way to the API server"),
+        pytest.param(
+            {"topologySpreadConstraints": [{"topologyKey": "zone"}]},
+            "/topologySpreadConstraints/0",
+            id="half a constraint",
+        ),
+        pytest.param({"fullnameOverride": "1st.name"}, "fullnameOverride", id="a name that no Service can have"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused_with_a_sentence(
+    values: dict[str, Any], sentence: str, each_helm: Run
+) -> None:
+    done = template(each_helm, values)
+
+    assert done.returncode != 0
+    assert sentence.replace("/", ".").lstrip(".") in done.stderr.replace("/", ".")
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        pytest.param({}, "names no registry", id="an image from nowhere"),
+        pytest.param({"crds": {"keep": False}}, "deletes the CRD", id="a CRD that goes"),
+        pytest.param({"crds": {"install": False}}, "The CRD is not part of this release", id="no CRD"),
+        pytest.param({"rbac": {"create": False}}, "No roles were made", id="no roles"),
+        pytest.param({"replicas": 1}, "There is one replica", id="one replica"),
+        pytest.param({"replicas": 0}, "there is no replica", id="no replica"),
+        pytest.param(
+            {"serviceAccount": {"create": False, "name": "a", "annotations": {"a": "b"}}},
+            "were not used",
+            id="annotations for nobody",
+        ),
+        pytest.param(
+            {"metrics": {"podMonitor": {"enabled": True}}}, "no PodMonitor was made", id="a kind that is not known"
+        ),
+    ],
+)
+def test_the_notes_warn(values: dict[str, Any], warning: str, notes: Notes) -> None:
+    quiet = {"image": {"registry": "registry.example"}}
+
+    assert warning in " ".join(notes(values).split())
+    assert warning not in " ".join(notes(quiet).split())
+
+
+def test_the_notes_tell_the_next_step(notes: Notes) -> None:
+    text = notes({})
+
+    assert "kubectl create secret generic phase-service-token" in text
+    example = text.split("<<EOF\n")[1].split("  EOF")[0]
+    assert yaml.safe_load(example)["kind"] == "PhaseSecret"
+    assert "WARNING" not in notes({"image": {"registry": "registry.example"}})
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_of_the_page_are_values(number: int, render_chart: Render) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+
+    validate(render_chart(yaml.safe_load(blocks[number]), *APIS), KUBERNETES[-1])
+
+
+VALUES = [each.path for each in chart.values((CHART / "values.yaml").read_text())]
+# What EVERYTHING leaves as it is, so that all of it stands; each changes something by itself.
+OTHERS: dict[str, Any] = {
+    "global.imageRegistry": "mirror.example",
+    "nameOverride": "other",
+    "image.registry": "registry.example",
+    "image.tag": "2",
+    "watchNamespaces": ["default"],
+    "restarts.enabled": False,
+    "rbac.create": False,
+    "rbac.aggregate": False,
+    "serviceAccount.create": False,
+    "phase.caFile.configMap": "company-ca",
+    "leaderElection.enabled": False,
+    "podDisruptionBudget.enabled": False,
+    "podSecurityContext": {"runAsUser": 1000},
+    "securityContext": {"privileged": False},
+    "nodeSelector": {"a": "b"},
+    "crds.install": False,
+    "crds.keep": False,
+    "metrics.service.enabled": False,
+    "metrics.serviceMonitor.enabled": False,
+    "metrics.prometheusRule.namespace": "monitoring",
+    "metrics.dashboard.labels": {"a": "b"},
+}
+# What has to stand beside one of them.
+WITH: dict[str, dict[str, Any]] = {
+    "image.tag": {"image.digest": ""},
+    "watchNamespaces": {"grants": []},
+    "serviceAccount.create": {"serviceAccount.name": "mine"},
+    "phase.caFile.configMap": {"phase.caFile.secret": ""},
+    "leaderElection.enabled": {"replicas": 1, "strategy": {"type": "Recreate"}, "podDisruptionBudget.enabled": False},
+    "extraVolumes": {"extraVolumeMounts": []},
+    "metrics.service.enabled": {"metrics.serviceMonitor.enabled": False},
+}
+POD_MONITOR = {"metrics.serviceMonitor.enabled": False, "metrics.podMonitor": MONITOR}
+
+
+@pytest.mark.parametrize("path", VALUES)
+def test_every_value_changes_something(path: str, render_chart: Render, with_monitoring: Path) -> None:
+    base = deepcopy(EVERYTHING)
+    for beside, value in (POD_MONITOR if "podMonitor" in path else WITH.get(path, {})).items():
+        put(base, beside, value)
+    changed = deepcopy(base)
+    if path in OTHERS:
+        put(changed, path, OTHERS[path])
+    else:
+        take(changed, path)
+
+    before, after = (render_chart(values, *APIS, chart=with_monitoring) for values in (base, changed))
+
+    assert before != after
+
+
+def put(values: dict[str, Any], path: str, value: Any) -> None:
+    *sections, name = path.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    values[name] = value
+
+
+def take(values: dict[str, Any], path: str) -> None:
+    *sections, name = path.split(".")
+    for section in sections:
+        values = values[section]
+    del values[name]
+
+
+def test_every_value_is_in_the_schema_and_no_other() -> None:
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+
+    assert sorted(known(schema, schema)) == sorted(VALUES)
+
+
+def known(schema: Object, root: Object, path: str = "") -> list[str]:
+    """Return the paths of the leaves; what a user fills in freely is a leaf."""
+    if "$ref" in schema:
+        schema = root["definitions"][schema["$ref"].rpartition("/")[2]]
+    if path in LEAVES or "properties" not in schema:
+        return [path]
+    assert schema.get("additionalProperties") is False or path == "global", path
+    return [
+        leaf for name, child in schema["properties"].items() for leaf in known(child, root, f"{path}.{name}".strip("."))
+    ]
+
+
+# Described as one, since Kubernetes describes the rest.
+LEAVES = {"resources", "strategy"}
+
+
+def test_every_variable_of_the_chart_is_refused_in_extra_env(helm: Run, render_chart: Render) -> None:
+    """The table in _checks.tpl forgets none."""
+    without = render_chart({"restarts": {"enabled": False}})
+    names = environment(render_chart(EVERYTHING)).keys() | environment(without).keys() | {f"{PREFIX}NAMESPACE"}
+    own = names - {each["name"] for each in EVERYTHING["extraEnv"]}
+    assert len(own) > 15
+
+    for name in own:
+        done = template(helm, {"extraEnv": [{"name": name}]})
+        assert re.search(f"extraEnv: ({name} comes from|.* its own {name};)", done.stderr), name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("## A\nx: 1\n", "x has no description", id="a value"),
+        pytest.param("## A\nx:\n  # Good.\n  y: 1\n  z: 2\n", "x.z has no description", id="a member"),
+        pytest.param("# Good.\nx: 1\n", "belongs to no group", id="a group"),
+    ],
+)
+def test_a_value_without_description_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Exception, match=said):
+        chart.tables(text)
+
+
+def test_the_table_shows_values_for_people() -> None:
+    text = "## A\n# One | two.\n#\n# - an example\nx: []\ny:\n  # Text.\n  z: ca.crt\n  # Map.\n  m:\n    a: [1]\n"
+
+    assert chart.tables(text).splitlines() == [
+        "### A",
+        "",
+        "| value | default | meaning |",
+        "|---|---|---|",
+        r"| `x` | `[]` | One \| two. |",
+        "| `y.z` | `ca.crt` | Text. |",
+        '| `y.m` | `{"a": [1]}` | Map. |',
+    ]
+
+
+def test_the_command_of_the_docs_changes_the_image_and_nothing_else() -> None:
+    page = (ROOT / "docs/operating/install.md").read_text()
+    [command] = re.findall(r"^\$ (sed .* deploy/install\.yaml) \|", page, re.MULTILINE)
+
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True)
+
+    before = (ROOT / "deploy/install.yaml").read_text().splitlines()
+    changed = [new.strip() for old, new in zip(before, done.stdout.splitlines(), strict=True) if old != new]
+    assert changed == ["image: REGISTRY/phase-operator:0.1.0"]
+
+
+def test_the_installation_in_one_file_is_the_overlay(kustomize: Render) -> None:
+    found = list(yaml.safe_load_all((ROOT / "deploy/install.yaml").read_text()))
+
+    assert found == kustomize("deploy/overlays/cluster-wide")

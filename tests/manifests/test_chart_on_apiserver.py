@@ -1,0 +1,232 @@
+"""The chart from its first installation to its last, by both helms, on an API server; and the operator that it runs.
+
+No image is run: the operator is a process with the account, the arguments and the variables of the Deployment.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from manifests.conftest import Run
+from manifests.objects import CHART, MONITORING, ROOT, Object
+from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.server import EmbeddedPhase
+from support.canary import Canary
+from support.operator_process import OperatorProcess, eventually, free_port, ready
+from support.world import World
+
+pytestmark = pytest.mark.controlplane
+
+HOME = "phase-system"
+CRD = "crd/phasesecrets.secrets.phase.dev"
+RELEASE = ("phase-operator", "--namespace", HOME)
+# A proxy that does not answer: the API server has to be asked without it.
+VALUES: dict[str, Any] = {
+    "commonLabels": {"team": "platform"},
+    "proxy": {"https": "http://127.0.0.1:9"},
+    "networkPolicy": {"enabled": True},
+    "metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+}
+LATER = VALUES | {"log": {"level": "debug"}}
+ALONE = VALUES | {"replicas": 1, "leaderElection": {"enabled": False}}
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    """Give a cluster with controllers and an empty namespace for the operator that enforces `restricted`."""
+    with start_control_plane(controllers=True) as plane:
+        plane.kubectl("create", "namespace", HOME)
+        plane.kubectl("label", "namespace", HOME, "pod-security.kubernetes.io/enforce=restricted")
+        plane.kubectl("create", "namespace", "shop")
+        yield plane
+
+
+@pytest.fixture
+def older_chart(tmp_path: Path) -> Path:
+    """Give the chart as an older version could have been: its CRD lacks a column."""
+    older = tmp_path / "older" / "phase-operator"
+    shutil.copytree(CHART, older)
+    [file] = older.glob("files/crds/*.yaml")
+    definition = yaml.safe_load(file.read_text())
+    definition["spec"]["versions"][0]["additionalPrinterColumns"].pop()
+    file.write_text(yaml.safe_dump(definition))
+    return older
+
+
+@pytest.fixture
+def world(plane: ControlPlane, canary: Canary) -> Iterator[World]:
+    """Give a namespace `shop` and a Phase."""
+    with EmbeddedPhase() as phase:
+        yield World(plane, "shop", phase, canary)
+
+
+class Installer:
+    """A helm on one cluster."""
+
+    def __init__(self, helm: Run, plane: ControlPlane) -> None:
+        """Take both."""
+        self.helm, self.plane = helm, plane
+
+    def __call__(self, *arguments: str | Path, values: dict[str, Any] | None = None) -> str:
+        """Run helm; it has to succeed."""
+        given = () if values is None else ("--values", "-")
+        env = {"KUBECONFIG": str(self.plane.kubeconfig)}
+        done = self.helm(*arguments, *given, stdin=json.dumps(values or {}), env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def deployment(self) -> Object:
+        """Return the Deployment's spec as the API server has it."""
+        found = self.plane.kubectl("-n", HOME, "get", "deployment", "phase-operator", "-o", "json").stdout
+        spec: Object = json.loads(found)["spec"]
+        return spec
+
+    def environment(self) -> dict[str, str]:
+        """Return the container's variables as the kubelet would fill them in."""
+        [container] = self.deployment()["template"]["spec"]["containers"]
+        fields = {"metadata.namespace": HOME}
+        return {
+            each["name"]: each["value"].replace("$(KUBERNETES_SERVICE_HOST)", "127.0.0.1")
+            if "value" in each
+            else fields[each["valueFrom"]["fieldRef"]["fieldPath"]]
+            for each in container["env"]
+        }
+
+    @contextmanager
+    def operator(self, folder: Path) -> Iterator[None]:
+        """Run the operator with the Deployment's account, arguments and variables, until the block ends."""
+        pod = self.deployment()["template"]["spec"]
+        account = self.plane.service_account_kubeconfig(HOME, pod["serviceAccountName"])
+        # Only what a pod has of its own: an address, and a way to the API server.
+        own = ["--kubeconfig", str(account), "--host", "127.0.0.1"]
+        health, metrics = free_port(), free_port()
+        own += ["--health-port", str(health), "--metrics-port", str(metrics)]
+        command = [sys.executable, "-m", "phase_operator", *pod["containers"][0]["args"], *own]
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
+        log = folder / "operator.log"
+        with log.open("wb") as file:
+            variables = inherited | self.environment()
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=folder, env=variables)
+        started = OperatorProcess(process, log, health, metrics)
+        try:
+            eventually(lambda: ready(started), within=60, what="the operator becomes ready")
+            yield
+            assert started.stop(within=20) == 0
+        finally:
+            started.stop(signal.SIGKILL)
+
+    def uid(self, *what: str) -> str:
+        """Return the uid of an object."""
+        return self.plane.kubectl("get", *what, "-o", "jsonpath={.metadata.uid}").stdout
+
+    def columns(self) -> int:
+        """Return how many columns the CRD has."""
+        found = json.loads(self.plane.kubectl("get", CRD, "-o", "json").stdout)
+        return len(found["spec"]["versions"][0]["additionalPrinterColumns"])
+
+    def left(self) -> list[str]:
+        """Return what the chart's objects have left behind, but for the CRD."""
+        kinds = "deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
+        monitors = "servicemonitors.monitoring.coreos.com,prometheusrules.monitoring.coreos.com"
+        found = self.plane.kubectl("get", f"{kinds},{monitors}", "-A", "-l", "team=platform", "-o", "name").stdout
+        wide = self.plane.kubectl("get", "clusterroles,clusterrolebindings", "-l", "team=platform", "-o", "name").stdout
+        return [*found.split(), *wide.split()]
+
+
+def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
+    each_helm: Run, plane: ControlPlane, world: World, older_chart: Path, tmp_path: Path
+) -> None:
+    run = Installer(each_helm, plane)
+    plane.kubectl("create", "-f", MONITORING)
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+
+    assert "kubectl get phs" in run("install", *RELEASE, older_chart, values=VALUES)
+    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    before = run.columns()
+    assert plane.kubectl("-n", HOME, "get", "servicemonitors", "-o", "name").stdout
+    pods = ("-n", HOME, "get", "pods", "-l", "app.kubernetes.io/name=phase-operator", "-o", "name")
+    eventually(lambda: len(plane.kubectl(*pods).stdout.split()) == 2, what="Pod Security admits two pods")
+
+    run("upgrade", *RELEASE, CHART, values=LATER)
+    assert run.columns() == before + 1, "the upgrade brought the newer CRD"
+    environment = run.environment()
+    assert environment["PHASE_OPERATOR_LOG_LEVEL"] == "debug"
+    strategy = run.deployment()["strategy"]
+
+    world.token()
+    with run.operator(tmp_path):
+        world.phase_secret()
+        world.until_ready()
+    assert world.data()
+
+    run("upgrade", *RELEASE, CHART, values=ALONE)
+    assert run.deployment()["replicas"] == 1
+    assert run.deployment()["strategy"] == {"type": "Recreate"}
+    assert run.environment()["PHASE_OPERATOR_LEADER_ELECT"] == "false"
+
+    run("rollback", *RELEASE, "2")
+    assert run.environment() == environment
+    assert run.deployment()["replicas"] == 2
+    assert run.deployment()["strategy"] == strategy
+
+    kept = [("-n", "shop", "phs", "shop"), ("-n", "shop", "secret", "shop"), (CRD,)]
+    uids = [run.uid(*each) for each in kept]
+    data = world.data()
+    assert run.left()
+    run("uninstall", *RELEASE)
+    eventually(lambda: not run.left(), what="the chart's objects go")
+    assert [run.uid(*each) for each in kept] == uids
+    assert world.data() == data
+
+    run("install", *RELEASE, CHART, values=VALUES)
+    assert [run.uid(*each) for each in kept] == uids, "the CRD that was kept is taken up again"
+
+
+def test_with_roles_only_the_operator_works_where_it_may(
+    helm: Run, plane: ControlPlane, world: World, tmp_path: Path
+) -> None:
+    run = Installer(helm, plane)
+    plane.kubectl("apply", "--server-side", "-k", ROOT / "crds")
+    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    narrow = {"watchNamespaces": ["shop"], "crds": {"install": False}, "rbac": {"aggregate": False}}
+
+    run("install", *RELEASE, CHART, values=narrow)
+
+    world.token()
+    world.phase_secret()
+    with run.operator(tmp_path):
+        world.until_ready()
+    assert world.data()
+    assert may(plane, "list", "secrets", "default") == "no"
+
+
+@pytest.mark.parametrize("chart", [True, False], ids=["chart", "install.yaml"])
+def test_the_account_may_use_its_lease_and_no_other(chart: bool, helm: Run, plane: ControlPlane) -> None:
+    if chart:
+        Installer(helm, plane)("install", *RELEASE, CHART)
+    else:
+        plane.kubectl("apply", "--server-side", "-f", ROOT / "deploy/install.yaml")
+
+    lease = "leases.coordination.k8s.io"
+    for verb in ("get", "patch"):
+        assert may(plane, verb, f"{lease}/phase-operator", HOME) == "yes"
+        assert may(plane, verb, f"{lease}/another", HOME) == "no"
+        assert may(plane, verb, f"{lease}/phase-operator", "default") == "no"
+    assert may(plane, "create", lease, HOME) == "yes"
+    for verb in ("list", "watch", "update", "delete", "deletecollection"):
+        assert may(plane, verb, lease, HOME) == "no"
+
+
+def may(plane: ControlPlane, verb: str, resource: str, namespace: str) -> str:
+    who = f"--as=system:serviceaccount:{HOME}:phase-operator"
+    return plane.kubectl("auth", "can-i", verb, resource, who, "-n", namespace, check=False).stdout.strip()
