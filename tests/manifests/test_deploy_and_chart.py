@@ -105,6 +105,7 @@ EVERYTHING: dict[str, Any] = {
         "extraEgress": [{"ports": [{"port": 8000}]}],
     },
     "serviceAccount": {"name": "someone", "annotations": {"example.com/a": "b"}, "labels": {"example.com/a": "b"}},
+    "fence": {"enabled": True},
     "metrics": {
         "service": {"annotations": {"prometheus.io/scrape": "true"}, "labels": {"scrape": "yes"}},
         "serviceMonitor": MONITOR,

@@ -3,31 +3,17 @@
 import re
 from itertools import permutations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import phase_operator
-from phase_operator.api.crd import PHASE_SECRET, document
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.core.outcome import Failed, StatusDocument, Suspended, Synced
-from phase_operator.core.status import status_document
 from support.builders import in_step, out_of_step, synced
 from support.kstatus import KStatus, kstatus, wait_ends
+from support.statuses import NOW, reported, untouched, ways
 
 GOOD = {Reason.SYNCED, Reason.SUSPENDED}
 BAD = sorted(set(Reason) - GOOD)
-NOW = "2030-01-01T00:01:00Z"
-
-Reported = Synced | Suspended | Failed
-
-
-def judged(outcome: Reported, *before: Reported, generation: int = 1) -> dict[str, Any]:
-    """Make a resource whose last runs came to this, at a generation that the last one has seen."""
-    status: StatusDocument = {}
-    for each in (*before, outcome):
-        status = status_document(each, status, generation=generation, forced=None, now=NOW)
-    return {"metadata": {"generation": generation}, "status": status}
 
 
 def wanted(reason: Reason) -> KStatus:
@@ -36,25 +22,10 @@ def wanted(reason: Reason) -> KStatus:
     return KStatus.FAILED if CATALOGUE[reason].stalled else KStatus.IN_PROGRESS
 
 
-def ways(reason: Reason) -> list[Reported]:
-    """Return how a run can come to a reason."""
-    if reason is Reason.SYNCED:
-        return [synced(), synced(in_step("a"), in_step("b"))]
-    if reason is Reason.SUSPENDED:
-        return [Suspended()]
-    return [
-        Failed(reason, "text"),
-        Failed(reason, "text", transient=True),
-        Failed(reason, "text", targets=(in_step(),)),
-        synced(out_of_step(reason=reason)),
-        synced(in_step("a"), out_of_step("b", reason=reason)),
-    ]
-
-
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_is_judged_right(reason: Reason) -> None:
     for outcome in ways(reason):
-        found = judged(outcome)
+        found = reported(outcome)
 
         assert kstatus(found) is wanted(reason), outcome
         assert found["status"]["conditions"][0]["reason"] == reason
@@ -64,7 +35,7 @@ def test_every_reason_is_judged_right(reason: Reason) -> None:
 def test_every_reason_is_judged_right_after_any_other(reason: Reason) -> None:
     for outcome in ways(reason):
         for before in Reason:
-            found = judged(outcome, ways(before)[0])
+            found = reported(outcome, ways(before)[0])
 
             assert kstatus(found) is wanted(reason), (before, outcome)
 
@@ -72,7 +43,7 @@ def test_every_reason_is_judged_right_after_any_other(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_ready_is_true_exactly_when_it_is_current(reason: Reason) -> None:
     for outcome in ways(reason):
-        found = judged(outcome)
+        found = reported(outcome)
 
         assert wait_ends(found) is (kstatus(found) is KStatus.CURRENT)
         assert wait_ends(found, "Stalled") is (kstatus(found) is KStatus.FAILED)
@@ -82,7 +53,7 @@ def test_ready_is_true_exactly_when_it_is_current(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_what_was_said_before_an_edit_counts_no_more(reason: Reason) -> None:
     for outcome in ways(reason):
-        found = judged(outcome)
+        found = reported(outcome)
         found["metadata"]["generation"] = 2
 
         assert kstatus(found) is KStatus.IN_PROGRESS
@@ -91,17 +62,14 @@ def test_what_was_said_before_an_edit_counts_no_more(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_what_goes_away_is_terminating(reason: Reason) -> None:
-    found = judged(ways(reason)[0])
+    found = reported(ways(reason)[0])
     found["metadata"]["deletionTimestamp"] = NOW
 
     assert kstatus(found) is KStatus.TERMINATING
 
 
 def test_what_nobody_has_looked_at_is_in_progress() -> None:
-    """The API server fills in the status that the CRD has for a new resource."""
-    [version] = document(PHASE_SECRET)["spec"]["versions"]
-    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["default"]
-    found = {"metadata": {"generation": 1}, "status": status}
+    found = untouched()
 
     assert kstatus(found) is KStatus.IN_PROGRESS
     assert not wait_ends(found)
@@ -115,7 +83,7 @@ def test_a_target_that_waits_for_a_person_counts_more_than_one_that_waits_for_ti
         "stalled": out_of_step("stalled", reason=Reason.TARGET_CONFLICT),
     }
 
-    found = judged(synced(*(targets[name] for name in order)))
+    found = reported(synced(*(targets[name] for name in order)))
 
     assert kstatus(found) is KStatus.FAILED
     assert {each["name"]: each["ready"] for each in found["status"]["targets"]} == {

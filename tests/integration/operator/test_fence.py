@@ -1,0 +1,252 @@
+"""The fence around the operator's account: what passes, what is refused, and that all work goes on inside it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from integration.operator.test_main_job import (
+    test_a_deleted_target_is_made_again_without_asking_phase,
+    test_a_hand_edit_is_repaired_without_asking_phase,
+    test_a_new_resource_becomes_a_secret,
+    test_a_removed_entry_leaves_the_target,
+    test_config_entries_go_to_the_config_map_and_nowhere_else,
+    test_labels_of_others_stay_and_start_no_write,
+)
+from integration.operator.test_ownership import (
+    test_a_foreign_secret_is_refused_and_adopted_on_purpose,
+    test_a_namespace_is_deleted_with_all_that_is_in_it,
+    test_a_renamed_target_is_replaced_and_the_old_one_deleted,
+    test_another_type_is_refused_or_replaced,
+    test_two_resources_merge_into_one_secret_and_leave_it,
+)
+from integration.operator.test_versioned import (
+    test_a_change_makes_a_new_object_and_the_old_one_stays_while_a_deployment_names_it,
+)
+from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_operator.api import names
+from support.operator_process import REPOSITORY, OperatorProcess, eventually, install, running_operator
+from support.world import World
+
+# What the operator does anyway, once more, inside the fence.
+__all__ = [
+    "test_a_change_makes_a_new_object_and_the_old_one_stays_while_a_deployment_names_it",
+    "test_a_deleted_target_is_made_again_without_asking_phase",
+    "test_a_foreign_secret_is_refused_and_adopted_on_purpose",
+    "test_a_hand_edit_is_repaired_without_asking_phase",
+    "test_a_namespace_is_deleted_with_all_that_is_in_it",
+    "test_a_new_resource_becomes_a_secret",
+    "test_a_removed_entry_leaves_the_target",
+    "test_a_renamed_target_is_replaced_and_the_old_one_deleted",
+    "test_another_type_is_refused_or_replaced",
+    "test_config_entries_go_to_the_config_map_and_nowhere_else",
+    "test_labels_of_others_stay_and_start_no_write",
+    "test_two_resources_merge_into_one_secret_and_leave_it",
+]
+
+pytestmark = pytest.mark.controlplane
+
+OURS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
+IMPERSONATING = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+# So that nothing but the fence is in the way.
+FLAGS = ("--grant", "from=*,to=kube-system,what=target", "--allow-impersonation-types")
+
+
+@pytest.fixture(scope="module")
+def control_plane() -> Iterator[ControlPlane]:
+    """Give a cluster of the module's own: the fence would be around everybody's operator."""
+    with start_control_plane(controllers=True, nodes=1) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def installed(control_plane: ControlPlane) -> ControlPlane:
+    """Give that cluster with what users apply, and the fence in force before the operator's first write."""
+    install(control_plane)
+    control_plane.kubectl("apply", "--server-side", "-f", REPOSITORY / "deploy/fence/policy.yaml")
+    trial = Trial(control_plane, "default")
+    eventually(lambda: trial.refused("create", thing("trial"), "--dry-run=server"), what="the fence is in force")
+    return control_plane
+
+
+@pytest.fixture(scope="module")
+def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """Run an operator whose own settings allow what the fence refuses."""
+    with running_operator(installed, tmp_path_factory.mktemp("operator"), *FLAGS) as process:
+        yield process
+
+
+class Trial:
+    """Writes as the operator's account, in one namespace."""
+
+    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+        self._plane = plane
+        self._account = plane.service_account_kubeconfig("phase-system", "phase-operator")
+        self.namespace = namespace
+
+    def as_admin(self, verb: str, document: dict[str, Any]) -> None:
+        """Write as somebody whom the fence does not concern."""
+        self._plane.kubectl("-n", self.namespace, verb, "-f", "-", stdin=json.dumps(document))
+
+    def has(self, kind: str, name: str) -> bool:
+        """Say whether an object is there."""
+        return self._plane.kubectl("-n", self.namespace, "get", kind, name, check=False).returncode == 0
+
+    def refused(self, verb: str, document: dict[str, Any], *options: str) -> bool:
+        """Try a write; say whether the fence, and nothing else, refused it."""
+        arguments = ("-n", self.namespace, verb, *options, "-f", "-")
+        done = self._plane.kubectl(*arguments, stdin=json.dumps(document), check=False, kubeconfig=self._account)
+        by_fence = "ValidatingAdmissionPolicy 'phase-operator-fence'" in done.stderr
+        assert by_fence is (done.returncode != 0), done.stderr
+        return by_fence
+
+    def refused_apply(self, document: dict[str, Any], manager: str = names.FIELD_MANAGER) -> bool:
+        """Try a server-side apply."""
+        options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--validate=false")
+        return self.refused("apply", document, *options)
+
+
+@pytest.fixture
+def trial(installed: ControlPlane, namespace: str) -> Trial:
+    """Give a hand that writes as the operator in the test's namespace."""
+    return Trial(installed, namespace)
+
+
+def thing(name: str, kind: str = "Secret", **more: Any) -> dict[str, Any]:
+    metadata = {"name": name} | {key: more.pop(key) for key in ("labels", "annotations") if key in more}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **more}
+
+
+each_kind = pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+
+
+@each_kind
+@pytest.mark.parametrize("value", [names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE])
+def test_it_makes_changes_and_deletes_what_carries_its_label(trial: Trial, kind: str, value: str) -> None:
+    ours = thing("ours", kind, labels={names.LABEL_TARGET: value})
+
+    assert not trial.refused("create", ours)
+    assert not trial.refused_apply(ours | {"data": {"a": "YQ=="}})
+    assert not trial.refused("delete", ours)
+
+
+@each_kind
+@pytest.mark.parametrize("labels", [{}, {names.LABEL_TARGET: "no"}, {"app": "x"}], ids=str)
+def test_it_makes_nothing_without_its_label(trial: Trial, kind: str, labels: dict[str, str]) -> None:
+    assert trial.refused("create", thing("plain", kind, labels=labels))
+    assert trial.refused_apply(thing("plain", kind, labels=labels))
+
+
+@each_kind
+def test_it_leaves_alone_what_others_made(trial: Trial, kind: str) -> None:
+    trial.as_admin("create", thing("theirs", kind, data={"a": "YQ=="}))
+
+    assert trial.refused_apply(thing("theirs", kind, data={"a": "Yg=="}))
+    assert trial.refused_apply(thing("theirs", kind, labels={"app": "x"}))
+    assert trial.refused("delete", thing("theirs", kind))
+
+
+@each_kind
+def test_it_merges_into_what_others_made_and_withdraws(trial: Trial, kind: str) -> None:
+    trial.as_admin("create", thing("theirs", kind, data={"a": "YQ=="}))
+    manager = f"{names.MERGE_MANAGER_PREFIX}{trial.namespace}/shop"
+
+    assert not trial.refused_apply(thing("theirs", kind, labels=OURS, data={"b": "Yg=="}), manager)
+    assert not trial.refused_apply(thing("theirs", kind), manager)
+    assert trial.refused("delete", thing("theirs", kind)), "without our label it is theirs again"
+
+
+@each_kind
+@pytest.mark.parametrize("mark", [names.ANNOTATION_OWNER, f"{names.MERGE_ANNOTATION_PREFIX}0123456789"])
+def test_a_label_that_somebody_took_off_does_not_lock_it_out(trial: Trial, kind: str, mark: str) -> None:
+    trial.as_admin("create", thing("ours", kind, annotations={mark: "shop/shop"}))
+
+    assert not trial.refused_apply(thing("ours", kind, data={"a": "YQ=="}))
+    assert not trial.refused("delete", thing("ours", kind))
+    assert trial.refused("create", thing("new", kind, annotations={mark: "shop/shop"})), "for what stands, and no other"
+
+
+@each_kind
+@pytest.mark.parametrize("namespace_of_the_system", SYSTEM)
+def test_it_writes_nothing_into_the_namespaces_of_the_system(
+    installed: ControlPlane, kind: str, namespace_of_the_system: str
+) -> None:
+    there, ours = Trial(installed, namespace_of_the_system), thing("ours", kind, labels=OURS)
+    assert there.refused("create", ours)
+
+    there.as_admin("create", ours)
+
+    assert there.refused_apply(ours | {"data": {"a": "YQ=="}})
+    assert there.refused("delete", ours)
+
+
+@pytest.mark.parametrize("kind", IMPERSONATING)
+def test_it_writes_no_secret_that_impersonates(trial: Trial, kind: str) -> None:
+    annotations = {"kubernetes.io/service-account.name": "default"}
+    data = {"token-id": "YWJjZGVm", "token-secret": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+    ours = thing("ours", labels=OURS, annotations=annotations, type=kind, data=data)
+    eventually(lambda: trial.has("serviceaccount", "default"), what="the account that the token is for")
+    assert trial.refused("create", ours)
+
+    trial.as_admin("create", ours)
+
+    assert trial.refused_apply(thing("ours", labels=OURS, data={"a": "YQ=="}))
+    assert trial.refused("delete", ours)
+
+
+def test_it_makes_its_digest_key_and_never_changes_it(installed: ControlPlane, namespace: str) -> None:
+    home = Trial(installed, "phase-system")
+    key = thing(names.DIGEST_KEY_SECRET, data={"key": "a2V5a2V5a2V5a2V5"})
+    labelled = thing(names.DIGEST_KEY_SECRET, labels=OURS)
+    installed.kubectl("-n", "phase-system", "delete", "secret", names.DIGEST_KEY_SECRET, "--ignore-not-found")
+
+    assert not home.refused("create", key)
+
+    assert home.refused_apply(labelled)
+    assert home.refused("delete", key)
+    home.as_admin("replace", key | labelled)
+    assert home.refused("delete", key)
+    assert home.refused("create", thing("another"))
+    assert home.refused("create", thing(names.DIGEST_KEY_SECRET, "ConfigMap"))
+    assert Trial(installed, namespace).refused("create", key), "in its own namespace only"
+    installed.kubectl("-n", "phase-system", "delete", "secret", names.DIGEST_KEY_SECRET)
+
+
+def test_nobody_else_is_fenced(installed: ControlPlane, namespace: str) -> None:
+    """The admin writes what he likes in every other test; so do other accounts of the operator's namespace."""
+    installed.kubectl("-n", "phase-system", "create", "serviceaccount", "other")
+    rights = ("create", "rolebinding", "other", "--clusterrole=phase-operator", "--serviceaccount=phase-system:other")
+    installed.kubectl("-n", namespace, *rights)
+    other = installed.service_account_kubeconfig("phase-system", "other")
+
+    installed.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(thing("plain")), kubeconfig=other)
+
+    assert installed.kubectl("-n", namespace, "get", "secret", "plain", "-o", "name").stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "where"),
+    [
+        pytest.param({"secretNamespace": "kube-system"}, "kube-system", id="kube-system"),
+        pytest.param(
+            {
+                "secretType": "kubernetes.io/service-account-token",
+                "template": {"metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}}},
+            },
+            "",
+            id="a token of Kubernetes",
+        ),
+    ],
+)
+def test_what_the_settings_allow_and_the_fence_refuses_is_told(
+    world: World, target: dict[str, Any], where: str
+) -> None:
+    world.phase_secret(managedSecretReferences=[{"secretName": "fenced", **target}])
+
+    message = world.until_reason("TargetRefused")["message"]
+
+    assert "phase-operator-fence" in message
+    found = world.plane.kubectl("-n", where or world.namespace, "get", "secret", "fenced", check=False)
+    assert "NotFound" in found.stderr

@@ -1,0 +1,211 @@
+"""Beside tools that apply from Git: no drift, no status churn, no defaults in spec, and health that tells the truth."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from phase_operator.api.crd import PHASE_SECRET, document
+from phase_operator.api.names import FINALIZER
+from support.argocd import health
+from support.kstatus import KStatus, kstatus
+from support.operator_process import REPOSITORY, eventually
+from support.world import World
+
+pytestmark = pytest.mark.controlplane
+
+MANAGERS = ("argocd-controller", "kustomize-controller")
+FULL = REPOSITORY / "tests/support/full.yaml"
+FILES = [*sorted((REPOSITORY / "deploy/samples").glob("*.yaml")), FULL]
+RESOURCES = {
+    f"{file.stem} {found['metadata']['name']}": found
+    for file in FILES
+    for found in yaml.safe_load_all(file.read_text())
+}
+
+
+def spec_paths(schema: Mapping[str, Any], found: Any = None, at: str = "") -> Iterator[str]:
+    """Yield every field that a schema has; with `found` those that it sets."""
+    is_asked = found is not None
+    for name, field in schema.get("properties", {}).items():
+        if not is_asked or name in found:
+            yield f"{at}.{name}"
+            yield from spec_paths(field, found[name] if is_asked else None, f"{at}.{name}")
+    if isinstance(more := schema.get("additionalProperties"), dict):
+        for value in found.values() if is_asked else [None]:
+            yield from spec_paths(more, value, f"{at}.*")
+    if "items" in schema:
+        for value in found if is_asked else [None]:
+            yield from spec_paths(schema["items"], value, f"{at}[]")
+
+
+def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resource for the test's namespace and Phase, every 5 s, and have Phase hold what it reads."""
+    certificate = base64.b64encode(b"a certificate").decode()
+    world.phase.set("shop", "Production", "POSTGRES_USER", world.canary.value("user"), tags=["backend"])
+    world.phase.set("shop", "Staging", "DB_HOST", world.canary.value("host"), path="/backend", tags=["backend"])
+    world.phase.set("shop", "Staging", "DB_CERTIFICATE", certificate, path="/backend", tags=["shared"])
+    text = json.dumps(wanted).replace('"default"', f'"{world.namespace}"')
+    found: dict[str, Any] = json.loads(text.replace("APP_ID", world.phase.app_id("shop")))
+    found["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
+    return found
+
+
+def by_server(world: World, manager: str, verb: str, manifest: Mapping[str, Any]) -> int:
+    """Apply or compare a manifest as Argo CD and Flux do, and return kubectl's exit code."""
+    arguments = (verb, "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-")
+    return world.plane.kubectl(*arguments, stdin=json.dumps(manifest), check=False).returncode
+
+
+def standing(world: World, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        world.plane.kubectl(
+            *("-n", world.namespace, "get", "phasesecret", name, "-o", "json", "--show-managed-fields")
+        ).stdout
+    )
+    return found
+
+
+def test_every_field_of_the_spec_occurs_in_what_is_applied() -> None:
+    [version] = document(PHASE_SECRET)["spec"]["versions"]
+    schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    used = {path for found in RESOURCES.values() for path in spec_paths(schema, found["spec"])}
+
+    # These two are set by every test.
+    assert used | {".phaseHost", ".pollingInterval"} == set(spec_paths(schema))
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_applied_again_and_again_it_differs_in_nothing_and_is_not_written(world: World, resource: str) -> None:
+    manifest = prepared(world, RESOURCES[resource])
+    name = manifest["metadata"]["name"]
+    for manager in MANAGERS:
+        assert by_server(world, manager, "apply", manifest) == 0
+    world.until_ready(name)
+    before = standing(world, name)
+    looks = world.phase.calls(route="/v1/environments/")
+
+    def applied_again() -> bool:
+        for manager in MANAGERS:
+            assert by_server(world, manager, "apply", manifest) == 0
+            assert by_server(world, manager, "diff", manifest) == 0
+        return world.phase.calls(route="/v1/environments/") >= looks + 2
+
+    eventually(applied_again, within=40, what="two more looks at Phase")
+
+    assert standing(world, name) == before
+    assert before["spec"] == manifest["spec"]
+    assert before["metadata"]["generation"] == 1
+    assert not before["metadata"].keys() & {"labels", "annotations"}
+
+
+def test_what_the_operator_writes_is_no_difference(world: World) -> None:
+    """A change in Phase, a repair and a finalizer; the same with a client-side apply, which is Argo CD's usual one."""
+    manifest = prepared(world, RESOURCES["full full"])
+    client_side = prepared(world, RESOURCES["secret-only shop-secrets"])
+    apply, diff = (("-n", world.namespace, verb, "-f", "-") for verb in ("apply", "diff"))
+    by_server(world, MANAGERS[0], "apply", manifest)
+    world.plane.kubectl(*apply, stdin=json.dumps(client_side))
+    before = {name: world.until_ready(name)["status"]["lastSyncedTime"] for name in ("full", "shop-secrets")}
+
+    world.phase.set("shop", "Production", "DATABASE_PASSWORD", value := world.canary.value("new"))
+    world.until_data(["full-merge", "shop-secrets"], DATABASE_PASSWORD=value)
+    world.plane.kubectl("-n", world.namespace, "delete", "secret", "full-file")
+    eventually(lambda: world.get("secret", "full-file"), what="what was deleted is made again")
+    for name, since in before.items():
+
+        def moved(name: str = name, since: str = since) -> bool:
+            return bool(world.until_ready(name)["status"]["lastSyncedTime"] != since)
+
+        eventually(moved, what=f"the status of {name} is written")
+
+    assert standing(world, "full")["metadata"]["finalizers"] == [FINALIZER]
+    assert by_server(world, MANAGERS[0], "diff", manifest) == 0
+    assert world.plane.kubectl(*diff, stdin=json.dumps(client_side), check=False).returncode == 0
+    assert "unchanged" in world.plane.kubectl(*apply, stdin=json.dumps(client_side)).stdout
+    assert {standing(world, name)["metadata"]["generation"] for name in before} == {1}
+
+
+def test_a_difference_would_be_seen(world: World) -> None:
+    manifest = prepared(world, RESOURCES["secret-only shop-secrets"])
+    by_server(world, MANAGERS[0], "apply", manifest)
+
+    edit = ("patch", "phasesecret", "shop-secrets", "--type=merge", "-p", '{"spec":{"pollingInterval":6}}')
+    world.plane.kubectl("-n", world.namespace, *edit)
+
+    assert by_server(world, MANAGERS[0], "diff", manifest) == 1
+
+
+def test_a_target_carries_no_mark_of_the_tool_and_loses_none(world: World) -> None:
+    """Copied marks would have Argo CD and Flux prune the targets."""
+    manifest = prepared(world, RESOURCES["secret-only shop-secrets"])
+    marks = {
+        "labels": {"app.kubernetes.io/instance": "shop", "kustomize.toolkit.fluxcd.io/name": "shop"},
+        "annotations": {"argocd.argoproj.io/tracking-id": "shop:secrets.phase.dev/PhaseSecret:shop/shop"},
+    }
+    manifest["metadata"] |= marks
+    by_server(world, MANAGERS[0], "apply", manifest)
+
+    found = world.until_ready("shop-secrets")["metadata"]
+
+    target = (world.get("secret", "shop-secrets") or {})["metadata"]
+    assert found["labels"] | found["annotations"] == marks["labels"] | marks["annotations"]
+    assert not (target["labels"] | target["annotations"]).keys() & (marks["labels"] | marks["annotations"]).keys()
+
+
+def judged(world: World, name: str = "shop") -> tuple[str, KStatus]:
+    found = standing(world, name)
+    return health(found)[0], kstatus(found)
+
+
+def test_argo_cd_and_flux_see_what_is_so(world: World) -> None:
+    world.phase_secret()
+    world.until_ready()
+    assert judged(world) == ("Healthy", KStatus.CURRENT)
+
+    world.phase_secret(suspend=True)
+    world.until_reason("Suspended")
+    assert judged(world) == ("Suspended", KStatus.CURRENT)
+
+    world.phase_secret(phaseApp="shpo")
+    assert judged(world) in {("Progressing", KStatus.IN_PROGRESS), ("Degraded", KStatus.FAILED)}
+    world.until_reason("AppNotFound")
+    assert judged(world) == ("Degraded", KStatus.FAILED)
+
+    token = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "later"}}}
+    world.phase_secret(authentication=token)
+    world.until_reason("TokenSecretNotFound")
+    assert judged(world) == ("Progressing", KStatus.IN_PROGRESS)
+    assert health(standing(world, "shop"))[1].startswith("TokenSecretNotFound: ")
+
+    held = '{"metadata":{"finalizers":["example.com/held"]}}'
+    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", held)
+    world.plane.kubectl("-n", world.namespace, "delete", "phasesecret", "shop", "--wait=false")
+    assert judged(world) == ("Progressing", KStatus.TERMINATING)
+    free = '{"metadata":{"finalizers":null}}'
+    world.plane.kubectl("-n", world.namespace, "patch", "phasesecret", "shop", "--type=merge", "-p", free)
+
+
+def test_a_wave_that_waits_for_the_phasesecret_goes_on_when_the_secret_is_there(world: World) -> None:
+    """The recipe of both tools, deploy/gitops/shop: the token, then the PhaseSecret, then what reads it."""
+    rendered = yaml.safe_load_all(world.plane.kubectl("kustomize", REPOSITORY / "deploy/gitops/shop").stdout)
+    found = {each["kind"]: each for each in rendered}
+    for each in found.values():
+        each["metadata"].pop("namespace", None)
+    found["PhaseSecret"]["spec"]["phaseHost"] = world.phase.url
+    found["Secret"]["stringData"] = {"token": world.phase.token("operator", form="pss")}
+    world.plane.kubectl("-n", world.namespace, "delete", "secret", "phase-service-token")
+
+    world.apply(found["PhaseSecret"])
+    world.until_reason("TokenSecretNotFound")
+    assert judged(world)[0] == "Progressing"
+    world.apply(found["Secret"])
+    eventually(lambda: judged(world)[0] == "Healthy", what="the wave goes on")
+
+    [container] = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    [reads] = container["envFrom"]
+    assert world.data(reads["secretRef"]["name"])
