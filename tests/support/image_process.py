@@ -16,7 +16,6 @@ import yaml
 from phase_dev.cluster import ControlPlane
 from phase_dev.image import running
 from phase_dev.image.storage import Storage
-from phase_operator.settings import Settings
 from support.operator_process import OperatorProcess, eventually, free_port, ready
 
 _HOME = "phase-system"
@@ -58,7 +57,9 @@ class ImageProcess(OperatorProcess):
 
 
 @contextmanager
-def running_image(plane: ControlPlane, storage: Storage, image: str, folder: Path) -> Iterator[ImageProcess]:
+def running_image(
+    plane: ControlPlane, storage: Storage, image: str, folder: Path, *more_flags: str
+) -> Iterator[ImageProcess]:
     """Run the image under the ServiceAccount that we ship until the block ends; it finds the API server as in a pod."""
     health, metrics = free_port(), free_port()
     name, log_file = f"phase-operator-{health}", folder / f"image-{health}.log"
@@ -72,9 +73,7 @@ def running_image(plane: ControlPlane, storage: Storage, image: str, folder: Pat
     for key, value in variables.items():
         more += ["--env", f"{key}={value}"]
     flags = ["run", "--host", "127.0.0.1", "--log-format", "json"]
-    flags += ["--health-port", str(health), "--metrics-port", str(metrics)]
-    if "leader_elect" in Settings.model_fields:
-        flags.append("--leader-elect=false")
+    flags += ["--health-port", str(health), "--metrics-port", str(metrics), *more_flags]
     command = running.command(storage, image, *flags, more=tuple(more))
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ))
