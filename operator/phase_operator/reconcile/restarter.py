@@ -162,6 +162,7 @@ class Restarter:
             await self._look(namespace, look)
         except ExpectedError as error:
             self._observer.restart_failed()
+            self._telling.report_restarted(look)
             log.warning("workloads not looked at", extra={"namespace": namespace, "detail": error.message})
         finally:
             self._plan(namespace, look)
@@ -291,8 +292,8 @@ class Restarter:
         except ExpectedError as error:
             self._rollouts.end(workload.ref)
             self._observer.restart_failed()
-            look.soon = True
-            look.wait(workload, targets or targets_of(workload), f"it cannot be restarted: {error.message}")
+            what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
+            look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")
             return True
         if isinstance(action, RollOut):
             for target in targets:

@@ -82,18 +82,12 @@ class Telling:
         self._workloads.notify(workload, [Notice("Normal", EVENT_RESTARTED, why)])
 
     def report(self, namespace: str, look: Look) -> None:
-        """Tell what a look came to."""
+        """Tell what a look came to that has seen every workload of its namespace."""
+        self.report_restarted(look)
         concerned = [each for each in self._told if each.key.namespace == namespace]
-        for target in sorted({*concerned, *look.waiting, *look.restarted}):
-            if names := look.restarted.get(target):
-                self._tell_users(
-                    target,
-                    Notice("Normal", EVENT_RESTARTED, f"{target}: restarted {', '.join(listed(names, MAX_WAITING))}"),
-                )
+        for target in sorted({*concerned, *look.waiting}):
             before = self.told(target)
-            restarted = before.restarted if not names else listed(self._wave(target, names, look), MAX_RESTARTED)
-            after = Told(restarted, listed(look.waiting.get(target, []), MAX_WAITING))
-            self._keep(target, before, after)
+            self._keep(target, before, Told(before.restarted, listed(look.waiting.get(target, []), MAX_WAITING)))
         known = self._delayed.pop(namespace, frozenset())
         for workload, targets, why in look.delayed:
             if (workload.ref, why) not in known:
@@ -102,6 +96,14 @@ class Telling:
                     self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
         if look.delayed:
             self._delayed[namespace] = frozenset((workload.ref, why) for workload, _, why in look.delayed)
+
+    def report_restarted(self, look: Look) -> None:
+        """Tell what was restarted, also if the look did not come to its end."""
+        for target, names in sorted(look.restarted.items()):
+            some = ", ".join(listed(names, MAX_WAITING))
+            self._tell_users(target, Notice("Normal", EVENT_RESTARTED, f"{target}: restarted {some}"))
+            before = self.told(target)
+            self._keep(target, before, Told(listed(self._wave(target, names, look), MAX_RESTARTED), before.waiting))
 
     def _wave(self, target: TargetRef, names: list[str], look: Look) -> list[str]:
         """Return all workloads that were restarted for what the target holds now."""

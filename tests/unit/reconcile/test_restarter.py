@@ -9,7 +9,9 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.progress import WorkloadKind
+from phase_operator.core.restarts import Record, RollOut
 from phase_operator.core.values import ObjectKey
+from phase_operator.core.workloads import Workload
 from phase_operator.reconcile.queue import QueueClosedError
 from phase_operator.reconcile.restarter import NoRestarts
 from phase_operator.reconcile.telling import EVENT_DELAYED, EVENT_RESTARTED
@@ -466,10 +468,33 @@ async def test_a_patch_that_is_refused_is_told_and_tried_again(loop: Loop) -> No
     assert target(loop)["notRestarted"] == ["Deployment web: it cannot be restarted: no"]
     assert loop.observer.restart_failures
     assert loop.restarts.under_way() == 0
+    lists = loop.workloads.lists
+    for _ in range(30):
+        await quiet(loop)
+    assert loop.workloads.lists - lists <= 15, "ever more slowly"
     del loop.workloads.errors["apply"]
-    await quiet(loop)
+    for _ in range(4):
+        await quiet(loop)
     assert server.roll_outs == 1
     assert "notRestarted" not in target(loop)
+
+
+async def test_what_was_restarted_before_the_api_server_went_away_is_told(loop: Loop) -> None:
+    first, second = web(name="first"), web(name="second")
+    await synced(loop, first, second)
+    before = loop.workloads.apply
+
+    async def apply(workload: Workload, action: Record | RollOut) -> bool:
+        if workload.ref == second.ref:
+            raise DOWN
+        return await before(workload, action)
+
+    loop.workloads.apply = apply  # type: ignore[method-assign]  # it fails for one workload only
+    await changed(loop)
+    await quiet(loop)
+
+    assert (first.roll_outs, second.roll_outs) == (1, 0)
+    assert target(loop)["restarted"] == ["Deployment first"]
 
 
 async def test_an_api_server_that_is_away_is_asked_again(loop: Loop) -> None:
