@@ -74,9 +74,9 @@ def told(world: World, name: str = "shop") -> dict[str, Any]:
     return dict(((found.get("status") or {}).get("targets") or [{}])[0])
 
 
-def until_restarted(world: World, name: str = "web", kind: str = "deployment", *, since: int, times: int = 1) -> None:
+def until_restarted(world: World, name: str = "web", kind: str = "deployment", *, since: int) -> None:
     """Wait until a workload is restarted."""
-    eventually(lambda: generation(world, name, kind) >= since + times, what=f"{kind} {name} is restarted")
+    eventually(lambda: generation(world, name, kind) > since, what=f"{kind} {name} is restarted")
 
 
 def stays(world: World, seconds: float, *workloads: tuple[str, str]) -> None:

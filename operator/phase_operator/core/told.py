@@ -9,8 +9,8 @@ from typing import Any
 
 from phase_operator.core.errors import shortened
 from phase_operator.core.outcome import StatusDocument
-from phase_operator.core.targets import Kind, TargetRef
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.wanted import told_targets
 
 MAX_RESTARTED, MAX_WAITING = 20, 10
 _LONGEST = 500
@@ -37,12 +37,11 @@ def listed(names: list[str], most: int) -> tuple[str, ...]:
 
 def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
     """Return the status with what is to be told about restarts."""
-    targets = document.get("targets")
-    return document | {"targets": [_target(target, told_of) for target in targets]} if targets else document
+    targets = [_target(target, told_of(ref)) for ref, target in told_targets(document)]
+    return document | {"targets": targets} if targets else document
 
 
-def _target(target: Mapping[str, Any], told_of: ToldOf) -> dict[str, Any]:
-    told = told_of(TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])))
+def _target(target: Mapping[str, Any], told: Told) -> dict[str, Any]:
     found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
     if told.restarted:
         found["restarted"] = list(told.restarted)
@@ -54,9 +53,7 @@ def _target(target: Mapping[str, Any], told_of: ToldOf) -> dict[str, Any]:
 def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
     """Return what a status tells of its targets, where that is something."""
     return {
-        TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])): Told(
-            tuple(target.get("restarted") or ()), tuple(target.get("notRestarted") or ())
-        )
-        for target in status.get("targets") or []
+        ref: Told(tuple(target.get("restarted") or ()), tuple(target.get("notRestarted") or ()))
+        for ref, target in told_targets(status)
         if target.get("restarted") or target.get("notRestarted")
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference, TargetFields
 from phase_operator.core.claims import Claim, claim
 from phase_operator.core.errors import Invalid
 from phase_operator.core.keys import listing
@@ -28,10 +28,17 @@ def config_map_ref(target: ManagedConfigMapReference, namespace: str) -> TargetR
     return TargetRef(Kind.CONFIG_MAP, ObjectKey(target.config_map_namespace or namespace, target.config_map_name))
 
 
+def places(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, TargetFields]]:
+    """Yield where the targets of a spec are and what it says of each, in its order."""
+    for secret in spec.managed_secret_references:
+        yield secret_ref(secret, namespace), secret
+    for config_map in spec.managed_config_map_references:
+        yield config_map_ref(config_map, namespace), config_map
+
+
 def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
     """Return the targets of a spec, in its order, with what is claimed of each; raise Invalid if one is named twice."""
-    pairs = [(secret_ref(each, namespace), claim(each)) for each in spec.managed_secret_references]
-    pairs += [(config_map_ref(each, namespace), claim(each)) for each in spec.managed_config_map_references]
+    pairs = [(ref, claim(target)) for ref, target in places(spec, namespace)]
     found = dict(pairs)
     if len(found) != len(pairs):
         named_often = Counter(str(target) for target, _ in pairs)
@@ -54,17 +61,17 @@ def dropped(status: Mapping[str, Any], targets: Collection[TargetRef]) -> list[T
 
 def named(status: Mapping[str, Any]) -> Iterator[TargetRef]:
     """Yield the targets that a status names."""
-    return (target for target, _ in _told(status))
+    return (target for target, _ in told_targets(status))
 
 
 def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
     """Say whether the status tells that a target was written; no user can make it say so."""
-    return any(ref == target and "keys" in told for ref, told in _told(status))
+    return any(ref == target and "keys" in told for ref, told in told_targets(status))
 
 
 def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
     """Return the name of the newest object of each versioned target, as the status has it."""
-    return {target: told["version"] for target, told in _told(status) if told.get("version")}
+    return {target: told["version"] for target, told in told_targets(status) if told.get("version")}
 
 
 def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
@@ -73,6 +80,7 @@ def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
     return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
 
 
-def _told(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
+def told_targets(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
+    """Yield the targets of a status, each with what it tells."""
     for target in status.get("targets") or []:
         yield TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])), target

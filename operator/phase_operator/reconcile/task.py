@@ -16,7 +16,7 @@ from phase_operator.core.restarts import Policy
 from phase_operator.core.selection import select
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
-from phase_operator.core.wanted import config_map_ref, secret_ref, standing, standing_versions, wanted
+from phase_operator.core.wanted import places, standing, standing_versions, wanted
 from phase_operator.reconcile.questions import Subscription
 from phase_operator.reconcile.resources import Resource
 from phase_operator.reconcile.specs import parse_spec
@@ -55,14 +55,7 @@ class Task:
     @cached_property
     def versioned(self) -> frozenset[TargetRef]:
         """The targets that are versioned."""
-        spec, namespace = self.spec, self.key.namespace
-        secrets = [secret_ref(each, namespace) for each in spec.managed_secret_references if each.versioned]
-        return frozenset(
-            [
-                *secrets,
-                *(config_map_ref(each, namespace) for each in spec.managed_config_map_references if each.versioned),
-            ]
-        )
+        return frozenset(ref for ref, target in places(self.spec, self.key.namespace) if target.versioned)
 
     @cached_property
     def policies(self) -> Mapping[TargetRef, Policy]:
