@@ -108,6 +108,8 @@ class Watcher:
             return await look()
         except ExpectedError as error:
             self.problem = f"PhaseSecrets cannot be listed: {error.message}"
+            # An API server that is away shows nothing, and that is no standstill of ours.
+            self._blind_since = None
             return False
 
     async def _first_seen(self) -> bool:

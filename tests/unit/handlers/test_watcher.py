@@ -7,6 +7,8 @@ from typing import Any
 import aiohttp
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.reconcile.resources import Life
@@ -21,6 +23,8 @@ class Sweep:
     def __init__(self, listed: list[ObjectKey], shows: list[list[str | dict[str, Any]]]) -> None:
         self.loop = Loop()
         self.listed = listed
+        # What every list fails with.
+        self.error: Exception | None = None
         # Those that are not at their first.
         self.generations: dict[ObjectKey, int] = {}
         self.counts = 0
@@ -64,6 +68,8 @@ class Sweep:
 
     async def _list(self) -> list[Mapping[str, Any]]:
         self.lists += 1
+        if self.error is not None:
+            raise self.error
         return [phase_secret(each, generation=self.generations.get(each, 1))["metadata"] for each in self.listed]
 
     async def _sleep(self, _: float) -> None:
@@ -139,6 +145,19 @@ async def test_a_watch_that_does_not_show_an_edit_stands_still() -> None:
         sweep.loop.clock.turn(500.0)
 
         assert sweep.watcher.blind() == 500.0
+
+
+async def test_an_api_server_that_is_away_is_no_standstill() -> None:
+    async with Sweep([key("a")], [["a"], [], []]) as sweep:
+        sweep.generations[key("a")] = 2
+        await sweep.pass_time(601.0)
+        sweep.loop.clock.turn(500.0)
+        assert sweep.watcher.blind() == 500.0
+        sweep.error = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+
+        assert not await sweep.watcher._try(sweep.watcher._all_seen)
+
+        assert sweep.watcher.blind() == 0.0
 
 
 async def test_an_edit_that_the_watch_shows_after_a_moment_is_no_standstill() -> None:
