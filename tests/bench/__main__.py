@@ -7,6 +7,7 @@ and of the operator's metrics; times are of this run on this machine, the ratio 
 import argparse
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,7 @@ class Bench:
         bare_seconds.append(self.bare())
         self.compare(seconds, bare_seconds)
         self.restart()
+        self.failover()
         self.quota()
         self.workloads()
 
@@ -269,6 +271,51 @@ class Bench:
                 f"{self.phase.calls(route=READS)} reads, {written(operator):.0f} writes; {rss(operator):.1f} MiB RSS",
             )
 
+    def failover(self) -> None:
+        """Tell one leader to stop and kill the next one, with a standby each time."""
+        with self.operator() as first, self.operator() as second:
+            self.until_confirmed(first)
+            self.hand_over(first, second, signal.SIGTERM, "the leader is told to stop", "leads in 1 s")
+            with self.operator() as third:
+                self.hand_over(second, third, signal.SIGKILL, "the leader is killed", "leads in 15 s")
+
+    def hand_over(self, old: OperatorProcess, new: OperatorProcess, number: int, what: str, limit: str) -> None:
+        """End a leader while a target is edited, and say when the next one leads, works, and what it costs."""
+        self.phase.reset_calls()
+        leads, works = asyncio.run(self.taken_over(old, new, number))
+        self.until_confirmed(new)
+        reads, writes = self.phase.calls(route=READS), written(new)
+        self.table.add(
+            f"{what}, {self.size} resources",
+            f"{limit}; 0 reads, 1 write for the edit",
+            f"leads after {leads:.1f} s, has mended the edit after {works:.1f} s; {reads} reads, {writes:.0f} write",
+        )
+
+    async def taken_over(self, old: OperatorProcess, new: OperatorProcess, number: int) -> tuple[float, float]:
+        """Return the seconds from the signal until the next one leads, and until it has mended an edit."""
+        path = fleet.target_path(0)
+        async with fleet.hands(self.plane) as admin:
+            good = await admin.data(path)
+            old.process.send_signal(number)
+            began = time.monotonic()
+
+            async def ended() -> bool:
+                return old.process.poll() is not None
+
+            async def leads() -> bool:
+                return new.metric("phase_operator_leader") == 1.0
+
+            async def mended() -> bool:
+                return await admin.data(path) == good
+
+            await fleet.until(ended, 60.0)
+            # The one that ends must not mend it.
+            await admin.merge(path, {"data": {"KEY_1": fleet.encoded("edited")}})
+            await fleet.until(leads, 60.0)
+            led = time.monotonic() - began
+            await fleet.until(mended, _PATIENCE)
+            return led, time.monotonic() - began
+
     def quota(self) -> None:
         """Change every environment in one second under a quota."""
         self.phase.set_quota(120)
@@ -344,10 +391,10 @@ class Bench:
 
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
-        """Run the operator under its own RBAC."""
+        """Run the operator under its own RBAC, one of several that elect a leader."""
         source = {"PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
         with running_operator(
-            self.plane, self.folder, *flags, environment=source, python=self.python, patience=_PATIENCE
+            self.plane, self.folder, *flags, environment=source, python=self.python, patience=_PATIENCE, elects=True
         ) as operator:
             yield operator
 

@@ -3,6 +3,8 @@
 Rule: a storage of our own; no image of the user's is seen, and none is overwritten.
 """
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,10 @@ _DRIVERS = ("overlay", "vfs")
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One folder of images; buildah and podman share it."""
+    """One folder of images, which buildah and podman share, and one for what they know while they run."""
 
     folder: Path
+    run: Path
     driver: str
 
     def buildah(self, *arguments: str | Path) -> list[str]:
@@ -32,8 +35,7 @@ class Storage:
         return ["podman", *self._place(), *runtime, *map(str, arguments)]
 
     def _place(self) -> list[str]:
-        store, run = self.folder / "store", self.folder / "run"
-        return ["--root", str(store), "--runroot", str(run), "--storage-driver", self.driver]
+        return ["--root", str(self.folder / "store"), "--runroot", str(self.run), "--storage-driver", self.driver]
 
 
 def home(env: Mapping[str, str]) -> Path:
@@ -46,10 +48,20 @@ def open_storage(machine: Machine) -> Storage:
     machine.require("buildah")
     said = ""
     for driver in _DRIVERS:
-        storage = Storage(home(machine.env) / driver, driver)
-        storage.folder.mkdir(parents=True, exist_ok=True)
+        folder = home(machine.env) / driver
+        folder.mkdir(parents=True, exist_ok=True)
+        storage = Storage(folder, _run_folder(folder), driver)
         answer = machine.ask(storage.buildah("info"))
         if answer.returncode == 0:
             return storage
         said = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else f"exit {answer.returncode}"
     raise Unfit(f"buildah cannot keep images on this machine: {said}")
+
+
+def _run_folder(folder: Path) -> Path:
+    """Return where a storage's sockets and locks are: podman refuses a path of more than 50 characters, as homes have."""
+    run = Path("/tmp") / f"phase-dev-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"  # noqa: S108
+    run.mkdir(mode=0o700, exist_ok=True)
+    if run.is_symlink() or run.stat().st_uid != os.getuid():
+        raise Unfit(f"{run} belongs to somebody else; remove it")
+    return run
