@@ -59,7 +59,7 @@ def open_storage(machine: Machine) -> Storage:
 
 
 def _run_folder(folder: Path) -> Path:
-    """Return where a storage's sockets and locks are: podman refuses a path of more than 50 characters, as homes have."""
+    """Return where a storage's locks and sockets are: podman takes no path of more than 50 characters."""
     run = Path("/tmp") / f"phase-dev-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"  # noqa: S108
     run.mkdir(mode=0o700, exist_ok=True)
     if run.is_symlink() or run.stat().st_uid != os.getuid():

@@ -1,0 +1,188 @@
+"""The commands of the pages, as a reader runs them one after another, on a cluster of his own.
+
+What differs from his cluster: nothing pulls an image onto simulated nodes, so the operator runs as a process under the
+account that was installed, and PhaseSecrets are led from Phase's cloud to the embedded Phase.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster.catalog import HELM, KUBECTL
+from phase_dev.cluster.programs import obtain
+from phase_dev.cluster.progress import Progress
+from phase_dev.server import EmbeddedPhase
+from support.canary import Canary
+from support.operator_process import OperatorProcess, eventually, running_operator
+from support.pages import REGISTRY, ROOT, Reader, commands, fenced
+from support.world import World
+
+pytestmark = [pytest.mark.controlplane, pytest.mark.timeout(240)]
+
+INSTALL = "docs/operating/install.md"
+HOME = "phase-system"
+IMAGE = ("-n", HOME, "get", "deployment", "phase-operator", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+CRD = "crd/phasesecrets.secrets.phase.dev"
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    """Give an empty cluster with controllers and a simulated node."""
+    with start_control_plane(controllers=True, nodes=1) as plane:
+        yield plane
+
+
+@pytest.fixture
+def programs() -> tuple[Path, Path]:
+    """Give kubectl and helm."""
+    found = obtain([KUBECTL, HELM], os.environ, Progress(sys.stderr))
+    return found[KUBECTL.name].path, found[HELM.name].path
+
+
+@pytest.fixture
+def reader(plane: ControlPlane, programs: tuple[Path, Path], tmp_path: Path) -> Reader:
+    """Give a reader who is the cluster's admin."""
+    return Reader(tmp_path, *programs, plane.kubeconfig)
+
+
+@pytest.fixture
+def phase() -> Iterator[EmbeddedPhase]:
+    """Give a Phase."""
+    with EmbeddedPhase() as phase:
+        yield phase
+
+
+class Steps:
+    """What a reader does between the commands, or what the cluster would do for him."""
+
+    def __init__(self, plane: ControlPlane, phase: EmbeddedPhase, reader: Reader, canary: Canary, folder: Path) -> None:
+        """Take all that they need."""
+        self.plane, self.phase, self.reader, self.canary, self.folder = plane, phase, reader, canary, folder
+        reader.write("token.txt", phase.token("operator", form="pss"))
+
+    def operator(self, *flags: str) -> AbstractContextManager[OperatorProcess]:
+        """Run the operator under the account that was installed."""
+        return running_operator(self.plane, self.folder, *flags, elects=True)
+
+    def world(self, namespace: str) -> World:
+        """Look at a namespace."""
+        return World(self.plane, namespace, self.phase, self.canary)
+
+    def led_here(self, namespace: str, name: str) -> None:
+        """Lead a PhaseSecret from Phase's cloud to the embedded Phase."""
+        spec = json.dumps({"spec": {"phaseHost": self.phase.url, "pollingInterval": 5}})
+        self.plane.kubectl("-n", namespace, "patch", "phs", name, "--type=merge", "-p", spec)
+
+
+@pytest.fixture
+def steps(plane: ControlPlane, phase: EmbeddedPhase, reader: Reader, canary: Canary, tmp_path: Path) -> Steps:
+    """Give the steps."""
+    return Steps(plane, phase, reader, canary, tmp_path)
+
+
+@pytest.mark.parametrize("way", [0, 1], ids=["helm", "install.yaml"])
+def test_the_readme_leads_to_a_secret(way: int, reader: Reader, plane: ControlPlane, steps: Steps) -> None:
+    *ways, (token, resource, wait) = commands("README.md", "Install")
+
+    reader.follow(ways[way])
+    assert plane.kubectl(*IMAGE).stdout.startswith(f"{REGISTRY}/phase-operator:")
+    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    with steps.operator():
+        reader.follow([token, resource])
+        steps.led_here("default", "shop")
+        reader.run(wait)
+
+    assert steps.world("default").data("shop-secrets")
+
+
+def test_install_with_kubectl_upgrade_and_uninstall(reader: Reader, plane: ControlPlane, steps: Steps) -> None:
+    [overlay] = fenced("deploy/README.md", "An overlay of your own", "yaml")
+    (apply, rollout), _ = commands(INSTALL, "With kubectl")
+    [[token, resource, wait]] = commands(INSTALL, "A token and a first resource")
+    [shop] = fenced(INSTALL, "A token and a first resource", "yaml")
+    [[upgrade]] = commands(INSTALL, "Upgrade")
+    operator_goes, all_goes, one_goes, every_goes = commands(INSTALL, "Uninstall and keep the Secrets")
+
+    reader.write("my-overlay/kustomization.yaml", overlay)
+    reader.run(apply)
+    reader.run(rollout)
+    assert plane.kubectl(*IMAGE).stdout.startswith(f"{REGISTRY}/phase-operator:")
+    plane.kubectl("create", "namespace", "shop")
+    reader.write("shop.yaml", shop)
+    world = steps.world("shop")
+    with steps.operator():
+        reader.follow([token, resource])
+        steps.led_here("shop", "shop")
+        reader.run(wait)
+        reader.run(upgrade)
+        data = world.data()
+        assert data
+        world.phase_secret("merged", managedSecretReferences=[{"secretName": "merged", "creationPolicy": "Merge"}])
+        world.until_ready("merged")
+
+    reader.follow(operator_goes)
+    eventually(lambda: not plane.kubectl("get", "ns", HOME, check=False).stdout, within=60, what="the namespace goes")
+    assert world.get("phs", "shop") is not None
+    assert world.data() == data
+
+    # Nobody is there to take the finalizer off.
+    plane.kubectl("-n", "shop", "delete", "phs", "merged", "--wait=false")
+    assert world.get("phs", "merged") is not None
+    reader.follow([each.replace("phasesecret shop", "phasesecret merged") for each in one_goes])
+    eventually(lambda: world.get("phs", "merged") is None, what="it goes")
+    reader.follow(every_goes)
+    reader.follow(all_goes)
+    eventually(lambda: plane.kubectl("get", CRD, check=False).returncode != 0, what="the CRD goes")
+    secret = world.get("secret", "shop")
+    assert secret is not None
+    assert "ownerReferences" not in secret["metadata"]
+    assert world.data() == data
+
+
+def test_some_namespaces_with_roles(reader: Reader, plane: ControlPlane, steps: Steps) -> None:
+    with_kubectl, *_ = commands(INSTALL, "For some namespaces only, with Roles")
+
+    reader.follow(with_kubectl)
+    plane.kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    world = steps.world("default")
+    world.token()
+    with steps.operator("--namespace", "default"):
+        world.phase_secret()
+        world.until_ready()
+    assert may(plane, "list", "secrets", HOME) == "no"
+
+
+def test_somebody_without_a_right_on_the_cluster_installs_for_his_namespaces(
+    plane: ControlPlane, reader: Reader, steps: Steps, programs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, [with_helm], (roles, more, binding) = commands(INSTALL, "For some namespaces only, with Roles")
+    plane.kubectl("apply", "--server-side", "-k", ROOT / "crds")
+    for name in ("team", HOME, "shop", "checkout"):
+        plane.kubectl("create", "namespace", name)
+    plane.kubectl("-n", "team", "create", "serviceaccount", "lead")
+    reader.follow([roles, more])
+    for name in (HOME, "shop", "checkout"):
+        plane.kubectl("-n", name, "create", "rolebinding", "lead", "--clusterrole=admin", "--serviceaccount=team:lead")
+        reader.run(binding.replace("-n shop", f"-n {name}").replace("NAME", "system:serviceaccount:team:lead"))
+    lead = Reader(tmp_path / "lead", *programs, plane.service_account_kubeconfig("team", "lead"))
+
+    lead.run(with_helm)
+
+    world = steps.world("checkout")
+    world.token()
+    with steps.operator("--namespace", "shop", "--namespace", "checkout"):
+        world.phase_secret()
+        world.until_ready()
+    assert may(plane, "list", "secrets", "default") == "no"
+
+
+def may(plane: ControlPlane, verb: str, resource: str, namespace: str) -> str:
+    """Return whether the operator's account may do something."""
+    asked = ("auth", "can-i", verb, resource, "-n", namespace, f"--as=system:serviceaccount:{HOME}:phase-operator")
+    return plane.kubectl(*asked, check=False).stdout.strip()
