@@ -40,6 +40,8 @@ def of(metric: str, pod: str = "a", **labels: str) -> str:
 
 
 CALLS = of("source_calls_total", kind="probe", result="ok")
+# In seconds.
+FORTNIGHT = 14 * 86400
 REFUSED = of("phase_requests_total", route="secrets", status="429")
 STATUS = {"verb": "PATCH", "resource": "phasesecrets/status"}
 
@@ -157,6 +159,17 @@ FIRING = [
             "half an hour. Changes arrive late.",
         ),
         id="Phase refuses a call a minute",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorCertificateEnds",
+            {of("phase_certificate_expiry_timestamp_seconds"): f"{FORTNIGHT + 1800}x120"},
+            silent_at=(29, 89),
+            fires_at=92,
+            description="A certificate of Phase that the Phase operator in phase-system is shown holds for 13d 22h 58m "
+            "0s more. After that nothing follows Phase.",
+        ),
+        id="a certificate near its end",
     ),
     pytest.param(
         Case(
@@ -285,6 +298,18 @@ SILENT = [
     pytest.param(
         Case("PhaseOperatorStale", {of("source_staleness_seconds"): "0+60x60 " * 4}, tuple(range(1, 240, 7))),
         id="every source asks for an hour, seen stale",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorCertificateEnds",
+            {of("phase_certificate_expiry_timestamp_seconds"): f"{FORTNIGHT + 1800}x20 {4 * FORTNIGHT}x100"},
+            (30, 60, 119),
+        ),
+        id="a certificate that is renewed",
+    ),
+    pytest.param(
+        Case("PhaseOperatorCertificateEnds", {of("phase_certificate_expiry_timestamp_seconds"): "NaNx120"}, (60, 119)),
+        id="no certificate was seen",
     ),
     pytest.param(
         Case("PhaseOperatorThrottled", {REFUSED: "0x5 1x59 2x59 3x59"}, tuple(range(1, 180, 3))),

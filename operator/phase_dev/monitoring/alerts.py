@@ -188,6 +188,21 @@ ALERTS = (
         "intervals.",
     ),
     Alert(
+        name="PhaseOperatorCertificateEnds",
+        severity=Severity.WARNING,
+        expr=_each("min", "phase_operator_phase_certificate_expiry_timestamp_seconds") + " - time() < 14 * 86400",
+        lasting="1h",
+        summary="The certificate of Phase runs out soon.",
+        description="A certificate of Phase that the Phase operator in {{ $labels.namespace }} is shown holds for "
+        "{{ $value | humanizeDuration }} more. After that nothing follows Phase.",
+        means="A host that PhaseSecrets name shows a certificate near its end. Once it has run out, the status says "
+        "`PhaseUnavailable` and targets stay as they are.",
+        threshold="Certificates of 90 days are renewed by most tools when 30 are left; at 14 that has failed. A "
+        "certificate that holds for less than 14 days from the start fires always: patch the number.",
+        cure="The log's lines `certificate of Phase` name host and end. Renew it there; the operator sees the new one "
+        "with its next call.",
+    ),
+    Alert(
         name="PhaseOperatorWatchRestarts",
         severity=Severity.WARNING,
         expr=_each("sum", "increase(phase_operator_watch_restarts_total[15m])", "watch") + " > 3",

@@ -23,8 +23,6 @@ _NOTES = """\
 - **The `runbook` annotation** is the path of this page in the repository, and the section in it.
 - **Thresholds** hold for an operator with its own defaults. Each section says what its threshold is made of; to change
   one, patch it in an overlay of your own.
-- **Phase's certificate** has no alert: the operator does not measure how long it is valid. Once it has run out, the
-  reason `PhaseUnavailable` is in the status and PhaseOperatorNotReady fires.
 
 Each alert is tested with promtool on series for which it has to fire and on series for which it has to be silent."""
 

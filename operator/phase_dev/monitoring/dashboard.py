@@ -138,6 +138,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 red_from=5400,
             ),
             Number(
+                "Certificate of Phase",
+                "Time until the first certificate of Phase's hosts runs out; none where Phase is asked in the clear.",
+                Query(f"min(phase_operator_phase_certificate_expiry_timestamp_seconds{_PODS}) - time()"),
+                unit=Unit.SECONDS,
+                red_below=14 * 86400,
+            ),
+            Number(
                 "Version",
                 "The version that runs; two of them while it is upgraded.",
                 Query(f"max by (version) (phase_operator_build_info{_PODS})", "{{version}}"),

@@ -19,6 +19,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase import wire
+from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, from_answer, from_exception
 
 Answer = TypeVar("Answer")
@@ -48,6 +49,7 @@ class PhaseClient:
     ) -> None:
         self._on_call = on_call
         self._timer = timer
+        self.certificates = Certificates(timer)
         self._deadline = deadline
         self._max_body = max_body
         self._http = httpx.AsyncClient(
@@ -113,6 +115,7 @@ class PhaseClient:
                 asyncio.timeout(self._deadline),
                 self._http.stream("GET", _askable(url), params=params, headers=headers) as response,
             ):
+                self.certificates.look(host, response)
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > self._max_body:

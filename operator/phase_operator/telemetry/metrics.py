@@ -48,6 +48,7 @@ class Metrics:
         self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
         self._unprobed = gauge("apps_unprobed", "Apps read at the polling interval: Phase answers no probes for them.")
         self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
+        self._certificate = gauge("phase_certificate_expiry_timestamp_seconds", "When Phase's certificate runs out.")
         self._sources = gauge("sources", "Distinct sources that are watched.")
         self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
         self._restarted = counter("workload_restarts_total", "Workloads restarted, by kind.", "kind")
@@ -133,6 +134,10 @@ class Metrics:
         self._staleness.set_function(staleness)
         self._unprobed.set_function(unprobed)
         self._breakers.set_function(open_breakers)
+
+    def track_certificates(self, soonest: Callable[[], float]) -> None:
+        """Ask at each scrape when the first certificate of Phase's hosts runs out, in seconds since 1970."""
+        self._certificate.set_function(soonest)
 
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Ask at each scrape how many roll-outs are going on, and how many targets have workloads that wait."""

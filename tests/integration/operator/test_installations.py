@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,6 +91,8 @@ def test_a_phase_with_a_private_authority_needs_the_flag_and_says_so(stage: Worl
 
         with running_operator(stage.plane, tmp_path, *only, "--phase-ca-file", "ca.pem") as stage.operator:
             stage.until_ready()
+            ends = stage.operator.metric("phase_operator_phase_certificate_expiry_timestamp_seconds")
+            assert ends > time.time(), "the end of the certificate is seen"
 
 
 def test_roles_in_its_namespaces_are_enough(stage: World, tmp_path: Path) -> None:
