@@ -17,6 +17,7 @@ CONTROLLERS = (
     "daemonset-controller",
     "job-controller",
     "cronjob-controller",
+    "clusterrole-aggregation-controller",  # without it the roles admin, edit and view are empty
     "node-lifecycle-controller",  # without it a simulated node keeps its not-ready taint
 )
 
