@@ -7,7 +7,7 @@ KEEP ?=
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-.PHONY: help venv demo test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
+.PHONY: help venv demo picture test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ venv: .venv/.stamp ## make .venv with product, dev and test extras and both cons
 
 demo: venv ## show the main job on a cluster of its own; KEEP=1 leaves it running, KUBECONFIG=... uses a cluster that is there
 	@$(BIN)/phase-dev demo $(if $(KEEP),--keep) $(if $(DEMO_KUBECONFIG),--kubeconfig "$(DEMO_KUBECONFIG)")
+
+picture: venv ## run the demo and draw it: docs/demo.svg
+	@$(BIN)/phase-dev demo --picture docs/demo.svg
 
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
 	@$(BIN)/phase-dev cluster build --all

@@ -13,6 +13,7 @@ import click
 from phase_dev.cluster.cli import one_sentence
 from phase_dev.cluster.progress import Progress
 from phase_dev.demo.keeping import STOP, Kept
+from phase_dev.demo.picture import draw
 from phase_dev.demo.show import Show
 from phase_dev.demo.stage import NAMESPACE, Stage, prepare, put_up
 
@@ -25,8 +26,13 @@ from phase_dev.demo.stage import NAMESPACE, Stage, prepare, put_up
     type=click.Path(path_type=Path, dir_okay=False),
     help="Use the cluster of this kubeconfig, which is left as it was, instead of a cluster of its own.",
 )
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw what it shows, as an SVG, to this file.",
+)
 @click.option("--hold", is_flag=True, hidden=True, help="Be the process that --keep leaves.")
-def demo(keep: bool, stop: bool, kubeconfig: Path | None, hold: bool) -> None:
+def demo(keep: bool, stop: bool, kubeconfig: Path | None, picture: Path | None, hold: bool) -> None:
     """Show the main job on a real Kubernetes API server: PhaseSecrets become Secrets and a ConfigMap."""
     with one_sentence():
         kept = Kept(os.environ)
@@ -39,7 +45,10 @@ def demo(keep: bool, stop: bool, kubeconfig: Path | None, hold: bool) -> None:
             _keep(kept, place, os.environ)
         else:
             with put_up(place, os.environ, Progress(sys.stderr)) as stage:
-                Show(stage, stage.client(os.environ), _say).run()
+                said: list[str] = []
+                Show(stage, stage.client(os.environ), lambda line: _say(line, said)).run()
+            if picture is not None:
+                picture.write_text(draw(said, "make demo"))
             click.echo("\nDone; nothing is left running.")
 
 
@@ -83,6 +92,8 @@ def what_next(stage: Stage) -> list[str]:
     ]
 
 
-def _say(line: str) -> None:
+def _say(line: str, said: list[str] | None = None) -> None:
+    if said is not None:
+        said += line.split("\n")
     click.echo(line)
     sys.stdout.flush()

@@ -48,8 +48,11 @@ def test_it_shows_the_main_job_and_leaves_nothing(
 ) -> None:
     assert locate("kube-apiserver")  # `control_plane` has built it, so that no build is timed here
 
-    shown = demo(canary, environment).stdout
+    drawn = tmp_path / "demo.svg"
+    shown = demo(canary, environment, "--picture", str(drawn)).stdout
 
+    assert "Two&#160;PhaseSecrets" in drawn.read_text()
+    canary.watch(drawn.read_text())
     assert re.search(r"^ +shop +shop +production +True +Synced +3 ", shown, re.MULTILINE)
     assert re.search(r"^ +DATABASE_PASSWORD=\*+$", shown, re.MULTILINE)
     assert re.search(r"^ +LOG_LEVEL=warning$", shown, re.MULTILINE)
