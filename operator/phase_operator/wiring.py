@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -55,6 +56,16 @@ _KEY_BYTES = 32
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds; shorter ones are for tests, which make things stand still."""
+
+    # After this a standstill fails liveness.
+    stuck: float = _STUCK
+    # So often what the watch of PhaseSecrets has shown is compared with a list.
+    sweep: float = 600.0
 
 
 class StartError(Exception):
@@ -112,7 +123,16 @@ async def run(settings: Settings) -> int:
 class Operator:
     """All rooms, connected."""
 
-    def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        phase_client: PhaseClient,
+        metrics: Metrics,
+        patience: Patience | None = None,
+    ) -> None:
+        patience = patience or Patience()
+        still = partial(_standing_still, patience.stuck)
         self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
@@ -183,11 +203,13 @@ class Operator:
             controller=self._controller,
             session=client.session_for_watching,
             server=client.host,
+            is_served=self._cluster.is_served,
             count=self._count,
             list_all=self._list_all,
             clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,
+            sweep_every=patience.sweep,
         )
         self._watches = [
             self._metadata_watch(kind, scope, known, metrics)
@@ -202,20 +224,19 @@ class Operator:
             client.fence = self._elector.left
         metrics.track_leader(self._is_leading)
         self._starting: str | None = "the operator's own key is not read yet"
-        # Of a standby the first is all that can be told.
-        self.probes = Probes(live={"lease": self._lease_still}, ready={"lease": self._lease_problem})
+        # Of a standby these are all that can be told.
+        self.probes = Probes(ready={"lease": self._lease_problem})
+        if self._elector is not None:
+            self.probes.live["lease"] = partial(still, "lease", self._elector.silent, "no look at it")
         self._leaders_probes = Probes(
             live={
-                "queue": lambda: _standing_still("queue", queue.oldest, "a key has been due"),
-                "sources": lambda: _standing_still("sources", sources.overdue, "a call has been due"),
-                "phasesecrets": lambda: _standing_still(
-                    "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
+                "queue": partial(still, "queue", queue.oldest, "a key has been due"),
+                "sources": partial(still, "sources", sources.overdue, "a call has been due"),
+                "phasesecrets": partial(
+                    still, "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
                 ),
             }
-            | {
-                watch.name: partial(_standing_still, watch.name, watch.silent, "no sign of life")
-                for watch in self._watches
-            },
+            | {watch.name: partial(still, watch.name, watch.silent, "no sign of life") for watch in self._watches},
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )
@@ -268,9 +289,6 @@ class Operator:
 
     def _lease_problem(self) -> str | None:
         return None if self._elector is None else self._elector.problem
-
-    def _lease_still(self) -> str | None:
-        return None if self._elector is None else _standing_still("lease", self._elector.silent, "no look at it")
 
     async def run(self) -> bool:
         """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
@@ -394,6 +412,7 @@ class Operator:
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
             restarted=metrics.watch_restarted,
+            is_back=lambda: self._controller.kubernetes_is_back(),
             clock=self._clock,
         )
 
@@ -407,6 +426,7 @@ class Operator:
             follow_selector="",
             sink=labels,
             restarted=metrics.watch_restarted,
+            is_back=lambda: self._controller.kubernetes_is_back(),
             clock=self._clock,
         )
 
@@ -415,6 +435,6 @@ def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
     return lambda: watch.problem
 
 
-def _standing_still(name: str, measure: Callable[[], float], what: str) -> str | None:
+def _standing_still(limit: float, name: str, measure: Callable[[], float], what: str) -> str | None:
     seconds = measure()
-    return f"{name}: {what} for {seconds:.0f} s" if seconds > _STUCK else None
+    return f"{name}: {what} for {seconds:.0f} s" if seconds > limit else None

@@ -35,7 +35,8 @@ class Sweep:
         self.watcher = Watcher(
             resources=self.loop.resources,
             controller=self.loop.controller,
-            session=aiohttp.ClientSession,
+            session=lambda _: aiohttp.ClientSession(),
+            is_served=self._served,
             server="https://example",
             count=self._count,
             list_all=self._list,
@@ -61,6 +62,9 @@ class Sweep:
         """Let time pass."""
         self.loop.clock.turn(seconds)
         await settle()
+
+    async def _served(self) -> bool:
+        return True
 
     async def _count(self) -> int:
         self.counts += 1

@@ -59,6 +59,7 @@ async def silence(server: Server, *events: dict[str, Any]) -> float:
         follow_selector="",
         sink=Nothing(),
         restarted=lambda _: None,
+        is_back=lambda: None,
         clock=clock,
     )
     running = asyncio.create_task(watch.run())

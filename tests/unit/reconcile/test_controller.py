@@ -448,7 +448,7 @@ def test_what_is_tried_again_by_itself(outcome: Outcome, soon: bool | None) -> N
 
 
 async def test_what_passes_is_tried_again_at_growing_distances(loop: Loop) -> None:
-    loop.cluster.errors["observe"] = DOWN
+    loop.cluster.errors["observe"] = Transient(Reason.INTERNAL_ERROR, "again")
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret())
 
