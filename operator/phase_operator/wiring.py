@@ -47,7 +47,7 @@ from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 from phase_operator.settings import Settings
 from phase_operator.telemetry import logs
-from phase_operator.telemetry.http import PortInUseError, Probes, serve
+from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,10 @@ class Operator:
         patience: Patience | None = None,
     ) -> None:
         patience = patience or Patience()
-        still = partial(_standing_still, patience.stuck)
+
+        def still(name: str, measure: Callable[[], float], what: str) -> Check:
+            return partial(_standing_still, patience.stuck, name, measure, what)
+
         self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
@@ -227,16 +230,14 @@ class Operator:
         # Of a standby these are all that can be told.
         self.probes = Probes(ready={"lease": self._lease_problem})
         if self._elector is not None:
-            self.probes.live["lease"] = partial(still, "lease", self._elector.silent, "no look at it")
+            self.probes.live["lease"] = still("lease", self._elector.silent, "no look at it")
         self._leaders_probes = Probes(
             live={
-                "queue": partial(still, "queue", queue.oldest, "a key has been due"),
-                "sources": partial(still, "sources", sources.overdue, "a call has been due"),
-                "phasesecrets": partial(
-                    still, "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
-                ),
+                "queue": still("queue", queue.oldest, "a key has been due"),
+                "sources": still("sources", sources.overdue, "a call has been due"),
+                "phasesecrets": still("phasesecrets", self._watcher.blind, "the watch has not shown what a list has"),
             }
-            | {watch.name: partial(still, watch.name, watch.silent, "no sign of life") for watch in self._watches},
+            | {watch.name: still(watch.name, watch.silent, "no sign of life") for watch in self._watches},
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )

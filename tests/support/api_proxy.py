@@ -66,6 +66,7 @@ class ApiProxy:
         self._fault: Fault | None = None
         self._asked: list[Asked] = []
         self._streams: list[tuple[Asked, asyncio.Transport]] = []
+        self._changed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.url = ""
@@ -137,7 +138,6 @@ class ApiProxy:
                 transport.abort()
 
     async def _start(self) -> None:
-        self._changed = asyncio.Event()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._trust, limit=0),
             timeout=aiohttp.ClientTimeout(total=None),
