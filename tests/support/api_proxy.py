@@ -194,7 +194,8 @@ class ApiProxy:
             request.method,
             URL(self._server + request.raw_path, encoded=True),
             headers=headers,
-            data=await request.read(),
+            # None, and not nothing: to what is empty a type would be added, which the API server refuses.
+            data=await request.read() or None,
             allow_redirects=False,
         ) as answer:
             kept = {name: text for name, text in answer.headers.items() if name.lower() not in _OF_THE_CONNECTION}

@@ -32,6 +32,8 @@ _LOOK_EVERY = 0.5
 # After an interruption: while the API server is away, and then until the watch has shown what a list has; a list of
 # thousands is not read every second for ever.
 _AWAY = 1.0
+# A watch that lasted so long failed for the first time.
+_WENT_WELL = 30.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 
 ListAll = Callable[[], Awaitable[list[Mapping[str, Any]]]]
@@ -73,8 +75,6 @@ class Watcher:
         self._restarted = restarted
         self._sweep_every = sweep_every
         self._sleep = sleep
-        # In a row; forgotten when the watch has shown all that there is.
-        self._failures = 0
         # Those that are being deleted and wait for somebody else: listed, and not kept.
         self._leaving: set[ObjectKey] = set()
         # What keeps the watch from being there, and what it has not shown.
@@ -88,7 +88,9 @@ class Watcher:
 
     async def watch(self, own_signals: Callable[[], None]) -> None:
         """Watch until told to stop by a signal; start again after every fault."""
+        failures = 0
         while True:
+            began = self._clock.monotonic()
             try:
                 # kopf looks once what is served, and would wait for ever for what is not.
                 if not await self._is_served():
@@ -113,8 +115,9 @@ class Watcher:
                 self._restarted("phasesecrets")
                 self._interrupted.set()
                 log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
-                self._failures += 1
-                await self._sleep(reopen_watch(failures=self._failures, identity="phasesecrets"))
+                # By how long it went well: what fails in a stream may be listed well meanwhile.
+                failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
+                await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
 
     async def sweep(self) -> None:
         """Tell when the first list is complete, and from then on find ghosts: in time, and after every interruption."""
@@ -122,7 +125,6 @@ class Watcher:
             await self._sleep(_LOOK_EVERY)
         while True:
             self._missed = None
-            self._failures = 0
             self._interrupted.clear()
             await wait_for(self._interrupted, self._sweep_every)
             was_interrupted = self._interrupted.is_set()
