@@ -101,8 +101,8 @@ def running_operator(
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
     Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
-    `python` is the interpreter whose packages it runs with, `program` what it runs; `patience` is how many seconds it may take to be ready, for
-    which nobody `waits` if told so.
+    `python` is the interpreter whose packages it runs with, `program` what it runs; `patience` is how many seconds it
+    may take to be ready, for which nobody `waits` if told so.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     url = f"https://127.0.0.1:{port}" if port is not None else url

@@ -185,12 +185,16 @@ class Watcher:
             log.info("resource gone unseen", extra={"object": str(key)})
             self._controller.resource_gone(key)
 
+    def listed_anew(self) -> None:
+        """Look soon for what vanished: kopf tells nothing of what is not in its list any more."""
+        self._interrupted.set()
+
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session(self._interrupted.set))
+            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session(self.listed_anew))
 
         def is_news(event: Mapping[str, Any], **_: Any) -> bool:
             # Every status that we write comes back as an event; what says nothing new is not worth a handler's call.

@@ -33,6 +33,8 @@ class Sweep:
         self.pauses: list[float] = []
         # What is answered to the question whether PhaseSecrets are served; after the last one the test is over.
         self.served: list[bool | Exception] = []
+        # How many seconds it takes when so many answers are left.
+        self.lasts: dict[int, float] = {}
         # What the watch shows during each sleep; after the last one the test is over.
         self._shows = shows
         self.watcher = Watcher(
@@ -67,6 +69,7 @@ class Sweep:
         await settle()
 
     async def _served(self) -> bool:
+        self.loop.clock.turn(self.lasts.get(len(self.served), 0.0))
         answer = self.served.pop(0) if self.served else asyncio.CancelledError()
         if isinstance(answer, BaseException):
             raise answer
@@ -212,3 +215,25 @@ async def test_the_watch_is_not_begun_where_its_crd_is_not_served() -> None:
     assert sweep.problems[-1] == "PhaseSecrets are not watched: their CRD is not there"
     assert len(sweep.pauses) == 10
     assert max(sweep.pauses) <= 2.0
+
+
+async def test_a_watch_that_breaks_again_and_again_is_begun_ever_more_slowly_until_one_lasted() -> None:
+    down = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+    sweep = Sweep([], [[]] * 20)
+    sweep.served = [down] * 9
+    # Only the last one is asked for so long.
+    sweep.lasts = {1: 60.0}
+
+    await asyncio.wait({asyncio.create_task(sweep.watcher.watch(lambda: None))})
+
+    assert sweep.pauses[7] > 1.3
+    assert sweep.pauses[8] < 0.3
+
+
+async def test_a_list_that_is_read_anew_is_followed_by_a_look_for_what_vanished() -> None:
+    # kopf tells nothing of what is not in its list any more.
+    async with Sweep([key("a")], [["a", "ghost"]]) as sweep:
+        sweep.watcher.listed_anew()
+        await settle()
+
+        assert sweep.loop.resources.keys() == {key("a")}
