@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -46,7 +47,7 @@ from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
 from phase_operator.settings import Settings
 from phase_operator.telemetry import logs
-from phase_operator.telemetry.http import PortInUseError, Probes, serve
+from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,16 @@ _KEY_BYTES = 32
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds; shorter ones are for tests, which make things stand still."""
+
+    # After this a standstill fails liveness.
+    stuck: float = _STUCK
+    # So often what the watch of PhaseSecrets has shown is compared with a list.
+    sweep: float = 600.0
 
 
 class StartError(Exception):
@@ -73,7 +84,7 @@ class SystemClock:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, patience: Patience | None = None) -> int:
     """Run the operator until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
     try:
@@ -89,7 +100,7 @@ async def run(settings: Settings) -> int:
         timer=time.monotonic,
     )
     metrics.track_certificates(phase_client.certificates.soonest)
-    operator = Operator(settings, client, phase_client, metrics)
+    operator = Operator(settings, client, phase_client, metrics, patience or Patience())
     # What was imported stays: the collector need not look at it again; and most of what a run makes dies with the run.
     # Measured with 3,000 resources: 8 % of the CPU time of a start.
     gc.collect()
@@ -113,7 +124,17 @@ async def run(settings: Settings) -> int:
 class Operator:
     """All rooms, connected."""
 
-    def __init__(self, settings: Settings, client: KubeClient, phase_client: PhaseClient, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        phase_client: PhaseClient,
+        metrics: Metrics,
+        patience: Patience,
+    ) -> None:
+        def still(name: str, measure: Callable[[], float], what: str) -> Check:
+            return partial(_standing_still, patience.stuck, name, measure, what)
+
         self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
@@ -184,11 +205,13 @@ class Operator:
             controller=self._controller,
             session=client.session_for_watching,
             server=client.host,
+            is_served=self._cluster.is_served,
             count=self._count,
             list_all=self._list_all,
             clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,
+            sweep_every=patience.sweep,
         )
         self._watches = [
             self._metadata_watch(kind, scope, known, metrics)
@@ -203,20 +226,17 @@ class Operator:
             client.fence = self._elector.left
         metrics.track_leader(self._is_leading)
         self._starting: str | None = "the operator's own key is not read yet"
-        # Of a standby the first is all that can be told.
-        self.probes = Probes(live={"lease": self._lease_still}, ready={"lease": self._lease_problem})
+        # Of a standby these are all that can be told.
+        self.probes = Probes(ready={"lease": self._lease_problem})
+        if self._elector is not None:
+            self.probes.live["lease"] = still("lease", self._elector.silent, "no look at it")
         self._leaders_probes = Probes(
             live={
-                "queue": lambda: _standing_still("queue", queue.oldest, "a key has been due"),
-                "sources": lambda: _standing_still("sources", sources.overdue, "a call has been due"),
-                "phasesecrets": lambda: _standing_still(
-                    "phasesecrets", self._watcher.blind, "the watch has not shown what a list has"
-                ),
+                "queue": still("queue", queue.oldest, "a key has been due"),
+                "sources": still("sources", sources.overdue, "a call has been due"),
+                "phasesecrets": still("phasesecrets", self._watcher.blind, "the watch has not shown what a list has"),
             }
-            | {
-                watch.name: partial(_standing_still, watch.name, watch.silent, "no sign of life")
-                for watch in self._watches
-            },
+            | {watch.name: still(watch.name, watch.silent, "no sign of life") for watch in self._watches},
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )
@@ -269,9 +289,6 @@ class Operator:
 
     def _lease_problem(self) -> str | None:
         return None if self._elector is None else self._elector.problem
-
-    def _lease_still(self) -> str | None:
-        return None if self._elector is None else _standing_still("lease", self._elector.silent, "no look at it")
 
     async def run(self) -> bool:
         """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
@@ -395,6 +412,7 @@ class Operator:
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
             restarted=metrics.watch_restarted,
+            is_back=lambda: self._controller.kubernetes_is_back(),
             clock=self._clock,
         )
 
@@ -408,6 +426,7 @@ class Operator:
             follow_selector="",
             sink=labels,
             restarted=metrics.watch_restarted,
+            is_back=lambda: self._controller.kubernetes_is_back(),
             clock=self._clock,
         )
 
@@ -416,6 +435,6 @@ def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
     return lambda: watch.problem
 
 
-def _standing_still(name: str, measure: Callable[[], float], what: str) -> str | None:
+def _standing_still(limit: float, name: str, measure: Callable[[], float], what: str) -> str | None:
     seconds = measure()
-    return f"{name}: {what} for {seconds:.0f} s" if seconds > _STUCK else None
+    return f"{name}: {what} for {seconds:.0f} s" if seconds > limit else None

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,22 +94,25 @@ def running_operator(
     patience: float = 30.0,
     elects: bool = False,
     port: int | None = None,
+    url: str | None = None,
     waits: bool = True,
+    program: Sequence[str] = ("-m", "phase_operator", "run"),
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
-    Unless it `elects`, it works at once and beside any other. `port`: another way to the API server, on loopback.
-    `python` is the interpreter whose packages it runs with; `patience` is how many seconds it may take to be ready, for
-    which nobody `waits` if told so.
+    Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
+    `python` is the interpreter whose packages it runs with, `program` what it runs; `patience` is how many seconds it
+    may take to be ready, for which nobody `waits` if told so.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
-    if port is not None:
-        way = folder / f"way-{port}.kubeconfig"
-        way.write_text(kubeconfig.read_text().replace(plane.url, f"https://127.0.0.1:{port}"))
+    url = f"https://127.0.0.1:{port}" if port is not None else url
+    if url is not None:
+        way = folder / f"way-{url.rpartition(':')[2]}.kubeconfig"
+        way.write_text(kubeconfig.read_text().replace(plane.url, url))
         kubeconfig = way
     health, metrics = free_port(), free_port()
     log_file = folder / f"operator-{health}.log"
-    command = [str(python), "-m", "phase_operator", "run", "--kubeconfig", str(kubeconfig)]
+    command = [str(python), *program, "--kubeconfig", str(kubeconfig)]
     command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
     command += ["--leader-elect", str(elects).lower()]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]

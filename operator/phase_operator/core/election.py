@@ -30,6 +30,10 @@ class Terms:
         """So often a standby looks, at least twice a second: who steps down is followed at once."""
         return min(0.5, self.duration / 15)
 
+    def pause(self, *, leads: bool, failed: bool) -> float:
+        """Return seconds to the next look: who could not renew tries as often as a standby, whatever a Lease lasts."""
+        return self.renewal if leads and not failed else self.look
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

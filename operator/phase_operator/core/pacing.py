@@ -22,6 +22,11 @@ _FIRST_RETRY = 1.0
 _SLOW_RETRY_MIN = 15.0
 _SLOW_RETRY_MAX = 45.0
 _TRANSIENT_MAX = 60.0
+# A watch that broke is opened again at least so often: all is to be caught up 5 s after the API server is back.
+_FIRST_REOPEN = 0.25
+_REOPEN_MAX = 2.0
+# Longer than this no wish of the API server makes a watch wait.
+_ASKED_MAX = 60.0
 # This share of an interval before a beat counts as on it: floats do not add up.
 _EARLY = 0.001
 
@@ -62,6 +67,16 @@ def retry_resource(*, transient: bool, failures: int, identity: str) -> float:
     if not transient:
         return _SLOW_RETRY_MAX * (1 - 0.3 * fraction)
     return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 16), _SLOW_RETRY_MAX) * (1 - 0.3 * fraction)
+
+
+def reopen_watch(*, failures: int, identity: str, asked: float | None = None) -> float:
+    """Return seconds until a watch is opened again, after `failures` failures in a row (1 for the first).
+
+    `asked` is what the API server asked for, if it did.
+    """
+    fraction = spread(f"{identity}#{failures}")
+    pause = min(_FIRST_REOPEN * 2.0 ** min(failures - 1, 16), _REOPEN_MAX) * (1 - 0.3 * fraction)
+    return max(pause, min(asked or 0.0, _ASKED_MAX))
 
 
 class Pace:

@@ -13,7 +13,9 @@ import aiohttp
 import kopf
 
 from phase_operator.api import names
-from phase_operator.core.errors import ExpectedError
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.pacing import reopen_watch
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.reconcile.controller import Controller
@@ -23,11 +25,16 @@ from phase_operator.reconcile.resources import Resources, life_of
 
 log = logging.getLogger(__name__)
 
-_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CHUNK = 500
 # Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
 _SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
+# After an interruption: while the API server is away, and then until the watch has shown what a list has; a list of
+# thousands is not read every second for ever.
+_AWAY = 1.0
+# A watch that lasted so long failed for the first time.
+_WENT_WELL = 30.0
+_LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 
 ListAll = Callable[[], Awaitable[list[Mapping[str, Any]]]]
 
@@ -40,37 +47,54 @@ class Watcher:
         *,
         resources: Resources,
         controller: Controller,
-        session: Callable[[], aiohttp.ClientSession],
+        session: Callable[[Callable[[], None]], aiohttp.ClientSession],
         server: str,
+        is_served: Callable[[], Awaitable[bool]],
         count: Callable[[], Awaitable[int]],
         list_all: ListAll,
         clock: Clock,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
+        sweep_every: float = _SWEEP_EVERY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._resources = resources
         self._controller = controller
         self._session = session
         self._server = server
+        self._is_served = is_served
         self._count = count
         self._list_all = list_all
         self._clock = clock
         # Since when a list has had what the watch has not shown.
         self._blind_since: float | None = None
+        # The last list could not be read.
+        self._is_away = False
         self._interrupted = asyncio.Event()
         self._namespaces = namespaces
         self._restarted = restarted
+        self._sweep_every = sweep_every
         self._sleep = sleep
         # Those that are being deleted and wait for somebody else: listed, and not kept.
         self._leaving: set[ObjectKey] = set()
-        self.problem: str | None = "PhaseSecrets not listed yet"
+        # What keeps the watch from being there, and what it has not shown.
+        self._broken: str | None = None
+        self._missed: str | None = "PhaseSecrets not listed yet"
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps us from knowing every PhaseSecret."""
+        return self._broken or self._missed
 
     async def watch(self, own_signals: Callable[[], None]) -> None:
         """Watch until told to stop by a signal; start again after every fault."""
         failures = 0
         while True:
+            began = self._clock.monotonic()
             try:
+                # kopf looks once what is served, and would wait for ever for what is not.
+                if not await self._is_served():
+                    raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
                 tasks = await kopf.spawn_tasks(
                     registry=self._registry(),
                     settings=_settings(),
@@ -80,34 +104,48 @@ class Watcher:
                 )
                 # kopf takes the signals for itself; they are ours.
                 own_signals()
+                self._broken = None
                 await kopf.run_tasks(tasks, ignored=_Everything())
                 return
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - kopf ends with whatever its tasks raised; all of it means: again
-                self.problem = f"the watch of PhaseSecrets ended: {type(error).__name__}"
+                why = error.message if isinstance(error, ExpectedError) else type(error).__name__
+                self._broken = f"PhaseSecrets are not watched: {why}"
                 self._restarted("phasesecrets")
                 self._interrupted.set()
-                log.warning("watch interrupted", extra={"watch": "phasesecrets", "error": type(error).__name__})
-                await self._sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
-                failures += 1
+                log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
+                # By how long it went well: what fails in a stream may be listed well meanwhile.
+                failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
+                await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
 
     async def sweep(self) -> None:
         """Tell when the first list is complete, and from then on find ghosts: in time, and after every interruption."""
         while not await self._try(self._first_seen):
             await self._sleep(_LOOK_EVERY)
         while True:
-            self.problem = None
+            self._missed = None
             self._interrupted.clear()
-            await wait_for(self._interrupted, _SWEEP_EVERY)
+            await wait_for(self._interrupted, self._sweep_every)
+            was_interrupted = self._interrupted.is_set()
+            looks = 0
             while not await self._try(self._all_seen):
-                await self._sleep(_BACKOFF[-1])
+                if self._is_away:
+                    looks = 0
+                    await self._sleep(_AWAY)
+                else:
+                    await self._sleep(_LOOK_AGAIN[min(looks, len(_LOOK_AGAIN) - 1)])
+                    looks += 1
+            if was_interrupted:
+                self._controller.kubernetes_is_back()
 
     async def _try(self, look: Callable[[], Awaitable[bool]]) -> bool:
         try:
+            self._is_away = False
             return await look()
         except ExpectedError as error:
-            self.problem = f"PhaseSecrets cannot be listed: {error.message}"
+            self._is_away = True
+            self._missed = f"PhaseSecrets cannot be listed: {error.message}"
             # An API server that is away shows nothing, and that is no standstill of ours.
             self._blind_since = None
             return False
@@ -115,7 +153,7 @@ class Watcher:
     async def _first_seen(self) -> bool:
         """Say whether the watch has shown as many as there are: a list of thousands costs more than to count them."""
         missing = await self._count() - len(self._resources) - len(self._leaving)
-        self.problem = f"{missing} PhaseSecrets not seen by the watch yet"
+        self._missed = f"{missing} PhaseSecrets not seen by the watch yet"
         return missing <= 0
 
     def blind(self) -> float:
@@ -134,7 +172,7 @@ class Watcher:
             for key, metadata in listed.items()
             if key not in self._leaving and life_of(metadata) is not None and self._resources.is_news(metadata)
         ]
-        self.problem = f"{len(missing)} PhaseSecrets not seen by the watch yet"
+        self._missed = f"{len(missing)} PhaseSecrets not seen by the watch yet"
         if not missing:
             self._blind_since = None
         elif self._blind_since is None:
@@ -147,12 +185,16 @@ class Watcher:
             log.info("resource gone unseen", extra={"object": str(key)})
             self._controller.resource_gone(key)
 
+    def listed_anew(self) -> None:
+        """Look soon for what vanished: kopf tells nothing of what is not in its list any more."""
+        self._interrupted.set()
+
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session())
+            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session(self.listed_anew))
 
         def is_news(event: Mapping[str, Any], **_: Any) -> bool:
             # Every status that we write comes back as an event; what says nothing new is not worth a handler's call.
@@ -195,7 +237,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = _CHUNK
     settings.queueing.idle_timeout = 0.1
     settings.networking.request_timeout = 30.0
-    settings.networking.error_backoffs = (0.5, 1.0, 2.0, 5.0)
+    # Then it ends, and is started again by us, who say so.
+    settings.networking.error_backoffs = (0.5, 1.0, 1.0)
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
     settings.persistence.finalizer = names.LEGACY_FINALIZER

@@ -21,6 +21,7 @@ from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
 
+from phase_operator.core.pacing import Pace
 from phase_operator.kube.errors import ApiError, from_answer
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,10 @@ _WATCH_SILENCE = 90.0
 _CONNECTIONS = 24
 # A backslash that stands for itself, which is no part of a pair; or a pair.
 _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+
+# So often the watch engine opens a watch; kopf itself would spin.
+_REOPENED_AT_ONCE = 3.0
+_REOPENED_PER_SECOND = 0.5
 
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
@@ -157,7 +162,8 @@ class KubeClient:
         self._on_call("WATCH", _resource(path), str(response.status))
         try:
             if response.status >= 400:
-                raise from_answer(response.status, _json(await response.read()), None)
+                raw = await response.read()
+                raise from_answer(response.status, _json(raw), response.response.headers.get("Retry-After"))
             yield _lines(response.response)
         finally:
             response.response.close()
@@ -181,8 +187,13 @@ class KubeClient:
     def _url(self, path: str, query: Query) -> str:
         return f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def session_for_watching(self) -> aiohttp.ClientSession:
-        """Return a session of its own for the watch engine, with our trust, identity and fresh tokens."""
+    def session_for_watching(self, lists: Callable[[], None]) -> aiohttp.ClientSession:
+        """Return a session of its own for the watch engine, with our trust, identity and fresh tokens.
+
+        `lists` is called when the engine reads a list anew. It opens a watch that breaks again and again without a
+        pause, so the pauses are made here.
+        """
+        paces: dict[str, Pace] = {}
 
         async def authenticate(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -190,6 +201,12 @@ class KubeClient:
             headers: dict[str, str] = {}
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
             request.headers.update(headers)
+            if "watch" in request.url.query:
+                now = asyncio.get_running_loop().time()
+                pace = paces.setdefault(request.url.path, Pace(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
+                await asyncio.sleep(pace.wait(now))
+            elif "limit" in request.url.query and "continue" not in request.url.query:
+                lists()
             return await handler(request)
 
         return aiohttp.ClientSession(

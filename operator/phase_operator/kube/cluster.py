@@ -271,6 +271,19 @@ class KubeCluster:
         """Have Events posted in their own time."""
         self._recorder.post(key, uid, notices)
 
+    async def is_served(self) -> bool:
+        """Say whether the API server serves PhaseSecrets, by what the watch engine reads; raise ExpectedError."""
+        try:
+            groups = (await self._client.request("GET", "/apis")).get("groups") or []
+            if not any(group["name"] == names.GROUP for group in groups):
+                return False
+            kinds = (await self._client.request("GET", PHASE)).get("resources") or []
+        except ApiError as error:
+            if error.not_found:
+                return False
+            raise translate(error) from error
+        return any(kind["name"] == names.PLURAL_PHASE_SECRETS for kind in kinds)
+
     async def count_resources(self, namespace: str | None) -> int:
         """Return how many PhaseSecrets there are in a namespace, or in all."""
         try:

@@ -75,8 +75,8 @@ class Elector:
                 self._tell("the API server does not answer")
             except ApiError as error:
                 self._tell(translate(error).message)
-            terms = self._election.terms
-            await self._sleep(terms.renewal if self.is_leading() else terms.look)
+            pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
+            await self._sleep(pause)
 
     async def _look(self) -> None:
         held = await self._read()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from phase_operator.core.pacing import reopen_watch
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.reconcile.ports import Clock
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 
 _CHUNK = "500"
 _SERVER_TIMEOUT = "300"
-_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# A watch that ends sooner than this was not served: it is not opened again at once, for it would spin.
+_SHORT = 1.0
 
 Metadata = Mapping[str, Any]
 
@@ -50,6 +52,7 @@ class MetadataWatch:
         follow_selector: str,
         sink: Sink,
         restarted: Callable[[str], None],
+        is_back: Callable[[], None],
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -63,9 +66,12 @@ class MetadataWatch:
         self._follow_selector = follow_selector
         self._sink = sink
         self._restarted = restarted
+        # Called when a watch that was broken is open again.
+        self._is_back = is_back
         self._sleep = sleep
         self.listed = asyncio.Event()
         self.problem: str | None = f"{name}: not listed yet"
+        # In a row; a watch that only opens, and shows an error, has not recovered.
         self._failures = 0
 
     def silent(self) -> float:
@@ -88,8 +94,8 @@ class MetadataWatch:
                 self.problem = f"{self.name}: {error}"
                 self._restarted(self.name)
                 log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
-                await self._sleep(_BACKOFF[min(self._failures, len(_BACKOFF) - 1)])
                 self._failures += 1
+                await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
 
     async def _list(self) -> str:
         found: list[Metadata] = []
@@ -112,19 +118,25 @@ class MetadataWatch:
             ("resourceVersion", version),
         ]
         query += [("labelSelector", self._follow_selector)] if self._follow_selector else []
+        opened = self._clock.monotonic()
         async with self._client.watch(self._path, query, METADATA) as events:
             self.problem = None
-            self._failures = 0
+            if self._failures:
+                self._is_back()
             async for event in events:
                 self._seen = self._clock.monotonic()
                 kind = event.get("type")
                 if kind == "ERROR":
                     status = event.get("object") or {}
                     raise ApiError(int(status.get("code") or 500), str(status.get("reason") or ""), "")
+                self._failures = 0
                 metadata = (event.get("object") or {}).get("metadata") or {}
                 if kind in {"ADDED", "MODIFIED"}:
                     self._sink.seen(metadata)
                 elif kind == "DELETED":
                     self._sink.gone(metadata)
                 version = str(metadata.get("resourceVersion") or version)
+        if self._clock.monotonic() - opened < _SHORT:
+            raise ApiError(0, "the watch ended as soon as it was opened", "")
+        self._failures = 0
         return version

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.outage import Outage, fault
 from phase_operator.core.outcome import (
     Confirmed,
     Failed,
@@ -75,6 +76,7 @@ class Controller:
         self._observer = observer
         self._failures: dict[ObjectKey, int] = {}
         self._damper: Damper[TargetRef] = Damper()
+        self._outage: Outage[ObjectKey] = Outage()
 
     # What the watches tell.
 
@@ -120,6 +122,14 @@ class Controller:
         """Run the PhaseSecrets of a namespace whose labels changed: what they are granted may have."""
         for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
             self._queue.add(key)
+
+    def kubernetes_is_back(self) -> None:
+        """Run whoever failed for the API server's sake: a watch that was broken works again, or a run does."""
+        delay = self._outage.pause(self._clock.monotonic())
+        for key in self._outage.over():
+            self._queue.add(key, delay=delay)
+        if not delay:
+            self._restarts.hurry()
 
     # What the workers do.
 
@@ -223,12 +233,19 @@ class Controller:
                     self._queue.add(neighbour)
 
     def _plan_next(self, key: ObjectKey, outcome: Outcome) -> None:
+        found = fault(outcome)
+        if isinstance(outcome, Gone):
+            self._outage.forget(key)
+        elif found is None and self._outage.passed(key):
+            self.kubernetes_is_back()
         transient = retry_wanted(outcome)
         if transient is None:
             self._failures.pop(key, None)
             return
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = retry_resource(transient=transient, failures=failures, identity=str(key))
+        if found is not None:
+            delay = self._outage.failed(key, found, delay, self._clock.monotonic())
         self._queue.add(key, delay=delay, priority=Priority.PERIODIC)
 
     def _count(self, outcome: Outcome, seconds: float) -> None:

@@ -157,6 +157,9 @@ class Restarts(Protocol):
     async def look(self, namespace: str) -> None:
         """Bring the workloads of a namespace in step with what their targets hold; raises nothing expected."""
 
+    def hurry(self) -> None:
+        """Give out now what was to be tried again later: Kubernetes, which may have failed it, answers again."""
+
     def close(self) -> None:
         """Give out no more namespaces."""
 

@@ -319,6 +319,12 @@ class Restarter:
         del self._again[found[1]]
         return found[1]
 
+    def hurry(self) -> None:
+        """Give out now what was to be tried again later."""
+        self._tries.clear()
+        self._again = dict.fromkeys(self._again, self._clock.monotonic())
+        self._changed.set()
+
     def _plan(self, namespace: str, look: Look) -> None:
         if not look.again:
             self._tries.pop(namespace, None)
@@ -355,6 +361,9 @@ class NoRestarts:
 
     async def look(self, namespace: str) -> None:
         """Look at nothing."""
+
+    def hurry(self) -> None:
+        """Hurry nothing."""
 
     def close(self) -> None:
         """Let `take` end."""

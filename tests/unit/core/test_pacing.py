@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.pacing import Damper, Pace, next_look, retry_resource, retry_source, spread
+from phase_operator.core.pacing import Damper, Pace, next_look, reopen_watch, retry_resource, retry_source, spread
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -121,3 +121,21 @@ def test_what_is_quiet_is_forgotten() -> None:
         damper.pause(thing, thing / 10)
 
     assert len(damper._seen) <= 1000
+
+
+@given(st.integers(1, 10**6), st.text(max_size=5))
+def test_a_watch_is_opened_again_within_two_seconds(failures: int, name: str) -> None:
+    assert 0.15 < reopen_watch(failures=failures, identity=name) <= 2.0
+
+
+def test_watches_that_broke_together_are_not_opened_together() -> None:
+    pauses = {reopen_watch(failures=9, identity=name) for name in NAMES}
+
+    assert len(pauses) == len(NAMES)
+    assert max(pauses) - min(pauses) > 0.5
+
+
+def test_a_watch_waits_as_long_as_the_api_server_asked_for_within_reason() -> None:
+    assert reopen_watch(failures=1, identity="a", asked=7.0) == 7.0
+    assert reopen_watch(failures=1, identity="a", asked=0.0) < 1.0
+    assert reopen_watch(failures=1, identity="a", asked=86400.0) == 60.0

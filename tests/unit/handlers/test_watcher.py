@@ -30,12 +30,18 @@ class Sweep:
         self.counts = 0
         self.lists = 0
         self.problems: list[str | None] = []
+        self.pauses: list[float] = []
+        # What is answered to the question whether PhaseSecrets are served; after the last one the test is over.
+        self.served: list[bool | Exception] = []
+        # How many seconds it takes when so many answers are left.
+        self.lasts: dict[int, float] = {}
         # What the watch shows during each sleep; after the last one the test is over.
         self._shows = shows
         self.watcher = Watcher(
             resources=self.loop.resources,
             controller=self.loop.controller,
-            session=aiohttp.ClientSession,
+            session=lambda _: aiohttp.ClientSession(),
+            is_served=self._served,
             server="https://example",
             count=self._count,
             list_all=self._list,
@@ -62,6 +68,13 @@ class Sweep:
         self.loop.clock.turn(seconds)
         await settle()
 
+    async def _served(self) -> bool:
+        self.loop.clock.turn(self.lasts.get(len(self.served), 0.0))
+        answer = self.served.pop(0) if self.served else asyncio.CancelledError()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
     async def _count(self) -> int:
         self.counts += 1
         return len(self.listed)
@@ -72,7 +85,8 @@ class Sweep:
             raise self.error
         return [phase_secret(each, generation=self.generations.get(each, 1))["metadata"] for each in self.listed]
 
-    async def _sleep(self, _: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
         self.problems.append(self.watcher.problem)
         if not self._shows:
             raise asyncio.CancelledError
@@ -168,3 +182,58 @@ async def test_an_edit_that_the_watch_shows_after_a_moment_is_no_standstill() ->
         await sweep.pass_time(601.0)
 
         assert (sweep.watcher.problem, sweep.watcher.blind()) == (None, 0.0)
+
+
+async def test_an_outage_is_followed_by_a_look_every_second() -> None:
+    async with Sweep([key("a")], [["a"], *[[]] * 20]) as sweep:
+        sweep.error = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+        sweep.pauses.clear()
+
+        await sweep.pass_time(601.0)
+
+        assert sweep.pauses
+        assert set(sweep.pauses) == {1.0}
+
+
+async def test_what_is_still_missed_after_an_outage_is_looked_for_at_once_and_ever_more_seldom() -> None:
+    async with Sweep([key("a")], [["a"], *[[]] * 8]) as sweep:
+        sweep.generations[key("a")] = 2
+        sweep.pauses.clear()
+
+        await sweep.pass_time(601.0)
+
+        assert sum(sweep.pauses[:4]) <= 3.0
+        assert sweep.pauses[-1] == 10.0
+
+
+async def test_the_watch_is_not_begun_where_its_crd_is_not_served() -> None:
+    sweep = Sweep([], [[]] * 20)
+    sweep.served = [False] * 10
+
+    await asyncio.wait({asyncio.create_task(sweep.watcher.watch(lambda: None))})
+
+    assert sweep.problems[-1] == "PhaseSecrets are not watched: their CRD is not there"
+    assert len(sweep.pauses) == 10
+    assert max(sweep.pauses) <= 2.0
+
+
+async def test_a_watch_that_breaks_again_and_again_is_begun_ever_more_slowly_until_one_lasted() -> None:
+    down = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+    sweep = Sweep([], [[]] * 20)
+    sweep.served = [down] * 9
+    # Only the last one is asked for so long.
+    sweep.lasts = {1: 60.0}
+
+    await asyncio.wait({asyncio.create_task(sweep.watcher.watch(lambda: None))})
+
+    assert sweep.pauses[7] > 1.3
+    assert sweep.pauses[8] < 0.3
+
+
+async def test_a_list_that_is_read_anew_is_followed_by_a_look_for_what_vanished() -> None:
+    # kopf tells nothing of what is not in its list any more.
+    async with Sweep([key("a")], [["a", "ghost"]]) as sweep:
+        sweep.watcher.listed_anew()
+        await settle()
+
+        assert sweep.loop.resources.keys() == {key("a")}

@@ -1,14 +1,21 @@
-"""How a request's body is spelled: JSON and YAML read the same of it."""
+"""How a request's body is spelled: JSON and YAML read the same of it; and what the watch engine's session adds."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.aio import client as aio
 
-from phase_operator.kube.client import _spelled
+from phase_operator.kube.client import METADATA, KubeClient, _spelled
+from phase_operator.kube.errors import ApiError
 
 # YAML's own readers stop at these, however they are spelled; the API server's does not.
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -38,3 +45,69 @@ def test_yaml_reads_the_same(text: str) -> None:
 
 def test_nothing_is_nothing() -> None:
     assert _spelled(None) is None
+
+
+@asynccontextmanager
+async def client_of(answer: Callable[[], web.Response]) -> AsyncIterator[KubeClient]:
+    """Give a client of an API server that answers every request so."""
+
+    async def handle(_: web.Request) -> web.Response:
+        return answer()
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    client = KubeClient(aio.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"), lambda *_: None)
+    try:
+        yield client
+    finally:
+        await client.close()
+        await runner.cleanup()
+
+
+def busy() -> web.Response:
+    return web.json_response({"kind": "Status", "reason": "TooManyRequests"}, status=429, headers={"Retry-After": "7"})
+
+
+async def test_a_watch_that_is_refused_tells_how_long_to_wait() -> None:
+    async with client_of(busy) as client:
+        with pytest.raises(ApiError) as raised:
+            async with client.watch("/api/v1/secrets", [("watch", "true")], METADATA):
+                pass
+
+    assert (raised.value.status, raised.value.after) == (429, 7.0)
+
+
+async def test_the_watch_engine_cannot_spin() -> None:
+    async with client_of(lambda: web.Response(text="")) as client, client.session_for_watching(lambda: None) as session:
+        opened = [asyncio.create_task(session.get("/secrets", params={"watch": "true"})) for _ in range(5)]
+
+        done, waiting = await asyncio.wait(opened, timeout=0.5)
+
+        assert (len(done), len(waiting)) == (3, 2)
+        async with asyncio.timeout(5), session.get("/configmaps", params={"watch": "true"}) as other:
+            assert other.status == 200
+        for each in waiting:
+            each.cancel()
+        for response in done:
+            response.result().release()
+
+
+async def test_a_list_that_is_read_anew_is_told_once() -> None:
+    told: list[str] = []
+    async with (
+        client_of(lambda: web.Response(text="{}")) as client,
+        client.session_for_watching(lambda: told.append("listed")) as session,
+    ):
+        for more in ({}, {"continue": "1"}, {"continue": "2"}):
+            await get(session, {"limit": "500"} | more)
+        await get(session, {})
+
+    assert told == ["listed"]
+
+
+async def get(session: aiohttp.ClientSession, query: dict[str, str]) -> None:
+    async with session.get("/secrets", params=query) as answer:
+        await answer.read()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from phase_operator.kube.client import KubeClient
+from phase_operator.kube.errors import ApiError
 from phase_operator.kube.watch import MetadataWatch
 from support.clock import HandClock, settle
 
@@ -59,6 +60,7 @@ async def silence(server: Server, *events: dict[str, Any]) -> float:
         follow_selector="",
         sink=Nothing(),
         restarted=lambda _: None,
+        is_back=lambda: None,
         clock=clock,
     )
     running = asyncio.create_task(watch.run())
@@ -81,3 +83,102 @@ async def test_a_bookmark_is_a_sign_of_life() -> None:
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "2"}}}
 
     assert await silence(Server(), bookmark) == 250.0
+
+
+BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "2"}}}
+
+
+def error(code: int, reason: str) -> dict[str, Any]:
+    return {"type": "ERROR", "object": {"code": code, "reason": reason}}
+
+
+class Script:
+    """An API server whose watches show what the test says, each to its end; a watch may not open. Then it is over."""
+
+    def __init__(self, *watches: list[dict[str, Any]] | ApiError) -> None:
+        self.clock = HandClock()
+        self.lists = 0
+        self.pauses: list[float] = []
+        self.back = 0
+        self._watches = list(watches)
+        self.watch_of_it = MetadataWatch(
+            cast("KubeClient", self),
+            name="secrets",
+            path="/api/v1/secrets",
+            scope="",
+            list_selector="",
+            follow_selector="",
+            sink=Nothing(),
+            restarted=lambda _: None,
+            is_back=self._is_back,
+            clock=self.clock,
+            sleep=self._sleep,
+        )
+
+    async def play(self) -> None:
+        """Follow until the script is over."""
+        await asyncio.wait({asyncio.create_task(self.watch_of_it.run())})
+
+    async def request(self, *_: object, **__: object) -> dict[str, Any]:
+        """Answer a list."""
+        self.lists += 1
+        return {"metadata": {"resourceVersion": "1"}, "items": []}
+
+    @asynccontextmanager
+    async def watch(self, *_: object) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Open the next watch."""
+        if not self._watches:
+            raise asyncio.CancelledError
+        shown = self._watches.pop(0)
+        if isinstance(shown, ApiError):
+            raise shown
+
+        async def follow() -> AsyncIterator[dict[str, Any]]:
+            for event in shown:
+                yield event
+
+        yield follow()
+
+    def _is_back(self) -> None:
+        self.back += 1
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+async def test_errors_in_streams_make_no_storm() -> None:
+    script = Script(*[[error(410, "Expired")]] * 10)
+
+    await script.play()
+
+    assert script.lists == 11
+    assert all(pause > 1.3 for pause in script.pauses[4:])
+    assert max(script.pauses) <= 2.0
+
+
+async def test_a_watch_that_ends_at_once_is_not_opened_at_once() -> None:
+    script = Script([], [], [], [])
+
+    await script.play()
+
+    assert len(script.pauses) == 4
+    assert script.lists == 1
+
+
+async def test_a_watch_that_shows_something_has_recovered() -> None:
+    away = ApiError(503, "ServiceUnavailable", "")
+    script = Script(*[away] * 8, [BOOKMARK, error(500, "InternalError")], away)
+
+    await script.play()
+
+    assert script.pauses[7] > 1.3
+    assert script.pauses[8] < 0.3
+    assert script.back == 1
+
+
+async def test_a_watch_waits_as_long_as_the_api_server_asks() -> None:
+    script = Script(ApiError(429, "TooManyRequests", "", after=7.0))
+
+    await script.play()
+
+    assert script.pauses == [7.0]

@@ -448,7 +448,7 @@ def test_what_is_tried_again_by_itself(outcome: Outcome, soon: bool | None) -> N
 
 
 async def test_what_passes_is_tried_again_at_growing_distances(loop: Loop) -> None:
-    loop.cluster.errors["observe"] = DOWN
+    loop.cluster.errors["observe"] = Transient(Reason.INTERNAL_ERROR, "again")
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret())
 
@@ -577,3 +577,66 @@ async def test_stop_lets_runs_end_and_begins_none() -> None:
     await work
 
     assert loop.cluster.objects == {}
+
+
+# The API server goes and comes.
+
+
+async def many(loop: Loop, count: int = 100) -> list[ObjectKey]:
+    """Show so many PhaseSecrets."""
+    keys = [ObjectKey("team", f"shop-{number}") for number in range(count)]
+    loop.phase.holds(entry("A", "1"))
+    for key in keys:
+        await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": key.name}]))
+    return keys
+
+
+async def test_one_that_succeeds_after_an_outage_wakes_the_others(loop: Loop) -> None:
+    loop.cluster.errors["carry_out"] = DOWN
+    keys = await many(loop)
+    for _ in range(100):
+        await loop.turn(1)
+    loop.cluster.errors.clear()
+
+    await loop.turn(2)
+    await loop.turn(0)
+
+    assert {str(loop.condition(key=key)["reason"]) for key in keys} == {Reason.SYNCED}
+
+
+async def test_in_an_outage_few_are_tried(loop: Loop) -> None:
+    loop.cluster.errors["observe"] = DOWN
+    await many(loop)
+    for _ in range(100):
+        await loop.turn(1)
+    before = len(loop.cluster.observed)
+
+    for _ in range(40):
+        await loop.turn(1)
+
+    # Each within 45 s as ever, and one every 2 s.
+    assert 20 <= len(loop.cluster.observed) - before <= 100 * 2 + 20
+
+
+async def test_a_watch_that_is_back_runs_who_was_refused(loop: Loop) -> None:
+    loop.cluster.errors["carry_out"] = REFUSED
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    loop.cluster.errors.clear()
+    await loop.turn(5)
+    assert loop.reason == Reason.TARGET_REFUSED
+
+    loop.controller.kubernetes_is_back()
+    await settle()
+
+    assert loop.reason == Reason.SYNCED
+
+
+async def test_a_watch_that_is_back_runs_nobody_else(loop: Loop) -> None:
+    await started(loop)
+    runs = len(loop.cluster.observed)
+
+    loop.controller.kubernetes_is_back()
+    await settle()
+
+    assert len(loop.cluster.observed) == runs

@@ -512,6 +512,21 @@ async def test_an_api_server_that_is_away_is_asked_again(loop: Loop) -> None:
     assert server.roll_outs == 1
 
 
+async def test_a_workload_waits_no_longer_than_the_api_server_is_away(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    loop.workloads.errors["apply"] = DOWN
+    await changed(loop)
+    for _ in range(6):
+        await quiet(loop)
+    del loop.workloads.errors["apply"]
+
+    loop.controller.kubernetes_is_back()
+    await settle()
+
+    assert server.roll_outs == 1
+
+
 async def test_a_target_waits_until_its_readers_can_be_noted(loop: Loop) -> None:
     server = web()
     await synced(loop, server)

@@ -1,0 +1,131 @@
+"""Liveness fails when something stands still, and names it; each is made to stand still, and to go on."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from phase_dev.cluster import ControlPlane
+from support.api_proxy import ApiProxy, Scope
+from support.impatient import PROGRAM, STUCK
+from support.operator_process import OperatorProcess, eventually, running_operator
+from support.world import World
+
+# What the Deployment gives a probe.
+TIMEOUT = 5.0
+WITHIN = STUCK + 7
+
+
+@pytest.fixture
+def proxy(installed: ControlPlane) -> Iterator[ApiProxy]:
+    with ApiProxy(installed) as found:
+        yield found
+
+
+@pytest.fixture
+def impatient(stage: World, proxy: ApiProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """Run an operator with one worker of each sort, which waits for three seconds and not for seven minutes."""
+    flags = ["--namespace", stage.namespace, "--workers", "1", "--phase-workers", "1", "--restarts", "false"]
+    folder = tmp_path_factory.mktemp("operator")
+    with running_operator(stage.plane, folder, *flags, url=proxy.url, program=PROGRAM) as process:
+        stage.operator = process
+        stage.phase_secret()
+        stage.until_ready()
+        yield process
+        proxy.mend()
+
+
+def stands_still(operator: OperatorProcess, what: str) -> bool:
+    """Say whether liveness fails, and for this."""
+    answer = operator.get("/healthz")
+    return answer.status_code == 503 and any(line.startswith(what) for line in answer.text.splitlines())
+
+
+def watches(path: str) -> Scope:
+    return lambda asked: asked.verb == "WATCH" and asked.path.endswith(path)
+
+
+@contextmanager
+def touching(world: World) -> Iterator[None]:
+    """Let something happen to a Secret again and again: a watch of Secrets that works has something to show."""
+    done = threading.Event()
+
+    def touch() -> None:
+        count = 0
+        while not done.wait(0.5):
+            count += 1
+            name = "secret/phase-service-token"
+            world.plane.kubectl("-n", world.namespace, "annotate", name, f"touched={count}", "--overwrite", check=False)
+
+    thread = threading.Thread(target=touch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_the_loop(stage: World, impatient: OperatorProcess) -> None:
+    impatient.process.send_signal(signal.SIGSTOP)
+
+    with pytest.raises(httpx.TimeoutException):
+        httpx.get(f"http://127.0.0.1:{impatient.health_port}/healthz", timeout=TIMEOUT)
+
+    impatient.process.send_signal(signal.SIGCONT)
+    assert impatient.get("/healthz").text
+
+
+def test_the_queue(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+    # The one worker waits for an answer to what it writes.
+    proxy.hold(lambda asked: asked.verb == "PATCH")
+    stage.phase_secret("one")
+    stage.phase_secret("two")
+
+    eventually(lambda: stands_still(impatient, "queue"), within=WITHIN, what="liveness fails")
+    proxy.mend()
+
+    stage.until_ready("two")
+    eventually(lambda: not stands_still(impatient, "queue"), what="liveness is fine again")
+
+
+def test_the_calls_to_phase(stage: World, impatient: OperatorProcess) -> None:
+    # The one worker waits for Phase.
+    stage.phase.reset_calls()
+    stage.phase.fail("delay", delay=12)
+    eventually(lambda: stage.phase.calls(), what="a look at Phase")
+    stage.phase_secret("another", phaseAppEnvPath="/folder")
+
+    eventually(lambda: stands_still(impatient, "sources"), within=WITHIN, what="liveness fails")
+    stage.phase.clear()
+
+    eventually(lambda: not stands_still(impatient, "sources"), within=30, what="liveness is fine again")
+
+
+def test_a_watch_of_metadata(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+    name = f"secrets in {stage.namespace}"
+    with touching(stage):
+        eventually(lambda: not stands_still(impatient, name), what="liveness is fine")
+
+        proxy.hold(watches("/secrets"))
+        eventually(lambda: stands_still(impatient, name), within=WITHIN, what="liveness fails")
+        proxy.mend()
+
+        eventually(lambda: not stands_still(impatient, name), what="liveness is fine again")
+
+
+def test_the_watch_of_phasesecrets(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+    assert not stands_still(impatient, "phasesecrets")
+    # Lists say more than the watch does.
+    proxy.swallow(watches("/phasesecrets"))
+    stage.phase_secret("unseen")
+
+    eventually(lambda: stands_still(impatient, "phasesecrets"), within=WITHIN, what="liveness fails")
+    proxy.mend()
+    proxy.drop(watches("/phasesecrets"))
+
+    stage.until_ready("unseen")
+    eventually(lambda: not stands_still(impatient, "phasesecrets"), what="liveness is fine again")

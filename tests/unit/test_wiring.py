@@ -1,0 +1,46 @@
+"""Liveness asks after everything that can stand still."""
+
+import time
+
+from kubernetes.aio import client as aio
+
+from phase_operator.kube.client import KubeClient
+from phase_operator.phase.client import PhaseClient
+from phase_operator.settings import Settings
+from phase_operator.telemetry.metrics import Metrics
+from phase_operator.wiring import Operator, Patience
+
+
+async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str | None], dict[str, str | None]]:
+    """Return what the checks of a standby, and those of a leader besides, say of an operator that has not begun."""
+    metrics = Metrics()
+    client = KubeClient(aio.Configuration(host="http://127.0.0.1:9"), metrics.kube_call)
+    phase = PhaseClient(ca_file=None, user_agent="test", on_call=metrics.phase_call, timer=time.monotonic)
+    try:
+        settings = Settings(leader_elect=elects, pod_namespace="system")
+        operator = Operator(settings, client, phase, metrics, patience)
+        standby = {name: check() for name, check in operator.probes.live.items()}
+        return standby, {name: check() for name, check in operator._leaders_probes.live.items()}
+    finally:
+        await phase.close()
+        await client.close()
+
+
+async def test_each_that_stands_still_is_told() -> None:
+    standby, leader = await connected(Patience(stuck=-1.0), elects=True)
+
+    assert standby.keys() == {"lease"}
+    assert leader.keys() == {"queue", "sources", "phasesecrets", "secrets", "configmaps"}
+    assert all(text is not None and text.startswith(name) for name, text in (standby | leader).items())
+
+
+async def test_at_the_start_nothing_has_stood_still() -> None:
+    standby, leader = await connected(Patience(), elects=True)
+
+    assert set((standby | leader).values()) == {None}
+
+
+async def test_who_elects_nobody_has_no_lease_to_look_at() -> None:
+    standby, _ = await connected(Patience(), elects=False)
+
+    assert standby == {}
