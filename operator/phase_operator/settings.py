@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address for health and metrics.")  # noqa: S104 - probes come from the node
     health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
+    resource_metrics: bool = Field(
+        False,
+        description="Export metrics of each PhaseSecret and of each source too, with their names as labels: so many "
+        "series more.",
+    )
     log_format: LogFormat = Field(
         default_factory=lambda: _log_format(), description="json, or text for people. Default: text on a terminal."
     )

@@ -49,6 +49,7 @@ from phase_operator.settings import Settings
 from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
+from phase_operator.telemetry.named import Named
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     except KubeconfigError as error:
         raise StartError(str(error)) from error
     metrics = Metrics()
-    client = KubeClient(configuration, metrics.kube_call)
+    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict)
     phase_client = PhaseClient(
         ca_file=settings.phase_ca_file,
         user_agent=f"phase-operator/{__version__}",
@@ -240,10 +241,15 @@ class Operator:
             ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
             | {watch.name: _problem_of(watch) for watch in self._watches},
         )
-        metrics.track_resources(resources.ready_counts)
+        metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
         metrics.track_queue("resources", queue.depth, queue.oldest)
         metrics.track_queue("sources", sources.planned, sources.overdue)
-        metrics.track_sources(sources.__len__, sources.staleness, sources.unprobed, sources.open_breakers)
+        metrics.track_sources(
+            sources.__len__, sources.entries, sources.staleness, sources.unprobed, sources.open_breakers
+        )
+        metrics.track_quota(sources.quota_waits)
+        if settings.resource_metrics:
+            metrics.registry.register(Named(resources, sources, clock))
 
     def _restarts(
         self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Dependents[TargetRef]

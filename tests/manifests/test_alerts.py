@@ -119,9 +119,14 @@ FIRING = [
     pytest.param(
         Case(
             "PhaseOperatorNotReady",
-            {of("resources", ready="false"): "0x5 2x30", of("resources", "b", ready="false"): "0x35"},
-            silent_at=(5, 20),
-            fires_at=21,
+            {
+                of("resources", ready="false"): "0x5 2x30",
+                of("not_ready_seconds"): "0x5 0+60x30",
+                of("resources", "b", ready="false"): "0x35",
+                of("not_ready_seconds", "b"): "0x35",
+            },
+            silent_at=(5, 21, 23),
+            fires_at=24,
             description="PhaseSecrets of the Phase operator in phase-system that are not ready: 2. `kubectl get phs "
             "-A` shows which, and the reason.",
         ),
@@ -159,6 +164,17 @@ FIRING = [
             "half an hour. Changes arrive late.",
         ),
         id="Phase refuses a call a minute",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorWaitsForQuota",
+            {of("quota_wait_seconds"): "0x5 0+60x60", of("quota_wait_seconds", "b"): "0x60"},
+            silent_at=(5, 11, 26),
+            fires_at=27,
+            description="A call to Phase of the operator in phase-system has waited 21m 0s for the quota of its "
+            "account. Changes arrive so much later.",
+        ),
+        id="the quota is too small",
     ),
     pytest.param(
         Case(
@@ -278,8 +294,28 @@ SILENT = [
         id="late once",
     ),
     pytest.param(
-        Case("PhaseOperatorNotReady", {of("resources", ready="false"): "0x5 2x13 0x20"}, (17, 18, 21, 35)),
+        Case(
+            "PhaseOperatorNotReady",
+            {of("resources", ready="false"): "0x5 2x13 0x20", of("not_ready_seconds"): "0x5 0+60x13 0x20"},
+            (17, 18, 21, 35),
+        ),
         id="they heal",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNotReady",
+            {of("resources", ready="false"): "1x60", of("not_ready_seconds"): "0+60x10 " * 5},
+            tuple(range(60)),
+        ),
+        id="each heals, one after the other",
+    ),
+    pytest.param(
+        Case(
+            "PhaseOperatorNotReady",
+            {of("resources", ready="false"): "0x5 _x60 1 0x20", of("not_ready_seconds"): "0x5 _x60 3600 0x20"},
+            tuple(range(60, 80)),
+        ),
+        id="the operator comes back, and they heal",
     ),
     pytest.param(
         Case(
@@ -310,6 +346,14 @@ SILENT = [
     pytest.param(
         Case("PhaseOperatorCertificateEnds", {of("phase_certificate_expiry_timestamp_seconds"): "NaNx120"}, (60, 119)),
         id="no certificate was seen",
+    ),
+    pytest.param(
+        Case("PhaseOperatorWaitsForQuota", {of("quota_wait_seconds"): "0+60x15 0x60"}, tuple(range(60))),
+        id="many calls after a start",
+    ),
+    pytest.param(
+        Case("PhaseOperatorWaitsForQuota", {of("quota_wait_seconds"): "0 20 45 60 " * 20}, tuple(range(0, 80, 5))),
+        id="each waits for the next minute",
     ),
     pytest.param(
         Case("PhaseOperatorThrottled", {REFUSED: "0x5 1x59 2x59 3x59"}, tuple(range(1, 180, 3))),

@@ -299,6 +299,7 @@ def test_alerts_and_dashboard_are_the_files_as_they_are(render_chart: Render, wi
             "grants: b is not among watchNamespaces",
             id="a grant into a namespace that is not watched",
         ),
+        pytest.param({"metrics": {"perResource": "yes"}}, "/metrics/perResource", id="metrics of some resources"),
         pytest.param({"restarts": False}, "/restarts", id="restarts that are no section"),
         pytest.param({"restarts": {"atOnce": 0}}, "/restarts/atOnce", id="no roll-out at once"),
         pytest.param({"restarts": {"settleSeconds": -1}}, "settleSeconds", id="a wait that is over before it begins"),

@@ -107,6 +107,7 @@ EVERYTHING: dict[str, Any] = {
     "serviceAccount": {"name": "someone", "annotations": {"example.com/a": "b"}, "labels": {"example.com/a": "b"}},
     "fence": {"enabled": True},
     "metrics": {
+        "perResource": True,
         "service": {"annotations": {"prometheus.io/scrape": "true"}, "labels": {"scrape": "yes"}},
         "serviceMonitor": MONITOR,
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "annotations": {"example.com/a": "b"}},
@@ -272,6 +273,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "grant": tuple(variables["PHASE_OPERATOR_GRANT"].split(";")),
             "allow_phase_host": tuple(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"].split(",")),
             "allow_impersonation_types": variables["PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES"],
+            "resource_metrics": variables["PHASE_OPERATOR_RESOURCE_METRICS"],
             "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
             "restarts_at_once": variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"],
             "leader_elect": variables["PHASE_OPERATOR_LEADER_ELECT"],
@@ -286,6 +288,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     )
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
     assert found.allow_impersonation_types is True
+    assert found.resource_metrics is True
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
     assert (found.leader_elect, found.lease_name, found.lease_seconds) == (True, "phs", 30)
 

@@ -493,6 +493,7 @@ class FakeObserver:
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.entries = 0
         self.written: Counter[str] = Counter()
         self.statuses = 0
         self.restarts: Counter[str] = Counter()
@@ -505,6 +506,10 @@ class FakeObserver:
     def asked(self, kind: str, result: str) -> None:
         """Count a call to Phase."""
         self.calls[kind, result] += 1
+
+    def entries_read(self, number: int) -> None:
+        """Count entries."""
+        self.entries += number
 
     def target_written(self, kind: str) -> None:
         """Count an object."""

@@ -49,6 +49,7 @@
   "PHASE_OPERATOR_LOG_LEVEL" "log.level"
   "PHASE_OPERATOR_NAMESPACE" "watchNamespaces"
   "PHASE_OPERATOR_PHASE_CA_FILE" "phase.caFile"
+  "PHASE_OPERATOR_RESOURCE_METRICS" "metrics.perResource"
   "PHASE_OPERATOR_RESTARTS" "restarts.enabled"
   "PHASE_OPERATOR_RESTARTS_AT_ONCE" "restarts.atOnce"
   "PHASE_OPERATOR_RESTART_SETTLE_SECONDS" "restarts.settleSeconds" -}}

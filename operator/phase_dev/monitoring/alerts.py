@@ -130,14 +130,19 @@ ALERTS = (
     Alert(
         name="PhaseOperatorNotReady",
         severity=Severity.WARNING,
-        expr=_each("sum", 'phase_operator_resources{ready="false"}') + " > 0",
-        lasting="15m",
+        expr=_each("sum", 'phase_operator_resources{ready="false"}')
+        + " > 0\nand\n"
+        + _each("max", "phase_operator_not_ready_seconds")
+        + " > 900",
+        lasting="2m",
         summary="PhaseSecrets are not ready.",
         description="PhaseSecrets of the Phase operator in {{ $labels.namespace }} that are not ready: {{ $value }}. "
         "`kubectl get phs -A` shows which, and the reason.",
-        means="Something keeps PhaseSecrets from being in step. Their targets keep what they hold.",
+        means="Something keeps PhaseSecrets from being in step, one of them for 15 minutes or longer. Their targets "
+        "keep what they hold.",
         threshold="What heals by itself does so within a minute or two: access that is granted, a token Secret that "
-        "comes after its PhaseSecret, a Phase that is restarted.",
+        "comes after its PhaseSecret, a Phase that is restarted. The time is that in the status: it takes one "
+        "PhaseSecret that is not ready all the while, and a restart of the operator does not begin it anew.",
         cure="`kubectl get phs -A` has the reason of each; [troubleshooting](troubleshooting.md) says what to do "
         "about it.",
     ),
@@ -186,6 +191,21 @@ ALERTS = (
         "in each ten minutes, for half an hour.",
         cure="Set `--phase-quota` to what Phase allows, give the operator an account of its own, or ask for longer "
         "intervals.",
+    ),
+    Alert(
+        name="PhaseOperatorWaitsForQuota",
+        severity=Severity.WARNING,
+        expr=_each("max", "phase_operator_quota_wait_seconds") + " > 300",
+        lasting="15m",
+        summary="Calls to Phase wait for the quota for minutes.",
+        description="A call to Phase of the operator in {{ $labels.namespace }} has waited {{ $value | "
+        "humanizeDuration }} for the quota of its account. Changes arrive so much later.",
+        means="More is asked of Phase than the quota of an account allows. Nothing is lost: the calls are made one "
+        "after the other, the most urgent first.",
+        threshold="After a start, or when much changes at once, calls wait for some minutes: 120 in a minute go to "
+        "Phase's cloud. Who waits for more than five, for a quarter of an hour, waits every day.",
+        cure="Ask for longer intervals, divide the load between accounts, or raise `--phase-quota` if Phase allows "
+        "more. `phase_operator_quota_waiting_calls` tells how many calls wait.",
     ),
     Alert(
         name="PhaseOperatorCertificateEnds",

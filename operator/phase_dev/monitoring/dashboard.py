@@ -93,6 +93,8 @@ def _pods(matcher: str = "") -> str:
 
 
 _PODS = _pods()
+# Prometheus's own label `namespace` is the pod's; it calls that of the series so.
+_EACH = "{{exported_namespace}}/{{name}}"
 
 
 def _rate(metric: str, *labels: str) -> str:
@@ -117,6 +119,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "PhaseSecrets that something keeps from being in step; kubectl get phs -A has the reasons.",
                 Query("sum(phase_operator_resources" + _pods('ready="false"') + ")"),
                 red_from=1,
+            ),
+            Number(
+                "Not ready for",
+                "How long the PhaseSecret that is not ready for longest has not been.",
+                Query(f"max(phase_operator_not_ready_seconds{_PODS})"),
+                unit=Unit.SECONDS,
+                red_from=900,
             ),
             Number(
                 "Not judged yet",
@@ -230,6 +239,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     Query(f"sum(phase_operator_breakers_open{_PODS})", "breakers open"),
                 ),
             ),
+            Graph(
+                "Wait for the quota",
+                "How long the first of the calls that are due has waited for the quota of its account. A line that "
+                "stays up means that more is asked than the quota allows: changes arrive so much later.",
+                Unit.SECONDS,
+                (Query(f"max by (pod) (phase_operator_quota_wait_seconds{_PODS})", "{{pod}}"),),
+            ),
+            Graph(
+                "Calls that wait for the quota",
+                "Calls that are due and wait for the quota of their account.",
+                Unit.NUMBER,
+                (Query(f"sum(phase_operator_quota_waiting_calls{_PODS})", "calls"),),
+            ),
+            Graph(
+                "Entries",
+                "Entries that the sources hold, and those that were read in the last hour: Phase writes an audit "
+                "record for each of these.",
+                Unit.NUMBER,
+                (
+                    Query(f"sum(phase_operator_source_entries{_PODS})", "held"),
+                    Query(f"sum(increase(phase_operator_entries_read_total{_PODS}[1h]))", "read"),
+                ),
+            ),
         ),
     ),
     (
@@ -281,6 +313,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         _rate("phase_operator_kubernetes_requests_total", "verb", "resource"), "{{verb}} {{resource}}"
                     ),
                 ),
+                width=_QUARTER,
             ),
             Graph(
                 "Refused or failed",
@@ -294,6 +327,15 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         "{{code}} {{verb}} {{resource}}",
                     ),
                 ),
+                width=_QUARTER,
+            ),
+            Graph(
+                "Conflicts",
+                "Writes refused since somebody else was faster, in the last 15 minutes; they are judged anew. "
+                "Many mean that two write the same object.",
+                Unit.NUMBER,
+                (Query(f"sum by (resource) (increase(phase_operator_conflicts_total{_PODS}[15m]))", "{{resource}}"),),
+                width=_QUARTER,
             ),
             Graph(
                 "Watches started again",
@@ -305,6 +347,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         "{{watch}}",
                     ),
                 ),
+                width=_QUARTER,
             ),
         ),
     ),
@@ -335,6 +378,40 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (
                     Query(f"sum(phase_operator_rollouts{_PODS})", "roll-outs"),
                     Query(f"sum(phase_operator_restarts_waiting{_PODS})", "targets that wait"),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Each PhaseSecret and source",
+        (
+            Graph(
+                "Who is not ready",
+                "A line for each PhaseSecret that is not ready. Empty unless --resource-metrics is set.",
+                Unit.NUMBER,
+                (Query(f"1 - phase_operator_resource_ready{_PODS} > 0", _EACH),),
+            ),
+            Graph(
+                "Longest without success",
+                "Ten PhaseSecrets, and how long ago they were last known to be in step. Empty unless "
+                "--resource-metrics is set.",
+                Unit.SECONDS,
+                (
+                    Query(
+                        f"topk(10, time() - phase_operator_resource_last_success_timestamp_seconds{_PODS})",
+                        _EACH,
+                    ),
+                ),
+            ),
+            Graph(
+                "Sources furthest behind",
+                "Ten sources, and how long ago they were last confirmed. Empty unless --resource-metrics is set.",
+                Unit.SECONDS,
+                (
+                    Query(
+                        f"topk(10, time() - phase_operator_source_confirmed_timestamp_seconds{_PODS})",
+                        "{{app}} {{environment}} {{path}}",
+                    ),
                 ),
             ),
         ),

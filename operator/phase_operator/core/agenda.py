@@ -103,6 +103,10 @@ class Agenda(Generic[Task]):
             heapq.heappop(self._later)
         return None
 
+    def due(self, now: float, lane: Lane) -> list[float]:
+        """Return for each task of a lane that is due since when it has been."""
+        return [each.due for each in self._planned.values() if each.lane is lane and each.due <= now]
+
     def _admit(self, now: float) -> None:
         while self._later and self._later[0][0] <= now:
             _, serial, task = heapq.heappop(self._later)

@@ -82,7 +82,9 @@ def _proxy(host: str) -> str | None:
 class KubeClient:
     """One connection pool to one API server."""
 
-    def __init__(self, configuration: aio.Configuration, on_call: OnCall) -> None:
+    def __init__(
+        self, configuration: aio.Configuration, on_call: OnCall, on_conflict: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._configuration = configuration
         # For how many seconds we may write.
         self.fence: Callable[[], float] = lambda: math.inf
@@ -97,6 +99,7 @@ class KubeClient:
             if value
         }
         self._on_call = on_call
+        self._on_conflict = on_conflict
 
     @property
     def host(self) -> str:
@@ -144,7 +147,11 @@ class KubeClient:
         if not isinstance(answer, dict):
             answer = {}
         if response.status >= 400:
-            raise from_answer(response.status, answer, response.headers.get("Retry-After"))
+            refusal = from_answer(response.status, answer, response.headers.get("Retry-After"))
+            # A field that another manager holds is no race: whoever judged the object knew, or is to be told.
+            if refusal.conflict and not refusal.held:
+                self._on_conflict(resource)
+            raise refusal
         return answer
 
     @asynccontextmanager

@@ -165,10 +165,15 @@ class Asker:
 
         Reads leave of the quota what the apps' probes need, and probes a quarter: neither starves the other.
         """
+        return max(self._paid_at(now, lane), self.denials.allowed_at(now), self.host.allowed_at(now))
+
+    def kept_back(self, now: float) -> list[float]:
+        """Return for each call that is due and has to wait for the quota since when it has been due."""
+        return [due for lane in Lane if self._paid_at(now, lane) > now for due in self.agenda.due(now, lane)]
+
+    def _paid_at(self, now: float, lane: Lane) -> float:
         reserve = len(self.apps) if lane is Lane.READ else ALL
-        return max(
-            self.budget.allowed_at(now, reserve=reserve), self.denials.allowed_at(now), self.host.allowed_at(now)
-        )
+        return self.budget.allowed_at(now, reserve=reserve)
 
     def take(self, now: float) -> tuple[Task | None, float | None]:
         """Return the task whose turn it is; or none, and when to ask again if time alone can tell."""

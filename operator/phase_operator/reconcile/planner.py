@@ -10,7 +10,7 @@ answer is never replaced by nothing: a failure stands beside the last good answe
 says it twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from phase_operator.api import names
@@ -271,10 +271,30 @@ class Planner:
         """Say whether an account is asked something, or was lately."""
         return account in self._askers
 
+    def confirmed(self) -> Iterator[tuple[SourceQuery, float]]:
+        """Yield each question that was ever confirmed, and when it last was."""
+        for asker in self._askers.values():
+            for question in asker.questions():
+                if question.confirmed_at is not None:
+                    yield question.query, question.confirmed_at
+
+    def confirmed_at(self, key: ObjectKey) -> float | None:
+        """Return when a PhaseSecret's question was last confirmed; None if it asks none, or had no answer yet."""
+        return self._of(key)[2].confirmed_at if key in self._asked else None
+
     def staleness(self, now: float) -> float:
         """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
-        every = (each.confirmed_at for asker in self._askers.values() for each in asker.questions())
-        return max((now - at for at in every if at is not None), default=0.0)
+        return max((now - at for _, at in self.confirmed()), default=0.0)
+
+    def entries(self) -> int:
+        """Return how many entries the answers that are known hold together."""
+        every = (each.answer for asker in self._askers.values() for each in asker.questions())
+        return sum(len(answer.entries) for answer in every if answer is not None)
+
+    def quota_waits(self, now: float) -> tuple[int, float]:
+        """Return how many calls are due and wait for the quota of their account, and for how long the first of them."""
+        since = [due for asker in self._askers.values() for due in asker.kept_back(now)]
+        return len(since), now - min(since, default=now)
 
     def planned(self) -> int:
         """Return how many calls are planned, now or later."""

@@ -173,6 +173,9 @@ class Observer(Protocol):
     def asked(self, kind: str, result: str) -> None:
         """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
 
+    def entries_read(self, number: int) -> None:
+        """Count the entries of an answer: Phase writes an audit record for each of them."""
+
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
 

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -78,6 +79,20 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What the status last written says of the Ready condition: True, False, or None while there is no verdict."""
+
+    ready: bool | None
+    # Not ready since then, in seconds since 1970; and whether it ever was.
+    since: float | None = None
+    was_ready: bool = False
+
+
+# Most are ready: one instance for all of them.
+_UNJUDGED, _READY = Standing(None), Standing(True, was_ready=True)
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     # The one instance of the key that everybody who keeps it is given.
     key: ObjectKey
@@ -86,7 +101,7 @@ class _Kept:
     sync: str | None
     spec: bytes
     status: bytes
-    ready: bool | None
+    standing: Standing
     life: Life
 
 
@@ -118,21 +133,21 @@ class Resources:
         before = self._kept.get(key)
         uid, generation, sync, life = _version(metadata)
         shown = body.get("status") or {}
-        status, ready = _pack(shown), _ready(shown)
+        status, standing = _pack(shown), _standing(shown)
         if before is not None:
             key = before.key
             if before.uid == uid and before.status:
                 # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
                 # make us forget what we have made.
-                status, ready = before.status, before.ready
-        self._kept[key] = _Kept(key, uid, generation, sync, _pack(body.get("spec") or {}), status, ready, life)
+                status, standing = before.status, before.standing
+        self._kept[key] = _Kept(key, uid, generation, sync, _pack(body.get("spec") or {}), status, standing, life)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
         """Remember the status that was just written; one of that name made anew meanwhile has none of it."""
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid:
-            self._kept[kept.key] = replace(kept, status=_pack(status), ready=_ready(status))
+            self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
 
     def set_guarded(self, key: ObjectKey, uid: str, guarded: bool) -> None:
         """Remember that our finalizer was just put on, or taken off; one that is being deleted meanwhile stays so."""
@@ -158,8 +173,18 @@ class Resources:
 
     def ready_counts(self) -> tuple[int, int, int]:
         """Return how many objects are ready, not ready and not judged yet, by the status last written."""
-        judged = Counter(kept.ready for kept in self._kept.values())
+        judged = Counter(kept.standing.ready for kept in self._kept.values())
         return judged[True], judged[False], judged[None]
+
+    def not_ready_for(self, now: str) -> float:
+        """Return for how many seconds the object that is not ready for longest has not been; 0 if all are."""
+        moment = moment_of(now) or 0.0
+        every = (kept.standing.since for kept in self._kept.values())
+        return max((moment - since for since in every if since is not None and since < moment), default=0.0)
+
+    def standings(self) -> list[tuple[ObjectKey, Standing]]:
+        """Return all objects with what the status last written says of them."""
+        return [(key, kept.standing) for key, kept in self._kept.items()]
 
 
 def life_of(metadata: Mapping[str, Any]) -> Life | None:
@@ -175,11 +200,21 @@ def _version(metadata: Mapping[str, Any]) -> tuple[str, int, str | None, Life]:
     return str(metadata["uid"]), int(metadata.get("generation") or 0), sync, life_of(metadata) or Life.FREE
 
 
-def _ready(status: Mapping[str, Any]) -> bool | None:
-    found = [
-        condition.get("status") for condition in status.get("conditions") or [] if condition.get("type") == "Ready"
-    ]
-    return found[0] == "True" if found else None
+def _standing(status: Mapping[str, Any]) -> Standing:
+    found = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
+    if not found:
+        return _UNJUDGED
+    if found[0].get("status") == "True":
+        return _READY
+    return Standing(False, moment_of(found[0].get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
+
+
+def moment_of(text: object) -> float | None:
+    """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _pack(value: Mapping[str, Any]) -> bytes:

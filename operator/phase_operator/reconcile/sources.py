@@ -110,6 +110,24 @@ class Sources:
         """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
         return self._planner.staleness(self._clock.monotonic())
 
+    def ages(self) -> list[tuple[SourceQuery, float]]:
+        """Return each question that was ever confirmed, and for how many seconds it has not been again."""
+        now = self._clock.monotonic()
+        return [(query, now - at) for query, at in self._planner.confirmed()]
+
+    def age(self, key: ObjectKey) -> float | None:
+        """Return that of a PhaseSecret's question; None if it asks none, or had no answer yet."""
+        at = self._planner.confirmed_at(key)
+        return None if at is None else self._clock.monotonic() - at
+
+    def entries(self) -> int:
+        """Return how many entries the answers that are known hold together."""
+        return self._planner.entries()
+
+    def quota_waits(self) -> tuple[int, float]:
+        """Return how many calls are due and wait for the quota of their account, and for how long the first of them."""
+        return self._planner.quota_waits(self._clock.monotonic())
+
     def overdue(self) -> float:
         """Return for how many seconds a call that may be made has waited."""
         return self._planner.overdue(self._clock.monotonic())
@@ -147,6 +165,7 @@ class Sources:
                     path=call.path,
                     tags=call.tags,
                 )
+                self._observer.entries_read(len(entries))
                 return self._planner.was_read(call, entries, self._clock.monotonic())
             case _:
                 assert_never(call)

@@ -1,6 +1,7 @@
 """Count what the operator does; docs/operating/metrics.md says what each number means.
 
-Rule: a label has few values that are known beforehand. No names of resources, no paths, no text from elsewhere.
+Rule: a label has few values that are known beforehand. No names of resources, no paths, no text from elsewhere; metrics
+that have some are in named.py, off by default.
 """
 
 from collections.abc import Callable
@@ -38,6 +39,7 @@ class Metrics:
         self._build = gauge("build_info", "Always 1; the version of the operator is the label.", "version")
         self._leader = gauge("leader", "1 if this process leads and works, 0 if it stands by.")
         self._resources = gauge("resources", "PhaseSecrets by the status of their Ready condition.", "ready")
+        self._not_ready = gauge("not_ready_seconds", "How long that has lasted which is not ready for longest.")
         self._runs = counter("reconcile_total", "Finished runs by outcome and reason.", "outcome", "reason")
         self._run_seconds = histogram("reconcile_seconds", "Duration of a run.")
         self._queue_depth = gauge("queue_depth", "Items that wait in a queue.", "queue")
@@ -45,6 +47,10 @@ class Metrics:
         self._calls = counter("phase_requests_total", "Requests to Phase by route and status.", "route", "status")
         self._call_seconds = histogram("phase_request_seconds", "Duration of a request to Phase.", "route")
         self._asked = counter("source_calls_total", "Apps listed, probes and reads by result.", "kind", "result")
+        self._entries_read = counter("entries_read_total", "Entries in answers of Phase; each leaves an audit record.")
+        self._entries = gauge("source_entries", "Entries that the sources hold together.")
+        self._quota_calls = gauge("quota_waiting_calls", "Calls to Phase that are due and wait for the quota.")
+        self._quota_wait = gauge("quota_wait_seconds", "How long the first of them has waited.")
         self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
         self._unprobed = gauge("apps_unprobed", "Apps read at the polling interval: Phase answers no probes for them.")
         self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
@@ -58,6 +64,7 @@ class Metrics:
         self._statuses = counter("status_writes_total", "Statuses written.")
         self._events = counter("events_total", "Events posted, by type.", "type")
         self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
+        self._conflicts = counter("conflicts_total", "Writes refused: somebody else was faster.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were started again.", "watch")
         # fmt: on
 
@@ -74,6 +81,10 @@ class Metrics:
     def asked(self, kind: str, result: str) -> None:
         """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
         self._asked.labels(kind, result).inc()
+
+    def entries_read(self, number: int) -> None:
+        """Count the entries of an answer: Phase writes an audit record for each of them."""
+        self._entries_read.inc(number)
 
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
@@ -104,6 +115,10 @@ class Metrics:
         """Count a request to Kubernetes; the code is the HTTP code, or a word when there was no answer."""
         self._kube.labels(verb, resource, code).inc()
 
+    def kube_conflict(self, resource: str) -> None:
+        """Count a write that was refused since the object is not the one any more that was judged."""
+        self._conflicts.labels(resource).inc()
+
     def watch_restarted(self, watch: str) -> None:
         """Count a watch that ended and was started again."""
         self._restarts.labels(watch).inc()
@@ -112,8 +127,9 @@ class Metrics:
         """Ask at each scrape whether this process leads."""
         self._leader.set_function(lambda: float(is_leading()))
 
-    def track_resources(self, count: Callable[[], tuple[int, int, int]]) -> None:
-        """Ask at each scrape how many resources are ready, not ready, unknown."""
+    def track_resources(self, count: Callable[[], tuple[int, int, int]], not_ready: Callable[[], float]) -> None:
+        """Ask at each scrape how many resources are ready, not ready, unknown; and how long one has not been ready."""
+        self._not_ready.set_function(not_ready)
         for position, ready in enumerate(("true", "false", "unknown")):
             self._resources.labels(ready).set_function(partial(_nth, count, position))
 
@@ -125,15 +141,22 @@ class Metrics:
     def track_sources(
         self,
         count: Callable[[], int],
+        entries: Callable[[], int],
         staleness: Callable[[], float],
         unprobed: Callable[[], int],
         open_breakers: Callable[[], int],
     ) -> None:
-        """Ask at each scrape how many sources there are, how old the oldest answer is, and what keeps them back."""
+        """Ask at each scrape what sources there are, how old the oldest answer is, and what keeps them back."""
         self._sources.set_function(count)
+        self._entries.set_function(entries)
         self._staleness.set_function(staleness)
         self._unprobed.set_function(unprobed)
         self._breakers.set_function(open_breakers)
+
+    def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
+        """Ask at each scrape how many calls wait for the quota of their account, and how long the first has."""
+        self._quota_calls.set_function(lambda: waits()[0])
+        self._quota_wait.set_function(lambda: waits()[1])
 
     def track_certificates(self, soonest: Callable[[], float]) -> None:
         """Ask at each scrape when the first certificate of Phase's hosts runs out, in seconds since 1970."""

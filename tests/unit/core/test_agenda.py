@@ -95,3 +95,19 @@ def test_everything_planned_is_taken_exactly_once_when_time_has_passed(
     found = [agenda.take(10.0) for _ in range(len(plans) + 1)]
 
     assert sorted(task for task in found if task is not None) == sorted({task for task, *_ in plans})
+
+
+def test_what_is_due_says_since_when() -> None:
+    agenda: Agenda[str] = Agenda()
+    agenda.plan("late", 3.0, Urgency.NEW)
+    agenda.plan("brought forward", 20.0, Urgency.PERIODIC)
+    agenda.plan("brought forward", 5.0, Urgency.EDITED)
+    agenda.plan("later", 11.0, Urgency.NEW)
+    agenda.plan("dropped", 1.0, Urgency.NEW)
+    agenda.drop("dropped")
+    agenda.plan("probe", 4.0, Urgency.NEW, lane=Lane.PROBE)
+
+    assert sorted(agenda.due(10.0, Lane.READ)) == [3.0, 5.0]
+    assert agenda.due(10.0, Lane.PROBE) == [4.0]
+    assert agenda.take(10.0, [Lane.READ]) == "late"
+    assert agenda.due(10.0, Lane.READ) == [5.0]

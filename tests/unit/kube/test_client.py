@@ -1,4 +1,4 @@
-"""How a request's body is spelled: JSON and YAML read the same of it; and what the watch engine's session adds."""
+"""How a request's body is spelled, what is counted of an answer, and what the watch engine's session adds."""
 
 import asyncio
 import json
@@ -48,18 +48,22 @@ def test_nothing_is_nothing() -> None:
 
 
 @asynccontextmanager
-async def client_of(answer: Callable[[], web.Response]) -> AsyncIterator[KubeClient]:
+async def client_of(
+    answer: Callable[[], web.Response], on_conflict: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[KubeClient]:
     """Give a client of an API server that answers every request so."""
 
     async def handle(_: web.Request) -> web.Response:
         return answer()
 
     app = web.Application()
-    app.router.add_get("/{path:.*}", handle)
+    app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = KubeClient(aio.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"), lambda *_: None)
+    client = KubeClient(
+        aio.Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"), lambda *_: None, on_conflict
+    )
     try:
         yield client
     finally:
@@ -111,3 +115,28 @@ async def test_a_list_that_is_read_anew_is_told_once() -> None:
 async def get(session: aiohttp.ClientSession, query: dict[str, str]) -> None:
     async with session.get("/secrets", params=query) as answer:
         await answer.read()
+
+
+HELD = {"details": {"causes": [{"reason": "FieldManagerConflict", "field": ".data.A"}]}}
+ANOTHER = {"details": {"causes": [{"reason": "FieldValueInvalid", "field": "metadata.uid"}]}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "counted"),
+    [
+        pytest.param(409, {"reason": "Conflict"}, ["secrets"], id="another version"),
+        pytest.param(409, {"reason": "AlreadyExists"}, ["secrets"], id="made meanwhile"),
+        pytest.param(422, ANOTHER, ["secrets"], id="made anew meanwhile"),
+        pytest.param(409, HELD, [], id="a field that another manager holds"),
+        pytest.param(422, {}, [], id="invalid"),
+        pytest.param(404, {}, [], id="gone"),
+        pytest.param(403, {}, [], id="not allowed"),
+    ],
+)
+async def test_a_write_that_came_too_late_is_counted(status: int, body: dict[str, Any], counted: list[str]) -> None:
+    conflicts: list[str] = []
+    async with client_of(lambda: web.json_response(body, status=status), conflicts.append) as client:
+        with pytest.raises(ApiError):
+            await client.request("PATCH", "/api/v1/namespaces/team/secrets/shop", body={})
+
+    assert conflicts == counted

@@ -389,6 +389,7 @@ async def test_runs_and_writes_are_counted(loop: Loop) -> None:
 
     assert loop.observer.outcomes == {("Pending", ""): 1, ("Synced", "Synced"): 1, ("Gone", ""): 1}
     assert (loop.observer.written, loop.observer.statuses) == ({"Secret": 1}, 1)
+    assert loop.observer.entries == 1
 
 
 # The sync annotation.

@@ -842,3 +842,68 @@ class TestTagsThatNothingHas:
 
         assert reads(driver) == [WIDE]
         assert near(driver) == ("db",)
+
+
+class TestMeasures:
+    def test_the_entries_of_all_answers_are_counted_as_long_as_somebody_asks(self) -> None:
+        driver = settled(shop(A, B, policy=Policy(wide_above=0)))
+        settled(driver, "y", path=None)
+        assert driver.planner.entries() == 4
+
+        driver.planner.unsubscribe(key("y"))
+        assert driver.planner.entries() == 2
+
+    def test_nothing_waits_where_there_is_no_quota(self) -> None:
+        driver = shop(A, policy=Policy(quota=0))
+        for number in range(50):
+            driver.ask(f"x{number}", query(path=f"/{number}"))
+
+        assert driver.planner.quota_waits(driver.now + 60.0) == (0, 0.0)
+
+    def test_calls_that_are_due_wait_for_the_quota_and_say_how_long(self) -> None:
+        driver = shop(A, policy=Policy(quota=10, wide_above=0))
+        for number in range(30):
+            driver.ask(f"x{number}", query(path=f"/{number}"), interval=HOUR)
+        driver.run()
+        made = len(driver.calls)
+
+        driver.run(20.0)
+        assert driver.planner.quota_waits(driver.now) == (32 - made, 20.0)
+
+        driver.run(300.0)
+        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+
+    def test_a_refusal_lets_wait_what_is_due(self) -> None:
+        driver = shop(A, policy=Policy(quota=0))
+        driver.phase.errors = {"read": Transient(Reason.RATE_LIMITED, "quota", after=30.0)}
+        driver.ask("x", query())
+        driver.run()
+        driver.phase.errors = {}
+
+        driver.run(29.0)
+        calls, seconds = driver.planner.quota_waits(driver.now)
+        assert (calls, seconds > 0) == (1, True)
+
+        driver.run(31.0)
+        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+
+    def test_a_host_that_is_down_is_no_wait_for_the_quota(self) -> None:
+        driver = settled(shop(A, policy=Policy(quota=1000, wide_above=0)))
+        for number in range(50):
+            driver.ask(f"y{number}", query(path=f"/{number}"))
+        driver.phase.errors = dict.fromkeys(("apps", "probe", "read"), DOWN)
+
+        driver.run(600.0)
+
+        assert driver.planner.open_breakers() == 1
+        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+
+    def test_a_question_says_when_it_was_confirmed_once_it_was(self) -> None:
+        driver = shop(A)
+        driver.ask("x", query())
+        assert (list(driver.planner.confirmed()), driver.planner.confirmed_at(key("x"))) == ([], None)
+
+        driver.run()
+        assert list(driver.planner.confirmed()) == [(query(), driver.now)]
+        assert driver.planner.confirmed_at(key("x")) == driver.now
+        assert driver.planner.confirmed_at(key("nobody")) is None

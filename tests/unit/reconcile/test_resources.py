@@ -4,7 +4,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.resources import Life, Resource, Resources, life_of
+from phase_operator.reconcile.resources import Life, Resource, Resources, Standing, life_of, moment_of
 from support.builders import KEY, UID, phase_secret, spec
 
 OTHER = ObjectKey("team", "other")
@@ -169,3 +169,46 @@ def test_they_are_counted_by_the_status_last_written() -> None:
     found.remove(ObjectKey("team", "d"))
 
     assert found.ready_counts() == (4, 1, 0)
+
+
+def not_ready(since: object, **fields: Any) -> dict[str, Any]:
+    """Make a status that says since when it is not ready."""
+    return {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}]} | fields
+
+
+def test_the_one_that_is_not_ready_for_longest_says_for_how_long() -> None:
+    found = resources(
+        phase_secret(status=not_ready("2030-01-01T00:10:00Z")),
+        phase_secret(OTHER, status=not_ready("2030-01-01T00:01:00+00:00")),
+        phase_secret(ObjectKey("team", "ready"), status=READY),
+        phase_secret(ObjectKey("team", "new")),
+    )
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 600
+
+    found.set_status(OTHER, UID, READY)
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 60
+    # Another's clock is ahead of ours.
+    assert found.not_ready_for("2030-01-01T00:09:00Z") == 0
+
+    found.remove(KEY)
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 0
+
+
+@pytest.mark.parametrize("since", [None, "", "yesterday", 5, "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_is_none_is_no_reason_to_fail(since: object) -> None:
+    assert resources(phase_secret(status=not_ready(since))).not_ready_for("2030-01-01T00:11:00Z") == 0
+
+
+def test_each_stands_as_the_status_last_written_says() -> None:
+    fell = "2030-01-01T00:10:00Z"
+    found = resources(
+        phase_secret(status=not_ready(fell, lastSyncedTime="2029-01-01T00:00:00Z")),
+        phase_secret(OTHER, status=not_ready(fell)),
+    )
+    moment = moment_of(fell)
+
+    assert dict(found.standings()) == {KEY: Standing(False, moment, True), OTHER: Standing(False, moment, False)}
+
+    found.set_status(KEY, UID, READY)
+    found.set_status(OTHER, UID, {})
+    assert dict(found.standings()) == {KEY: Standing(True, None, True), OTHER: Standing(None)}

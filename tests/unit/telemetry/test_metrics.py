@@ -4,18 +4,46 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from phase_operator.core.query import SourceQuery
+from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Observer
+from phase_operator.reconcile.resources import Resources
 from phase_operator.telemetry.metrics import Metrics
+from phase_operator.telemetry.named import Named
+from support.builders import phase_secret, query
+from support.clock import HandClock
 
 PAGE = Path(__file__).parents[3] / "docs/operating/metrics.md"
 ROW = re.compile(r"\| `(phase_operator_\w+)` \| (\w+) \|([^|]*)\| [^|]+\. \|")
 
 
+class OneSource:
+    """As much of Sources as is exported of each."""
+
+    def age(self, key: ObjectKey) -> float:
+        """Say how long ago the source of any PhaseSecret was confirmed."""
+        return 30.0
+
+    def ages(self) -> list[tuple[SourceQuery, float]]:
+        """Say it of the one source."""
+        return [(query(), 30.0)]
+
+
 def filled() -> Metrics:
-    """Return metrics with one sample of everything."""
+    """Return metrics with one sample of everything, named or not."""
+    metrics = counted()
+    resources = Resources()
+    resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
+    metrics.registry.register(Named(resources, OneSource(), HandClock()))  # type: ignore[arg-type]  # as much as it asks
+    return metrics
+
+
+def counted() -> Metrics:
+    """Return metrics with one sample of everything that there is by default."""
     metrics = Metrics("1.2.3")
     metrics.reconciled("Synced", "Succeeded", 0.2)
     metrics.asked("read", "ok")
+    metrics.entries_read(12)
     metrics.target_written("Secret")
     metrics.restarted("Deployment")
     metrics.restart_failed()
@@ -23,10 +51,12 @@ def filled() -> Metrics:
     metrics.event_posted("Normal")
     metrics.phase_call("secrets", "200", 0.1)
     metrics.kube_call("GET", "secrets", "404")
+    metrics.kube_conflict("configmaps")
     metrics.watch_restarted("phasesecrets")
-    metrics.track_resources(lambda: (3, 2, 1))
+    metrics.track_resources(lambda: (3, 2, 1), lambda: 2.5)
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
-    metrics.track_sources(lambda: 6, lambda: 7.5, lambda: 8, lambda: 9)
+    metrics.track_sources(lambda: 6, lambda: 60, lambda: 7.5, lambda: 8, lambda: 9)
+    metrics.track_quota(lambda: (12, 13.5))
     metrics.track_restarts(lambda: 10, lambda: 11)
     return metrics
 
@@ -53,6 +83,7 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("reconcile_total", {"outcome": "Synced", "reason": "Succeeded"}, 1, id="run"),
         pytest.param("reconcile_seconds_sum", {}, 0.2, id="duration of a run"),
         pytest.param("source_calls_total", {"kind": "read", "result": "ok"}, 1, id="read"),
+        pytest.param("entries_read_total", {}, 12, id="entries read"),
         pytest.param("targets_written_total", {"kind": "Secret"}, 1, id="target"),
         pytest.param("workload_restarts_total", {"kind": "Deployment"}, 1, id="restart"),
         pytest.param("workload_restart_failures_total", {}, 1, id="restart that failed"),
@@ -63,14 +94,19 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param(
             "kubernetes_requests_total", {"verb": "GET", "resource": "secrets", "code": "404"}, 1, id="cluster"
         ),
+        pytest.param("conflicts_total", {"resource": "configmaps"}, 1, id="conflict"),
         pytest.param("watch_restarts_total", {"watch": "phasesecrets"}, 1, id="watch"),
         pytest.param("resources", {"ready": "true"}, 3, id="ready"),
         pytest.param("resources", {"ready": "false"}, 2, id="not ready"),
         pytest.param("resources", {"ready": "unknown"}, 1, id="unknown"),
+        pytest.param("not_ready_seconds", {}, 2.5, id="not ready for so long"),
         pytest.param("queue_depth", {"queue": "resources"}, 4, id="depth"),
         pytest.param("queue_oldest_seconds", {"queue": "resources"}, 5.5, id="oldest"),
         pytest.param("sources", {}, 6, id="sources"),
+        pytest.param("source_entries", {}, 60, id="entries"),
         pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
+        pytest.param("quota_waiting_calls", {}, 12, id="calls that wait"),
+        pytest.param("quota_wait_seconds", {}, 13.5, id="wait"),
         pytest.param("apps_unprobed", {}, 8, id="without probes"),
         pytest.param("breakers_open", {}, 9, id="breakers"),
         pytest.param("rollouts", {}, 10, id="roll-outs"),
@@ -79,6 +115,15 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
 )
 def test_each_method_moves_its_metric(name: str, labels: dict[str, str], value: float) -> None:
     assert filled().registry.get_sample_value(f"phase_operator_{name}", labels) == value
+
+
+def test_by_default_no_label_has_a_name_that_somebody_chose() -> None:
+    families = [each for each in counted().registry.collect() if each.name.startswith("phase_operator_")]
+
+    labels = {label for family in families for sample in family.samples for label in sample.labels}
+    assert labels.isdisjoint({"namespace", "name", "app", "environment", "path", "account", "host"})
+    # As many series with any number of resources.
+    assert sum(len(family.samples) for family in families) < 100
 
 
 def test_a_tracked_number_is_asked_for_at_each_scrape() -> None:

@@ -165,5 +165,6 @@ def test_the_dashboard_has_the_rows_that_people_look_for() -> None:
         "Queue and runs",
         "Kubernetes",
         "Restarts of workloads",
+        "Each PhaseSecret and source",
         "Process",
     ]
