@@ -44,6 +44,8 @@ class Outage(Generic[Thing]):
         # The last turn that was given away.
         self._turn = -math.inf
         self._damper: Damper[None] = Damper()
+        # When it was last over, and how long those who were to run had to wait.
+        self._over: tuple[float, float] = (-math.inf, 0.0)
 
     def failed(self, thing: Thing, found: Fault, pause: float, now: float) -> float:
         """Let a thing wait, and return for how many seconds: for `pause`, or less if a turn comes sooner.
@@ -72,5 +74,12 @@ class Outage(Generic[Thing]):
         return found
 
     def pause(self, now: float) -> float:
-        """Return how many seconds they have to wait who are to run: an API server that comes and goes slows it down."""
-        return self._damper.pause(None, now)
+        """Return how many seconds they have to wait who are to run: an API server that comes and goes slows it down.
+
+        A hundred watches that come back together tell of one outage.
+        """
+        at, pause = self._over
+        if now - at >= _TURN:
+            pause = self._damper.pause(None, now)
+            self._over = (now, pause)
+        return pause

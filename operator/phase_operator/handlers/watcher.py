@@ -32,9 +32,9 @@ _LOOK_EVERY = 0.5
 # After an interruption: while the API server is away, and then until the watch has shown what a list has; a list of
 # thousands is not read every second for ever.
 _AWAY = 1.0
+_LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 # A watch that lasted so long failed for the first time.
 _WENT_WELL = 30.0
-_LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
 
 ListAll = Callable[[], Awaitable[list[Mapping[str, Any]]]]
 

@@ -88,4 +88,11 @@ def test_when_it_is_over_each_is_named_once() -> None:
 def test_an_api_server_that_comes_and_goes_wakes_them_ever_more_slowly() -> None:
     outage: Outage[str] = Outage()
 
-    assert [outage.pause(100.0 + n) for n in range(8)] == [0.0] * 5 + [1.0, 2.0, 4.0]
+    assert [outage.pause(100.0 + 3 * n) for n in range(8)] == [0.0] * 5 + [1.0, 2.0, 4.0]
+
+
+def test_watches_that_come_back_together_tell_of_one_outage() -> None:
+    outage: Outage[str] = Outage()
+
+    assert {outage.pause(100.0 + n / 100) for n in range(100)} == {0.0}
+    assert outage.pause(110.0) == 0.0
