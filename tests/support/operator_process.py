@@ -66,7 +66,7 @@ class OperatorProcess:
         port = self.metrics_port if metrics else self.health_port
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels."""
         total = 0.0
         for line in self.get("/metrics", metrics=True).text.splitlines():
