@@ -280,15 +280,18 @@ class Bench:
                 self.hand_over(second, third, signal.SIGKILL, "the leader is killed", "leads in 15 s")
 
     def hand_over(self, old: OperatorProcess, new: OperatorProcess, number: int, what: str, limit: str) -> None:
-        """End a leader while a target is edited, and say when the next one leads, works, and what it costs."""
+        """End a leader while a target is edited, and say when the next one leads, works, and what it costs.
+
+        The next one has no values: it reads the one source, and writes the target and its status.
+        """
         self.phase.reset_calls()
         leads, works = asyncio.run(self.taken_over(old, new, number))
         self.until_confirmed(new)
         reads, writes = self.phase.calls(route=READS), written(new)
         self.table.add(
             f"{what}, {self.size} resources",
-            f"{limit}; 0 reads, 1 write for the edit",
-            f"leads after {leads:.1f} s, has mended the edit after {works:.1f} s; {reads} reads, {writes:.0f} write",
+            f"{limit}; 1 read and 2 writes, all for the edit",
+            f"leads after {leads:.1f} s, has mended the edit after {works:.1f} s; {reads} read, {writes:.0f} writes",
         )
 
     async def taken_over(self, old: OperatorProcess, new: OperatorProcess, number: int) -> tuple[float, float]:

@@ -344,7 +344,9 @@ SILENT = [
         id="a certificate that is renewed",
     ),
     pytest.param(
-        Case("PhaseOperatorCertificateEnds", {of("phase_certificate_expiry_timestamp_seconds"): "NaNx120"}, (60, 119)),
+        Case(
+            "PhaseOperatorCertificateEnds", {of("phase_certificate_expiry_timestamp_seconds"): "NaN " * 120}, (60, 119)
+        ),
         id="no certificate was seen",
     ),
     pytest.param(

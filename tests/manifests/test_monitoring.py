@@ -61,9 +61,11 @@ def test_the_overlay_in_the_readme_labels_what_a_prometheus_selects(kustomize: R
     example = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)[-1]
     for folder in ("deploy", "crds"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "kustomization.yaml").write_text(example)
+    overlay = tmp_path / "my-overlay"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(example)
 
-    rendered = kustomize(str(tmp_path))
+    rendered = kustomize(str(overlay))
 
     label = yaml.safe_load(example)["labels"][0]["pairs"]
     for kind in ("PodMonitor", "PrometheusRule"):

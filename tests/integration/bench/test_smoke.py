@@ -35,6 +35,6 @@ def test_what_is_counted_is_within_its_limit(rows: dict[str, str]) -> None:
     assert rows[f"{size} targets edited by hand"].endswith(", 0 reads")
     assert rows[f"restart with {size + 50} synced resources"].startswith("0 reads, 0 writes;")
     for handed_over in ("the leader is told to stop", "the leader is killed"):
-        assert rows[f"{handed_over}, {size} resources"].endswith("; 0 reads, 1 write")
+        assert rows[f"{handed_over}, {size} resources"].endswith("; 1 read, 2 writes")
     assert rows["every environment changes in one second, quota 120 a minute"].startswith("0 x 429;")
     assert "a change in a namespace with 20 Deployments that follow" in rows
