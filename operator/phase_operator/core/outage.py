@@ -41,8 +41,8 @@ class Outage(Generic[Thing]):
 
     def __init__(self) -> None:
         self._waiting: dict[Thing, Fault] = {}
-        # The last turn that was given away.
-        self._turn = -math.inf
+        # Who is tried when; a turn that nobody needs any more is free.
+        self._turns: dict[Thing, float] = {}
         self._damper: Damper[None] = Damper()
         # When it was last over, and how long those who were to run had to wait.
         self._over: tuple[float, float] = (-math.inf, 0.0)
@@ -53,24 +53,32 @@ class Outage(Generic[Thing]):
         The turns are common to all, so that one that fails for a reason of its own does not stand for the others.
         """
         self._waiting[thing] = found
-        turn = max(now, self._turn) + _TURN
+        self._turns = {each: at for each, at in self._turns.items() if at > now and each != thing}
+        turn = now + _TURN
+        for taken in sorted(self._turns.values()):
+            if taken - turn >= _TURN:
+                break
+            turn = max(turn, taken + _TURN)
         if found is Fault.REFUSED or turn - now >= pause:
             return pause
-        self._turn = turn
+        self._turns[thing] = turn
         return turn - now
 
     def passed(self, thing: Thing) -> bool:
         """Take note that a run did not fail so; return True if its last one was met by silence: that is over."""
+        self._turns.pop(thing, None)
         return self._waiting.pop(thing, None) is Fault.SILENT
 
     def forget(self, thing: Thing) -> None:
         """Let a thing that is gone wait no more."""
+        self._turns.pop(thing, None)
         self._waiting.pop(thing, None)
 
     def over(self) -> list[Thing]:
         """Let nobody wait any more, and return who did."""
         found = list(self._waiting)
         self._waiting.clear()
+        self._turns.clear()
         return found
 
     def pause(self, now: float) -> float:

@@ -96,3 +96,24 @@ def test_watches_that_come_back_together_tell_of_one_outage() -> None:
 
     assert {outage.pause(100.0 + n / 100) for n in range(100)} == {0.0}
     assert outage.pause(110.0) == 0.0
+
+
+def test_who_fails_once_more_right_after_it_was_over_is_tried_soon() -> None:
+    # The watches are back, and we do not lead yet.
+    outage: Outage[int] = Outage()
+    for number in range(20):
+        outage.failed(number, SILENT, 45.0, 100.0)
+    outage.over()
+
+    assert outage.failed(7, SILENT, 45.0, 101.0) == 2.0
+
+
+def test_who_was_tried_before_its_turn_leaves_it_to_another() -> None:
+    outage: Outage[str] = Outage()
+    for name in ("a", "b", "c"):
+        outage.failed(name, SILENT, 45.0, 100.0)
+
+    outage.forget("a")
+
+    assert outage.failed("d", SILENT, 45.0, 100.0) == 2.0
+    assert outage.failed("e", SILENT, 45.0, 100.0) == 8.0
