@@ -203,7 +203,7 @@ ALERTS = (
         means="More is asked of Phase than the quota of an account allows. Nothing is lost: the calls are made one "
         "after the other, the most urgent first.",
         threshold="After a start, or when much changes at once, calls wait for some minutes: 120 in a minute go to "
-        "Phase's cloud. Who waits for more than five, for a quarter of an hour, waits every day.",
+        "Phase's cloud. This takes more than five minutes, for a quarter of an hour.",
         cure="Ask for longer intervals, divide the load between accounts, or raise `--phase-quota` if Phase allows "
         "more. `phase_operator_quota_waiting_calls` tells how many calls wait.",
     ),
