@@ -53,6 +53,14 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
 
 
+def may(
+    plane: ControlPlane, verb: str, resource: str, namespace: str, account: str = "phase-system:phase-operator"
+) -> bool:
+    """Say whether a service account may do something in a namespace; the operator's own, unless another is named."""
+    asked = ("auth", "can-i", verb, resource, "-n", namespace, f"--as=system:serviceaccount:{account}")
+    return plane.kubectl(*asked, check=False).stdout.strip() == "yes"
+
+
 def _heard(config: pytest.Config) -> AbstractContextManager[None]:
     capture = config.pluginmanager.getplugin("capturemanager")
     return nullcontext() if capture is None else capture.global_and_fixture_disabled()

@@ -89,6 +89,7 @@ class Watcher:
     async def watch(self, own_signals: Callable[[], None]) -> None:
         """Watch until told to stop by a signal; start again after every fault."""
         failures = 0
+        told: str | None = None
         while True:
             began = self._clock.monotonic()
             try:
@@ -114,9 +115,12 @@ class Watcher:
                 self._broken = f"PhaseSecrets are not watched: {why}"
                 self._restarted("phasesecrets")
                 self._interrupted.set()
-                log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
                 # By how long it went well: what fails in a stream may be listed well meanwhile.
                 failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
+                if failures == 1 or why != told:
+                    # Once, and not with every try.
+                    log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
+                told = why
                 await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
 
     async def sweep(self) -> None:

@@ -73,6 +73,8 @@ class MetadataWatch:
         self.problem: str | None = f"{name}: not listed yet"
         # In a row; a watch that only opens, and shows an error, has not recovered.
         self._failures = 0
+        # What the log says of them.
+        self._told: str | None = None
 
     def silent(self) -> float:
         """Return for how many seconds nothing was seen, nor tried: far more than a watch lasts means that it hangs."""
@@ -93,7 +95,10 @@ class MetadataWatch:
                     version = None
                 self.problem = f"{self.name}: {error}"
                 self._restarted(self.name)
-                log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
+                if self.problem != self._told:
+                    # Once, and not with every try.
+                    log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
+                self._told = self.problem
                 self._failures += 1
                 await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
 
@@ -129,7 +134,7 @@ class MetadataWatch:
                 if kind == "ERROR":
                     status = event.get("object") or {}
                     raise ApiError(int(status.get("code") or 500), str(status.get("reason") or ""), "")
-                self._failures = 0
+                self._recovered()
                 metadata = (event.get("object") or {}).get("metadata") or {}
                 if kind in {"ADDED", "MODIFIED"}:
                     self._sink.seen(metadata)
@@ -138,5 +143,10 @@ class MetadataWatch:
                 version = str(metadata.get("resourceVersion") or version)
         if self._clock.monotonic() - opened < _SHORT:
             raise ApiError(0, "the watch ended as soon as it was opened", "")
-        self._failures = 0
+        self._recovered()
         return version
+
+    def _recovered(self) -> None:
+        if self._failures:
+            log.info("watch works again", extra={"watch": self.name})
+        self._failures, self._told = 0, None

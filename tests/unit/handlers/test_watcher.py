@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -206,13 +207,14 @@ async def test_what_is_still_missed_after_an_outage_is_looked_for_at_once_and_ev
         assert sweep.pauses[-1] == 10.0
 
 
-async def test_the_watch_is_not_begun_where_its_crd_is_not_served() -> None:
+async def test_the_watch_is_not_begun_where_its_crd_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
     sweep = Sweep([], [[]] * 20)
     sweep.served = [False] * 10
 
     await asyncio.wait({asyncio.create_task(sweep.watcher.watch(lambda: None))})
 
     assert sweep.problems[-1] == "PhaseSecrets are not watched: their CRD is not there"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == ["watch interrupted"]
     assert len(sweep.pauses) == 10
     assert max(sweep.pauses) <= 2.0
 

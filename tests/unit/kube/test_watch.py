@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import pytest
+
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.watch import MetadataWatch
@@ -174,6 +176,25 @@ async def test_a_watch_that_shows_something_has_recovered() -> None:
     assert script.pauses[7] > 1.3
     assert script.pauses[8] < 0.3
     assert script.back == 1
+
+
+async def test_an_outage_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    away, denied = ApiError(503, "ServiceUnavailable", ""), ApiError(403, "Forbidden", "")
+    away_in_stream = error(503, "ServiceUnavailable")
+    script = Script(
+        away, away, [error(410, "Expired")], [error(410, "Expired")], denied, denied, [BOOKMARK, away_in_stream], away
+    )
+
+    await script.play()
+
+    assert [(record.getMessage(), getattr(record, "reason", "")) for record in caplog.records] == [
+        ("watch interrupted", "503 ServiceUnavailable"),
+        ("watch interrupted", "410 Expired"),
+        ("watch interrupted", "403 Forbidden"),
+        ("watch works again", ""),
+        ("watch interrupted", "503 ServiceUnavailable"),
+    ]
 
 
 async def test_a_watch_waits_as_long_as_the_api_server_asks() -> None:
