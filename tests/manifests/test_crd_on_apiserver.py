@@ -8,12 +8,14 @@ costs thousands.
 
 import copy
 import json
+import re
+import textwrap
 from typing import Any
 
 import pytest
 import yaml
 
-from manifests.objects import CRD_FILE, SAMPLES, Object
+from manifests.objects import CRD_FILE, ROOT, SAMPLES, Object, load
 from manifests.specs import BAD, GOOD, phase_secret
 from support.builders import fullest_status
 from support.cluster_fixture import Kubectl
@@ -95,6 +97,23 @@ def test_a_sample_is_stored_as_it_is(sample: Any, place: str, kubectl: Kubectl) 
     del body["metadata"]["namespace"]
 
     assert apply(kubectl, place, body)["spec"] == body["spec"]
+
+
+def in_pages() -> list[Any]:
+    """Return the PhaseSecrets that our pages show."""
+    found = []
+    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
+        for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE):
+            shown = [each for each in load(textwrap.dedent(block)) if each.get("kind") == "PhaseSecret"]
+            found += [pytest.param(each, id=str(page.relative_to(ROOT))) for each in shown]
+    return found
+
+
+@pytest.mark.parametrize("shown", in_pages())
+def test_what_a_page_shows_is_stored_as_it_is(shown: Object, place: str, kubectl: Kubectl) -> None:
+    shown["metadata"].pop("namespace", None)
+
+    assert apply(kubectl, place, shown)["spec"] == shown["spec"]
 
 
 def test_a_new_resource_is_not_looked_at_yet(place: str, kubectl: Kubectl) -> None:
