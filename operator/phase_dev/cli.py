@@ -8,6 +8,7 @@ COMMANDS = {
     "cluster": ("phase_dev.cluster.cli", "cluster"),
     "server": ("phase_dev.server.cli", "server"),
     "demo": ("phase_dev.demo.cli", "demo"),
+    "dashboard": ("phase_dev.monitoring.cli", "dashboard"),
     "image": ("phase_dev.image.cli", "image"),
 }
 

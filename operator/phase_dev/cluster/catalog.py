@@ -50,17 +50,26 @@ HELM = Program(
 HELM3 = Program(
     "helm3", "helm3", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", ("helm.sh/helm/v3/internal/version.version",)
 )
-# Without the clients of two dozen clouds and registries, in which a Prometheus looks for what to scrape.
-PROMTOOL = Program(
-    "promtool",
-    "prometheus",
-    "github.com/prometheus/prometheus/cmd/promtool",
-    "github.com/prometheus/prometheus",
-    ("github.com/prometheus/common/version.Version",),
-    ("remove_all_sd",),
-)
 
-PROGRAMS = {p.name: p for p in (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK, HELM, HELM3, PROMTOOL)}
+
+def _prometheus(name: str) -> Program:
+    # Without the clients of two dozen clouds and registries, in which a Prometheus looks for what to scrape.
+    return Program(
+        name,
+        "prometheus",
+        f"github.com/prometheus/prometheus/cmd/{name}",
+        "github.com/prometheus/prometheus",
+        ("github.com/prometheus/common/version.Version",),
+        ("remove_all_sd",),
+    )
+
+
+PROMTOOL = _prometheus("promtool")
+# Its pages are not built in: they come from npm, and nobody looks at them.
+PROMETHEUS = _prometheus("prometheus")
+
+_KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)
+PROGRAMS = {p.name: p for p in (*_KUBERNETES, HELM, HELM3, PROMTOOL, PROMETHEUS)}
 
 PLAIN = (ETCD, API_SERVER, KUBECTL)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER)

@@ -35,9 +35,9 @@ NAMESPACE = "phase-demo"
 _HOME = "phase-system"
 _ACCOUNT = "phase-operator"
 _CRDS = "crd/phasesecrets.secrets.phase.dev"
-_CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
-_MANIFESTS = (
+MANIFESTS = (
     "crds/secrets.phase.dev_phasesecrets.yaml",
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
@@ -139,7 +139,7 @@ def _kubectl(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress
 
 
 def _install(kubectl: Kubectl) -> None:
-    files = [f"--filename={_CHECKOUT / name}" for name in _MANIFESTS]
+    files = [f"--filename={CHECKOUT / name}" for name in MANIFESTS]
     kubectl("apply", "--server-side", *files)
     kubectl("wait", "--for=condition=Established", _CRDS, "--timeout=30s")
     kubectl("create", "namespace", NAMESPACE)
@@ -147,7 +147,7 @@ def _install(kubectl: Kubectl) -> None:
 
 def _remove(kubectl: Kubectl, progress: Progress) -> None:
     with progress.step("taking down what the demo put into the cluster"):
-        files = [f"--filename={_CHECKOUT / name}" for name in _MANIFESTS]
+        files = [f"--filename={CHECKOUT / name}" for name in MANIFESTS]
         kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s", timeout=70)
         kubectl("delete", "--ignore-not-found", "--timeout=60s", *files, timeout=70)
 

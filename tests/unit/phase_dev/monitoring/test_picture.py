@@ -1,0 +1,202 @@
+"""The picture shows every panel of the dashboard, at its place and in Grafana's words."""
+
+import math
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from phase_dev.monitoring import units
+from phase_dev.monitoring.dashboard import dashboard
+from phase_dev.monitoring.drawing import WIDTH, box_of, color_of, draw, legend, runs, width_of
+from phase_dev.monitoring.errors import PictureError
+from phase_dev.monitoring.panels import Board, Kind, Line, Panel, Place, Target, fill, name_line, read_board
+from phase_dev.monitoring.prometheus import Span, configuration
+from phase_dev.monitoring.work import STORY, phase_secret, seed
+from phase_dev.server.seed import parse_seed
+
+BOARD = read_board(dashboard("note"))
+SPAN = Span(start=1_000_000.0, end=1_000_480.0, step=5.0, scraped_every=5.0)
+RISING = tuple((SPAN.start + 5.0 * number, float(number)) for number in range(97))
+
+
+def graph(**other: object) -> Panel:
+    """Return a graph."""
+    return Panel(Kind.GRAPH, "A graph", Place(0, 0, 8, 8), **{"unit": "short", "lowest": 0.0, **other})  # type: ignore[arg-type]
+
+
+def texts(board: Board, answers: dict[Panel, list[Line]]) -> list[str]:
+    """Return what is written in the picture."""
+    tree = ElementTree.fromstring(draw(board, answers, SPAN, "note"))
+    return [each.text or "" for each in tree.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def alone(panel: Panel) -> Board:
+    """Return a dashboard of one panel."""
+    return Board("Title", (), {}, (panel,))
+
+
+def test_every_panel_is_drawn_with_what_its_queries_gave() -> None:
+    answers = {
+        panel: [Line(f"{panel.title} line", RISING) for _ in panel.targets] for panel in BOARD.panels if panel.targets
+    }
+
+    said = texts(BOARD, answers)
+
+    assert not {panel.title for panel in BOARD.panels} - set(said)
+    assert "No data" not in said
+    assert "note" in said
+    shown = {panel.title for panel in BOARD.panels if panel.kind is Kind.GRAPH or panel.shows_name}
+    assert not {f"{title} line" for title in shown} - set(said)
+
+
+def test_a_panel_without_an_answer_says_so() -> None:
+    panels = [panel for panel in BOARD.panels if panel.targets]
+
+    assert texts(BOARD, {}).count("No data") == len(panels) > 20
+
+
+def test_every_query_can_be_filled_in() -> None:
+    for panel in BOARD.panels:
+        for target in panel.targets:
+            filled = fill(target.expr, BOARD.variables, 5.0, 5.0)
+            assert 'namespace=~".*", job=~".*"' in filled
+
+
+def test_the_window_of_rates_is_grafanas() -> None:
+    assert fill("rate(a[$__rate_interval])", {}, 5.0, 5.0) == "rate(a[20s])"
+    assert fill("rate(a[${__rate_interval}])", {}, 5.0, 60.0) == "rate(a[65s])"
+
+
+def test_an_unknown_variable_is_no_query() -> None:
+    with pytest.raises(PictureError, match=r"\$cluster"):
+        fill('up{cluster="$cluster"}', {}, 5.0, 5.0)
+
+
+def test_an_unknown_type_of_panel_is_told_with_its_title() -> None:
+    text = dashboard("note").replace('"type": "stat"', '"type": "gauge"')
+
+    with pytest.raises(PictureError, match='"Ready" is of the type gauge'):
+        read_board(text)
+
+
+@pytest.mark.parametrize(
+    ("legend", "labels", "name"),
+    [
+        ("{{kind}}: {{ result }}", {"kind": "read", "result": "ok"}, "read: ok"),
+        ("{{outcome}} {{reason}}", {"outcome": "Synced"}, "Synced"),
+        ("", {"__name__": "up", "job": "a"}, 'up{job="a"}'),
+    ],
+)
+def test_lines_have_the_names_that_the_legend_gives(legend: str, labels: dict[str, str], name: str) -> None:
+    assert name_line(legend, labels) == name
+
+
+def test_panels_lie_on_the_grid_inside_the_picture() -> None:
+    boxes = [box_of(panel.place) for panel in BOARD.panels]
+
+    assert min(box.x for box in boxes) == pytest.approx(WIDTH - max(box.right for box in boxes))
+    for number, box in enumerate(boxes):
+        for other in boxes[:number]:
+            assert box.x >= other.right or other.x >= box.right or box.y >= other.bottom or other.y >= box.bottom
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [
+        ("short", 0, "0"),
+        ("short", 236, "236"),
+        ("short", 12_345, "12.3 K"),
+        ("s", 0, "0 s"),
+        ("s", 0.0042, "4.20 ms"),
+        ("s", 71, "1.18 min"),
+        ("s", 7_776_000, "12.9 weeks"),
+        ("bytes", 104_857_600, "100 MiB"),
+        ("percentunit", 0.031, "3.10%"),
+        ("ops", 0.25, "0.25 ops/s"),
+        ("furlongs", 3, "3 furlongs"),
+        ("s", math.nan, "-"),
+    ],
+)
+def test_values_are_written_in_their_unit(unit: str, value: float, said: str) -> None:
+    assert units.write(unit, value) == said
+
+
+@pytest.mark.parametrize(
+    ("unit", "high", "said"),
+    [
+        ("short", 1.0, ["0", "0.25", "0.50", "0.75", "1.00"]),
+        ("short", 240.0, ["0", "100", "200", "300"]),
+        ("s", 130.0, ["0 s", "1 min", "2 min", "3 min"]),
+        ("bytes", 90 * 1024.0**2, ["0 B", "25 MiB", "50 MiB", "75 MiB", "100 MiB"]),
+    ],
+)
+def test_an_axis_has_round_marks_that_hold_the_highest_value(unit: str, high: float, said: list[str]) -> None:
+    marks = units.marks(unit, 0.0, high)
+
+    assert list(marks.values()) == said
+    assert max(marks) >= high
+
+
+@pytest.mark.parametrize(("seconds", "step"), [(30, 5), (480, 60), (600, 120), (7200, 900)])
+def test_an_axis_of_time_has_round_marks(seconds: float, step: float) -> None:
+    assert units.time_step(seconds, 8) == step
+
+
+def test_a_line_is_taken_apart_where_there_is_no_value() -> None:
+    points = [(0.0, 1.0), (5.0, 1.0), (10.0, math.nan), (15.0, 1.0), (30.0, 2.0), (35.0, 2.0)]
+
+    assert [[when for when, _ in run] for run in runs(points, 5.0)] == [[0.0, 5.0], [15.0], [30.0, 35.0]]
+
+
+def test_a_legend_keeps_to_its_width_and_rows_and_tells_what_it_leaves_out() -> None:
+    names = [f"a line with the number {number}" for number in range(30)]
+
+    items = legend(names, 500.0)
+
+    assert max(item.row for item in items) == 2
+    assert items[-1].text == f"… and {len(names) - len(items) + 1} more"
+    assert all(item.x + width_of(item.text) < 500.0 for item in items)
+
+
+def test_a_number_takes_the_color_of_its_threshold() -> None:
+    ready = next(panel for panel in BOARD.panels if panel.title == "Not ready")
+
+    assert color_of(ready, 0) != color_of(ready, 1)
+    assert color_of(ready, 1) == color_of(ready, 100)
+
+
+def test_what_a_name_holds_cannot_become_part_of_the_picture() -> None:
+    panel = graph(targets=(Target("up", "{{a}}", instant=False),))
+
+    assert "<b>&" in texts(alone(panel), {panel: [Line("<b>&", RISING)]})
+
+
+def test_values_that_are_no_numbers_leave_the_legend() -> None:
+    panel = graph()
+    line = Line("p99", tuple((when, math.nan) for when, _ in RISING))
+
+    said = texts(alone(panel), {panel: [line]})
+
+    assert "p99" in said
+    assert "No data" not in said
+
+
+def test_pods_are_labelled_as_the_pod_monitor_labels_them() -> None:
+    assert '"job_name": "system/phase-operator"' in configuration("system", {"a": 1}, 5.0)
+    assert '{"targets": ["127.0.0.1:1"], "labels": {"namespace": "system", "pod": "a"}}' in configuration(
+        "system", {"a": 1}, 5.0
+    )
+
+
+def test_the_story_is_told_in_order_and_its_fleet_finds_its_apps() -> None:
+    assert [each.at for each in STORY] == sorted(each.at for each in STORY)
+    held = {(app.name, environment.name) for app in parse_seed(seed()).apps for environment in app.environments}
+    fleet = [phase_secret(number, "http://phase")["spec"] for number in range(100)]
+    assert {(spec["phaseApp"], spec["phaseAppEnv"]) for spec in fleet} < held
+
+
+def test_the_dashboard_that_people_import_is_the_one_that_is_drawn() -> None:
+    shipped = Path(__file__).parents[4] / "deploy/monitoring/dashboard.json"
+
+    assert read_board(shipped.read_text()).panels == BOARD.panels
