@@ -7,7 +7,7 @@ KEEP ?=
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-.PHONY: help venv demo picture test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
+.PHONY: help venv demo picture dashboard test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: venv ## show the main job on a cluster of its own; KEEP=1 leaves it runnin
 
 picture: venv ## run the demo and draw it: docs/demo.svg
 	@$(BIN)/phase-dev demo --picture docs/demo.svg
+
+dashboard: venv ## let the operator work for some minutes and draw its dashboard: docs/operating/dashboard.svg
+	@$(BIN)/phase-dev dashboard --picture docs/operating/dashboard.svg $(DASHBOARD_ARGS)
 
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
 	@$(BIN)/phase-dev cluster build --all

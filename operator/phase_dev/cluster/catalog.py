@@ -65,7 +65,7 @@ def _prometheus(name: str) -> Program:
 
 
 PROMTOOL = _prometheus("promtool")
-# Its pages are not built in: they come from npm, and nobody looks at them.
+# Its pages are not built in: they come from npm, and nobody looks at them. Built by `phase-dev dashboard` alone.
 PROMETHEUS = _prometheus("prometheus")
 
 _KUBERNETES = (ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER, SCHEDULER, KWOK)

@@ -209,8 +209,7 @@ def runs(points: Sequence[tuple[float, float]], step: float) -> Iterator[list[tu
 def _draw_head(canvas: Canvas, board: Board, span: Span) -> None:
     canvas.text(_MARGIN, 40, board.title, size=_LARGE, bold=True)
     x = _MARGIN + width_of(board.title, _LARGE) + 32
-    for choice in board.choices:
-        said = f"{choice}: All"
+    for said in board.choices:
         box = Box(x, 20, width_of(said, _NORMAL) + 20, 28)
         canvas.rectangle(box, _PANEL, border=_BORDER, round_by=2)
         canvas.text(x + 10, 39, said, size=_NORMAL)

@@ -68,7 +68,7 @@ class Board:
     """The dashboard."""
 
     title: str
-    # The titles of what one chooses at its top.
+    # What one chooses at its top, and what is chosen.
     choices: tuple[str, ...]
     variables: Mapping[str, str]
     panels: tuple[Panel, ...]
@@ -88,7 +88,7 @@ def read_board(text: str) -> Board:
     variables = document["templating"]["list"]
     return Board(
         document["title"],
-        tuple(each["label"] for each in variables),
+        tuple(f"{each['label']}: {'All' if each.get('allValue') else 'Prometheus'}" for each in variables),
         {each["name"]: each["allValue"] for each in variables if each.get("allValue")},
         tuple(_panel(each) for each in document["panels"]),
     )
