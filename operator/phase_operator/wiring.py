@@ -23,7 +23,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
-from phase_operator.handlers.watcher import Watcher
+from phase_operator.handlers.watcher import SWEEP_EVERY, Watcher
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
 from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
 from phase_operator.kube.elector import Elector
@@ -66,7 +66,7 @@ class Patience:
     # After this a standstill fails liveness.
     stuck: float = _STUCK
     # So often what the watch of PhaseSecrets has shown is compared with a list.
-    sweep: float = 600.0
+    sweep: float = SWEEP_EVERY
 
 
 class StartError(Exception):
@@ -418,7 +418,7 @@ class Operator:
             follow_selector="" if is_secret else ours,
             sink=TargetSink(kind, known, touched, relisted),
             restarted=metrics.watch_restarted,
-            is_back=lambda: self._controller.kubernetes_is_back(),
+            is_back=self._controller.kubernetes_is_back,
             clock=self._clock,
         )
 
@@ -432,7 +432,7 @@ class Operator:
             follow_selector="",
             sink=labels,
             restarted=metrics.watch_restarted,
-            is_back=lambda: self._controller.kubernetes_is_back(),
+            is_back=self._controller.kubernetes_is_back,
             clock=self._clock,
         )
 

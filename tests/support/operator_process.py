@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,24 @@ def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {within:g} s")
         time.sleep(pause)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object], *, every: float) -> Iterator[None]:
+    """Do something again and again, in a thread of its own, until the block ends; `every` is in seconds."""
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(every):
+            work()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def install(plane: ControlPlane) -> None:

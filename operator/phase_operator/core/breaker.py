@@ -7,7 +7,7 @@ nothing of the others. Only trials lengthen the pause, not the many calls that w
 from collections.abc import Hashable
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.pacing import spread
+from phase_operator.core.pacing import doubled, spread
 
 
 class Breaker:
@@ -43,7 +43,7 @@ class Breaker:
         self._trials += self._trying
         self._trying = False
         if len(self._failed) >= self._threshold:
-            delay = min(self._first * 2.0 ** min(self._trials, 16), self._longest)
+            delay = doubled(self._first, self._longest, self._trials)
             self._open_until = now + delay * (1 - 0.3 * spread(f"{self._identity}#{self._trials}"))
             # The same trouble stays the same object: who watches it need not be told again.
             if self.error is None or self.error.message != error.message:

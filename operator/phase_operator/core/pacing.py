@@ -36,6 +36,11 @@ def spread(identity: str) -> float:
     return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=4).digest(), "big") / 2**32
 
 
+def doubled(first: float, longest: float, times: int) -> float:
+    """Return a pause that was doubled so many times, at most the longest."""
+    return min(first * 2.0 ** min(times, 16), longest)
+
+
 def next_look(interval: float, identity: str, now: float) -> float:
     """Return when the next regular look is due: on the source's own beat, at most the interval away.
 
@@ -54,7 +59,7 @@ def retry_source(error: ExpectedError, failures: int, interval: float, identity:
     if isinstance(error, Transient):
         if error.after is not None:
             return error.after + fraction
-        return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 16), _TRANSIENT_MAX) * (1 - 0.3 * fraction)
+        return doubled(_FIRST_RETRY, _TRANSIENT_MAX, failures - 1) * (1 - 0.3 * fraction)
     return min(max(interval, _SLOW_RETRY_MIN), _SLOW_RETRY_MAX) * (1 - 0.1 * fraction)
 
 
@@ -66,7 +71,7 @@ def retry_resource(*, transient: bool, failures: int, identity: str) -> float:
     fraction = spread(f"{identity}#{failures}")
     if not transient:
         return _SLOW_RETRY_MAX * (1 - 0.3 * fraction)
-    return min(_FIRST_RETRY * 2.0 ** min(failures - 1, 16), _SLOW_RETRY_MAX) * (1 - 0.3 * fraction)
+    return doubled(_FIRST_RETRY, _SLOW_RETRY_MAX, failures - 1) * (1 - 0.3 * fraction)
 
 
 def reopen_watch(*, failures: int, identity: str, asked: float | None = None) -> float:
@@ -75,7 +80,7 @@ def reopen_watch(*, failures: int, identity: str, asked: float | None = None) ->
     `asked` is what the API server asked for, if it did.
     """
     fraction = spread(f"{identity}#{failures}")
-    pause = min(_FIRST_REOPEN * 2.0 ** min(failures - 1, 16), _REOPEN_MAX) * (1 - 0.3 * fraction)
+    pause = doubled(_FIRST_REOPEN, _REOPEN_MAX, failures - 1) * (1 - 0.3 * fraction)
     return max(pause, min(asked or 0.0, _ASKED_MAX))
 
 
@@ -108,4 +113,4 @@ class Damper(Generic[Thing]):
         if len(self._seen) >= _FEW:
             self._seen = {each: kept for each, kept in self._seen.items() if now - kept[1] <= _QUIET}
         self._seen[thing] = (count + 1, now)
-        return 0.0 if count < _AT_ONCE else min(_FIRST_RETRY * 2.0 ** min(count - _AT_ONCE, 16), _REPAIR_MAX)
+        return 0.0 if count < _AT_ONCE else doubled(_FIRST_RETRY, _REPAIR_MAX, count - _AT_ONCE)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 500
 # Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
-_SWEEP_EVERY = 600.0
+SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
 # After an interruption: while the API server is away, and then until the watch has shown what a list has; a list of
 # thousands is not read every second for ever.
@@ -55,7 +55,7 @@ class Watcher:
         clock: Clock,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
-        sweep_every: float = _SWEEP_EVERY,
+        sweep_every: float = SWEEP_EVERY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._resources = resources

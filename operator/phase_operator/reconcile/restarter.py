@@ -15,6 +15,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.contents import Content
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
+from phase_operator.core.pacing import doubled
 from phase_operator.core.progress import Progress, WorkloadKind
 from phase_operator.core.restarts import Cause, Keep, Record, RollOut, Wait, decide, prepare
 from phase_operator.core.rollouts import Rollouts
@@ -330,7 +331,7 @@ class Restarter:
             self._tries.pop(namespace, None)
             return
         tries = self._tries[namespace] = 0 if look.soon else self._tries.get(namespace, -1) + 1
-        delay = min(_SOON * 2.0 ** min(tries, 16), _SELDOM)
+        delay = doubled(_SOON, _SELDOM, tries)
         self._again.setdefault(namespace, self._clock.monotonic() + delay)
         self._changed.set()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from phase_dev.cluster import ControlPlane
-from support.operator_process import OperatorProcess, eventually, install, running_operator
+from support.operator_process import OperatorProcess, eventually, install, meanwhile, running_operator
 from support.world import World
 
 SECONDS = 5
@@ -55,26 +55,19 @@ def lease(world: World) -> dict[str, Any]:
 def never_two(*operators: OperatorProcess) -> Iterator[None]:
     """Hold that at no time two of them may write; a paused one cannot be asked, and does not write either."""
     both: list[str] = []
-    done = threading.Event()
 
-    def watch() -> None:
-        while not done.wait(0.05):
-            found = []
-            for each in operators:
-                try:
-                    found.append(leads(each))
-                except Exception:  # noqa: BLE001 - it has ended, or does not answer
-                    continue
-            if sum(found) > 1:
-                both.append("two leaders")
+    def look() -> None:
+        found = []
+        for each in operators:
+            try:
+                found.append(leads(each))
+            except Exception:  # noqa: BLE001 - it has ended, or does not answer
+                continue
+        if sum(found) > 1:
+            both.append("two leaders")
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with meanwhile(look, every=0.05):
         yield
-    finally:
-        done.set()
-        thread.join()
     assert not both
 
 

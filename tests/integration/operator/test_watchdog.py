@@ -1,9 +1,9 @@
 """Liveness fails when something stands still, and names it; each is made to stand still, and to go on."""
 
+import itertools
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from phase_dev.cluster import ControlPlane
 from support.api_proxy import ApiProxy, Scope
 from support.impatient import PROGRAM, STUCK
-from support.operator_process import OperatorProcess, eventually, running_operator
+from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
 from support.world import World
 
 # What the Deployment gives a probe.
@@ -48,25 +48,16 @@ def watches(path: str) -> Scope:
     return lambda asked: asked.verb == "WATCH" and asked.path.endswith(path)
 
 
-@contextmanager
-def touching(world: World) -> Iterator[None]:
+def touching(world: World) -> AbstractContextManager[None]:
     """Let something happen to a Secret again and again: a watch of Secrets that works has something to show."""
-    done = threading.Event()
+    numbers = itertools.count(1)
 
     def touch() -> None:
-        count = 0
-        while not done.wait(0.5):
-            count += 1
-            name = "secret/phase-service-token"
-            world.plane.kubectl("-n", world.namespace, "annotate", name, f"touched={count}", "--overwrite", check=False)
+        name = "secret/phase-service-token"
+        text = f"touched={next(numbers)}"
+        world.plane.kubectl("-n", world.namespace, "annotate", name, text, "--overwrite", check=False)
 
-    thread = threading.Thread(target=touch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(touch, every=0.5)
 
 
 def test_the_loop(stage: World, impatient: OperatorProcess) -> None:

@@ -1,7 +1,7 @@
 """A watch that hangs is told from one that has nothing to show."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -50,10 +50,14 @@ class Nothing:
         """Keep nothing."""
 
 
-async def silence(server: Server, *events: dict[str, Any]) -> float:
-    """Return for how long a watch is silent after 500 s, in the middle of which the server shows something."""
-    clock = HandClock()
-    watch = MetadataWatch(
+def watch_of(
+    server: object,
+    clock: HandClock,
+    is_back: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> MetadataWatch:
+    """Return a watch of the Secrets of a server that is one as far as a watch can see."""
+    return MetadataWatch(
         cast("KubeClient", server),
         name="secrets",
         path="/api/v1/secrets",
@@ -62,9 +66,16 @@ async def silence(server: Server, *events: dict[str, Any]) -> float:
         follow_selector="",
         sink=Nothing(),
         restarted=lambda _: None,
-        is_back=lambda: None,
+        is_back=is_back,
         clock=clock,
+        sleep=sleep,
     )
+
+
+async def silence(server: Server, *events: dict[str, Any]) -> float:
+    """Return for how long a watch is silent after 500 s, in the middle of which the server shows something."""
+    clock = HandClock()
+    watch = watch_of(server, clock)
     running = asyncio.create_task(watch.run())
     await settle()
     clock.turn(250.0)
@@ -103,19 +114,7 @@ class Script:
         self.pauses: list[float] = []
         self.back = 0
         self._watches = list(watches)
-        self.watch_of_it = MetadataWatch(
-            cast("KubeClient", self),
-            name="secrets",
-            path="/api/v1/secrets",
-            scope="",
-            list_selector="",
-            follow_selector="",
-            sink=Nothing(),
-            restarted=lambda _: None,
-            is_back=self._is_back,
-            clock=self.clock,
-            sleep=self._sleep,
-        )
+        self.watch_of_it = watch_of(self, self.clock, self._is_back, self._sleep)
 
     async def play(self) -> None:
         """Follow until the script is over."""
