@@ -356,8 +356,11 @@ class Operator:
                     self._client, self._settings.pod_namespace, lambda: secrets.token_bytes(_KEY_BYTES)
                 )
             except ExpectedError as error:
-                self._starting = f"{what}: {error.message}"
-                log.warning("start waits", extra={"detail": self._starting})
+                waits_for = f"{what}: {error.message}"
+                if waits_for != self._starting:
+                    # Once, and not with every try.
+                    log.warning("start waits", extra={"detail": waits_for})
+                self._starting = waits_for
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches:

@@ -17,7 +17,12 @@ from manifests.test_deploy_and_chart import APIS, EVERYTHING, MONITOR, deploymen
 from phase_dev import chart
 from phase_operator.settings import PREFIX
 
-RULE = {"alert": "PhaseOperatorDown", "expr": "up == 0", "annotations": {"summary": "{{ $labels.pod }} is down"}}
+RULE = {
+    "alert": "PhaseOperatorDown",
+    "expr": "up == 0",
+    "labels": {"severity": "critical"},
+    "annotations": {"summary": "{{ $labels.pod }} is down"},
+}
 ALERTS = {"groups": [{"name": "phase-operator", "rules": [RULE]}]}
 ALONE = {"replicas": 1, "leaderElection": {"enabled": False}}
 
@@ -117,8 +122,8 @@ def test_the_api_server_is_asked_without_the_proxy(render_chart: Render) -> None
 @pytest.mark.parametrize(
     "name",
     [
-        *("affinity", "imagePullSecrets", "nodeSelector", "priorityClassName"),
-        *("terminationGracePeriodSeconds", "tolerations"),
+        *("affinity", "dnsConfig", "dnsPolicy", "hostAliases", "hostUsers", "imagePullSecrets", "nodeSelector"),
+        *("priorityClassName", "runtimeClassName", "schedulerName", "terminationGracePeriodSeconds", "tolerations"),
     ],
 )
 def test_what_a_pod_calls_the_same_is_handed_on(name: str, render_chart: Render) -> None:
@@ -132,6 +137,70 @@ def test_volumes_of_ones_own_are_there_and_mounted(render_chart: Render) -> None
 
     assert pod["volumes"][-1] == EVERYTHING["extraVolumes"][0]
     assert pod["containers"][0]["volumeMounts"][-1] == EVERYTHING["extraVolumeMounts"][0]
+
+
+def test_containers_of_ones_own_stand_beside_the_operator(render_chart: Render) -> None:
+    pod = pod_of(render_chart(EVERYTHING))
+
+    assert [each["name"] for each in pod["containers"]] == ["operator", "beside"]
+    assert pod["containers"][1] == EVERYTHING["extraContainers"][0]
+    assert pod["initContainers"] == EVERYTHING["extraInitContainers"]
+    assert pod["containers"][0]["envFrom"] == EVERYTHING["extraEnvFrom"]
+
+
+def test_objects_of_ones_own_are_filled_in(render_chart: Render) -> None:
+    objects = render_chart(EVERYTHING)
+
+    one(objects, "ConfigMap", "phase-operator-notes")
+    one(objects, "ConfigMap", "text")
+
+
+def test_everything_goes_into_the_namespace_that_is_named(render_chart: Render) -> None:
+    values = {"namespaceOverride": "other", "networkPolicy": {"enabled": True}, "fence": {"enabled": True}}
+    values["metrics"] = {"podMonitor": {"enabled": True}, "dashboard": {"enabled": True}}
+
+    objects = render_chart(values, *APIS)
+
+    found = {each["kind"]: each["metadata"].get("namespace") for each in objects}
+    assert set(found.values()) == {"other", None}
+    assert found["Deployment"] == found["ServiceAccount"] == found["PodMonitor"] == "other"
+    subjects = [subject for each in objects for subject in each.get("subjects", ())]
+    assert {subject["namespace"] for subject in subjects} == {"other"}
+    assert one(objects, "PodMonitor")["spec"]["namespaceSelector"] == {"matchNames": ["other"]}
+    assert "system:serviceaccount:other:" in yaml.safe_dump(one(objects, "ValidatingAdmissionPolicy"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "apis", "ids"),
+    [
+        pytest.param("auto", (), True, id="no OpenShift"),
+        pytest.param("auto", ("security.openshift.io/v1",), False, id="OpenShift"),
+        pytest.param("never", ("security.openshift.io/v1",), True, id="OpenShift, ids of one's own"),
+        pytest.param("always", (), False, id="another platform"),
+    ],
+)
+def test_ids_are_left_to_a_platform_that_gives_them_out(
+    mode: str, apis: tuple[str, ...], ids: bool, render_chart: Render
+) -> None:
+    context = pod_of(render_chart({"openshift": {"adaptSecurityContext": mode}}, *apis))["securityContext"]
+
+    assert {name in context for name in ("runAsUser", "runAsGroup", "fsGroup")} == {ids}
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_probes_change_in_their_numbers_only(render_chart: Render) -> None:
+    values = {"startupProbe": {"failureThreshold": 9}, "livenessProbe": {"initialDelaySeconds": 3}}
+
+    container = pod_of(render_chart(values))["containers"][0]
+
+    assert container["startupProbe"] == {
+        "httpGet": {"path": "/healthz", "port": "health"},
+        "periodSeconds": 2,
+        "failureThreshold": 9,
+    }
+    assert container["livenessProbe"]["initialDelaySeconds"] == 3
+    assert container["livenessProbe"]["failureThreshold"] == 3
 
 
 def test_labels_and_annotations_are_on_every_object(render_chart: Render, with_monitoring: Path) -> None:
@@ -224,6 +293,25 @@ def test_alerts_and_dashboard_are_the_files_as_they_are(render_chart: Render, wi
     assert dashboard["data"]["phase-operator.json"] == '{"title": "{{ phase }}",\n "panels": []}\n'
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
     validate(objects, KUBERNETES[-1])
+
+
+def test_alerts_are_left_out_labelled_and_linked(render_chart: Render) -> None:
+    url = "https://docs.example.com/alerts"
+    rule = {"enabled": True, "disabled": ["PhaseOperatorThrottled"], "alertLabels": {"team": "a"}, "runbookUrl": url}
+
+    plain, changed = (
+        one(render_chart({"metrics": {"prometheusRule": each}}, *APIS), "PrometheusRule")["spec"]["groups"]
+        for each in ({"enabled": True}, rule)
+    )
+
+    found = {each["alert"]: each for group in changed for each in group["rules"]}
+    before = {each["alert"]: each for group in plain for each in group["rules"]}
+    assert before.keys() - found.keys() == {"PhaseOperatorThrottled"}
+    for name, alert in found.items():
+        assert alert["labels"] == before[name]["labels"] | {"team": "a"}
+        anchor = before[name]["annotations"].pop("runbook").partition("#")[2]
+        assert alert["annotations"] == before[name]["annotations"] | {"runbook_url": f"{url}#{anchor}"}
+        assert alert["expr"] == before[name]["expr"]
 
 
 @pytest.mark.parametrize(
@@ -356,6 +444,22 @@ def test_alerts_and_dashboard_are_the_files_as_they_are(render_chart: Render, wi
             id="a ServiceMonitor without Service",
         ),
         pytest.param({"metrics": {"podMonitor": {"interval": "often"}}}, "interval", id="an interval that is none"),
+        pytest.param(
+            {"metrics": {"prometheusRule": {"disabled": ["PhaseOperatorIsDown"]}}},
+            "metrics.prometheusRule.disabled: there is no alert PhaseOperatorIsDown; there are PhaseOperatorDown, ",
+            id="an alert that there is not",
+        ),
+        pytest.param(
+            {"extraContainers": [{"name": "operator", "image": "x"}]},
+            "operator is the name of the chart's own container",
+            id="a second operator",
+        ),
+        pytest.param({"extraContainers": [{"name": "x"}]}, "/extraContainers/0", id="a container without image"),
+        pytest.param({"extraEnvFrom": [{"prefix": "x"}]}, "/extraEnvFrom/0", id="variables from nowhere"),
+        pytest.param({"startupProbe": {"httpGet": {}}}, "/startupProbe", id="a probe of something else"),
+        pytest.param({"hostAliases": [{"ip": "192.0.2.7"}]}, "/hostAliases/0", id="an address without a name"),
+        pytest.param({"dnsPolicy": "None"}, "dnsPolicy None needs dnsConfig.nameservers", id="no name server"),
+        pytest.param({"openshift": {"adaptSecurityContext": True}}, "adaptSecurityContext", id="a switch of three"),
         pytest.param({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts", id="no way to the API server"),
         pytest.param(
             {"topologySpreadConstraints": [{"topologyKey": "zone"}]},
@@ -422,6 +526,7 @@ VALUES = [each.path for each in chart.values((CHART / "values.yaml").read_text()
 OTHERS: dict[str, Any] = {
     "global.imageRegistry": "mirror.example",
     "nameOverride": "other",
+    "namespaceOverride": "other",
     "image.registry": "registry.example",
     "image.tag": "2",
     "watchNamespaces": ["default"],
@@ -440,6 +545,9 @@ OTHERS: dict[str, Any] = {
     "metrics.service.enabled": False,
     "metrics.serviceMonitor.enabled": False,
     "metrics.prometheusRule.namespace": "monitoring",
+    "metrics.prometheusRule.disabled": ["PhaseOperatorDown"],
+    "metrics.prometheusRule.alertLabels": {"a": "b"},
+    "metrics.prometheusRule.runbookUrl": "https://docs.example.com/alerts",
     "metrics.dashboard.labels": {"a": "b"},
 }
 # What has to stand beside one of them.
@@ -450,6 +558,8 @@ WITH: dict[str, dict[str, Any]] = {
     "phase.caFile.configMap": {"phase.caFile.secret": ""},
     "leaderElection.enabled": {"replicas": 1, "strategy": {"type": "Recreate"}, "podDisruptionBudget.enabled": False},
     "extraVolumes": {"extraVolumeMounts": []},
+    "dnsConfig": {"dnsPolicy": ""},
+    "podSecurityContext": {"openshift.adaptSecurityContext": "never"},
     "metrics.service.enabled": {"metrics.serviceMonitor.enabled": False},
 }
 POD_MONITOR = {"metrics.serviceMonitor.enabled": False, "metrics.podMonitor": MONITOR}
@@ -504,7 +614,7 @@ def known(schema: Object, root: Object, path: str = "") -> list[str]:
 
 
 # Described as one, since Kubernetes describes the rest.
-LEAVES = {"resources", "strategy"}
+LEAVES = {"dnsConfig", "livenessProbe", "readinessProbe", "resources", "startupProbe", "strategy"}
 
 
 def test_every_variable_of_the_chart_is_refused_in_extra_env(helm: Run, render_chart: Render) -> None:

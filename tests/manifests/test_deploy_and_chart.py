@@ -71,9 +71,25 @@ MONITOR: dict[str, Any] = {
     "relabelings": [{"action": "labeldrop", "regex": "pod"}],
     "metricRelabelings": [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}],
 }
+SIDECAR: dict[str, Any] = {
+    "name": "beside",
+    "image": "registry.example/beside:1",
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "runAsNonRoot": True,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    },
+}
+EXTRA_MARKS: dict[str, Any] = {
+    "namespace": "phase-system",
+    "labels": {"team": "platform"},
+    "annotations": {"example.com/owner": "platform"},
+}
 APIS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"))
 EVERYTHING: dict[str, Any] = {
     "fullnameOverride": "phs",
+    "namespaceOverride": "phase-system",
     "commonLabels": {"team": "platform"},
     "commonAnnotations": {"example.com/owner": "platform"},
     "global": {"imagePullSecrets": [{"name": "pull-all"}], "handedDown": True},
@@ -89,11 +105,13 @@ EVERYTHING: dict[str, Any] = {
     "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "noProxy": "10.0.0.1,.svc"},
     "log": {"level": "debug", "format": "text"},
     "extraEnv": [{"name": "TZ", "value": "UTC"}],
-    "crds": {"annotations": {"example.com/a": "b"}},
+    "extraEnvFrom": [{"secretRef": {"name": "more", "optional": True}}],
+    "crds": {"annotations": {"example.com/a": "b"}, "labels": {"example.com/a": "b"}},
     "replicas": 3,
     "leaderElection": {"leaseSeconds": 30},
     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 1}},
     "revisionHistoryLimit": 5,
+    "minReadySeconds": 5,
     "podDisruptionBudget": {"maxUnavailable": "50%", "unhealthyPodEvictionPolicy": "IfHealthyBudget"},
     "networkPolicy": {
         "enabled": True,
@@ -114,6 +132,10 @@ EVERYTHING: dict[str, Any] = {
         "dashboard": {"enabled": True, "namespace": "grafana", "annotations": {"folder": "Phase"}},
     },
     "resources": {"limits": {"cpu": "1", "memory": "512Mi"}},
+    "openshift": {"adaptSecurityContext": "always"},
+    "startupProbe": {"failureThreshold": 120},
+    "livenessProbe": {"timeoutSeconds": 10},
+    "readinessProbe": {"initialDelaySeconds": 1},
     "deploymentAnnotations": {"example.com/a": "b"},
     "terminationGracePeriodSeconds": 60,
     "podAnnotations": {"example.com/a": "b"},
@@ -124,6 +146,18 @@ EVERYTHING: dict[str, Any] = {
     "topologySpreadConstraints": [
         {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"},
         {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}},
+    ],
+    "runtimeClassName": "gvisor",
+    "schedulerName": "other-scheduler",
+    "hostUsers": False,
+    "hostAliases": [{"ip": "192.0.2.7", "hostnames": ["phase.example.com"]}],
+    "dnsPolicy": "None",
+    "dnsConfig": {"nameservers": ["192.0.2.53"], "options": [{"name": "ndots", "value": "1"}]},
+    "extraInitContainers": [SIDECAR | {"name": "first"}],
+    "extraContainers": [SIDECAR],
+    "extraObjects": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-notes"} | EXTRA_MARKS},
+        yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "text"} | EXTRA_MARKS}),
     ],
     "extraVolumes": [{"name": "more", "configMap": {"name": "more"}}],
     "extraVolumeMounts": [{"name": "more", "mountPath": "/etc/more", "readOnly": True}],

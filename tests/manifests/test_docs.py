@@ -1,5 +1,6 @@
 """The pages say what is there: links, verbs, settings and commands."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -107,6 +108,35 @@ def test_the_settings_page_tells_every_setting() -> None:
 
     for name in Settings.model_fields:
         assert f"| `--{name.replace('_', '-')}` | `{PREFIX}{name.upper()}` |" in page
+
+
+def test_the_page_about_logs_has_every_line() -> None:
+    """With its level; the messages of `_attempt` are its arguments, and errors all of them."""
+    calls = [
+        node
+        for file in (ROOT / "operator/phase_operator").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    said = {(name, level) for call in calls for name, level in spoken(call)}
+    page = (ROOT / "docs/operating/logs.md").read_text()
+
+    told = {
+        (message, level)
+        for names, level in re.findall(r"^\| (`.*?`) \| (\w+) \|", page, re.MULTILINE)
+        for message in re.findall("`([^`]+)`", names)
+    }
+    assert len(said) > 20
+    assert told == said
+
+
+def spoken(call: ast.Call) -> Iterator[tuple[str, str]]:
+    """Yield the message of a call that logs, and its level."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level), args=[ast.Constant(value=str(text))]):
+            yield text, level
+        case ast.Call(func=ast.Name(id="_attempt"), args=[ast.Constant(value=str(text)), *_]):
+            yield text, "error"
 
 
 def test_the_index_links_every_page() -> None:

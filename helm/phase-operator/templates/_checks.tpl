@@ -30,8 +30,28 @@
 {{- if and $values.metrics.serviceMonitor.enabled (not $values.metrics.service.enabled) -}}
 {{- fail "metrics.serviceMonitor needs metrics.service.enabled; or use metrics.podMonitor" -}}
 {{- end -}}
+{{- if and (eq $values.dnsPolicy "None") (not $values.dnsConfig.nameservers) -}}
+{{- fail "dnsPolicy None needs dnsConfig.nameservers: no name would be found" -}}
+{{- end -}}
+{{- include "phase-operator.checkAlerts" . -}}
 {{- include "phase-operator.checkEnv" . -}}
 {{- include "phase-operator.checkVolumes" . -}}
+{{- range concat $values.extraInitContainers $values.extraContainers -}}
+{{- if eq .name "operator" -}}
+{{- fail "extraContainers and extraInitContainers: operator is the name of the chart's own container; take another" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A misspelt name would leave an alert on that somebody believes to be off. */}}
+{{- define "phase-operator.checkAlerts" -}}
+{{- $names := list -}}
+{{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}{{ range .rules }}{{ $names = append $names .alert }}{{ end }}{{ end -}}
+{{- range .Values.metrics.prometheusRule.disabled -}}
+{{- if not (has . $names) -}}
+{{- fail (printf "metrics.prometheusRule.disabled: there is no alert %s; there are %s" . (join ", " $names)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A variable twice fails server-side apply; one that the chart sets has a value of the chart. */}}

@@ -11,6 +11,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "phase-operator.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "phase-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -35,6 +39,18 @@ labels:
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* A security context without ids, where the platform gives them out: a list of the root and the context. */}}
+{{- define "phase-operator.adapted" -}}
+{{- $root := index . 0 -}}
+{{- $mode := $root.Values.openshift.adaptSecurityContext -}}
+{{- $isOpenShift := $root.Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- if or (eq $mode "always") (and (eq $mode "auto") $isOpenShift) -}}
+{{- omit (index . 1) "runAsUser" "runAsGroup" "fsGroup" | toYaml -}}
+{{- else -}}
+{{- index . 1 | toYaml -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "phase-operator.serviceAccountName" -}}
@@ -111,7 +127,7 @@ annotations:
 {{- define "phase-operator.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "phase-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ include "phase-operator.namespace" . }}
 {{- end -}}
 
 {{/* The ports of the addresses in a list, without repetition: those that they name, else their scheme's. */}}

@@ -38,7 +38,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 # Grafana's grid has 24 columns.
-_THIRD, _QUARTER, _SIXTH = 8, 6, 4
+_THIRD, _QUARTER, _EIGHTH = 8, 6, 3
 _TALL, _SHORT = 8, 4
 
 
@@ -387,9 +387,10 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         (
             Graph(
                 "Who is not ready",
-                "A line for each PhaseSecret that is not ready. Empty unless --resource-metrics is set.",
+                "A line for each PhaseSecret that is not ready, for twenty at most. Empty unless --resource-metrics is "
+                "set.",
                 Unit.NUMBER,
-                (Query(f"1 - phase_operator_resource_ready{_PODS} > 0", _EACH),),
+                (Query(f"topk(20, 1 - phase_operator_resource_ready{_PODS} > 0)", _EACH),),
             ),
             Graph(
                 "Longest without success",
@@ -523,7 +524,7 @@ def _number(panel: Number) -> Stat:
         .datasource(_SOURCE)
         .unit(panel.unit.value)
         .height(_SHORT)
-        .span(_SIXTH)
+        .span(_EIGHTH)
         .thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
         .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
         .color_mode(BigValueColorMode.VALUE)

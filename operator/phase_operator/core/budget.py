@@ -51,12 +51,18 @@ class Budget:
         self._ended.append(now)
 
     def refuse(self, now: float, after: float) -> None:
-        """Take a refusal: the whole account pauses for `after` seconds, and what fitted until now is the limit."""
+        """Take a refusal: the whole account pauses for `after` seconds, and what fitted until now is the limit.
+
+        Each refusal that is not of the same moment lowers it further: the quota may be a new one, or shared.
+        """
         self._under_way -= 1
         self._forget(now)
+        is_news = now >= self._closed_until
         self._closed_until = max(self._closed_until, now + after)
-        if self._limit_at(now) is None:
-            self._learned, self._learned_at = max(_LEAST, len(self._ended)), now
+        if self._limit is None and is_news:
+            known = self._limit_at(now)
+            fitted = len(self._ended) if known is None else min(known - 1, len(self._ended))
+            self._learned, self._learned_at = max(_LEAST, fitted), now
 
     def is_idle(self, now: float) -> bool:
         """Say whether nothing is remembered that a fresh budget would not know."""

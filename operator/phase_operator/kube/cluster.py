@@ -6,6 +6,7 @@ nothing else is ever done to it.
 
 import base64
 import binascii
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -25,6 +26,8 @@ from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
 from phase_operator.reconcile.ports import Token
+
+log = logging.getLogger(__name__)
 
 CORE = "/api/v1"
 PHASE = f"/apis/{names.API_VERSION}"
@@ -108,9 +111,11 @@ class KubeCluster:
             match action:
                 case Delete():
                     await self._delete(target, action)
+                    log.info("object deleted", extra={"object": str(target)})
                 case Withdraw():
                     left = await self._withdraw(target, action)
                     observed = left if left.parts else None
+                    log.info("keys taken out", extra={"object": str(target)})
                 case _:
                     assert_never(action)
         except ApiError as error:

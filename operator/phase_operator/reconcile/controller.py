@@ -181,7 +181,9 @@ class Controller:
             outcome = await _attempt("reporting failed", str(key), self._retell(resource, outcome)) or _INTERNAL
         self._wake_neighbours(key, wanted, outcome)
         self._plan_next(key, outcome)
-        self._count(outcome, self._clock.monotonic() - began)
+        seconds = self._clock.monotonic() - began
+        log.debug("run ended", extra={"object": str(key), "outcome": type(outcome).__name__, "seconds": seconds})
+        self._count(outcome, seconds)
 
     async def _report(self, resource: Resource, outcome: Synced | Suspended | Failed) -> Outcome:
         """Write status and Events if there is something new; return what the run comes to with that."""
@@ -195,8 +197,11 @@ class Controller:
             return Failed(problem.reason, problem.message, transient=True, targets=getattr(outcome, "targets", ()))
         if told:
             found = verdict(outcome)
-            fields = {"object": str(resource.key), "ready": found.ready, "reason": str(found.reason)}
-            log.info("resource changed", extra=fields | {"detail": found.message})
+            fields: dict[str, object] = {"object": str(resource.key), "source": resource.source}
+            fields |= {"ready": found.ready, "reason": str(found.reason), "detail": found.message}
+            if written := [str(target.ref) for target in getattr(outcome, "targets", ()) if target.written]:
+                fields["written"] = written
+            log.info("resource changed", extra=fields)
             self._cluster.notify(resource.key, resource.uid, told)
         return outcome
 

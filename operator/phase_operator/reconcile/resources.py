@@ -77,6 +77,13 @@ class Resource:
     status: Mapping[str, Any]
     life: Life = Life.FREE
 
+    @property
+    def source(self) -> str:
+        """App, environment and folder that it asks for, as a person would say it; also where the spec is no good."""
+        app = self.spec.get("phaseApp") or self.spec.get("phaseAppId") or "?"
+        folder = self.spec.get("phaseAppEnvPath") or "/"
+        return f"{app}/{self.spec.get('phaseAppEnv') or 'production'}{'' if folder == '/' else folder}"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -4,6 +4,7 @@ Rule: nothing is decided here. One call is one method of the edge, and its end i
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import assert_never
 
@@ -17,6 +18,8 @@ from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
 from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
+
+log = logging.getLogger(__name__)
 
 
 class Sources:
@@ -89,14 +92,16 @@ class Sources:
         """Make a call, tell the planner how it ended, and wake those concerned."""
         try:
             woken = await self._make(call, self._credentials[call.account])
-            self._observer.asked(_kind(call), "ok")
+            result = "ok"
         except ExpectedError as error:
             woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
-            self._observer.asked(_kind(call), str(error.reason))
+            result = str(error.reason)
         except Exception:
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
             self._wake_all(self._planner.failed(call, bug, self._clock.monotonic()))
             raise
+        self._observer.asked(_kind(call), result)
+        log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
         self._wake_all(woken)
 
     def close(self) -> None:
@@ -176,6 +181,19 @@ class Sources:
         for key, notice in self._planner.notices():
             self._tell(key, notice)
         self._changed.set()
+
+
+def _place(call: Call) -> str:
+    """Say for people where a call asks."""
+    match call:
+        case ListApps():
+            return ""
+        case Probe():
+            return call.app.name or call.app_id
+        case Read():
+            return f"{call.app.name or call.app_id}/{call.environment}{'' if call.path in ('/', None) else call.path}"
+        case _:
+            assert_never(call)
 
 
 def _kind(call: Call) -> str:

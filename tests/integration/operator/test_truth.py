@@ -5,6 +5,7 @@ import json
 import pytest
 
 from phase_dev.cluster import Completed
+from support.canary import Canary
 from support.kstatus import KStatus, kstatus, wait_ends
 from support.operator_process import eventually
 from support.world import World, secret
@@ -89,6 +90,39 @@ def test_one_bad_target_makes_the_whole_not_ready_and_the_good_one_is_told_as_go
 
     world.phase.set("shop", "Production", "LOG_LEVEL", "debug")
     eventually(lambda: (world.data("good") or {}).get("LOG_LEVEL") == "debug", what="the good one goes on")
+
+
+def test_a_change_is_one_line_in_the_log_and_a_poll_is_none(world: World, canary: Canary) -> None:
+    """What was written and where it comes from, and nothing of what it is."""
+    target = {"secretName": "shop", "deletionPolicy": "Delete"}
+    world.phase.set("shop", "Production", "DATABASE_PASSWORD", canary.value("password"))
+
+    def lines() -> list[dict[str, object]]:
+        place = f"{world.namespace}/"
+        return [line for line in world.operator.lines() if place in str(line.get("object"))]
+
+    def look() -> None:
+        looks = world.phase.calls(route="/v1/environments/")
+        eventually(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
+
+    world.phase_secret(managedSecretReferences=[target])
+    world.until_ready()
+    look()
+    world.phase.set("shop", "Production", "DATABASE_PASSWORD", canary.value("next"))
+    eventually(lambda: len(lines()) == 2, what="the change is told")
+    look()
+    world.phase_secret(managedSecretReferences=[{"secretName": "other"}])
+    eventually(lambda: len(lines()) == 4, what="that one goes and another comes is told")
+    world.phase_secret(managedSecretReferences=[{"secretName": "other"}], phaseApp="shpo")
+    assert wait(world, condition="Stalled").returncode == 0
+
+    shop, place = f"{world.namespace}/shop", f"Secret {world.namespace}"
+    fields = ("message", "object", "source", "ready", "reason", "written")
+    told = [tuple(line.get(each) for each in fields) for line in lines()]
+    assert told[:2] == [("resource changed", shop, "shop/Production", True, "Synced", [f"{place}/shop"])] * 2
+    assert ("object deleted", f"{place}/shop", None, None, None, None) in told[2:4]
+    assert ("resource changed", shop, "shop/Production", True, "Synced", [f"{place}/other"]) in told[2:4]
+    assert told[4:] == [("resource changed", shop, "shpo/Production", False, "AppNotFound", None)]
 
 
 def test_a_status_is_not_written_while_nothing_changes(world: World) -> None:

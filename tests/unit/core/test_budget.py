@@ -67,6 +67,32 @@ def test_a_refusal_after_few_calls_is_not_taken_for_the_limit() -> None:
     assert budget.allowed_at(10.0) == 10.0
 
 
+def test_another_refusal_lowers_what_was_learned() -> None:
+    """Phase began to count in the middle of a minute: what fitted before was more than it allows."""
+    budget = Budget(None)
+    spend(budget, 130, 0.0)
+    budget.begin()
+    budget.refuse(1.0, 60.0)
+    spend(budget, 90, 61.0)
+    budget.begin()
+    budget.refuse(62.0, 59.0)
+    spend(budget, 90, 121.0)
+
+    assert budget.allowed_at(122.0) == 121.0 + WINDOW
+
+
+def test_refusals_of_one_moment_teach_once() -> None:
+    budget = Budget(None)
+    spend(budget, 90, 0.0)
+    for _ in range(8):
+        budget.begin()
+    for _ in range(8):
+        budget.refuse(1.0, 60.0)
+    spend(budget, 89, 61.0)
+
+    assert budget.allowed_at(62.0) == 62.0
+
+
 def test_a_refusal_does_not_move_a_limit_that_was_told() -> None:
     budget = Budget(120)
     budget.begin()
