@@ -119,6 +119,18 @@ class Hands:
         async with self._session.get(f"{self._url}{path}") as answer:
             return None if answer.status == 404 else dict((await answer.json()).get("data") or {})
 
+    async def version(self, path: str) -> str:
+        """Return the version at which a collection is now."""
+        async with self._session.get(f"{self._url}{path}", params={"limit": "1"}) as answer:
+            return str((await answer.json())["metadata"]["resourceVersion"])
+
+    async def changes(self, path: str, since: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield each object of a collection as it is after a change, for as long as somebody listens."""
+        query = {"watch": "1", "resourceVersion": since}
+        async with self._session.get(f"{self._url}{path}", params=query) as answer:
+            async for line in answer.content:
+                yield json.loads(line)["object"]
+
 
 @asynccontextmanager
 async def hands(plane: ControlPlane) -> AsyncIterator[Hands]:
