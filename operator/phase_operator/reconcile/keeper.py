@@ -106,14 +106,15 @@ class Keeper:
             return False
 
     async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
-        if desired.content is None or is_copy(desired):
+        if desired.content is None or is_copy(desired) or _is_repair(desired, observed):
             return await self._change(desired, action, observed)
         # What pods run with can be told before it is written over, and not after.
         await self._restarts.prepare(desired.ref, desired.content, is_new=observed is None)
-        done = await self._change(desired, action, observed)
-        if done:
+        try:
+            return await self._change(desired, action, observed)
+        finally:
+            # Also if it failed: an answer that got lost may have been a yes.
             self._restarts.written(desired.ref)
-        return done
 
     async def _change(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
         try:
@@ -185,6 +186,11 @@ class Keeper:
                 return None
             return pending(target, error.message, transient=isinstance(error, Transient))
         return pending(target, _BUSY, transient=True)
+
+
+def _is_repair(desired: Desired, observed: Observed | None) -> bool:
+    """Say whether an object says already that it holds this: those who follow it are told nothing new."""
+    return observed is not None and observed.digest == desired.digest
 
 
 def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:

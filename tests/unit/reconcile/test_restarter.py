@@ -8,8 +8,10 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.plan import Apply
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Record, RollOut
+from phase_operator.core.targets import Desired
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload
 from phase_operator.reconcile.queue import QueueClosedError
@@ -226,6 +228,8 @@ async def test_a_write_of_metadata_restarts_nothing(loop: Loop) -> None:
 async def test_the_repair_of_an_edit_restarts_nothing(loop: Loop) -> None:
     server = web()
     await synced(loop, server)
+    await quiet(loop)
+    lists = loop.workloads.lists
 
     loop.cluster.edit(SHOP, {"A": "aGFuZA=="})
     await loop.touched(SHOP)
@@ -233,6 +237,7 @@ async def test_the_repair_of_an_edit_restarts_nothing(loop: Loop) -> None:
 
     assert loop.cluster.secret(SHOP)["A"] == "one"
     assert server.roll_outs == 0
+    assert loop.workloads.lists == lists, "it costs no look at workloads"
 
 
 async def test_a_target_that_was_deleted_and_is_made_again_restarts_nothing(loop: Loop) -> None:
@@ -495,6 +500,23 @@ async def test_what_was_restarted_before_the_api_server_went_away_is_told(loop: 
 
     assert (first.roll_outs, second.roll_outs) == (1, 0)
     assert target(loop)["restarted"] == ["Deployment first"]
+
+
+async def test_a_write_whose_answer_was_lost_is_followed(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    before = loop.cluster.carry_out
+
+    async def carry_out(desired: Desired, action: Apply) -> bool:
+        await before(desired, action)
+        raise DOWN
+
+    loop.cluster.carry_out = carry_out  # type: ignore[method-assign]  # the object is written, and nobody hears of it
+    await changed(loop)
+    loop.cluster.carry_out = before  # type: ignore[method-assign]
+    await quiet(loop)
+
+    assert (loop.cluster.secret(SHOP)["A"], server.roll_outs) == ("two", 1)
 
 
 async def test_an_api_server_that_is_away_is_asked_again(loop: Loop) -> None:
