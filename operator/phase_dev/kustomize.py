@@ -10,7 +10,8 @@ from posixpath import normpath
 from typing import Any
 
 import click
-import yaml
+
+from phase_dev import documents
 
 Object = dict[str, Any]
 Read = Callable[[str], str]
@@ -30,7 +31,7 @@ def build(folder: str, read: Read) -> list[Object]:
 
 def _collect(folder: str, read: Read) -> Iterator[Object]:
     path = f"{folder}/kustomization.yaml"
-    file = yaml.safe_load(read(path))
+    file = documents.load(read(path))
     if file.keys() - _KNOWN:
         raise click.ClickException(f"{path}: {', '.join(sorted(file.keys() - _KNOWN))} is not understood here")
     pairs: dict[str, str] = {}
@@ -47,7 +48,7 @@ def _collect(folder: str, read: Read) -> Iterator[Object]:
 
 
 def _objects(path: str, read: Read) -> Iterator[Object]:
-    yield from (document for document in yaml.safe_load_all(read(path)) if document)
+    yield from (document for document in documents.load_all(read(path)) if document)
 
 
 def _place(found: Object) -> tuple[int, str, str]:

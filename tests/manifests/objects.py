@@ -7,8 +7,8 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types; kubernetes-validate brings it
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
-import yaml
 
+from phase_dev import documents
 from phase_operator.api.crd import OLDEST_KUBERNETES
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ Permissions = dict[tuple[str, str, tuple[str, ...]], frozenset[str]]
 
 def load(text: str) -> list[Object]:
     """Return the objects of a YAML stream."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in documents.load_all(text) if document]
 
 
 def one(objects: Iterable[Object], kind: str, name: str | None = None, namespace: str | None = None) -> Object:
@@ -72,7 +72,7 @@ def validate(objects: Iterable[Object], version: str) -> None:
 @cache
 def _custom(kind: str) -> Object:
     """Return the schema of a kind of the Prometheus operator; unknown fields are errors."""
-    definition = yaml.safe_load((MONITORING / f"{kind.lower()}s.yaml").read_text())
+    definition = documents.load((MONITORING / f"{kind.lower()}s.yaml").read_text())
     version = next(each for each in definition["spec"]["versions"] if each["name"] == "v1")
     schema: Object = _closed(version["schema"]["openAPIV3Schema"])
     schema["properties"]["metadata"] = {"type": "object"}

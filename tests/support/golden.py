@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from phase_dev import documents
 from phase_operator.api import names
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 
@@ -60,7 +61,7 @@ class Pair:
 
 def pairs() -> list[Pair]:
     """Return every pair."""
-    return [Pair(file, yaml.safe_load(file.read_text())) for file in sorted(FOLDER.glob("*.yaml"))]
+    return [Pair(file, documents.load(file.read_text())) for file in sorted(FOLDER.glob("*.yaml"))]
 
 
 def _listed(entries: Any) -> Iterable[tuple[str, Any]]:
@@ -86,7 +87,7 @@ def _entry(number: int, held: Mapping[str, Any]) -> Entry:
 
 def _sample(name: str) -> dict[str, Any]:
     """Return the spec of a sample that we ship; samples lie in the namespace `default`."""
-    document = yaml.safe_load((_REPOSITORY / "deploy/samples" / name).read_text())
+    document = documents.load((_REPOSITORY / "deploy/samples" / name).read_text())
     text = json.dumps(document["spec"]).replace('"default"', f'"{_NAMESPACE}"')
     found: dict[str, Any] = json.loads(text)
     return found

@@ -16,7 +16,7 @@ import yaml
 from phase_dev.cluster import ControlPlane
 from phase_dev.image import running
 from phase_dev.image.storage import Storage
-from support.operator_process import OperatorProcess, eventually, free_port, ready
+from support.operator_process import OperatorProcess, eventually, leased_ports, ready
 
 _HOME = "phase-system"
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -61,7 +61,8 @@ def running_image(
     plane: ControlPlane, storage: Storage, image: str, folder: Path, *more_flags: str
 ) -> Iterator[ImageProcess]:
     """Run the image under the ServiceAccount that we ship until the block ends; it finds the API server as in a pod."""
-    health, metrics = free_port(), free_port()
+    ports = leased_ports(2)
+    health, metrics = ports.numbers
     name, log_file = f"phase-operator-{health}", folder / f"image-{health}.log"
     account, server = as_in_a_pod(plane, folder)
     variables = {
@@ -89,6 +90,7 @@ def running_image(
         except subprocess.TimeoutExpired:
             subprocess.run(storage.podman("rm", "--force", name), capture_output=True, timeout=60, check=False)
             process.wait(30)
+        ports.release()
 
 
 def as_in_a_pod(plane: ControlPlane, folder: Path) -> tuple[Path, SplitResult]:

@@ -1,9 +1,9 @@
 """The operator as its users run it: a process, under the RBAC that we ship, on a real API server."""
 
+import atexit
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 
 from phase_dev.cluster import ControlPlane
+from phase_dev.cluster.folders import Folders
+from phase_dev.cluster.ports import Ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
@@ -129,7 +131,8 @@ def running_operator(
         way = folder / f"way-{url.rpartition(':')[2]}.kubeconfig"
         way.write_text(kubeconfig.read_text().replace(plane.url, url))
         kubeconfig = way
-    health, metrics = free_port(), free_port()
+    ports = leased_ports(2)
+    health, metrics = ports.numbers
     log_file = folder / f"operator-{health}.log"
     command = [str(python), *program, "--kubeconfig", str(kubeconfig)]
     command += ["--pod-namespace", home, "--host", "127.0.0.1", "--log-format", "json"]
@@ -152,6 +155,7 @@ def running_operator(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        ports.release()
 
 
 def ready(operator: OperatorProcess) -> bool:
@@ -172,8 +176,13 @@ def serves(operator: OperatorProcess) -> bool:
         return False
 
 
+def leased_ports(count: int) -> Ports:
+    """Lease ports that no other run of tests takes, for as long as the block that uses them lasts."""
+    return Ports(count, Folders.of(os.environ).ports)
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on; it is ours until the tests end."""
+    leased = leased_ports(1)
+    atexit.register(leased.release)
+    return leased.numbers[0]

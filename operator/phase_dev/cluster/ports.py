@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 
@@ -55,6 +56,12 @@ class Ports:
     def release(self) -> None:
         """Give the ports back."""
         self._locks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _try(self, port: int, folder: Path) -> None:
         lock = FileLock(folder / f"{port}.lock", thread_local=False)

@@ -20,7 +20,7 @@ __all__ = ["control_plane"]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.controlplane)])
 async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     """Give a cluster with a namespace of the test's own."""
     if request.param == "fake":

@@ -1,0 +1,24 @@
+"""A run of `make check` reaches no control plane, and modules that share something stay on one worker."""
+
+from pathlib import Path
+
+import pytest
+
+from support.distribution import FIRST, TOGETHER, group
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_module_stays_together() -> None:
+    assert group("tests/unit/a.py::test_b") == group("tests/unit/a.py::TestC::test_d[x::y]") == "tests/unit/a.py"
+
+
+def test_modules_that_share_a_build_stay_together() -> None:
+    assert group("tests/integration/image/test_image.py::test_a") == group("tests/integration/image/test_scan.py::test_b")
+
+
+@pytest.mark.parametrize("name", [*TOGETHER, *FIRST])
+def test_what_is_named_is_there(name: str) -> None:
+    path = ROOT / name
+
+    assert path.is_dir() if name.endswith("/") else path.is_file()
