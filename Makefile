@@ -4,10 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Set by `make demo KEEP=1` and `make demo KUBECONFIG=...`; the demo reads them as arguments.
 KEEP ?=
+# How many processes run tests: each has a control plane of its own, about 0.8 GB. `make test WORKERS=0` is one process.
+WORKERS ?= auto
+PYTEST := $(BIN)/pytest -n $(WORKERS)
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-.PHONY: help venv demo picture dashboard test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
+.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,9 +34,13 @@ picture: venv ## run the demo and draw it: docs/demo.svg
 dashboard: venv ## let the operator work for some minutes and draw its dashboard: docs/operating/dashboard.svg
 	@$(BIN)/phase-dev dashboard --picture docs/operating/dashboard.svg $(DASHBOARD_ARGS)
 
+check: venv lint types contracts verify ## before each commit: all that needs no control plane, in about three minutes
+	@$(BIN)/phase-dev cluster build --tools
+	$(PYTEST) -m "not controlplane"
+
 test: venv lint types contracts verify ## everything that CI must know; prepares what it needs by itself
 	@$(BIN)/phase-dev cluster build --all
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: venv ## ruff: style and format
 	$(BIN)/ruff check
@@ -41,20 +48,20 @@ lint: venv ## ruff: style and format
 
 types: venv ## mypy --strict
 	$(BIN)/mypy
-	$(BIN)/mypy tests
 
 contracts: venv ## import contracts: the arrows between the rooms
 	$(BIN)/lint-imports
 
 unit: venv ## unit tests: no process, no socket
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit
 
 contract: venv ## one suite on the fake and on the real thing
-	$(BIN)/pytest tests/contract
+	@$(BIN)/phase-dev cluster build --nodes
+	$(PYTEST) tests/contract
 
 integration: venv ## real kube-apiserver and etcd, started by the tests
 	@$(BIN)/phase-dev cluster build --all
-	$(BIN)/pytest tests/integration tests/manifests
+	$(PYTEST) tests/integration tests/manifests
 
 generate: venv ## write the generated files: CRDs, install.yaml, reference pages, the chart's table of values
 	$(BIN)/python -m phase_dev.generate

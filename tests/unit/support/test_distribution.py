@@ -14,7 +14,9 @@ def test_a_module_stays_together() -> None:
 
 
 def test_modules_that_share_a_build_stay_together() -> None:
-    assert group("tests/integration/image/test_image.py::test_a") == group("tests/integration/image/test_scan.py::test_b")
+    folder = "tests/integration/image"
+
+    assert group(f"{folder}/test_image.py::test_a") == group(f"{folder}/test_scan.py::test_b")
 
 
 @pytest.mark.parametrize("name", [*TOGETHER, *FIRST])
