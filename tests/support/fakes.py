@@ -18,13 +18,13 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply, Delete, Removal, Withdraw, intent
-from phase_operator.core.replacement import original_of
+from phase_operator.core.plan import Apply, intent
+from phase_operator.core.removal import Delete, Removal, Withdraw
+from phase_operator.core.replacement import copy_of_standing, original_of
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
-from phase_operator.core.versions import Version
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Credential, Token
@@ -151,6 +151,7 @@ class StoredObject:
     fields: dict[Path, str]
     # (manager, operation) -> the fields it owns.
     owners: dict[tuple[str, str], set[Path]] = field(default_factory=dict)
+    created: str = ""
 
     def part(self, *prefix: str) -> dict[str, str]:
         """Return one map of the object: data, or metadata and labels."""
@@ -163,6 +164,8 @@ class StoredObject:
             "resourceVersion": str(self.version),
             "labels": self.part("metadata", "labels"),
             "annotations": self.part("metadata", "annotations"),
+            "creationTimestamp": self.created,
+            "ownerReferences": self.owner_references(),
             "managedFields": [
                 {
                     "manager": manager,
@@ -213,6 +216,8 @@ class FakeCluster:
         # What was written and removed, in order; when the fuse is burnt down, the process dies instead of a write.
         self.writes: list[str] = []
         self.fuse: int | None = None
+        # Places where an admission policy takes no new object of a type.
+        self.refused: set[tuple[TargetRef, str]] = set()
         self._versions = 0
 
     # The port.
@@ -246,6 +251,8 @@ class FakeCluster:
             return False
         manifest = intent(desired, action, action.resource_version or "1")
         self._check(desired.ref, desired.manager, manifest, force=action.force)
+        if standing is None:
+            self._refuse(desired.ref, manifest.get("type", "Opaque"))
         self._burn(f"apply {desired.ref}")
         self._apply(desired.ref, desired.manager, manifest)
         stored = self.objects[desired.ref]
@@ -257,20 +264,31 @@ class FakeCluster:
         self.applied.append(desired.ref)
         return True
 
-    async def versions(self, base: TargetRef) -> Sequence[Version]:
-        """Return the versions that stand, in the order in which they were made."""
+    async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what has the label of a target's versions."""
         await self._answer("versions")
+        return self._versions_of(base, known=False)
+
+    def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return those of them that the watches keep."""
+        return self._versions_of(base, known=True)
+
+    def _versions_of(self, base: TargetRef, *, known: bool) -> Mapping[TargetRef, Observed]:
         label = version_label(base.key.name)
-        found = [
-            (ref.key.name, stored)
+        return {
+            ref: observe(stored.metadata())
             for ref, stored in self.objects.items()
             if (ref.kind, ref.key.namespace) == (base.kind, base.key.namespace)
             and stored.part("metadata", "labels").get(names.LABEL_VERSION_OF) == label
-        ]
-        return [
-            Version(name, each.uid, str(each.version), f"2030-01-01T00:00:{number:02}Z")
-            for number, (name, each) in enumerate(found)
-        ]
+            and (_is_known(stored) or not known)
+        }
+
+    def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
+        """Return what the watches keep with a mark of this PhaseSecret."""
+        seen = {ref: observe(stored.metadata()) for ref, stored in self.objects.items() if _is_known(stored)}
+        return {
+            ref: each for ref, each in seen.items() if str(owner) in (each.owner, *(part.of for part in each.parts))
+        }
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which names stand in a pod template."""
@@ -307,10 +325,29 @@ class FakeCluster:
         if kept is None or target in self.objects:
             return False
         self._burn(f"restore {target}")
-        document: dict[str, Any] = {"metadata": kept.metadata() | {"ownerReferences": kept.owner_references()}}
-        document |= {"type": kept.fields[TYPE], "data": kept.part("data")}
-        self._apply(target, names.FIELD_MANAGER, original_of(document, target))
+        self._refuse(target, kept.fields[TYPE])
+        self._apply(target, names.FIELD_MANAGER, original_of(_document(kept), target))
         return True
+
+    async def prove(self, desired: Desired) -> None:
+        """Judge an object as if it were made."""
+        await self._answer("prove")
+        self._refuse(desired.ref, desired.manifest.get("type", "Opaque"))
+
+    async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
+        """Make a copy of a target as it stands."""
+        await self._answer("keep")
+        standing = self.objects.get(target)
+        if standing is None or str(standing.version) != version or copy.ref in self.objects:
+            return False
+        self._burn(f"apply {copy.ref}")
+        self._apply(copy.ref, names.FIELD_MANAGER, copy_of_standing(_document(standing), copy))
+        return True
+
+    def _refuse(self, ref: TargetRef, kind: str) -> None:
+        """Raise what an admission policy has against a new object."""
+        if (ref, kind) in self.refused:
+            raise Waiting(Reason.TARGET_REFUSED, "a policy refuses it")
 
     async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
         """Put our finalizer on, or take it off."""
@@ -382,7 +419,8 @@ class FakeCluster:
 
     def _new(self, ref: TargetRef) -> StoredObject:
         self._versions += 1
-        self.objects[ref] = StoredObject(f"uid-{self._versions}", self._versions, {})
+        created = f"2030-01-01T{self._versions // 3600:02}:{self._versions // 60 % 60:02}:{self._versions % 60:02}Z"
+        self.objects[ref] = StoredObject(f"uid-{self._versions}", self._versions, {}, created=created)
         return self.objects[ref]
 
     def _touch(self, stored: StoredObject) -> None:
@@ -425,6 +463,10 @@ class FakeCluster:
         stored.owners[ours] = set(wanted)
         if ref.kind is Kind.SECRET:
             stored.fields.setdefault(TYPE, "Opaque")
+
+
+def _document(stored: StoredObject) -> dict[str, Any]:
+    return {"metadata": stored.metadata(), "type": stored.fields[TYPE], "data": stored.part("data")}
 
 
 def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:

@@ -28,6 +28,10 @@ ANNOTATION_SEAL = f"{GROUP}/seal"
 # On a target that may be deleted when its PhaseSecret names it no more; the spec that said so is gone by then.
 ANNOTATION_ON_REMOVAL = f"{GROUP}/on-removal"
 
+# On a target that Kubernetes does not collect and that goes with its PhaseSecret: a digest of that PhaseSecret's uid
+# and of the object's own place, so that a copy, or the work of a namesake, is told from the object itself.
+ANNOTATION_ORIGIN = f"{GROUP}/origin"
+
 # On an object that PhaseSecrets merge into: one field manager and one annotation for each of them.
 MERGE_MANAGER_PREFIX = f"{FIELD_MANAGER}/"
 MERGE_ANNOTATION_PREFIX = f"merge.{GROUP}/"

@@ -2,7 +2,9 @@
 
 Rule: only what is ours is written. A whole object is ours by its owner annotation, or by what our own apply still owns
 where a hand edit took the annotation; of a merged object those keys are ours that we wrote before. What another living
-PhaseSecret keeps is never taken, whatever the spec says; what anybody else keeps is taken only with `adopt`.
+PhaseSecret keeps is never taken, whatever the spec says; what anybody else keeps is taken only with `adopt`. A mark
+that the API server does not list an apply for was copied together with the object, and so was one that names a
+PhaseSecret that may not write there: the object is anybody else's.
 """
 
 from collections.abc import Collection
@@ -28,7 +30,11 @@ class Objection:
 
 
 def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) -> Objection | None:
-    """Say why the object must not be written, or None. `gone` are PhaseSecrets that do not want it any more."""
+    """Say why the object must not be written, or None.
+
+    `gone` are PhaseSecrets that do not want it any more, or cannot write there. What one of its own namespace left is
+    free; what one of another namespace left takes `adopt`, like everybody else's.
+    """
     if observed.owner and observed.owner != str(desired.owner.key) and observed.owner not in gone:
         return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
     if desired.claim.merges:
@@ -42,16 +48,33 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
     rivals = _rivals(desired, observed, gone)
     if rivals:
         return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
-    if observed.owner or observed.shape or desired.claim.adopt or is_official(desired, observed):
+    if desired.claim.adopt:
         return None
     own = merge_manager(desired.owner.key)
+    left = [part.of for part in observed.parts if part.manager != own and not _is_free(part.of, desired)]
+    if left:
+        return Objection(
+            f"it holds keys of PhaseSecret {', '.join(left)} of another namespace, which wants them no more"
+        )
+    if (observed.is_applied and _is_free(observed.owner, desired)) or is_official(desired, observed):
+        return None
     if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
         # It was merged into by this PhaseSecret, and nobody else has data there.
         return None
     return Objection(_whose(observed))
 
 
+def _is_free(by: str, desired: Desired) -> bool:
+    """Say whether what nobody, or a PhaseSecret that let go, has left is free for this one.
+
+    Two namespaces do not trust each other: who comes from another one than the object's has to say `adopt`.
+    """
+    return not by or {by.partition("/")[0], desired.owner.key.namespace} == {desired.ref.key.namespace}
+
+
 def _whose(observed: Observed) -> str:
+    if observed.owner:
+        return f"it carries the mark of PhaseSecret {observed.owner}, which does not keep it: it is a copy, or was left"
     if observed.others and observed.others.controller:
         return f"it is controlled by {observed.others.controller}"
     managers = observed.managers or tuple(holder.manager for holder in observed.holders)
@@ -76,17 +99,17 @@ def is_official(desired: Desired, observed: Observed) -> bool:
 
 def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     is_whole = observed.owner == str(desired.owner.key)
-    if observed.shape and not observed.owner:
-        return Objection("it belongs to a PhaseSecret whose mark was taken off")
     for part in observed.parts:
         contested = part.claimed & desired.keys
         if contested and part.manager != desired.manager and part.of not in gone:
             return Objection(f"PhaseSecret {part.of} keeps {listing(sorted(contested))} in it", (part.of,))
     if desired.claim.adopt or is_whole:
         return None
+    if observed.is_applied and not observed.owner:
+        return Objection("it belongs to a PhaseSecret whose mark was taken off")
     own = observed.part(desired.manager)
     ours = own.claimed if own else frozenset()
-    free = {part.manager for part in observed.parts} | {desired.manager}
+    free = {part.manager for part in observed.parts if _is_free(part.of, desired)} | {desired.manager}
     for holder in observed.holders:
         contested = (holder.keys & desired.keys) - ours
         if contested and holder.manager not in free:

@@ -4,6 +4,7 @@ Rule: no clock and no dice. The spread of a source is a property of its question
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -16,7 +17,6 @@ DEFAULT_INTERVAL = 60
 _AT_ONCE = 5
 _QUIET = 60.0
 _REPAIR_MAX = 30.0
-_FEW = 1000
 _FIRST_RETRY = 1.0
 # Access that is granted, an app that appears: seen within a minute, without hammering Phase meanwhile.
 _SLOW_RETRY_MIN = 15.0
@@ -104,13 +104,25 @@ class Damper(Generic[Thing]):
     """Answers what happens to a thing at once, and ever more slowly if it goes on: two that fight must not spin."""
 
     def __init__(self) -> None:
-        self._seen: dict[Thing, tuple[int, float]] = {}
+        # How often, when last, whether it was told. Those of which nothing was heard for longest come first.
+        self._seen: OrderedDict[Thing, tuple[int, float, bool]] = OrderedDict()
 
     def pause(self, thing: Thing, now: float) -> float:
         """Count one more time, and return how many seconds the answer has to wait."""
-        count, last = self._seen.get(thing, (0, now))
-        count = 0 if now - last > _QUIET else count
-        if len(self._seen) >= _FEW:
-            self._seen = {each: kept for each, kept in self._seen.items() if now - kept[1] <= _QUIET}
-        self._seen[thing] = (count + 1, now)
+        self._forget(now)
+        count, _, told = self._seen.pop(thing, (0, now, False))
+        self._seen[thing] = (count + 1, now, told)
         return 0.0 if count < _AT_ONCE else doubled(_FIRST_RETRY, _REPAIR_MAX, count - _AT_ONCE)
+
+    def is_to_tell(self, thing: Thing, now: float) -> bool:
+        """Say, once until it has been quiet, that answers about a thing wait."""
+        self._forget(now)
+        count, last, told = self._seen.get(thing, (0, now, False))
+        if count <= _AT_ONCE or told:
+            return False
+        self._seen[thing] = (count, last, True)
+        return True
+
+    def _forget(self, now: float) -> None:
+        while self._seen and now - next(iter(self._seen.values()))[1] > _QUIET:
+            self._seen.popitem(last=False)

@@ -1,6 +1,6 @@
 """Desired x observed -> what to do, as data.
 
-Rule: nothing is written when nothing differs, and nothing that is not ours is written or removed at all.
+Rule: nothing is written when nothing differs, and nothing that is not ours is written at all.
 """
 
 from collections.abc import Collection
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.claims import Claim
 from phase_operator.core.ownership import objection
 from phase_operator.core.targets.base import Desired, Observed
 from phase_operator.core.targets.parts import merge_annotation, merge_manager, read_mark, spelled
-from phase_operator.core.values import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +42,7 @@ class Refuse:
     by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete the object, if it is still the one that was judged."""
-
-    uid: str
-    resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Take out what a field manager of ours has put in, and nothing else."""
-
-    manager: str
-    # Without it, an apply would make an object that is gone by now.
-    uid: str
-    resource_version: str
-    # Stays, since Kubernetes cannot take it out; see Apply.
-    type: str = ""
-
-
-Action = Apply
 Plan = Apply | Keep | Refuse
-Removal = Delete | Withdraw
 
 
 def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()) -> Plan:
@@ -116,23 +92,3 @@ def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:
     marked = read_mark(metadata["annotations"], desired.manager) | {"type": action.type}
     annotations = metadata["annotations"] | {merge_annotation(desired.manager): spelled(marked)}
     return desired.manifest | {"metadata": metadata | {"annotations": annotations}, "type": action.type}
-
-
-def removal(
-    observed: Observed | None, owner: ObjectKey, claim: Claim | None = None, *, is_collected: bool = False
-) -> Removal | None:
-    """Say how a target goes that is not wanted any more, or None if it stays as it is.
-
-    `claim` is what the spec says of it; where the spec names it no more, its own marks tell what the spec said last.
-    A whole object that is collected with its PhaseSecret is left to Kubernetes, which may have been told to spare it.
-    """
-    if observed is None or observed.terminating:
-        return None
-    if observed.owner == str(owner):
-        deletes = observed.deletes if claim is None or claim.merges else claim.deletes
-        return Delete(observed.uid, observed.resource_version) if deletes and not is_collected else None
-    part = observed.part(merge_manager(owner))
-    if part is None:
-        return None
-    deletes = part.deletes if claim is None or not claim.merges else claim.deletes
-    return Withdraw(part.manager, observed.uid, observed.resource_version, part.type) if deletes else None

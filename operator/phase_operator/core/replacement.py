@@ -1,7 +1,7 @@
 """The copy that is kept while a Secret is made anew with another type.
 
-Rule: at every moment the Secret or its copy holds the values. The copy says on itself what it is, so that a run after a
-crash can finish from it without Phase.
+Rule: at every moment the Secret or its copy holds the values. The copy holds what stood there before and says on itself
+what it is; so the Secret comes back as it was, without Phase, after a crash and if the new one is refused.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.claims import Claim
+from phase_operator.core.foreign import at, mapping, mappings
 from phase_operator.core.targets.base import Desired, Owner, TargetRef
 from phase_operator.core.values import ObjectKey
 
@@ -30,13 +31,13 @@ def copy_owner(key: ObjectKey) -> ObjectKey:
     return ObjectKey(key.namespace, f"{key.name}{_COPY}")
 
 
-def is_copy(desired: Desired) -> bool:
-    """Say whether this is the copy of a target."""
-    return desired.owner.key.name.endswith(_COPY)
+def original_owner(mark: str) -> str:
+    """Return the owner mark of the Secret that a copy with this mark was made of; any other mark as it is."""
+    return mark.removesuffix(_COPY)
 
 
 def copy_of(desired: Desired) -> Desired:
-    """Return the copy of a target: the same, under another name, and not looked after by the watches."""
+    """Return what the copy of a target would be: the same, elsewhere, and not looked after by the watches."""
     ref = copy_ref(desired.ref)
     owner = Owner(copy_owner(desired.owner.key), desired.owner.uid)
     metadata = desired.manifest["metadata"]
@@ -49,10 +50,39 @@ def copy_of(desired: Desired) -> Desired:
     return replace(desired, ref=ref, owner=owner, claim=Claim(), manifest=desired.manifest | {"metadata": copied})
 
 
+def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, Any]:
+    """Return the copy of a target as it stands: all it holds, with those labels and annotations that we wrote.
+
+    Others' stay away from it: a deployment tool would take the copy for an object of its own.
+    """
+    kept = standing["metadata"]
+    ours = [
+        entry
+        for entry in mappings(kept.get("managedFields"))
+        if (entry.get("manager"), entry.get("operation")) == (names.FIELD_MANAGER, "Apply")
+    ]
+    written = at(ours[0] if ours else {}, ("fieldsV1", "f:metadata"))
+    labels, annotations = (
+        {key: text for key, text in mapping(kept.get(name)).items() if f"f:{key}" in mapping(written.get(f"f:{name}"))}
+        for name in ("labels", "annotations")
+    )
+    metadata: dict[str, Any] = {
+        "namespace": copy.ref.key.namespace,
+        "name": copy.ref.key.name,
+        "labels": labels | {names.LABEL_TARGET: names.LABEL_COPY_VALUE},
+        "annotations": annotations | {names.ANNOTATION_OWNER: str(copy.owner.key)},
+    }
+    owners = [each for each in mappings(kept.get("ownerReferences")) if each.get("kind") == names.KIND_PHASE_SECRET]
+    if owners:
+        metadata["ownerReferences"] = owners
+    found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}
+    return found | {name: standing[name] for name in ("type", "data", "immutable") if name in standing}
+
+
 def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:
     """Return the target that a copy was made of."""
     kept = copy["metadata"]
-    owner = str(kept["annotations"][names.ANNOTATION_OWNER]).removesuffix(_COPY)
+    owner = original_owner(str(kept["annotations"][names.ANNOTATION_OWNER]))
     metadata: dict[str, Any] = {
         "namespace": ref.key.namespace,
         "name": ref.key.name,

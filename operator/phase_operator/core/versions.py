@@ -36,17 +36,14 @@ def refers_to(name: str, base: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One version that stands, and what a deletion has to be sure of."""
+class Made:
+    """A version that stands: its name and when it was made, as RFC 3339 in UTC, so that texts compare like times."""
 
     name: str
-    uid: str
-    resource_version: str
-    # When it was made, as the API server says it: RFC 3339 in UTC, so that texts compare like times.
     created: str
 
 
-def spare(versions: Iterable[Version], keep: int, newest: str) -> list[Version]:
+def spare(versions: Iterable[Made], keep: int, newest: str) -> list[Made]:
     """Return the versions that are not among the newest `keep`, oldest first; `newest` is one of those kept."""
     others = sorted((each for each in versions if each.name != newest), key=lambda each: (each.created, each.name))
     return others[: max(0, len(others) - (keep - 1))]

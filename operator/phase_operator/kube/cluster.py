@@ -14,13 +14,13 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid, Transient, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply, Delete, Removal, Withdraw, intent
+from phase_operator.core.plan import Apply, intent
 from phase_operator.core.podspec import mentioned
-from phase_operator.core.replacement import original_of
+from phase_operator.core.removal import Delete, Removal, Withdraw
+from phase_operator.core.replacement import copy_of_standing, original_of
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.core.versions import Version
 from phase_operator.kube.client import APPLY, JSON_PATCH, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
@@ -93,7 +93,7 @@ class KubeCluster:
             applied = await self._apply(desired, action)
             observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
             for manager in action.release:
-                observed = await self._withdraw(desired.ref, Withdraw(manager, observed.uid, observed.resource_version))
+                observed = await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
         except ApiError as error:
             if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
                 return False
@@ -113,7 +113,8 @@ class KubeCluster:
                     await self._delete(target, action)
                     log.info("object deleted", extra={"object": str(target)})
                 case Withdraw():
-                    left = await self._withdraw(target, action)
+                    uid, version = action.uid, action.resource_version
+                    left = await self._give_up(target, action.manager, uid, version, action.type)
                     observed = left if left.parts else None
                     log.info("keys taken out", extra={"object": str(target)})
                 case _:
@@ -132,6 +133,29 @@ class KubeCluster:
                 self._touched(target)
         return True
 
+    async def prove(self, desired: Desired) -> None:
+        """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
+        try:
+            await self._apply(desired, Apply(None), dry_run=True)
+        except ApiError as error:
+            if not error.conflict:
+                raise translate(error) from error
+
+    async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
+        """Make a copy of a target as it stands; return False if it is not the one that was judged any more."""
+        try:
+            found = await self._client.request("GET", target_path(target))
+            if found["metadata"]["resourceVersion"] != version:
+                return False
+            manifest = copy_of_standing(found, copy)
+            manifest["metadata"]["resourceVersion"] = _NO_VERSION
+            await self._send(copy.ref, names.FIELD_MANAGER, manifest)
+        except ApiError as error:
+            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
+                return False
+            raise translate(error) from error
+        return True
+
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
         """Make a target from its copy; return False if something stands there or the copy is gone."""
         try:
@@ -145,29 +169,33 @@ class KubeCluster:
             raise translate(error) from error
         return True
 
-    async def _apply(self, desired: Desired, action: Apply) -> Observed:
+    async def _apply(self, desired: Desired, action: Apply, *, dry_run: bool = False) -> Observed:
         # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
         manifest = intent(desired, action, action.resource_version or _NO_VERSION)
-        return await self._send(desired.ref, desired.manager, manifest, force=action.force)
+        return await self._send(desired.ref, desired.manager, manifest, force=action.force, dry_run=dry_run)
 
-    async def _withdraw(self, ref: TargetRef, action: Withdraw) -> Observed:
+    async def _give_up(self, ref: TargetRef, manager: str, uid: str, version: str, kept: str = "") -> Observed:
+        """Own nothing of an object any more under this manager, but the type that is kept."""
         manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": str(ref.kind),
             "metadata": {
                 "namespace": ref.key.namespace,
                 "name": ref.key.name,
-                "uid": action.uid,
-                "resourceVersion": action.resource_version,
+                "uid": uid,
+                "resourceVersion": version,
             },
         }
-        return await self._send(ref, action.manager, manifest | ({"type": action.type} if action.type else {}))
+        return await self._send(ref, manager, manifest | ({"type": kept} if kept else {}))
 
-    async def _send(self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True) -> Observed:
+    async def _send(
+        self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True, dry_run: bool = False
+    ) -> Observed:
+        query = [("fieldManager", manager), ("force", "true" if force else "false")]
         answer = await self._client.request(
             "PATCH",
             target_path(ref),
-            query=[("fieldManager", manager), ("force", "true" if force else "false")],
+            query=query + [("dryRun", "All")] * dry_run,
             body=manifest,
             content_type=APPLY,
             accept=METADATA,
@@ -191,17 +219,22 @@ class KubeCluster:
         )
         return observe(answer["metadata"])
 
-    async def versions(self, base: TargetRef) -> Sequence[Version]:
-        """Return the versions of a target that stand."""
+    async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what carries the label of a target's versions."""
         path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
         selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
-        found = [
-            item["metadata"]
+        return {
+            TargetRef(base.kind, ObjectKey(base.key.namespace, item["metadata"]["name"])): observe(item["metadata"])
             async for item in items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
-        ]
-        return [
-            Version(each["name"], each["uid"], each["resourceVersion"], each["creationTimestamp"]) for each in found
-        ]
+        }
+
+    def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown of a target's versions."""
+        return self._known.versions(base)
+
+    def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown with a mark of this PhaseSecret."""
+        return self._known.marked(owner)
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names stand in a pod template of the namespace."""

@@ -94,7 +94,7 @@ def translate(error: ApiError) -> ExpectedError:
         return Waiting(
             Reason.TARGET_CONFLICT, f"another field manager holds {fields}; set adopt to take them over, or rename them"
         )
-    if error.status == _INVALID and (found := _immutable(error)):
+    if error.status == _INVALID and (found := _immutable(error) or _too_long(error)):
         return found
     if error.status == 500 and _TOO_LARGE in error.message:
         # etcd's own bound; what others put into the object counts as well. No other try ends better.
@@ -107,6 +107,17 @@ def translate(error: ApiError) -> ExpectedError:
         return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")
     return Transient(
         Reason.KUBERNETES_UNAVAILABLE, f"the API server answers {error.status} {error.reason}", after=error.after
+    )
+
+
+def _too_long(error: ApiError) -> Waiting | None:
+    fields = sorted({cause.field for cause in error.causes if cause.reason == "FieldValueTooLong"})
+    if not fields:
+        return None
+    # Others' keys or annotations in the object count as well, so it may have been small enough by itself.
+    return Waiting(
+        Reason.TOO_LARGE,
+        f"with what others have in it, the object would be larger than Kubernetes allows: {', '.join(fields)}",
     )
 
 

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 
 from phase_operator.api import names
 from phase_operator.core.targets import Kind, Observed, TargetRef
-from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
 
 Touched = Callable[[TargetRef], None]
+# A place in the index: of a mark, whether it stands in the namespace of the PhaseSecret that it names; of versions, the
+# namespace, the kind and the label.
+_Place = tuple[str, bool] | tuple[str, Kind, str]
+# Anybody may write marks of a PhaseSecret of another namespace; so many cost that one nothing.
+_MAX_ELSEWHERE = 256
 
 
 class KnownTargets:
@@ -21,6 +26,8 @@ class KnownTargets:
 
     def __init__(self) -> None:
         self._known: dict[TargetRef, Observed] = {}
+        # A set alone takes more memory than the rest of an entry, and most PhaseSecrets have one target.
+        self._index: dict[_Place, TargetRef | set[TargetRef]] = {}
         # Targets that we are writing: how often at once, the version that a watch showed meanwhile, and whether that
         # was the end of it.
         self._writing: dict[TargetRef, tuple[int, tuple[str, bool] | None]] = {}
@@ -34,7 +41,10 @@ class KnownTargets:
         before = self._known.get(ref)
         if before is not None and not _newer(observed.resource_version, before.resource_version):
             return False
+        self.drop(ref)
         self._known[ref] = observed
+        for place in _places(ref, observed):
+            self._add(place, ref)
         return True
 
     def begin_write(self, ref: TargetRef) -> None:
@@ -66,7 +76,41 @@ class KnownTargets:
 
     def drop(self, ref: TargetRef) -> None:
         """Know nothing about it: the next look asks the API server."""
-        self._known.pop(ref, None)
+        before = self._known.pop(ref, None)
+        for place in () if before is None else _places(ref, before):
+            self._remove(place, ref)
+
+    def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
+        """Return what carries a mark of this PhaseSecret; of other namespaces' objects not more than a few hundred."""
+        found = [*self._at((str(owner), True)), *self._at((str(owner), False))]
+        return {ref: self._known[ref] for ref in found}
+
+    def versions(self, base: TargetRef) -> dict[TargetRef, Observed]:
+        """Return what carries the label of this target's versions."""
+        place = (base.key.namespace, base.kind, version_label(base.key.name))
+        return {ref: self._known[ref] for ref in self._at(place)}
+
+    def _at(self, place: _Place) -> list[TargetRef]:
+        found = self._index.get(place, ())
+        return [found] if isinstance(found, TargetRef) else sorted(found)
+
+    def _add(self, place: _Place, ref: TargetRef) -> None:
+        found = self._index.get(place)
+        match found:
+            case None:
+                self._index[place] = ref
+            case TargetRef():
+                self._index[place] = {found, ref}
+            case set():
+                if place[1] is not False or len(found) < _MAX_ELSEWHERE:
+                    found.add(ref)
+
+    def _remove(self, place: _Place, ref: TargetRef) -> None:
+        found = self._index.get(place)
+        if isinstance(found, set):
+            found.discard(ref)
+        if found in (ref, set()):
+            del self._index[place]
 
     def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
         """Return what is known of a kind in a namespace, or in all for ""."""
@@ -115,6 +159,12 @@ class TargetSink:
     def _ref(self, metadata: Metadata) -> TargetRef:
         # Thousands share a namespace: one text for all of them.
         return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
+
+
+def _places(ref: TargetRef, observed: Observed) -> set[_Place]:
+    owners = {observed.owner, *(part.of for part in observed.parts)} - {""}
+    places: set[_Place] = {(owner, owner.partition("/")[0] == ref.key.namespace) for owner in owners}
+    return places | {(ref.key.namespace, ref.kind, observed.version_of)} if observed.version_of else places
 
 
 def _newer(one: str, other: str) -> bool:

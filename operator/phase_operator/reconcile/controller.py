@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
+EVENT_CONTESTED = "TargetContested"
 _INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
 
 
@@ -228,14 +229,19 @@ class Controller:
 
     def _wake_neighbours(self, key: ObjectKey, before: Collection[TargetRef], outcome: Outcome) -> None:
         """Run whoever wants a target that this run wrote or let go of: it may be refused no more, or out of step."""
-        touched = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
+        written = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
         now = self._target_users.things_of(key)
-        if before != now:
-            touched += [target for target in before if target not in now]
-        for target in touched:
-            for neighbour in self._target_users.of(target):
-                if neighbour != key:
-                    self._queue.add(neighbour)
+        left = [target for target in before if target not in now] if before != now else []
+        moment = self._clock.monotonic()
+        for target in (*written, *left):
+            neighbours = [each for each in self._target_users.of(target) if each != key]
+            delay = self._damper.pause(target, moment) if neighbours else 0.0
+            for neighbour in neighbours:
+                self._queue.add(neighbour, delay=delay)
+        for target in written:
+            if self._damper.is_to_tell(target, moment):
+                message = f"{target} is changed by others again and again; it is mended more and more slowly meanwhile"
+                self.tell(key, Notice("Warning", EVENT_CONTESTED, message))
 
     def _plan_next(self, key: ObjectKey, outcome: Outcome) -> None:
         found = fault(outcome)

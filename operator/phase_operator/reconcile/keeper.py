@@ -10,34 +10,34 @@ from typing import assert_never
 from weakref import WeakValueDictionary
 
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
-from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.marks import check_marks
 from phase_operator.core.outcome import TargetResult
-from phase_operator.core.plan import Apply, Delete, Keep, Plan, Refuse, plan, removal
-from phase_operator.core.replacement import copy_of, copy_owner, copy_ref, is_copy
-from phase_operator.core.targets import Desired, Observed, TargetRef
-from phase_operator.core.values import ObjectKey
-from phase_operator.core.wanted import wanted
+from phase_operator.core.plan import Apply, Keep, Plan, Refuse, plan
+from phase_operator.core.removal import Delete, Leave, Needless, Retyped, Why, removal
+from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
+from phase_operator.core.targets import Desired, Observed, Owner, TargetRef
 from phase_operator.reconcile.ports import Cluster, Restarts
-from phase_operator.reconcile.specs import parse_spec
+from phase_operator.reconcile.replacing import Refusals
+from phase_operator.reconcile.rivals import Rivals
 
 # An object that changes under our hands is looked at again at once, this many times in one run.
 _ATTEMPTS = 3
 _BUSY = "it keeps changing while it is written"
-_A_COPY = Claim(deletion=DeletionPolicy.DELETE)
 
 
 class Keeper:
     """Acts on targets, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, restarts: Restarts) -> None:
+    def __init__(self, cluster: Cluster, restarts: Restarts, rivals: Rivals) -> None:
         self._cluster = cluster
+        self._rivals = rivals
         self._restarts = restarts
         # Where somebody else's object stood when it was last looked at.
         self._refused: set[TargetRef] = set()
         # Where no copy is left from a replacement, as far as is known.
         self._without_copy: set[TargetRef] = set()
+        self._refusals = Refusals()
         # PhaseSecrets that merge into one object take turns.
         self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
@@ -45,6 +45,7 @@ class Keeper:
         """Drop what is remembered of targets that nobody wants any more."""
         self._refused.difference_update(targets)
         self._without_copy.difference_update(targets)
+        self._refusals.forget(targets)
 
     # Bring in step.
 
@@ -85,28 +86,16 @@ class Keeper:
         gone: set[str] = set()
         while True:
             action = plan(desired, observed, gone)
-            if not isinstance(action, Refuse) or not action.by or is_copy(desired):
+            if not isinstance(action, Refuse) or not action.by:
                 return action
-            let_go = [each for each in action.by if await self._has_let_go(each, desired)]
+            let_go = [each for each in action.by if await self._rivals.has_let_go(each, desired.ref)]
             if not set(let_go) - gone:
                 return action
             gone.update(let_go)
 
-    async def _has_let_go(self, other: str, desired: Desired) -> bool:
-        namespace, _, name = other.partition("/")
-        # In another namespace, the two do not trust each other.
-        if namespace != desired.owner.key.namespace or not name:
-            return False
-        found = await self._cluster.find_resource(ObjectKey(namespace, name))
-        if found is None:
-            return True
-        try:
-            return desired.ref not in wanted(parse_spec(found.get("spec") or {}), namespace)
-        except Invalid:
-            return False
-
     async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
-        if desired.content is None or is_copy(desired) or _is_repair(desired, observed):
+        check_marks(desired, observed)
+        if desired.content is None or _is_repair(desired, observed):
             return await self._change(desired, action, observed)
         # What pods run with can be told before it is written over, and not after.
         await self._restarts.prepare(desired.ref, desired.content, is_new=observed is None)
@@ -120,70 +109,95 @@ class Keeper:
         try:
             return await self._cluster.carry_out(desired, action)
         except Waiting as error:
-            is_ours = observed is not None and observed.owner == str(desired.owner.key)
-            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.claim.replace or not is_ours:
+            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.claim.replace:
                 raise
-        assert observed is not None
-        return await self._make_anew(desired, Delete(observed.uid, observed.resource_version))
+            old = removal(desired.ref, observed, desired.owner, Retyped())
+            if not isinstance(old, Delete):
+                raise
+        return await self._make_anew(desired, old)
 
     # Make anew, with another type.
 
     async def _make_anew(self, desired: Desired, old: Delete) -> bool:
-        """Replace an object by one of another type; a copy holds the values while there is none."""
+        """Replace an object by one of another type; a copy of the old one stands while there is none."""
+        self._refusals.check(desired)
         self._without_copy.discard(desired.ref)
-        # This shows besides that the API server takes such an object.
-        await self._put_copy(copy_of(desired))
+        copy = copy_of(desired)
+        await self._free_place(copy)
+        # It may still be refused for its name; but most that is wrong with it comes to light here.
+        await self._cluster.prove(copy)
+        if not await self._cluster.keep(desired.ref, old.resource_version, copy):
+            return False
         if not await self._cluster.remove(desired.ref, old):
             return False
-        if not await self._cluster.carry_out(desired, Apply(resource_version=None)):
-            return False
-        await self._drop_copy(desired.ref, desired.owner.key)
-        return True
+        try:
+            done = await self._cluster.carry_out(desired, Apply(resource_version=None))
+        except Transient:
+            raise
+        except ExpectedError as error:
+            told = self._refusals.add(desired, error)
+            await self.finish(desired.ref, desired.owner)
+            raise told from error
+        if done:
+            await self._drop_copy(desired.ref, desired.owner)
+        return done
 
-    async def _put_copy(self, copy: Desired) -> None:
-        stands = await self._bring_in_step(copy)
-        if not stands.ready:
-            raise Waiting(stands.reason, f"{copy.ref}, where a copy is kept while the type changes: {stands.message}")
+    async def _free_place(self, copy: Desired) -> None:
+        """Have the place of a copy empty; raise Waiting if somebody else's object stands there."""
+        await self.take_away(copy.ref, copy.owner, Needless())
+        if await self._cluster.observe(copy.ref, surely=True) is not None:
+            message = f"{copy.ref}, where a copy is kept while the type changes, is taken; what stands there has to go"
+            raise Waiting(Reason.TARGET_CONFLICT, message)
 
-    async def finish(self, target: TargetRef, owner: ObjectKey) -> None:
-        """Finish what a crash left of a replacement; raise ExpectedError. Asks once after a start or a failure."""
+    async def finish(self, target: TargetRef, owner: Owner) -> None:
+        """Finish what a crash or a refusal left of a replacement; raise ExpectedError.
+
+        Asks once after a start or a failure.
+        """
         if target in self._without_copy:
             return
         copy = copy_ref(target)
         found = await self._cluster.observe(copy, surely=True)
-        if removal(found, copy_owner(owner), _A_COPY) is not None:
+        if isinstance(removal(copy, found, Owner(copy_owner(owner.key), owner.uid), Needless()), Delete):
             if await self._cluster.observe(target, surely=True) is None:
-                await self._cluster.restore(copy, target)
+                await self._restore(copy, target)
             await self._drop_copy(target, owner)
         self._without_copy.add(target)
 
-    async def _drop_copy(self, target: TargetRef, owner: ObjectKey) -> None:
-        left = await self.take_away(copy_ref(target), copy_owner(owner), _A_COPY)
-        if left is None:
+    async def _restore(self, copy: TargetRef, target: TargetRef) -> None:
+        try:
+            await self._cluster.restore(copy, target)
+        except Waiting as error:
+            message = f"{target} cannot be brought back, what it held stands in {copy}: {error.message}"
+            raise Waiting(error.reason, message) from error
+
+    async def _drop_copy(self, target: TargetRef, owner: Owner) -> None:
+        copies = Owner(copy_owner(owner.key), owner.uid)
+        if isinstance(await self.take_away(copy_ref(target), copies, Needless()), Leave):
             self._without_copy.add(target)
 
     # Take away.
 
-    async def take_away(
-        self, target: TargetRef, owner: ObjectKey, claim: Claim | None, *, is_collected: bool = False
-    ) -> TargetResult | None:
-        """Remove what goes with a target that is not wanted any more; return what is left to do, or None.
+    async def take_away(self, target: TargetRef, owner: Owner, why: Why) -> TargetResult | Leave:
+        """Remove an object, or our part of it, if it is to be removed; return what is left to do.
 
-        `is_collected`: Kubernetes takes whole objects with their PhaseSecret. Raises Invalid if our part cannot be
-        taken out of the object, whenever it is tried.
+        Leave: nothing, it is gone or it stays. Raises Invalid if our part cannot be taken out of the object, whenever
+        it is tried.
         """
         try:
             async with self._turn(target):
                 for _ in range(_ATTEMPTS):
                     found = await self._cluster.observe(target, surely=True)
-                    action = removal(found, owner, claim, is_collected=is_collected)
-                    if action is None or await self._cluster.remove(target, action):
-                        return None
+                    action = removal(target, found, owner, why)
+                    if isinstance(action, Leave):
+                        return action
+                    if await self._cluster.remove(target, action):
+                        return Leave()
         except Invalid:
             raise
         except ExpectedError as error:
             if error.reason is Reason.NAMESPACE_NOT_FOUND:
-                return None
+                return Leave()
             return pending(target, error.message, transient=isinstance(error, Transient))
         return pending(target, _BUSY, transient=True)
 

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.contents import Content
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply, Removal
+from phase_operator.core.plan import Apply
+from phase_operator.core.removal import Removal
 from phase_operator.core.restarts import Record, RollOut
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
 from phase_operator.core.told import Told
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
-from phase_operator.core.versions import Version
 from phase_operator.core.workloads import Workload, WorkloadRef
 
 
@@ -95,11 +95,26 @@ class Cluster(Protocol):
         Raises Invalid if what is left would be no object of its type.
         """
 
+    async def prove(self, desired: Desired) -> None:
+        """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
+
+    async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
+        """Make a copy of a target as it stands, with values; return False if it is not the one that was judged.
+
+        `copy` says where it stands and whose it is.
+        """
+
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
         """Make a target from its copy; return False if something stands there by now, or the copy is gone."""
 
-    async def versions(self, base: TargetRef) -> Sequence[Version]:
-        """Return the versions of a target that stand."""
+    async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what carries the label of a target's versions, anybody's."""
+
+    def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown of them; costs no request."""
+
+    def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown with a mark of this PhaseSecret, anybody's; costs no request."""
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names stand in a pod template of the namespace."""

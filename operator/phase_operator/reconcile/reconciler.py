@@ -12,12 +12,12 @@ from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.folders import normal_path
+from phase_operator.core.grants import Use
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
     Confirmed,
     Failed,
     Gone,
-    Notice,
     Outcome,
     Pending,
     SourceFacts,
@@ -30,7 +30,7 @@ from phase_operator.core.references import check_references
 from phase_operator.core.rendering import Rendering, renderings
 from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
-from phase_operator.core.targets import Kind, Owner, TargetRef
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.tenancy import (
     Tenancy,
@@ -38,15 +38,18 @@ from phase_operator.core.tenancy import (
     check_targets,
     check_tenancy,
     impersonates,
+    reach_refusal,
     token_place,
 )
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.core.wanted import dropped, named, needs_finalizer, standing, written_before
+from phase_operator.core.wanted import needs_finalizer, standing, written_before
 from phase_operator.reconcile.dependents import Dependents
-from phase_operator.reconcile.keeper import Keeper, failed, pending
+from phase_operator.reconcile.keeper import Keeper, failed
 from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.questions import Broken, Fresh, Unread
+from phase_operator.reconcile.removals import Removals
 from phase_operator.reconcile.resources import Life, Resource, Resources
+from phase_operator.reconcile.rivals import Rivals
 from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.task import Task
 from phase_operator.reconcile.tokens import Tokens
@@ -84,8 +87,10 @@ class Reconciler:
         # The value of the sync annotation that a read was asked for, while the answer is awaited.
         self._forcing: dict[ObjectKey, str] = {}
         self._restarts = restarts
-        self._keeper = Keeper(cluster, restarts)
-        self._versions = Versions(cluster)
+        rivals = Rivals(cluster, self._reach_refusal)
+        self._keeper = Keeper(cluster, restarts, rivals)
+        self._versions = Versions(cluster, rivals)
+        self._removals = Removals(cluster, self._keeper, self._versions, self._reach_refusal)
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
         """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
@@ -106,7 +111,7 @@ class Reconciler:
         resource, spec = task.resource, task.spec
         self._use_targets(task, task.standing())
         for target in (target for target, claim in task.claims.items() if claim.replace):
-            await self._keeper.finish(target, task.key)
+            await self._keeper.finish(target, Owner(task.key, task.resource.uid))
         if spec.suspend:
             self._sources.unsubscribe(task.key)
             self._use_token(task.key, ())
@@ -228,39 +233,36 @@ class Reconciler:
             desired = rendering.render(owner)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
-            result = replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
             if rendering.keep is None:
-                return result
-            if not result.ready:
-                return replace(result, version=version)
-            result = replace(result, version=desired.ref.key.name)
-            return await self._versions.collect(result, rendering.keep) if result.written else result
+                return replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
+            async with self._versions.turn(rendering.ref):
+                return await self._version(desired, rendering.ref, rendering.keep, version)
         except ExpectedError as error:
             return replace(failed(rendering.ref, error), version=version)
 
+    async def _version(self, desired: Desired, base: TargetRef, keep: int, version: str | None) -> TargetResult:
+        why = await self._versions.objection(base, desired.owner, is_told=version is not None)
+        if why is not None:
+            return TargetResult(base, False, Reason.TARGET_CONFLICT, message=why)
+        result = replace(await self._keeper.bring_in_step(desired), ref=base)
+        if not result.ready:
+            return replace(result, version=version)
+        result = replace(result, version=desired.ref.key.name)
+        return await self._versions.collect(result, desired.owner, keep) if result.written else result
+
     async def _let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
-        """Deal with the targets that the spec names no more, once all that it names are in step; say what is left."""
-        left = dropped(task.resource.status, task.claims)
-        if not all(result.ready for result in results):
-            return [pending(target, "the others are not in step yet", transient=False) for target in left]
-        found = [await self._take_away(target, task, None) for target in left]
-        still = [result for result in found if result is not None]
+        """Deal with what the spec names no more, once all that it names is in step; say what is left."""
+        still = await self._removals.let_go(task, results)
+        is_done = not still and all(result.ready for result in results)
         is_guarded = task.resource.life is Life.GUARDED
-        if not still and is_guarded and not needs_finalizer(task.claims, task.key.namespace):
+        if is_done and is_guarded and not needs_finalizer(task.claims, task.key.namespace):
             await self._set_finalizer(task.resource, wanted=False)
         return still
 
     async def _end(self, task: Task) -> Outcome:
         """Take away what goes with a PhaseSecret, without asking Phase, and let it go."""
         self._release(task.key)
-        try:
-            claims = task.claims
-        except Invalid:
-            # What was written is known from the status, and its marks say what is to become of it.
-            claims = {}
-        targets = dict.fromkeys([*claims, *named(task.resource.status)])
-        found = [await self._take_away(target, task, claims.get(target), last=True) for target in targets]
-        left = tuple(result for result in found if result is not None)
+        left = tuple(await self._removals.end(task))
         if left:
             told = "; ".join(f"{result.ref}: {result.message}" for result in left[:3])
             transient = any(result.transient for result in left)
@@ -268,24 +270,13 @@ class Reconciler:
         await self._set_finalizer(task.resource, wanted=False)
         return Gone()
 
-    async def _take_away(
-        self, target: TargetRef, task: Task, claim: Claim | None, *, last: bool = False
-    ) -> TargetResult | None:
-        try:
-            is_collected = last and target.key.namespace == task.key.namespace
-            versions = await self._versions.standing(target) if target in task.versions else []
-            for each in [target, *versions]:
-                left = await self._keeper.take_away(each, task.key, claim, is_collected=is_collected)
-                if left is not None:
-                    return left
-            return None
-        except Invalid as error:
-            if not last:
-                return pending(target, error.message, transient=False)
-            # Nothing that we could wait for would change it, and a PhaseSecret that cannot be deleted helps nobody.
-            told = f"{target}: our keys stay in it: {error.message}"
-            self._cluster.notify(task.key, task.resource.uid, [Notice("Warning", str(error.reason), told)])
-            return None
+    def _reach_refusal(self, namespace: str, to: str) -> str:
+        """Say why PhaseSecrets of a namespace do not write targets in another one; "" if they may."""
+        if namespace == to:
+            return ""
+        if self._tenancy.watched and namespace not in self._tenancy.watched:
+            return f'the operator does not watch namespace "{namespace}" (--namespace)'
+        return reach_refusal(self._tenancy, Use.TARGET, namespace, self._labels_of(namespace), to) or ""
 
     async def _set_finalizer(self, resource: Resource, *, wanted: bool) -> None:
         await self._cluster.set_finalizer(resource.key, resource.uid, wanted=wanted)

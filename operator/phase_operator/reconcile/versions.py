@@ -1,42 +1,103 @@
-"""The versions of a versioned target: which stand, and which may go.
+"""The versions of a versioned target: who may have some, which stand, and which may go.
 
-Rule: a version that any pod template of the namespace names stays, however old; if that cannot be told, all stay.
+Rule: a base name is claimed like an object: as long as versions of one PhaseSecret stand under it, and that one still
+wants it, no other writes there. A version that any pod template of the namespace names stays, however old; if that
+cannot be told, all stay.
 """
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import TargetResult
-from phase_operator.core.plan import Delete
-from phase_operator.core.targets import TargetRef
-from phase_operator.core.values import ObjectKey
-from phase_operator.core.versions import spare
+from phase_operator.core.removal import Delete, Leave, Superseded, Unwanted, is_version_of, removal
+from phase_operator.core.targets import Observed, Owner, TargetRef
+from phase_operator.core.versions import Made, spare
 from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.rivals import Rivals, told_version
 
 
 class Versions:
     """Looks after versions, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, rivals: Rivals) -> None:
         self._cluster = cluster
+        self._rivals = rivals
+        self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
-    async def standing(self, base: TargetRef) -> list[TargetRef]:
-        """Return the objects that stand for a target; raise ExpectedError."""
-        return [_ref(base, each.name) for each in await self._cluster.versions(base)]
+    def turn(self, base: TargetRef) -> asyncio.Lock:
+        """Return what those who want one base name hold one after another while they judge and write."""
+        return self._turns.setdefault(base, asyncio.Lock())
 
-    async def collect(self, result: TargetResult, keep: int) -> TargetResult:
+    async def objection(self, base: TargetRef, owner: Owner, *, is_told: bool) -> str | None:
+        """Say why no version may be written under this name, or None; raise ExpectedError.
+
+        `is_told`: the status says that a version of this PhaseSecret stands there.
+        """
+        standing = _applied(self._cluster.known_versions(base), base)
+        own = max((each for each in standing if each[2] == str(owner.key)), default=None)
+        for created, name, rival in sorted(standing, reverse=True):
+            if rival == str(owner.key):
+                continue
+            found = await self._rivals.keeps_versions(rival, base)
+            if found is None:
+                continue
+            # Both have some after a race, or from the time when nobody looked: who is known to have it keeps it.
+            first = (is_told, own) > (told_version(found, base), (created, name, rival)) if own else False
+            if not first:
+                return f"versions of it belong to PhaseSecret {rival}; choose another name, or let that one go first"
+        return None
+
+    async def collect(self, result: TargetResult, owner: Owner, keep: int) -> TargetResult:
         """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
         try:
-            old = spare(await self._cluster.versions(result.ref), keep, result.version or "")
-            names = [each.name for each in old]
-            named = await self._cluster.mentioned(result.ref.key.namespace, names) if old else frozenset()
-            for each in old:
-                if each.name not in named:
-                    await self._cluster.remove(_ref(result.ref, each.name), Delete(each.uid, each.resource_version))
+            found = await self._cluster.versions(result.ref)
+            await self._remove(result.ref, found, owner, keep, result.version or "")
         except ExpectedError as error:
             return replace(result, message=f"older versions stay: {error.message}")
         return result
 
+    async def retire(self, base: TargetRef, owner: Owner) -> None:
+        """Delete the versions of a target that is versioned no more, if they say so and no pod template names them."""
+        known = self._cluster.known_versions(base)
+        wanted = {
+            ref: each
+            for ref, each in known.items()
+            if isinstance(removal(ref, each, owner, Unwanted()), Delete) and is_version_of(ref, each, base)
+        }
+        if wanted:
+            await self._remove(base, wanted, owner, 0, "")
 
-def _ref(base: TargetRef, name: str) -> TargetRef:
-    return TargetRef(base.kind, ObjectKey(base.key.namespace, name))
+    async def _remove(
+        self, base: TargetRef, found: Mapping[TargetRef, Observed], owner: Owner, keep: int, newest: str
+    ) -> None:
+        """Remove what is ours and not kept; raise the first error after all were tried."""
+        why = Superseded(base)
+        ours = {ref.key.name: ref for ref, each in found.items() if removal(ref, each, owner, why) != Leave()}
+        old = spare([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
+        if not old:
+            return
+        named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])
+        failure: ExpectedError | None = None
+        for each in old:
+            ref = ours[each.name]
+            action = removal(ref, found[ref], owner, why)
+            if each.name in named or isinstance(action, Leave):
+                continue
+            try:
+                await self._cluster.remove(ref, action)
+            except ExpectedError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def _applied(known: Mapping[TargetRef, Observed], base: TargetRef) -> list[tuple[str, str, str]]:
+    """Return when and under which name versions were made, and whose they are; copies that others made are nobody's."""
+    return [
+        (each.created, ref.key.name, each.owner)
+        for ref, each in known.items()
+        if each.is_applied and each.owner and not each.terminating and is_version_of(ref, each, base)
+    ]

@@ -10,6 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.errors import Waiting
 from phase_operator.core.plan import Apply, Keep, Refuse, plan
+from phase_operator.core.removal import is_version_of
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.reconcile.ports import Token
@@ -240,7 +241,7 @@ async def test_a_status_of_nobody_is_no_error(side: Side) -> None:
 
 
 @kinds
-async def test_versions_are_listed_in_the_order_in_which_they_were_made(side: Side, make: Make) -> None:
+async def test_versions_are_listed_with_when_they_were_made(side: Side, make: Make) -> None:
     made = [make(side, versioned=True, A=value) for value in ("1", "2")]
     for desired in made:
         await bring_in_step(side, desired)
@@ -249,8 +250,10 @@ async def test_versions_are_listed_in_the_order_in_which_they_were_made(side: Si
 
     found = await side.cluster.versions(base)
 
-    assert {each.name for each in found} == {each.ref.key.name for each in made}
-    assert {each.name: each.uid for each in found} == {each.ref.key.name: side.uid(each.ref) for each in made}
+    assert {ref: each.uid for ref, each in found.items()} == {each.ref: side.uid(each.ref) for each in made}
+    assert all(is_version_of(ref, each, base) and each.created for ref, each in found.items())
+    assert side.cluster.known_versions(base).keys() == found.keys()
+    assert side.cluster.marked(made[0].owner.key).keys() > found.keys()
 
 
 async def test_names_in_pod_templates_are_found(side: Side) -> None:

@@ -1,6 +1,7 @@
 """Merging, removing, making anew and finalizers: the fake and a real API server do the same."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,16 +9,15 @@ import pytest
 from contract.cluster.sides import Side
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, ManagedConfigMapReference, ManagedSecretReference
-from phase_operator.core.claims import Claim
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.plan import Apply, Delete, Keep, Withdraw, plan, removal
+from phase_operator.core.plan import Apply, Keep, plan
+from phase_operator.core.removal import Delete, Leave, Withdraw, removal
 from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.keeper import Keeper
-from phase_operator.reconcile.restarter import NoRestarts
 from support.builders import DIGEST_KEY, config_entry, entry
+from support.keeping import DROPPED, RETYPED, deletion, keeper_of
 
 MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
 AUTH: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth"}
@@ -54,7 +54,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
     one, other = make(side, {"A": "1"}, **MERGE), make(side, {"B": "2"}, of="other", **MERGE)
     side.edit(one.ref, {"X": "x"})
     side.label(one.ref, TRACKING, "shop")
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
 
     for desired in (one, other):
         assert (await keeper.bring_in_step(desired)).written
@@ -64,10 +64,10 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
 
     await keeper.bring_in_step(make(side, {"C": "3"}, **MERGE))
     assert side.data(one.ref) == {"B": "2", "C": "3", "X": "x"}
-    await keeper.take_away(one.ref, one.owner.key, None)
+    await keeper.take_away(one.ref, one.owner, DROPPED)
     assert side.data(one.ref) == {"B": "2", "X": "x"}
     assert side.labels(one.ref) == {TRACKING: "shop", names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
-    await keeper.take_away(one.ref, other.owner.key, None)
+    await keeper.take_away(one.ref, other.owner, DROPPED)
     assert side.data(one.ref) == {"X": "x"}
     assert side.labels(one.ref) == {TRACKING: "shop"}
 
@@ -77,7 +77,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
 async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, edit: dict[str, str | None]) -> None:
     desired = make(side, {"A": "1", "B": "2"}, **MERGE)
     side.edit(desired.ref, {"X": "x"})
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
     await keeper.bring_in_step(desired)
 
     side.edit(desired.ref, edit)
@@ -90,7 +90,7 @@ async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, 
 @kinds
 async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side, make: Make) -> None:
     side.edit(make(side, {"A": "1"}).ref, {"A": "theirs", "X": "x"})
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
 
     refused = await keeper.bring_in_step(make(side, {"A": "1"}, **MERGE))
     assert refused.reason is Reason.TARGET_CONFLICT
@@ -115,7 +115,7 @@ async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: 
 
 async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     both = {"username": "u", "password": "p"}
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
     desired = a_secret(side, both, **AUTH, **MERGE)
     assert (await keeper.bring_in_step(desired)).written
     assert not (await keeper.bring_in_step(desired)).written
@@ -124,14 +124,14 @@ async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     assert (await keeper.bring_in_step(a_secret(side, both | {"C": "c"}, **MERGE))).written
 
     with pytest.raises(Invalid):
-        await keeper.take_away(desired.ref, desired.owner.key, None)
+        await keeper.take_away(desired.ref, desired.owner, DROPPED)
     assert side.data(desired.ref) == both | {"C": "c"}
 
 
 @kinds
 @pytest.mark.parametrize(("first", "then"), [({}, MERGE), (MERGE, {})], ids=["Owner to Merge", "Merge to Owner"])
 async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str, Any], then: dict[str, Any]) -> None:
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
     before = make(side, {"A": "1", "B": "2"}, **first)
     await keeper.bring_in_step(before)
     uid = side.uid(before.ref)
@@ -149,7 +149,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
     side.edit(desired.ref, {"A": "theirs", "X": "x"})
     side.label(desired.ref, TRACKING, "shop")
 
-    assert (await Keeper(side.cluster, NoRestarts()).bring_in_step(desired)).ready
+    assert (await keeper_of(side.cluster).bring_in_step(desired)).ready
 
     assert side.data(desired.ref) == {"A": "1"}
     assert side.labels(desired.ref)[TRACKING] == "shop"
@@ -162,7 +162,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
 async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"})
     assert await side.cluster.carry_out(desired, Apply(None))
-    action = removal(await seen(side, desired.ref), desired.owner.key, Claim(deletion=DeletionPolicy.DELETE))
+    action = removal(desired.ref, await seen(side, desired.ref), desired.owner, RETYPED)
     assert isinstance(action, Delete)
 
     assert await side.cluster.remove(desired.ref, action)
@@ -171,35 +171,33 @@ async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make:
 
 
 @kinds
-async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make) -> None:
-    desired = make(side, {"A": "1"})
+@pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
+async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
+    desired = make(side, {"A": "1"}, **policy)
     assert await side.cluster.carry_out(desired, Apply(None))
-    judged = await seen(side, desired.ref)
+    action = removal(desired.ref, await seen(side, desired.ref), desired.owner, DROPPED if policy else RETYPED)
+    assert isinstance(action, Withdraw if policy else Delete)
     side.edit(desired.ref, {"B": "new"})
 
-    for action in (
-        Delete(judged.uid, judged.resource_version),
-        Withdraw(names.FIELD_MANAGER, judged.uid, judged.resource_version),
-    ):
-        assert await side.cluster.remove(desired.ref, action) is False
+    assert await side.cluster.remove(desired.ref, action) is False
 
     assert side.data(desired.ref) == {"A": "1", "B": "new"}
 
 
 @kinds
-async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Make) -> None:
-    desired = make(side, {"A": "1"})
+@pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
+async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
+    desired = make(side, {"A": "1"}, **policy)
     assert await side.cluster.carry_out(desired, Apply(None))
     judged = await seen(side, desired.ref)
     side.delete(desired.ref)
     side.edit(desired.ref, {"A": "theirs"})
-    now = await seen(side, desired.ref)
+    # Even if its version were the one that was judged, it is another object.
+    judged = replace(judged, resource_version=(await seen(side, desired.ref)).resource_version)
+    action = removal(desired.ref, judged, desired.owner, DROPPED if policy else RETYPED)
+    assert isinstance(action, Withdraw if policy else Delete)
 
-    for action in (
-        Delete(judged.uid, now.resource_version),
-        Withdraw(names.FIELD_MANAGER, judged.uid, now.resource_version),
-    ):
-        assert await side.cluster.remove(desired.ref, action) is False
+    assert await side.cluster.remove(desired.ref, action) is False
 
     assert side.data(desired.ref) == {"A": "theirs"}
 
@@ -208,14 +206,14 @@ async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Mak
 async def test_a_withdrawal_makes_no_object(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"}, **MERGE)
     assert await side.cluster.carry_out(desired, Apply(None))
-    action = removal(await seen(side, desired.ref), desired.owner.key)
+    action = removal(desired.ref, await seen(side, desired.ref), desired.owner, DROPPED)
     assert isinstance(action, Withdraw)
     side.delete(desired.ref)
 
     await side.cluster.remove(desired.ref, action)
 
     assert side.data(desired.ref) is None
-    assert await Keeper(side.cluster, NoRestarts()).take_away(desired.ref, desired.owner.key, None) is None
+    assert await keeper_of(side.cluster).take_away(desired.ref, desired.owner, DROPPED) == Leave()
 
 
 # Making anew.
@@ -224,7 +222,7 @@ BOTH = {"username": "u", "password": "p"}
 
 
 async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
-    keeper = Keeper(side.cluster, NoRestarts())
+    keeper = keeper_of(side.cluster)
     old = a_secret(side, {"A": "1"})
     await keeper.bring_in_step(old)
     uid = side.uid(old.ref)
@@ -239,22 +237,57 @@ async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
 @pytest.mark.parametrize("steps", range(4))
 async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -> None:
     old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
-    await Keeper(side.cluster, NoRestarts()).bring_in_step(old)
+    await keeper_of(side.cluster).bring_in_step(old)
     judged = await seen(side, old.ref)
     if steps > 0:
-        assert await side.cluster.carry_out(copy_of(new), Apply(None))
+        assert await side.cluster.keep(old.ref, judged.resource_version, copy_of(new))
     if steps > 1:
-        assert await side.cluster.remove(old.ref, Delete(judged.uid, judged.resource_version))
+        assert await side.cluster.remove(old.ref, deletion(old, judged))
     if steps > 2:
         assert await side.cluster.carry_out(new, Apply(None))
 
-    keeper = Keeper(side.cluster, NoRestarts())
-    await keeper.finish(old.ref, old.owner.key)
+    keeper = keeper_of(side.cluster)
+    await keeper.finish(old.ref, old.owner)
 
-    assert side.data(old.ref) == ({"A": "1"} if steps < 2 else BOTH)
+    assert side.data(old.ref) == (BOTH if steps > 2 else {"A": "1"})
     assert side.data(copy_ref(old.ref)) is None
-    assert (await keeper.bring_in_step(new)).written is (steps < 2)
+    assert (await keeper.bring_in_step(new)).written is (steps < 3)
     assert side.data(old.ref) == BOTH
+    assert side.data(copy_ref(old.ref)) is None
+
+
+async def test_what_comes_back_from_a_copy_is_what_stood_there(side: Side) -> None:
+    old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
+    await keeper_of(side.cluster).bring_in_step(old)
+    side.label(old.ref, TRACKING, "shop")
+    judged = await seen(side, old.ref)
+    assert await side.cluster.keep(old.ref, judged.resource_version, copy_of(new))
+    # A deployment tool would take it for its own.
+    assert TRACKING not in side.labels(copy_ref(old.ref))
+    assert await side.cluster.remove(old.ref, deletion(old, judged))
+
+    await keeper_of(side.cluster).finish(old.ref, old.owner)
+
+    assert plan(old, await seen(side, old.ref)) == Keep()
+
+
+async def test_no_copy_is_made_of_what_changed_since_it_was_judged(side: Side) -> None:
+    old = a_secret(side, {"A": "1"})
+    await keeper_of(side.cluster).bring_in_step(old)
+    judged = await seen(side, old.ref)
+    side.edit(old.ref, {"B": "new"})
+
+    assert await side.cluster.keep(old.ref, judged.resource_version, copy_of(old)) is False
+
+    assert side.data(copy_ref(old.ref)) is None
+
+
+async def test_what_is_proven_is_not_made(side: Side) -> None:
+    new = a_secret(side, BOTH, **AUTH)
+
+    await side.cluster.prove(new)
+
+    assert side.data(new.ref) is None
 
 
 async def test_a_copy_that_is_gone_restores_nothing(side: Side) -> None:

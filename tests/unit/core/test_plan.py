@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api import names
-from phase_operator.core.claims import Claim
-from phase_operator.core.plan import Apply, Delete, Keep, Refuse, Withdraw, intent, plan, removal
+from phase_operator.core.plan import Apply, Keep, Refuse, intent, plan
 from phase_operator.core.targets import Desired, Observed
 from phase_operator.core.targets.base import observe
 from phase_operator.core.targets.parts import merge_annotation, merge_manager
@@ -224,40 +223,3 @@ def test_a_change_of_policy_gives_up_what_the_other_one_held() -> None:
     assert isinstance(to_part, Apply)
     assert isinstance(to_whole, Apply)
     assert (to_part.release, to_whole.release) == ((names.FIELD_MANAGER,), (part.manager,))
-
-
-# Removal.
-
-DELETES = desired_secret(entry("A"), deletionPolicy="Delete")
-RETAINS = desired_secret(entry("A"))
-PART_RETAINS = desired_secret(entry("A"), entry("B"), deletionPolicy="Retain", **MERGE)
-
-
-@pytest.mark.parametrize(
-    ("found", "claim", "wanted"),
-    [
-        pytest.param(None, None, None, id="nothing there"),
-        pytest.param(standing(DELETES), None, Delete, id="dropped, Delete"),
-        pytest.param(standing(RETAINS), None, None, id="dropped, Retain"),
-        pytest.param(standing(desired_secret(deletionPolicy="Delete", of=OTHER)), None, None, id="another's"),
-        pytest.param(standing(PART), None, Withdraw, id="dropped, Merge"),
-        pytest.param(standing(PART_RETAINS), None, None, id="dropped, Merge, Retain"),
-        pytest.param(standing(desired_secret(of=OTHER, **MERGE)), None, None, id="another's part"),
-        pytest.param(standing(DELETES), RETAINS.claim, None, id="the spec says Retain by now"),
-        pytest.param(standing(RETAINS), DELETES.claim, Delete, id="the spec says Delete by now"),
-        pytest.param(standing(PART), PART_RETAINS.claim, None, id="the spec says Merge, Retain by now"),
-        pytest.param(standing(PART), PART.claim, Withdraw, id="as the spec says"),
-        pytest.param(standing(RETAINS), PART.claim, None, id="it was never merged into"),
-        pytest.param(
-            observed(DELETES, terminating=True), Claim(deletion=DELETES.claim.deletion), None, id="it is going"
-        ),
-    ],
-)
-def test_what_becomes_of_a_target_that_is_not_wanted_any_more(
-    found: Observed | None, claim: Claim | None, wanted: type | None
-) -> None:
-    action = removal(found, KEY, claim)
-
-    assert (None if action is None else type(action)) == wanted
-    if action is not None and found is not None:
-        assert action.resource_version == found.resource_version

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.versions import Version, is_version, refers_to, spare, versioned_name
+from phase_operator.core.versions import Made, is_version, refers_to, spare, versioned_name
 
 DIGEST = "0123456789abcdef" * 2
 LONG = "a" * 253
@@ -69,8 +69,6 @@ def test_every_version_belongs_to_its_base_and_fits(base: str, digest: bytes) ->
     ],
 )
 def test_the_oldest_are_spare(keep: int, newest: str, gone: list[str]) -> None:
-    versions = [
-        Version(name, name, "1", f"2030-01-0{number}T00:00:00Z") for number, name in ((3, "c"), (1, "a"), (2, "b"))
-    ]
+    versions = [Made(name, f"2030-01-0{number}T00:00:00Z") for number, name in ((3, "c"), (1, "a"), (2, "b"))]
 
     assert [each.name for each in spare(versions, keep, newest)] == gone

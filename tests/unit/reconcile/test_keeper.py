@@ -8,12 +8,14 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid, Waiting
+from phase_operator.core.outcome import TargetResult
+from phase_operator.core.removal import Leave
 from phase_operator.core.replacement import copy_ref
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.keeper import Keeper
-from phase_operator.reconcile.restarter import NoRestarts
-from support.builders import KEY, config_entry, desired_config_map, desired_secret, entry, secret_ref, spec
+from support.builders import KEY, config_entry, desired_config_map, desired_secret, entry, owner, secret_ref, spec
 from support.fakes import FakeCluster
+from support.keeping import DROPPED, keeper_of
 
 SHOP = secret_ref()
 COPY = copy_ref(SHOP)
@@ -31,7 +33,7 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def keeper(cluster: FakeCluster) -> Keeper:
-    return Keeper(cluster, NoRestarts())
+    return keeper_of(cluster)
 
 
 def to(**target: Any) -> dict[str, Any]:
@@ -118,11 +120,11 @@ async def test_two_merge_into_one_object_that_somebody_keeps(cluster: FakeCluste
         assert (await keeper.bring_in_step(desired)).ready
     assert cluster.secret(SHOP) == {"A": "text", "B": "text", "X": "x"}
 
-    assert await keeper.take_away(SHOP, KEY, None) is None
+    assert await keeper.take_away(SHOP, owner(KEY), DROPPED) == Leave()
 
     assert cluster.secret(SHOP) == {"B": "text", "X": "x"}
     assert cluster.objects[SHOP].part("metadata", "labels") == TRACKING | {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
-    await keeper.take_away(SHOP, OTHER, None)
+    await keeper.take_away(SHOP, owner(OTHER), DROPPED)
     assert cluster.secret(SHOP) == {"X": "x"}
     assert cluster.objects[SHOP].part("metadata", "labels") == TRACKING
     assert cluster.objects[SHOP].part("metadata", "annotations") == HELM
@@ -138,7 +140,7 @@ async def test_a_config_map_is_merged_into_with_text_and_bytes(cluster: FakeClus
 
     assert cluster.objects[desired.ref].part("data") == {"TEXT": "text", "X": "x"}
     assert cluster.objects[desired.ref].part("binaryData") == {"RAW": "/wA="}
-    await keeper.take_away(desired.ref, KEY, None)
+    await keeper.take_away(desired.ref, owner(KEY), DROPPED)
     assert cluster.objects[desired.ref].part("data") == {"X": "x"}
     assert cluster.objects[desired.ref].part("binaryData") == {}
 
@@ -151,7 +153,7 @@ async def test_an_object_that_is_not_there_is_made_with_our_keys(cluster: FakeCl
     assert cluster.objects[SHOP].fields["type",] == AUTH["secretType"]
     # It is none of its type without what we put in.
     with pytest.raises(Invalid):
-        await keeper.take_away(SHOP, KEY, None)
+        await keeper.take_away(SHOP, owner(KEY), DROPPED)
     assert set(cluster.secret(SHOP)) == {"username", "password"}
 
 
@@ -238,15 +240,14 @@ async def test_a_crash_in_a_replacement_loses_nothing(cluster: FakeCluster, keep
     cluster.fuse = None
 
     # Phase is silent: all that the next process has is what stands in the cluster.
-    after = Keeper(cluster, NoRestarts())
-    await after.finish(SHOP, KEY)
+    after = keeper_of(cluster)
+    await after.finish(SHOP, owner())
 
     assert cluster.objects.keys() == {SHOP}
-    assert cluster.secret(SHOP) == ({"A": "old"} if steps < 2 else {"username": "text", "password": "text"})
+    assert cluster.secret(SHOP) == ({"A": "old"} if steps < 3 else {"username": "text", "password": "text"})
     result = await after.bring_in_step(NEW)
     assert result.ready
-    # What was restored from the copy is what was wanted.
-    assert result.written is (steps < 2)
+    assert result.written is (steps < 3)
     assert set(cluster.secret(SHOP)) == {"username", "password"}
 
 
@@ -258,18 +259,18 @@ async def test_a_crash_while_finishing_loses_nothing(cluster: FakeCluster, keepe
         await keeper.bring_in_step(NEW)
     cluster.fuse = dies_again
     with pytest.raises(RuntimeError):
-        await Keeper(cluster, NoRestarts()).finish(SHOP, KEY)
+        await keeper_of(cluster).finish(SHOP, owner())
     cluster.fuse = None
 
-    await Keeper(cluster, NoRestarts()).finish(SHOP, KEY)
+    await keeper_of(cluster).finish(SHOP, owner())
 
     assert cluster.objects.keys() == {SHOP}
-    assert set(cluster.secret(SHOP)) == {"username", "password"}
+    assert cluster.secret(SHOP) == {"A": "old"}
 
 
 async def test_a_copy_is_looked_for_once(cluster: FakeCluster, keeper: Keeper) -> None:
-    await keeper.finish(SHOP, KEY)
-    await keeper.finish(SHOP, KEY)
+    await keeper.finish(SHOP, owner())
+    await keeper.finish(SHOP, owner())
 
     assert cluster.observed == [COPY]
 
@@ -283,9 +284,9 @@ async def test_what_was_edited_between_look_and_removal_is_looked_at_again(
     cluster.force(desired_secret(deletionPolicy="Delete"))
     cluster.errors["remove"] = Waiting(Reason.TARGET_REFUSED, "no right to delete")
 
-    found = await keeper.take_away(SHOP, KEY, None)
+    found = await keeper.take_away(SHOP, owner(KEY), DROPPED)
 
-    assert found is not None
+    assert isinstance(found, TargetResult)
     assert (found.ready, found.reason, found.transient) == (False, Reason.REMOVAL_PENDING, False)
     assert "no right to delete" in (found.message or "")
 
@@ -294,4 +295,4 @@ async def test_a_namespace_that_is_gone_has_nothing_to_remove(cluster: FakeClust
     cluster.force(desired_secret(deletionPolicy="Delete"))
     cluster.errors["remove"] = Waiting(Reason.NAMESPACE_NOT_FOUND, "it is being deleted")
 
-    assert await keeper.take_away(SHOP, KEY, None) is None
+    assert await keeper.take_away(SHOP, owner(KEY), DROPPED) == Leave()

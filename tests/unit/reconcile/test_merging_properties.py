@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phase_operator.core.outcome import TargetResult
+from phase_operator.core.removal import Leave
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.keeper import Keeper
-from phase_operator.reconcile.restarter import NoRestarts
-from support.builders import desired_secret, entry, secret_ref, spec
+from support.builders import desired_secret, entry, owner, secret_ref, spec
 from support.fakes import FakeCluster
+from support.keeping import DROPPED, keeper_of
 
 SHOP = secret_ref()
 A, B = ObjectKey("team", "a"), ObjectKey("team", "b")
@@ -41,7 +41,7 @@ class Game:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.keeper = Keeper(self.cluster, NoRestarts())
+        self.keeper = keeper_of(self.cluster)
         self.wanted: dict[ObjectKey, dict[str, str]] = {}
         self.foreign: dict[str, str] = {}
 
@@ -55,7 +55,7 @@ class Game:
         elif kind == "leaves":
             self.wanted.pop(who, None)
             self.cluster.bodies.pop(who, None)
-            assert await self.keeper.take_away(SHOP, who, None) is None
+            assert await self.keeper.take_away(SHOP, owner(who), DROPPED) == Leave()
         else:
             self.foreign |= {key: text for key, text in data.items() if key == "FOREIGN"}
             self.cluster.edit(SHOP, {key: None if text is None else encoded(text) for key, text in data.items()})
@@ -89,7 +89,7 @@ def test_nobody_loses_a_key_to_another(steps: list[Any]) -> None:
                 assert game.wanted[who].items() <= data.items()
         # Nothing is left of what nobody wants: ours goes with us, exactly.
         for who in (A, B):
-            await game.keeper.take_away(SHOP, who, None)
+            await game.keeper.take_away(SHOP, owner(who), DROPPED)
         data = game.cluster.secret(SHOP) if SHOP in game.cluster.objects else {}
         assert {key: data.get(key) for key in game.foreign} == game.foreign
         assert all(text == "x" for key, text in data.items() if key not in game.foreign)

@@ -7,7 +7,9 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.grants import parse_grant
 from phase_operator.core.outcome import Failed, Gone
+from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
 from support.builders import KEY, TOKEN, desired_secret, entry, phase_secret, secret_ref
 from support.fakes import FakeCluster, Loop
@@ -227,9 +229,12 @@ def ending(**fields: Any) -> dict[str, Any]:
     return phase_secret(finalizers=[names.FINALIZER], deleting=True, **fields)
 
 
-def after_restart(cluster: FakeCluster, body: dict[str, Any]) -> Loop:
+GRANTED = Tenancy(grants=(parse_grant("from=team,to=elsewhere,what=target"),))
+
+
+def after_restart(cluster: FakeCluster, body: dict[str, Any], tenancy: Tenancy = GRANTED) -> Loop:
     """Make a loop that sees a resource for the first time."""
-    loop = Loop(cluster=cluster)
+    loop = Loop(cluster=cluster, tenancy=tenancy)
     loop.resources.upsert(body)
     return loop
 

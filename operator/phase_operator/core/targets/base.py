@@ -18,6 +18,7 @@ from phase_operator.core.claims import Claim
 from phase_operator.core.contents import Content, content_of
 from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
+from phase_operator.core.foreign import mappings, text
 from phase_operator.core.keys import listing
 from phase_operator.core.targets.parts import Holder, Others, Part, mark, merge_annotation, merge_manager, part, spelled
 from phase_operator.core.values import ObjectKey
@@ -31,6 +32,8 @@ _LABEL = 63
 # so much more a key.
 _MAX_STORED, _PER_KEY = 1536 * 1024 - 16 * 1024, 36
 _DATA_FIELDS = ("data", "binaryData", "stringData")
+# Annotations of ours that are no part of an object's shape.
+_UNSHAPED = frozenset({names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL, names.ANNOTATION_ORIGIN})
 
 
 class Kind(StrEnum):
@@ -97,6 +100,17 @@ class Observed:
     deletes: bool = False
     # None for the usual target, on whose data nobody else is at work.
     others: Others | None = None
+    # The label of versions: which base name it belongs to; "" if it is no version.
+    version_of: str = ""
+    # When it was made, kept of versions alone: RFC 3339 in UTC, so that texts compare like times.
+    created: str = ""
+    # The uid in our ownerReference, or an `origin_mark`; kept only of what goes when it is wanted no more.
+    origin: str = ""
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the API server lists an apply of ours on it: on a copy that somebody made, it does not."""
+        return self.shape != b""
 
     @property
     def managers(self) -> tuple[str, ...]:
@@ -161,16 +175,25 @@ def desired(
     if body.get("immutable"):
         identity["immutable"] = "true"
     digest = content_digest(digest_key, data, identity)
+    # Neither part of the shape: an object that was written without an origin is the same object.
+    told = {names.ANNOTATION_DIGEST: digest}
+    if claim.deletes and not owners:
+        told[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
     metadata: dict[str, Any] = {
         "name": ref.key.name,
         "namespace": ref.key.namespace,
         "labels": labels,
-        "annotations": annotations | {names.ANNOTATION_DIGEST: digest},
+        "annotations": annotations | told,
     }
     if owners:
         metadata["ownerReferences"] = owners
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata, **body}
     return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim, content=content)
+
+
+def origin_mark(uid: str, ref: TargetRef) -> str:
+    """Return what an object says of the PhaseSecret that made it and of its own place; that of a copy is wrong."""
+    return hashlib.blake2b(f"{uid} {ref}".encode(), digest_size=8).hexdigest()
 
 
 def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
@@ -197,12 +220,13 @@ def _desired_part(
     shape = _shape(data, _PART_LABELS, {}, [])
     identity = {"kind": str(ref.kind), "shape": shape.hex(), "onRemoval": str(claim.deletion)}
     digest = content_digest(digest_key, data, identity)
+    origin = origin_mark(owner.uid, ref) if claim.deletes else ""
     metadata: dict[str, Any] = {
         "name": ref.key.name,
         "namespace": ref.key.namespace,
         "labels": dict(_PART_LABELS),
         "annotations": {
-            merge_annotation(manager): spelled(mark(owner.key, digest, data, str(content), deletes=claim.deletes)),
+            merge_annotation(manager): spelled(mark(owner.key, digest, data, str(content), origin)),
         },
     }
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
@@ -317,6 +341,8 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     our_keys = _data_keys(ours)
     # On most targets others own no data, whatever they label; nothing is kept of them then.
     is_shared = bool(parts) or not ours or any(holder.keys for holder in holders)
+    version_of = labels.get(names.LABEL_VERSION_OF, "")
+    deletes = annotations.get(names.ANNOTATION_ON_REMOVAL) == "Delete"
     return Observed(
         uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
@@ -326,9 +352,19 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         shape=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
         foreign_keys=tuple(sorted(frozenset().union(*(holder.keys for holder in holders)) - our_keys)),
         terminating="deletionTimestamp" in metadata,
-        deletes=annotations.get(names.ANNOTATION_ON_REMOVAL) == "Delete",
+        deletes=deletes,
         others=_others(holders, parts, metadata) if is_shared else None,
+        version_of=version_of,
+        created=text(metadata.get("creationTimestamp")) if version_of else "",
+        origin=_origin(metadata, annotations) if deletes else "",
     )
+
+
+def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
+    for each in mappings(metadata.get("ownerReferences")):
+        if each.get("kind") == names.KIND_PHASE_SECRET and text(each.get("apiVersion")).startswith(f"{names.GROUP}/"):
+            return text(each.get("uid"))
+    return annotations.get(names.ANNOTATION_ORIGIN, "")
 
 
 def _others(holders: Iterable[Holder], parts: Iterable[Part], metadata: Mapping[str, Any]) -> Others | None:
@@ -349,7 +385,7 @@ def _observed_shape(
     our_annotations = {
         key: annotations[key]
         for key in _names(owned.get("f:annotations"))
-        if key in annotations and key not in (names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL)
+        if key in annotations and key not in _UNSHAPED
     }
     # managedFields name list items as k:{"uid":"..."}.
     owners = [json.loads(item[2:])["uid"] for item in owned.get("f:ownerReferences") or {} if item.startswith("k:")]

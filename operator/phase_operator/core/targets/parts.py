@@ -35,6 +35,8 @@ class Part:
     # The type that the object was made with; "" if others made it, or if it is the usual one.
     type: str = ""
     deletes: bool = False
+    # See base.origin_mark; "" if it says none.
+    origin: str = ""
 
     @property
     def claimed(self) -> frozenset[str]:
@@ -78,10 +80,10 @@ def _fingerprint(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, *, deletes: bool) -> dict[str, Any]:
-    """Return what a part says of itself, as JSON."""
+def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, origin: str) -> dict[str, Any]:
+    """Return what a part says of itself, as JSON; one that has an origin goes when it is wanted no more."""
     found: dict[str, Any] = {"of": str(of), "digest": digest, "keys": sorted(keys), "content": content}
-    return found | ({"onRemoval": "Delete"} if deletes else {})
+    return found | ({"onRemoval": "Delete", "origin": origin} if origin else {})
 
 
 def spelled(marked: Mapping[str, Any]) -> str:
@@ -112,4 +114,5 @@ def part(manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[
         shape=shape,
         type=str(said.get("type") or ""),
         deletes=said.get("onRemoval") == "Delete",
+        origin=str(said.get("origin") or ""),
     )

@@ -1,0 +1,27 @@
+"""A Keeper on any cluster, for PhaseSecrets that may write in their own namespace alone, and reasons to remove."""
+
+from phase_operator.core.removal import Delete, Needless, Retyped, Unwanted, removal
+from phase_operator.core.targets import Desired, Observed
+from phase_operator.reconcile.keeper import Keeper
+from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.restarter import NoRestarts
+from phase_operator.reconcile.rivals import Rivals
+
+DROPPED, RETYPED, NEEDLESS = Unwanted(), Retyped(), Needless()
+
+
+def own_namespace(namespace: str, to: str) -> str:
+    """Refuse PhaseSecrets every namespace but their own."""
+    return "" if namespace == to else "no grant"
+
+
+def keeper_of(cluster: Cluster) -> Keeper:
+    """Make a Keeper that restarts nothing."""
+    return Keeper(cluster, NoRestarts(), Rivals(cluster, own_namespace))
+
+
+def deletion(desired: Desired, observed: Observed) -> Delete:
+    """Return the deletion of an object that was judged to be ours."""
+    action = removal(desired.ref, observed, desired.owner, Retyped())
+    assert isinstance(action, Delete)
+    return action
