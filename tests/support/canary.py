@@ -106,6 +106,13 @@ def canary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     root.setLevel(level)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out of a failure's report what nobody reads there: a line for each byte that a client of HTTP waits for."""
+    if plugin := config.pluginmanager.get_plugin("logging-plugin"):
+        plugin.report_handler.addFilter(lambda record: not _is_quiet(record))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Read the sinks while the test's fixtures still stand."""
@@ -138,13 +145,17 @@ class _Listener(logging.Handler):
         self._known = frozenset(logging.makeLogRecord({}).__dict__)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.WARNING and f"{record.name}.".startswith(_QUIET):
+        if _is_quiet(record):
             return
         extra = {key: value for key, value in record.__dict__.items() if key not in self._known}
         parts = [record.getMessage(), _text(extra), record.exc_text or "", record.stack_info or ""]
         if record.exc_info and record.exc_info[0]:
             parts.extend(traceback.format_exception(*record.exc_info))
         self._bird.see(f"log of {record.name}", "\n".join(parts))
+
+
+def _is_quiet(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING and f"{record.name}.".startswith(_QUIET)
 
 
 def _spellings(text: str) -> tuple[str, ...]:

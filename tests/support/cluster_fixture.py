@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 import pytest
 
 from phase_dev.cluster import Cluster, Completed, ControlPlane, start_control_plane
+from support.api import api_of
 
 Kubectl = Callable[..., Completed]
 
@@ -48,9 +49,10 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Give a namespace of the test's own; its removal is asked for and not waited for."""
     name = f"test-{os.getpid()}-{next(_numbers)}"
-    control_plane.kubectl("create", "namespace", name)
+    api = api_of(control_plane)
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+    api.delete("namespace", name)
 
 
 def may(

@@ -1,6 +1,5 @@
 """Workloads that follow their Secrets on a real API server, and what a test says about them in one line each."""
 
-import json
 from typing import Any
 
 import pytest
@@ -92,5 +91,4 @@ def stays(world: World, seconds: float, *workloads: tuple[str, str]) -> None:
 
 def pods(world: World, name: str = "web") -> list[dict[str, Any]]:
     """Return a workload's pods."""
-    answer = world.plane.kubectl("-n", world.namespace, "get", "pods", "-l", f"app={name}", "-o", "json")
-    return list(json.loads(answer.stdout)["items"])
+    return world.api.items("pods", world.namespace, labelSelector=f"app={name}")

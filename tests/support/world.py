@@ -4,10 +4,12 @@ import base64
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support.api import Api, api_of
 from support.canary import Canary
 from support.operator_process import OperatorProcess, eventually
 
@@ -22,10 +24,19 @@ class World:
     canary: Canary
     operator: OperatorProcess = field(init=False)
 
+    @cached_property
+    def api(self) -> Api:
+        """The API server, as its admin."""
+        return api_of(self.plane)
+
     def apply(self, *documents: dict[str, Any]) -> None:
-        """Apply documents in the test's namespace."""
-        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
-        self.plane.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=body)
+        """Apply documents in the test's namespace, one after the other."""
+        for number, document in enumerate(documents):
+            if not self.api.make(document, self.namespace):
+                # It is there: kubectl knows how to bring it from what was applied last to what is applied now.
+                body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents[number:]})
+                self.plane.kubectl("-n", self.namespace, "apply", "-f", "-", stdin=body)
+                return
 
     def token(self, name: str = "phase-service-token", account: str = "operator", form: str = "pss") -> None:
         """Put an account's token into a Secret."""
@@ -39,8 +50,7 @@ class World:
     def many(self, count: int = 10, **spec: Any) -> list[str]:
         """Apply PhaseSecrets that ask the same, and return their names when all are ready."""
         names = [f"shop-{number}" for number in range(count)]
-        for name in names:
-            self.phase_secret(name, **spec)
+        self.apply(*(phase_secret(name, self.phase.url, **spec) for name in names))
         for name in names:
             self.until_ready(name)
         return names
@@ -56,8 +66,7 @@ class World:
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None."""
-        answer = self.plane.kubectl("-n", self.namespace, "get", kind, name, "-o", "json", check=False)
-        return json.loads(answer.stdout) if answer.returncode == 0 else None
+        return self.api.get(kind, name, self.namespace)
 
     def data(self, name: str = "shop") -> dict[str, str] | None:
         """Return a Secret's data decoded, or None."""
@@ -68,7 +77,9 @@ class World:
 
     def condition(self, name: str = "shop", kind: str = "Ready") -> dict[str, Any]:
         """Return a condition of a PhaseSecret, or {}."""
-        found = self.get("phasesecret", name) or {}
+        return self._condition(self.get("phasesecret", name) or {}, kind)
+
+    def _condition(self, found: dict[str, Any], kind: str = "Ready") -> dict[str, Any]:
         self.canary.watch(json.dumps(found.get("status") or {}))
         for condition in (found.get("status") or {}).get("conditions") or []:
             if condition["type"] == kind:
@@ -82,7 +93,7 @@ class World:
             found = self.get("phasesecret", name) or {}
             status = found.get("status") or {}
             current = status.get("observedGeneration") == found.get("metadata", {}).get("generation")
-            return found if current and self.condition(name).get("status") == "True" else None
+            return found if current and self._condition(found).get("status") == "True" else None
 
         return eventually(look, what=f"{name} becomes ready; last: {self.condition(name)}")
 
@@ -95,9 +106,14 @@ class World:
 
         return eventually(look, within=30, what=f"{name} has reason {reason}; last: {self.condition(name)}")
 
+    def no_phase_secrets(self) -> None:
+        """Delete every PhaseSecret of the namespace and wait until they are gone."""
+        self.api.delete("phasesecrets", namespace=self.namespace)
+        eventually(lambda: not self.api.items("phasesecrets", self.namespace), within=60, what="all PhaseSecrets go")
+
     def events(self) -> list[dict[str, Any]]:
         """Return the namespace's Events about PhaseSecrets."""
-        found = json.loads(self.plane.kubectl("-n", self.namespace, "get", "events", "-o", "json").stdout)["items"]
+        found = self.api.items("events", self.namespace)
         return [each for each in found if each["involvedObject"]["kind"] == "PhaseSecret"]
 
 

@@ -32,13 +32,21 @@ class Client:
         """Tell whether there is an object at this path."""
         return self._http.get(path).is_success
 
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the object at this path."""
-        return self._ask("GET", path)
+    def get(self, path: str, accept: str = "application/json") -> dict[str, Any]:
+        """Return the object at this path, in the form that `accept` names."""
+        return self._ask("GET", path, accept=accept)
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return what the server made of it."""
         return self._ask("POST", path, manifest)
+
+    def delete(self, path: str) -> None:
+        """Delete the object or the collection at this path, unless it is gone; its end is not waited for."""
+        try:
+            self._ask("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"})
+        except CommandFailed as e:
+            if e.reason != "NotFound":
+                raise
 
     def token(self, namespace: str, name: str, seconds: int) -> str:
         """Return a token of a service account, by the TokenRequest API."""
@@ -60,14 +68,17 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, manifest: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self, method: str, path: str, manifest: dict[str, Any] | None = None, *, accept: str = "application/json"
+    ) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, json=manifest)
+            response = self._http.request(method, path, json=manifest, headers={"Accept": accept})
             body: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as e:
             raise CommandFailed(f"{method} {path} got no answer from the API server: {e}") from e
         if not response.is_success:
-            raise CommandFailed(f"{method} {path}: {body.get('message', response.status_code)}")
+            said = f"{method} {path}: {body.get('message', response.status_code)}"
+            raise CommandFailed(said, reason=str(body.get("reason", "")))
         return body
 
 

@@ -14,4 +14,8 @@ class StartFailed(ClusterError):
 
 
 class CommandFailed(ClusterError):
-    """A command that was run against the cluster returned an error."""
+    """A command that was run against the cluster returned an error; `reason` is the API server's word for it."""
+
+    def __init__(self, text: str, *, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -128,6 +129,13 @@ class ControlPlane(Access):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @cached_property
+    def shared_client(self) -> Client:
+        """An admin's client with connections that stay open as long as the control plane."""
+        client = Client(self.url, self.ca_file, self.admin_token, timeout=30.0)
+        self._closing.callback(client.close)
+        return client
 
     def program(self, name: str) -> Process:
         """Return one of the programs, to stop, kill, pause, resume or restart it."""

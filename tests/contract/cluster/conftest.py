@@ -11,6 +11,7 @@ from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
+from support.api import api_of
 from support.clock import HandClock
 from support.cluster_fixture import control_plane
 from support.operator_process import install
@@ -27,10 +28,11 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
         yield FakeSide()
         return
     plane = request.getfixturevalue("control_plane")
-    if not plane.kubectl("get", "--ignore-not-found", "-o", "name", "clusterrole/phase-operator").stdout:
+    if api_of(plane).get("clusterrole", "phase-operator") is None:
         install(plane)
     namespace = f"contract-{os.getpid()}-{next(_numbers)}"
-    plane.kubectl("create", "namespace", namespace)
+    api = api_of(plane)
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     configuration = await load_configuration(plane.service_account_kubeconfig("phase-system", "phase-operator"))
     client = KubeClient(configuration, lambda *_: None)
     known = KnownTargets()
@@ -39,4 +41,4 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
         yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known, client)
     finally:
         await client.close()
-        plane.kubectl("delete", "namespace", namespace, "--wait=false")
+        api.delete("namespace", namespace)

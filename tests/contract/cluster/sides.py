@@ -13,6 +13,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.targets import KnownTargets
 from phase_operator.reconcile.ports import Cluster
+from support.api import api_of
 from support.fakes import FakeCluster
 from support.world import deployment, phase_secret, secret
 
@@ -124,13 +125,13 @@ class RealSide:
         encoded = {key: value if value is None else _encode(ref, value) for key, value in data.items()}
         if self.data(ref) is None:
             body = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": {"name": ref.key.name}, "data": encoded}
-            self._kubectl("create", "-f", "-", stdin=json.dumps(body))
+            self._create(body)
         else:
             self._kubectl("patch", _KINDS[ref.kind], ref.key.name, "--type=merge", "-p", json.dumps({"data": encoded}))
         self.known.drop(ref)
 
     def delete(self, ref: TargetRef) -> None:
-        self._kubectl("delete", _KINDS[ref.kind], ref.key.name)
+        api_of(self.plane).delete(_KINDS[ref.kind], ref.key.name, self.namespace)
         self.known.drop(ref)
 
     def data(self, ref: TargetRef) -> dict[str, str] | None:
@@ -144,14 +145,13 @@ class RealSide:
         body = secret(key.name, dict(data))
         if hosts is not None:
             body["metadata"]["annotations"] = {names.ANNOTATION_ALLOWED_HOSTS: hosts}
-        self._kubectl("create", "-f", "-", stdin=json.dumps(body))
+        self._create(body)
 
     def resource(self, key: ObjectKey) -> str:
-        self._kubectl("create", "-f", "-", stdin=json.dumps(phase_secret(key.name, "https://phase.example")))
-        return str((self._get("phasesecret", key.name) or {})["metadata"]["uid"])
+        return str(self._create(phase_secret(key.name, "https://phase.example"))["metadata"]["uid"])
 
     def mention(self, name: str) -> None:
-        self._kubectl("create", "-f", "-", stdin=json.dumps(deployment("reader", name, replicas=0)))
+        self._create(deployment("reader", name, replicas=0))
 
     def status(self, key: ObjectKey) -> dict[str, Any]:
         found = dict((self._get("phasesecret", key.name) or {}).get("status") or {})
@@ -169,8 +169,10 @@ class RealSide:
         return dict((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"].get("labels") or {})
 
     def _get(self, kind: str, name: str) -> dict[str, Any] | None:
-        said = self._kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
-        return json.loads(said) if said.strip() else None
+        return api_of(self.plane).get(kind, name, self.namespace)
+
+    def _create(self, document: dict[str, Any]) -> dict[str, Any]:
+        return api_of(self.plane).create(document, self.namespace, fieldManager="kubectl-create")
 
     def _kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.plane.kubectl("-n", self.namespace, *arguments, stdin=stdin).stdout

@@ -39,7 +39,7 @@ def stage(installed: ControlPlane, namespace: str, canary: Canary) -> Iterator[W
         canary.watch(lambda: json.dumps(world.events()))
         world.token()
         yield world
-        installed.kubectl("-n", namespace, "delete", "phasesecrets", "--all", "--wait=true")
+        world.no_phase_secrets()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Golden pairs on a real API server: one operator makes of all of them what tests/unit/core/test_golden.py computes."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from phase_operator.api import names
+from support.api import api_of
 from support.golden import Pair, pairs, shown
 from support.operator_process import OperatorProcess, eventually
 from support.world import phase_secret, secret
@@ -46,8 +46,10 @@ def standing(installed: ControlPlane, operator: OperatorProcess) -> Iterator[Sta
             apply(installed, part)
         found = eventually(lambda: judged(installed), within=60, what="every pair has its verdict")
         yield Standing(found, items(installed, "secrets,configmaps"))
+        api = api_of(installed)
         for pair in PAIRS:
-            installed.kubectl("-n", namespace_of(pair), "delete", "phasesecrets", "--all")
+            api.delete("phasesecrets", namespace=namespace_of(pair))
+        eventually(lambda: not items(installed, "phasesecrets"), within=60, what="every PhaseSecret goes")
     installed.kubectl("delete", "namespace", *map(namespace_of, PAIRS), "--wait=false")
 
 
@@ -101,8 +103,9 @@ def in_namespace(pair: Pair, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply(plane: ControlPlane, objects: list[dict[str, Any]]) -> None:
-    """Apply objects, all in one call."""
-    plane.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    """Apply objects that are not there yet."""
+    for each in objects:
+        assert api_of(plane).make(each, ""), each["metadata"]
 
 
 def judged(plane: ControlPlane) -> dict[str, Any] | None:
@@ -113,7 +116,7 @@ def judged(plane: ControlPlane) -> dict[str, Any] | None:
 
 def items(plane: ControlPlane, kinds: str) -> list[dict[str, Any]]:
     """List objects of all pairs' namespaces."""
-    found = json.loads(plane.kubectl("get", "-A", kinds, "-o", "json").stdout)["items"]
+    found = [each for kind in kinds.split(",") for each in api_of(plane).items(kind)]
     ours = {namespace_of(pair) for pair in PAIRS}
     return [each for each in found if each["metadata"]["namespace"] in ours]
 
