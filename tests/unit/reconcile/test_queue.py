@@ -123,8 +123,12 @@ def test_a_key_that_is_forgotten_may_be_planned_anew() -> None:
     assert drained(found, 3) == ["a"]
 
 
-def test_to_forget_what_was_never_planned_is_no_error() -> None:
-    schedule().forget("a")
+def test_to_forget_what_was_never_planned_changes_nothing() -> None:
+    found = schedule(("b", 1, CHANGED))
+
+    found.forget("a")
+
+    assert drained(found, 3) == ["b"]
 
 
 @pytest.mark.parametrize(("now", "overdue"), [(0.0, 0.0), (3.0, 0.0), (10.0, 7.0)])
