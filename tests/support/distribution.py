@@ -4,6 +4,7 @@ Rule: tests that share something expensive stay together, and a worker has a con
 operator sees what the tests of another worker apply. Without workers, nothing here changes the order of tests.
 """
 
+import os
 from typing import Any
 
 import pytest
@@ -35,6 +36,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.controlplane)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Take a worker for each core, and one more where tests wait for an operator: `-n auto`."""
+    cores = os.cpu_count() or 1
+    return cores if config.option.markexpr == "not controlplane" else cores + 1
 
 
 @pytest.hookimpl(optionalhook=True)
