@@ -202,8 +202,10 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.TARGET_REFUSED: Entry(
-        "The API server refuses the object; its words are in the message.",
-        "Follow the API server's words.",
+        "The API server refuses the object: its RBAC or a quota, in its own words; its validation, with the field; or "
+        "an admission policy or webhook, by name. A policy's words are not repeated: they may quote values.",
+        "Follow the message. Of a policy read the rules: `kubectl get validatingadmissionpolicy NAME -o yaml`. To see "
+        "its words, `kubectl apply --dry-run=server` an object of that name without real values.",
         stalled=True,
     ),
     Reason.TARGET_IMMUTABLE: Entry(

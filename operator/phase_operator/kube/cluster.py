@@ -124,7 +124,7 @@ class KubeCluster:
                 return True
             if error.conflict:
                 return False
-            if error.status == _INVALID:
+            if error.invalid:
                 # The object would be none of its type without what we put in: no other try ends better.
                 raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
             raise translate(error) from error

@@ -1,14 +1,19 @@
 """What the API server answers -> our errors; one table, one translation.
 
-Rule: for an object that holds values, the server's message is not repeated: only the fields and causes it names are.
+Rule: an object may hold values, so no message is repeated. What is shown is named here: fields and causes of the API
+server's own validation, and the refusals that kube/refusals.py reads. Of an admission policy or webhook only its name
+is believed, whatever status it answers with: the rest of such an answer is its author's.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.foreign import mapping, mappings, text
+from phase_operator.kube.refusals import HIDDEN, denied_by, not_called, permitted_words
 
 _GONE = 410
 _CONFLICT = 409
@@ -35,17 +40,19 @@ class ApiError(Exception):
     causes: Sequence[Cause] = field(default=())
     kind: str = ""
     after: float | None = None
+    # The admission policy or webhook that refused, in words fit to be shown; "" if none did.
+    denied_by: str = ""
 
     @property
     def gone(self) -> bool:
         """The resource version is too old to go on from."""
-        return self.status == _GONE or self.reason == "Expired"
+        return not self.denied_by and (self.status == _GONE or self.reason == "Expired")
 
     @property
     def conflict(self) -> bool:
         """The object is not the one that was judged."""
         is_another = self.status == _INVALID and any(cause.field == "metadata.uid" for cause in self.causes)
-        return self.status == _CONFLICT or is_another
+        return not self.denied_by and (self.status == _CONFLICT or is_another)
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -55,58 +62,113 @@ class ApiError(Exception):
     @property
     def not_found(self) -> bool:
         """The object, or its namespace, does not exist."""
-        return self.status == _NOT_FOUND
+        return not self.denied_by and self.status == _NOT_FOUND
+
+    @property
+    def invalid(self) -> bool:
+        """The object breaks a rule of Kubernetes itself: no other try ends better."""
+        return not self.denied_by and self.status == _INVALID
 
     def __str__(self) -> str:
         return f"{self.status} {self.reason}"
 
 
 _TOO_LARGE = "etcdserver: request is too large"
+# Seconds: nothing that the API server waits for takes longer to be worth another try.
+_LONGEST_PAUSE = 300.0
+_DIGITS = 9
+# metav1.StatusReason: what the API server itself gives as the reason of a Status.
+_REASONS = frozenset(
+    {
+        "AlreadyExists",
+        "BadRequest",
+        "Conflict",
+        "Expired",
+        "Forbidden",
+        "Gone",
+        "InternalError",
+        "Invalid",
+        "MethodNotAllowed",
+        "NotAcceptable",
+        "NotFound",
+        "RequestEntityTooLarge",
+        "ServerTimeout",
+        "ServiceUnavailable",
+        "StoreReadError",
+        "Timeout",
+        "TooManyRequests",
+        "Unauthorized",
+        "UnsupportedMediaType",
+    }
+)
 
 
 def from_answer(status: int, body: Mapping[str, Any], retry_after: str | None) -> ApiError:
-    """Read a Kubernetes Status object."""
-    details = body.get("details") or {}
-    causes = [Cause(str(each.get("field", "")), str(each.get("reason", ""))) for each in details.get("causes") or []]
-    after = float(retry_after) if retry_after and retry_after.isdigit() else details.get("retryAfterSeconds")
+    """Read a Kubernetes Status object, which may say anything or nothing."""
+    message = text(body.get("message"))
+    if denied := denied_by(message):
+        # A webhook chooses status, reason, details and causes of its answer: none of them says anything about the API
+        # server or the object, and each may quote a value.
+        return ApiError(status, "Denied", "", denied_by=denied)
+    details = mapping(body.get("details"))
+    reason = text(body.get("reason"))
     return ApiError(
         status=status,
-        reason=str(body.get("reason") or status),
-        message=str(body.get("message") or ""),
-        causes=causes,
-        kind=str(details.get("kind", "")),
-        after=float(after) if after else None,
+        reason=reason if reason in _REASONS else str(status),
+        message=message,
+        causes=_causes(details.get("causes")),
+        kind=text(details.get("kind")),
+        after=_after(retry_after, details.get("retryAfterSeconds")),
     )
+
+
+def _causes(found: Any) -> list[Cause]:
+    return [Cause(text(each.get("field")), text(each.get("reason"))) for each in mappings(found)]
+
+
+def _after(header: str | None, seconds: Any) -> float | None:
+    """Return the seconds to wait, bounded; None if none are asked for."""
+    if header and header.isdecimal() and header.isascii():
+        # More digits than these are no time that anybody waits, and longer ones no number that Python reads.
+        seconds = float(header[:_DIGITS])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        return None
+    return min(float(seconds), _LONGEST_PAUSE)
 
 
 def translate(error: ApiError) -> ExpectedError:
     """Say what an answer means for a run that wanted to read or write an object."""
     if error.status == 0:
         return Transient(Reason.KUBERNETES_UNAVAILABLE, f"the API server does not answer: {error.reason}")
+    if error.denied_by:
+        return Waiting(
+            Reason.TARGET_REFUSED,
+            f"{error.denied_by} denies it; {HIDDEN}: look there, or apply an object of that form by hand",
+        )
     terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
     if terminating or (error.not_found and error.kind in {"namespaces", "namespace"}):
         return Waiting(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist or is being deleted")
     if error.status in {401, _FORBIDDEN}:
-        # Says who may not do what; holds no part of the object.
-        return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {error.message}")
+        return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {permitted_words(error.message)}")
     if error.held:
         fields = ", ".join(sorted(error.held))
         return Waiting(
             Reason.TARGET_CONFLICT, f"another field manager holds {fields}; set adopt to take them over, or rename them"
         )
-    if error.status == _INVALID and (found := _immutable(error) or _too_long(error)):
+    if error.invalid and (found := _immutable(error) or _too_long(error)):
         return found
     if error.status == 500 and _TOO_LARGE in error.message:
         # etcd's own bound; what others put into the object counts as well. No other try ends better.
         return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
     if error.status in {400, 413, _INVALID}:
         told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
-        if not told:
-            # An admission policy's words are its author's, who may quote the object.
-            told = f"{error.reason}, by the API server or an admission policy; its words may quote values: not shown"
-        return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told}")
+        return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told or f'{error.reason}; {HIDDEN}'}")
+    webhook = not_called(error.message) if error.status >= 500 else ""
+    answers = " ".join(dict.fromkeys(("answers", str(error.status), error.reason)))
     return Transient(
-        Reason.KUBERNETES_UNAVAILABLE, f"the API server answers {error.status} {error.reason}", after=error.after
+        Reason.KUBERNETES_UNAVAILABLE,
+        f"the API server {answers}{f': {webhook} cannot be called' if webhook else ''}",
+        after=error.after,
     )
 
 

@@ -10,16 +10,19 @@ from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
 from support.cluster_fixture import cluster, control_plane, kubectl, namespace
 from support.operator_process import OperatorProcess, install, running_operator
+from support.quoting import install_quoting, quoting_webhook
 from support.world import World
 
 __all__ = ["cluster", "control_plane", "kubectl", "namespace"]
 
 
 @pytest.fixture(scope="session")
-def installed(control_plane: ControlPlane) -> ControlPlane:
-    """Give the session's cluster with CRDs and RBAC as users apply them."""
+def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """Give the session's cluster with CRDs and RBAC as users apply them, and admission that quotes what is written."""
     install(control_plane)
-    return control_plane
+    with quoting_webhook() as (url, authority):
+        install_quoting(control_plane, url, authority)
+        yield control_plane
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
@@ -79,8 +81,141 @@ def test_every_field_that_the_server_objects_to_is_named() -> None:
     assert found.message.endswith("data[A] (FieldValueInvalid); type (FieldValueRequired)")
 
 
-def test_who_may_not_do_what_is_told_in_the_servers_words() -> None:
-    assert "cannot patch secrets" in translate(api_error(403, message="cannot patch secrets")).message
+USER = "system:serviceaccount:phase-system:phase-operator"
+RBAC = f'User "{USER}" cannot patch resource "secrets" in API group "" in the namespace "team"'
+QUOTA = "exceeded quota: small, requested: secrets=1,count/secrets=1, used: secrets=5, limited: secrets=5"
+SHOWN_QUOTA = "exceeded quota small: requested secrets=1,count/secrets=1, used secrets=5, limited secrets=5"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        pytest.param(
+            f'secrets "shop" is forbidden: {RBAC}',
+            f'User "{USER}" cannot patch secrets in the namespace "team"',
+            id="RBAC",
+        ),
+        pytest.param(
+            f'deployments.apps is forbidden: User "{USER}" cannot list resource "deployments" in API group "apps" '
+            "at the cluster scope",
+            f'User "{USER}" cannot list deployments in API group "apps" at the cluster scope',
+            id="RBAC of a list",
+        ),
+        pytest.param(
+            f'forbidden: User "{USER}" cannot get path "/version"', f'User "{USER}" cannot get /version', id="a path"
+        ),
+        pytest.param(
+            f'secrets "shop" is forbidden: {QUOTA}',
+            SHOWN_QUOTA,
+            id="a quota",
+        ),
+        pytest.param("Unauthorized", "Unauthorized", id="no identity"),
+    ],
+)
+def test_the_api_servers_own_refusals_are_shown(message: str, shown: str) -> None:
+    found = translate(from_answer(403, {"reason": "Forbidden", "message": message}, None))
+
+    assert (type(found), found.reason) == (Waiting, Reason.TARGET_REFUSED)
+    assert found.message == f"the API server refuses: {shown}"
+
+
+POLICY = "secrets \"shop\" is forbidden: ValidatingAdmissionPolicy 'no-weak' with binding 'all' denied request: "
+WEBHOOK = 'admission webhook "gate.example.com" denied the request: '
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(POLICY, id="policy"),
+        pytest.param(POLICY.replace("Validating", "Mutating"), id="mutating policy"),
+        pytest.param(WEBHOOK, id="webhook"),
+        pytest.param(f'secrets "shop" is forbidden: {RBAC}: ', id="an authorizer's reason"),
+        pytest.param('secrets "shop" is forbidden: ', id="another plugin"),
+        pytest.param(f'secrets "shop" is forbidden: {QUOTA}', id="behind a quota"),
+        pytest.param('Secret "shop" is invalid: ', id="validation"),
+        pytest.param("", id="whatever"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 500, 503, 599])
+def test_nobody_who_may_quote_the_object_is_repeated(start: str, status: int, canary: Canary) -> None:
+    value = canary.value("quoted")
+    for author in (
+        value,
+        f"{RBAC.replace('patch', value)} {value}",
+        f"ValidatingAdmissionPolicy '{value}' with binding 'x' ",
+    ):
+        body = {"reason": value, "message": f"{start}{author}"}
+        found = from_answer(status, body, None)
+
+        canary.watch(f"{translate(found).message} {found}")
+
+
+@pytest.mark.parametrize(
+    ("start", "who"),
+    [
+        pytest.param(POLICY, "ValidatingAdmissionPolicy no-weak", id="policy"),
+        pytest.param(WEBHOOK, 'admission webhook "gate.example.com"', id="webhook"),
+    ],
+)
+def test_whoever_denies_is_named_and_of_his_answer_nothing_is_believed(start: str, who: str, canary: Canary) -> None:
+    value = canary.value("quoted")
+    causes = [
+        {"field": value, "reason": value},
+        {"field": "metadata.uid", "reason": "FieldManagerConflict"},
+        {"field": "type", "reason": "FieldValueInvalid"},
+        {"field": "metadata.namespace", "reason": "NamespaceTerminating"},
+    ]
+    details = {"kind": "namespaces", "causes": causes, "retryAfterSeconds": 10**9}
+    for status in range(400, 600):
+        found = from_answer(status, {"reason": "Expired", "message": f"{start}{value}", "details": details}, "99999")
+        meaning = translate(found)
+
+        assert (found.gone, found.conflict, found.not_found, found.invalid, found.held) == (False,) * 4 + ((),)
+        assert (type(meaning), meaning.reason) == (Waiting, Reason.TARGET_REFUSED)
+        assert meaning.message.startswith(f"{who} denies it")
+        canary.watch(f"{meaning.message} {found}")
+
+
+def test_a_webhook_that_cannot_be_called_is_named(canary: Canary) -> None:
+    message = f'Internal error occurred: failed calling webhook "gate.example.com": {canary.value("address")}'
+
+    found = translate(from_answer(500, {"reason": "InternalError", "message": message}, None))
+
+    assert isinstance(found, Transient)
+    assert found.message.endswith('admission webhook "gate.example.com" cannot be called')
+    canary.watch(found.message)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+STATUS = st.fixed_dictionaries(
+    {},
+    optional={
+        "reason": JSON,
+        "message": JSON,
+        "details": JSON
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "kind": JSON,
+                "retryAfterSeconds": JSON,
+                "causes": JSON
+                | st.lists(st.fixed_dictionaries({}, optional={"field": JSON, "reason": JSON}), max_size=3),
+            },
+        ),
+    },
+)
+
+
+@given(st.integers(400, 999), STATUS, st.none() | st.text() | st.integers().map(str))
+def test_no_answer_is_too_strange_to_be_read(status: int, body: dict[str, Any], header: str | None) -> None:
+    found = from_answer(status, body, header)
+
+    assert found.after is None or 0 < found.after <= 300
+    assert translate(found).message
 
 
 def test_what_etcd_finds_too_large_waits_for_somebody() -> None:
