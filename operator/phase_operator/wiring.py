@@ -35,8 +35,9 @@ from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
+from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
@@ -139,8 +140,7 @@ class Operator:
         self._clock = clock = SystemClock()
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
-        token_users: Dependents[ObjectKey] = Dependents()
-        target_users: Dependents[TargetRef] = Dependents()
+        admissions = Admissions()
         queue: WorkQueue[ObjectKey] = WorkQueue(clock)
         resources = Resources()
         self._settings = settings
@@ -173,7 +173,7 @@ class Operator:
         )
         self._queue = queue
         self._all_known = False
-        restarts = self._restarts(clock, metrics, resources, target_users)
+        restarts = self._restarts(clock, metrics, resources, admissions.targets)
         labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
             resources=resources,
@@ -181,8 +181,7 @@ class Operator:
             tokens=tokens,
             cluster=self._cluster,
             phase=phase,
-            token_users=token_users,
-            target_users=target_users,
+            admissions=admissions,
             digest_key=self._loaded_digest_key,
             tenancy=tenancy,
             labels_of=labels.of,
@@ -195,8 +194,7 @@ class Operator:
             tokens=tokens,
             reconciler=reconciler,
             cluster=self._cluster,
-            token_users=token_users,
-            target_users=target_users,
+            admissions=admissions,
             clock=clock,
             observer=metrics,
             restarts=restarts,
@@ -252,7 +250,7 @@ class Operator:
             metrics.registry.register(Named(resources, sources, clock))
 
     def _restarts(
-        self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Dependents[TargetRef]
+        self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Users[TargetRef]
     ) -> Restarts:
         if not self._settings.restarts:
             return NoRestarts()

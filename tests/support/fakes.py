@@ -25,8 +25,8 @@ from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
-from phase_operator.reconcile.dependents import Dependents
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
@@ -203,6 +203,8 @@ class FakeCluster:
         self.notices: list[Notice] = []
         self.applied: list[TargetRef] = []
         self.observed: list[TargetRef] = []
+        # Every call of the port, in order.
+        self.calls: list[str] = []
         self.conflicts = 0
         # What pod templates name.
         self.mentions: set[str] = set()
@@ -413,6 +415,7 @@ class FakeCluster:
         return {name: base64.b64decode(value).decode() for name, value in self.objects[ref].part("data").items()}
 
     async def _answer(self, method: str) -> None:
+        self.calls.append(method)
         await asyncio.sleep(0)
         if method in self.errors:
             raise self.errors[method]
@@ -593,8 +596,7 @@ class Loop:
         self.phase = make_phase()
         self.cluster = cluster or FakeCluster()
         self.observer = FakeObserver()
-        self.token_users: Dependents[ObjectKey] = Dependents()
-        self.target_users: Dependents[TargetRef] = Dependents()
+        self.admissions = Admissions()
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
         self.resources = Resources()
         self.tokens = Tokens(self.cluster)
@@ -610,7 +612,7 @@ class Loop:
         self.restarts = Restarter(
             workloads=self.workloads,
             resources=self.resources,
-            target_users=self.target_users,
+            target_users=self.admissions.targets,
             digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,
@@ -626,8 +628,7 @@ class Loop:
             tokens=self.tokens,
             cluster=self.cluster,
             phase=self.phase,
-            token_users=self.token_users,
-            target_users=self.target_users,
+            admissions=self.admissions,
             digest_key=lambda: digest_key,
             tenancy=tenancy or Tenancy(),
             labels_of=lambda namespace: self.labels.get(namespace, {}),
@@ -640,8 +641,7 @@ class Loop:
             tokens=self.tokens,
             reconciler=self.reconciler,
             cluster=self.cluster,
-            token_users=self.token_users,
-            target_users=self.target_users,
+            admissions=self.admissions,
             clock=self.clock,
             observer=self.observer,
             restarts=self.restarts,

@@ -30,7 +30,7 @@ from phase_operator.core.status import notices, status_document
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import with_told
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
 from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
@@ -58,8 +58,7 @@ class Controller:
         tokens: Tokens,
         reconciler: Reconciler,
         cluster: Cluster,
-        token_users: Dependents[ObjectKey],
-        target_users: Dependents[TargetRef],
+        admissions: Admissions,
         clock: Clock,
         observer: Observer,
         restarts: Restarts,
@@ -71,8 +70,8 @@ class Controller:
         self._tokens = tokens
         self._reconciler = reconciler
         self._cluster = cluster
-        self._token_users = token_users
-        self._target_users = target_users
+        self._token_users = admissions.tokens
+        self._target_users = admissions.targets
         self._clock = clock
         self._observer = observer
         self._failures: dict[ObjectKey, int] = {}

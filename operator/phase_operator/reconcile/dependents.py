@@ -4,11 +4,26 @@ Rule: a PhaseSecret's dependencies are replaced as a whole, so that none outlive
 """
 
 from collections.abc import Hashable, Iterable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from phase_operator.core.values import ObjectKey
 
 Thing = TypeVar("Thing", bound=Hashable)
+
+
+class Users(Protocol[Thing]):
+    """Who depends on what, for those who may look and not write."""
+
+    def of(self, thing: Thing) -> list[ObjectKey]:
+        """Return who depends on a thing, sorted."""
+
+    def things_of(self, key: ObjectKey) -> tuple[Thing, ...]:
+        """Return what a resource depends on."""
+
+    def things(self) -> list[Thing]:
+        """Return everything that somebody depends on."""
+
+    def __contains__(self, thing: object) -> bool: ...
 
 
 class Dependents(Generic[Thing]):

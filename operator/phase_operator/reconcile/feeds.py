@@ -10,7 +10,7 @@ from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.wanted import standing
 from phase_operator.core.workloads import Workload
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.ports import Workloads
 from phase_operator.reconcile.resources import Resources
 from phase_operator.reconcile.task import Task
@@ -26,7 +26,7 @@ class Feeds:
         self,
         workloads: Workloads,
         resources: Resources,
-        target_users: Dependents[TargetRef],
+        target_users: Users[TargetRef],
         digest_key: Callable[[], bytes],
     ) -> None:
         self._workloads = workloads

@@ -52,6 +52,8 @@ class Keeper:
     async def bring_in_step(self, desired: Desired) -> TargetResult:
         """Make a target what it should be and say how it stands; raise ExpectedError."""
         if not desired.claim.merges:
+            if desired.claim.replace:
+                await self.finish(desired.ref, desired.owner)
             return await self._bring_in_step(desired)
         async with self._turn(desired.ref):
             return await self._bring_in_step(desired)

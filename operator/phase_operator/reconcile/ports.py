@@ -155,7 +155,7 @@ class Restarts(Protocol):
     """Workloads that follow targets: what runs tell of these, and the work that comes of it."""
 
     def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
-        """Take note of targets that may not have been known before; `status` is that of their PhaseSecret."""
+        """Take note of targets that nobody was admitted to before; `status` is that of their PhaseSecret."""
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
         """Have noted what pods run with, before a target gets this content; raise Transient if it has to wait."""

@@ -4,10 +4,12 @@ Rule: nothing here waits for Phase. A run takes what is known of its source, and
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.admission import Admitted, admit
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
@@ -32,20 +34,12 @@ from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.targets.parts import merge_manager
-from phase_operator.core.tenancy import (
-    Tenancy,
-    check_annotation,
-    check_targets,
-    check_tenancy,
-    impersonates,
-    reach_refusal,
-    token_place,
-)
+from phase_operator.core.tenancy import Tenancy, check_annotation, check_targets, impersonates, reach_refusal
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.core.wanted import needs_finalizer, standing, written_before
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.admissions import Admissions, Change
 from phase_operator.reconcile.keeper import Keeper, failed
-from phase_operator.reconcile.ports import Cluster, LabelsOf, PhaseApi, Restarts
+from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.questions import Broken, Fresh, Unread
 from phase_operator.reconcile.removals import Removals
 from phase_operator.reconcile.resources import Life, Resource, Resources
@@ -67,8 +61,7 @@ class Reconciler:
         tokens: Tokens,
         cluster: Cluster,
         phase: PhaseApi,
-        token_users: Dependents[ObjectKey],
-        target_users: Dependents[TargetRef],
+        admissions: Admissions,
         digest_key: Callable[[], bytes],
         tenancy: Tenancy,
         labels_of: LabelsOf,
@@ -79,8 +72,7 @@ class Reconciler:
         self._tokens = tokens
         self._cluster = cluster
         self._phase = phase
-        self._token_users = token_users
-        self._target_users = target_users
+        self._admissions = admissions
         self._digest_key = digest_key
         self._tenancy = tenancy
         self._labels_of = labels_of
@@ -109,27 +101,16 @@ class Reconciler:
 
     async def _run(self, task: Task) -> Outcome:
         resource, spec = task.resource, task.spec
-        self._use_targets(task, task.standing())
-        for target in (target for target, claim in task.claims.items() if claim.replace):
-            await self._keeper.finish(target, Owner(task.key, task.resource.uid))
+        # Before anything is registered or read: what is refused, or suspended, leaves no trace elsewhere.
+        admitted = admit(self._tenancy, spec, task.key, self._labels_of(task.key.namespace))
         if spec.suspend:
-            self._sources.unsubscribe(task.key)
-            self._use_token(task.key, ())
+            self._release(task.key)
             return Suspended()
-        token_key = token_place(spec, task.key.namespace)
-        labels = self._labels_of(task.key.namespace)
-        check_tenancy(self._tenancy, spec, task.key, labels, token_key, task.claims)
-        self._use_token(task.key, [token_key])
-        check_targets(task.claims, token_key)
+        check_targets(admitted.claims, admitted.token)
         task.check()
-        token = await self._tokens.get(token_key)
-        try:
-            check_annotation(token.hosts, asked_url(spec), token_key)
-        except Waiting:
-            # Whoever is refused asks no more, also with what he was given before.
-            self._sources.unsubscribe(task.key)
-            raise
-        credential = self._phase.credential(token.text)
+        self._took_effect(self._admissions.enter(admitted, task.versions), resource)
+        await self._finish_replacements(task)
+        credential = await self._credential(task, admitted)
         query = source_query(spec, credential.account)
         state = self._sources.subscribe(task.key, query, credential, task.subscription())
         if self._forced_now(resource):
@@ -151,6 +132,25 @@ class Reconciler:
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
+
+    async def _credential(self, task: Task, admitted: Admitted) -> Credential:
+        """Return what Phase is asked with; raise ExpectedError.
+
+        A PhaseSecret whose token is gone, no token or bound to other hosts asks no more, also not with an earlier one.
+        """
+        try:
+            token = await self._tokens.get(admitted.token)
+            check_annotation(token.hosts, asked_url(task.spec), admitted.token)
+            return self._phase.credential(token.text)
+        except Waiting:
+            self._sources.unsubscribe(task.key)
+            raise
+
+    async def _finish_replacements(self, task: Task) -> None:
+        """Finish what a crash left of replacements, without waiting for Phase; what fails is told by its target."""
+        for target in (target for target, claim in task.claims.items() if claim.replace):
+            with suppress(ExpectedError):
+                await self._keeper.finish(target, Owner(task.key, task.resource.uid))
 
     async def _confirm(self, task: Task, query: SourceQuery, revision: Revision | None) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
@@ -205,7 +205,7 @@ class Reconciler:
         results += await self._let_go(task, results)
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != task.versions:
-            self._use_targets(task, task.standing(versions))
+            self._took_effect(self._admissions.renew(task.key, versions), task.resource)
         return Synced(facts, tuple(results), warning)
 
     async def _refuse_token_secret(self, task: Task, target: TargetRef) -> TargetResult | None:
@@ -213,7 +213,7 @@ class Reconciler:
 
         Else anybody could stop the target of another by naming it as his token.
         """
-        others = [key for key in self._token_users.of(target.key) if key != task.key]
+        others = [key for key in self._admissions.tokens.of(target.key) if key != task.key]
         if target.kind is not Kind.SECRET or not others:
             return None
         try:
@@ -296,14 +296,12 @@ class Reconciler:
 
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)
-        self._use_token(key, ())
-        self._keeper.forget(self._target_users.set(key, ()))
         self._forcing.pop(key, None)
+        self._took_effect(self._admissions.leave(key))
 
-    def _use_targets(self, task: Task, targets: Sequence[TargetRef]) -> None:
-        self._restarts.expect(targets, task.resource.status)
-        self._keeper.forget(self._target_users.set(task.key, targets))
-
-    def _use_token(self, key: ObjectKey, secrets: Sequence[ObjectKey]) -> None:
-        for orphan in self._token_users.set(key, secrets):
-            self._tokens.forget(orphan)
+    def _took_effect(self, change: Change, resource: Resource | None = None) -> None:
+        if resource is not None and change.new_targets:
+            self._restarts.expect(change.new_targets, resource.status)
+        self._keeper.forget(change.orphaned_targets)
+        for token in change.orphaned_tokens:
+            self._tokens.forget(token)

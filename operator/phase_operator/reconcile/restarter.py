@@ -24,7 +24,7 @@ from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import NOTHING, Told
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Feeds, targets_of
 from phase_operator.reconcile.ports import Clock, Observer, Workloads
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
@@ -57,7 +57,7 @@ class Restarter:
         *,
         workloads: Workloads,
         resources: Resources,
-        target_users: Dependents[TargetRef],
+        target_users: Users[TargetRef],
         digest_key: Callable[[], bytes],
         clock: Clock,
         observer: Observer,
@@ -93,9 +93,7 @@ class Restarter:
 
     def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
         """Take note of targets that were not known before; `status` is that of their PhaseSecret."""
-        new = [target for target in targets if target not in self._target_users]
-        if not new:
-            return
+        new = list(targets)
         self._telling.remember(new, status)
         for target in new:
             self._touch(target.key.namespace)

@@ -16,7 +16,7 @@ from phase_operator.core.restarts import Policy
 from phase_operator.core.selection import select
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
-from phase_operator.core.wanted import places, standing, standing_versions, wanted
+from phase_operator.core.wanted import places, standing_versions, wanted
 from phase_operator.reconcile.questions import Subscription
 from phase_operator.reconcile.resources import Resource
 from phase_operator.reconcile.specs import parse_spec
@@ -70,11 +70,6 @@ class Task:
     def check(self) -> None:
         """Raise Invalid if something in the spec cannot be understood that no field's own rule finds."""
         _ = self.folders, self.policies
-
-    def standing(self, versions: Mapping[TargetRef, str] | None = None) -> list[TargetRef]:
-        """Return its targets and, for those that are versioned, the objects that stand for them."""
-        known = self.versions if versions is None else versions
-        return [*self.claims, *(standing(target, known) for target in self.claims if target in known)]
 
     def select(self, snapshot: Snapshot, query: SourceQuery) -> tuple[Entry, ...]:
         """Return the entries that it takes of an answer."""

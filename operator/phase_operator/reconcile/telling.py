@@ -9,7 +9,7 @@ from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import MAX_RESTARTED, MAX_WAITING, NOTHING, Told, listed, told_before
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload, WorkloadRef
-from phase_operator.reconcile.dependents import Dependents
+from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Known
 from phase_operator.reconcile.ports import Workloads
 
@@ -47,7 +47,7 @@ class Telling:
     def __init__(
         self,
         workloads: Workloads,
-        target_users: Dependents[TargetRef],
+        target_users: Users[TargetRef],
         wake: Callable[[TargetRef], None],
         tell: Callable[[ObjectKey, Notice], None],
     ) -> None:

@@ -123,7 +123,7 @@ async def test_a_suspended_resource_reads_and_writes_nothing_until_it_is_resumed
     await loop.touched(SHOP)
     await loop.refresh()
     assert (loop.reason, loop.cluster.secret(SHOP), len(loop.phase.reads)) == (Reason.SUSPENDED, {"A": "x"}, 1)
-    assert TOKEN not in loop.token_users
+    assert TOKEN not in loop.admissions.tokens
 
     await loop.show(phase_secret(generation=3))
 
@@ -142,7 +142,7 @@ async def test_a_resource_that_is_deleted_leaves_its_target_and_no_work(loop: Lo
 
     assert (loop.cluster.secret(SHOP), len(loop.phase.reads)) == ({"A": "x"}, 1)
     assert len(loop.cluster.status_writes) == writes
-    assert (loop.queue.depth(), loop.token_users.things(), loop.target_users.things()) == (0, [], [])
+    assert (loop.queue.depth(), loop.admissions.tokens.things(), loop.admissions.targets.things()) == (0, [], [])
 
 
 async def test_a_failing_resource_that_is_deleted_is_not_tried_again(loop: Loop) -> None:

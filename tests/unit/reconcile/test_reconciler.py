@@ -125,7 +125,7 @@ async def test_a_token_that_cannot_be_had(
 
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.transient) == (reason, transient)
-    assert TOKEN in loop.token_users
+    assert TOKEN in loop.admissions.tokens
 
 
 async def test_a_run_does_not_wait_for_phase() -> None:

@@ -322,7 +322,7 @@ async def test_an_ended_resource_holds_nothing_any_more(shown: Loop) -> None:
     await shown.show(ending(generation=2, **to("shop", **MERGE)))
     await shown.bury()
 
-    assert (len(shown.sources), shown.target_users.things(), shown.token_users.things()) == (0, [], [])
+    assert (len(shown.sources), shown.admissions.targets.things(), shown.admissions.tokens.things()) == (0, [], [])
 
 
 # Merge after a restart.

@@ -1,0 +1,65 @@
+"""Which PhaseSecrets were admitted to which token Secrets and targets: who is woken, told and heard when one changes.
+
+Rule: only what tenancy admitted can be entered, since `enter` takes nothing else; everybody else can only look.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from phase_operator.core.admission import Admitted
+from phase_operator.core.targets import TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.wanted import standing
+from phase_operator.reconcile.dependents import Dependents, Users
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an entry changed: targets that nobody was admitted to before, and what nobody is admitted to any more."""
+
+    new_targets: tuple[TargetRef, ...] = ()
+    orphaned_targets: tuple[TargetRef, ...] = ()
+    orphaned_tokens: tuple[ObjectKey, ...] = ()
+
+
+class Admissions:
+    """What each PhaseSecret was admitted to when it last ran; one that was refused or suspended has no entry."""
+
+    def __init__(self) -> None:
+        self._targets: Dependents[TargetRef] = Dependents()
+        self._tokens: Dependents[ObjectKey] = Dependents()
+        # The objects that stand for versioned targets, where there are any.
+        self._versions: dict[ObjectKey, tuple[TargetRef, ...]] = {}
+
+    @property
+    def targets(self) -> Users[TargetRef]:
+        """Targets, and the objects that stand for versioned ones, with the PhaseSecrets that may write them."""
+        return self._targets
+
+    @property
+    def tokens(self) -> Users[ObjectKey]:
+        """Token Secrets, with the PhaseSecrets that may read them."""
+        return self._tokens
+
+    def enter(self, admitted: Admitted, versions: Mapping[TargetRef, str]) -> Change:
+        """Replace a PhaseSecret's entry. `versions` names the newest object of each versioned target."""
+        change = self._set(admitted.key, tuple(admitted.claims), versions)
+        return replace(change, orphaned_tokens=self._tokens.set(admitted.key, (admitted.token,)))
+
+    def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
+        """Say anew which objects stand for the versioned targets that a PhaseSecret was admitted to."""
+        before = self._versions.get(key, ())
+        return self._set(key, tuple(each for each in self._targets.things_of(key) if each not in before), versions)
+
+    def leave(self, key: ObjectKey) -> Change:
+        """Take a PhaseSecret's entry out."""
+        return replace(self._set(key, (), {}), orphaned_tokens=self._tokens.set(key, ()))
+
+    def _set(self, key: ObjectKey, targets: tuple[TargetRef, ...], versions: Mapping[TargetRef, str]) -> Change:
+        newest = tuple(standing(target, versions) for target in targets if target in versions)
+        self._versions.pop(key, None)
+        if extra := tuple(each for each in newest if each not in targets):
+            self._versions[key] = extra
+        objects = (*targets, *extra)
+        new = tuple(each for each in objects if each not in self._targets)
+        return Change(new, self._targets.set(key, objects))
