@@ -113,6 +113,17 @@ class Settings(BaseSettings):
         description="Calls to Phase that an account may make in a minute; 0 for no limit. Default: 120 for Phase's "
         "cloud, elsewhere none until Phase refuses one.",
     )
+    answer_mib: int = Field(
+        16, ge=1, le=1024, description="The largest answer of Phase that is read, in MiB once it is unpacked."
+    )
+    answer_entries: int = Field(20_000, ge=1, le=10_000_000, description="The most entries that one answer may hold.")
+    answers_mib: int = Field(
+        80,
+        ge=4,
+        le=65536,
+        description="Memory for all answers that are held or being read, in MiB. One namespace may take three times "
+        "what is still free: at most three quarters. An answer is held while the next one is read.",
+    )
     whole_environment_above: int = Field(
         4,
         ge=0,

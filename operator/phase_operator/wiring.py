@@ -20,6 +20,7 @@ from typing import Any
 from phase_operator import __version__
 from phase_operator.api import names
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.room import MIB, Room
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
@@ -35,6 +36,7 @@ from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.rows import Limits
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Users
@@ -100,6 +102,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
         user_agent=f"phase-operator/{__version__}",
         on_call=metrics.phase_call,
         timer=time.monotonic,
+        limits=Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries),
     )
     metrics.track_certificates(phase_client.certificates.soonest)
     operator = Operator(settings, client, phase_client, metrics, patience or Patience())
@@ -163,6 +166,7 @@ class Operator:
                 reference_bound=settings.reference_seconds,
                 full_read=settings.full_read_seconds,
             ),
+            Room(settings.answers_mib * MIB),
         )
         tenancy = Tenancy(
             grants=settings.grant,

@@ -21,6 +21,7 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply, intent
 from phase_operator.core.removal import Delete, Removal, Withdraw
 from phase_operator.core.replacement import copy_of_standing, original_of
+from phase_operator.core.room import Place
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.tenancy import Tenancy
@@ -93,13 +94,13 @@ class FakePhase:
             raise Waiting(Reason.TOKEN_INVALID, "this is no Phase token")
         return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token)
 
-    async def apps(self, base_url: str, credential: Credential) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
         """List the app."""
         self.lists += 1
         await self._answer("apps")
         return [App("app-1", "shop")]
 
-    async def environments(self, base_url: str, credential: Credential, app_id: str) -> list[Environment]:
+    async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
         """List the environments with their revisions."""
         self.probes += 1
         self.accounts.add(credential.account)
@@ -116,6 +117,7 @@ class FakePhase:
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
+        place: Place,
     ) -> list[Entry]:
         """Answer as the server selects."""
         self.reads.append((environment, path, tags))
@@ -124,6 +126,7 @@ class FakePhase:
             raise self._broken[environment]
         if environment not in self._entries:
             raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment does not exist")
+        place.resize(sum(each.weight for each in self._entries[environment]))
         return [
             each
             for each in self._entries[environment]

@@ -7,6 +7,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.query import Account, SourceQuery
+from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
@@ -138,7 +139,8 @@ def tell(planner: Planner, phase: SimPhase, call: Call, now: float) -> set[Objec
         case Probe():
             return planner.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
         case Read():
-            return planner.was_read(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+            shelf = Shelf(call.app_id, answer)  # type: ignore[arg-type]  # an answer of this call
+            return planner.was_read(call, shelf, now)
 
 
 def kind(call: Call) -> str:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     REQUEST_REFUSED = "RequestRefused"
     NO_ENTRIES = "NoEntries"
     ANSWER_DOUBTED = "AnswerDoubted"
+    ANSWER_TOO_LARGE = "AnswerTooLarge"
     UNRESOLVED_REFERENCES = "UnresolvedReferences"
     RATE_LIMITED = "RateLimited"
     PHASE_UNAVAILABLE = "PhaseUnavailable"
@@ -138,6 +139,12 @@ CATALOGUE: dict[Reason, Entry] = {
         "Phase's answer lost all entries, or more of them than spec.shrink allows; which ones is in the message.",
         "Nothing to do: Phase is asked again after a pause, and what it says twice is believed.",
         stalled=False,
+    ),
+    Reason.ANSWER_TOO_LARGE: Entry(
+        "Phase's answer is larger than the operator reads or keeps, in bytes, in entries, in one of its entries, or "
+        "together with the namespace's other answers; which of them is in the message. Targets stay as they are.",
+        "Select less, by a folder or by tags, or have whoever runs the operator raise the limit in the message.",
+        stalled=True,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
         "Values still hold ${...} that Phase could not resolve.",

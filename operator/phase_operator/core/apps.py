@@ -4,12 +4,13 @@ Rule: exact first, then the only one that differs in case alone; several or none
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.keys import listing
 from phase_operator.core.query import AppRef
+from phase_operator.core.room import Place
 from phase_operator.core.words import clean, hint
 
 _BY_ID = "set spec.phaseAppId"
@@ -21,6 +22,8 @@ class App:
 
     id: str
     name: str
+    # Where the list that it is of is held.
+    place: Place | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Environment:
 
     name: str
     revision: str | None = None
+    place: Place | None = field(default=None, repr=False, compare=False)
 
 
 def matching(name: str, apps: Iterable[App]) -> list[App]:

@@ -5,7 +5,6 @@ case-sensitive), so that a shared or wider answer and an exact one select the sa
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -44,12 +43,6 @@ def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
     )
 
 
-def tags_beside(entries: Iterable[Entry], query: SourceQuery) -> tuple[str, ...]:
-    """Return the tags that stand in the folder that a query names, sorted: what it may have meant by its own."""
-    untagged = replace(query, tags=())
-    return tuple(sorted({tag for entry in answering(entries, untagged) for tag in entry.tags}))
-
-
 def select(
     entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders | None = None
 ) -> tuple[Entry, ...]:
@@ -83,8 +76,9 @@ def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -
 
     A target that chooses in several steps calls this for each and adds the answers up.
     """
-    kept = {entry.id for entry in after}
-    lost = [entry.key for entry in before if entry.id not in kept]
+    # By identity: what a step keeps are the very same, and a server may give two entries one id.
+    kept = set(map(id, after))
+    lost = [entry.key for entry in before if id(entry) not in kept]
     if not lost:
         return ()
     names = sorted({clean(key)[:_LONGEST_KEY] for key in lost})

@@ -5,9 +5,15 @@ a target (core/targets, core/decoding, core/references, core/digest) or sent to 
 """
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
+
+from phase_operator.core.room import Place
+
+# Bytes of an entry without its texts, its places in lists and tuples included.
+_BARE = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,6 +56,11 @@ class SecretValue:
     def __bool__(self) -> bool:
         return bool(self._text)
 
+    @property
+    def weight(self) -> int:
+        """Return how many bytes the text takes in memory: up to four a letter."""
+        return sys.getsizeof(self._text)
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a SecretValue is not pickled: it would leave the process")
 
@@ -70,6 +81,11 @@ class Entry:
         """Say where the entry lies in Phase, for messages: folder and key, never the value."""
         return f"{self.path.rstrip('/')}/{self.key}"
 
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes the entry takes in memory; what many entries share is not counted."""
+        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigEntry(Entry):
@@ -86,13 +102,21 @@ class Snapshot:
     entries: tuple[Entry, ...]
     # Digest of everything above: equal revisions mean equal answers. Stays in memory, since it is not keyed.
     revision: bytes = field(repr=False, default=b"")
+    # Where its entries are held.
+    place: Place | None = field(repr=False, compare=False, default=None)
 
     @classmethod
-    def of(cls, app_id: str, entries: Iterable[Entry]) -> "Snapshot":
-        """Bring an answer into the one form that equal answers share: unique by id, sorted by (path, key, id)."""
-        unique = {entry.id: entry for entry in entries}
-        ordered = tuple(sorted(unique.values(), key=lambda entry: (entry.path, entry.key, entry.id)))
-        return cls(app_id, ordered, _revision(app_id, ordered))
+    def of(cls, app_id: str, entries: Iterable[Entry], place: Place | None = None) -> "Snapshot":
+        """Bring an answer into the one form that equal answers share: no entry twice, sorted by (path, key, id).
+
+        What is the same entry says so in all that it says: two with one id are two, and none of them is lost.
+        """
+        every = list(entries)
+        if len({entry.id for entry in every}) == len(every):
+            ordered = tuple(sorted(every, key=lambda entry: (entry.path, entry.key, entry.id)))
+        else:
+            ordered = tuple(sorted(dict.fromkeys(every), key=lambda entry: (entry.path, entry.key, _parts(entry))))
+        return cls(app_id, ordered, _revision(app_id, ordered), place)
 
 
 def _revision(app_id: str, entries: tuple[Entry, ...]) -> bytes:

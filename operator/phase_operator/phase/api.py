@@ -1,16 +1,20 @@
 """The PhaseApi port over the client: one method, one call."""
 
+import sys
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.room import Place
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.credentials import parse
 from phase_operator.reconcile.ports import Credential
 
 Answer = TypeVar("Answer")
+# Bytes that an app or an environment takes besides its texts.
+_LISTED = 200
 
 
 class Phase:
@@ -24,15 +28,18 @@ class Phase:
         """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
         return parse(token, self._key)
 
-    async def apps(self, base_url: str, credential: Credential) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
         """Return the apps that the account sees."""
-        found = await _kept_apart(self._client.apps(base_url, credential.header))
-        return [App(app.id, app.name) for app in found]
+        found = await _kept_apart(self._client.apps(base_url, credential.header, place))
+        place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
+        return [App(app.id, app.name, place) for app in found]
 
-    async def environments(self, base_url: str, credential: Credential, app_id: str) -> list[Environment]:
+    async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
         """Return the environments of an app that the account may read, with their revisions."""
-        found = await _kept_apart(self._client.environments(base_url, credential.header, app_id))
-        return [Environment(each.name, each.revision) for each in found]
+        found = await _kept_apart(self._client.environments(base_url, credential.header, place, app_id))
+        # Names are kept twice, as they are and without their case.
+        place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
+        return [Environment(each.name, each.revision, place) for each in found]
 
     async def entries(
         self,
@@ -43,10 +50,13 @@ class Phase:
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
+        place: Place,
     ) -> list[Entry]:
         """Return the entries of an environment: of one folder or all, with any of the tags or all."""
         return await _kept_apart(
-            self._client.secrets(base_url, credential.header, app_id=app_id, env=environment, path=path, tags=tags)
+            self._client.secrets(
+                base_url, credential.header, place, app_id=app_id, env=environment, path=path, tags=tags
+            )
         )
 
 

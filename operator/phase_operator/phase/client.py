@@ -8,21 +8,23 @@ import ssl
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
 import httpx
 from pydantic import TypeAdapter
 
-from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.room import Place
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase import wire
+from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
-from phase_operator.phase.errors import FAILURES, from_answer, from_exception
+from phase_operator.phase.errors import FAILURES, LARGEST_REFUSAL, from_answer, from_exception, is_answer
+from phase_operator.phase.rows import Limits, Rows, too_large
 
-Answer = TypeVar("Answer")
+Answer = TypeVar("Answer", covariant=True)
 OnCall = Callable[[str, str, float], None]
 
 _DEADLINE = 60.0
@@ -30,7 +32,8 @@ _TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0)
 # httpx's cost per request doubles with pools above this (measured); the planner makes few calls anyway.
 _LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=8)
 _LAST_PORT = 65535
-_MAX_BODY = 64 * 1024 * 1024
+# So many times the length of a list are taken while it is read.
+_READ_TAKES = 4
 
 
 class PhaseClient:
@@ -45,19 +48,19 @@ class PhaseClient:
         timer: Callable[[], float],
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = _DEADLINE,
-        max_body: int = _MAX_BODY,
+        limits: Limits | None = None,
     ) -> None:
         self._on_call = on_call
         self._timer = timer
         self.certificates = Certificates(timer)
         self._deadline = deadline
-        self._max_body = max_body
+        self._limits = limits or Limits()
         self._http = httpx.AsyncClient(
             verify=trust(ca_file),
             timeout=_TIMEOUTS,
             limits=_LIMITS,
             follow_redirects=False,
-            headers={"User-Agent": user_agent, "Accept": "application/json"},
+            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
             # A cookie that a proxy sets for one account must not come with the call of another.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             transport=transport,
@@ -68,62 +71,120 @@ class PhaseClient:
         await self._http.aclose()
 
     async def secrets(
-        self, base_url: str, header: SecretValue, *, app_id: str, env: str, path: str | None, tags: tuple[str, ...]
+        self,
+        base_url: str,
+        header: SecretValue,
+        place: Place,
+        *,
+        app_id: str,
+        env: str,
+        path: str | None,
+        tags: tuple[str, ...],
     ) -> list[Entry]:
-        """Return the entries that GET /v1/secrets/ answers."""
+        """Return the entries that GET /v1/secrets/ answers; while they come, `place` is made as large as they are."""
         params = {"app_id": app_id, "env": env}
         if path is not None:
             params["path"] = path
         if tags:
             params["tags"] = ",".join(tags)
-        return wire.entries(await self._get(base_url, "secrets", header, params, wire.SECRETS), _host(base_url))
+        return await self._get(base_url, "secrets", header, params, Rows(_host(base_url), self._limits, place))
 
-    async def apps(self, base_url: str, header: SecretValue) -> list[wire.App]:
-        """Return the apps that the account sees."""
-        return (await self._get(base_url, "apps", header, {}, wire.APPS)).data
+    async def apps(self, base_url: str, header: SecretValue, place: Place) -> list[wire.App]:
+        """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
+        reader = Whole(_host(base_url), wire.APPS, self._list_limit, place)
+        return (await self._get(base_url, "apps", header, {}, reader)).data
 
-    async def environments(self, base_url: str, header: SecretValue, app_id: str) -> list[wire.Environment]:
-        """Return the environments of an app that the account may read."""
-        return (await self._get(base_url, "environments", header, {"app_id": app_id}, wire.ENVIRONMENTS)).data
+    async def environments(
+        self, base_url: str, header: SecretValue, place: Place, app_id: str
+    ) -> list[wire.Environment]:
+        """Return the environments of an app that the account may read; of `place` see `apps`."""
+        reader = Whole(_host(base_url), wire.ENVIRONMENTS, self._list_limit, place)
+        return (await self._get(base_url, "environments", header, {"app_id": app_id}, reader)).data
+
+    @property
+    def _list_limit(self) -> int:
+        return min(wire.MAX_LIST, self._limits.size)
 
     async def _get(
-        self, base_url: str, route: str, header: SecretValue, params: dict[str, str], adapter: TypeAdapter[Answer]
+        self, base_url: str, route: str, header: SecretValue, params: dict[str, str], reader: "Reader[Answer]"
     ) -> Answer:
         began = self._timer()
         status = "cancelled"
         host = _host(base_url)
         try:
             # The trailing slash is part of the route: without it the server answers 404 or a redirect.
-            response, body = await self._send(f"{base_url}/v1/{route}/", header, params, host)
+            response, refusal = await self._send(f"{base_url}/v1/{route}/", header, params, host, reader)
             status = str(response.status_code)
         except ExpectedError as error:
             status = str(error.reason)
             raise
         finally:
             self._on_call(route, status, self._timer() - began)
-        if refused := from_answer(response, body, host):
+        if refused := from_answer(response, refusal, host):
             raise refused
-        return wire.read(body, adapter, host)
+        return reader.end()
 
     async def _send(
-        self, url: str, header: SecretValue, params: dict[str, str], host: str
+        self, url: str, header: SecretValue, params: dict[str, str], host: str, reader: "Reader[Answer]"
     ) -> tuple[httpx.Response, bytes]:
+        """Feed the reader with an answer, or return the body of a refusal as far as its words go."""
         headers = {"Authorization": header.reveal()}
-        body = bytearray()
+        words = _Words()
         try:
             async with (
                 asyncio.timeout(self._deadline),
                 self._http.stream("GET", _askable(url), params=params, headers=headers) as response,
             ):
                 self.certificates.look(host, response)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > self._max_body:
-                        limit = f"{self._max_body // 1024 // 1024} MiB"
-                        raise Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers more than {limit}")
+                feed = reader.feed if is_answer(response) else words.feed
+                async for part in parts(response, host):
+                    if not feed(part):
+                        break
         except FAILURES as error:
             raise from_exception(error, host) from error
-        return response, bytes(body)
+        return response, bytes(words.body)
+
+
+class Reader(Protocol[Answer]):
+    """Makes an answer of a body that comes in parts."""
+
+    def feed(self, part: bytes) -> bool:
+        """Take the next part; return False if no more is wanted. Raises ExpectedError."""
+
+    def end(self) -> Answer:
+        """Return the answer, once the body has ended; raise ExpectedError."""
+
+
+class Whole(Reader[Answer]):
+    """Reads a body that is short enough to be held."""
+
+    def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Place) -> None:
+        self._host = host
+        self._adapter = adapter
+        self._limit = limit
+        self._place = place
+        self._body = bytearray()
+
+    def feed(self, part: bytes) -> bool:
+        """Take the next part."""
+        self._body += part
+        if len(self._body) > self._limit:
+            raise too_large(self._host, self._limit)
+        self._place.resize(_READ_TAKES * len(self._body))
+        return True
+
+    def end(self) -> Answer:
+        """Parse it."""
+        return wire.read_list(bytes(self._body), self._adapter, self._host)
+
+
+class _Words:
+    def __init__(self) -> None:
+        self.body = bytearray()
+
+    def feed(self, part: bytes) -> bool:
+        self.body += part
+        return len(self.body) <= LARGEST_REFUSAL
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:

@@ -22,7 +22,8 @@ from phase_operator.phase import wire
 
 Cause = TypeVar("Cause", bound=BaseException)
 
-_LARGEST_REFUSAL = 64 * 1024
+# No more of a refusal is read than this, and one that is longer is not repeated.
+LARGEST_REFUSAL = 64 * 1024
 _RETRY_DEFAULT = 60.0
 _RETRY_MIN = 1.0
 _RETRY_MAX = 3600.0
@@ -57,8 +58,8 @@ MEANINGS = (
 def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedError | None:
     """Say what an answer means, or None if it is a JSON answer with status 200."""
     status = response.status_code
-    is_json = _content_type(response) == "application/json"
-    if status == httpx.codes.OK and is_json:
+    is_json = _is_json(response)
+    if is_answer(response):
         return None
     words = _words(body) if is_json else ""
     told = f": {words}" if words else ""
@@ -71,6 +72,11 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
             return Transient(reason, f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}")
         case _:
             return Waiting(reason, f"Phase answers {status}{told}")
+
+
+def is_answer(response: httpx.Response) -> bool:
+    """Say whether this is an answer and no refusal: JSON with status 200."""
+    return response.status_code == httpx.codes.OK and _is_json(response)
 
 
 def from_exception(error: Exception, host: str) -> ExpectedError:
@@ -123,6 +129,10 @@ def _attribute(error: ssl.SSLError, name: str) -> str:
     return clean(str(getattr(error, name, None) or ""))
 
 
+def _is_json(response: httpx.Response) -> bool:
+    return _content_type(response) == "application/json"
+
+
 def _content_type(response: httpx.Response) -> str:
     return str(response.headers.get("content-type", "")).split(";")[0].strip().lower()
 
@@ -135,7 +145,7 @@ def _kind(response: httpx.Response) -> str:
 
 
 def _words(body: bytes) -> str:
-    if len(body) > _LARGEST_REFUSAL:
+    if len(body) > LARGEST_REFUSAL:
         return ""
     try:
         return clean(wire.REFUSAL.validate_json(body).error)

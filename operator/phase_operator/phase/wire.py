@@ -5,15 +5,28 @@ refuses is told by its place alone, never by its text.
 """
 
 import re
+import sys
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
+from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
+# Bytes of a list of apps or environments.
+MAX_LIST = 4 * 1024 * 1024
+# What separates the parts of a list; each part takes ten times a byte in memory while it is read. Phase says ten things
+# of an app, and as many of each of its environments.
+_SIGNS = b",:[{"
+MAX_SIGNS = 500_000
+# Letters of a key, a folder, a tag, a type or an id, and how many tags there are in an answer. Phase itself has no such
+# bounds; a key of Kubernetes has 253 letters.
+MAX_WORD = 2048
+MAX_TAGS = 10_000
+# Bytes that it takes to keep what many entries share.
+_KEPT = 100
 Answer = TypeVar("Answer")
 Element = TypeVar("Element")
 
@@ -74,10 +87,17 @@ class Refusal(_Part):
     error: str
 
 
-SECRETS: TypeAdapter[list[Secret]] = TypeAdapter(Many[Secret])
+SECRET: TypeAdapter[Secret] = TypeAdapter(Secret)
 APPS: TypeAdapter[Apps] = TypeAdapter(Apps)
 ENVIRONMENTS: TypeAdapter[Environments] = TypeAdapter(Environments)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
+
+
+def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
+    """Parse a list of apps or environments; one with more parts than any of Phase's is not even begun."""
+    if len(body) - len(body.translate(None, _SIGNS)) > MAX_SIGNS:
+        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers a list that is longer than any of Phase's")
+    return read(body, adapter, host)
 
 
 def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
@@ -85,35 +105,86 @@ def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = _first(error)
     # Outside the block: the cause holds the text of the answer.
-    # The position in a list is left out: Phase answers in no order, and a message stays the same while its cause does.
-    named = ".".join("[]" if isinstance(part, int) else str(part) for part in first["loc"])
-    raise _not_phase(host, f"{first['type']} {f'at {named}' if named else 'as a whole'}")
+    raise not_phase(host, _told(first, []))
 
 
-def entries(secrets: list[Secret], host: str) -> list[Entry]:
-    """Turn an answer into entries; dynamic secrets, which hold no value, are left out.
+class Entries:
+    """Makes entries of elements of GET /v1/secrets/, one after another; what many of them say is kept once."""
 
-    Any other without key or value is refused with the whole answer: an empty text in its place would be written, and
-    leaving it out would drop a key from the target.
-    """
-    return [_entry(secret, host) for secret in secrets if secret.type != "dynamic"]
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._texts: dict[str, str] = {}
+        self._tags: dict[tuple[str, ...], frozenset[str]] = {(): frozenset()}
+        self._distinct: set[str] = set()
+        # Bytes that the entries made so far take in memory.
+        self.weight = 0
+
+    def entry(self, element: object) -> Entry | None:
+        """Return the entry, or None for a dynamic secret, which holds no value; raise ExpectedError.
+
+        Any other without key or value is refused with the whole answer: an empty text in its place would be written,
+        and leaving it out would drop a key from the target.
+        """
+        secret = self._checked(element)
+        if secret.type == "dynamic":
+            return None
+        if secret.key is None or secret.value is None:
+            raise not_phase(self._host, f"missing at [].{'key' if secret.key is None else 'value'}")
+        path, kind = secret.path or "/", secret.type or "secret"
+        if max(map(len, (secret.id, secret.key, path, kind))) > MAX_WORD:
+            raise self._too_long(f"an entry whose key or folder is longer than {MAX_WORD:,} characters")
+        make = ConfigEntry if kind == "config" else Entry
+        made = make(
+            id=secret.id,
+            key=secret.key,
+            value=SecretValue(secret.value),
+            path=self._shared(path),
+            tags=self._tagged(secret.tags or ()),
+            type=self._shared(kind),
+        )
+        self.weight += made.weight
+        return made
+
+    def _shared(self, text: str) -> str:
+        if text not in self._texts:
+            self._texts[text] = text
+            self.weight += sys.getsizeof(text) + _KEPT
+        return self._texts[text]
+
+    def _tagged(self, tags: tuple[str, ...]) -> frozenset[str]:
+        found = self._tags.get(tags)
+        if found is None:
+            self._distinct.update(tags)
+            if len(self._distinct) > MAX_TAGS or any(len(tag) > MAX_WORD for tag in tags):
+                raise self._too_long(f"more than {MAX_TAGS:,} tags, or one longer than {MAX_WORD:,} characters")
+            found = self._tags[tags] = frozenset(map(self._shared, tags))
+            self.weight += sys.getsizeof(found) + sys.getsizeof(tags) + _KEPT
+        return found
+
+    def _too_long(self, what: str) -> Waiting:
+        return Waiting(Reason.ANSWER_TOO_LARGE, f"{self._host} answers {what}")
+
+    def _checked(self, element: object) -> Secret:
+        try:
+            return SECRET.validate_python(element)
+        except ValidationError as error:
+            first = _first(error)
+        # Outside the block: the cause holds the element.
+        raise not_phase(self._host, _told(first, ["[]"]))
 
 
-def _entry(secret: Secret, host: str) -> Entry:
-    if secret.key is None or secret.value is None:
-        raise _not_phase(host, f"missing at [].{'key' if secret.key is None else 'value'}")
-    make = ConfigEntry if secret.type == "config" else Entry
-    return make(
-        id=secret.id,
-        key=secret.key,
-        value=SecretValue(secret.value),
-        path=secret.path or "/",
-        tags=frozenset(secret.tags or ()),
-        type=secret.type or "secret",
-    )
-
-
-def _not_phase(host: str, what: str) -> Transient:
+def not_phase(host: str, what: str) -> Transient:
+    """Say that an answer is not Phase's, and where."""
     return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers JSON that is not Phase's ({what})")
+
+
+def _first(error: ValidationError) -> Any:
+    return error.errors(include_input=False, include_url=False, include_context=False)[0]
+
+
+def _told(first: Any, within: list[str]) -> str:
+    # The position in a list is left out: Phase answers in no order, and a message stays the same while its cause does.
+    named = ".".join([*within, *("[]" if isinstance(part, int) else str(part) for part in first["loc"])])
+    return f"{first['type']} {f'at {named}' if named else 'as a whole'}"

@@ -23,8 +23,8 @@ from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import next_look, retry_source, spread
 from phase_operator.core.query import Account, AppRef, Revision, SourceQuery
-from phase_operator.core.selection import answering, tags_beside
-from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.shelf import Shelf
+from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.askers import LIST, Asker, Concern, KnownApp, Question, Task
 from phase_operator.reconcile.questions import (
     Broken,
@@ -188,6 +188,18 @@ class Planner:
         """Return when `next` is worth asking again, or None if only an answer can tell."""
         return self._turns.next_due()
 
+    def namespace(self, call: Call) -> str:
+        """Return the namespace for which a call is made; of several that want it, the one that asked first."""
+        asker = self._askers[call.account]
+        match call:
+            case ListApps():
+                questions: Iterable[Question] = asker.questions()
+            case Probe():
+                questions = asker.apps[call.app].questions() if call.app in asker.apps else ()
+            case Read():
+                questions = (question for _, question in _still_asked(asker, call))
+        return next((question.namespace for question in questions), "")
+
     # What came of it.
 
     def apps_listed(self, call: ListApps, apps: Sequence[App], now: float) -> set[ObjectKey]:
@@ -224,14 +236,13 @@ class Planner:
         self._plan_probe(asker, app, min(shortest, _HEALING) if is_broken else shortest, now)
         return woken
 
-    def was_read(self, call: Read, entries: Iterable[Entry], now: float) -> set[ObjectKey]:
+    def was_read(self, call: Read, shelf: Shelf, now: float) -> set[ObjectKey]:
         """Take the entries of an environment or a part of it, for each question that they answer."""
         asker, woken = self._ended(call, now)
-        every = tuple(entries)
         for app, question in _still_asked(asker, call):
-            answer = Snapshot.of(call.app_id, answering(every, question.query))
+            answer = shelf.answer(question.query)
             question.is_wide = bool(question.query.tags) and not answer.entries
-            tags = _tags_instead(call, question.query, answer, every)
+            tags = _tags_instead(call, question.query, answer, shelf)
             woken |= self._believe(asker, app, question, answer, tags, call.revision, now)
         return woken
 
@@ -621,11 +632,11 @@ def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:
             return [*call.questions, *([(call.app, call.environment)] if call.is_whole else [])]
 
 
-def _tags_instead(call: Read, query: SourceQuery, answer: Snapshot, entries: Iterable[Entry]) -> tuple[str, ...] | None:
+def _tags_instead(call: Read, query: SourceQuery, answer: Snapshot, shelf: Shelf) -> tuple[str, ...] | None:
     """Return the tags that stand where nothing has those asked for; None if only a read of everything can tell."""
     if answer.entries or not query.tags:
         return ()
-    return tags_beside(entries, query) if call.is_whole else None
+    return shelf.tags(query.path) if call.is_whole else None
 
 
 def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:

@@ -13,6 +13,7 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.removal import Removal
 from phase_operator.core.restarts import Record, RollOut
+from phase_operator.core.room import Place
 from phase_operator.core.targets.base import Desired, Observed, TargetRef
 from phase_operator.core.told import Told
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
@@ -51,10 +52,15 @@ class PhaseApi(Protocol):
     def credential(self, token: SecretValue) -> Credential:
         """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
 
-    async def apps(self, base_url: str, credential: Credential) -> Sequence[App]:
-        """Return the apps that the account sees. All three raise Waiting or Transient, in Phase's words."""
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> Sequence[App]:
+        """Return the apps that the account sees. All three raise Waiting or Transient, in Phase's words.
 
-    async def environments(self, base_url: str, credential: Credential, app_id: str) -> Sequence[Environment]:
+        `place` is made as large as what is read, and raises if it may not be.
+        """
+
+    async def environments(
+        self, base_url: str, credential: Credential, app_id: str, place: Place
+    ) -> Sequence[Environment]:
         """Return the environments of an app that the account may read, with their revisions."""
 
     async def entries(
@@ -66,6 +72,7 @@ class PhaseApi(Protocol):
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
+        place: Place,
     ) -> Sequence[Entry]:
         """Return the entries of an environment: of one folder or all, with any of the tags or all."""
 

@@ -13,6 +13,8 @@ from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
 from phase_operator.core.query import Account, Revision, SourceQuery
+from phase_operator.core.room import MIB, Room
+from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
@@ -20,6 +22,9 @@ from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Re
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
 
 log = logging.getLogger(__name__)
+
+# Bytes for all answers, if nobody says otherwise.
+_ROOM = 80 * MIB
 
 
 class Sources:
@@ -33,8 +38,10 @@ class Sources:
         observer: Observer,
         tell: Callable[[ObjectKey, Notice], None],
         policy: Policy,
+        room: Room | None = None,
     ) -> None:
         self._phase = phase
+        self._room = room or Room(_ROOM)
         self._clock = clock
         self._wake = wake
         self._observer = observer
@@ -154,12 +161,13 @@ class Sources:
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url
+        place = self._room.open(self._planner.namespace(call))
         match call:
             case ListApps():
-                apps = await self._phase.apps(url, credential)
+                apps = await self._phase.apps(url, credential, place)
                 return self._planner.apps_listed(call, apps, self._clock.monotonic())
             case Probe():
-                environments = await self._phase.environments(url, credential, call.app_id)
+                environments = await self._phase.environments(url, credential, call.app_id, place)
                 return self._planner.probed(call, environments, self._clock.monotonic())
             case Read():
                 entries = await self._phase.entries(
@@ -169,9 +177,11 @@ class Sources:
                     environment=call.environment,
                     path=call.path,
                     tags=call.tags,
+                    place=place,
                 )
                 self._observer.entries_read(len(entries))
-                return self._planner.was_read(call, entries, self._clock.monotonic())
+                shelf = await _answers(call, Shelf(call.app_id, entries, place))
+                return self._planner.was_read(call, shelf, self._clock.monotonic())
             case _:
                 assert_never(call)
 
@@ -181,6 +191,15 @@ class Sources:
         for key, notice in self._planner.notices():
             self._tell(key, notice)
         self._changed.set()
+
+
+async def _answers(call: Read, shelf: Shelf) -> Shelf:
+    """Make the answers to all questions of a read, and let others have their turn meanwhile."""
+    for query in call.questions:
+        shelf.answer(query)
+        await asyncio.sleep(0)
+    shelf.settle()
+    return shelf
 
 
 def _place(call: Call) -> str:

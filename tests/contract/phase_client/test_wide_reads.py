@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from phase_dev.server import EmbeddedPhase
 from phase_operator.core.query import AppRef
+from phase_operator.core.room import MIB, Room
 from phase_operator.core.selection import answering
 from phase_operator.core.values import SecretValue, Snapshot
 from phase_operator.phase.api import Phase
@@ -63,10 +64,11 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
     asked = query(base_url=base_url, path=path, tags=tuple(sorted(tags)))
     assert asked.app == AppRef(name="shop")
     where = {"app_id": app_id, "environment": "production"}
+    place = Room(MIB).open("team")
 
     try:
-        narrow = await edge.entries(base_url, credential, **where, path=asked.path, tags=asked.tags)
-        wide = await edge.entries(base_url, credential, **where, path=None, tags=())
+        narrow = await edge.entries(base_url, credential, **where, path=asked.path, tags=asked.tags, place=place)
+        wide = await edge.entries(base_url, credential, **where, path=None, tags=(), place=place)
     finally:
         await client.close()
         for each in held:

@@ -74,10 +74,13 @@ def test_a_source_is_folder_and_key(path: str, source: str) -> None:
     assert entry("A", path=path).source == source
 
 
-def test_a_snapshot_holds_an_id_once() -> None:
-    twice = [entry("A", "old", ident="1"), entry("A", "new", ident="1")]
+def test_a_snapshot_loses_no_entry_whose_id_another_has_too() -> None:
+    twice = [entry("A", "x", ident="1"), entry("B", "x", ident="1"), entry("A", "y", ident="1")]
 
-    assert Snapshot.of("app", twice).entries == (twice[1],)
+    snapshot = Snapshot.of("app", [*twice, twice[0]])
+
+    assert snapshot.entries == (twice[0], twice[2], twice[1])
+    assert snapshot == Snapshot.of("app", reversed(twice))
 
 
 def test_a_snapshot_keeps_two_ids_of_one_key() -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.room import MIB, Place, Room
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
@@ -83,6 +84,11 @@ def phase(handler: Handler) -> Phase:
 
 def credential(text: str = HEX) -> Credential:
     return Credential(account="acc", header=SecretValue(f"Bearer ServiceAccount {text}"))
+
+
+def place(total: int = 80 * MIB) -> Place:
+    """Return room for one answer."""
+    return Room(total).open("team")
 
 
 def row(key: str = "DB_HOST", value: object = "db.example", **fields: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from unit.phase.builders import (
     environments,
     failure,
     phase,
+    place,
     refused,
     row,
 )
@@ -35,7 +36,7 @@ from unit.phase.builders import (
 async def read(edge: Phase, by: Credential | None = None) -> list[Entry]:
     """Read the root folder of production."""
     return await edge.entries(
-        URL, by or credential(), app_id=APP_ID, environment="production", path="/", tags=("a", "b")
+        URL, by or credential(), app_id=APP_ID, environment="production", path="/", tags=("a", "b"), place=place()
     )
 
 
@@ -43,8 +44,8 @@ async def test_apps_and_environments_come_with_what_decisions_need() -> None:
     seen = {"data": [{"id": "e", "name": "Production", "updatedAt": "2030-01-01T00:00:00.000001Z"}]}
     edge = phase(Server(apps={"data": [app("shop")]}, environments=seen))
 
-    assert await edge.apps(URL, credential()) == [App(str(app("shop")["id"]), "shop")]
-    assert await edge.environments(URL, credential(), APP_ID) == [
+    assert await edge.apps(URL, credential(), place()) == [App(str(app("shop")["id"]), "shop")]
+    assert await edge.environments(URL, credential(), APP_ID, place()) == [
         Environment("Production", "2030-01-01T00:00:00.000001Z")
     ]
 
@@ -53,7 +54,7 @@ async def test_apps_and_environments_come_with_what_decisions_need() -> None:
 async def test_a_revision_that_is_no_date_is_none(moved: object) -> None:
     edge = phase(Server(environments={"data": [{"id": "e", "name": "Production", "updatedAt": moved}]}))
 
-    assert await edge.environments(URL, credential(), APP_ID) == [Environment("Production", None)]
+    assert await edge.environments(URL, credential(), APP_ID, place()) == [Environment("Production", None)]
 
 
 async def test_a_read_asks_for_what_is_wanted_and_leaves_out_dynamic_secrets() -> None:
@@ -69,8 +70,8 @@ async def test_every_call_goes_to_the_host_of_the_question_with_its_token() -> N
     server = Server(apps={"data": []}, secrets=[], environments=environments("dev"))
     edge = phase(server)
 
-    await edge.apps(URL, credential())
-    await edge.environments(URL, credential(), APP_ID)
+    await edge.apps(URL, credential(), place())
+    await edge.environments(URL, credential(), APP_ID, place())
     await read(edge)
 
     assert len(server.requests) == 3

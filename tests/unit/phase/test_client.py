@@ -13,6 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient, trust
+from phase_operator.phase.rows import Limits
 from support.canary import Canary
 from unit.phase.builders import (
     APP_ID,
@@ -26,6 +27,7 @@ from unit.phase.builders import (
     answered,
     client,
     failure,
+    place,
     refused,
     row,
 )
@@ -63,14 +65,14 @@ def bounded(transport: httpx.MockTransport, *, deadline: float = 60.0, calls: Ca
         timer=lambda: 0.0,
         transport=transport,
         deadline=deadline,
-        max_body=MIB,
+        limits=Limits(size=MIB),
     )
 
 
 async def test_a_question_is_one_get_with_all_its_parts() -> None:
     server = Server()
 
-    await client(server).secrets(URL, HEADER, app_id=APP_ID, env="production", path="/a b", tags=("x", "y&z"))
+    await client(server).secrets(URL, HEADER, place(), app_id=APP_ID, env="production", path="/a b", tags=("x", "y&z"))
 
     [request] = server.requests
     assert request.method == "GET"
@@ -84,7 +86,7 @@ async def test_a_question_is_one_get_with_all_its_parts() -> None:
 async def test_a_question_for_every_folder_names_none() -> None:
     server = Server()
 
-    await client(server).secrets(URL, HEADER, app_id=APP_ID, env="production", path=None, tags=())
+    await client(server).secrets(URL, HEADER, place(), app_id=APP_ID, env="production", path=None, tags=())
 
     assert set(server.requests[0].url.params) == {"app_id", "env"}
 
@@ -95,8 +97,8 @@ async def test_apps_and_environments_are_unwrapped() -> None:
         environments={"data": [{"id": "2", "name": "Dev", "updatedAt": "x"}]},
     )
 
-    apps = await client(server).apps(URL, HEADER)
-    environments = await client(server).environments(URL, HEADER, "1")
+    apps = await client(server).apps(URL, HEADER, place())
+    environments = await client(server).environments(URL, HEADER, place(), "1")
 
     assert [(app.id, app.name) for app in apps] == [("1", "shop")]
     assert [each.name for each in environments] == ["Dev"]
@@ -109,7 +111,7 @@ async def test_apps_and_environments_are_unwrapped() -> None:
 async def test_a_redirect_is_not_followed() -> None:
     server = Server(apps=httpx.Response(302, headers=HTML | {"location": "https://elsewhere.test/v1/apps/"}))
 
-    error = await failure(client(server).apps(URL, HEADER))
+    error = await failure(client(server).apps(URL, HEADER, place()))
 
     assert (type(error), error.reason) == (Transient, Reason.UNEXPECTED_ANSWER)
     assert "redirect" in error.message
@@ -120,8 +122,8 @@ async def test_a_cookie_of_one_account_does_not_come_with_anothers_call() -> Non
     server = Server(apps=answered({"data": []}, headers=JSON | {"set-cookie": "session=first; Path=/"}))
     calls = client(server)
 
-    await calls.apps(URL, HEADER)
-    await calls.apps(URL, SecretValue("Bearer ServiceAccount other"))
+    await calls.apps(URL, HEADER, place())
+    await calls.apps(URL, SecretValue("Bearer ServiceAccount other"), place())
 
     assert "cookie" not in server.requests[1].headers
 
@@ -129,18 +131,18 @@ async def test_a_cookie_of_one_account_does_not_come_with_anothers_call() -> Non
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
     stream = Stream(*[b" " * MIB] * 100)
 
-    error = await failure(bounded(streaming(stream)).apps(URL, HEADER))
+    error = await failure(bounded(streaming(stream)).apps(URL, HEADER, place()))
 
-    assert (error.reason, error.message) == (Reason.UNEXPECTED_ANSWER, f"{HOST} answers more than 1 MiB")
+    assert (error.reason, "1 MiB" in error.message) == (Reason.ANSWER_TOO_LARGE, True)
     assert stream.sent == 2
 
 
 async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused() -> None:
     stream = Stream(gzip.compress(b" " * 20 * MIB))
 
-    error = await failure(bounded(streaming(stream, **{"content-encoding": "gzip"})).apps(URL, HEADER))
+    error = await failure(bounded(streaming(stream, **{"content-encoding": "gzip"})).apps(URL, HEADER, place()))
 
-    assert error.reason is Reason.UNEXPECTED_ANSWER
+    assert error.reason is Reason.ANSWER_TOO_LARGE
 
 
 async def test_an_answer_that_breaks_off_shows_nothing_of_its_beginning(canary: Canary) -> None:
@@ -150,7 +152,7 @@ async def test_an_answer_that_breaks_off_shows_nothing_of_its_beginning(canary: 
     )
 
     call = bounded(streaming(stream)).secrets(
-        URL, SecretValue(canary.token("Bearer ServiceAccount x")), app_id=APP_ID, env="e", path=None, tags=()
+        URL, SecretValue(canary.token("Bearer ServiceAccount x")), place(), app_id=APP_ID, env="e", path=None, tags=()
     )
     error = await failure(call, canary)
 
@@ -161,7 +163,9 @@ async def test_an_answer_that_breaks_off_shows_nothing_of_its_beginning(canary: 
 
 
 async def test_a_broken_encoding_is_told() -> None:
-    error = await failure(bounded(streaming(Stream(b"no gzip"), **{"content-encoding": "gzip"})).apps(URL, HEADER))
+    error = await failure(
+        bounded(streaming(Stream(b"no gzip"), **{"content-encoding": "gzip"})).apps(URL, HEADER, place())
+    )
 
     assert error.reason is Reason.UNEXPECTED_ANSWER
 
@@ -169,7 +173,9 @@ async def test_a_broken_encoding_is_told() -> None:
 async def test_an_answer_that_never_ends_ends_at_the_deadline() -> None:
     calls = Calls()
 
-    error = await failure(bounded(streaming(Stream(b"[", hang=True)), deadline=0.0, calls=calls).apps(URL, HEADER))
+    error = await failure(
+        bounded(streaming(Stream(b"[", hang=True)), deadline=0.0, calls=calls).apps(URL, HEADER, place())
+    )
 
     assert (type(error), error.reason) == (Transient, Reason.PHASE_UNAVAILABLE)
     assert [status for _, status, _ in calls] == ["PhaseUnavailable"]
@@ -184,7 +190,7 @@ async def test_a_cancelled_call_is_cancelled_and_counted() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    task = asyncio.create_task(client(hang, calls=calls).apps(URL, HEADER))
+    task = asyncio.create_task(client(hang, calls=calls).apps(URL, HEADER, place()))
     await reached.wait()
     task.cancel()
 
@@ -208,7 +214,8 @@ async def test_every_call_is_told_to_the_observer(answer: object, status: str) -
     times = iter([10.0, 12.5])
 
     await asyncio.gather(
-        client(Server(apps=answer), calls=calls, timer=lambda: next(times)).apps(URL, HEADER), return_exceptions=True
+        client(Server(apps=answer), calls=calls, timer=lambda: next(times)).apps(URL, HEADER, place()),
+        return_exceptions=True,
     )
 
     assert calls == [("apps", status, 2.5)]
@@ -227,7 +234,7 @@ async def test_every_call_is_told_to_the_observer(answer: object, status: str) -
 async def test_a_url_that_cannot_be_asked_is_the_specs_fault(url: str) -> None:
     calls = PhaseClient(ca_file=None, user_agent="test", on_call=Calls(), timer=lambda: 0.0)
 
-    error = await failure(calls.apps(url, HEADER))
+    error = await failure(calls.apps(url, HEADER, place()))
 
     assert error.reason is Reason.INVALID_SPEC
     await calls.close()
@@ -237,7 +244,7 @@ async def test_credentials_in_a_url_are_not_told(canary: Canary) -> None:
     password = canary.token("pass-word-of-url")
 
     error = await failure(
-        client(Server(apps=httpx.ConnectError(""))).apps(f"https://u:{password}@phase.test", HEADER), canary
+        client(Server(apps=httpx.ConnectError(""))).apps(f"https://u:{password}@phase.test", HEADER, place()), canary
     )
 
     assert HOST in error.message

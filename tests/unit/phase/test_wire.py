@@ -9,12 +9,21 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue, Snapshot
 from phase_operator.phase import wire
+from phase_operator.phase.body import STEP
+from phase_operator.phase.rows import Limits, Rows
 from support.canary import Canary
-from unit.phase.builders import HOST, row, show
+from unit.phase.builders import HOST, place, row, show
 
 
 def entries(*rows: dict[str, Any]) -> list[Entry]:
-    return wire.entries(wire.read(json.dumps(rows).encode(), wire.SECRETS, HOST), HOST)
+    return parsed(json.dumps(rows).encode())
+
+
+def parsed(body: bytes) -> list[Entry]:
+    rows = Rows(HOST, Limits(), place())
+    for part in (body[start : start + STEP] for start in range(0, len(body), STEP)):
+        rows.feed(part)
+    return rows.end()
 
 
 def test_an_entry_has_all_that_phase_says() -> None:
@@ -87,7 +96,7 @@ def test_json_of_another_shape_is_told_by_its_place(document: object, place: str
     body = json.dumps(document).replace("CANARY", json.dumps(secret)[1:-1]).encode()
 
     with pytest.raises(Transient) as caught:
-        wire.entries(wire.read(body, wire.SECRETS, HOST), HOST)
+        parsed(body)
 
     assert caught.value.reason is Reason.UNEXPECTED_ANSWER
     assert HOST in caught.value.message
@@ -109,7 +118,7 @@ def test_json_of_another_shape_is_told_by_its_place(document: object, place: str
 )
 def test_what_is_no_json_of_ours_is_refused(body: bytes) -> None:
     with pytest.raises(Transient) as caught:
-        wire.read(body, wire.SECRETS, HOST)
+        parsed(body)
 
     assert caught.value.reason is Reason.UNEXPECTED_ANSWER
 
@@ -125,6 +134,6 @@ def test_the_position_in_a_list_without_order_is_not_told() -> None:
 
 
 def test_a_parsed_row_does_not_print_its_value(canary: Canary) -> None:
-    body = json.dumps([row(value=canary.value("value"))]).encode()
+    body = json.dumps(row(value=canary.value("value"))).encode()
 
-    canary.see("model", repr(wire.read(body, wire.SECRETS, HOST)))
+    canary.see("model", repr([wire.SECRET.validate_json(body), *parsed(b"[" + body + b"]")]))

@@ -1,0 +1,74 @@
+"""Bodies of answers: unpacked here, one layer deep, in small steps, and no further than the limit.
+
+Rule: what the other side sends decides neither how much memory a body takes nor how long the loop is kept from others.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
+
+ACCEPTED = "gzip"
+_PLAIN = frozenset({"", "identity"})
+_PACKED = frozenset({"gzip", "x-gzip"})
+# zlib: the header of gzip and the largest window.
+_GZIP = 16 + zlib.MAX_WBITS
+# So many bytes are handled without a pause; a part costs as much as so many bytes, however small it is.
+STEP = 64 * 1024
+_PART = 256
+
+
+async def parts(response: httpx.Response, host: str) -> AsyncIterator[bytes]:
+    """Yield the unpacked body in parts of at most `STEP` bytes; raise Transient(UNEXPECTED_ANSWER)."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _PLAIN | _PACKED:
+        raise _unreadable(host)
+    unpack = _Gzip(host) if encoding in _PACKED else _Plain()
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    work = 0
+    # The stream itself: httpx would unpack layer after layer, each to its end, before anybody could measure it.
+    async for raw in response.stream:
+        for part in unpack(raw):
+            yield part
+            work += len(part) + _PART
+            if work >= STEP:
+                # Thousands of parts can come with one read of the socket.
+                await asyncio.sleep(0)
+                work = 0
+    unpack.end()
+
+
+class _Plain:
+    def __call__(self, raw: bytes) -> Iterator[bytes]:
+        return (raw[start : start + STEP] for start in range(0, len(raw), STEP))
+
+    def end(self) -> None:
+        """Nothing is left."""
+
+
+class _Gzip:
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._zlib = zlib.decompressobj(_GZIP)
+
+    def __call__(self, raw: bytes) -> Iterator[bytes]:
+        while raw and not self._zlib.eof:
+            try:
+                part = self._zlib.decompress(raw, STEP)
+            except zlib.error as error:
+                raise _unreadable(self._host) from error
+            raw = self._zlib.unconsumed_tail
+            # Nothing comes of a header; yielded all the same, since it is work.
+            yield part
+
+    def end(self) -> None:
+        if not self._zlib.eof:
+            raise Transient(Reason.UNEXPECTED_ANSWER, f"{self._host} breaks off in the middle of an answer")
+
+
+def _unreadable(host: str) -> Transient:
+    return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers in an encoding that cannot be read")

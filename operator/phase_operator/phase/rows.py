@@ -1,0 +1,162 @@
+"""The entries of an answer, made while it comes.
+
+Rule: an array is never held as a whole. Each element becomes an entry as soon as it is complete, is measured, and what
+passes a limit ends the read: in bytes, in number, in the length of one element, in the memory of all answers.
+"""
+
+import codecs
+import json
+import re
+import sys
+from dataclasses import dataclass
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.room import MIB, Place
+from phase_operator.core.values import Entry
+from phase_operator.phase import wire
+
+# Enough for what a Secret can hold, in base64 or with every second character escaped.
+MAX_ELEMENT = 2 * MIB
+# What is longer has to be a long text and little else: as Python's objects, anything else takes many times its length.
+_SHORT = 64 * 1024
+# An element that is not complete is looked at again when twice as much is there, or so many characters more.
+_MORE = 256 * 1024
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
+_BLANK = " \t\n\r"
+_OPENING = re.compile(r"[ \t\n\r]*+\[[ \t\n\r]*+")
+_COMMA = re.compile(r"[ \t\n\r]*+,[ \t\n\r]*+")
+_CLOSING = re.compile(r"[ \t\n\r]*+\]")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large one answer may be: in bytes, once unpacked, and in entries."""
+
+    size: int = 16 * MIB
+    entries: int = 20_000
+
+
+class Rows:
+    """Makes entries of GET /v1/secrets/; `place` is where they are held."""
+
+    def __init__(self, host: str, limits: Limits, place: Place) -> None:
+        self._host = host
+        self._limits = limits
+        self._place = place
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._reader = wire.Entries(host)
+        self._entries: list[Entry] = []
+        self._number = 0
+        self._size = 0
+        # Text that is not read yet, and how much of it is worth a look.
+        self._parts: list[str] = []
+        self._waiting = 0
+        self._enough = 0
+        self._before = _OPENING
+        self._closed = False
+
+    def feed(self, part: bytes) -> bool:
+        """Take the next part of the body and say that more is wanted; raise ExpectedError."""
+        self._size += len(part)
+        if self._size > self._limits.size:
+            raise too_large(self._host, self._limits.size)
+        self._keep(self._decoded(part))
+        if self._waiting >= self._enough:
+            self._read()
+        return True
+
+    def end(self) -> list[Entry]:
+        """Return the entries; raise ExpectedError if the array is not complete."""
+        self._keep(self._decoded(b"", final=True))
+        self._read()
+        if not self._closed:
+            raise self._invalid()
+        self._place.resize(self._reader.weight)
+        return self._entries
+
+    def _decoded(self, part: bytes, *, final: bool = False) -> str:
+        try:
+            return self._decoder.decode(part, final)
+        except UnicodeDecodeError:
+            # Raised outside the block: the cause holds the part.
+            pass
+        raise self._invalid()
+
+    def _keep(self, text: str) -> None:
+        self._parts.append(text)
+        self._waiting += len(text)
+
+    def _read(self) -> None:
+        text = "".join(self._parts)
+        rest = text[self._complete(text) :]
+        if len(rest) > MAX_ELEMENT or (len(rest) > _SHORT and len(_STRING.sub("_", rest)) > _SHORT):
+            raise Waiting(
+                Reason.ANSWER_TOO_LARGE,
+                f"{self._host} answers an entry that is longer than the {MAX_ELEMENT // 1024:,} KiB that are read; no "
+                "target can hold it",
+            )
+        self._parts = [rest]
+        self._waiting = len(rest)
+        self._enough = min(2 * len(rest), len(rest) + _MORE)
+        self._place.resize(self._reader.weight + sys.getsizeof(rest))
+
+    def _complete(self, text: str) -> int:
+        """Read the elements that are complete, and return where the rest begins."""
+        at = 0
+        while not self._closed:
+            between = self._before.match(text, at)
+            closing = _CLOSING.match(text, at if self._before is _COMMA else between.end() if between else 0)
+            if closing is not None:
+                at, self._closed = closing.end(), True
+                break
+            if between is None:
+                self._check_blank(text, at)
+                return len(text)
+            found = self._element(text, between.end())
+            if found is None:
+                return at
+            self._add(found[0])
+            at, self._before = found[1], _COMMA
+        self._check_blank(text, at)
+        return len(text)
+
+    def _element(self, text: str, at: int) -> tuple[object, int] | None:
+        """Return an element and where it ends, or None if it is not complete. A number may be cut: it is no entry."""
+        try:
+            return _DECODER.raw_decode(text, at)
+        except ValueError:
+            return None
+        except RecursionError:
+            pass
+        raise self._invalid()
+
+    def _add(self, element: object) -> None:
+        self._number += 1
+        if self._number > self._limits.entries:
+            raise Waiting(
+                Reason.ANSWER_TOO_LARGE,
+                f"{self._host} answers more than {self._limits.entries:,} entries; select a folder or tags, or have "
+                "the operator's --answer-entries raised",
+            )
+        entry = self._reader.entry(element)
+        if entry is not None:
+            self._entries.append(entry)
+
+    def _check_blank(self, text: str, at: int) -> None:
+        if first := text[at:].strip(_BLANK)[:1]:
+            is_json = self._before is _OPENING and first in '{"-0123456789tfn'
+            raise wire.not_phase(self._host, "list_type as a whole") if is_json else self._invalid()
+
+    def _invalid(self) -> Exception:
+        return wire.not_phase(self._host, "json_invalid as a whole")
+
+
+def too_large(host: str, limit: int) -> Waiting:
+    """Say that an answer has more bytes than are read."""
+    return Waiting(
+        Reason.ANSWER_TOO_LARGE,
+        f"{host} answers more than {limit / MIB:g} MiB; select a folder or tags, or have the operator's --answer-mib "
+        "raised",
+    )

@@ -1,0 +1,81 @@
+"""A process of its own that reads answers of Phase, and says what that took: memory, and the longest turn of its loop.
+
+    python -m support.measured_reads URL...
+
+Prints a JSON object: `base` and `peak` in MiB of resident memory, `turn` in seconds of CPU time, `ends` of each read.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.room import MIB, Room
+from phase_operator.core.shelf import Shelf
+from phase_operator.core.values import SecretValue
+from phase_operator.phase.api import Phase
+from phase_operator.phase.client import PhaseClient
+from support.builders import query
+
+_ROOM = 80
+
+
+class Turns:
+    """Measures what one turn of the loop takes, in time that this process had a core for."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._last = time.thread_time()
+        self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        self.longest = max(self.longest, now - self._last)
+        self._last = now
+        self._loop.call_soon(self._turn)
+
+
+async def read(phase: Phase, room: Room, url: str, route: str, namespace: str) -> object:
+    """Read as the operator does; return what has to be kept."""
+    credential = phase.credential(SecretValue("ab" * 32))
+    place = room.open(namespace)
+    try:
+        if route == "apps":
+            return await phase.apps(url, credential, place)
+        entries = await phase.entries(url, credential, app_id="1", environment="e", path=None, tags=(), place=place)
+    except ExpectedError as error:
+        return str(error.reason)
+    shelf = Shelf("1", entries, place)
+    shelf.answer(query(path=None))
+    shelf.settle()
+    return shelf.answer(query(path=None))
+
+
+async def main(urls: Sequence[str], route: str) -> None:
+    """Read all of these at once."""
+    room = Room(_ROOM * MIB)
+    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
+    phase = Phase(client, b"k" * 32)
+    base = _resident()
+    turns = Turns()
+    reads = (read(phase, room, url, route, f"namespace-{number}") for number, url in enumerate(urls))
+    kept = await asyncio.gather(*reads)
+    ends = [each if isinstance(each, str) else type(each).__name__ for each in kept]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"base": base, "peak": peak, "turn": turns.longest, "held": room.used / MIB, "ends": ends}
+    sys.stdout.write(json.dumps(found))
+    await client.close()
+
+
+def _resident() -> float:
+    [size] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(size.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[2:], sys.argv[1]))

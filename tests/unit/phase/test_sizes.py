@@ -1,0 +1,134 @@
+"""However large an answer is, reading it takes a bounded share of memory, and no turn of the loop takes long.
+
+Each case is a process of its own that reads from a real socket. Time is CPU time of that process, so that it matters
+little what else the machine has to do.
+"""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.raw_server import Body, serving
+
+MIB = 1024 * 1024
+TESTS = Path(__file__).parents[2]
+# Wanted are 50 ms; another program on the other half of a core makes two of one.
+TURN = 0.15
+# Of one answer: the text of one element and its parts, and the entries up to a limit.
+ONE = 70.0
+# Of all: the room for answers, and one answer's.
+ALL = 80.0 + 50.0
+
+
+def row(number: int, **fields: object) -> bytes:
+    return json.dumps({"id": f"id-{number}", "key": f"KEY_{number}", "value": "x", "path": "/"} | fields).encode()
+
+
+def rows(count: int, **fields: object) -> Iterator[bytes]:
+    yield b"["
+    for number in range(0, count, 1000):
+        many = b",".join(row(each, **fields) for each in range(number, min(number + 1000, count)))
+        yield many + (b"," if number + 1000 < count else b"")
+    yield b"]"
+
+
+def bomb(part: bytes, times: int) -> Iterator[bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    for _ in range(times):
+        yield packer.compress(part)
+    yield packer.flush()
+
+
+def twice(part: bytes, times: int) -> Iterator[bytes]:
+    yield gzip.compress(b"".join(bomb(part, times)))
+
+
+def tagged(entries: int, tags: int) -> Iterator[bytes]:
+    yield b"["
+    for number in range(entries):
+        yield row(number, tags=[f"{number}.{tag}" for tag in range(tags)]) + b","
+    yield b"]"
+
+
+def apps(count: int) -> Iterator[bytes]:
+    yield b'{"data":['
+    yield b",".join(json.dumps({"id": f"id-{number}", "name": f"app-{number}"}).encode() for number in range(count))
+    yield b"]}"
+
+
+def chunked(body: bytes) -> Iterator[bytes]:
+    """Send every byte as a chunk of its own, thousands of them at once."""
+    for start in range(0, len(body), 10_000):
+        yield b"".join(b"1\r\n%c\r\n" % each for each in body[start : start + 10_000])
+    yield b"0\r\n\r\n"
+
+
+def measured(route: str, *bodies: tuple[Body, tuple[str, ...]]) -> Any:
+    with ExitStack() as stack:
+        urls = [stack.enter_context(serving(body, *headers)) for body, headers in bodies]
+        run = subprocess.run(
+            [sys.executable, "-m", "support.measured_reads", route, *urls],
+            env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent / 'operator'}"},
+            capture_output=True,
+            timeout=240,
+            check=True,
+        )
+    return json.loads(run.stdout)
+
+
+GZIP, CHUNKED = "Content-Encoding: gzip", "Transfer-Encoding: chunked"
+ATTACKS = [
+    pytest.param("secrets", lambda: twice(b" " * MIB, 1024), ("Content-Encoding: gzip, gzip",), id="two layers"),
+    pytest.param("secrets", lambda: bomb(b" " * MIB, 1024), (GZIP,), id="a gigabyte of blanks in one layer"),
+    pytest.param("secrets", lambda: bomb(b"[" * MIB, 1024), (GZIP,), id="a gigabyte of brackets in one layer"),
+    pytest.param("secrets", lambda: rows(300_000), (), id="300,000 entries"),
+    pytest.param("secrets", lambda: [b'[{"value":"', *[b"x" * MIB] * 64], (), id="a value that never ends"),
+    pytest.param("secrets", lambda: [b'[{"value":"', *[rb"\n" * (MIB // 2)] * 64], (), id="a value of escapes"),
+    pytest.param("secrets", lambda: [b'[{"id":[', *[b"0," * (MIB // 2)] * 64], (), id="numbers in one entry"),
+    pytest.param("secrets", lambda: [b'[{"id":[', *[b"[]," * (MIB // 3)] * 64], (), id="lists in one entry"),
+    pytest.param("secrets", lambda: [b'[{"id":[', *[b'"",' * (MIB // 3)] * 64], (), id="texts in one entry"),
+    pytest.param("secrets", lambda: [b"[", *[b"{}," * (MIB // 3)] * 64], (), id="entries without anything"),
+    pytest.param("secrets", lambda: [b"0" * MIB] * 64, (), id="a number that never ends"),
+    pytest.param("secrets", lambda: tagged(200, 200), (), id="tags of many entries"),
+    pytest.param("secrets", lambda: chunked(b"[" + b" " * 400_000), (CHUNKED,), id="chunks of one byte"),
+    pytest.param("secrets", lambda: rows(200, value="\U0001f511" + "x" * 70_000), (), id="four bytes a letter"),
+    pytest.param("apps", lambda: bomb(b" " * MIB, 1024), (GZIP,), id="a gigabyte of blanks for apps"),
+    pytest.param("apps", lambda: [b'{"data":[', *[b"0," * (MIB // 2)] * 64], (), id="numbers for apps"),
+    pytest.param("apps", lambda: apps(40_000), (), id="40,000 apps"),
+]
+
+
+@pytest.mark.sizes
+@pytest.mark.parametrize(("route", "body", "headers"), ATTACKS)
+def test_an_answer_of_any_size_takes_a_bounded_share(route: str, body: Body, headers: tuple[str, ...]) -> None:
+    found = measured(route, (body, headers))
+
+    assert found["peak"] - found["base"] < ONE, found
+    assert found["turn"] < TURN, found
+
+
+@pytest.mark.sizes
+def test_eight_hosts_at_once_share_the_memory_of_all() -> None:
+    found = measured("secrets", *[(lambda: rows(19_000, value="x" * 600), ())] * 8)
+
+    assert found["peak"] - found["base"] < ALL, found
+    assert found["turn"] < TURN, found
+    assert {"Snapshot", "AnswerTooLarge"} == set(found["ends"]), found
+
+
+@pytest.mark.sizes
+def test_the_largest_answer_is_read_and_weighs_what_it_is_said_to() -> None:
+    found = measured("secrets", (lambda: rows(20_000, value="x" * 600), ()))
+
+    assert found["ends"] == ["Snapshot"]
+    assert found["turn"] < TURN, found
+    assert found["held"] == pytest.approx(found["peak"] - found["base"], rel=0.5), found
