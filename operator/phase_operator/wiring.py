@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +40,7 @@ from phase_operator.phase.rows import Limits
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Users
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
@@ -91,6 +92,7 @@ class SystemClock:
 async def run(settings: Settings, patience: Patience | None = None) -> int:
     """Run the operator until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
+    logs.watch_loop(asyncio.get_running_loop())
     try:
         configuration = await load_configuration(settings.kubeconfig)
     except KubeconfigError as error:
@@ -141,6 +143,7 @@ class Operator:
             return partial(_standing_still, patience.stuck, name, measure, what)
 
         self._clock = clock = SystemClock()
+        self._faults = faults = Faults(metrics.internal_error)
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         admissions = Admissions()
@@ -149,7 +152,7 @@ class Operator:
         self._settings = settings
         self._client = client
         self._digest_key: bytes | None = None
-        self._recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted)
+        self._recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, faults)
         self._cluster = KubeCluster(
             client, known, self._recorder, lambda target: self._controller.target_changed(target)
         )
@@ -202,10 +205,12 @@ class Operator:
             clock=clock,
             observer=metrics,
             restarts=restarts,
+            faults=faults,
         )
         self._watcher = Watcher(
             resources=resources,
             controller=self._controller,
+            faults=faults,
             session=client.session_for_watching,
             server=client.host,
             is_served=self._cluster.is_served,
@@ -290,6 +295,7 @@ class Operator:
             name=settings.lease_name,
             identity=f"{socket.gethostname()}_{secrets.token_hex(8)}",
             duration=settings.lease_seconds,
+            faults=self._faults,
         )
 
     def _is_leading(self) -> bool:
@@ -327,14 +333,18 @@ class Operator:
         """Prepare, work, drain, until any of `ends` ends: the first one is the wish to stop."""
         self.probes.live.update(self._leaders_probes.live)
         self.probes.ready.update(self._leaders_probes.ready)
+
+        def kept(task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+            return group.create_task(self._faults.keep(task, work, self._clock))
+
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(watch.run()) for watch in self._watches]
-            background.append(group.create_task(self._recorder.run()))
-            preparing = group.create_task(self._prepare())
+            background = [kept(watch.name, watch.run) for watch in self._watches]
+            background.append(kept("events", self._recorder.run))
+            preparing = kept("start", self._prepare)
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not any(each.done() for each in ends):
                 working = group.create_task(self._controller.run(self._settings.workers, self._settings.phase_workers))
-                background += [group.create_task(self._watch()), group.create_task(self._watcher.sweep())]
+                background += [kept("phasesecrets", self._watch), kept("sweep", self._watcher.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 log.info("operator stops")
                 self._controller.stop()
@@ -425,6 +435,7 @@ class Operator:
             restarted=metrics.watch_restarted,
             is_back=self._controller.kubernetes_is_back,
             clock=self._clock,
+            faults=self._faults,
         )
 
     def _namespace_watch(self, labels: NamespaceLabels, metrics: Metrics) -> MetadataWatch:
@@ -439,6 +450,7 @@ class Operator:
             restarted=metrics.watch_restarted,
             is_back=self._controller.kubernetes_is_back,
             clock=self._clock,
+            faults=self._faults,
         )
 
 

@@ -201,6 +201,18 @@ FIRING = [
     ),
     pytest.param(
         Case(
+            "PhaseOperatorInternalErrors",
+            {of("internal_errors_total", task="secrets"): "0x9 _x0 1+1x40"},
+            silent_at=(5, 9),
+            fires_at=20,
+            description="The task secrets of the Phase operator in phase-system met what nobody expected, 10 times in "
+            "the last 15 minutes.",
+            labels=WHERE | {"task": "secrets"},
+        ),
+        id="a bug again and again",
+    ),
+    pytest.param(
+        Case(
             "PhaseOperatorStatusWritesFail",
             {of("kubernetes_requests_total", **STATUS, code="403"): "0+2x40"},
             silent_at=(2, 17),
@@ -381,6 +393,10 @@ SILENT = [
             (10, 41, 80),
         ),
         id="two watches break for five minutes",
+    ),
+    pytest.param(
+        Case("PhaseOperatorInternalErrors", {of("internal_errors_total", task="secrets"): "3x60"}, (10, 50)),
+        id="bugs of long ago",
     ),
     pytest.param(
         Case(

@@ -111,7 +111,7 @@ def test_the_settings_page_tells_every_setting() -> None:
 
 
 def test_the_page_about_logs_has_every_line() -> None:
-    """With its level; the messages of `_attempt` are its arguments, and errors all of them."""
+    """With its level; the messages of Faults are its methods' arguments, and errors all of them."""
     calls = [
         node
         for file in (ROOT / "operator/phase_operator").rglob("*.py")
@@ -135,7 +135,9 @@ def spoken(call: ast.Call) -> Iterator[tuple[str, str]]:
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level), args=[ast.Constant(value=str(text))]):
             yield text, level
-        case ast.Call(func=ast.Name(id="_attempt"), args=[ast.Constant(value=str(text)), *_]):
+        case ast.Call(
+            func=ast.Attribute(attr="attempt" | "attempt_now" | "caught"), args=[ast.Constant(value=str(text)), *_]
+        ):
             yield text, "error"
 
 

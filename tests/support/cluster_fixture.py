@@ -9,7 +9,7 @@ program starts a cluster for itself with `Cluster.start()`.
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
@@ -48,8 +48,15 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Give a namespace of the test's own; its removal is asked for and not waited for."""
+    with new_namespace(control_plane) as name:
+        yield name
+
+
+@contextmanager
+def new_namespace(plane: ControlPlane) -> Iterator[str]:
+    """Make a namespace until the block ends; its removal is asked for and not waited for."""
     name = f"test-{os.getpid()}-{next(_numbers)}"
-    api = api_of(control_plane)
+    api = api_of(plane)
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     api.delete("namespace", name)

@@ -28,6 +28,7 @@ from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
@@ -600,6 +601,9 @@ class Loop:
         self.cluster = cluster or FakeCluster()
         self.observer = FakeObserver()
         self.admissions = Admissions()
+        # The tasks that met what nobody expected, one for each time.
+        self.faulty: list[str] = []
+        self.faults = Faults(self.faulty.append)
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
         self.resources = Resources()
         self.tokens = Tokens(self.cluster)
@@ -648,6 +652,7 @@ class Loop:
             clock=self.clock,
             observer=self.observer,
             restarts=self.restarts,
+            faults=self.faults,
         )
 
     async def __aenter__(self) -> Self:

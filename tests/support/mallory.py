@@ -35,6 +35,14 @@ class Mallory:
             "-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(document), kubeconfig=self.kubeconfig
         )
 
+    def apply_as(self, manager: str, document: dict[str, Any]) -> None:
+        """Apply an object server-side under a field manager that he takes for his own."""
+        self.plane.kubectl(
+            *("-n", self.namespace, "apply", "--server-side", "--field-manager", manager, "-f", "-"),
+            stdin=json.dumps(document),
+            kubeconfig=self.kubeconfig,
+        )
+
     def may(self, verb: str, resource: str, namespace: str) -> bool:
         """Say whether the API server would let him do it himself."""
         answer = self.plane.kubectl(
@@ -44,10 +52,11 @@ class Mallory:
 
 
 @contextmanager
-def mallory_in(plane: ControlPlane, namespace: str) -> Iterator[Mallory]:
-    """Let him into a namespace, and let his host listen until the block ends."""
+def mallory_in(plane: ControlPlane, namespace: str, may_write: str = "phasesecrets") -> Iterator[Mallory]:
+    """Let him into a namespace, where he may write one kind, and let his host listen until the block ends."""
     account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
-    rule = {"apiGroups": ["secrets.phase.dev"], "resources": ["phasesecrets"], "verbs": ["create", "get", "patch"]}
+    group = "secrets.phase.dev" if may_write == "phasesecrets" else ""
+    rule = {"apiGroups": [group], "resources": [may_write], "verbs": ["create", "get", "patch"]}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
     rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
     objects = [

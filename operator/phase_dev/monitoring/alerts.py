@@ -237,6 +237,19 @@ ALERTS = (
         "server that ends long connections.",
     ),
     Alert(
+        name="PhaseOperatorInternalErrors",
+        severity=Severity.WARNING,
+        expr=_each("sum", "increase(phase_operator_internal_errors_total[15m])", "task") + " > 0",
+        lasting="1m",
+        summary="The Phase operator meets a bug of its own.",
+        description="The task {{ $labels.task }} of the Phase operator in {{ $labels.namespace }} met what nobody "
+        'expected, {{ printf "%.0f" $value }} times in the last 15 minutes.',
+        means="A bug. It costs the object that it was about, or a pause of the task; everything else goes on.",
+        threshold="No number of bugs is in order. The alert ends a quarter of an hour after the last one.",
+        cure="The log has an error with the `task`, the `object` if there is one, its type and its trace. "
+        "Please report these; they hold no values. A PhaseSecret that it is about says `InternalError`.",
+    ),
+    Alert(
         name="PhaseOperatorStatusWritesFail",
         severity=Severity.WARNING,
         expr=_each(

@@ -338,13 +338,17 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 width=_QUARTER,
             ),
             Graph(
-                "Watches started again",
-                "In the last 15 minutes. A few when an API server is replaced.",
+                "Watches started again, and bugs",
+                "In the last 15 minutes. A few watches when an API server is replaced; no bugs.",
                 Unit.NUMBER,
                 (
                     Query(
                         f"sum by (watch) (increase(phase_operator_watch_restarts_total{_PODS}[15m]))",
                         "{{watch}}",
+                    ),
+                    Query(
+                        f"sum by (task) (increase(phase_operator_internal_errors_total{_PODS}[15m]))",
+                        "bug in {{task}}",
                     ),
                 ),
                 width=_QUARTER,

@@ -4,8 +4,14 @@ Rule: what is not of the kind that is asked for is empty, and nothing raises. JS
 these, and not for what behaves alike, is five times as fast, and a namespace may have thousands of objects.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+# More than etcd stores of one object, so that nothing that we mean to write is too long to be read again.
+_LONGEST = 4 * 1024 * 1024
+# What a JSON number may be to Go; larger ones are nobody's count.
+_LARGEST = 2**63
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -31,8 +37,23 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(value: object) -> dict[str, str]:
+    """Return the texts in an object, as labels and annotations are."""
+    return {key: each for key, each in mapping(value).items() if isinstance(each, str)}
+
+
 def number(value: object) -> int:
     """Return an integer, also one that is written as text, or 0."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else 0
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and abs(value) < _LARGEST else 0
+
+
+def parsed(written: object) -> object:
+    """Return what a text says in JSON, or None: also if it is longer, or deeper, than what anybody has to say."""
+    if not isinstance(written, str) or len(written) > _LONGEST:
+        return None
+    try:
+        return json.loads(written)
+    except (ValueError, RecursionError):
+        return None

@@ -19,6 +19,7 @@ from phase_operator.core.pacing import reopen_watch
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.reconcile.controller import Controller
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
 from phase_operator.reconcile.resources import Resources, life_of
@@ -55,9 +56,11 @@ class Watcher:
         clock: Clock,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
+        faults: Faults,
         sweep_every: float = SWEEP_EVERY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._faults = faults
         self._resources = resources
         self._controller = controller
         self._session = session

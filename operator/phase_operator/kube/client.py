@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -21,6 +22,7 @@ from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
 
+from phase_operator.core.foreign import mapping, mappings, text
 from phase_operator.core.pacing import Pace
 from phase_operator.kube.errors import ApiError, from_answer
 
@@ -42,6 +44,8 @@ _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 # So often the watch engine opens a watch; kopf itself would spin.
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
+
+_NO_JSON = "an answer that is no JSON"
 
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
@@ -140,18 +144,15 @@ class KubeClient:
             self._on_call(method, resource, "failed")
             raise ApiError(0, type(error).__name__, "") from error
         self._on_call(method, resource, str(response.status))
-        try:
-            answer = json.loads(raw) if raw else {}
-        except ValueError:
-            answer = {}
-        if not isinstance(answer, dict):
-            answer = {}
+        answer = _json(raw) if raw else {}
         if response.status >= 400:
-            refusal = from_answer(response.status, answer, response.headers.get("Retry-After"))
+            refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))
             # A field that another manager holds is no race: whoever judged the object knew, or is to be told.
             if refusal.conflict and not refusal.held:
                 self._on_conflict(resource)
             raise refusal
+        if answer is None:
+            raise ApiError(0, _NO_JSON, "")
         return answer
 
     @asynccontextmanager
@@ -170,7 +171,7 @@ class KubeClient:
         try:
             if response.status >= 400:
                 raw = await response.read()
-                raise from_answer(response.status, _json(raw), response.response.headers.get("Retry-After"))
+                raise from_answer(response.status, _json(raw) or {}, response.response.headers.get("Retry-After"))
             yield _lines(response.response)
         finally:
             response.response.close()
@@ -243,17 +244,47 @@ def _as_it_is(found: re.Match[str]) -> str:
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     try:
         async for line in response.content:
-            yield _json(line)
+            event = _json(line)
+            if event is None:
+                raise ApiError(0, _NO_JSON, "")
+            yield event
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
         raise ApiError(0, type(error).__name__, "") from error
 
 
-def _json(raw: bytes) -> dict[str, Any]:
+def _json(raw: bytes) -> dict[str, Any] | None:
+    """Return an object, or None for what is no object, no JSON, or too deep to be read."""
     try:
         found = json.loads(raw)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A list, or a part of it: `token` leads to the next one, "" to none."""
+
+    items: list[Mapping[str, Any]]
+    token: str
+    version: str
+
+
+def page(answer: Mapping[str, Any]) -> Page:
+    """Read a list; raise ApiError if it is none: what stands between us and the API server may answer anything."""
+    metadata = mapping(answer.get("metadata"))
+    version = text(metadata.get("resourceVersion"))
+    if not version:
+        raise ApiError(0, "an answer that is no list", "")
+    return Page(list(mappings(answer.get("items"))), text(metadata.get("continue")), version)
+
+
+def metadata_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata of an object; raise ApiError if the answer is none."""
+    metadata = mapping(answer.get("metadata"))
+    if not text(metadata.get("uid")) or not text(metadata.get("resourceVersion")):
+        raise ApiError(0, "an answer that is no object", "")
+    return metadata
 
 
 def _resource(path: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid, Transient, Waiting
+from phase_operator.core.foreign import mapping, mappings, number, text
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply, intent
 from phase_operator.core.podspec import mentioned
@@ -21,7 +22,17 @@ from phase_operator.core.replacement import copy_of_standing, original_of
 from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.kube.client import APPLY, JSON_PATCH, MERGE, METADATA, METADATA_LIST, KubeClient, object_path
+from phase_operator.kube.client import (
+    APPLY,
+    JSON_PATCH,
+    MERGE,
+    METADATA,
+    METADATA_LIST,
+    KubeClient,
+    metadata_of,
+    object_path,
+    page,
+)
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.targets import KnownTargets
@@ -200,7 +211,7 @@ class KubeCluster:
             content_type=APPLY,
             accept=METADATA,
         )
-        return observe(answer["metadata"])
+        return observe(metadata_of(answer))
 
     async def _delete(self, ref: TargetRef, action: Delete) -> None:
         await self._client.request(
@@ -217,15 +228,17 @@ class KubeCluster:
         answer = await self._client.request(
             "PATCH", target_path(ref), query=[MANAGER], body=body, content_type=MERGE, accept=METADATA
         )
-        return observe(answer["metadata"])
+        return observe(metadata_of(answer))
 
     async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
         """Return what carries the label of a target's versions."""
         path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
         selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
+        listed = items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
+        found = [mapping(item.get("metadata")) async for item in listed]
         return {
-            TargetRef(base.kind, ObjectKey(base.key.namespace, item["metadata"]["name"])): observe(item["metadata"])
-            async for item in items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
+            TargetRef(base.kind, ObjectKey(base.key.namespace, text(metadata.get("name")))): observe(metadata)
+            for metadata in found
         }
 
     def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
@@ -271,7 +284,7 @@ class KubeCluster:
         path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, key.namespace, key.name)
         try:
             for _ in range(_ATTEMPTS):
-                metadata = (await self._client.request("GET", path, accept=METADATA))["metadata"]
+                metadata = metadata_of(await self._client.request("GET", path, accept=METADATA))
                 before = metadata.get("finalizers") or []
                 # The API server takes no new finalizer for what is being deleted.
                 is_late = wanted and "deletionTimestamp" in metadata
@@ -312,15 +325,15 @@ class KubeCluster:
     async def is_served(self) -> bool:
         """Say whether the API server serves PhaseSecrets, by what the watch engine reads; raise ExpectedError."""
         try:
-            groups = (await self._client.request("GET", "/apis")).get("groups") or []
-            if not any(group["name"] == names.GROUP for group in groups):
+            groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
+            if not any(group.get("name") == names.GROUP for group in groups):
                 return False
-            kinds = (await self._client.request("GET", PHASE)).get("resources") or []
+            kinds = mappings((await self._client.request("GET", PHASE)).get("resources"))
         except ApiError as error:
             if error.not_found:
                 return False
             raise translate(error) from error
-        return any(kind["name"] == names.PLURAL_PHASE_SECRETS for kind in kinds)
+        return any(kind.get("name") == names.PLURAL_PHASE_SECRETS for kind in kinds)
 
     async def count_resources(self, namespace: str | None) -> int:
         """Return how many PhaseSecrets there are in a namespace, or in all."""
@@ -328,25 +341,25 @@ class KubeCluster:
             answer = await self._client.request(
                 "GET", _resources_path(namespace), query=[("limit", "1")], accept=METADATA_LIST
             )
+            seen = len(page(answer).items)
         except ApiError as error:
             raise translate(error) from error
-        return len(answer.get("items") or []) + int(answer["metadata"].get("remainingItemCount") or 0)
+        return seen + number(mapping(answer.get("metadata")).get("remainingItemCount"))
 
     async def list_resources(self, namespace: str | None) -> list[Mapping[str, Any]]:
         """Return the metadata of all PhaseSecrets of a namespace, or of all."""
         found = items(self._client, _resources_path(namespace), accept=METADATA_LIST)
-        return [_of_interest(item["metadata"]) async for item in found]
+        return [_of_interest(mapping(item.get("metadata"))) async for item in found]
 
 
 async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
     """Return a target's metadata as it stands, or None if it is not there. Raises ExpectedError."""
     try:
-        found = await client.request("GET", target_path(target), accept=METADATA)
+        return metadata_of(await client.request("GET", target_path(target), accept=METADATA))
     except ApiError as error:
         if error.not_found:
             return None
         raise translate(error) from error
-    return dict(found["metadata"])
 
 
 async def items(
@@ -356,20 +369,20 @@ async def items(
     accept: str = "application/json",
     query: Sequence[tuple[str, str]] = (),
     chunk: int = _CHUNK,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncIterator[Mapping[str, Any]]:
     """Yield what a collection holds, read in chunks; one that does not exist holds nothing. Raises ExpectedError."""
     token = ""
     while True:
         more = [("limit", str(chunk)), *query] + ([("continue", token)] if token else [])
         try:
-            answer = await client.request("GET", path, query=more, accept=accept)
+            found = page(await client.request("GET", path, query=more, accept=accept))
         except ApiError as error:
             if error.not_found:
                 return
             raise translate(error) from error
-        for item in answer.get("items") or []:
+        for item in found.items:
             yield item
-        token = answer["metadata"].get("continue", "")
+        token = found.token
         if not token:
             return
 

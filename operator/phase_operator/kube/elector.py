@@ -15,6 +15,7 @@ from phase_operator.core.election import Election, Held, Terms, Wait, Write
 from phase_operator.core.foreign import mapping, number, text
 from phase_operator.kube.client import MERGE, KubeClient, object_path
 from phase_operator.kube.errors import ApiError, translate
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,10 @@ class Elector:
         name: str,
         identity: str,
         duration: float,
+        faults: Faults,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._faults = faults
         self._client = client
         self._clock = clock
         self._namespace = namespace
@@ -75,6 +78,9 @@ class Elector:
                 self._tell("the API server does not answer")
             except ApiError as error:
                 self._tell(translate(error).message)
+            except Exception as error:  # noqa: BLE001 - what is not understood is no yes, and the next look may be
+                self._faults.caught("task failed", error, task="lease")
+                self._tell("internal error; the log has the trace")
             pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
             await self._sleep(pause)
 

@@ -17,6 +17,7 @@ from phase_operator.core.pacing import Pace
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient, object_path
 from phase_operator.kube.errors import ApiError
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,10 @@ class Recorder:
         clock: Clock,
         instance: str,
         posted: Callable[[str], None],
+        faults: Faults,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._faults = faults
         self._sleep = sleep
         self._client = client
         self._clock = clock
@@ -74,12 +77,13 @@ class Recorder:
         while True:
             event = await self._queue.get()
             await self._sleep(pace.wait(self._clock.monotonic()))
-            await self._send(*event)
+            await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
 
     async def flush(self) -> None:
         """Post what is queued and return."""
         while not self._queue.empty():
-            await self._send(*self._queue.get_nowait())
+            event = self._queue.get_nowait()
+            await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
 
     async def _send(self, subject: Subject, notice: Notice, at: str) -> None:
         body = event_body(subject, notice, at, self._instance)

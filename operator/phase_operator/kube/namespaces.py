@@ -3,8 +3,10 @@
 Rule: only labels are kept, and only a change of them is told. Nobody watches namespaces unless a grant asks for labels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
+from phase_operator.core.foreign import text, texts
+from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
 
 _NONE: Mapping[str, str] = {}
@@ -21,20 +23,22 @@ class NamespaceLabels:
         """Return the labels of a namespace; none if it is not known."""
         return self._labels.get(namespace, _NONE)
 
-    def listed(self, _: str, found: list[Metadata]) -> None:
-        """Take the whole list; a namespace that is not in it is gone."""
-        for name in self._labels.keys() - {metadata["name"] for metadata in found}:
+    def listed(self, _: str, present: Set[ObjectKey]) -> None:
+        """Learn what a whole list had; a namespace that is not in it is gone."""
+        for name in self._labels.keys() - {key.name for key in present}:
             self._put(name, _NONE)
-        for metadata in found:
-            self.seen(metadata)
 
     def seen(self, metadata: Metadata) -> None:
         """Take one namespace."""
-        self._put(metadata["name"], dict(metadata.get("labels") or {}))
+        self._put(text(metadata.get("name")), texts(metadata.get("labels")))
+
+    def unreadable(self, key: ObjectKey) -> None:
+        """Take a namespace that cannot be understood for one without labels: it is granted nothing then."""
+        self._put(key.name, _NONE)
 
     def gone(self, metadata: Metadata) -> None:
         """Take one namespace that is not there any more."""
-        self._put(metadata["name"], _NONE)
+        self._put(text(metadata.get("name")), _NONE)
 
     def _put(self, name: str, labels: Mapping[str, str]) -> None:
         if labels == self.of(name):

@@ -5,13 +5,17 @@ overtook the confirmation, says nothing new; so a write of ours never looks like
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Set
 
 from phase_operator.api import names
+from phase_operator.core.foreign import mapping, text
 from phase_operator.core.targets import Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
+
+# Of the largest number that etcd counts to, and some more.
+_DIGITS = 30
 
 Touched = Callable[[TargetRef], None]
 # A place in the index: of a mark, whether it stands in the namespace of the PhaseSecret that it names; of versions, the
@@ -126,14 +130,10 @@ class TargetSink:
         self._touched = touched
         self._relisted = relisted
 
-    def listed(self, scope: str, found: list[Metadata]) -> None:
-        """Take a whole list; what we knew and is not in it is gone."""
-        present = set()
-        for metadata in found:
-            present.add(self._ref(metadata))
-            self.seen(metadata)
+    def listed(self, scope: str, present: Set[ObjectKey]) -> None:
+        """Learn what a whole list had; what we knew and is not in it is gone."""
         for ref in self._known.of_kind(self._kind, scope):
-            if ref not in present:
+            if ref.key not in present:
                 self._known.drop(ref)
                 self._touched(ref)
         self._relisted()
@@ -141,10 +141,16 @@ class TargetSink:
     def seen(self, metadata: Metadata) -> None:
         """Take one object; our own are kept, all are reported unless we knew them so."""
         ref = self._ref(metadata)
-        labels: Mapping[str, str] = metadata.get("labels") or {}
+        labels = mapping(metadata.get("labels"))
         foreign = labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None
         if foreign or self._known.put(ref, observe(metadata)):
             self._report(ref, metadata)
+
+    def unreadable(self, key: ObjectKey) -> None:
+        """Know nothing of it: whoever wants it asks the API server, and tells what comes of that."""
+        ref = TargetRef(self._kind, key)
+        self._known.drop(ref)
+        self._touched(ref)
 
     def gone(self, metadata: Metadata) -> None:
         """Take one object that is not there any more, or not ours to see."""
@@ -153,7 +159,7 @@ class TargetSink:
         self._report(ref, metadata, gone=True)
 
     def _report(self, ref: TargetRef, metadata: Metadata, *, gone: bool = False) -> None:
-        if not self._known.hold_back(ref, str(metadata.get("resourceVersion", "")), gone=gone):
+        if not self._known.hold_back(ref, text(metadata.get("resourceVersion")), gone=gone):
             self._touched(ref)
 
     def _ref(self, metadata: Metadata) -> TargetRef:
@@ -169,6 +175,11 @@ def _places(ref: TargetRef, observed: Observed) -> set[_Place]:
 
 def _newer(one: str, other: str) -> bool:
     # Resource versions are numbers that grow (KEP-5504); where they are not, equal is the only thing known.
-    if one.isdigit() and other.isdigit():
+    if is_number(one) and is_number(other):
         return int(one) > int(other)
     return one != other
+
+
+def is_number(version: str) -> bool:
+    """Say whether a version can be compared; anything that is longer is none that an API server gives."""
+    return version.isascii() and version.isdigit() and len(version) <= _DIGITS

@@ -2,17 +2,22 @@
 
 Rule: values of Secrets are never transferred. What is listed is chosen by our label; what is followed may be wider
 (all Secrets of the namespaces, as metadata), so that a label taken off, a rotated token or a foreign object that goes
-away is seen at once, at a cost that does not grow with the objects that nobody touches.
+away is seen at once, at a cost that does not grow with the objects that nobody touches. An object that cannot be
+understood costs what is known of it, and not the watch.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
+from functools import partial
 from typing import Any, Protocol
 
-from phase_operator.core.pacing import reopen_watch
-from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
+from phase_operator.core.foreign import mapping, number, text
+from phase_operator.core.pacing import doubled, reopen_watch
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient, page
 from phase_operator.kube.errors import ApiError
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -21,6 +26,8 @@ _CHUNK = "500"
 _SERVER_TIMEOUT = "300"
 # A watch that ends sooner than this was not served: it is not opened again at once, for it would spin.
 _SHORT = 1.0
+# After a bug of ours all is listed anew, and the bug may well be met again.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Metadata = Mapping[str, Any]
 
@@ -28,14 +35,22 @@ Metadata = Mapping[str, Any]
 class Sink(Protocol):
     """Where a watch puts what it sees."""
 
-    def listed(self, scope: str, found: list[Metadata]) -> None:
-        """Take the whole list of a scope (a namespace, or "" for all); what is not in it is gone."""
-
     def seen(self, metadata: Metadata) -> None:
-        """Take one object that was added or changed."""
+        """Take one object that was listed, added or changed."""
 
     def gone(self, metadata: Metadata) -> None:
         """Take one object that was deleted or left the selection."""
+
+    def listed(self, scope: str, present: Set[ObjectKey]) -> None:
+        """Learn what a whole list of a scope (a namespace, or "" for all) had; what is not in it is gone."""
+
+    def unreadable(self, key: ObjectKey) -> None:
+        """Know nothing any more about an object: what was shown of it could not be understood."""
+
+
+def key_of(metadata: Metadata) -> ObjectKey:
+    """Return where an object stands; its namespace is "" for one that is in none."""
+    return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
 
 
 class MetadataWatch:
@@ -54,9 +69,11 @@ class MetadataWatch:
         restarted: Callable[[str], None],
         is_back: Callable[[], None],
         clock: Clock,
+        faults: Faults,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
+        self._faults = faults
         self._seen = clock.monotonic()
         self.name = name
         self._client = client
@@ -81,7 +98,7 @@ class MetadataWatch:
         return self._clock.monotonic() - self._seen
 
     async def run(self) -> None:
-        """Follow until cancelled; no fault of the API server ends it."""
+        """Follow until cancelled; no fault of the API server ends it, and none of ours."""
         version: str | None = None
         while True:
             self._seen = self._clock.monotonic()
@@ -93,27 +110,38 @@ class MetadataWatch:
             except ApiError as error:
                 if error.gone:
                     version = None
-                self.problem = f"{self.name}: {error}"
-                self._restarted(self.name)
-                if self.problem != self._told:
-                    # Once, and not with every try.
-                    log.warning("watch interrupted", extra={"watch": self.name, "reason": str(error)})
-                self._told = self.problem
-                self._failures += 1
+                self._broke(str(error))
                 await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
+            except Exception as error:  # noqa: BLE001 - a watch that ended would take the process with it
+                version = None
+                self._faults.caught("task failed", error, task=self.name)
+                self._broke("internal error; the log has the trace")
+                await self._sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures - 1))
+
+    def _broke(self, why: str) -> None:
+        self.problem = f"{self.name}: {why}"
+        self._restarted(self.name)
+        if self.problem != self._told:
+            # Once, and not with every try.
+            log.warning("watch interrupted", extra={"watch": self.name, "reason": why})
+        self._told = self.problem
+        self._failures += 1
 
     async def _list(self) -> str:
-        found: list[Metadata] = []
+        present: set[ObjectKey] = set()
         token = ""
         while True:
             query = [("limit", _CHUNK), ("labelSelector", self._list_selector)]
             query += [("continue", token)] if token else []
-            answer = await self._client.request("GET", self._path, query=query, accept=METADATA_LIST)
-            found += [item["metadata"] for item in answer.get("items") or []]
-            token = answer["metadata"].get("continue", "")
+            found = page(await self._client.request("GET", self._path, query=query, accept=METADATA_LIST))
+            for item in found.items:
+                metadata = mapping(item.get("metadata"))
+                present.add(key_of(metadata))
+                self._take(self._sink.seen, metadata)
+            token = found.token
             if not token:
-                self._sink.listed(self._scope, found)
-                return str(answer["metadata"]["resourceVersion"])
+                self._sink.listed(self._scope, present)
+                return found.version
 
     async def _follow(self, version: str) -> str:
         query = [
@@ -130,21 +158,33 @@ class MetadataWatch:
                 self._is_back()
             async for event in events:
                 self._seen = self._clock.monotonic()
-                kind = event.get("type")
+                kind, found = event.get("type"), mapping(event.get("object"))
                 if kind == "ERROR":
-                    status = event.get("object") or {}
-                    raise ApiError(int(status.get("code") or 500), str(status.get("reason") or ""), "")
+                    raise ApiError(number(found.get("code")) or 500, text(found.get("reason")), "")
                 self._recovered()
-                metadata = (event.get("object") or {}).get("metadata") or {}
-                if kind in {"ADDED", "MODIFIED"}:
-                    self._sink.seen(metadata)
+                metadata = mapping(found.get("metadata"))
+                if kind in ("ADDED", "MODIFIED"):
+                    self._take(self._sink.seen, metadata)
                 elif kind == "DELETED":
-                    self._sink.gone(metadata)
-                version = str(metadata.get("resourceVersion") or version)
+                    self._take(self._sink.gone, metadata)
+                version = text(metadata.get("resourceVersion")) or version
         if self._clock.monotonic() - opened < _SHORT:
             raise ApiError(0, "the watch ended as soon as it was opened", "")
         self._recovered()
         return version
+
+    def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
+        """Give one object to the sink; whoever wrote it may have written anything."""
+        key = key_of(metadata)
+        if not key.name:
+            return
+        subject = str(key) if key.namespace else key.name
+        if not self._faults.attempt_now(
+            "object not understood", partial(sink, metadata), task=self.name, subject=subject
+        ):
+            self._faults.attempt_now(
+                "object not understood", partial(self._sink.unreadable, key), task=self.name, subject=subject
+            )
 
     def _recovered(self) -> None:
         if self._failures:

@@ -1,18 +1,16 @@
 """The loop: keys come in, workers run them, each outcome becomes status, Events, metrics and the next run.
 
-Rule: this is the one place that catches `Exception`. What was not expected is logged with its trace but without its
-text, which might quote a value, and the run is repeated.
+Rule: nothing that a run raises ends the loop. What was not expected (reconcile/faults.py) is told as InternalError, and
+the run is repeated.
 """
 
 import asyncio
 import logging
-import traceback
-from collections.abc import Awaitable, Callable, Collection, Hashable
-from typing import TypeVar
+from collections.abc import Awaitable, Collection
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outage import Outage, fault
+from phase_operator.core.outage import Fault, Outage, fault
 from phase_operator.core.outcome import (
     Confirmed,
     Failed,
@@ -31,6 +29,7 @@ from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import with_told
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
 from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
@@ -40,8 +39,6 @@ from phase_operator.reconcile.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-Key = TypeVar("Key", bound=Hashable)
-Result = TypeVar("Result")
 EVENT_CONTESTED = "TargetContested"
 _INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
 
@@ -62,8 +59,10 @@ class Controller:
         clock: Clock,
         observer: Observer,
         restarts: Restarts,
+        faults: Faults,
     ) -> None:
         self._restarts = restarts
+        self._faults = faults
         self._queue = queue
         self._resources = resources
         self._sources = sources
@@ -137,10 +136,10 @@ class Controller:
         """Work until `stop`; return when the last run has ended."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(_drain(self._queue, self._run_resource))
+                group.create_task(self._faults.keep("resources", self._run_resources, self._clock))
             for _ in range(phase_workers):
-                group.create_task(self._ask_phase())
-            group.create_task(self._restart())
+                group.create_task(self._faults.keep("sources", self._ask_phase, self._clock))
+            group.create_task(self._faults.keep("restarts", self._restart, self._clock))
 
     def stop(self) -> None:
         """Begin no more runs."""
@@ -148,13 +147,28 @@ class Controller:
         self._sources.close()
         self._restarts.close()
 
+    async def _run_resources(self) -> None:
+        while True:
+            try:
+                key = await self._queue.take()
+            except QueueClosedError:
+                return
+            try:
+                await self._run_resource(key)
+            except Exception as error:  # noqa: BLE001 - what a run comes to is a bug's own business
+                self._faults.caught("run failed", error, task="resources", subject=str(key))
+                self._retry(key, transient=True)
+            finally:
+                self._queue.done(key)
+
     async def _ask_phase(self) -> None:
         while True:
             try:
                 call = await self._sources.take()
             except QueueClosedError:
                 return
-            await _attempt("asking Phase failed", type(call).__name__, self._sources.make(call))
+            made = self._sources.make(call)
+            await self._faults.attempt("asking Phase failed", made, task="sources", subject=type(call).__name__)
 
     async def _restart(self) -> None:
         while True:
@@ -162,7 +176,8 @@ class Controller:
                 namespace = await self._restarts.take()
             except QueueClosedError:
                 return
-            await _attempt("restarting failed", namespace, self._restarts.look(namespace))
+            look = self._restarts.look(namespace)
+            await self._faults.attempt("restarting failed", look, task="restarts", subject=namespace)
 
     def tell(self, key: ObjectKey, notice: Notice) -> None:
         """Post an Event on a PhaseSecret that says nothing about its state."""
@@ -174,11 +189,16 @@ class Controller:
         # The run answers for what the resource is now; an edit meanwhile starts another run.
         resource = self._resources.get(key)
         wanted = self._target_users.things_of(key)
-        outcome = await _attempt("run failed", str(key), self._reconciler.reconcile(key)) or _INTERNAL
+        run = self._reconciler.reconcile(key)
+        outcome = await self._faults.attempt("run failed", run, task="resources", subject=str(key)) or _INTERNAL
+        report: Awaitable[Outcome] | None = None
         if resource is not None and isinstance(outcome, Synced | Suspended | Failed):
-            outcome = await _attempt("reporting failed", str(key), self._report(resource, outcome)) or _INTERNAL
+            report = self._report(resource, outcome)
         elif resource is not None and isinstance(outcome, Confirmed):
-            outcome = await _attempt("reporting failed", str(key), self._retell(resource, outcome)) or _INTERNAL
+            report = self._retell(resource, outcome)
+        if report is not None:
+            told = await self._faults.attempt("reporting failed", report, task="resources", subject=str(key))
+            outcome = told or _INTERNAL
         self._wake_neighbours(key, wanted, outcome)
         self._plan_next(key, outcome)
         seconds = self._clock.monotonic() - began
@@ -252,6 +272,9 @@ class Controller:
         if transient is None:
             self._failures.pop(key, None)
             return
+        self._retry(key, transient=transient, found=found)
+
+    def _retry(self, key: ObjectKey, *, transient: bool, found: Fault | None = None) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = retry_resource(transient=transient, failures=failures, identity=str(key))
         if found is not None:
@@ -276,25 +299,3 @@ def retry_wanted(outcome: Outcome) -> bool | None:
         case Synced(targets=targets):
             bad = [target for target in targets if not target.ready]
             return any(target.transient for target in bad) if bad else None
-
-
-async def _drain(queue: WorkQueue[Key], run: Callable[[Key], Awaitable[None]]) -> None:
-    while True:
-        try:
-            key = await queue.take()
-        except QueueClosedError:
-            return
-        try:
-            await run(key)
-        finally:
-            queue.done(key)
-
-
-async def _attempt(what: str, name: str, step: Awaitable[Result]) -> Result | None:
-    """Await a step; log what it raises that nobody expected, and return None then."""
-    try:
-        return await step
-    except Exception as error:  # noqa: BLE001 - the loop outlives every bug in a run; this is the only such place
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        log.error(what, extra={"object": name, "error": type(error).__name__, "trace": trace})
-        return None

@@ -1,19 +1,30 @@
 """Write log lines, as JSON or as text, with the fields of `extra` in both.
 
-Rule: nothing that looks like a token leaves through a log line. Secret text does not print anyway (core/values.py);
-the masks here are the last resort, for text that others put into their messages and exceptions.
+Rule: nothing that looks like a token leaves through a log line, and of an exception no text at all: its type and where
+it comes from are told. Secret text does not print anyway (core/values.py); the masks here are the last resort, for text
+that others put into their messages.
 """
 
+import asyncio
 import json
 import logging
 import re
-import traceback
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+from phase_operator.reconcile.faults import trace_of
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+log = logging.getLogger(__name__)
 
 # Libraries that tell of every step, and some of them of every body: at DEBUG the Kubernetes client prints responses,
 # Secrets included. They never speak below WARNING, whatever the level of the operator.
@@ -42,6 +53,39 @@ def configure(format: str, level: str, stream: TextIO) -> None:  # noqa: A002 - 
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # Python itself would print what ends a process, a thread or a task: as text, and with the text of the exception.
+    sys.excepthook = _ended
+    threading.excepthook = _thread_ended
+    sys.unraisablehook = _ignored
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what asyncio finds in tasks and callbacks that nobody waits for, without its text."""
+    loop.set_exception_handler(_in_loop)
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.critical("process ends", extra={"error": kind.__name__, "trace": trace_of(error.with_traceback(trace))})
+
+
+def _thread_ended(found: threading.ExceptHookArgs) -> None:
+    _unexpected(found.exc_value, found.exc_type.__name__)
+
+
+def _ignored(found: "UnraisableHookArgs") -> None:
+    _unexpected(found.exc_value, found.exc_type.__name__)
+
+
+def _in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # Its own words name the task, and quote what the task was called with.
+    _unexpected(context.get("exception"), "unknown")
+
+
+def _unexpected(error: BaseException | None, kind: str) -> None:
+    name, trace = (type(error).__name__, trace_of(error)) if error is not None else (kind, "")
+    log.error("error outside of any task", extra={"error": name, "trace": trace})
 
 
 def mask(text: str) -> str:
@@ -87,7 +131,7 @@ def _masked(record: logging.LogRecord) -> logging.LogRecord:
     copy = logging.makeLogRecord(record.__dict__)
     copy.msg, copy.args = mask(_message(record)), None
     if record.exc_info and record.exc_info[0] is not None:
-        copy.exc_text = mask("".join(traceback.format_exception(*record.exc_info)).rstrip())
+        copy.exc_text = _told(record.exc_info[1])
     elif record.exc_text:
         copy.exc_text = mask(record.exc_text)
     copy.exc_info = None
@@ -95,6 +139,15 @@ def _masked(record: logging.LogRecord) -> logging.LogRecord:
     for key, value in _fields(record):
         setattr(copy, key, _masked_value(value))
     return copy
+
+
+def _told(error: BaseException | None) -> str:
+    """Say where an exception comes from, and what it comes of, without a word of any."""
+    lines: list[str] = []
+    while error is not None:
+        lines.insert(0, f"{trace_of(error)}{type(error).__name__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(lines)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -66,6 +66,7 @@ class Metrics:
         self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
         self._conflicts = counter("conflicts_total", "Writes refused: somebody else was faster.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were started again.", "watch")
+        self._faults = counter("internal_errors_total", "Errors that nobody expected, by the task.", "task")
         # fmt: on
 
         self._build.labels(version).set(1)
@@ -122,6 +123,10 @@ class Metrics:
     def watch_restarted(self, watch: str) -> None:
         """Count a watch that ended and was started again."""
         self._restarts.labels(watch).inc()
+
+    def internal_error(self, task: str) -> None:
+        """Count what a task did not expect."""
+        self._faults.labels(task).inc()
 
     def track_leader(self, is_leading: Callable[[], bool]) -> None:
         """Ask at each scrape whether this process leads."""

@@ -12,6 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Watcher
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.resources import Life
 from support.builders import phase_secret
 from support.clock import settle
@@ -49,6 +50,7 @@ class Sweep:
             clock=self.loop.clock,
             namespaces=(),
             restarted=lambda _: None,
+            faults=Faults(),
             sleep=self._sleep,
         )
 

@@ -140,3 +140,38 @@ async def test_a_write_that_came_too_late_is_counted(status: int, body: dict[str
             await client.request("PATCH", "/api/v1/namespaces/team/secrets/shop", body={})
 
     assert conflicts == counted
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(b"<html>Welcome</html>", id="a proxy's page"),
+        pytest.param(b"[" * 50_000, id="too deep"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b'{"n":' + b"9" * 5000 + b"}", id="a number that is too long"),
+        pytest.param(b"\xff\xfe", id="no text"),
+    ],
+)
+async def test_a_success_that_is_no_json_is_an_error(page: bytes) -> None:
+    async with client_of(lambda: web.Response(body=page)) as client:
+        with pytest.raises(ApiError) as asked:
+            await client.request("GET", "/api/v1/secrets")
+        with pytest.raises(ApiError) as watched:
+            await read(client)
+
+    assert (asked.value.status, watched.value.status) == (0, 0)
+
+
+async def read(client: KubeClient) -> None:
+    """Read a watch to its end."""
+    async with client.watch("/api/v1/secrets", [], METADATA) as events:
+        async for _ in events:
+            pass
+
+
+async def test_a_refusal_that_is_no_json_keeps_its_status() -> None:
+    async with client_of(lambda: web.Response(body=b"[" * 50_000, status=503)) as client:
+        with pytest.raises(ApiError) as caught:
+            await client.request("GET", "/api/v1/secrets")
+
+    assert caught.value.status == 503

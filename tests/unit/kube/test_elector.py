@@ -6,6 +6,7 @@ from typing import Any, cast
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.errors import ApiError
+from phase_operator.reconcile.faults import Faults
 from support.clock import HandClock, settle
 
 
@@ -45,6 +46,7 @@ class Turned:
             name="lease",
             identity="we",
             duration=duration,
+            faults=Faults(),
             sleep=self._sleep,
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from phase_operator.core.outcome import Notice
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.events import Recorder
+from phase_operator.reconcile.faults import Faults
 from support.clock import HandClock
 
 KEY = ObjectKey("team", "shop")
@@ -34,7 +35,7 @@ def recorder(poster: Poster, clock: HandClock, counts: Counter[str]) -> Recorder
         clock.turn(seconds)
         await asyncio.sleep(0)
 
-    return Recorder(poster, clock, "test", lambda kind: counts.update([kind]), sleep)  # type: ignore[arg-type]  # only request() is called
+    return Recorder(poster, clock, "test", lambda kind: counts.update([kind]), Faults(), sleep)  # type: ignore[arg-type]  # only request() is called
 
 
 async def post(count: int) -> tuple[list[str], Counter[str], float]:

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phase_operator.kube.namespaces import NamespaceLabels
+from phase_operator.kube.watch import key_of
 
 
 def metadata(name: str, **labels: str) -> dict[str, Any]:
@@ -39,16 +40,22 @@ def test_a_new_list_tells_what_changed_unseen() -> None:
     told: list[str] = []
     namespaces = namespaces_of({"same": {"team": "x"}, "other": {"team": "y"}, "gone": {"team": "z"}}, told)
 
-    namespaces.listed("", [metadata("same", team="x"), metadata("other", team="new"), metadata("new", team="w")])
+    listed(namespaces, [metadata("same", team="x"), metadata("other", team="new"), metadata("new", team="w")])
 
     assert namespaces.of("gone") == {}
     assert namespaces.of("other") == {"team": "new"}
     assert sorted(told) == ["gone", "new", "other"]
 
 
+def listed(namespaces: NamespaceLabels, found: list[dict[str, Any]]) -> None:
+    for each in found:
+        namespaces.seen(each)
+    namespaces.listed("", {key_of(each) for each in found})
+
+
 def namespaces_of(labels: Mapping[str, Mapping[str, str]], told: list[str] | None = None) -> NamespaceLabels:
     found = told if told is not None else []
     namespaces = NamespaceLabels(found.append)
-    namespaces.listed("", [metadata(name, **each) for name, each in labels.items()])
+    listed(namespaces, [metadata(name, **each) for name, each in labels.items()])
     found.clear()
     return namespaces

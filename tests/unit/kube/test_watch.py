@@ -1,15 +1,18 @@
 """A watch that hangs is told from one that has nothing to show."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
 
+from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
-from phase_operator.kube.watch import MetadataWatch
+from phase_operator.kube.watch import MetadataWatch, Sink
+from phase_operator.reconcile.faults import Faults
 from support.clock import HandClock, settle
 
 
@@ -40,13 +43,16 @@ class Server:
 class Nothing:
     """A sink that keeps nothing."""
 
-    def listed(self, scope: str, found: list[Any]) -> None:
-        """Keep nothing."""
-
     def seen(self, metadata: Any) -> None:
         """Keep nothing."""
 
     def gone(self, metadata: Any) -> None:
+        """Keep nothing."""
+
+    def listed(self, scope: str, present: Any) -> None:
+        """Keep nothing."""
+
+    def unreadable(self, key: ObjectKey) -> None:
         """Keep nothing."""
 
 
@@ -55,6 +61,8 @@ def watch_of(
     clock: HandClock,
     is_back: Callable[[], None] = lambda: None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    sink: Sink | None = None,
+    faults: Faults | None = None,
 ) -> MetadataWatch:
     """Return a watch of the Secrets of a server that is one as far as a watch can see."""
     return MetadataWatch(
@@ -64,10 +72,11 @@ def watch_of(
         scope="",
         list_selector="",
         follow_selector="",
-        sink=Nothing(),
+        sink=sink or Nothing(),
         restarted=lambda _: None,
         is_back=is_back,
         clock=clock,
+        faults=faults or Faults(),
         sleep=sleep,
     )
 
@@ -202,3 +211,103 @@ async def test_a_watch_waits_as_long_as_the_api_server_asks() -> None:
     await script.play()
 
     assert script.pauses == [7.0]
+
+
+# What an exception may quote, and no log line.
+QUOTED = "-".join(["a", "value"])
+
+
+class Picky(Nothing):
+    """A sink that cannot take some objects."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.unknown: list[ObjectKey] = []
+        self.present: set[ObjectKey] = set()
+
+    def seen(self, metadata: Any) -> None:
+        """Fail for what is called bad."""
+        if metadata["name"] == "bad":
+            raise RecursionError(QUOTED)
+        self.names.append(metadata["name"])
+
+    def listed(self, scope: str, present: Any) -> None:
+        """Keep what was listed."""
+        self.present = set(present)
+
+    def unreadable(self, key: ObjectKey) -> None:
+        """Keep what is not known any more; this fails, too."""
+        self.unknown.append(key)
+        raise ValueError(QUOTED)
+
+
+def shown(name: str) -> dict[str, Any]:
+    return {"metadata": {"namespace": "team", "name": name, "resourceVersion": "2"}}
+
+
+class Bad(Script):
+    """A server that lists and shows an object that the sink cannot take, among others that it can."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.sink, self.counted = Picky(), Counter[str]()
+        events = [{"type": "MODIFIED", "object": shown(name)} for name in ("bad", "third")]
+        super().__init__(events)
+        self._answers = list(answers)
+        faults = Faults(lambda task: self.counted.update([task]))
+        self.watch_of_it = watch_of(self, self.clock, sleep=self._sleep, sink=self.sink, faults=faults)
+
+    async def request(self, *_: object, **__: object) -> dict[str, Any]:
+        """Answer a list; before that what was asked for."""
+        if self._answers:
+            return self._answers.pop(0)
+        items = [shown(name) for name in ("first", "bad", "second")]
+        return {"metadata": {"resourceVersion": "1"}, "items": [*items, {}, {"metadata": "none"}]}
+
+
+async def test_an_object_that_is_not_understood_costs_itself_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    script = Bad()
+
+    await script.play()
+
+    assert script.sink.names == ["first", "second", "third"]
+    assert set(script.sink.unknown) == {ObjectKey("team", "bad")}
+    assert script.counted["secrets"] == 4
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert {(each.getMessage(), getattr(each, "object", "")) for each in errors} == {
+        ("object not understood", "team/bad")
+    }
+    assert QUOTED not in caplog.text + str([vars(each) for each in errors])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"metadata": []}, id="no list's metadata"),
+        pytest.param({"metadata": {"resourceVersion": 7}, "items": 3}, id="no version"),
+    ],
+)
+async def test_an_answer_that_is_no_list_is_no_empty_list(answer: dict[str, Any]) -> None:
+    script = Bad(answer)
+
+    await script.play()
+
+    assert len(script.pauses) == 2
+    assert script.sink.names == ["first", "second", "third"]
+
+
+async def test_a_bug_in_a_watch_is_outlived_with_growing_pauses(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Script):
+        async def request(self, *_: object, **__: object) -> dict[str, Any]:
+            self.lists += 1
+            if self.lists < 9:
+                raise KeyError(QUOTED)
+            raise asyncio.CancelledError
+
+    script = Broken()
+
+    await script.play()
+
+    assert script.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert QUOTED not in caplog.text
+    assert script.watch_of_it.problem == "secrets: internal error; the log has the trace"

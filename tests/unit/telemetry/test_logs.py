@@ -1,6 +1,9 @@
+import asyncio
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +22,9 @@ def _restore() -> Iterator[None]:
     """Leave the loggers of the process as they were."""
     loggers = [logging.getLogger(name) for name in ("", *logs.QUIET)]
     before = [(each, each.level, list(each.handlers)) for each in loggers]
+    hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
     yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     for each, level, handlers in before:
         each.setLevel(level)
         each.handlers[:] = handlers
@@ -75,7 +80,7 @@ def test_token_like_text_is_masked_wherever_it_stands(format: str, text: str, se
     except KeyError:
         log.exception("failed")
 
-    assert stream.getvalue().count("***") >= 7
+    assert stream.getvalue().count("***") >= 6
     assert secret not in stream.getvalue()
 
 
@@ -153,3 +158,67 @@ def test_an_unknown_format_is_refused_and_changes_nothing() -> None:
         logs.configure("xml", "info", io.StringIO())
 
     assert logging.getLogger().handlers == before
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as found:  # noqa: BLE001 - whatever it is
+        return found
+
+
+@FORMATS
+def test_what_ends_the_process_or_a_thread_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
+    stream = written(format)
+    canary.watch(stream.getvalue)
+    one = raised(RuntimeError(canary.value("one")))
+    error = raised(ExceptionGroup(canary.value("group"), [one]))
+
+    sys.excepthook(type(error), error, error.__traceback__)
+    threading.excepthook(threading.ExceptHookArgs((type(one), one, one.__traceback__, None)))
+
+    lines = stream.getvalue()
+    assert "process ends" in lines
+    assert "error outside of any task" in lines
+    assert lines.count("RuntimeError") >= 2
+    assert lines.count("def raised") == 0
+    assert lines.count("in raised") == 3
+    if format == "json":
+        assert [json.loads(line)["error"] for line in lines.splitlines()] == ["ExceptionGroup", "RuntimeError"]
+
+
+@FORMATS
+async def test_what_nobody_waits_for_in_the_loop_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
+    stream = written(format)
+    canary.watch(stream.getvalue)
+    loop = asyncio.get_running_loop()
+    logs.watch_loop(loop)
+
+    def fail() -> None:
+        raise ValueError(canary.value("loop"))
+
+    loop.call_soon(fail)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert "ValueError" in stream.getvalue()
+
+
+@FORMATS
+def test_the_text_of_an_exception_is_in_no_line_of_a_library(format: str, canary: Canary) -> None:  # noqa: A002
+    stream = written(format)
+    canary.watch(stream.getvalue)
+    # Apart from all others: what pytest captures has texts.
+    library = logging.Logger("aiohttp.server")  # noqa: LOG001 - none that others have
+    library.addHandler(logging.getLogger().handlers[-1])
+
+    try:
+        try:
+            raise ValueError(canary.value("cause"))
+        except ValueError as cause:
+            raise KeyError(canary.value("text")) from cause
+    except KeyError:
+        library.exception("Error handling request")
+
+    assert "KeyError" in stream.getvalue()
+    assert "ValueError" in stream.getvalue()

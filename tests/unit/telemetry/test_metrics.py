@@ -53,6 +53,7 @@ def counted() -> Metrics:
     metrics.kube_call("GET", "secrets", "404")
     metrics.kube_conflict("configmaps")
     metrics.watch_restarted("phasesecrets")
+    metrics.internal_error("secrets")
     metrics.track_resources(lambda: (3, 2, 1), lambda: 2.5)
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
     metrics.track_sources(lambda: 6, lambda: 60, lambda: 7.5, lambda: 8, lambda: 9)

@@ -18,7 +18,7 @@ from phase_operator.core.claims import Claim
 from phase_operator.core.contents import Content, content_of
 from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
-from phase_operator.core.foreign import mappings, text
+from phase_operator.core.foreign import mapping, mappings, parsed, text, texts
 from phase_operator.core.keys import listing
 from phase_operator.core.targets.parts import Holder, Others, Part, mark, merge_annotation, merge_manager, part, spelled
 from phase_operator.core.values import ObjectKey
@@ -292,8 +292,8 @@ def check_size(data: Mapping[str, bytes], template: TemplateMetadata | None = No
 
 
 def _stored(template: TemplateMetadata) -> int:
-    texts = [*template.labels.items(), *template.annotations.items()]
-    return sum(2 * len(key) + len(text.encode(errors="replace")) + _PER_KEY for key, text in texts)
+    pairs = [*template.labels.items(), *template.annotations.items()]
+    return sum(2 * len(key) + len(value.encode(errors="replace")) + _PER_KEY for key, value in pairs)
 
 
 def _owner_reference(owner: Owner) -> dict[str, Any]:
@@ -316,17 +316,16 @@ def _shape(
 
 
 def observe(metadata: Mapping[str, Any]) -> Observed:
-    """Boil an object's metadata down to an Observed."""
-    labels: Mapping[str, str] = metadata.get("labels") or {}
-    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    """Boil an object's metadata down to an Observed. Anybody may have written it, so nothing in it raises."""
+    labels, annotations = texts(metadata.get("labels")), texts(metadata.get("annotations"))
     ours: Mapping[str, Any] = {}
     holders: list[Holder] = []
     parts: list[Part] = []
-    for entry in metadata.get("managedFields") or []:
+    for entry in mappings(metadata.get("managedFields")):
         if entry.get("subresource"):
             continue
-        fields = entry.get("fieldsV1") or {}
-        manager, operation = str(entry.get("manager") or "unknown"), str(entry.get("operation"))
+        fields = mapping(entry.get("fieldsV1"))
+        manager, operation = text(entry.get("manager")) or "unknown", text(entry.get("operation"))
         if manager == names.FIELD_MANAGER and operation == "Apply":
             ours = fields
             continue
@@ -344,8 +343,8 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     version_of = labels.get(names.LABEL_VERSION_OF, "")
     deletes = annotations.get(names.ANNOTATION_ON_REMOVAL) == "Delete"
     return Observed(
-        uid=str(metadata.get("uid", "")),
-        resource_version=str(metadata.get("resourceVersion", "")),
+        uid=text(metadata.get("uid")),
+        resource_version=text(metadata.get("resourceVersion")),
         owner=annotations.get(names.ANNOTATION_OWNER, ""),
         digest=annotations.get(names.ANNOTATION_DIGEST, ""),
         seal=annotations.get(names.ANNOTATION_SEAL, ""),
@@ -368,11 +367,12 @@ def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
 
 
 def _others(holders: Iterable[Holder], parts: Iterable[Part], metadata: Mapping[str, Any]) -> Others | None:
-    controller = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), None)
+    owners = mappings(metadata.get("ownerReferences"))
+    controller = next((each for each in owners if each.get("controller")), None)
     found = Others(
         tuple(sorted(holders, key=lambda holder: (holder.manager, holder.operation))),
         tuple(sorted(parts, key=lambda each: each.manager)),
-        f"{controller.get('kind')} {controller.get('name')}" if controller else "",
+        f"{text(controller.get('kind'))} {text(controller.get('name'))}" if controller else "",
     )
     return None if found == Others() else found
 
@@ -380,7 +380,7 @@ def _others(holders: Iterable[Holder], parts: Iterable[Part], metadata: Mapping[
 def _observed_shape(
     ours: Mapping[str, Any], our_keys: frozenset[str], labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> bytes:
-    owned = ours.get("f:metadata") or {}
+    owned = mapping(ours.get("f:metadata"))
     our_labels = {key: labels[key] for key in _names(owned.get("f:labels")) if key in labels}
     our_annotations = {
         key: annotations[key]
@@ -388,7 +388,8 @@ def _observed_shape(
         if key in annotations and key not in _UNSHAPED
     }
     # managedFields name list items as k:{"uid":"..."}.
-    owners = [json.loads(item[2:])["uid"] for item in owned.get("f:ownerReferences") or {} if item.startswith("k:")]
+    items = (item for item in mapping(owned.get("f:ownerReferences")) if item.startswith("k:"))
+    owners = [text(mapping(parsed(item[2:])).get("uid")) for item in items]
     return _shape(our_keys, our_labels, our_annotations, owners)
 
 
@@ -396,5 +397,5 @@ def _data_keys(fields: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(key for name in _DATA_FIELDS for key in _names(fields.get(f"f:{name}")))
 
 
-def _names(fields: Mapping[str, Any] | None) -> list[str]:
-    return [item[2:] for item in fields or {} if item.startswith("f:")]
+def _names(fields: object) -> list[str]:
+    return [item[2:] for item in mapping(fields) if item.startswith("f:")]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.foreign import mapping, parsed, text
 from phase_operator.core.values import ObjectKey
 
 # Kubernetes takes no longer name for a field manager.
@@ -76,8 +77,8 @@ def merge_annotation(manager: str) -> str:
     return f"{names.MERGE_ANNOTATION_PREFIX}{digits[:_MARK_DIGITS]}"
 
 
-def _fingerprint(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+def _fingerprint(name: str) -> str:
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
 def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, origin: str) -> dict[str, Any]:
@@ -91,28 +92,31 @@ def spelled(marked: Mapping[str, Any]) -> str:
     return json.dumps(marked, separators=(",", ":"), sort_keys=True)
 
 
-def read_mark(annotations: Mapping[str, str], manager: str) -> dict[str, Any]:
-    """Return what a part says of itself; what a hand edit broke says nothing."""
-    try:
-        found = json.loads(annotations.get(merge_annotation(manager), ""))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def read_mark(annotations: Mapping[str, Any], manager: str) -> dict[str, Any]:
+    """Return what a part says of itself, which is flat; what a hand edit broke says nothing."""
+    said = mapping(parsed(annotations.get(merge_annotation(manager))))
+    return {name: value for name, value in said.items() if _is_flat(value)}
 
 
-def part(manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, str]) -> Part:
+def _is_flat(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
+    return isinstance(value, str | bool)
+
+
+def part(manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, Any]) -> Part:
     """Put together what managedFields and the annotation say of a part."""
     said = read_mark(annotations, manager)
     recorded = said.get("keys")
     return Part(
         manager=manager,
-        of=str(said.get("of") or manager.removeprefix(names.MERGE_MANAGER_PREFIX)),
+        of=text(said.get("of")) or manager.removeprefix(names.MERGE_MANAGER_PREFIX),
         keys=keys,
-        recorded=frozenset(map(str, recorded)) if isinstance(recorded, list) else frozenset(),
-        digest=str(said.get("digest") or ""),
-        seal=str(said.get("seal") or ""),
+        recorded=frozenset(recorded) if isinstance(recorded, list) else frozenset(),
+        digest=text(said.get("digest")),
+        seal=text(said.get("seal")),
         shape=shape,
-        type=str(said.get("type") or ""),
+        type=text(said.get("type")),
         deletes=said.get("onRemoval") == "Delete",
         origin=str(said.get("origin") or ""),
     )

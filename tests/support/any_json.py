@@ -1,0 +1,108 @@
+"""JSON as nobody should write it: any type anywhere, deep, huge, with the names that we look for.
+
+A parser that is fed with it must not raise; what it makes of it is another test's matter.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from phase_operator.api import names
+from phase_operator.core.targets.parts import merge_annotation
+
+MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
+DEEP = 20_000
+# Names that readers look for, so that what is made gets past their first look.
+_NAMES = (
+    ("annotations", "labels", "managedFields", "ownerReferences", "finalizers", "metadata", "spec", "template"),
+    ("manager", "operation", "subresource", "fieldsV1", "time", "f:data", "f:metadata", "f:annotations", "f:labels"),
+    ("f:ownerReferences", "name", "namespace", "uid", "resourceVersion", "generation", "deletionTimestamp", "items"),
+    ("of", "keys", "digest", "seal", "type", "onRemoval", "content", "kind", "status", "conditions", "reason"),
+    ("message", "lastTransitionTime", "observedGeneration", "targets", "ready", "version", "leftOut", "restarted"),
+    ("notRestarted", "source", "entries", "lastForcedSync", "lastSyncedTime", "continue", "remainingItemCount", "code"),
+)
+_OURS = (
+    names.ANNOTATION_OWNER,
+    names.ANNOTATION_KEYS,
+    names.ANNOTATION_DIGEST,
+    names.ANNOTATION_SEAL,
+    names.ANNOTATION_ON_REMOVAL,
+    names.ANNOTATION_SYNC,
+    names.LABEL_TARGET,
+    merge_annotation(MANAGER),
+)
+_KEYS = st.one_of(
+    st.sampled_from((*(name for line in _NAMES for name in line), *_OURS, 'k:{"uid":"u"}', "k:" + "[" * DEEP)),
+    st.text(),
+)
+# Lone surrogates are text to Python, and to no encoder.
+_TEXTS = st.one_of(
+    st.text(alphabet=st.characters(exclude_categories=()), max_size=30),
+    st.sampled_from(
+        (
+            "Apply",
+            names.FIELD_MANAGER,
+            MANAGER,
+            "Ready",
+            "Secret",
+            "ConfigMap",
+            "True",
+            "[" * DEEP,
+            '{"keys":' * DEEP,
+            '{"keys":[[],{},1],"of":[1],"digest":{},"seal":[],"type":9}',
+            "9" * 5000,
+            "0001-01-01T00:00:00",
+            "9999-12-31T23:59:59-23:59",
+            "\u00b2",
+            "x" * 100_000,
+        )
+    ),
+)
+_LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from((10**400, -(10**400), 2**63)),
+    st.floats(),
+    _TEXTS,
+)
+
+
+def deep(times: int = DEEP) -> list[Any]:
+    """Return a list in a list, so many times."""
+    found: list[Any] = []
+    for _ in range(times):
+        found = [found]
+    return found
+
+
+anything: st.SearchStrategy[Any] = st.recursive(
+    # Deeper than what any parser would have let through: whoever recurses into it fails.
+    st.one_of(_LEAVES, st.builds(deep)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
+    max_leaves=40,
+)
+any_object: st.SearchStrategy[dict[str, Any]] = st.dictionaries(_KEYS, anything, max_size=8)
+_fields = st.dictionaries(
+    st.sampled_from(("f:data", "f:binaryData", "f:metadata", "f:type")),
+    st.one_of(any_object, anything),
+    max_size=4,
+)
+_managed = st.one_of(
+    anything,
+    st.fixed_dictionaries(
+        {"manager": st.sampled_from((names.FIELD_MANAGER, MANAGER, "kubectl")), "operation": st.just("Apply")},
+        optional={"fieldsV1": st.one_of(_fields, anything), "subresource": anything, "time": anything},
+    ),
+)
+
+
+@st.composite
+def any_metadata(draw: st.DrawFn) -> Mapping[str, Any]:
+    """Metadata that looks enough like an object's of ours to be looked into, and is wrong in it."""
+    found: dict[str, Any] = dict(draw(any_object))
+    found["managedFields"] = draw(st.one_of(st.lists(_managed, max_size=4), anything))
+    found["annotations"] = draw(st.one_of(st.dictionaries(st.sampled_from(_OURS), anything), anything))
+    found["labels"] = draw(st.one_of(st.dictionaries(st.sampled_from(_OURS), anything), anything))
+    return found
