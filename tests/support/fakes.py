@@ -364,9 +364,10 @@ class FakeCluster:
         self.guarded.add(key) if wanted else self.guarded.discard(key)
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return a PhaseSecret as it was shown last."""
+        """Return a PhaseSecret as it was shown last, with the status that was written."""
         await self._answer("find_resource")
-        return self.bodies.get(key)
+        found = self.bodies.get(key)
+        return found if found is None or key not in self.statuses else {**found, "status": self.statuses[key]}
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status."""

@@ -8,13 +8,16 @@ import pytest
 
 from contract.cluster.sides import RealSide, Side
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.marks import check_marks
 from phase_operator.core.plan import Apply
-from phase_operator.core.targets import Desired, Kind
+from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_secret
 from phase_operator.core.targets.base import MAX_BYTES
-from phase_operator.core.values import Entry
-from support.builders import config_entry, entry, spec
+from phase_operator.core.values import Entry, ObjectKey
+from support.builders import DIGEST_KEY, config_entry, entry, spec
 from support.evaluating import evaluate
+from support.keeping import keeper_of
 
 # The fake has no limits.
 pytestmark = [
@@ -140,3 +143,53 @@ async def test_as_many_long_keys_as_the_core_lets_pass_are_stored(side: Side, le
     assert isinstance(refused, ExpectedError)
     assert refused.reason is Reason.TOO_LARGE
     assert len(await stored(side, of(good))) == good
+
+
+# Merged keys are named in an annotation, and Kubernetes bounds all annotations together.
+
+
+def merged(side: Side, prefix: str, count: int, of: str = "shop") -> Desired:
+    entries = [entry(f"{prefix}{number:05}".ljust(50, "K"), "x") for number in range(count)]
+    reference = ManagedSecretReference.model_validate({"secretName": "shop", "creationPolicy": "Merge"})
+    ref = TargetRef(Kind.SECRET, ObjectKey(side.namespace, "shop"))
+    return render_secret(ref, Owner(ObjectKey(side.namespace, of), "0a-uid"), reference, entries, DIGEST_KEY)
+
+
+async def test_as_many_merged_keys_as_are_let_pass_are_stored_and_more_are_too_large(side: Side) -> None:
+    def passes(count: int) -> bool:
+        try:
+            check_marks(merged(side, "A", count), None)
+        except Waiting:
+            return False
+        return True
+
+    good, bad = 1, 8000
+    while bad - good > 10:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if passes(middle) else (good, middle)
+    assert good > 4000
+
+    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "A", good))).written
+    with pytest.raises(Waiting) as caught:
+        await keeper_of(side.cluster).bring_in_step(merged(side, "A", bad))
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+async def test_two_that_merge_into_one_object_share_the_bound(side: Side) -> None:
+    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "A", 2300))).written
+
+    with pytest.raises(Waiting) as caught:
+        await keeper_of(side.cluster).bring_in_step(merged(side, "B", 2300, of="other"))
+
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "B", 1000, of="other"))).written
+
+
+async def test_what_others_filled_is_too_large_and_not_refused(side: Side) -> None:
+    assert isinstance(side, RealSide)
+    side.edit(merged(side, "A", 1).ref, {"THEIRS": "x" * MAX_BYTES})
+
+    with pytest.raises(Waiting) as caught:
+        await keeper_of(side.cluster).bring_in_step(merged(side, "A", 1))
+
+    assert caught.value.reason is Reason.TOO_LARGE

@@ -115,12 +115,25 @@ def test_who_fights_is_answered_more_and_more_slowly_until_there_is_quiet() -> N
     assert damper.pause("a", 100.0) == 0
 
 
+def test_a_fight_is_told_once_and_again_after_it_was_quiet() -> None:
+    damper: Damper[str] = Damper()
+    told = []
+    for second in range(10):
+        damper.pause("a", float(second))
+        told.append(damper.is_to_tell("a", float(second)))
+
+    assert told == [False] * 5 + [True] + [False] * 4
+    for second in range(100, 106):
+        damper.pause("a", float(second))
+    assert damper.is_to_tell("a", 106.0)
+
+
 def test_what_is_quiet_is_forgotten() -> None:
     damper: Damper[int] = Damper()
     for thing in range(5000):
         damper.pause(thing, thing / 10)
 
-    assert len(damper._seen) <= 1000
+    assert len(damper._seen) <= 601
 
 
 @given(st.integers(1, 10**6), st.text(max_size=5))

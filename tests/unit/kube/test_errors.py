@@ -225,6 +225,15 @@ def test_what_etcd_finds_too_large_waits_for_somebody() -> None:
     assert found.reason is Reason.TOO_LARGE
 
 
+@pytest.mark.parametrize("field", ["data", "metadata.annotations"])
+def test_what_is_too_large_together_with_what_others_have_in_it_is_told_as_that(field: str) -> None:
+    found = translate(api_error(422, causes=[Cause(field, "FieldValueTooLong")]))
+
+    assert isinstance(found, Waiting)
+    assert found.reason is Reason.TOO_LARGE
+    assert field in found.message
+
+
 def test_what_the_server_asked_for_is_kept() -> None:
     found = translate(api_error(429, after=7))
 

@@ -130,3 +130,55 @@ def test_an_edit_that_is_seen_while_two_write_is_reported(watched: Watched) -> N
     watched.known.begin_write(REF)
 
     assert [watched.end_write(5), watched.end_write(6)] == [True, True]
+
+
+# By whose marks they are, and which are versions.
+
+
+def marked(name: str, version: int, namespace: str = "team", **annotations: str) -> dict[str, Any]:
+    return {
+        "namespace": namespace,
+        "name": name,
+        "uid": name,
+        "resourceVersion": str(version),
+        "labels": {names.LABEL_TARGET: names.LABEL_TARGET_VALUE, names.LABEL_VERSION_OF: "base"},
+        "annotations": {names.ANNOTATION_OWNER: "team/shop"} | annotations,
+    }
+
+
+def test_what_carries_a_mark_is_found_by_it_as_long_as_it_does(watched: Watched) -> None:
+    owner = ObjectKey("team", "shop")
+    for number in range(3):
+        watched.sink.seen(marked(f"t{number}", number + 1))
+    watched.sink.seen(marked("far", 9, "elsewhere"))
+    assert [ref.key.name for ref in watched.known.marked(owner)] == ["t0", "t1", "t2", "far"]
+
+    watched.sink.gone(marked("t0", 10))
+    watched.sink.seen(marked("t1", 11) | {"annotations": {names.ANNOTATION_OWNER: "team/other"}})
+
+    assert [ref.key.name for ref in watched.known.marked(owner)] == ["t2", "far"]
+    assert [ref.key.name for ref in watched.known.marked(ObjectKey("team", "other"))] == ["t1"]
+    watched.sink.listed("", frozenset())
+    assert watched.known.marked(owner) == {}
+    assert watched.known._index == {}
+
+
+def test_versions_are_found_by_base_and_namespace(watched: Watched) -> None:
+    watched.sink.seen(marked("base-1", 1))
+    watched.sink.seen(marked("base-2", 2, "elsewhere"))
+
+    found = watched.known.versions(TargetRef(Kind.SECRET, ObjectKey("team", "base")))
+
+    assert [ref.key.name for ref in found] == ["base-1"]
+    assert watched.known.versions(TargetRef(Kind.CONFIG_MAP, ObjectKey("team", "base"))) == {}
+
+
+def test_marks_that_another_namespace_forges_are_bounded(watched: Watched) -> None:
+    watched.sink.seen(marked("own", 1))
+    for number in range(2000):
+        watched.sink.seen(marked(f"forged-{number}", number + 2, "mallory"))
+
+    found = watched.known.marked(ObjectKey("team", "shop"))
+
+    assert TargetRef(Kind.SECRET, ObjectKey("team", "own")) in found
+    assert len(found) <= 300

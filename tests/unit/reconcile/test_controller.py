@@ -244,6 +244,17 @@ async def test_somebody_who_fights_for_a_target_does_not_make_us_spin(loop: Loop
     assert len(loop.cluster.applied) == 1 + 5
     await loop.turn(60)
     assert loop.cluster.secret(SHOP) == {"A": "1"}
+    assert [each.reason for each in loop.cluster.notices].count("TargetContested") == 1
+
+
+async def test_somebody_who_edits_what_is_not_ours_again_and_again_is_no_fight(loop: Loop) -> None:
+    await started(loop)
+    for _ in range(20):
+        loop.cluster.edit(SHOP, annotations={"example.com/beat": "x"})
+        await loop.touched(SHOP)
+    await loop.turn(60)
+
+    assert "TargetContested" not in {each.reason for each in loop.cluster.notices}
 
 
 async def test_an_object_that_nobody_wants_starts_no_run(loop: Loop) -> None:
