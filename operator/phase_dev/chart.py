@@ -11,6 +11,8 @@ import click
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from phase_dev import documents
+
 _GROUP = "## "
 
 
@@ -86,4 +88,4 @@ def _group(lines: Sequence[str], line: int) -> str:
 def _default(node: Node) -> str:
     if isinstance(node, ScalarNode) and node.tag == "tag:yaml.org,2002:str":
         return json.dumps(node.value, ensure_ascii=False) if not node.value else str(node.value)
-    return json.dumps(yaml.safe_load(yaml.serialize(node)), ensure_ascii=False)
+    return json.dumps(documents.load(yaml.serialize(node)), ensure_ascii=False)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +87,21 @@ def promtool(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def render_chart(helm: Run) -> Render:
-    """Give `helm template` with values as a dict; its answer is objects."""
+    """Give `helm template` with values as a dict; its answer is objects. The same values are rendered once."""
 
-    def render(values: dict[str, Any] | None = None, *apis: str, **options: Any) -> list[Object]:
-        done = template(helm, values, *apis, **options)
+    @cache
+    def rendered(values: str, *apis: str, kubernetes: str, chart: Path) -> bytes:
+        done = template(helm, json.loads(values), *apis, kubernetes=kubernetes, chart=chart)
         assert done.returncode == 0, done.stderr
-        return load(done.stdout)
+        return pickle.dumps(load(done.stdout))
+
+    def render(
+        values: dict[str, Any] | None = None, *apis: str, kubernetes: str = KUBERNETES[-1], chart: Path = CHART
+    ) -> list[Object]:
+        objects: list[Object] = pickle.loads(
+            rendered(json.dumps(values or {}), *apis, kubernetes=kubernetes, chart=chart)
+        )
+        return objects  # a copy for each test, which may change it
 
     return render
 
@@ -99,27 +110,36 @@ def render_chart(helm: Run) -> Render:
 def notes(helm: Run) -> Notes:
     """Give what `helm install` would tell; without a cluster, so it knows the built-in APIs only."""
 
-    def told(values: dict[str, Any]) -> str:
+    @cache
+    def told(values: str) -> str:
         done = helm(
             *("install", "phase-operator", CHART, "--namespace", "phase-system"),
             *("--dry-run=client", "--values", "-"),
-            stdin=json.dumps(values),
+            stdin=values,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.partition("NOTES:\n")[2]
 
-    return told
+    return lambda values: told(json.dumps(values))
 
 
 @pytest.fixture(scope="session")
 def kustomize(tmp_path_factory: pytest.TempPathFactory) -> Render:
-    """Give `kubectl kustomize`; its answer is objects."""
+    """Give `kubectl kustomize`; its answer is objects. A folder of the repository is rendered once."""
     run = _obtained(KUBECTL, tmp_path_factory)
 
-    def render(folder: str) -> list[Object]:
-        done = run("kustomize", ROOT / folder)
+    def rendered(folder: Path) -> bytes:
+        done = run("kustomize", folder)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
-        return load(done.stdout)
+        return pickle.dumps(load(done.stdout))
+
+    ours = cache(rendered)
+
+    def render(folder: str) -> list[Object]:
+        path = ROOT / folder
+        made = ours(path) if path.is_relative_to(ROOT) else rendered(path)  # a folder of a test's own may change
+        objects: list[Object] = pickle.loads(made)
+        return objects
 
     return render

@@ -1,10 +1,23 @@
 """Specs that an API server with our CRD refuses, and specs that it stores as they are."""
 
-from typing import Any
-
-import pytest
+from typing import Any, NamedTuple
 
 from manifests.objects import Object
+
+
+class Bad(NamedTuple):
+    """A spec that is refused, and the field that the refusal names."""
+
+    spec: Object
+    field: str
+    what: str
+
+
+class Good(NamedTuple):
+    """A spec that is stored as it is."""
+
+    spec: Object
+    what: str
 
 
 def phase_secret(name: str = "one", **spec: Any) -> Object:
@@ -26,74 +39,76 @@ def targets(*found: Object | str) -> list[Object]:
 
 
 BAD = [
-    pytest.param({"phaseApp": ...}, "spec.phaseApp", id="no app"),
-    pytest.param({"phaseApp": ""}, "spec.phaseApp", id="an empty app"),
-    pytest.param({"managedSecretReferences": ...}, "spec.managedSecretReferences", id="no target"),
-    pytest.param({"managedSecretReferences": []}, "spec.managedSecretReferences", id="an empty list of targets"),
-    pytest.param({"phaseAppEnvTag": "a", "phaseAppEnvTags": ["b"]}, "spec.phaseAppEnvTags", id="tag and tags"),
-    pytest.param({"phaseAppEnvTags": []}, "spec.phaseAppEnvTags", id="no tag"),
-    pytest.param({"phaseAppEnvTags": ["a,b"]}, "spec.phaseAppEnvTags[0]", id="two tags in one"),
-    pytest.param({"phaseAppEnvTags": ["a", "a"]}, "spec.phaseAppEnvTags[1]", id="a tag twice"),
-    pytest.param({"pollingInterval": 4}, "spec.pollingInterval", id="an interval below five seconds"),
-    pytest.param({"pollingInterval": "60"}, "spec.pollingInterval", id="an interval in quotes"),
-    pytest.param({"phaseHost": "ftp://phase"}, "spec.phaseHost", id="a host that is not http"),
-    pytest.param({"phaseHost": "https://me:pw@phase.example"}, "spec.phaseHost", id="credentials in the host"),
-    pytest.param({"phaseHost": "https://phase.example/?a=b"}, "spec.phaseHost", id="a query in the host"),
-    pytest.param({"phaseAppId": "a/b"}, "spec.phaseAppId", id="an id that is a path"),
-    pytest.param({"redeployLabelSelector": "a;b"}, "spec.redeployLabelSelector", id="not a selector"),
-    pytest.param({"onSecretReferenceError": "Ignore"}, "spec.onSecretReferenceError", id="an unknown policy"),
-    pytest.param({"suspend": "yes"}, "spec.suspend", id="a suspend that is text"),
-    pytest.param({"keys": {"include": [""]}}, "spec.keys.include[0]", id="an empty pattern"),
-    pytest.param({"phaseAp": "shop"}, "spec.phaseAp", id="a typing error"),
-    pytest.param(
-        {"managedSecretReferences": targets("Shop")}, "spec.managedSecretReferences[0].secretName", id="upper case name"
+    Bad({"phaseApp": ...}, "spec.phaseApp", what="no app"),
+    Bad({"phaseApp": ""}, "spec.phaseApp", what="an empty app"),
+    Bad({"managedSecretReferences": ...}, "spec.managedSecretReferences", what="no target"),
+    Bad({"managedSecretReferences": []}, "spec.managedSecretReferences", what="an empty list of targets"),
+    Bad({"phaseAppEnvTag": "a", "phaseAppEnvTags": ["b"]}, "spec.phaseAppEnvTags", what="tag and tags"),
+    Bad({"phaseAppEnvTags": []}, "spec.phaseAppEnvTags", what="no tag"),
+    Bad({"phaseAppEnvTags": ["a,b"]}, "spec.phaseAppEnvTags[0]", what="two tags in one"),
+    Bad({"phaseAppEnvTags": ["a", "a"]}, "spec.phaseAppEnvTags[1]", what="a tag twice"),
+    Bad({"pollingInterval": 4}, "spec.pollingInterval", what="an interval below five seconds"),
+    Bad({"pollingInterval": "60"}, "spec.pollingInterval", what="an interval in quotes"),
+    Bad({"phaseHost": "ftp://phase"}, "spec.phaseHost", what="a host that is not http"),
+    Bad({"phaseHost": "https://me:pw@phase.example"}, "spec.phaseHost", what="credentials in the host"),
+    Bad({"phaseHost": "https://phase.example/?a=b"}, "spec.phaseHost", what="a query in the host"),
+    Bad({"phaseAppId": "a/b"}, "spec.phaseAppId", what="an id that is a path"),
+    Bad({"redeployLabelSelector": "a;b"}, "spec.redeployLabelSelector", what="not a selector"),
+    Bad({"onSecretReferenceError": "Ignore"}, "spec.onSecretReferenceError", what="an unknown policy"),
+    Bad({"suspend": "yes"}, "spec.suspend", what="a suspend that is text"),
+    Bad({"keys": {"include": [""]}}, "spec.keys.include[0]", what="an empty pattern"),
+    Bad({"phaseAp": "shop"}, "spec.phaseAp", what="a typing error"),
+    Bad(
+        {"managedSecretReferences": targets("Shop")},
+        "spec.managedSecretReferences[0].secretName",
+        what="upper case name",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "secretNamespace": "a.b"})},
         "spec.managedSecretReferences[0].secretNamespace",
-        id="a namespace with a dot",
+        what="a namespace with a dot",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "secretType": "kubernetes.io/TLS"})},
         "spec.managedSecretReferences[0].secretType",
-        id="an unknown type of Secret",
+        what="an unknown type of Secret",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "nameTransformer": "kebab"})},
         "spec.managedSecretReferences[0].nameTransformer",
-        id="an unknown spelling",
+        what="an unknown spelling",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "deletionPolicy": "Orphan"})},
         "spec.managedSecretReferences[0].deletionPolicy",
-        id="an unknown deletion policy",
+        what="an unknown deletion policy",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "processors": {"K": {"asName": "a/b"}}})},
         "spec.managedSecretReferences[0].processors.K.asName",
-        id="a key that no Secret can have",
+        what="a key that no Secret can have",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets({"secretName": "a", "processors": {"K" * 254: {"type": "plain"}}})},
         "spec.managedSecretReferences[0].processors",
-        id="a key that is too long",
+        what="a key that is too long",
     ),
-    pytest.param(
+    Bad(
         {
             "managedSecretReferences": targets(
                 {"secretName": "a", "template": {"metadata": {"labels": {"a": "b" * 64}}}}
             )
         },
         "spec.managedSecretReferences[0].template.metadata.labels.a",
-        id="a label that is too long",
+        what="a label that is too long",
     ),
-    pytest.param({"phaseHost": "https://["}, "spec.phaseHost", id="a bracket in the host"),
-    pytest.param({"phaseHost": "https://phase:https"}, "spec.phaseHost", id="a port that is no number"),
+    Bad({"phaseHost": "https://["}, "spec.phaseHost", what="a bracket in the host"),
+    Bad({"phaseHost": "https://phase:https"}, "spec.phaseHost", what="a port that is no number"),
     *(
-        pytest.param(
+        Bad(
             {"managedSecretReferences": targets({"secretName": "a"} | target)},
             f"spec.managedSecretReferences[0].{field}",
-            id=what,
+            what=what,
         )
         for what, target, field in (
             ("fileKey without format", {"fileKey": "a"}, "fileKey"),
@@ -127,53 +142,53 @@ BAD = [
             ),
         )
     ),
-    pytest.param(
+    Bad(
         {"managedConfigMapReferences": [{"configMapName": "a", "creationPolicy": "Merge", "immutable": True}]},
         "spec.managedConfigMapReferences[0].immutable",
-        id="a ConfigMap merged and immutable",
+        what="a ConfigMap merged and immutable",
     ),
     *(
-        pytest.param(
+        Bad(
             {"phaseAppEnvPath": root, "managedSecretReferences": targets({"secretName": "a", "path": path})},
             "spec.managedSecretReferences",
-            id=f"{path} is not inside {root}",
+            what=f"{path} is not inside {root}",
         )
         for root, path in (("/shop", "/"), ("/shop", "/shops"), ("/shop/", "/shops"), ("/shop", "/other/shop"))
     ),
-    pytest.param({"managedSecretReferences": targets("a", "b", "a")}, "spec.managedSecretReferences", id="twice"),
-    pytest.param(
+    Bad({"managedSecretReferences": targets("a", "b", "a")}, "spec.managedSecretReferences", what="twice"),
+    Bad(
         {"managedConfigMapReferences": [{"configMapName": "a"}, {"configMapName": "a"}]},
         "spec.managedConfigMapReferences",
-        id="a ConfigMap twice",
+        what="a ConfigMap twice",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets(*(f"s{number}" for number in range(65)))},
         "spec.managedSecretReferences",
-        id="more targets than 64",
+        what="more targets than 64",
     ),
-    pytest.param(
+    Bad(
         {"managedSecretReferences": targets("a", "phase-service-token")},
         "spec.managedSecretReferences",
-        id="a target that is the token Secret of the default name",
+        what="a target that is the token Secret of the default name",
     ),
-    pytest.param(
+    Bad(
         {"authentication": token(secretName="a"), "managedSecretReferences": targets("a")},
         "spec.managedSecretReferences",
-        id="a target that is the token Secret",
+        what="a target that is the token Secret",
     ),
-    pytest.param(
+    Bad(
         {
             "authentication": token(secretName="a", secretNamespace="n"),
             "managedSecretReferences": targets({"secretName": "a", "secretNamespace": "n"}),
         },
         "spec.managedSecretReferences",
-        id="a target that is the token Secret, by namespace",
+        what="a target that is the token Secret, by namespace",
     ),
 ]
 
 GOOD = [
-    pytest.param({}, id="the smallest"),
-    pytest.param(
+    Good({}, what="the smallest"),
+    Good(
         {
             "phaseHost": "",
             "phaseAppId": "",
@@ -184,51 +199,51 @@ GOOD = [
             "authentication": token(secretName="", secretNamespace=""),
             "managedSecretReferences": targets({"secretName": "a", "secretNamespace": "", "processors": {}}),
         },
-        id="empty strings, as rendered by templates",
+        what="empty strings, as rendered by templates",
     ),
-    pytest.param(
+    Good(
         {
             "phaseHost": None,
             "phaseAppEnv": None,
             "phaseAppEnvPath": None,
             "pollingInterval": None,
         },
-        id="null where the official resource has a default",
+        what="null where the official resource has a default",
     ),
-    pytest.param({"phaseApp": ..., "phaseAppId": "6ab9f4a0-8f0c-4d36"}, id="an app by its id"),
-    pytest.param({"phaseAppEnvTag": "", "phaseAppEnvTags": ["a", "b"]}, id="tags, and a tag that is empty"),
-    pytest.param({"authentication": {"serviceToken": {}}}, id="authentication without a reference"),
-    pytest.param({"redeployLabelSelector": "tier in (api, web),!canary,team!=x"}, id="a selector with sets"),
-    pytest.param({"pollingInterval": 604800}, id="once a week"),
-    pytest.param({"phaseHost": "HTTP://localhost:8080/service/public/"}, id="a host with port and path"),
-    pytest.param({"managedSecretReferences": targets(*(f"s{number}" for number in range(64)))}, id="64 targets"),
-    pytest.param(
+    Good({"phaseApp": ..., "phaseAppId": "6ab9f4a0-8f0c-4d36"}, what="an app by its id"),
+    Good({"phaseAppEnvTag": "", "phaseAppEnvTags": ["a", "b"]}, what="tags, and a tag that is empty"),
+    Good({"authentication": {"serviceToken": {}}}, what="authentication without a reference"),
+    Good({"redeployLabelSelector": "tier in (api, web),!canary,team!=x"}, what="a selector with sets"),
+    Good({"pollingInterval": 604800}, what="once a week"),
+    Good({"phaseHost": "HTTP://localhost:8080/service/public/"}, what="a host with port and path"),
+    Good({"managedSecretReferences": targets(*(f"s{number}" for number in range(64)))}, what="64 targets"),
+    Good(
         {"managedSecretReferences": [{"secretName": "a", "secretNamespace": space} for space in ("x", "y")]},
-        id="one name in two namespaces, for the operator to judge",
+        what="one name in two namespaces, for the operator to judge",
     ),
-    pytest.param(
+    Good(
         {"authentication": token(secretName="mine"), "managedSecretReferences": targets("phase-service-token")},
-        id="a target of the token's default name when the token lies elsewhere",
+        what="a target of the token's default name when the token lies elsewhere",
     ),
-    pytest.param(
+    Good(
         {
             "managedSecretReferences": targets(
                 {"secretName": "a", "processors": {"K": {"asName": "k", "nameTransformer": "camel", "type": "plain"}}}
             )
         },
-        id="asName beside nameTransformer",
+        what="asName beside nameTransformer",
     ),
     *(
-        pytest.param(
+        Good(
             {"phaseAppEnvPath": root, "managedSecretReferences": targets({"secretName": "a", "path": path})},
-            id=f"{path or 'nothing'} is inside {root or 'nothing'}",
+            what=f"{path or 'nothing'} is inside {root or 'nothing'}",
         )
         for root, path in (
             *(("/shop", "/shop"), ("/shop", "/shop/a"), ("/shop/", "/shop"), ("/shop", "/shop/"), ("/", "/shop")),
             *(("shop", "/shop/a"), ("//shop", "/shop"), ("/shop", "/shop//a"), ("/shop", ""), ("", "/a"), (None, "/a")),
         )
     ),
-    pytest.param(
+    Good(
         {
             "managedSecretReferences": targets(
                 {
@@ -244,12 +259,12 @@ GOOD = [
                 }
             )
         },
-        id="labels, annotations and keys as Kubernetes takes them",
+        what="labels, annotations and keys as Kubernetes takes them",
     ),
-    pytest.param({"phaseHost": "https://[2001:db8::1]:8443/phase"}, id="a host that is an address"),
-    pytest.param({"managedSecretReferences": [], "managedConfigMapReferences": [{"configMapName": "a"}]}, id="config"),
+    Good({"phaseHost": "https://[2001:db8::1]:8443/phase"}, what="a host that is an address"),
+    Good({"managedSecretReferences": [], "managedConfigMapReferences": [{"configMapName": "a"}]}, what="config"),
     *(
-        pytest.param({"managedSecretReferences": targets({"secretName": "a", "secretType": kind})}, id=kind)
+        Good({"managedSecretReferences": targets({"secretName": "a", "secretType": kind})}, what=kind)
         for kind in (
             *("Opaque", "kubernetes.io/tls", "kubernetes.io/service-account-token", "kubernetes.io/dockercfg"),
             *("kubernetes.io/dockerconfigjson", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth"),

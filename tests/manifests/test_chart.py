@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -14,7 +14,7 @@ import yaml
 from manifests.conftest import Notes, Render, Run, template
 from manifests.objects import CHART, KUBERNETES, ROOT, Object, kinds, one, validate
 from manifests.test_deploy_and_chart import APIS, EVERYTHING, MONITOR, deployment_of, environment, pod_of
-from phase_dev import chart
+from phase_dev import chart, documents
 from phase_operator.settings import PREFIX
 
 RULE = {
@@ -27,10 +27,10 @@ ALERTS = {"groups": [{"name": "phase-operator", "rules": [RULE]}]}
 ALONE = {"replicas": 1, "leaderElection": {"enabled": False}}
 
 
-@pytest.fixture
-def with_monitoring(tmp_path: Path) -> Path:
-    """Give the chart with alerts and a dashboard of the test's own."""
-    copy = tmp_path / "phase-operator"
+@pytest.fixture(scope="session")
+def with_monitoring(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the chart with alerts and a dashboard of the tests' own."""
+    copy = tmp_path_factory.mktemp("with-monitoring") / "phase-operator"
     shutil.copytree(CHART, copy)
     (copy / "files/alerts.yaml").write_text(yaml.safe_dump(ALERTS))
     (copy / "files/dashboard.json").write_text('{"title": "{{ phase }}",\n "panels": []}\n')
@@ -314,168 +314,185 @@ def test_alerts_are_left_out_labelled_and_linked(render_chart: Render) -> None:
         assert alert["expr"] == before[name]["expr"]
 
 
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        pytest.param(
-            {"replicas": 2} | ALONE | {"replicas": 3},
-            "replicas is 3 and leaderElection.enabled is false",
-            id="two writers",
-        ),
-        pytest.param(
-            ALONE | {"strategy": {"type": "RollingUpdate"}},
-            "strategy.type is RollingUpdate and leaderElection.enabled is false",
-            id="two writers for a moment",
-        ),
-        pytest.param(
-            {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}},
-            "strategy.rollingUpdate needs strategy.type RollingUpdate",
-            id="half a strategy",
-        ),
-        pytest.param({"replicas": -1}, "replicas", id="fewer replicas than none"),
-        pytest.param({"leaderElection": {"leaseSeconds": 1}}, "leaseSeconds", id="a Lease that ends at once"),
-        pytest.param(
-            {"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable", id="a budget against every drain"
-        ),
-        pytest.param({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "maxUnavailable", id="the same in percent"),
-        pytest.param({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable", id="a budget from the other side"),
-        pytest.param({"image": {"tagg": "1"}}, "tagg", id="a typing error"),
-        pytest.param(
-            {"image": {"digest": "latest"}}, "image.digest is latest; it has to be sha256:", id="a digest that is none"
-        ),
-        pytest.param(
-            {"image": {"digest": "sha256:abc"}},
-            "image.digest is sha256:abc; it has to be",
-            id="a digest that is too short",
-        ),
-        pytest.param({"image": {"repository": "r/a:1"}}, "its tag belongs in image.tag", id="a tag in the repository"),
-        pytest.param({"image": {"repository": ""}}, "/image/repository", id="no repository"),
-        pytest.param({"image": {"registry": "r/"}}, "/image/registry", id="a registry with a slash at its end"),
-        pytest.param({"log": {"level": "loud"}}, "/log/level", id="an unknown level"),
-        pytest.param({"watchNamespaces": "default"}, "/watchNamespaces", id="one namespace that is not a list"),
-        pytest.param({"watchNamespaces": ["a,b"]}, "/watchNamespaces/0", id="two namespaces in one"),
-        pytest.param({"clusterWide": True, "watchNamespaces": ["a"]}, "clusterWide", id="all namespaces and some"),
-        pytest.param(
-            {"phase": {"caFile": {"secret": "a", "configMap": "b"}}},
-            "phase.caFile names a Secret and a ConfigMap",
-            id="two places for one CA",
-        ),
-        pytest.param({"serviceAccount": {"create": False}}, "serviceAccount.name is needed", id="no account at all"),
-        pytest.param({"grants": [{"from": "a", "to": "b"}]}, "what", id="a grant of nothing"),
-        pytest.param(
-            {"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, "/what/0", id="a grant of what is not known"
-        ),
-        pytest.param({"grants": [{"to": "b", "what": ["token"]}]}, "/grants/0", id="a grant to nobody"),
-        pytest.param(
-            {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},
-            "/grants/0",
-            id="a grant by name and label",
-        ),
-        pytest.param(
-            {"grants": [{"fromLabels": {}, "to": "b", "what": ["token"]}]}, "fromLabels", id="a grant by no label"
-        ),
-        pytest.param(
-            {"grants": [{"from": "a;b", "to": "b", "what": ["token"]}]}, "/grants/0/from", id="two grants in one"
-        ),
-        pytest.param(
-            {"grants": [{"fromLabels": {"x": "y,to=kube-system"}, "to": "b", "what": ["token"]}]},
-            "/grants/0/fromLabels/x",
-            id="a label that says more than a label",
-        ),
-        pytest.param(
-            {"watchNamespaces": ["a"], "grants": [{"from": "a", "to": "b", "what": ["token"]}]},
-            "grants: b is not among watchNamespaces",
-            id="a grant into a namespace that is not watched",
-        ),
-        pytest.param({"metrics": {"perResource": "yes"}}, "/metrics/perResource", id="metrics of some resources"),
-        pytest.param({"restarts": False}, "/restarts", id="restarts that are no section"),
-        pytest.param({"restarts": {"atOnce": 0}}, "/restarts/atOnce", id="no roll-out at once"),
-        pytest.param({"restarts": {"settleSeconds": -1}}, "settleSeconds", id="a wait that is over before it begins"),
-        pytest.param({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", id="a host without scheme"),
-        pytest.param(
-            {"phase": {"allowedHosts": ["https://a.example,https://b.example"]}},
-            "/allowedHosts/0",
-            id="two hosts in one",
-        ),
-        pytest.param({"proxy": {"https": "proxy:3128"}}, "/proxy/https", id="a proxy without scheme"),
-        pytest.param({"terminationGracePeriodSeconds": 2}, "terminationGracePeriodSeconds", id="no time to end"),
-        pytest.param(
-            {"extraEnv": [{"name": "PHASE_OPERATOR_DRAIN_SECONDS", "value": "30"}]},
-            "terminationGracePeriodSeconds ends the pod after 30",
-            id="a drain that outlasts the pod",
-        ),
-        pytest.param(
-            {"extraEnv": [{"name": "PHASE_OPERATOR_GRANT", "value": "x"}]},
-            "extraEnv: PHASE_OPERATOR_GRANT comes from the value grants",
-            id="a variable that is a value",
-        ),
-        pytest.param(
-            {"extraEnv": [{"name": "PHASE_OPERATOR_HEALTH_PORT", "value": "1"}]},
-            "rely on its own PHASE_OPERATOR_HEALTH_PORT",
-            id="a port that the probes do not ask",
-        ),
-        pytest.param({"extraEnv": [{"name": "A"}, {"name": "A"}]}, "extraEnv: A is there twice", id="a variable twice"),
-        pytest.param(
-            {"extraVolumes": [{"name": "tmp", "emptyDir": {}}]},
-            "extraVolumes: tmp is there already",
-            id="a volume twice",
-        ),
-        pytest.param(
-            {"extraVolumeMounts": [{"name": "more", "mountPath": "/x"}]},
-            "extraVolumeMounts: there is no volume more",
-            id="a mount of nothing",
-        ),
-        pytest.param(
-            {
-                "extraVolumes": [{"name": "more", "emptyDir": {}}],
-                "extraVolumeMounts": [{"name": "more", "mountPath": "/tmp/"}],
-            },
-            "extraVolumeMounts: /tmp/ is taken",
-            id="a mount on another",
-        ),
-        pytest.param(
-            {"metrics": {"serviceMonitor": MONITOR, "podMonitor": MONITOR}},
-            "would read everything twice",
-            id="two monitors",
-        ),
-        pytest.param(
-            {"metrics": {"serviceMonitor": MONITOR, "service": {"enabled": False}}},
-            "metrics.serviceMonitor needs metrics.service.enabled",
-            id="a ServiceMonitor without Service",
-        ),
-        pytest.param({"metrics": {"podMonitor": {"interval": "often"}}}, "interval", id="an interval that is none"),
-        pytest.param(
-            {"metrics": {"prometheusRule": {"disabled": ["PhaseOperatorIsDown"]}}},
-            "metrics.prometheusRule.disabled: there is no alert PhaseOperatorIsDown; there are PhaseOperatorDown, ",
-            id="an alert that there is not",
-        ),
-        pytest.param(
-            {"extraContainers": [{"name": "operator", "image": "x"}]},
-            "operator is the name of the chart's own container",
-            id="a second operator",
-        ),
-        pytest.param({"extraContainers": [{"name": "x"}]}, "/extraContainers/0", id="a container without image"),
-        pytest.param({"extraEnvFrom": [{"prefix": "x"}]}, "/extraEnvFrom/0", id="variables from nowhere"),
-        pytest.param({"startupProbe": {"httpGet": {}}}, "/startupProbe", id="a probe of something else"),
-        pytest.param({"hostAliases": [{"ip": "192.0.2.7"}]}, "/hostAliases/0", id="an address without a name"),
-        pytest.param({"dnsPolicy": "None"}, "dnsPolicy None needs dnsConfig.nameservers", id="no name server"),
-        pytest.param({"openshift": {"adaptSecurityContext": True}}, "adaptSecurityContext", id="a switch of three"),
-        pytest.param({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts", id="no way to the API server"),
-        pytest.param(
-            {"topologySpreadConstraints": [{"topologyKey": "zone"}]},
-            "/topologySpreadConstraints/0",
-            id="half a constraint",
-        ),
-        pytest.param({"fullnameOverride": "1st.name"}, "fullnameOverride", id="a name that no Service can have"),
-    ],
-)
-def test_values_that_mean_nothing_are_refused_with_a_sentence(
-    values: dict[str, Any], sentence: str, each_helm: Run
-) -> None:
-    done = template(each_helm, values)
+class Refused(NamedTuple):
+    """Values that mean nothing, and the sentence that says so."""
+
+    values: dict[str, Any]
+    sentence: str
+    what: str
+
+
+REFUSED = [
+    Refused(
+        {"replicas": 2} | ALONE | {"replicas": 3},
+        "replicas is 3 and leaderElection.enabled is false",
+        what="two writers",
+    ),
+    Refused(
+        ALONE | {"strategy": {"type": "RollingUpdate"}},
+        "strategy.type is RollingUpdate and leaderElection.enabled is false",
+        what="two writers for a moment",
+    ),
+    Refused(
+        {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}},
+        "strategy.rollingUpdate needs strategy.type RollingUpdate",
+        what="half a strategy",
+    ),
+    Refused({"replicas": -1}, "replicas", what="fewer replicas than none"),
+    Refused({"leaderElection": {"leaseSeconds": 1}}, "leaseSeconds", what="a Lease that ends at once"),
+    Refused({"podDisruptionBudget": {"maxUnavailable": 0}}, "maxUnavailable", what="a budget against every drain"),
+    Refused({"podDisruptionBudget": {"maxUnavailable": "0%"}}, "maxUnavailable", what="the same in percent"),
+    Refused({"podDisruptionBudget": {"minAvailable": 1}}, "minAvailable", what="a budget from the other side"),
+    Refused({"image": {"tagg": "1"}}, "tagg", what="a typing error"),
+    Refused(
+        {"image": {"digest": "latest"}}, "image.digest is latest; it has to be sha256:", what="a digest that is none"
+    ),
+    Refused(
+        {"image": {"digest": "sha256:abc"}},
+        "image.digest is sha256:abc; it has to be",
+        what="a digest that is too short",
+    ),
+    Refused({"image": {"repository": "r/a:1"}}, "its tag belongs in image.tag", what="a tag in the repository"),
+    Refused({"image": {"repository": ""}}, "/image/repository", what="no repository"),
+    Refused({"image": {"registry": "r/"}}, "/image/registry", what="a registry with a slash at its end"),
+    Refused({"log": {"level": "loud"}}, "/log/level", what="an unknown level"),
+    Refused({"watchNamespaces": "default"}, "/watchNamespaces", what="one namespace that is not a list"),
+    Refused({"watchNamespaces": ["a,b"]}, "/watchNamespaces/0", what="two namespaces in one"),
+    Refused({"clusterWide": True, "watchNamespaces": ["a"]}, "clusterWide", what="all namespaces and some"),
+    Refused(
+        {"phase": {"caFile": {"secret": "a", "configMap": "b"}}},
+        "phase.caFile names a Secret and a ConfigMap",
+        what="two places for one CA",
+    ),
+    Refused({"serviceAccount": {"create": False}}, "serviceAccount.name is needed", what="no account at all"),
+    Refused({"grants": [{"from": "a", "to": "b"}]}, "what", what="a grant of nothing"),
+    Refused({"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, "/what/0", what="a grant of what is not known"),
+    Refused({"grants": [{"to": "b", "what": ["token"]}]}, "/grants/0", what="a grant to nobody"),
+    Refused(
+        {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},
+        "/grants/0",
+        what="a grant by name and label",
+    ),
+    Refused({"grants": [{"fromLabels": {}, "to": "b", "what": ["token"]}]}, "fromLabels", what="a grant by no label"),
+    Refused({"grants": [{"from": "a;b", "to": "b", "what": ["token"]}]}, "/grants/0/from", what="two grants in one"),
+    Refused(
+        {"grants": [{"fromLabels": {"x": "y,to=kube-system"}, "to": "b", "what": ["token"]}]},
+        "/grants/0/fromLabels/x",
+        what="a label that says more than a label",
+    ),
+    Refused(
+        {"watchNamespaces": ["a"], "grants": [{"from": "a", "to": "b", "what": ["token"]}]},
+        "grants: b is not among watchNamespaces",
+        what="a grant into a namespace that is not watched",
+    ),
+    Refused({"metrics": {"perResource": "yes"}}, "/metrics/perResource", what="metrics of some resources"),
+    Refused({"restarts": False}, "/restarts", what="restarts that are no section"),
+    Refused({"restarts": {"atOnce": 0}}, "/restarts/atOnce", what="no roll-out at once"),
+    Refused({"restarts": {"settleSeconds": -1}}, "settleSeconds", what="a wait that is over before it begins"),
+    Refused({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", what="a host without scheme"),
+    Refused(
+        {"phase": {"allowedHosts": ["https://a.example,https://b.example"]}},
+        "/allowedHosts/0",
+        what="two hosts in one",
+    ),
+    Refused({"proxy": {"https": "proxy:3128"}}, "/proxy/https", what="a proxy without scheme"),
+    Refused({"terminationGracePeriodSeconds": 2}, "terminationGracePeriodSeconds", what="no time to end"),
+    Refused(
+        {"extraEnv": [{"name": "PHASE_OPERATOR_DRAIN_SECONDS", "value": "30"}]},
+        "terminationGracePeriodSeconds ends the pod after 30",
+        what="a drain that outlasts the pod",
+    ),
+    Refused(
+        {"extraEnv": [{"name": "PHASE_OPERATOR_GRANT", "value": "x"}]},
+        "extraEnv: PHASE_OPERATOR_GRANT comes from the value grants",
+        what="a variable that is a value",
+    ),
+    Refused(
+        {"extraEnv": [{"name": "PHASE_OPERATOR_HEALTH_PORT", "value": "1"}]},
+        "rely on its own PHASE_OPERATOR_HEALTH_PORT",
+        what="a port that the probes do not ask",
+    ),
+    Refused({"extraEnv": [{"name": "A"}, {"name": "A"}]}, "extraEnv: A is there twice", what="a variable twice"),
+    Refused(
+        {"extraVolumes": [{"name": "tmp", "emptyDir": {}}]},
+        "extraVolumes: tmp is there already",
+        what="a volume twice",
+    ),
+    Refused(
+        {"extraVolumeMounts": [{"name": "more", "mountPath": "/x"}]},
+        "extraVolumeMounts: there is no volume more",
+        what="a mount of nothing",
+    ),
+    Refused(
+        {
+            "extraVolumes": [{"name": "more", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "more", "mountPath": "/tmp/"}],
+        },
+        "extraVolumeMounts: /tmp/ is taken",
+        what="a mount on another",
+    ),
+    Refused(
+        {"metrics": {"serviceMonitor": MONITOR, "podMonitor": MONITOR}},
+        "would read everything twice",
+        what="two monitors",
+    ),
+    Refused(
+        {"metrics": {"serviceMonitor": MONITOR, "service": {"enabled": False}}},
+        "metrics.serviceMonitor needs metrics.service.enabled",
+        what="a ServiceMonitor without Service",
+    ),
+    Refused({"metrics": {"podMonitor": {"interval": "often"}}}, "interval", what="an interval that is none"),
+    Refused(
+        {"metrics": {"prometheusRule": {"disabled": ["PhaseOperatorIsDown"]}}},
+        "metrics.prometheusRule.disabled: there is no alert PhaseOperatorIsDown; there are PhaseOperatorDown, ",
+        what="an alert that there is not",
+    ),
+    Refused(
+        {"extraContainers": [{"name": "operator", "image": "x"}]},
+        "operator is the name of the chart's own container",
+        what="a second operator",
+    ),
+    Refused({"extraContainers": [{"name": "x"}]}, "/extraContainers/0", what="a container without image"),
+    Refused({"extraEnvFrom": [{"prefix": "x"}]}, "/extraEnvFrom/0", what="variables from nowhere"),
+    Refused({"startupProbe": {"httpGet": {}}}, "/startupProbe", what="a probe of something else"),
+    Refused({"hostAliases": [{"ip": "192.0.2.7"}]}, "/hostAliases/0", what="an address without a name"),
+    Refused({"dnsPolicy": "None"}, "dnsPolicy None needs dnsConfig.nameservers", what="no name server"),
+    Refused({"openshift": {"adaptSecurityContext": True}}, "adaptSecurityContext", what="a switch of three"),
+    Refused({"networkPolicy": {"apiServerPorts": []}}, "apiServerPorts", what="no way to the API server"),
+    Refused(
+        {"topologySpreadConstraints": [{"topologyKey": "zone"}]},
+        "/topologySpreadConstraints/0",
+        what="half a constraint",
+    ),
+    Refused({"fullnameOverride": "1st.name"}, "fullnameOverride", what="a name that no Service can have"),
+]
+# One of each way to refuse, for a helm whose schema validator and templates are other code: a keyword of JSON Schema
+# each, and sentences of our own.
+REFUSED_BY_HELM3_TOO = {
+    *("fewer replicas than none", "a typing error", "an unknown level", "one namespace that is not a list"),
+    *("a host without scheme", "a grant by name and label", "no name server", "two writers", "two monitors"),
+    *("a variable that is a value", "an alert that there is not"),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.what)
+def test_values_that_mean_nothing_are_refused_with_a_sentence(refused: Refused, helm: Run) -> None:
+    check_refusal(helm, refused)
+
+
+@pytest.mark.parametrize("what", sorted(REFUSED_BY_HELM3_TOO))
+def test_helm_3_refuses_in_the_same_ways(what: str, helm3: Run) -> None:
+    [refused] = [each for each in REFUSED if each.what == what]
+
+    check_refusal(helm3, refused)
+
+
+def check_refusal(run: Run, refused: Refused) -> None:
+    """Fail unless a helm refuses the values with their sentence."""
+    done = template(run, refused.values)
 
     assert done.returncode != 0
-    assert sentence.replace("/", ".").lstrip(".") in done.stderr.replace("/", ".")
+    assert refused.sentence.replace("/", ".").lstrip(".") in done.stderr.replace("/", ".")
 
 
 @pytest.mark.parametrize(
@@ -509,7 +526,7 @@ def test_the_notes_tell_the_next_step(notes: Notes) -> None:
 
     assert "kubectl create secret generic phase-service-token" in text
     example = text.split("<<EOF\n")[1].split("  EOF")[0]
-    assert yaml.safe_load(example)["kind"] == "PhaseSecret"
+    assert documents.load(example)["kind"] == "PhaseSecret"
     assert "WARNING" not in notes({"image": {"registry": "registry.example"}})
 
 
@@ -518,7 +535,7 @@ def test_the_examples_of_the_page_are_values(number: int, render_chart: Render) 
     blocks = re.findall(r"^```yaml\n(.*?)^```", (CHART / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2
 
-    validate(render_chart(yaml.safe_load(blocks[number]), *APIS), KUBERNETES[-1])
+    validate(render_chart(documents.load(blocks[number]), *APIS), KUBERNETES[-1])
 
 
 VALUES = [each.path for each in chart.values((CHART / "values.yaml").read_text())]
@@ -596,7 +613,7 @@ def take(values: dict[str, Any], path: str) -> None:
 
 
 def test_every_value_is_in_the_schema_and_no_other() -> None:
-    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    schema = documents.load((CHART / "values.schema.json").read_text())
 
     assert sorted(known(schema, schema)) == sorted(VALUES)
 
@@ -668,6 +685,6 @@ def test_the_command_of_the_docs_changes_the_image_and_nothing_else() -> None:
 
 
 def test_the_installation_in_one_file_is_the_overlay(kustomize: Render) -> None:
-    found = list(yaml.safe_load_all((ROOT / "deploy/install.yaml").read_text()))
+    found = list(documents.load_all((ROOT / "deploy/install.yaml").read_text()))
 
     assert found == kustomize("deploy/overlays/cluster-wide")

@@ -19,6 +19,7 @@ import yaml
 
 from manifests.conftest import Run
 from manifests.objects import CHART, MONITORING, ROOT, Object
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
@@ -58,7 +59,7 @@ def older_chart(tmp_path: Path) -> Path:
     older = tmp_path / "older" / "phase-operator"
     shutil.copytree(CHART, older)
     [file] = older.glob("files/crds/*.yaml")
-    definition = yaml.safe_load(file.read_text())
+    definition = documents.load(file.read_text())
     definition["spec"]["versions"][0]["additionalPrinterColumns"].pop()
     file.write_text(yaml.safe_dump(definition))
     return older

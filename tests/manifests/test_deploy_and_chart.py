@@ -23,6 +23,7 @@ from manifests.objects import (
     permissions,
     validate,
 )
+from phase_dev import documents
 from phase_operator import settings
 from phase_operator.core.grants import Grant, Labelled, Use, parse_grant
 from phase_operator.core.hosts import parse_host
@@ -355,7 +356,7 @@ def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:
     _, _, sample = file.read_text().partition("#\n")
     lines = re.sub("^# ?", "", sample, flags=re.MULTILINE)
 
-    objects = overlay_with(yaml.safe_load(lines) | {"resources": ["../cluster-wide"]})
+    objects = overlay_with(documents.load(lines) | {"resources": ["../cluster-wide"]})
 
     one(objects, "ClusterRole", "phase-operator-namespace-labels")
     variables = environment(objects)

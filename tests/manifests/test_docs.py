@@ -3,7 +3,8 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -18,7 +19,10 @@ INDEX = ROOT / "docs/README.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "deploy/README.md", *ROOT.glob("helm/*/*.md")])
 COMMANDS: dict[str, click.Command] = {"phase-dev": phase_dev, "phase-operator": phase_operator}
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+def faults(find: Callable[[Path], Iterable[str]]) -> list[str]:
+    """Return what is wrong with which page, a line each."""
+    return [f"{page.relative_to(ROOT)}: {fault}" for page in PAGES for fault in find(page)]
 
 
 def links(page: Path) -> Iterator[str]:
@@ -42,6 +46,7 @@ def code(text: str) -> Iterator[str]:
     yield from re.findall(r"`([^`\n]+)`", rest)
 
 
+@cache
 def anchors(page: Path) -> set[str]:
     """Return what the headings of a page can be linked by."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
@@ -64,43 +69,41 @@ def unknown(command: click.Command, words: list[str]) -> str | None:
     return words[0] if found is None else unknown(found, words[1:])
 
 
-@each_page
-def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    dead = []
-    for target in links(page):
-        path, _, anchor = target.partition("#")
-        file = (page.parent / path).resolve() if path else page
-        if not file.exists() or (anchor and anchor not in anchors(file)):
-            dead.append(target)
+def test_every_relative_link_leads_somewhere() -> None:
+    def dead(page: Path) -> Iterator[str]:
+        for target in links(page):
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists() or (anchor and anchor not in anchors(file)):
+                yield target
 
-    assert dead == []
+    assert faults(dead) == []
 
 
-@each_page
-def test_every_verb_of_make_exists(page: Path) -> None:
+def test_every_verb_of_make_exists() -> None:
     verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {verb for line in code(page.read_text()) for verb in re.findall(r"(?:^|[ $])make +([a-z]+)\b", line)}
 
-    assert named - verbs == set()
+    def named(page: Path) -> set[str]:
+        return {verb for line in code(page.read_text()) for verb in re.findall(r"(?:^|[ $])make +([a-z]+)\b", line)}
 
-
-@each_page
-def test_every_command_of_ours_exists(page: Path) -> None:
-    wrong = [
-        f"{name} {' '.join(words)}"
-        for line in code(page.read_text())
-        for name, words in called(line)
-        if unknown(COMMANDS[name], words) is not None
-    ]
-
-    assert wrong == []
+    assert faults(lambda page: named(page) - verbs) == []
+    assert named(ROOT / "CONTRIBUTING.md")
 
 
-@each_page
-def test_every_variable_of_ours_is_a_setting(page: Path) -> None:
+def test_every_command_of_ours_exists() -> None:
+    def wrong(page: Path) -> Iterator[str]:
+        for line in code(page.read_text()):
+            for name, words in called(line):
+                if unknown(COMMANDS[name], words) is not None:
+                    yield f"{name} {' '.join(words)}"
+
+    assert faults(wrong) == []
+
+
+def test_every_variable_of_ours_is_a_setting() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {PREFIX}
 
-    assert set(re.findall(rf"{PREFIX}[A-Z_]*", page.read_text())) - known == set()
+    assert faults(lambda page: set(re.findall(rf"{PREFIX}[A-Z_]*", page.read_text())) - known) == []
 
 
 def test_the_settings_page_tells_every_setting() -> None:

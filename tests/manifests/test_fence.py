@@ -10,6 +10,7 @@ import yaml
 
 from manifests.conftest import Render
 from manifests.objects import KUBERNETES, ROOT, Object, kinds, one, validate
+from phase_dev import documents
 from phase_operator.api import names
 from phase_operator.core import grants
 from phase_operator.core.targets.secret import IMPERSONATION
@@ -43,7 +44,7 @@ def commented() -> dict[str, Any]:
     text = (ROOT / "deploy/fence/kustomization.yaml").read_text()
     block = re.search(r"^#   patches:\n(?:#     .*\n)+", text, re.MULTILINE)
     assert block is not None
-    found: dict[str, Any] = yaml.safe_load(re.sub(r"^# {3}", "", block[0], flags=re.MULTILINE))
+    found: dict[str, Any] = documents.load(re.sub(r"^# {3}", "", block[0], flags=re.MULTILINE))
     return found
 
 

@@ -6,11 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from manifests.objects import CHART, CRD_FILE, KUBERNETES, ROOT, SAMPLES, validate
-from phase_dev import generate
+from phase_dev import documents, generate
 from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
@@ -54,7 +53,7 @@ def test_a_generated_file_says_first_where_it_comes_from() -> None:
 def test_the_command_prints_the_crd_of_the_repository() -> None:
     done = CliRunner().invoke(crds)
 
-    assert yaml.safe_load(done.output) == yaml.safe_load(CRD_FILE.read_text())
+    assert documents.load(done.output) == documents.load(CRD_FILE.read_text())
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -79,7 +78,7 @@ def test_the_reference_tells_every_field() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_the_operator_reads_every_sample(sample: Path) -> None:
-    body = yaml.safe_load(sample.read_text())
+    body = documents.load(sample.read_text())
 
     spec = PhaseSecretSpec.model_validate(body["spec"])
 
@@ -90,4 +89,4 @@ def test_the_example_in_the_reference_is_the_sample() -> None:
     page = (ROOT / "docs/api/v1alpha1/phasesecret.md").read_text()
     example = page.split("```yaml\n")[1].split("```")[0]
 
-    assert yaml.safe_load(example) == yaml.safe_load((ROOT / "deploy/samples/secret-and-configmap.yaml").read_text())
+    assert documents.load(example) == documents.load((ROOT / "deploy/samples/secret-and-configmap.yaml").read_text())

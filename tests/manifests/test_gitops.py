@@ -10,6 +10,7 @@ import yaml
 
 from manifests.conftest import Render
 from manifests.objects import CHART, CRD_FILE, ROOT, Object, kinds, load, one
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from support.published import ARGO_CD, FLUX, crds
 
@@ -36,10 +37,10 @@ def kind_of(found: Object) -> str:
     return str(found["kind"])
 
 
-def documents() -> Iterator[tuple[Path, Object]]:
+def examples() -> Iterator[tuple[Path, Object]]:
     for file in FILES:
-        for document in load(file.read_text()):
-            yield file, document
+        for found in load(file.read_text()):
+            yield file, found
 
 
 def refusal(plane: ControlPlane, document: Object) -> str:
@@ -52,10 +53,10 @@ def refusal(plane: ControlPlane, document: Object) -> str:
 
 @pytest.mark.controlplane
 def test_every_example_is_what_the_api_server_takes(plane: ControlPlane) -> None:
-    refused = [(str(file), why) for file, found in documents() if (why := refusal(plane, found))]
+    refused = [(str(file), why) for file, found in examples() if (why := refusal(plane, found))]
 
     assert refused == []
-    assert kinds(found for _, found in documents()) >= {"Application", "Kustomization", "HelmRelease", "OCIRepository"}
+    assert kinds(found for _, found in examples()) >= {"Application", "Kustomization", "HelmRelease", "OCIRepository"}
 
 
 @pytest.mark.controlplane
@@ -85,7 +86,7 @@ def test_the_config_map_of_argo_cd_keeps_what_it_has(plane: ControlPlane) -> Non
     apply = ("apply", "--server-side", "--field-manager=phase-operator-health", "-f", GITOPS / "argocd/argocd-cm.yaml")
     plane.kubectl(*apply)
 
-    kept = yaml.safe_load(plane.kubectl("-n", "argocd", "get", "configmap", "argocd-cm", "-o", "yaml").stdout)["data"]
+    kept = documents.load(plane.kubectl("-n", "argocd", "get", "configmap", "argocd-cm", "-o", "yaml").stdout)["data"]
     assert kept.keys() == {"url", "resource.customizations.health.secrets.phase.dev_PhaseSecret"}
 
 
@@ -98,7 +99,7 @@ def test_what_the_tools_are_pointed_at_is_there() -> None:
     """The folder deploy/gitops stands for the root of the reader's repository."""
     paths = [
         str(source["path"])
-        for _, found in documents()
+        for _, found in examples()
         for source in (found.get("spec", {}), found.get("spec", {}).get("source") or {})
         if "path" in source
     ]
@@ -149,7 +150,7 @@ def test_the_chart_takes_the_values_of_both_recipes(render_chart: Render) -> Non
 
 
 def test_both_recipes_take_this_version_of_the_chart() -> None:
-    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
+    version = documents.load((CHART / "Chart.yaml").read_text())["version"]
     application = load((GITOPS / "argocd/operator.yaml").read_text())[0]["spec"]["source"]
     chart = load((GITOPS / "flux/operator/chart.yaml").read_text())[0]["spec"]
 
@@ -159,11 +160,11 @@ def test_both_recipes_take_this_version_of_the_chart() -> None:
 
 
 def test_no_recipe_asks_for_differences_to_be_ignored() -> None:
-    assert [str(file) for file, found in documents() if "ignoreDifferences" in found.get("spec", {})] == []
+    assert [str(file) for file, found in examples() if "ignoreDifferences" in found.get("spec", {})] == []
 
 
 def test_what_the_pages_quote_is_what_is_shipped() -> None:
-    shipped = [found for _, found in documents()]
+    shipped = [found for _, found in examples()]
     quoted = [
         found
         for page in PAGES

@@ -10,6 +10,7 @@ import yaml
 
 from manifests.conftest import Render
 from manifests.objects import ROOT, Object, one
+from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from support.cluster_fixture import Kubectl, may
 
@@ -48,7 +49,7 @@ def operator(installed: ControlPlane) -> Kubectl:
 
 
 def phase_secret() -> Object:
-    body: Object = yaml.safe_load((ROOT / "deploy/samples/secret-only.yaml").read_text())
+    body: Object = documents.load((ROOT / "deploy/samples/secret-only.yaml").read_text())
     del body["metadata"]["namespace"]
     return body
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from manifests.conftest import Render
 from manifests.objects import KUBERNETES, ROOT, Object, kinds, one, validate
 from manifests.test_deploy_and_chart import APIS
+from phase_dev import documents
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def test_the_overlay_in_the_readme_labels_what_a_prometheus_selects(kustomize: R
 
     rendered = kustomize(str(overlay))
 
-    label = yaml.safe_load(example)["labels"][0]["pairs"]
+    label = documents.load(example)["labels"][0]["pairs"]
     for kind in ("PodMonitor", "PrometheusRule"):
         assert one(rendered, kind)["metadata"]["labels"].items() >= label.items()
     assert one(rendered, "Deployment")

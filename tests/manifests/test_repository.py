@@ -6,9 +6,9 @@ import tomllib
 
 import click
 import pytest
-import yaml
 
 from manifests.objects import CHART, ROOT
+from phase_dev import documents
 
 
 def test_operator_is_a_source_root_and_never_a_package() -> None:
@@ -38,7 +38,7 @@ def test_the_console_scripts_are_commands(script: str) -> None:
 
 def test_chart_and_package_have_one_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    chart = documents.load((CHART / "Chart.yaml").read_text())
 
     assert (chart["version"], chart["appVersion"]) == (version, version)
 
@@ -52,8 +52,8 @@ def test_the_image_takes_the_product_and_no_more() -> None:
 
 def test_the_chart_tells_every_value() -> None:
     readme = (CHART / "README.md").read_text()
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    values = documents.load((CHART / "values.yaml").read_text())
+    schema = documents.load((CHART / "values.schema.json").read_text())
 
     assert values.keys() | {"global"} == schema["properties"].keys()
     assert [name for name in values if f"`{name}" not in readme] == []

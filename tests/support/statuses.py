@@ -1,5 +1,6 @@
 """Every status that a PhaseSecret can have, for those who check how other tools judge it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from phase_operator.api.crd import PHASE_SECRET, document
@@ -43,3 +44,8 @@ def ways(reason: Reason) -> list[Reported]:
         synced(out_of_step(reason=reason)),
         synced(in_step("a"), out_of_step("b", reason=reason)),
     ]
+
+
+def every_way() -> Iterator[tuple[Reason, Reported]]:
+    """Yield every reason with every way in which a run can come to it."""
+    yield from ((reason, outcome) for reason in Reason for outcome in ways(reason))

@@ -6,8 +6,7 @@ Rule: what the container may do is read from the manifest that we ship, so that 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
+from phase_dev import documents
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.errors import ImageError, Unfit
 from phase_dev.image.machine import Machine
@@ -21,7 +20,7 @@ _LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
 def command(storage: Storage, image: str, *arguments: str, more: tuple[str, ...] = ()) -> list[str]:
     """Return the command that runs a program of the image, restricted like the pod, on this machine's network."""
-    pod = yaml.safe_load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]
+    pod = documents.load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]
     flags = ("--rm", "--pull", "never", "--network", "host", *_LIMITS, *restrictions(pod), *more)
     return storage.podman("run", *flags, image, *arguments)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from phase_dev import documents
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
@@ -79,7 +78,7 @@ def complaints(judgement: Judgement, folder: Path, *, exceptions: Path = EXCEPTI
 
 def reasons(exceptions: Path = EXCEPTIONS) -> Mapping[str, str]:
     """Return the rules that are excepted, with the reason."""
-    entries = yaml.safe_load(exceptions.read_text())["misconfigurations"]
+    entries = documents.load(exceptions.read_text())["misconfigurations"]
     return {entry["id"]: entry.get("statement", "") for entry in entries}
 
 

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
-import yaml
 from pydantic import Field
 
+from phase_dev import documents
 from phase_operator.api import crd
 from phase_operator.api.base import ApiModel
 
@@ -40,7 +40,7 @@ class Bike(ApiModel):
 def test_a_small_model_becomes_this_schema() -> None:
     schema = crd.structural(Bike)
 
-    assert yaml.safe_load(crd.as_yaml(schema)) == yaml.safe_load("""
+    assert documents.load(crd.as_yaml(schema)) == documents.load("""
         description: A bike.
         type: object
         required: [ownerName]

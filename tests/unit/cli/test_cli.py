@@ -2,9 +2,9 @@ import os
 
 import click
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
+from phase_dev import documents
 from phase_operator import __version__
 from phase_operator.api import crd, names
 from phase_operator.cli import COMMANDS, main
@@ -94,11 +94,11 @@ def test_what_is_not_known_is_a_usage_error(arguments: list[str]) -> None:
 def test_crds_prints_what_the_models_say() -> None:
     result = call("crds")
 
-    documents = list(yaml.safe_load_all(result.stdout))
+    printed = list(documents.load_all(result.stdout))
     assert result.exit_code == 0
-    assert documents == [crd.document(definition) for definition in crd.DEFINITIONS]
-    assert [document["kind"] for document in documents] == ["CustomResourceDefinition"]
-    assert documents[0]["metadata"]["name"] == f"{names.PLURAL_PHASE_SECRETS}.{names.GROUP}"
+    assert printed == [crd.document(definition) for definition in crd.DEFINITIONS]
+    assert [document["kind"] for document in printed] == ["CustomResourceDefinition"]
+    assert printed[0]["metadata"]["name"] == f"{names.PLURAL_PHASE_SECRETS}.{names.GROUP}"
 
 
 def test_a_command_is_imported_when_it_is_called_and_not_before() -> None:

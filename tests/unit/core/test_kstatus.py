@@ -10,7 +10,7 @@ import phase_operator
 from phase_operator.api.reasons import CATALOGUE, Reason
 from support.builders import in_step, out_of_step, synced
 from support.kstatus import KStatus, kstatus, wait_ends
-from support.statuses import NOW, reported, untouched, ways
+from support.statuses import NOW, every_way, reported, untouched, ways
 
 GOOD = {Reason.SYNCED, Reason.SUSPENDED}
 BAD = sorted(set(Reason) - GOOD)
@@ -22,50 +22,60 @@ def wanted(reason: Reason) -> KStatus:
     return KStatus.FAILED if CATALOGUE[reason].stalled else KStatus.IN_PROGRESS
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_is_judged_right(reason: Reason) -> None:
-    for outcome in ways(reason):
-        found = reported(outcome)
+def test_every_reason_is_judged_right() -> None:
+    wrong = [
+        f"{reason}: {kstatus(found)} for {outcome}"
+        for reason, outcome in every_way()
+        if kstatus(found := reported(outcome)) is not wanted(reason)
+        or found["status"]["conditions"][0]["reason"] != reason
+    ]
 
-        assert kstatus(found) is wanted(reason), outcome
-        assert found["status"]["conditions"][0]["reason"] == reason
-
-
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_is_judged_right_after_any_other(reason: Reason) -> None:
-    for outcome in ways(reason):
-        for before in Reason:
-            found = reported(outcome, ways(before)[0])
-
-            assert kstatus(found) is wanted(reason), (before, outcome)
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_ready_is_true_exactly_when_it_is_current(reason: Reason) -> None:
-    for outcome in ways(reason):
-        found = reported(outcome)
+def test_every_reason_is_judged_right_after_any_other() -> None:
+    wrong = [
+        f"{reason} after {before}: {found} for {outcome}"
+        for reason, outcome in every_way()
+        for before in Reason
+        if (found := kstatus(reported(outcome, ways(before)[0]))) is not wanted(reason)
+    ]
 
-        assert wait_ends(found) is (kstatus(found) is KStatus.CURRENT)
-        assert wait_ends(found, "Stalled") is (kstatus(found) is KStatus.FAILED)
-        assert wait_ends(found, "Reconciling") is (kstatus(found) is KStatus.IN_PROGRESS)
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_what_was_said_before_an_edit_counts_no_more(reason: Reason) -> None:
-    for outcome in ways(reason):
+def test_the_wait_for_a_condition_ends_exactly_when_kstatus_has_its_word() -> None:
+    words = {"Ready": KStatus.CURRENT, "Stalled": KStatus.FAILED, "Reconciling": KStatus.IN_PROGRESS}
+    wrong = [
+        f"{reason}: the wait for {condition}, while it is {kstatus(found)}, for {outcome}"
+        for reason, outcome in every_way()
+        for condition, word in words.items()
+        if wait_ends(found := reported(outcome), condition) is not (kstatus(found) is word)
+    ]
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_was_said_before_an_edit_counts_no_more() -> None:
+    wrong = []
+    for reason, outcome in every_way():
         found = reported(outcome)
         found["metadata"]["generation"] = 2
+        if kstatus(found) is not KStatus.IN_PROGRESS or wait_ends(found):
+            wrong.append(f"{reason}: {kstatus(found)} for {outcome}")
 
-        assert kstatus(found) is KStatus.IN_PROGRESS
-        assert not wait_ends(found)
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_what_goes_away_is_terminating(reason: Reason) -> None:
-    found = reported(ways(reason)[0])
-    found["metadata"]["deletionTimestamp"] = NOW
+def test_what_goes_away_is_terminating() -> None:
+    wrong = []
+    for reason, outcome in every_way():
+        found = reported(outcome)
+        found["metadata"]["deletionTimestamp"] = NOW
+        if kstatus(found) is not KStatus.TERMINATING:
+            wrong.append(f"{reason}: {kstatus(found)} for {outcome}")
 
-    assert kstatus(found) is KStatus.TERMINATING
+    assert not wrong, "\n".join(wrong)
 
 
 def test_what_nobody_has_looked_at_is_in_progress() -> None:
