@@ -3,6 +3,7 @@
 Rule: the only reader of the environment. A bad setting is one sentence that names it and says what to do.
 """
 
+import os
 import ssl
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from phase_operator.api import names
 from phase_operator.api.base import NamespaceName
 from phase_operator.core.grants import ANY, Grant, parse_grant
 from phase_operator.core.hosts import Host, parse_host
+from phase_operator.core.proxies import Proxies
 
 PREFIX = "PHASE_OPERATOR_"
 # Flags that may be given more than once.
@@ -89,7 +91,7 @@ class Settings(BaseSettings):
         le=3600,
         description="How long a Lease lasts that is not renewed: after a crash the next replica works so much later.",
     )
-    host: str = Field("0.0.0.0", description="Address for health and metrics.")  # noqa: S104 - probes come from the node
+    host: str = Field("", description="Address for health and metrics. Default: every address, IPv4 and IPv6.")
     health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
     resource_metrics: bool = Field(
@@ -212,6 +214,14 @@ def load(flags: Mapping[str, Any]) -> Settings:
         name = str(first["loc"][0])
         message = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"--{name.replace('_', '-')} ({PREFIX}{name.upper()}): {message}") from error
+
+
+def platform_proxies() -> Proxies:
+    """Return what `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say; raise SettingsError."""
+    try:
+        return Proxies.of(os.environ)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _parts(value: Any, separator: str) -> Any:

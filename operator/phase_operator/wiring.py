@@ -49,7 +49,7 @@ from phase_operator.reconcile.resources import Resources
 from phase_operator.reconcile.restarter import NoRestarts, Restarter
 from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.tokens import Tokens
-from phase_operator.settings import Settings
+from phase_operator.settings import Settings, platform_proxies
 from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
@@ -93,8 +93,9 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     """Run the operator until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
     logs.watch_loop(asyncio.get_running_loop())
+    proxies = platform_proxies()
     try:
-        configuration = await load_configuration(settings.kubeconfig)
+        configuration = await load_configuration(settings.kubeconfig, proxies)
     except KubeconfigError as error:
         raise StartError(str(error)) from error
     metrics = Metrics()
@@ -105,6 +106,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
         on_call=metrics.phase_call,
         timer=time.monotonic,
         limits=Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries),
+        proxies=proxies,
     )
     metrics.track_certificates(phase_client.certificates.soonest)
     operator = Operator(settings, client, phase_client, metrics, patience or Patience())

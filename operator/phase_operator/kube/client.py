@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote, urlencode
 
 import aiohttp
 from kubernetes.aio import client as aio
@@ -24,6 +23,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from phase_operator.core.foreign import mapping, mappings, text
 from phase_operator.core.pacing import Pace
+from phase_operator.core.proxies import Proxies
 from phase_operator.kube.errors import ApiError, from_answer
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,11 @@ class KubeconfigError(Exception):
     """There is no usable way to a cluster; the message is for the person who started us."""
 
 
-async def load_configuration(kubeconfig: Path | None) -> aio.Configuration:
-    """Find the cluster: the kubeconfig given, else the pod's ServiceAccount, else the usual kubeconfig."""
+async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = None) -> aio.Configuration:
+    """Find the cluster: the kubeconfig given, else the pod's ServiceAccount, else the usual kubeconfig.
+
+    A proxy that the kubeconfig names wins over `proxies`, as with kubectl.
+    """
     configuration = aio.Configuration()
     # With trust_env aiohttp looks up netrc and proxies in a thread for each request (measured: a third of our CPU).
     configuration.client_session_kwargs = {"trust_env": False}
@@ -72,15 +75,8 @@ async def load_configuration(kubeconfig: Path | None) -> aio.Configuration:
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         where = str(kubeconfig) if kubeconfig else "no ServiceAccount in this pod, and the default kubeconfig"
         raise KubeconfigError(f"cannot use the kubeconfig ({where}): {error}") from error
-    configuration.proxy = _proxy(configuration.host)
+    configuration.proxy = configuration.proxy or (proxies or Proxies()).of_url(configuration.host)
     return configuration
-
-
-def _proxy(host: str) -> str | None:
-    parts = urlsplit(host)
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 class KubeClient:
@@ -209,6 +205,8 @@ class KubeClient:
             headers: dict[str, str] = {}
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
             request.headers.update(headers)
+            # A session has no such option of its own, and the engine does not give it with its requests.
+            request.server_hostname = self._configuration.tls_server_name or request.server_hostname
             if "watch" in request.url.query:
                 now = asyncio.get_running_loop().time()
                 pace = paces.setdefault(request.url.path, Pace(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))

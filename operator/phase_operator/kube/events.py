@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _LIMIT = 200
 # As client-go paces its clients: a burst goes out at once, and then so many a second.
 _BURST, _PACE = 50.0, 10.0
-# The API server's limit for an Event's message.
+# The API server's limit for an Event's message, in bytes.
 _MESSAGE = 1024
 
 
@@ -102,7 +102,8 @@ def event_body(subject: Subject, notice: Notice, now: str, instance: str) -> dic
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{key.name[:200]}.", "namespace": key.namespace},
+        # Cut, a name may end in a sign that no part of a name may end in.
+        "metadata": {"generateName": f"{key.name[:200].rstrip('.-')}.", "namespace": key.namespace},
         "involvedObject": {
             "apiVersion": subject.version,
             "kind": subject.kind,
@@ -112,7 +113,7 @@ def event_body(subject: Subject, notice: Notice, now: str, instance: str) -> dic
         },
         "type": notice.type,
         "reason": notice.reason,
-        "message": notice.message[:_MESSAGE],
+        "message": notice.message.encode(errors="replace")[:_MESSAGE].decode(errors="ignore"),
         "firstTimestamp": now,
         "lastTimestamp": now,
         "count": 1,

@@ -16,6 +16,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.proxies import Proxies
 from phase_operator.core.room import Place
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase import wire
@@ -23,6 +24,7 @@ from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, LARGEST_REFUSAL, from_answer, from_exception, is_answer
 from phase_operator.phase.rows import Limits, Rows, too_large
+from phase_operator.phase.transport import ProxiedTransport
 
 Answer = TypeVar("Answer", covariant=True)
 OnCall = Callable[[str, str, float], None]
@@ -46,6 +48,7 @@ class PhaseClient:
         user_agent: str,
         on_call: OnCall,
         timer: Callable[[], float],
+        proxies: Proxies | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = _DEADLINE,
         limits: Limits | None = None,
@@ -55,15 +58,20 @@ class PhaseClient:
         self.certificates = Certificates(timer)
         self._deadline = deadline
         self._limits = limits or Limits()
+        trusted = trust(ca_file)
         self._http = httpx.AsyncClient(
-            verify=trust(ca_file),
             timeout=_TIMEOUTS,
-            limits=_LIMITS,
             follow_redirects=False,
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
             # A cookie that a proxy sets for one account must not come with the call of another.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            transport=transport,
+            transport=transport
+            or ProxiedTransport(
+                proxies or Proxies(),
+                lambda proxy: httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy),
+            ),
+            # Else netrc and the certificates of the environment would be read once more.
+            trust_env=False,
         )
 
     async def close(self) -> None:

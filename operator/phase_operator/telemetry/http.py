@@ -4,6 +4,7 @@ Rule: a probe only looks at what is known already; it never waits for anything.
 """
 
 import errno
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 Check = Callable[[], str | None]
 _CLOSING_SECONDS = 1.0
+# `::` is every address, IPv4 too, as in every Go program.
+_EVERY_ADDRESS = ("", "::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class PortInUseError(Exception):
     """Somebody else listens there."""
 
     def __init__(self, host: str, port: int, use: str) -> None:
-        super().__init__(f"cannot serve {use} on {host}:{port}: the port is in use; stop its owner or set another port")
+        super().__init__(
+            f"cannot serve {use} on {host or '*'}:{port}: the port is in use; stop its owner or set another port"
+        )
         self.port = port
 
 
@@ -91,7 +96,8 @@ async def _listen(routes: list[web.RouteDef], host: str, port: int, use: str) ->
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            every = host in _EVERY_ADDRESS
+            await (web.SockSite(runner, _on_every_address(port)) if every else web.TCPSite(runner, host, port)).start()
         except OSError as e:
             if e.errno != errno.EADDRINUSE:
                 raise
@@ -99,3 +105,14 @@ async def _listen(routes: list[web.RouteDef], host: str, port: int, use: str) ->
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _on_every_address(port: int) -> socket.socket:
+    """Listen on IPv6 and IPv4 with one socket; on IPv4 alone where the machine has no IPv6."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        except OSError as e:
+            if e.errno == errno.EADDRINUSE:
+                raise
+    return socket.create_server(("", port))

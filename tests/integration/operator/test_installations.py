@@ -1,5 +1,7 @@
 """Other ways to run it: behind a proxy, with Roles only."""
 
+import select
+import socket
 import ssl
 import threading
 import time
@@ -69,6 +71,71 @@ def test_it_asks_phase_through_the_proxy_of_the_environment(stage: World, tmp_pa
             stage.until_ready()
 
     assert {urlsplit(url).netloc for url in asked} == {"phase.invalid"}
+
+
+def test_networks_in_no_proxy_are_asked_without_it(stage: World, tmp_path: Path) -> None:
+    """API server and Phase lie in a network without proxy; nobody listens where the proxy should be."""
+    environment = {
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "192.0.2.0/24,127.0.0.0/8,.svc",
+    }
+    only = ("--namespace", stage.namespace)
+    with running_operator(stage.plane, tmp_path, *only, environment=environment) as stage.operator:
+        stage.phase_secret()
+
+        stage.until_ready()
+
+
+def test_a_kubeconfig_s_proxy_and_server_name_hold_for_every_request(stage: World, tmp_path: Path) -> None:
+    """The API server is known by a name that nothing resolves and reached through a proxy that the kubeconfig names."""
+    name = "kubernetes.default.svc"
+    port = urlsplit(stage.plane.url).port
+    with connect_proxy(("127.0.0.1", port or 0)) as (proxy, asked):
+        account = stage.plane.service_account_kubeconfig("phase-system", "phase-operator")
+        document = yaml.safe_load(account.read_text())
+        document["clusters"][0]["cluster"] |= {
+            "server": f"https://api.invalid:{port}",
+            "tls-server-name": name,
+            "proxy-url": proxy,
+        }
+        kubeconfig = tmp_path / "proxied.kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(document))
+        environment = {"HTTPS_PROXY": "http://127.0.0.1:9"}
+        only = ("--namespace", stage.namespace, "--kubeconfig", str(kubeconfig))
+        with running_operator(stage.plane, tmp_path, *only, environment=environment) as stage.operator:
+            stage.phase_secret()
+
+            stage.until_ready()
+    assert set(asked) == {f"api.invalid:{port}"}
+
+
+@contextmanager
+def connect_proxy(upstream: tuple[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """Run a proxy that tunnels whatever is asked for to `upstream`; yield its URL and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            with socket.create_connection(upstream) as behind:
+                self.send_response(200)
+                self.end_headers()
+                sides = {self.connection: behind, behind: self.connection}
+                while chunks := [(each, each.recv(65536)) for each in select.select([*sides], [], [])[0]]:
+                    for each, chunk in chunks:
+                        if not chunk:
+                            return
+                        sides[each].sendall(chunk)
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base class calls it so
+            """Say nothing."""
+
+    with QuietServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """Events are posted in their own time, at a pace, and the newest survive a flood."""
 
 import asyncio
+import re
 from collections import Counter
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from phase_operator.core.outcome import Notice
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.events import Recorder
+from phase_operator.kube.events import Recorder, Subject, event_body
 from phase_operator.reconcile.faults import Faults
 from support.clock import HandClock
 
@@ -70,3 +74,19 @@ async def test_of_a_flood_the_newest_are_posted_and_the_rest_is_counted() -> Non
 
     assert messages == [f"{number}" for number in range(1300, 1500)]
     assert counts == {"dropped": 1300, "Normal": 200}
+
+
+# Kubernetes: the name of an object is a DNS subdomain, and a generated one gets five letters.
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+@given(st.from_regex(SUBDOMAIN, fullmatch=True).map(lambda name: (name * 253)[:253].strip(".-")), st.text())
+def test_the_api_server_takes_the_name_and_the_message_of_every_event(name: str, message: str) -> None:
+    subject = Subject("v1", "Secret", ObjectKey("team", name), "uid")
+
+    body = event_body(subject, Notice("Normal", "Reason", message * 300), "2026-01-01T00:00:00Z", "host")
+
+    generated = f"{body['metadata']['generateName']}abcde"
+    assert len(generated) <= 253
+    assert SUBDOMAIN.fullmatch(generated) or not SUBDOMAIN.fullmatch(name)
+    assert len(body["message"].encode()) <= 1024

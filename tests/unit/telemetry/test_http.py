@@ -10,9 +10,9 @@ from phase_operator.telemetry.metrics import Metrics
 HOST = "127.0.0.1"
 
 
-async def get(port: int | None, path: str) -> tuple[int, str]:
+async def get(port: int | None, path: str, host: str = HOST) -> tuple[int, str]:
     timeout = aiohttp.ClientTimeout(total=5)
-    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"http://{HOST}:{port}{path}") as answer:
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"http://{host}:{port}{path}") as answer:
         return answer.status, await answer.text()
 
 
@@ -115,3 +115,18 @@ async def test_a_probe_leaves_no_access_log(caplog: pytest.LogCaptureFixture) ->
         await ask(Probes(), "/healthz")
 
     assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
+
+
+@pytest.mark.parametrize("host", ["", "::"])
+async def test_every_address_is_ipv4_and_ipv6(host: str) -> None:
+    async with serve(Probes(), Metrics().registry, host=host, health_port=0, metrics_port=None) as ports:
+        found = [await get(ports.health, "/healthz", address) for address in ("127.0.0.1", "[::1]")]
+
+    assert [status for status, _ in found] == [200, 200]
+
+
+async def test_a_port_in_use_on_every_address_is_told() -> None:
+    async with serve(Probes(), Metrics().registry, host="", health_port=0, metrics_port=None) as ports:
+        with pytest.raises(PortInUseError, match=rf"\*:{ports.health}"):
+            async with serve(Probes(), Metrics().registry, host="", health_port=ports.health, metrics_port=None):
+                pass

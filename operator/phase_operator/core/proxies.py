@@ -1,0 +1,121 @@
+"""Which proxy a URL is asked through: the variables of the platform, read as Go programs read them.
+
+Rule: `NO_PROXY` means here what it means to kubectl. A host may be named as a domain with all below it (`example.com`;
+`.example.com` for those below alone), as an address, as a network (`10.0.0.0/8`), with a port, or as `*`. Unlike Go, an
+address of the machine itself is asked through the proxy too, unless `NO_PROXY` names it.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+_SCHEMES = ("http", "https")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """One entry of `NO_PROXY`; without a port it holds for every port."""
+
+    network: Network | None
+    domain: str
+    # The domain itself is meant, too.
+    itself: bool
+    port: int | None
+
+    def holds(self, host: str, address: Address | None, port: int) -> bool:
+        """Say whether a host, as an address if it is one, is excepted."""
+        if self.port is not None and self.port != port:
+            return False
+        if address is not None:
+            return self.network is not None and address in self.network
+        return bool(self.domain) and (host.endswith(f".{self.domain}") or (self.itself and host == self.domain))
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The proxy for each scheme, None for none, and what goes without."""
+
+    http: str | None = None
+    https: str | None = None
+    everything: bool = False
+    exempt: tuple[Exempt, ...] = ()
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables; raise ValueError with a sentence that names one and holds no password."""
+        every = _value(environment, "ALL_PROXY")
+        entries = [each.strip().lower() for each in _value(environment, "NO_PROXY")[1].split(",")]
+        return cls(
+            _proxy(*_value(environment, "HTTP_PROXY")) or _proxy(*every),
+            _proxy(*_value(environment, "HTTPS_PROXY")) or _proxy(*every),
+            "*" in entries,
+            tuple(found for found in map(_exempt, entries) if found is not None),
+        )
+
+    def of_url(self, url: str) -> str | None:
+        """Return the proxy that a URL is asked through, None for none."""
+        try:
+            parts = urlsplit(url)
+            host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError:
+            return None
+        proxy = self.https if parts.scheme == "https" else self.http
+        if proxy is None or not host or self.everything:
+            return None
+        address = _address(host)
+        return None if any(each.holds(host, address, port) for each in self.exempt) else proxy
+
+
+def _value(environment: Mapping[str, str], name: str) -> tuple[str, str]:
+    return name, (environment.get(name) or environment.get(name.lower()) or "").strip()
+
+
+def _proxy(name: str, text: str) -> str | None:
+    if not text:
+        return None
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{name} is no proxy that can be used; write http://HOST:PORT or https://HOST:PORT")
+    return url
+
+
+def _exempt(entry: str) -> Exempt | None:
+    try:
+        return Exempt(ipaddress.ip_network(entry, strict=False), "", itself=False, port=None)
+    except ValueError:
+        host, port = _host_and_port(entry)
+    address = _address(host)
+    if address is not None:
+        return Exempt(ipaddress.ip_network(address), "", itself=False, port=port)
+    host = host.removeprefix("*").rstrip(".")
+    domain = host.removeprefix(".")
+    return Exempt(None, domain, itself=host == domain, port=port) if domain else None
+
+
+def _host_and_port(entry: str) -> tuple[str, int | None]:
+    bare = entry.removeprefix("[")
+    if bare != entry:
+        host, _, port = bare.partition("]")
+        port = port.removeprefix(":")
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+    else:
+        host, port = entry, ""
+    return host, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
+
+
+def _address(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
