@@ -34,7 +34,17 @@ _NOTE = "Generated from {} by `make generate`; do not edit."
 _TROUBLESHOOTING = """\
 Every reason that a PhaseSecret, an Event or a metric can show. `kubectl get phs` has it in the column Reason,
 `kubectl describe phs NAME` the sentence with the details. None of these states empties a target: it keeps what it
-holds until the cause is gone. At the end: what [delays a restart](#restartdelayed)."""
+holds until the cause is gone. At the end: what [delays a restart](#restartdelayed), and who [fights for a
+target](#targetcontested)."""
+
+_CONTESTED = """\
+An Event on the PhaseSecret: something else changes the target again and again, and the operator mends it as often.
+After five times it is mended after a pause that grows from 1 s to 30 s, and at once again when it has been quiet for a
+minute. It is told once in that time.
+
+**What to do:** find the other writer, and let one of the two go. The managers in
+`kubectl get secret NAME -o yaml --show-managed-fields` name it; the operator's is `phase-operator`. Usually it is
+another controller with the same target, or a deployment tool that has the object in Git."""
 
 _DELAYED = """\
 An Event on a workload and on the PhaseSecret: the workload follows a target and does not run with what that holds yet.
@@ -269,7 +279,7 @@ def _troubleshooting() -> str:
         parts += [waits] if waits else []
     delays = ["| after the workload's name | what to do |", "|---|---|"]
     delays += [f"| {_cell(sentence)} | {_cell(cure)} |" for sentence, cure in _DELAYS]
-    parts += ["## RestartDelayed", _DELAYED, "\n".join(delays)]
+    parts += ["## RestartDelayed", _DELAYED, "\n".join(delays), "## TargetContested", _CONTESTED]
     return "\n\n".join(parts) + "\n"
 
 

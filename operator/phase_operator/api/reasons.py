@@ -193,12 +193,14 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.TOO_LARGE: Entry(
-        "The target would be larger than the 1 MiB that Kubernetes allows; the largest keys are in the message.",
+        "The target, or what is noted of its keys, would be larger than Kubernetes allows, by itself or together with "
+        "what others have in the object; the message tells of what.",
         "Spread the entries over several targets.",
         stalled=True,
     ),
     Reason.TARGET_CONFLICT: Entry(
-        "An object of that name, or with Merge a key in it, is not ours; whose it is stands in the message.",
+        "An object of that name, a version of a versioned name, or with Merge a key in it, is not ours; whose it is "
+        "stands in the message. A copy is not ours either, whatever its marks say.",
         "Choose another name, delete the object or key if nobody needs it, or set `adopt: true` on the target to take "
         "it over. What another PhaseSecret keeps has to be let go there first.",
         stalled=True,
@@ -226,7 +228,7 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.REMOVAL_PENDING: Entry(
-        "A target that is not wanted any more has still to be removed; what it waits for is in the message.",
+        "What a PhaseSecret wrote, wants no more and has to remove still stands; what it waits for is in the message.",
         "Nothing to do if it passes; else follow the message. It is tried again by itself.",
         stalled=False,
     ),

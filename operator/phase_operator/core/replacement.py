@@ -4,6 +4,7 @@ Rule: at every moment the Secret or its copy holds the values. The copy holds wh
 what it is; so the Secret comes back as it was, without Phase, after a crash and if the new one is refused.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,9 +22,13 @@ _COPY = "#copy"
 
 
 def copy_ref(ref: TargetRef) -> TargetRef:
-    """Return where the copy of a target stands."""
-    name = ref.key.name[: _LONGEST_NAME - len(names.COPY_SUFFIX)].rstrip("-.")
-    return TargetRef(ref.kind, ObjectKey(ref.key.namespace, f"{name}{names.COPY_SUFFIX}"))
+    """Return where the copy of a target stands: no two share a place."""
+    name = f"{ref.key.name}{names.COPY_SUFFIX}"
+    if len(name) > _LONGEST_NAME:
+        digits = hashlib.blake2b(ref.key.name.encode(), digest_size=5).hexdigest()
+        stem = ref.key.name[: _LONGEST_NAME - len(names.COPY_SUFFIX) - len(digits) - 1].rstrip("-.")
+        name = f"{stem}-{digits}{names.COPY_SUFFIX}"
+    return TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
 
 
 def copy_owner(key: ObjectKey) -> ObjectKey:

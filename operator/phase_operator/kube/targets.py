@@ -5,7 +5,8 @@ overtook the confirmation, says nothing new; so a write of ours never looks like
 """
 
 import sys
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterator, Set
+from typing import Any, Generic, TypeVar
 
 from phase_operator.api import names
 from phase_operator.core.foreign import mapping, text
@@ -18,11 +19,43 @@ from phase_operator.kube.watch import Metadata
 _DIGITS = 30
 
 Touched = Callable[[TargetRef], None]
-# A place in the index: of a mark, whether it stands in the namespace of the PhaseSecret that it names; of versions, the
-# namespace, the kind and the label.
-_Place = tuple[str, bool] | tuple[str, Kind, str]
+Place = TypeVar("Place", bound=Hashable)
 # Anybody may write marks of a PhaseSecret of another namespace; so many cost that one nothing.
 _MAX_ELSEWHERE = 256
+
+
+class _Index(Generic[Place]):
+    """Objects by a place that they share with others."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        # A set alone takes more memory than the rest of an entry, and most PhaseSecrets have one target.
+        self._refs: dict[Place, TargetRef | set[TargetRef]] = {}
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    def of(self, place: Place) -> list[TargetRef]:
+        found = self._refs.get(place, ())
+        return [found] if isinstance(found, TargetRef) else sorted(found)
+
+    def add(self, place: Place, ref: TargetRef) -> None:
+        found = self._refs.get(place)
+        match found:
+            case None:
+                self._refs[place] = ref
+            case TargetRef():
+                self._refs[place] = {found, ref}
+            case set():
+                if self._most is None or len(found) < self._most:
+                    found.add(ref)
+
+    def remove(self, place: Place, ref: TargetRef) -> None:
+        found = self._refs.get(place)
+        if isinstance(found, set):
+            found.discard(ref)
+        if found in (ref, set()):
+            del self._refs[place]
 
 
 class KnownTargets:
@@ -30,8 +63,10 @@ class KnownTargets:
 
     def __init__(self) -> None:
         self._known: dict[TargetRef, Observed] = {}
-        # A set alone takes more memory than the rest of an entry, and most PhaseSecrets have one target.
-        self._index: dict[_Place, TargetRef | set[TargetRef]] = {}
+        # By owner mark: in the namespace of the PhaseSecret that it names, and elsewhere. By base name: versions.
+        self._at_home: _Index[str] = _Index()
+        self._elsewhere: _Index[str] = _Index(_MAX_ELSEWHERE)
+        self._versions: _Index[tuple[str, Kind, str]] = _Index()
         # Targets that we are writing: how often at once, the version that a watch showed meanwhile, and whether that
         # was the end of it.
         self._writing: dict[TargetRef, tuple[int, tuple[str, bool] | None]] = {}
@@ -47,8 +82,8 @@ class KnownTargets:
             return False
         self.drop(ref)
         self._known[ref] = observed
-        for place in _places(ref, observed):
-            self._add(place, ref)
+        for index, place in self._places(ref, observed):
+            index.add(place, ref)
         return True
 
     def begin_write(self, ref: TargetRef) -> None:
@@ -81,40 +116,24 @@ class KnownTargets:
     def drop(self, ref: TargetRef) -> None:
         """Know nothing about it: the next look asks the API server."""
         before = self._known.pop(ref, None)
-        for place in () if before is None else _places(ref, before):
-            self._remove(place, ref)
+        for index, place in () if before is None else self._places(ref, before):
+            index.remove(place, ref)
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
         """Return what carries a mark of this PhaseSecret; of other namespaces' objects not more than a few hundred."""
-        found = [*self._at((str(owner), True)), *self._at((str(owner), False))]
+        found = [*self._at_home.of(str(owner)), *self._elsewhere.of(str(owner))]
         return {ref: self._known[ref] for ref in found}
 
     def versions(self, base: TargetRef) -> dict[TargetRef, Observed]:
         """Return what carries the label of this target's versions."""
-        place = (base.key.namespace, base.kind, version_label(base.key.name))
-        return {ref: self._known[ref] for ref in self._at(place)}
+        found = self._versions.of((base.key.namespace, base.kind, version_label(base.key.name)))
+        return {ref: self._known[ref] for ref in found}
 
-    def _at(self, place: _Place) -> list[TargetRef]:
-        found = self._index.get(place, ())
-        return [found] if isinstance(found, TargetRef) else sorted(found)
-
-    def _add(self, place: _Place, ref: TargetRef) -> None:
-        found = self._index.get(place)
-        match found:
-            case None:
-                self._index[place] = ref
-            case TargetRef():
-                self._index[place] = {found, ref}
-            case set():
-                if place[1] is not False or len(found) < _MAX_ELSEWHERE:
-                    found.add(ref)
-
-    def _remove(self, place: _Place, ref: TargetRef) -> None:
-        found = self._index.get(place)
-        if isinstance(found, set):
-            found.discard(ref)
-        if found in (ref, set()):
-            del self._index[place]
+    def _places(self, ref: TargetRef, observed: Observed) -> Iterator[tuple[_Index[Any], object]]:
+        for owner in {observed.owner, *(part.of for part in observed.parts)} - {""}:
+            yield self._at_home if owner.partition("/")[0] == ref.key.namespace else self._elsewhere, owner
+        if observed.version_of:
+            yield self._versions, (ref.key.namespace, ref.kind, observed.version_of)
 
     def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
         """Return what is known of a kind in a namespace, or in all for ""."""
@@ -165,12 +184,6 @@ class TargetSink:
     def _ref(self, metadata: Metadata) -> TargetRef:
         # Thousands share a namespace: one text for all of them.
         return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
-
-
-def _places(ref: TargetRef, observed: Observed) -> set[_Place]:
-    owners = {observed.owner, *(part.of for part in observed.parts)} - {""}
-    places: set[_Place] = {(owner, owner.partition("/")[0] == ref.key.namespace) for owner in owners}
-    return places | {(ref.key.namespace, ref.kind, observed.version_of)} if observed.version_of else places
 
 
 def _newer(one: str, other: str) -> bool:

@@ -75,6 +75,7 @@ class Controller:
         self._observer = observer
         self._failures: dict[ObjectKey, int] = {}
         self._damper: Damper[TargetRef] = Damper()
+        self._neighbours: Damper[tuple[TargetRef, ObjectKey]] = Damper()
         self._outage: Outage[ObjectKey] = Outage()
 
     # What the watches tell.
@@ -254,13 +255,19 @@ class Controller:
         moment = self._clock.monotonic()
         for target in (*written, *left):
             neighbours = [each for each in self._target_users.of(target) if each != key]
-            delay = self._damper.pause(target, moment) if neighbours else 0.0
+            # Those who share an object write it once each, and one after another; who fights writes it again.
+            delay = self._neighbours.pause((target, key), moment) if neighbours else 0.0
             for neighbour in neighbours:
                 self._queue.add(neighbour, delay=delay)
         for target in written:
             if self._damper.is_to_tell(target, moment):
-                message = f"{target} is changed by others again and again; it is mended more and more slowly meanwhile"
-                self.tell(key, Notice("Warning", EVENT_CONTESTED, message))
+                self._tell_fight(key, f"{target} is changed by others again and again")
+            if self._neighbours.is_to_tell((target, key), moment):
+                self._tell_fight(key, f"{target}, which other PhaseSecrets want as well, is written again and again")
+
+    def _tell_fight(self, key: ObjectKey, what: str) -> None:
+        message = f"{what}; it is looked at more and more slowly meanwhile"
+        self.tell(key, Notice("Warning", EVENT_CONTESTED, message))
 
     def _plan_next(self, key: ObjectKey, outcome: Outcome) -> None:
         found = fault(outcome)

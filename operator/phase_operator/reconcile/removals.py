@@ -4,8 +4,9 @@ Rule: nothing is announced that would not be done; and what is remembered nowher
 so that a crash between a write and the status forgets nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.claims import Claim
@@ -103,25 +104,23 @@ class Removals:
         self, task: Task, candidates: Sequence[_Candidate], versioned: Sequence[TargetRef], *, is_last: bool = False
     ) -> list[TargetResult]:
         """Remove all, also when some cannot be; for the versioned ones the cluster is asked what versions there are."""
-        left: dict[TargetRef, TargetResult] = {}
+        left: list[TargetResult] = []
         by_ref = {each.ref: each for each in candidates}
         for base in versioned:
             try:
                 found = await self._cluster.versions(base)
             except ExpectedError as error:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                    left[base] = pending(base, error.message, transient=isinstance(error, Transient))
+                    left.append(pending(base, error.message, transient=isinstance(error, Transient)))
                 continue
             why = self._why(task, base, None, is_told=True, is_last=is_last)
-            new = {
-                ref: _Candidate(ref, base, why, each) for ref, each in found.items() if is_version_of(ref, each, base)
-            }
-            by_ref = new | by_ref
+            of_base = {ref: each for ref, each in found.items() if is_version_of(ref, each, base)}
+            by_ref = {ref: _Candidate(ref, base, why, each) for ref, each in of_base.items()} | by_ref
         for each in by_ref.values():
             result = await self._take_away(task, each, is_last=is_last)
             if result is not None:
-                left.setdefault(each.base, result)
-        return list(left.values())
+                left.append(result)
+        return _by_target(left)[:_MOST_TOLD]
 
     async def _take_away(self, task: Task, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:
@@ -167,6 +166,18 @@ def _owner(task: Task) -> Owner:
 
 def _decision(each: _Candidate, task: Task) -> Removal | Leave:
     return removal(each.ref, each.known, _owner(task), each.why)
+
+
+def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:
+    """Tell once of each target, with how many of its objects are left besides the first."""
+    first: dict[TargetRef, TargetResult] = {}
+    more: Counter[TargetRef] = Counter()
+    for each in left:
+        more[each.ref] += first.setdefault(each.ref, each) is not each
+    return [
+        replace(each, message=f"{each.message}; and {more[ref]} more of it") if more[ref] else each
+        for ref, each in first.items()
+    ]
 
 
 def _of_bases(marked: Mapping[TargetRef, Observed], bases: Mapping[TargetRef, Claim]) -> Iterator[TargetRef]:

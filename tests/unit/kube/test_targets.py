@@ -160,7 +160,7 @@ def test_what_carries_a_mark_is_found_by_it_as_long_as_it_does(watched: Watched)
     assert [ref.key.name for ref in watched.known.marked(ObjectKey("team", "other"))] == ["t1"]
     watched.sink.listed("", frozenset())
     assert watched.known.marked(owner) == {}
-    assert watched.known._index == {}
+    assert len(watched.known._at_home) == len(watched.known._elsewhere) == len(watched.known._versions) == 0
 
 
 def test_versions_are_found_by_base_and_namespace(watched: Watched) -> None:
