@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from manifests.objects import CHART, KUBERNETES, ROOT, Object, load
-from phase_dev.cluster.catalog import HELM, HELM3, KUBECTL, PROMTOOL, Program
+from phase_dev.cluster.catalog import HELM, HELM3, KSTATUS, KUBECTL, PROMTOOL, Program
 from phase_dev.cluster.programs import obtain
 from phase_dev.cluster.progress import Progress
 from support.cluster_fixture import cluster, control_plane, kubectl, namespace
@@ -83,6 +83,12 @@ def template(
 def promtool(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Give promtool."""
     return _obtained(PROMTOOL, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def kstatus_program(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give kstatus itself: objects in, a word for each out."""
+    return _obtained(KSTATUS, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -172,7 +172,7 @@ FIRING: Cases = {
         {of("internal_errors_total", task="secrets"): "0x9 _x0 1+1x40"},
         silent_at=(5, 9),
         fires_at=20,
-        description="The task secrets of the Phase operator in phase-system met what nobody expected, 10 times in "
+        description="The task secrets of the Phase operator in phase-system met what nobody expected, 11 times in "
         "the last 15 minutes.",
         labels=WHERE | {"task": "secrets"},
     ),

@@ -1,6 +1,7 @@
 """How other tools judge a resource: kstatus (Flux, kpt, Argo CD's guidelines) and `kubectl wait`.
 
-The rules are those that the README of sigs.k8s.io/cli-utils/pkg/kstatus and kubectl's help publish, in our own words.
+The rules are those that the README of sigs.k8s.io/cli-utils/pkg/kstatus and kubectl's help publish, in our own words;
+tests/manifests/test_kstatus_itself.py compares them with the Go package.
 Rule: nothing of the operator is used here, so that what it says is judged from outside.
 """
 

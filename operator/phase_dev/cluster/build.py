@@ -1,10 +1,12 @@
-"""Build a program from its Go module into the cache.
+"""Build programs from their Go module into the cache.
 
 Rule: nothing is written into the checkout, and a half-built program is never seen under its name.
 """
 
+import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,64 +24,91 @@ def cached(program: Program, folders: Folders, modules: Path = MODULES) -> Path:
     """Return where the cache keeps, or would keep, this program."""
     version = version_of(program, modules)
     family = "etcd" if program.name == "etcd" else program.module
-    return folders.program(family, version, program.name)
+    return folders.program(family, version + _sources_of_ours(modules / program.module), program.name)
 
 
 def build(
-    program: Program, env: Mapping[str, str], folders: Folders, progress: Progress, *, modules: Path = MODULES
-) -> Path:
-    """Build the program unless it is in the cache by now, and return its path; two runs at once build once."""
-    path = cached(program, folders, modules)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        with progress.step(f"waiting for another run that builds {program.name}") as tick:
-            _wait(lock, tick)
-    try:
-        if not path.exists():
-            _build(program, path, env, folders, progress, modules)
-    finally:
-        lock.release()
-    return path
+    programs: Sequence[Program],
+    env: Mapping[str, str],
+    folders: Folders,
+    progress: Progress,
+    *,
+    modules: Path = MODULES,
+) -> dict[str, Path]:
+    """Build those programs of one module that are not in the cache by now, and return the paths of all.
+
+    One run of Go builds them together: what they share is compiled once, and while one is linked, which keeps a single
+    core busy, another is compiled. Two builds of a module at once build once.
+    """
+    paths = {program.name: cached(program, folders, modules) for program in programs}
+    [module] = {program.module for program in programs}
+    folders.programs.mkdir(parents=True, exist_ok=True)
+    with _alone(folders.programs / f".{module}.lock", f"waiting for another run that builds {module}", progress):
+        missing = [program for program in programs if not paths[program.name].exists()]
+        if missing:
+            _Build(missing, env, folders, progress, modules).run(paths)
+    return paths
 
 
-def _build(
-    program: Program, path: Path, env: Mapping[str, str], folders: Folders, progress: Progress, modules: Path
-) -> None:
-    version = version_of(program, modules)
-    go = find_go(go_needed(program, modules), env, folders, progress)
-    fresh, log = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.log")
-    command = build_command(go, program, version, fresh)
-    scratch = Path(tempfile.mkdtemp(prefix="phase-dev-build-"))  # Go does not tidy up when it is killed
-    with Guard(scratch) as guard, progress.step(f"building {program.name} {version}") as tick:
-        try:
-            code = run_with_ticks(
-                command,
-                env={**build_environment(env), "GOTMPDIR": str(scratch)},
-                cwd=modules / program.module,
-                log=log,
-                group=guard.group,
-                tick=tick,
+class _Build:
+    """One run of Go, for programs of one module with the same build tags."""
+
+    def __init__(
+        self, programs: Sequence[Program], env: Mapping[str, str], folders: Folders, progress: Progress, modules: Path
+    ) -> None:
+        self._programs = programs
+        self._what = ", ".join(f"{each.name} {version_of(each, modules)}" for each in programs)
+        self._env, self._folders, self._progress = env, folders, progress
+        self._modules = modules
+        self._folder = modules / programs[0].module
+        self._log = folders.programs / f".{programs[0].module}.log"
+
+    def run(self, paths: Mapping[str, Path]) -> None:
+        """Put each program at its path, or raise BuildFailed and leave none."""
+        go = find_go(
+            max(go_needed(each, self._modules) for each in self._programs), self._env, self._folders, self._progress
+        )
+        flags = build_flags({each: version_of(each, self._modules) for each in self._programs})
+        packages = [each.package for each in self._programs]
+        scratch = Path(tempfile.mkdtemp(prefix="phase-dev-build-"))  # Go does not tidy up when it is killed
+        fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folders.programs))
+        with Guard(scratch, fresh) as guard:
+            environment = {**build_environment(self._env), "GOTMPDIR": str(scratch)}
+
+            def go_does(step: str, *command: str, left: Callable[[], str] = lambda: "") -> None:
+                with self._progress.step(f"{step} {self._what}", left) as tick:
+                    self._do([str(go), *command, *packages], environment, guard.group, tick)
+
+            stale = ("list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}")
+            go_does("fetching the sources of", *stale, *flags, left=lambda: fetched(self._log))
+            todo = set(packages_in(self._log))
+            go_does(
+                "building", "build", "-v", *flags, "-o", f"{fresh}/", left=lambda: left(todo, packages_in(self._log))
             )
-            if code == 0:
-                fresh.replace(path)
+            for each in self._programs:
+                paths[each.name].parent.mkdir(parents=True, exist_ok=True)
+                (fresh / executable(each.package)).replace(paths[each.name])
+        self._log.unlink()
+
+    def _do(self, command: Sequence[str], env: Mapping[str, str], group: int, tick: Callable[[], None]) -> None:
+        try:
+            code = run_with_ticks(command, env=env, cwd=self._folder, log=self._log, group=group, tick=tick)
         except BaseException:
-            log.unlink(missing_ok=True)
+            self._log.unlink(missing_ok=True)
             raise
-        finally:
-            fresh.unlink(missing_ok=True)
         if code != 0:
-            raise BuildFailed(f"could not build {program.name} {version}: {tail(log)} (the whole log: {log})")
-    log.unlink()
+            raise BuildFailed(f"could not build {self._what}: {tail(self._log)} (the whole log: {self._log})")
 
 
-def build_command(go: Path, program: Program, version: str, output: Path) -> list[str]:
-    """Return the command that builds a small, reproducible program and leaves go.mod and go.sum alone."""
-    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", linker_flags(program, version)]
-    flags += ["-tags", ",".join(program.tags)] if program.tags else []
-    return [str(go), "build", *flags, "-o", str(output), program.package]
+def build_flags(versions: Mapping[Program, str]) -> list[str]:
+    """Return the flags for small, reproducible programs, which leave go.mod and go.sum alone.
+
+    What debuggers read (DWARF) is not even made: that is a fifth of a compiler's work, and the linker drops it anyway.
+    """
+    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false"]
+    flags += [f"-ldflags={program.package}={linker_flags(program, version)}" for program, version in versions.items()]
+    [tags] = {program.tags for program in versions}
+    return flags + (["-tags", ",".join(tags)] if tags else [])
 
 
 def build_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -87,6 +116,56 @@ def build_environment(env: Mapping[str, str]) -> dict[str, str]:
     ours = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local"}
     kept = {k: v for k, v in env.items() if k not in {"GOOS", "GOARCH", "GOROOT", "GOEXPERIMENT"}}
     return {**kept, **ours}
+
+
+def executable(package: str) -> str:
+    """Return the name that Go gives to a package's program: the last part of its path that is no version."""
+    *_, before, last = ["", *package.split("/")]
+    return before if last[:1] == "v" and last[1:].isdecimal() else last
+
+
+def packages_in(log: Path) -> list[str]:
+    """Return the packages that a run of Go has named so far, a line each; what has spaces is said for people."""
+    return [line for line in _lines(log) if line and " " not in line]
+
+
+def fetched(log: Path) -> str:
+    """Say how many modules a run of Go has downloaded so far; nobody knows before how many there will be."""
+    count = sum(line.startswith("go: downloading ") for line in _lines(log))
+    return f"{count:,} modules so far" if count else ""
+
+
+def left(todo: set[str], begun: Sequence[str]) -> str:
+    """Say how much of a build is left to do."""
+    rest = len(todo.difference(begun))
+    return f"{rest:,} of {len(todo):,} packages left" if rest else "linking"
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:  # the run has not begun to speak
+        return []
+
+
+def _sources_of_ours(folder: Path) -> str:
+    """Return a mark of the Go files that a module has of its own, which no version tells apart; "" if it has none."""
+    texts = [file.read_bytes() for file in sorted(folder.glob("*.go"))]
+    return f"-{hashlib.sha256(b''.join(texts)).hexdigest()[:8]}" if texts else ""
+
+
+@contextmanager
+def _alone(path: Path, waiting: str, progress: Progress) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        with progress.step(waiting) as tick:
+            _wait(lock, tick)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _wait(lock: FileLock, tick: Callable[[], None]) -> None:

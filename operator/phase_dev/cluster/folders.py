@@ -29,6 +29,11 @@ class Folders:
         """Lock files of the ports in use."""
         return self.cache / "ports"
 
+    @property
+    def programs(self) -> Path:
+        """Built programs, by family and version."""
+        return self.cache / "programs"
+
     def program(self, family: str, version: str, name: str) -> Path:
         """Return where a built program is kept, in a folder named by its version."""
-        return self.cache / "programs" / f"{family}-{version}" / name
+        return self.programs / f"{family}-{version}" / name

@@ -35,16 +35,15 @@ def locate(name: str, env: Mapping[str, str] | None = None) -> Path | None:
 
 
 def obtain(programs: Iterable[Program], env: Mapping[str, str], progress: Progress) -> dict[str, Found]:
-    """Return every program, building what is neither in the user's folder nor in the cache."""
-    return {program.name: _obtain(program, env, progress) for program in programs}
-
-
-def _obtain(program: Program, env: Mapping[str, str], progress: Progress) -> Found:
-    here = _look(program, env)
-    if here is not None:
-        return here
-    path = build(program, env, Folders.of(env), progress)
-    return Found(program.name, path, "built", version_of(program))
+    """Return every program, building what is neither in the user's folder nor in the cache, a module at a time."""
+    wanted = list(programs)
+    found = {program.name: _look(program, env) for program in wanted}
+    missing = [program for program in wanted if found[program.name] is None]
+    for module in dict.fromkeys(program.module for program in missing):
+        together = [program for program in missing if program.module == module]
+        paths = build(together, env, Folders.of(env), progress)
+        found |= {each.name: Found(each.name, paths[each.name], "built", version_of(each)) for each in together}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _look(program: Program, env: Mapping[str, str]) -> Found | None:

@@ -35,8 +35,11 @@ class Progress:
         self._stream.flush()
 
     @contextmanager
-    def step(self, what: str) -> Iterator[Callable[[], None]]:
-        """Announce a step; call what it yields as often as you like, and the elapsed time is shown when it is due."""
+    def step(self, what: str, left: Callable[[], str] = lambda: "") -> Iterator[Callable[[], None]]:
+        """Announce a step; call what it yields as often as you like, and the elapsed time is shown when it is due.
+
+        `left` says in words what is left to do, or "".
+        """
         begun = last = self._clock()
 
         def tick() -> None:
@@ -45,7 +48,7 @@ class Progress:
             now = self._clock()
             if now - last >= self._every:
                 last = now
-                self._show(f"{what} ... {spell(now - begun)}", final=False)
+                self._show(f"{what} ... {', '.join(filter(None, [spell(now - begun), left()]))}", final=False)
 
         self._show(f"{what} ...", final=False)
         try:

@@ -13,12 +13,13 @@ import pytest
 
 from integration.cluster.waiting import eventually
 from phase_dev.cluster.build import build
-from phase_dev.cluster.catalog import ETCD, KUBECTL
+from phase_dev.cluster.catalog import ETCD, HELM, KUBECTL
 from phase_dev.cluster.errors import BuildFailed, ClusterError, StartFailed
 from phase_dev.cluster.folders import Folders
 from phase_dev.cluster.guard import Guard
 from phase_dev.cluster.plane import ControlPlane
 from phase_dev.cluster.process import Process
+from phase_dev.cluster.programs import obtain
 from phase_dev.cluster.progress import Progress
 from phase_dev.cluster.toolchain import find_go
 from phase_dev.cluster.waiting import Patience
@@ -26,9 +27,12 @@ from unit.phase_dev.cluster.builders import environment, modules, script
 
 GOOD_GO = (
     'if [ "$1" = env ]; then echo go1.26.8; exit; fi',
+    'if [ "$1" = list ]; then printf "std\\nmain\\n"; exit; fi',
     'echo "$@" >> "$HOME/builds"',
     'while [ "$1" != -o ]; do shift; done',
-    'printf "#!/bin/sh\\nexec sleep 600\\n" > "$2"; chmod +x "$2"',
+    "folder=$2; shift 2",
+    "for package; do name=${package%/v3}; name=$folder/${name##*/}",
+    'printf "#!/bin/sh\\nexec sleep 600\\n" > "$name"; chmod +x "$name"; done',
 )
 
 
@@ -51,12 +55,44 @@ def test_a_build_lands_in_the_cache_and_happens_once(tmp_path: Path) -> None:
     env, sources = environment(tmp_path), modules(tmp_path / "sources")
     script(tmp_path / "bin" / "go", *GOOD_GO)
 
-    first = build(KUBECTL, env, Folders.of(env), no_progress(), modules=sources)
-    second = build(KUBECTL, env, Folders.of(env), no_progress(), modules=sources)
+    first = build([KUBECTL, ETCD], env, Folders.of(env), no_progress(), modules=sources)
+    second = build([KUBECTL, ETCD], env, Folders.of(env), no_progress(), modules=sources)
 
-    assert first == second == tmp_path / "cache/phase-dev/programs/kubernetes-v1.36.3/kubectl"
+    programs = tmp_path / "cache/phase-dev/programs"
+    assert first == second
+    assert first == {"kubectl": programs / "kubernetes-v1.36.3/kubectl", "etcd": programs / "etcd-v3.6.8/etcd"}
+    assert all(os.access(path, os.X_OK) for path in first.values())
     assert len((tmp_path / "builds").read_text().splitlines()) == 1
     assert sorted(each.name for each in sources.rglob("*") if each.is_file()) == ["go.mod"]
+
+
+def test_only_what_is_not_in_the_cache_is_built(tmp_path: Path) -> None:
+    env, sources = environment(tmp_path), modules(tmp_path / "sources")
+    script(tmp_path / "bin" / "go", *GOOD_GO)
+    build([ETCD], env, Folders.of(env), no_progress(), modules=sources)
+
+    build([KUBECTL, ETCD], env, Folders.of(env), no_progress(), modules=sources)
+
+    first, second = (tmp_path / "builds").read_text().splitlines()
+    assert first.endswith(ETCD.package)
+    assert second.endswith(KUBECTL.package)
+    assert ETCD.package not in second
+
+
+def test_programs_of_one_module_are_built_in_one_run(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    script(tmp_path / "bin" / "go", *GOOD_GO)
+
+    found = obtain([ETCD, HELM, KUBECTL], env, no_progress())
+
+    assert [(name, each.origin) for name, each in found.items()] == [
+        ("etcd", "built"),
+        ("helm", "built"),
+        ("kubectl", "built"),
+    ]
+    first, second = (tmp_path / "builds").read_text().splitlines()
+    assert first.endswith(f" {ETCD.package} {KUBECTL.package}")
+    assert second.endswith(f" {HELM.package}")
 
 
 def test_two_builds_at_once_build_once(tmp_path: Path) -> None:
@@ -67,7 +103,7 @@ def test_two_builds_at_once_build_once(tmp_path: Path) -> None:
         "import io, os, pathlib, sys; from phase_dev.cluster.build import build; "
         "from phase_dev.cluster.catalog import ETCD; from phase_dev.cluster.folders import Folders; "
         "from phase_dev.cluster.progress import Progress; folders = Folders.of(os.environ); "
-        "build(ETCD, os.environ, folders, Progress(io.StringIO()), modules=pathlib.Path(sys.argv[1]))"
+        "build([ETCD], os.environ, folders, Progress(io.StringIO()), modules=pathlib.Path(sys.argv[1]))"
     )
 
     runs = [subprocess.Popen([sys.executable, "-c", code, str(sources)], env=dict(env)) for _ in range(2)]
@@ -81,7 +117,7 @@ def test_a_build_that_fails_tells_the_compilers_last_words_and_leaves_no_program
     script(tmp_path / "bin" / "go", GOOD_GO[0], "echo no space left on device >&2; exit 1")
 
     with pytest.raises(BuildFailed, match=r"etcd v3\.6\.8.*no space left"):
-        build(ETCD, env, Folders.of(env), no_progress(), modules=sources)
+        build([ETCD], env, Folders.of(env), no_progress(), modules=sources)
 
     assert not (tmp_path / "cache/phase-dev/programs/etcd-v3.6.8/etcd").exists()
 
@@ -99,7 +135,7 @@ def test_a_build_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     progress = Progress(io.StringIO(), check=give_up_when_it_runs)
 
     with pytest.raises(ClusterError, match="given up"):
-        build(ETCD, env, Folders.of(env), progress, modules=sources)
+        build([ETCD], env, Folders.of(env), progress, modules=sources)
 
     assert not Path((tmp_path / "where").read_text().strip()).exists()
     assert {each.suffix for each in (tmp_path / "cache").rglob("*") if each.is_file()} == {".lock"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from phase_dev.cluster.build import build_command, build_environment, cached
-from phase_dev.cluster.catalog import API_SERVER, ETCD, KUBECTL, PROMTOOL, version_of
+from phase_dev.cluster.build import build_environment, build_flags, cached, executable, fetched, left, packages_in
+from phase_dev.cluster.catalog import API_SERVER, ETCD, KSTATUS, KUBECTL, PROGRAMS, PROMTOOL, version_of
 from phase_dev.cluster.errors import ClusterError
 from phase_dev.cluster.folders import Folders
 from phase_dev.cluster.programs import locate, obtain
@@ -74,18 +74,72 @@ def test_without_xdg_folders_the_system_decides(tmp_path: Path) -> None:
     assert folders.cache.name == folders.state.name == "phase-dev"
 
 
-def test_a_build_leaves_the_module_files_alone() -> None:
-    command = build_command(Path("/go"), API_SERVER, version_of(API_SERVER), Path("/out"))
+def test_a_build_leaves_the_module_files_alone_and_makes_nothing_for_debuggers() -> None:
+    flags = build_flags({API_SERVER: version_of(API_SERVER)})
 
-    assert command[:3] == ["/go", "build", "-mod=readonly"]
-    assert command[-3:] == ["-o", "/out", "k8s.io/kubernetes/cmd/kube-apiserver"]
+    assert {"-mod=readonly", "-gcflags=all=-dwarf=false"} < set(flags)
+
+
+def test_each_of_the_programs_that_are_built_together_gets_its_own_version() -> None:
+    flags = build_flags({ETCD: "v3.6.8", KUBECTL: "v1.36.3"})
+
+    linked = [each.removeprefix("-ldflags=") for each in flags if each.startswith("-ldflags=")]
+    assert linked[0] == "go.etcd.io/etcd/server/v3=-s -w"
+    assert linked[1].startswith("k8s.io/kubernetes/cmd/kubectl=-s -w -X ")
+    assert "gitVersion=v1.36.3" in linked[1]
 
 
 def test_what_is_not_used_is_left_out_of_a_build_by_its_tags() -> None:
-    command = build_command(Path("/go"), PROMTOOL, version_of(PROMTOOL), Path("/out"))
+    flags = build_flags({PROMTOOL: version_of(PROMTOOL)})
 
-    assert command[command.index("-tags") + 1] == "remove_all_sd"
-    assert "-tags" not in build_command(Path("/go"), API_SERVER, version_of(API_SERVER), Path("/out"))
+    assert flags[flags.index("-tags") + 1] == "remove_all_sd"
+    assert "-tags" not in build_flags({API_SERVER: version_of(API_SERVER)})
+
+
+@pytest.mark.parametrize("module", sorted({program.module for program in PROGRAMS.values()}))
+def test_the_programs_of_a_module_can_be_built_together(module: str) -> None:
+    programs = [each for each in PROGRAMS.values() if each.module == module]
+
+    assert len({each.tags for each in programs}) == 1
+    assert len({executable(each.package) for each in programs}) == len(programs)
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [
+        ("go.etcd.io/etcd/server/v3", "server"),
+        ("k8s.io/kubernetes/cmd/kubectl", "kubectl"),
+        ("helm.sh/helm/v4/cmd/helm", "helm"),
+        ("phase.dev/controlplane/vet", "vet"),
+    ],
+)
+def test_a_program_is_named_as_go_names_it(package: str, name: str) -> None:
+    assert executable(package) == name
+
+
+def test_a_build_says_how_much_is_left(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert packages_in(log) == []
+
+    log.write_text("go: downloading k8s.io/api v0.36.3\na/b\nc\n# c\nc/x.go:1:2: a warning\n")
+
+    assert packages_in(log) == ["a/b", "c"]
+    assert fetched(log) == "1 modules so far"
+    assert left({"a/b", "c", "d"}, packages_in(log)) == "1 of 3 packages left"
+    assert left({"a/b", "c"}, packages_in(log)) == "linking"
+
+
+def test_a_program_of_ours_is_built_anew_when_its_source_changes(tmp_path: Path) -> None:
+    folders, module = Folders.of(environment(tmp_path)), tmp_path / "sources/kstatus"
+    module.mkdir(parents=True)
+    (module / "go.mod").write_text("go 1.26.0\nrequire sigs.k8s.io/cli-utils v0.37.2\n")
+    (module / "main.go").write_text("package main\n")
+    before = cached(KSTATUS, folders, tmp_path / "sources")
+
+    (module / "main.go").write_text("package main // changed\n")
+
+    assert cached(KSTATUS, folders, tmp_path / "sources") != before
+    assert before.parent.name.startswith("kstatus-v0.37.2-")
 
 
 def test_a_build_heeds_the_users_proxy_and_not_their_switches() -> None:

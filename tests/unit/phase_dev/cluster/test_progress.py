@@ -37,6 +37,17 @@ def test_a_terminal_shows_one_line_that_is_rewritten() -> None:
     assert "building etcd ... 2s" in shown
 
 
+def test_a_step_says_what_is_left_to_do() -> None:
+    out, clock, left = io.StringIO(), HandClock(), iter(["9 packages left", ""])
+
+    with Progress(out, clock=clock).step("building etcd", lambda: next(left)) as tick:
+        for _ in range(2):
+            clock.now += 30
+            tick()
+
+    assert out.getvalue().splitlines()[1:3] == ["building etcd ... 30s, 9 packages left", "building etcd ... 1m00s"]
+
+
 def test_a_step_that_fails_does_not_say_done() -> None:
     out = io.StringIO()
 
