@@ -163,7 +163,9 @@ class Settings(BaseSettings):
     @field_validator("namespace", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return _parts(value, ",")
+        # One that is named twice is watched once.
+        parts = _parts(value, ",")
+        return tuple(dict.fromkeys(parts)) if isinstance(parts, list | tuple) else parts
 
     @field_validator("grant", mode="before")
     @classmethod

@@ -11,7 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,17 +20,18 @@ from typing import Any
 
 from phase_operator import __version__
 from phase_operator.api import names
-from phase_operator.core.errors import ExpectedError
+from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
-from phase_operator.handlers.watcher import SWEEP_EVERY, Watcher
+from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
 from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
+from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.targets import KnownTargets, TargetSink
 from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
@@ -209,11 +211,17 @@ class Operator:
             restarts=restarts,
             faults=faults,
         )
+        self._watches = [
+            self._metadata_watch(kind, scope, known, metrics)
+            for kind in Kind
+            for scope in (settings.namespace or ("",))
+        ]
+        self._scopes = scopes = Scopes(settings.namespace, self._watches, metrics.watch_restarted)
         self._watcher = Watcher(
             resources=resources,
             controller=self._controller,
             faults=faults,
-            session=client.session_for_watching,
+            session=partial(client.session_for_watching, gate=scopes),
             server=client.host,
             is_served=self._cluster.is_served,
             count=self._count,
@@ -223,11 +231,6 @@ class Operator:
             restarted=metrics.watch_restarted,
             sweep_every=patience.sweep,
         )
-        self._watches = [
-            self._metadata_watch(kind, scope, known, metrics)
-            for kind in Kind
-            for scope in (settings.namespace or ("",))
-        ]
         if tenancy.asks_for_labels:
             self._watches.append(self._namespace_watch(labels, metrics))
         self._stop = asyncio.Event()
@@ -247,9 +250,15 @@ class Operator:
                 "phasesecrets": still("phasesecrets", self._watcher.blind, "the watch has not shown what a list has"),
             }
             | {watch.name: still(watch.name, watch.silent, "no sign of life") for watch in self._watches},
-            ready={"start": lambda: self._starting, "phasesecrets": lambda: self._watcher.problem}
-            | {watch.name: _problem_of(watch) for watch in self._watches},
+            ready={
+                "start": lambda: self._starting,
+                "phasesecrets": lambda: self._watcher.problem,
+                "namespaces": scopes.problem,
+            }
+            | {watch.name: partial(_problem_of, watch) for watch in self._watches},
+            notes={"namespaces": scopes.note},
         )
+        metrics.track_namespaces(lambda: len(scopes.unserved()))
         metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
         metrics.track_queue("resources", queue.depth, queue.oldest)
         metrics.track_queue("sources", sources.planned, sources.overdue)
@@ -291,7 +300,8 @@ class Operator:
         if not settings.leader_elect:
             return None
         return Elector(
-            self._client,
+            # Whatever else waits for the API server, the Lease does not wait for it.
+            self._client.apart(),
             clock,
             namespace=settings.pod_namespace,
             name=settings.lease_name,
@@ -335,6 +345,7 @@ class Operator:
         """Prepare, work, drain, until any of `ends` ends: the first one is the wish to stop."""
         self.probes.live.update(self._leaders_probes.live)
         self.probes.ready.update(self._leaders_probes.ready)
+        self.probes.notes.update(self._leaders_probes.notes)
 
         def kept(task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
             return group.create_task(self._faults.keep(task, work, self._clock))
@@ -378,7 +389,7 @@ class Operator:
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches:
-            await watch.listed.wait()
+            await watch.answered.wait()
 
     async def _watch(self) -> None:
         await self._watcher.watch(self._own_signals)
@@ -403,13 +414,34 @@ class Operator:
         return self._digest_key
 
     async def _count(self) -> int:
-        return sum([await self._cluster.count_resources(each) for each in self._settings.namespace or (None,)])
+        count = 0
+        for namespace in self._scopes.served() or self._everywhere:
+            with self._unless_refused(namespace):
+                count += await self._cluster.count_resources(namespace)
+        return count
 
-    async def _list_all(self) -> list[Mapping[str, Any]]:
+    async def _list_all(self) -> Listing:
         found: list[Mapping[str, Any]] = []
-        for namespace in self._settings.namespace or (None,):
-            found += await self._cluster.list_resources(namespace)
-        return found
+        left_out = set(self._scopes.unserved())
+        for namespace in self._scopes.served() or self._everywhere:
+            with self._unless_refused(namespace, left_out):
+                found += await self._cluster.list_resources(namespace)
+        return Listing(found, left_out)
+
+    @property
+    def _everywhere(self) -> tuple[None, ...]:
+        return () if self._settings.namespace else (None,)
+
+    @contextmanager
+    def _unless_refused(self, namespace: str | None, refusals: set[str] | None = None) -> Iterator[None]:
+        """Let a namespace that refuses us be none of the others' concern; a watch that is open may not know of it."""
+        try:
+            yield
+        except Waiting:
+            if namespace is None:
+                raise
+            if refusals is not None:
+                refusals.add(namespace)
 
     def _metadata_watch(self, kind: Kind, scope: str, known: KnownTargets, metrics: Metrics) -> MetadataWatch:
         ours = f"{names.LABEL_TARGET}={names.LABEL_TARGET_VALUE}"
@@ -456,8 +488,9 @@ class Operator:
         )
 
 
-def _problem_of(watch: MetadataWatch) -> Callable[[], str | None]:
-    return lambda: watch.problem
+def _problem_of(watch: MetadataWatch) -> str | None:
+    # What a namespace refuses is told with the namespace.
+    return None if watch.is_refused else watch.problem
 
 
 def _standing_still(limit: float, name: str, measure: Callable[[], float], what: str) -> str | None:

@@ -167,6 +167,13 @@ FIRING: Cases = {
         "last 15 minutes.",
         labels=WHERE | {"watch": "secrets"},
     ),
+    "two namespaces have no Role": Case(
+        "PhaseOperatorNamespaceUnserved",
+        {of("namespaces_unserved"): "0x4 2x40", of("namespaces_unserved", "b"): "0x45"},
+        silent_at=(4, 19),
+        fires_at=20,
+        description="Namespaces that the Phase operator in phase-system is to watch and cannot: 2.",
+    ),
     "a bug again and again": Case(
         "PhaseOperatorInternalErrors",
         {of("internal_errors_total", task="secrets"): "0x9 _x0 1+1x40"},
@@ -292,6 +299,9 @@ SILENT: Cases = {
         "PhaseOperatorWatchRestarts",
         {of("watch_restarts_total", watch=name): "0+1x5 5x85" for name in ("secrets", "configmaps")},
         (10, 41, 80),
+    ),
+    "a namespace that is made anew": Case(
+        "PhaseOperatorNamespaceUnserved", {of("namespaces_unserved"): "1x10 0x40"}, (10, 20, 40)
     ),
     "bugs of long ago": Case(
         "PhaseOperatorInternalErrors", {of("internal_errors_total", task="secrets"): "3x60"}, (10, 50)

@@ -237,6 +237,20 @@ ALERTS = (
         "server that ends long connections.",
     ),
     Alert(
+        name="PhaseOperatorNamespaceUnserved",
+        severity=Severity.WARNING,
+        expr=_each("max", "phase_operator_namespaces_unserved") + " > 0",
+        lasting="15m",
+        summary="A watched namespace cannot be served.",
+        description="Namespaces that the Phase operator in {{ $labels.namespace }} is to watch and cannot: "
+        "{{ $value }}.",
+        means="A namespace that `--namespace` names does not exist, or the operator's Role there is missing. Its "
+        "PhaseSecrets are not followed; the others are.",
+        threshold="A namespace that is made with its Role is served within 15 s.",
+        cure="`/readyz` of the leader names them, with the right that is missing, and so does the log "
+        "(`watch interrupted`). Make the namespace or its Role, or take it out of `--namespace`.",
+    ),
+    Alert(
         name="PhaseOperatorInternalErrors",
         severity=Severity.WARNING,
         expr=_each("sum", "increase(phase_operator_internal_errors_total[15m])", "task") + " > 0",

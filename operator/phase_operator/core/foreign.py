@@ -4,12 +4,14 @@ Rule: what is not of the kind that is asked for is empty, and nothing raises. JS
 these, and not for what behaves alike, is five times as fast, and a namespace may have thousands of objects.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 # More than etcd stores of one object, so that nothing that we mean to write is too long to be read again.
 _LONGEST = 4 * 1024 * 1024
+_DIGEST = 8
 # What a JSON number may be to Go; larger ones are nobody's count.
 _LARGEST = 2**63
 
@@ -47,6 +49,14 @@ def number(value: object) -> int:
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else 0
     return value if isinstance(value, int) and abs(value) < _LARGEST else 0
+
+
+def bounded(value: str, longest: int) -> str:
+    """Return a text that has its place: one that is longer is cut, and a digest tells it from others cut alike."""
+    if len(value) <= longest:
+        return value
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).hexdigest()
+    return f"{value[: longest - len(digest) - 1]}-{digest}"
 
 
 def parsed(written: object) -> object:

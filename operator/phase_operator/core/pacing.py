@@ -25,6 +25,8 @@ _TRANSIENT_MAX = 60.0
 # A watch that broke is opened again at least so often: all is to be caught up 5 s after the API server is back.
 _FIRST_REOPEN = 0.25
 _REOPEN_MAX = 2.0
+# A namespace that appears, or lets us in, is served so soon.
+_REFUSED_MAX = 15.0
 # Longer than this no wish of the API server makes a watch wait.
 _ASKED_MAX = 60.0
 # This share of an interval before a beat counts as on it: floats do not add up.
@@ -82,6 +84,14 @@ def reopen_watch(*, failures: int, identity: str, asked: float | None = None) ->
     fraction = spread(f"{identity}#{failures}")
     pause = doubled(_FIRST_REOPEN, _REOPEN_MAX, failures - 1) * (1 - 0.3 * fraction)
     return max(pause, min(asked or 0.0, _ASKED_MAX))
+
+
+def look_again(*, failures: int, identity: str) -> float:
+    """Return seconds until a namespace that refuses us is asked again, after so many refusals in a row.
+
+    It may stay away for good, and there may be many of them.
+    """
+    return doubled(_FIRST_RETRY, _REFUSED_MAX, failures - 1) * (1 - 0.3 * spread(f"{identity}#{failures}"))
 
 
 class Pace:

@@ -6,7 +6,9 @@ RBAC taken away, the CRD deleted) the watch is started again in place; the loop 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -15,14 +17,16 @@ import kopf
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.foreign import mapping, text
 from phase_operator.core.pacing import reopen_watch
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
+from phase_operator.kube.watch import key_of
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
-from phase_operator.reconcile.resources import Resources, life_of
+from phase_operator.reconcile.resources import Resources, Version, life_of, version_of
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +38,22 @@ _LOOK_EVERY = 0.5
 # thousands is not read every second for ever.
 _AWAY = 1.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
+# So long a list of a namespace may wait for that namespace, before kopf begins anew.
+_HELD_BACK = 3600.0
 # A watch that lasted so long failed for the first time.
 _WENT_WELL = 30.0
 
-ListAll = Callable[[], Awaitable[list[Mapping[str, Any]]]]
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The metadata of all PhaseSecrets, and the namespaces that could not be looked into."""
+
+    found: list[Mapping[str, Any]]
+    left_out: Set[str] = frozenset()
+
+
+State = tuple[ObjectKey, Version]
+ListAll = Callable[[], Awaitable[Listing]]
 
 
 class Watcher:
@@ -69,8 +85,10 @@ class Watcher:
         self._count = count
         self._list_all = list_all
         self._clock = clock
-        # Since when a list has had what the watch has not shown.
-        self._blind_since: float | None = None
+        # What lists have had, since when, and the watch has not shown: each object in a certain state.
+        self._missing: dict[State, float] = {}
+        # What cannot be taken, for a bug of ours; it was shown, so nothing stands still.
+        self._not_taken: set[State] = set()
         # The last list could not be read.
         self._is_away = False
         self._interrupted = asyncio.Event()
@@ -154,7 +172,7 @@ class Watcher:
             self._is_away = True
             self._missed = f"PhaseSecrets cannot be listed: {error.message}"
             # An API server that is away shows nothing, and that is no standstill of ours.
-            self._blind_since = None
+            self._missing = {}
             return False
 
     async def _first_seen(self) -> bool:
@@ -164,33 +182,46 @@ class Watcher:
         return missing <= 0
 
     def blind(self) -> float:
-        """Return for how many seconds the watch has not shown what a list has: it stands still."""
-        return 0.0 if self._blind_since is None else self._clock.monotonic() - self._blind_since
+        """Return for how many seconds the watch has not shown what lists have: it stands still."""
+        return self._clock.monotonic() - min(self._missing.values(), default=self._clock.monotonic())
 
     async def _all_seen(self) -> bool:
-        """Say whether the watch has shown all that there is, and bury what is not there any more."""
-        listed = {_key(metadata): metadata for metadata in await self._list_all()}
-        self._leaving &= listed.keys()
-        for ghost in self._resources.keys() - listed.keys():
-            await self._bury(ghost)
-        # An edit of this very moment is on its way; what is still not seen at the next look is missed.
-        missing = [
-            key
-            for key, metadata in listed.items()
-            if key not in self._leaving and life_of(metadata) is not None and self._resources.is_news(metadata)
-        ]
-        self._missed = f"{len(missing)} PhaseSecrets not seen by the watch yet"
-        if not missing:
-            self._blind_since = None
-        elif self._blind_since is None:
-            self._blind_since = self._clock.monotonic()
-        return not missing
+        """Say whether the watch has shown all that there is, and bury what is not there any more.
 
-    async def _bury(self, key: ObjectKey) -> None:
+        An edit of this very moment is on its way, so what is missed is what two looks in a row find in the same state.
+        """
+        now, before = self._clock.monotonic(), self._missing
+        listing = await self._list_all()
+        listed = {key: metadata for metadata in listing.found if (key := key_of(metadata)).name}
+        self._leaving &= listed.keys()
+        await self._bury(self._resources.keys() - listed.keys(), listing.left_out)
+        self._missing = {
+            state: before.get(state, now)
+            for key, metadata in listed.items()
+            if self._is_missing(key, metadata) and (state := (key, version_of(metadata))) not in self._not_taken
+        }
+        still = before.keys() & self._missing.keys()
+        if still:
+            self._missed = f"{len(still)} PhaseSecrets not seen by the watch yet"
+        is_done = not still if before else not self._missing
+        if is_done:
+            self._missing = {}
+        return is_done
+
+    def _is_missing(self, key: ObjectKey, metadata: Mapping[str, Any]) -> bool:
+        return key not in self._leaving and life_of(metadata) is not None and self._resources.is_news(metadata)
+
+    async def _bury(self, ghosts: Set[ObjectKey], left_out: Set[str]) -> None:
+        ghosts = {key for key in ghosts if key.namespace not in left_out}
+        if not ghosts:
+            return
         # Made since the list was read? Then a second list has it.
-        if key not in map(_key, await self._list_all()):
-            log.info("resource gone unseen", extra={"object": str(key)})
-            self._controller.resource_gone(key)
+        again = await self._list_all()
+        there = {key_of(metadata) for metadata in again.found}
+        for key in sorted(ghosts - there):
+            if key.namespace not in again.left_out:
+                log.info("resource gone unseen", extra={"object": str(key)})
+                self._controller.resource_gone(key)
 
     def listed_anew(self) -> None:
         """Look soon for what vanished: kopf tells nothing of what is not in its list any more."""
@@ -205,9 +236,7 @@ class Watcher:
 
         def is_news(event: Mapping[str, Any], **_: Any) -> bool:
             # Every status that we write comes back as an event; what says nothing new is not worth a handler's call.
-            return _is_gone(str(event.get("type")), event["object"]) or self._resources.is_news(
-                event["object"]["metadata"]
-            )
+            return self._is_news(str(event.get("type")), event["object"])
 
         @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL_PHASE_SECRETS, registry=registry, when=is_news)
         async def changed(event: Mapping[str, Any], **_: Any) -> None:
@@ -215,9 +244,28 @@ class Watcher:
 
         return registry
 
+    def _is_news(self, kind: str, body: Mapping[str, Any]) -> bool:
+        try:
+            return _is_gone(kind, body) or self._resources.is_news(mapping(body.get("metadata")))
+        except Exception:  # noqa: BLE001 - the handler will meet it again, and tell
+            return True
+
     def take(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Take one event: keep the object and queue its key, if there is anything to do."""
-        key = _key(body["metadata"])
+        """Take one event; an object that cannot be taken costs itself, and is told by an Event."""
+        metadata = mapping(body.get("metadata"))
+        key = key_of(metadata)
+        if not key.name:
+            return
+        step = partial(self._take, kind, key, body)
+        state = (key, version_of(metadata))
+        if self._faults.attempt_now("object not understood", step, task="phasesecrets", subject=str(key)):
+            self._not_taken.discard(state)
+            return
+        self._not_taken = {each for each in self._not_taken if each[0] != key} | {state}
+        self._controller.not_understood(key, text(metadata.get("uid")))
+
+    def _take(self, kind: str, key: ObjectKey, body: Mapping[str, Any]) -> None:
+        """Keep the object and queue its key, if there is anything to do."""
         if _is_gone(kind, body) and kind != "DELETED":
             self._leaving.add(key)
         else:
@@ -229,12 +277,8 @@ class Watcher:
             self._controller.resource_changed(key)
 
 
-def _key(metadata: Mapping[str, Any]) -> ObjectKey:
-    return ObjectKey(metadata["namespace"], metadata["name"])
-
-
 def _is_gone(kind: str, body: Mapping[str, Any]) -> bool:
-    return kind == "DELETED" or life_of(body["metadata"]) is None
+    return kind == "DELETED" or life_of(mapping(body.get("metadata"))) is None
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -243,7 +287,9 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.watching.chunk_size = _CHUNK
     settings.queueing.idle_timeout = 0.1
-    settings.networking.request_timeout = 30.0
+    # Our session ends what takes too long; what it holds back waits for a namespace that refuses us.
+    settings.networking.request_timeout = _HELD_BACK
+    settings.networking.connect_timeout = 30.0
     # Then it ends, and is started again by us, who say so.
     settings.networking.error_backoffs = (0.5, 1.0, 1.0)
     settings.persistence.diffbase_storage = NoDiffBase()

@@ -1,7 +1,8 @@
 """Requests to the API server as raw dicts, by the configuration, authentication and transport of kubernetes.aio.
 
 Rule: every request has a timeout and ends in a dict or an ApiError. Typed models are not used: they cost memory and
-time and say nothing that a dict does not.
+time and say nothing that a dict does not. Requests share a few connections, and their time begins when they have one; a
+watch has one of its own, so that any number of watches takes none from the requests.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -21,8 +22,9 @@ from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
 
+from phase_operator.api import names
 from phase_operator.core.foreign import mapping, mappings, text
-from phase_operator.core.pacing import Pace
+from phase_operator.core.pacing import Pace, look_again
 from phase_operator.core.proxies import Proxies
 from phase_operator.kube.errors import ApiError, from_answer
 
@@ -36,8 +38,10 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 _TIMEOUT = 30.0
 # A watch that is silent for longer than the API server's bookmarks take is dead.
 _WATCH_SILENCE = 90.0
-# Each costs 128 KiB of buffers; more than these few bring no more writes a second.
+# For requests. Each costs 128 KiB of buffers; more than these few bring no more writes a second.
 _CONNECTIONS = 24
+# An object's metadata, as a watch shows it: more than etcd stores.
+_LONGEST_LINE = 4 * 1024 * 1024
 # A backslash that stands for itself, which is no part of a pair; or a pair.
 _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
@@ -47,8 +51,21 @@ _REOPENED_PER_SECOND = 0.5
 
 _NO_JSON = "an answer that is no JSON"
 
+_FORBIDDEN = 403
+_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/{names.PLURAL_PHASE_SECRETS}$")
+
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
+
+
+class Gate(Protocol):
+    """Which namespaces the watch engine may read, and who is told what they answer."""
+
+    async def opened(self, namespace: str) -> None:
+        """Return when there is no reason of our own to wait with a namespace."""
+
+    def tell(self, namespace: str, refusal: str | None) -> None:
+        """Learn that a namespace refuses the watch of its PhaseSecrets, or does not."""
 
 
 class KubeconfigError(Exception):
@@ -100,6 +117,14 @@ class KubeClient:
         }
         self._on_call = on_call
         self._on_conflict = on_conflict
+        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._watching: aiohttp.ClientSession | None = None
+        self._apart: list[KubeClient] = []
+
+    def apart(self) -> "KubeClient":
+        """Return a client with connections of its own, for what must not wait for other requests; closed with this."""
+        self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict))
+        return self._apart[-1]
 
     @property
     def host(self) -> str:
@@ -108,6 +133,10 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
+        for each in self._apart:
+            await each.close()
+        if self._watching is not None:
+            await self._watching.close()
         await self._api.close()
 
     async def request(
@@ -126,19 +155,21 @@ class KubeClient:
         A write that is `fenced` is not begun, nor waited for, once somebody else may lead.
         """
         resource = _resource(path)
-        left = self.fence() if fenced and method != "GET" else math.inf
-        if left <= 0:
-            raise ApiError(0, "this process does not lead now, and writes nothing", "")
-        try:
-            async with asyncio.timeout(min(_TIMEOUT, left)):
-                headers = await self._headers(accept) | {"Content-Type": content_type}
-                async with self._session().request(
-                    method, self._url(path, query), headers=headers, data=_spelled(body), **self._options
-                ) as response:
-                    raw = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            self._on_call(method, resource, "failed")
-            raise ApiError(0, type(error).__name__, "") from error
+        async with self._places:
+            # Judged with a place at hand, for that may have taken a while.
+            left = self.fence() if fenced and method != "GET" else math.inf
+            if left <= 0:
+                raise ApiError(0, "this process does not lead now, and writes nothing", "")
+            try:
+                async with asyncio.timeout(min(_TIMEOUT, left)):
+                    headers = await self._headers(accept) | {"Content-Type": content_type}
+                    async with self._session().request(
+                        method, self._url(path, query), headers=headers, data=_spelled(body), **self._options
+                    ) as response:
+                        raw = await response.read()
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                self._on_call(method, resource, "failed")
+                raise ApiError(0, type(error).__name__, "") from error
         self._on_call(method, resource, str(response.status))
         answer = _json(raw) if raw else {}
         if response.status >= 400:
@@ -155,11 +186,13 @@ class KubeClient:
     async def watch(self, path: str, query: Query, accept: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Open a watch and yield its events; raise ApiError when it cannot be opened or breaks."""
         try:
-            response = await self._api.rest_client.request(
-                "GET",
+            if self._watching is None:
+                self._watching = self._unlimited(read_bufsize=_LONGEST_LINE // 2)
+            response = await self._watching.get(
                 self._url(path, query),
                 headers=await self._headers(accept),
-                _request_timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SILENCE),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SILENCE),
+                **self._options,
             )
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ApiError(0, type(error).__name__, "") from error
@@ -167,10 +200,15 @@ class KubeClient:
         try:
             if response.status >= 400:
                 raw = await response.read()
-                raise from_answer(response.status, _json(raw) or {}, response.response.headers.get("Retry-After"))
-            yield _lines(response.response)
+                raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))
+            yield _lines(response)
         finally:
-            response.response.close()
+            response.close()
+
+    def _unlimited(self, **options: Any) -> aiohttp.ClientSession:
+        """Return a session with our trust and as many connections as there are watches: wiring counts these."""
+        connector = aiohttp.TCPConnector(ssl=self._api.rest_client.ssl_context, limit=0)
+        return aiohttp.ClientSession(connector=connector, **options)
 
     def _session(self) -> aiohttp.ClientSession:
         """Return the library's own session, with its trust and identity.
@@ -191,17 +229,17 @@ class KubeClient:
     def _url(self, path: str, query: Query) -> str:
         return f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def session_for_watching(self, lists: Callable[[], None]) -> aiohttp.ClientSession:
+    def session_for_watching(self, lists: Callable[[], None], gate: "Gate | None" = None) -> aiohttp.ClientSession:
         """Return a session of its own for the watch engine, with our trust, identity and fresh tokens.
 
         `lists` is called when the engine reads a list anew. It opens a watch that breaks again and again without a
-        pause, so the pauses are made here.
+        pause, so the pauses are made here. It ends altogether when one namespace refuses it, so a refusal by one of
+        several is kept from it, and told to the `gate`, until the namespace lets us in.
         """
         paces: dict[str, Pace] = {}
+        listing = asyncio.Semaphore(_CONNECTIONS)
 
-        async def authenticate(
-            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-        ) -> aiohttp.ClientResponse:
+        async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
             headers: dict[str, str] = {}
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
             request.headers.update(headers)
@@ -211,16 +249,40 @@ class KubeClient:
                 now = asyncio.get_running_loop().time()
                 pace = paces.setdefault(request.url.path, Pace(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
                 await asyncio.sleep(pace.wait(now))
-            elif "limit" in request.url.query and "continue" not in request.url.query:
+                return await handler(request)
+            if "limit" in request.url.query and "continue" not in request.url.query:
                 lists()
-            return await handler(request)
+            async with listing, asyncio.timeout(_TIMEOUT):
+                response = await handler(request)
+                # What the engine reads afterwards is there by then: no answer takes longer than our own may.
+                await response.read()
+                return response
 
-        return aiohttp.ClientSession(
-            base_url=self.host,
-            connector=aiohttp.TCPConnector(ssl=self._api.rest_client.ssl_context, limit=_CONNECTIONS),
-            middlewares=[authenticate],
-            proxy=self._configuration.proxy,
-        )
+        async def admitted(
+            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            scope = _scope(request.url.path)
+            if gate is None or not scope:
+                return await once(request, handler)
+            refusals = 0
+            while True:
+                await gate.opened(scope)
+                response = await once(request, handler)
+                if response.status != _FORBIDDEN:
+                    gate.tell(scope, None)
+                    return response
+                refusals += 1
+                response.release()
+                gate.tell(scope, f"{response.status} {response.reason}")
+                await asyncio.sleep(look_again(failures=refusals, identity=scope))
+
+        return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)
+
+
+def _scope(path: str) -> str:
+    """Return the namespace of a path to a collection of PhaseSecrets in one; else ""."""
+    found = _IN_NAMESPACE.search(path)
+    return found.group(1) if found else ""
 
 
 def _spelled(body: Mapping[str, Any] | list[dict[str, Any]] | None) -> bytes | None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from phase_operator.core.foreign import mapping, number, text
-from phase_operator.core.pacing import doubled, reopen_watch
+from phase_operator.core.pacing import doubled, look_again, reopen_watch
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient, page
 from phase_operator.kube.errors import ApiError
@@ -26,6 +26,8 @@ _CHUNK = "500"
 _SERVER_TIMEOUT = "300"
 # A watch that ends sooner than this was not served: it is not opened again at once, for it would spin.
 _SHORT = 1.0
+# What a namespace answers that does not exist, or in which we have no rights.
+_REFUSED = (403, 404)
 # After a bug of ours all is listed anew, and the bug may well be met again.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
@@ -78,7 +80,7 @@ class MetadataWatch:
         self.name = name
         self._client = client
         self._path = path
-        self._scope = scope
+        self.scope = scope
         self._list_selector = list_selector
         self._follow_selector = follow_selector
         self._sink = sink
@@ -87,6 +89,9 @@ class MetadataWatch:
         self._is_back = is_back
         self._sleep = sleep
         self.listed = asyncio.Event()
+        # It was listed, or its namespace refuses us: there is nothing to wait for.
+        self.answered = asyncio.Event()
+        self.is_refused = False
         self.problem: str | None = f"{name}: not listed yet"
         # In a row; a watch that only opens, and shows an error, has not recovered.
         self._failures = 0
@@ -106,12 +111,18 @@ class MetadataWatch:
                 if version is None:
                     version = await self._list()
                     self.listed.set()
+                    self.answered.set()
                 version = await self._follow(version)
             except ApiError as error:
                 if error.gone:
                     version = None
+                self.is_refused = bool(self.scope) and error.status in _REFUSED
                 self._broke(str(error))
-                await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
+                if self.is_refused:
+                    self.answered.set()
+                    await self._sleep(look_again(failures=self._failures, identity=self.name))
+                else:
+                    await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
             except Exception as error:  # noqa: BLE001 - a watch that ended would take the process with it
                 version = None
                 self._faults.caught("task failed", error, task=self.name)
@@ -120,8 +131,10 @@ class MetadataWatch:
 
     def _broke(self, why: str) -> None:
         self.problem = f"{self.name}: {why}"
-        self._restarted(self.name)
-        if self.problem != self._told:
+        is_news = self.problem != self._told
+        if is_news or not self.is_refused:
+            self._restarted(self.name)
+        if is_news:
             # Once, and not with every try.
             log.warning("watch interrupted", extra={"watch": self.name, "reason": why})
         self._told = self.problem
@@ -140,7 +153,7 @@ class MetadataWatch:
                 self._take(self._sink.seen, metadata)
             token = found.token
             if not token:
-                self._sink.listed(self._scope, present)
+                self._sink.listed(self.scope, present)
                 return found.version
 
     async def _follow(self, version: str) -> str:
@@ -153,7 +166,7 @@ class MetadataWatch:
         query += [("labelSelector", self._follow_selector)] if self._follow_selector else []
         opened = self._clock.monotonic()
         async with self._client.watch(self._path, query, METADATA) as events:
-            self.problem = None
+            self.problem, self.is_refused = None, False
             if self._failures:
                 self._is_back()
             async for event in events:

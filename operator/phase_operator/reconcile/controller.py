@@ -92,6 +92,10 @@ class Controller:
         self._resources.remove(key)
         self._queue.add(key)
 
+    def not_understood(self, key: ObjectKey, uid: str) -> None:
+        """Tell of a PhaseSecret that a bug keeps us from taking; what was known of it stays."""
+        self._cluster.notify(key, uid, [Notice("Warning", str(_INTERNAL.reason), _INTERNAL.message)])
+
     def token_changed(self, key: ObjectKey) -> None:
         """Run whoever uses a token Secret that changed."""
         if key in self._token_users:

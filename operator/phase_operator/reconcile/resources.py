@@ -15,7 +15,13 @@ from enum import Enum
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.foreign import bounded, mapping, mappings, number, text, texts
 from phase_operator.core.values import ObjectKey
+
+# What makes a run necessary if it changes: uid, generation, forced sync, life.
+Version = tuple[str, int, str | None, "Life"]
+
+_LONGEST_SYNC = 256
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
@@ -126,20 +132,20 @@ class Resources:
 
     def is_news(self, metadata: Mapping[str, Any]) -> bool:
         """Say whether what the watch shows of an object calls for a run."""
-        kept = self._kept.get(ObjectKey(metadata["namespace"], metadata["name"]))
-        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != _version(metadata)
+        kept = self._kept.get(ObjectKey(text(metadata.get("namespace")), text(metadata.get("name"))))
+        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep what the watch shows; return True if it calls for a run."""
-        metadata = body["metadata"]
+        metadata = mapping(body.get("metadata"))
         if not self.is_news(metadata):
             # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
             return False
         # Thousands share a namespace: one text for all of them.
-        key = ObjectKey(sys.intern(metadata["namespace"]), metadata["name"])
+        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")))
         before = self._kept.get(key)
-        uid, generation, sync, life = _version(metadata)
-        shown = body.get("status") or {}
+        uid, generation, sync, life = version_of(metadata)
+        shown = mapping(body.get("status"))
         status, standing = _pack(shown), _standing(shown)
         if before is not None:
             key = before.key
@@ -147,7 +153,7 @@ class Resources:
                 # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
                 # make us forget what we have made.
                 status, standing = before.status, before.standing
-        self._kept[key] = _Kept(key, uid, generation, sync, _pack(body.get("spec") or {}), status, standing, life)
+        self._kept[key] = _Kept(key, uid, generation, sync, _pack(mapping(body.get("spec"))), status, standing, life)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
@@ -196,31 +202,35 @@ class Resources:
 
 def life_of(metadata: Mapping[str, Any]) -> Life | None:
     """Return whether an object waits for us, or None if it goes and does not."""
-    guarded = names.FINALIZER in (metadata.get("finalizers") or ())
+    finalizers = metadata.get("finalizers")
+    guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
     if "deletionTimestamp" in metadata:
         return Life.ENDING if guarded else None
     return Life.GUARDED if guarded else Life.FREE
 
 
-def _version(metadata: Mapping[str, Any]) -> tuple[str, int, str | None, Life]:
-    sync = (metadata.get("annotations") or {}).get(names.ANNOTATION_SYNC)
-    return str(metadata["uid"]), int(metadata.get("generation") or 0), sync, life_of(metadata) or Life.FREE
+def version_of(metadata: Mapping[str, Any]) -> Version:
+    """Return what makes a run necessary if it changes: uid, generation, forced sync and life."""
+    sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
+    # It is repeated in the status, which takes no longer one.
+    sync = None if sync is None else bounded(sync, _LONGEST_SYNC)
+    return text(metadata.get("uid")), number(metadata.get("generation")), sync, life_of(metadata) or Life.FREE
 
 
 def _standing(status: Mapping[str, Any]) -> Standing:
-    found = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
-    if not found:
+    found = next((each for each in mappings(status.get("conditions")) if each.get("type") == "Ready"), None)
+    if found is None:
         return _UNJUDGED
-    if found[0].get("status") == "True":
+    if found.get("status") == "True":
         return _READY
-    return Standing(False, moment_of(found[0].get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
+    return Standing(False, moment_of(found.get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
 
 
-def moment_of(text: object) -> float | None:
+def moment_of(said: object) -> float | None:
     """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
     try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except (ValueError, OverflowError):
+        return datetime.fromisoformat(text(said)).timestamp()
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 Check = Callable[[], str | None]
 _CLOSING_SECONDS = 1.0
+_NONE: Mapping[str, Check] = {}
 # `::` is every address, IPv4 too, as in every Go program.
 _EVERY_ADDRESS = ("", "::")
 
@@ -24,6 +25,8 @@ class Probes:
 
     live: dict[str, Check] = field(default_factory=dict)
     ready: dict[str, Check] = field(default_factory=dict)
+    # What is told with readiness and does not make it fail.
+    notes: dict[str, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def _health_routes(probes: Probes) -> list[web.RouteDef]:
         return _verdict(probes.live)
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(probes.ready)
+        return _verdict(probes.ready, probes.notes)
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
@@ -81,11 +84,15 @@ def _metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
     return [web.get("/metrics", metrics)]
 
 
-def _verdict(checks: Mapping[str, Check]) -> web.Response:
-    failed = [f"{name}: {wrong}\n" for name, check in checks.items() if (wrong := check()) is not None]
+def _verdict(checks: Mapping[str, Check], notes: Mapping[str, Check] = _NONE) -> web.Response:
+    failed, told = _told(checks), _told(notes)
     if failed:
-        return web.Response(status=503, text="".join(failed))
-    return web.Response(text="ok\n")
+        return web.Response(status=503, text="".join(failed + told))
+    return web.Response(text="".join(["ok\n", *told]))
+
+
+def _told(checks: Mapping[str, Check]) -> list[str]:
+    return [f"{name}: {wrong}\n" for name, check in checks.items() if (wrong := check()) is not None]
 
 
 @asynccontextmanager

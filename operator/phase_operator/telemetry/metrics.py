@@ -66,6 +66,7 @@ class Metrics:
         self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
         self._conflicts = counter("conflicts_total", "Writes refused: somebody else was faster.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were started again.", "watch")
+        self._unserved = gauge("namespaces_unserved", "Watched namespaces that refuse us or do not exist.")
         self._faults = counter("internal_errors_total", "Errors that nobody expected, by the task.", "task")
         # fmt: on
 
@@ -127,6 +128,10 @@ class Metrics:
     def internal_error(self, task: str) -> None:
         """Count what a task did not expect."""
         self._faults.labels(task).inc()
+
+    def track_namespaces(self, unserved: Callable[[], int]) -> None:
+        """Ask at each scrape how many of the watched namespaces cannot be served."""
+        self._unserved.set_function(unserved)
 
     def track_leader(self, is_leading: Callable[[], bool]) -> None:
         """Ask at each scrape whether this process leads."""

@@ -1,7 +1,6 @@
 """The store is complete before anybody calls us ready, and what vanished unseen is found."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -11,9 +10,9 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
-from phase_operator.handlers.watcher import Watcher
-from phase_operator.reconcile.faults import Faults
+from phase_operator.handlers.watcher import Listing, Watcher
 from phase_operator.reconcile.resources import Life
+from support.any_json import deep
 from support.builders import phase_secret
 from support.clock import settle
 from support.fakes import Loop
@@ -29,6 +28,8 @@ class Sweep:
         self.error: Exception | None = None
         # Those that are not at their first.
         self.generations: dict[ObjectKey, int] = {}
+        # Namespaces that refuse us.
+        self.left_out: set[str] = set()
         self.counts = 0
         self.lists = 0
         self.problems: list[str | None] = []
@@ -50,7 +51,7 @@ class Sweep:
             clock=self.loop.clock,
             namespaces=(),
             restarted=lambda _: None,
-            faults=Faults(),
+            faults=self.loop.faults,
             sleep=self._sleep,
         )
 
@@ -82,11 +83,12 @@ class Sweep:
         self.counts += 1
         return len(self.listed)
 
-    async def _list(self) -> list[Mapping[str, Any]]:
+    async def _list(self) -> Listing:
         self.lists += 1
         if self.error is not None:
             raise self.error
-        return [phase_secret(each, generation=self.generations.get(each, 1))["metadata"] for each in self.listed]
+        found = [phase_secret(each, generation=self.generations.get(each, 1))["metadata"] for each in self.listed]
+        return Listing([each for each in found if each["namespace"] not in self.left_out], self.left_out)
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -121,12 +123,12 @@ async def test_what_vanished_unseen_is_buried_in_time() -> None:
 
 
 async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
-    async with Sweep([], [["late"]]) as sweep:
+    async with Sweep([], [[], ["late"]]) as sweep:
         sweep.listed = [key("late")]
 
         await sweep.pass_time(601.0)
 
-        assert sweep.problems == ["1 PhaseSecrets not seen by the watch yet"]
+        assert sweep.problems == [None, "1 PhaseSecrets not seen by the watch yet"]
         assert sweep.watcher.problem is None
 
 
@@ -241,3 +243,64 @@ async def test_a_list_that_is_read_anew_is_followed_by_a_look_for_what_vanished(
         await settle()
 
         assert sweep.loop.resources.keys() == {key("a")}
+
+
+class Storm(Sweep):
+    """Somebody edits without a pause: each list has an edit that the watch shows right after it."""
+
+    async def _list(self) -> Listing:
+        name = f"s{self.lists % 3}"
+        shown, self._on_its_way = self._on_its_way, key(name)
+        if shown is not None:
+            self.watcher.take("MODIFIED", phase_secret(shown, generation=self.generations[shown]))
+        self.generations[key(name)] = self.generations.get(key(name), 1) + 1
+        return await super()._list()
+
+    _on_its_way: ObjectKey | None = None
+
+
+async def test_a_storm_of_edits_that_all_arrive_is_no_standstill_and_keeps_nobody_from_being_ready() -> None:
+    names = ["s0", "s1", "s2"]
+    shown: list[list[str | dict[str, Any]]] = [[*names], *[[]] * 200]
+    async with Storm([key(name) for name in names], shown) as sweep:
+        for _ in range(10):
+            await sweep.pass_time(601.0)
+
+            assert (sweep.watcher.problem, sweep.watcher.blind()) == (None, 0.0)
+        assert sweep.lists < 40
+
+
+async def test_an_edit_that_is_not_shown_among_many_that_are_is_a_standstill() -> None:
+    names = ["s0", "s1", "s2"]
+    shown: list[list[str | dict[str, Any]]] = [[*names, "lost"], *[[]] * 300]
+    async with Storm([key(name) for name in (*names, "lost")], shown) as sweep:
+        sweep.generations[key("lost")] = 7
+        await sweep.pass_time(601.0)
+        for _ in range(50):
+            await sweep.pass_time(10.0)
+
+        assert sweep.watcher.problem == "1 PhaseSecrets not seen by the watch yet"
+        assert sweep.watcher.blind() > 420.0
+
+
+async def test_what_is_kept_of_a_namespace_that_refuses_us_is_no_ghost() -> None:
+    async with Sweep([key("a")], [["a"]]) as sweep:
+        sweep.left_out = {"team"}
+
+        await sweep.pass_time(601.0)
+
+        assert sweep.loop.resources.keys() == {key("a")}
+
+
+async def test_a_phase_secret_that_cannot_be_taken_costs_itself_and_is_told() -> None:
+    broken: Any = phase_secret(key("bad"))
+    broken["spec"] = {"deep": deep()}
+    async with Sweep([key("bad"), key("a")], [[broken, "a"], *[[]] * 20]) as sweep:
+        sweep.watcher.take("MODIFIED", broken)
+        sweep.watcher.take("MODIFIED", {"metadata": 7})
+        await sweep.pass_time(601.0)
+
+        assert sweep.loop.resources.keys() == {key("a")}
+        assert sweep.watcher.blind() == 0.0
+        assert [notice.reason for notice in sweep.loop.cluster.notices] == ["InternalError"] * 2
+        assert set(sweep.loop.faulty) == {"phasesecrets"}

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -53,9 +53,18 @@ async def client_of(
 ) -> AsyncIterator[KubeClient]:
     """Give a client of an API server that answers every request so."""
 
-    async def handle(_: web.Request) -> web.Response:
+    async def handle(_: web.Request) -> web.StreamResponse:
         return answer()
 
+    async with served(handle, on_conflict) as client:
+        yield client
+
+
+@asynccontextmanager
+async def served(
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]], on_conflict: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[KubeClient]:
+    """Give a client of an API server."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
     runner = web.AppRunner(app, access_log=None)
@@ -175,3 +184,56 @@ async def test_a_refusal_that_is_no_json_keeps_its_status() -> None:
             await client.request("GET", "/api/v1/secrets")
 
     assert caught.value.status == 503
+
+
+class Door:
+    """A gate that is open, and what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str | None]] = []
+
+    async def opened(self, namespace: str) -> None:
+        """Let everybody pass."""
+
+    def tell(self, namespace: str, refusal: str | None) -> None:
+        """Keep it."""
+        self.told.append((namespace, refusal))
+
+
+@pytest.mark.parametrize("query", [{"limit": "500"}, {"watch": "true"}], ids=["list", "watch"])
+async def test_a_namespace_that_refuses_the_watch_engine_is_kept_from_it_until_it_does_not(
+    query: dict[str, str],
+) -> None:
+    answers = [web.Response(status=403), web.Response(text="{}")]
+    gate = Door()
+    path = "/apis/secrets.phase.dev/v1alpha1/namespaces/team/phasesecrets"
+    async with (
+        client_of(lambda: answers.pop(0)) as client,
+        client.session_for_watching(lambda: None, gate) as session,
+        asyncio.timeout(5),
+        session.get(path, params=query) as response,
+    ):
+        assert response.status == 200
+
+    assert gate.told == [("team", "403 Forbidden"), ("team", None)]
+
+
+async def test_a_hundred_watches_leave_requests_alone() -> None:
+    waiting = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return web.json_response({})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await waiting.wait()
+        return response
+
+    async with served(answer) as client, AsyncExitStack() as stack, asyncio.timeout(20):
+        for _ in range(100):
+            await stack.enter_async_context(client.watch("/api/v1/secrets", [("watch", "true")], METADATA))
+
+        answers = await asyncio.gather(*(client.request("GET", "/version") for _ in range(50)))
+
+        assert answers == [{}] * 50
+        waiting.set()

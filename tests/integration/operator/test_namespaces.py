@@ -1,0 +1,108 @@
+"""Many namespaces by Roles, and some that are not there: each costs itself alone."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.api import api_of
+from support.operator_process import OperatorProcess, eventually, running_operator
+from support.roles import Roles, namespaces, roles_in
+from support.world import World
+
+
+@pytest.fixture
+def roles(stage: World) -> Roles:
+    return roles_in(stage.plane, "phase-roles")
+
+
+def flags(names: list[str]) -> list[str]:
+    return [part for name in names for part in ("--namespace", name)]
+
+
+def in_namespace(stage: World, namespace: str) -> World:
+    """Return the same stage in another namespace, with a token there."""
+    other = dataclasses.replace(stage, namespace=namespace)
+    other.token()
+    return other
+
+
+@pytest.mark.parametrize("count", [14, 50])
+def test_many_namespaces_are_all_served(stage: World, roles: Roles, tmp_path: Path, count: int) -> None:
+    with namespaces(stage.plane, f"{stage.namespace}-many", count) as names:
+        roles.let_into(names)
+        with running_operator(stage.plane, tmp_path, *flags(names), home=roles.home, elects=True) as operator:
+            for name in (names[0], names[-1]):
+                world = in_namespace(stage, name)
+                world.phase_secret()
+                world.until_ready()
+
+            assert operator.get("/readyz").text == "ok\n"
+            assert "lease not known" not in operator.log
+
+
+@pytest.fixture
+def beside(stage: World, roles: Roles, tmp_path: Path) -> Iterator[tuple[OperatorProcess, str, str]]:
+    """Run an operator for the stage's namespace, one without a Role and one that does not exist."""
+    absent, closed = f"{stage.namespace}-absent", f"{stage.namespace}-closed"
+    roles.let_into([stage.namespace])
+    api_of(stage.plane).create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": closed}})
+    watched = flags([stage.namespace, absent, closed])
+    with running_operator(stage.plane, tmp_path, *watched, home=roles.home) as operator:
+        yield operator, absent, closed
+    for name in (absent, closed):
+        api_of(stage.plane).delete("namespace", name)
+
+
+def test_a_namespace_that_is_not_there_costs_the_others_nothing(
+    stage: World, roles: Roles, beside: tuple[OperatorProcess, str, str]
+) -> None:
+    operator, absent, closed = beside
+    answer = operator.get("/readyz")
+    assert answer.status_code == 200
+    assert f"{absent} is not served" in answer.text
+    assert f"{closed} is not served" in answer.text
+    assert operator.metric("phase_operator_namespaces_unserved") == 2
+
+    # Those that can be served are, and their targets are repaired.
+    stage.phase_secret()
+    stage.until_ready()
+    stage.plane.kubectl("-n", stage.namespace, "delete", "secret", "shop")
+    eventually(stage.data, within=10, what="the target is repaired")
+    assert {line["watch"] for line in operator.lines() if line["message"] == "watch interrupted"} >= {
+        f"secrets in {absent}",
+        f"configmaps in {closed}",
+    }
+
+    # What appears is taken up.
+    api_of(stage.plane).create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": absent}})
+    roles.let_into([absent, closed])
+    for name in (absent, closed):
+        world = in_namespace(stage, name)
+        world.phase_secret()
+        eventually(world.data, within=40, what=f"{world.namespace} is served")
+    assert operator.get("/readyz").text == "ok\n"
+    assert operator.metric("phase_operator_namespaces_unserved") == 0
+    assert operator.get("/healthz").status_code == 200
+
+
+def test_rights_that_are_taken_away_in_one_namespace_cost_the_others_nothing(
+    stage: World, roles: Roles, beside: tuple[OperatorProcess, str, str]
+) -> None:
+    operator, _, closed = beside
+    roles.let_into([closed])
+    world = in_namespace(stage, closed)
+    world.phase_secret()
+    eventually(world.data, within=40, what="it is served")
+    restarts = operator.metric("phase_operator_watch_restarts_total", watch="phasesecrets")
+
+    roles.keep_out_of(closed)
+    world.plane.kubectl("-n", closed, "delete", "phasesecret", "shop", "--wait=false")
+    began = time.monotonic()
+    stage.phase_secret()
+    stage.until_ready()
+
+    assert time.monotonic() - began < 10
+    assert operator.metric("phase_operator_watch_restarts_total", watch="phasesecrets") == restarts
