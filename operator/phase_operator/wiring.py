@@ -63,6 +63,8 @@ _KEY_BYTES = 32
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
+# So many times as long a step may wait for others that wait for an API server that hangs.
+_HUNG = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ class Operator:
         def still(name: str, measure: Callable[[], float], what: str) -> Check:
             return partial(_standing_still, patience.stuck, name, measure, what)
 
+        def hung(name: str, measure: Callable[[], float], what: str) -> Check:
+            return partial(_standing_still, _HUNG * patience.stuck, name, measure, what)
+
         self._clock = clock = SystemClock()
         self._faults = faults = Faults(metrics.internal_error)
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
@@ -183,7 +188,8 @@ class Operator:
             impersonation=settings.allow_impersonation_types,
         )
         self._queue = queue
-        self._all_known = False
+        self._resources = resources
+        self._all_seen = False
         restarts = self._restarts(clock, metrics, resources, admissions.targets)
         labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
@@ -245,8 +251,10 @@ class Operator:
             self.probes.live["lease"] = still("lease", self._elector.silent, "no look at it")
         self._leaders_probes = Probes(
             live={
-                "queue": still("queue", queue.oldest, "a key has been due"),
-                "sources": still("sources", sources.overdue, "a call has been due"),
+                "queue": still("queue", queue.neglected, "a key has been due and workers are idle"),
+                "runs": hung("runs", queue.hanging, "a run has not got on"),
+                "sources": still("sources", sources.neglected, "a call has been due and workers are idle"),
+                "calls": hung("calls", sources.hanging, "a call has not got on"),
                 "phasesecrets": still("phasesecrets", self._watcher.blind, "the watch has not shown what a list has"),
             }
             | {watch.name: still(watch.name, watch.silent, "no sign of life") for watch in self._watches},
@@ -292,8 +300,8 @@ class Operator:
 
     def _is_all_known(self) -> bool:
         """Say whether every PhaseSecret has had its run since the start."""
-        self._all_known = self._all_known or (self._watcher.problem is None and self._queue.is_idle())
-        return self._all_known
+        self._all_seen = self._all_seen or self._watcher.problem is None
+        return self._all_seen and self._queue.all_ran(self._resources.keys())
 
     def _make_elector(self, clock: Clock) -> Elector | None:
         settings = self._settings

@@ -30,7 +30,7 @@ async def test_each_that_stands_still_is_told() -> None:
     standby, leader = await connected(Patience(stuck=-1.0), elects=True)
 
     assert standby.keys() == {"lease"}
-    assert leader.keys() == {"queue", "sources", "phasesecrets", "secrets", "configmaps"}
+    assert leader.keys() == {"queue", "runs", "sources", "calls", "phasesecrets", "secrets", "configmaps"}
     assert all(text is not None and text.startswith(name) for name, text in (standby | leader).items())
 
 

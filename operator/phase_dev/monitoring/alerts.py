@@ -121,9 +121,9 @@ ALERTS = (
         description="In the queue {{ $labels.queue }} of the Phase operator in {{ $labels.namespace }} something that "
         "is due has waited for {{ $value | humanizeDuration }}.",
         means="What is due is not begun. Either the workers stand still, or there is more to do than they can.",
-        threshold="10,000 resources are synced from nothing in [less than two minutes](figures.md). After five "
-        "minutes the liveness probe has the pod restarted; the highest value of ten minutes is taken so that the "
-        "alert outlives that.",
+        threshold="10,000 resources are synced from nothing in [less than two minutes](figures.md). The "
+        "highest value of ten minutes is taken, so that a queue that comes and goes counts. Liveness does not look at "
+        "it: no restart makes a queue shorter.",
         cure="Look at the CPU of the pod and for a CPU limit, then at how long requests to Kubernetes take. "
         "[Settings](settings.md#what-to-change-and-when) tells what `--workers` and `--phase-workers` bound.",
     ),

@@ -27,6 +27,7 @@ from phase_operator.core.foreign import mapping, mappings, text
 from phase_operator.core.pacing import Pace, look_again
 from phase_operator.core.proxies import Proxies
 from phase_operator.kube.errors import ApiError, from_answer
+from phase_operator.reconcile.steps import got_on
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +155,22 @@ class KubeClient:
 
         A write that is `fenced` is not begun, nor waited for, once somebody else may lead.
         """
+        try:
+            return await self._requested(method, path, query, body, content_type, accept, fenced=fenced)
+        finally:
+            got_on()
+
+    async def _requested(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, Any] | list[dict[str, Any]] | None,
+        content_type: str,
+        accept: str,
+        *,
+        fenced: bool,
+    ) -> dict[str, Any]:
         resource = _resource(path)
         async with self._places:
             # Judged with a place at hand, for that may have taken a while.

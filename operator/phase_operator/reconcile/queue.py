@@ -1,18 +1,24 @@
 """A keyed work queue: coalesces, delays, runs a key once at a time.
 
 Rule: a key that is added while it runs runs once more afterwards, however often it was added; a key that is added
-earlier than planned moves forward, never back. `Schedule` decides with the clock as an argument; `WorkQueue` awaits.
+earlier than planned moves forward, never back. The more urgent goes first, but one turn in eight goes to whoever has
+waited longest, so that what is due is served whatever else comes. `Schedule` decides with the clock as an argument;
+`WorkQueue` awaits.
 """
 
 import asyncio
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from enum import IntEnum
 from typing import Generic, TypeVar
 
 from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.steps import Steps
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+_OLDEST_EVERY = 8
 
 
 class Priority(IntEnum):
@@ -32,6 +38,9 @@ class Schedule(Generic[Key]):
         # Entries that `_due` no longer agrees with are skipped when they surface.
         self._later: list[tuple[float, int, Key]] = []
         self._now: list[tuple[Priority, float, int, Key]] = []
+        # The same keys by age.
+        self._oldest: list[tuple[float, int, Key]] = []
+        self._turns = 0
         self._serial = 0
 
     def __len__(self) -> int:
@@ -53,11 +62,29 @@ class Schedule(Generic[Key]):
             planned = self._due.get(key)
             if planned is not None and planned[0] == due:
                 heapq.heappush(self._now, (planned[1], due, serial, key))
+                heapq.heappush(self._oldest, (due, serial, key))
+        self._turns += 1
+        found = self._longest_waiting() if self._turns % _OLDEST_EVERY == 0 else self._most_urgent()
+        if found is None:
+            # What is left there was taken by the other order.
+            self._now, self._oldest = [], []
+            return None
+        del self._due[found]
+        self._running[found] = None
+        return found
+
+    def _most_urgent(self) -> Key | None:
         while self._now:
             priority, due, _, key = heapq.heappop(self._now)
             if self._due.get(key) == (due, priority):
-                del self._due[key]
-                self._running[key] = None
+                return key
+        return None
+
+    def _longest_waiting(self) -> Key | None:
+        while self._oldest:
+            due, _, key = heapq.heappop(self._oldest)
+            planned = self._due.get(key)
+            if planned is not None and planned[0] == due:
                 return key
         return None
 
@@ -86,10 +113,6 @@ class Schedule(Generic[Key]):
     def overdue(self, now: float) -> float:
         """Return how many seconds the oldest due key has waited."""
         return max(0.0, now - min((due for due, _ in self._due.values()), default=now))
-
-    def is_idle(self, now: float) -> bool:
-        """Say whether nothing runs and nothing is due."""
-        return not self._running and all(due > now for due, _ in self._due.values())
 
     def _plan(self, key: Key, planned: tuple[float, Priority]) -> None:
         self._due[key] = planned
@@ -124,6 +147,10 @@ class WorkQueue(Generic[Key]):
         self._schedule: Schedule[Key] = Schedule()
         self._changed = asyncio.Event()
         self._closed = False
+        self._steps = Steps(clock)
+        # Until all that was there at the start has had its run: what has had one, and what still has to.
+        self._ran: set[Key] = set()
+        self._owed: set[Key] | None = None
 
     def close(self) -> None:
         """Give out no more keys; runs that began may end."""
@@ -141,7 +168,12 @@ class WorkQueue(Generic[Key]):
 
     def done(self, key: Key) -> None:
         """End the run that `take` began."""
+        self._steps.end(key)
         self._schedule.done(key)
+        if self._owed is None:
+            self._ran.add(key)
+        else:
+            self._owed.discard(key)
         self._changed.set()
 
     async def take(self) -> Key:
@@ -150,19 +182,35 @@ class WorkQueue(Generic[Key]):
             now = self._clock.monotonic()
             key = self._schedule.take(now)
             if key is not None:
+                self._steps.begin(key)
                 return key
             due = self._schedule.next_due()
             self._changed.clear()
-            await wait_for(self._changed, None if due is None else due - now)
+            with self._steps.idle():
+                await wait_for(self._changed, None if due is None else due - now)
         raise QueueClosedError
 
     def depth(self) -> int:
         """Return how many keys are planned."""
         return len(self._schedule)
 
-    def is_idle(self) -> bool:
-        """Say whether no run is going on or due."""
-        return self._schedule.is_idle(self._clock.monotonic())
+    def all_ran(self, keys: Iterable[Key]) -> bool:
+        """Say whether each of the keys that were given with the first question has had a run.
+
+        What fails again and again has had one, and what comes later is not waited for.
+        """
+        if self._owed is None:
+            self._owed = set(keys) - self._ran
+            self._ran = set()
+        return not self._owed
+
+    def neglected(self) -> float:
+        """Return for how many seconds a key has been due while a worker waits for one."""
+        return self._steps.neglected(self.oldest())
+
+    def hanging(self) -> float:
+        """Return for how many seconds the run that hangs for longest has not got on."""
+        return self._steps.hanging()
 
     def oldest(self) -> float:
         """Return how many seconds the oldest due key has waited."""

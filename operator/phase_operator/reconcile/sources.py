@@ -20,6 +20,7 @@ from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
 from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.steps import Steps
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Sources:
         self._planner = Planner(policy)
         self._credentials: dict[Account, Credential] = {}
         self._changed = asyncio.Event()
+        self._steps = Steps(clock)
         self._closed = False
 
     # For runs.
@@ -92,11 +94,19 @@ class Sources:
                 return call
             due = self._planner.next_due()
             self._changed.clear()
-            await wait_for(self._changed, None if due is None else due - now)
+            with self._steps.idle():
+                await wait_for(self._changed, None if due is None else due - now)
         raise QueueClosedError
 
     async def make(self, call: Call) -> None:
         """Make a call, tell the planner how it ended, and wake those concerned."""
+        self._steps.begin(call)
+        try:
+            await self._made(call)
+        finally:
+            self._steps.end(call)
+
+    async def _made(self, call: Call) -> None:
         try:
             woken = await self._make(call, self._credentials[call.account])
             result = "ok"
@@ -143,6 +153,14 @@ class Sources:
     def overdue(self) -> float:
         """Return for how many seconds a call that may be made has waited."""
         return self._planner.overdue(self._clock.monotonic())
+
+    def neglected(self) -> float:
+        """Return for how many seconds a call that may be made has waited while a worker waits for one."""
+        return self._steps.neglected(self.overdue())
+
+    def hanging(self) -> float:
+        """Return for how many seconds the call that hangs for longest has gone on."""
+        return self._steps.hanging()
 
     def planned(self) -> int:
         """Return how many calls are planned, now or later."""

@@ -298,3 +298,44 @@ async def test_it_tells_how_much_is_planned_and_how_late_it_is(clock: HandClock)
     clock.turn(5)
 
     assert (queue.depth(), queue.oldest()) == (2, 5)
+
+
+def test_what_is_due_is_served_however_much_that_is_more_urgent_keeps_coming() -> None:
+    found = schedule(*((f"retry-{number}", 0, PERIODIC) for number in range(5)))
+    served: dict[str, int] = {}
+
+    for turn in range(1, 200):
+        # More comes than can be done.
+        for number in range(2):
+            found.add(f"edit-{turn}-{number}", turn, CHANGED)
+        key = found.take(turn)
+        assert key is not None
+        found.done(key)
+        served[key] = turn
+
+    assert {key: turn for key, turn in served.items() if key.startswith("retry")} == {
+        f"retry-{number}": 8 * (number + 1) for number in range(5)
+    }
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.sampled_from(list(Priority))), min_size=1, max_size=60),
+    st.integers(1, 3),
+)
+def test_no_key_waits_for_more_than_eight_times_as_many_turns_as_were_before_it(
+    planned: list[tuple[int, Priority]], urgent: int
+) -> None:
+    found: Schedule[str] = Schedule()
+    for number, (due, priority) in enumerate(planned):
+        found.add(f"k{number}", due, priority)
+    left = {f"k{number}" for number in range(len(planned))}
+
+    for turn in range(1, 8 * len(planned) + 9):
+        for number in range(urgent):
+            found.add(f"new-{turn}-{number}", 31 + turn, NEW)
+        key = found.take(40 + turn)
+        assert key is not None
+        found.done(key)
+        left.discard(key)
+
+    assert left == set()
