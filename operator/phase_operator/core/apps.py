@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.keys import listing
+from phase_operator.core.keys import SHOWN, listing
 from phase_operator.core.query import AppRef
 from phase_operator.core.room import Place
 from phase_operator.core.words import clean, hint
@@ -71,4 +71,6 @@ def no_environment(error: ExpectedError, app: AppRef, environment: str, names: I
     if environment.casefold() in {name.casefold() for name in found}:
         return error
     missing = f'app {app} has no environment "{environment}"{hint(environment, found)}'
-    return Waiting(error.reason, f"{missing} (the account sees: {listing(sorted(map(clean, found)))})")
+    shown = sorted(found)
+    shown[:SHOWN] = map(clean, shown[:SHOWN])
+    return Waiting(error.reason, f"{missing} (the account sees: {listing(shown)})")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.folders import Folders
+from phase_operator.core.globs import matcher
 from phase_operator.core.keys import listing
-from phase_operator.core.selection import wants
 from phase_operator.core.values import Snapshot
 
 
@@ -41,8 +41,9 @@ class Guard:
         )
 
     def _sources(self, snapshot: Snapshot) -> frozenset[str]:
+        wanted = matcher(self)
         return frozenset(
             entry.source
             for entry in snapshot.entries
-            if (self.folders is None or self.folders.holds(entry.path)) and wants(entry.key, self)
+            if (self.folders is None or self.folders.holds(entry.path)) and wanted(entry.key)
         )

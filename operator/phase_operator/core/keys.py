@@ -15,7 +15,8 @@ from phase_operator.core.values import Entry
 
 # Kubernetes: keys of Secrets and ConfigMaps (IsConfigMapKey in apimachinery).
 _LEGAL = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-_SHOWN = 5
+# So many names a message shows.
+SHOWN = 5
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
@@ -94,5 +95,5 @@ def legal(key: str) -> bool:
 def listing(names: Iterable[str]) -> str:
     """Show a few names in quotes and say how many more there are."""
     every = list(names)
-    shown = ", ".join(f'"{name}"' for name in every[:_SHOWN])
-    return shown if len(every) <= _SHOWN else f"{shown} and {len(every) - _SHOWN} more"
+    shown = ", ".join(f'"{name}"' for name in every[:SHOWN])
+    return shown if len(every) <= SHOWN else f"{shown} and {len(every) - SHOWN} more"

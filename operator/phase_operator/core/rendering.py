@@ -19,13 +19,20 @@ from phase_operator.api.v1alpha1.phasesecret import (
 )
 from phase_operator.core.errors import Waiting
 from phase_operator.core.folders import has_paths, target_folders
+from phase_operator.core.globs import matcher
 from phase_operator.core.outcome import LeftOut
-from phase_operator.core.selection import config_entries, left_out, of_types, secret_entries, wants
+from phase_operator.core.selection import check_effort, config_entries, left_out, of_types, secret_entries
 from phase_operator.core.targets import Desired, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.template import MAX_WORK
 from phase_operator.core.values import ConfigEntry, Entry
 from phase_operator.core.wanted import config_map_ref, secret_ref
+from phase_operator.core.work import Budget
 
 _KEPT = 3
+# Bytes of values that are named, encoded and digested in that time.
+_A_MICROSECOND = 100
+# For the templates of all targets together: as much as four of full size, each part of which goes through functions.
+_RUN = 4 * MAX_WORK
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
@@ -51,17 +58,28 @@ def renderings(
     impersonation: bool = False,
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
+    budget = Budget(_RUN)
     config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken, rest = take(entries, offered, secret, spec)
-        yield Rendering(ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation), rest, _keep(secret))
+        yield Rendering(
+            ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation, budget), rest, _keep(secret)
+        )
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
         values, rest = take(entries, config, config_map, spec)
-        yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key), rest, _keep(config_map))
+        yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key, budget), rest, _keep(config_map))
+
+
+def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
+    """Return about how many microseconds one target of a spec takes to be made of these entries, if it takes all."""
+    targets = (*spec.managed_secret_references, *spec.managed_config_map_references)
+    patterns = max((len(target.keys.include) + len(target.keys.exclude) for target in targets), default=0)
+    texts = max((sum(map(len, target.template.data.values())) for target in targets), default=0)
+    return len(entries) * (4 + patterns) + 4 * texts + sum(entry.value.weight for entry in entries) // _A_MICROSECOND
 
 
 def _keep(target: TargetFields) -> int | None:
@@ -76,10 +94,11 @@ def _secret(
     config: Sequence[ConfigEntry],
     digest_key: bytes,
     impersonation: bool,
+    budget: Budget,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
         _some(taken, spec, "no entry that the PhaseSecret selects is for this Secret")
-        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation)
+        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation, budget=budget)
 
     return render
 
@@ -90,10 +109,11 @@ def _config_map(
     spec: PhaseSecretSpec,
     taken: Sequence[ConfigEntry],
     digest_key: bytes,
+    budget: Budget,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
         _some(taken, spec, "no entry that the PhaseSecret selects is of type config and for this ConfigMap")
-        return render_config_map(ref, owner, target, taken, digest_key)
+        return render_config_map(ref, owner, target, taken, digest_key, budget=budget)
 
     return render
 
@@ -108,7 +128,9 @@ def take(
         inside = [entry for entry in offered if folders.holds(entry.path)]
     taken: Sequence[AnyEntry] = inside
     if target.keys != KeySelection():
-        taken = [entry for entry in inside if wants(entry.key, target.keys)]
+        check_effort(target.keys, inside)
+        wanted = matcher(target.keys)
+        taken = [entry for entry in inside if wanted(entry.key)]
     steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
     rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
     return taken, tuple(rest)

@@ -31,6 +31,14 @@ _MARK = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,80}(?:CERTIFICATE|PRIVATE KEY)-----
 _PKCS12 = re.compile(rb"0(?:\x80|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
 # "-----" and "{" with what may follow it, in base64.
 _BASE64_OF_OURS = (b"LS0tLS", b"eyJ", b"ewo", b"ew0", b"eyA", b"e30")
+# In PKCS#8 these have no public half: DSA and the two of Diffie and Hellman (RFC 3279, PKCS#3), as ASN.1 spells them.
+_COMPUTED = (
+    bytes.fromhex("06072A8648CE380401"),
+    bytes.fromhex("06092A864886F70D010301"),
+    bytes.fromhex("06072A8648CE3E0201"),
+)
+# Bytes in ASN.1: a DSA key of 3072 bits is shorter.
+_LONG_KEY = 1024
 # What a Docker configuration says where credentials come from with.
 _DOCKER_SOURCES = frozenset({"auths", "credhelpers", "credsstore"})
 # https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
@@ -98,18 +106,20 @@ def _check_tls(certificate: bytes, key: bytes) -> None:
 
 def _check_pair(certificate: bytes, key: bytes) -> None:
     # Imported here: the library takes 8 MiB, and most operators never see a Secret of this type.
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
     try:
         certified = load_pem_x509_certificate(certificate).public_key()
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, InternalError):
         return
     except (ValueError, InvalidVersion):
         raise _mismatch(f'the first certificate of "{CERTIFICATE}" cannot be read; enter it anew in Phase') from None
+    if _takes_long(key):
+        return
     try:
         held = _public_key(key)
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, InternalError):
         return
     except TypeError:
         raise _mismatch(
@@ -125,6 +135,16 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
             f'"{PRIVATE_KEY}" is not the key of the first certificate of "{CERTIFICATE}"; store both of one pair, the '
             "server's own certificate before those of its authorities"
         )
+
+
+def _takes_long(block: bytes) -> bool:
+    """Say whether the public half would have to be computed from numbers of any length: minutes for a key of 14 KB."""
+    lines = block.split(b"\n")[1:-1]
+    try:
+        der = base64.b64decode(b"".join(line for line in lines if b":" not in line))
+    except ValueError:
+        return False
+    return len(der) > _LONG_KEY and any(algorithm in der for algorithm in _COMPUTED)
 
 
 def _public_key(block: bytes) -> object:

@@ -4,33 +4,25 @@ Rule: what Phase was asked for is checked again here with the server's own seman
 case-sensitive), so that a shared or wider answer and an exact one select the same entries.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from typing import Protocol
+import heapq
+from collections.abc import Collection, Iterable, Iterator
 
+from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
+from phase_operator.core.errors import Waiting
 from phase_operator.core.folders import Folders
+from phase_operator.core.globs import Patterns, effort, matcher
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import LeftOut
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.values import ConfigEntry, Entry
 from phase_operator.core.words import clean, close_tags, did_you_mean
 
+# Letters of patterns times letters of keys: 128 patterns on 20,000 keys of the usual length, or seconds of the worst.
+_MOST_TRIED = 1_000_000_000
 _NAMED = 10
 # Kubernetes takes no longer key either.
 _LONGEST_KEY = 253
-
-
-class Patterns(Protocol):
-    """Which keys are wanted."""
-
-    @property
-    def include(self) -> Sequence[str]:
-        """Glob patterns, one of which has to match; none means any."""
-
-    @property
-    def exclude(self) -> Sequence[str]:
-        """Glob patterns, none of which may match."""
 
 
 def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
@@ -46,12 +38,29 @@ def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
 def select(
     entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders | None = None
 ) -> tuple[Entry, ...]:
-    """Return the entries that answer the query, lie in the folders and whose keys are wanted, in the order given."""
+    """Return the entries that answer the query, lie in the folders and whose keys are wanted, in the order given.
+
+    Raises Waiting(INVALID_SPEC) if trying the patterns would take too long.
+    """
+    entries = list(entries)
+    check_effort(keys, entries)
+    wanted = matcher(keys)
     return tuple(
         entry
         for entry in answering(entries, query)
-        if (folders is None or folders.holds(entry.path)) and wants(entry.key, keys)
+        if (folders is None or folders.holds(entry.path)) and wanted(entry.key)
     )
+
+
+def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:
+    """Raise Waiting(INVALID_SPEC) if it would take seconds to try patterns on keys of that number and length."""
+    letters = effort(keys)
+    if letters and letters * sum(len(entry.key) for entry in entries) > _MOST_TRIED:
+        raise Waiting(
+            Reason.INVALID_SPEC,
+            "keys: the patterns with a sign elsewhere than at their end or in front, such as A*B, are too many for so "
+            "many keys; use fewer or shorter ones",
+        )
 
 
 def nothing_selected(query: SourceQuery, answer: Iterable[Entry], folders: Folders, tags: Iterable[str]) -> str:
@@ -65,10 +74,8 @@ def nothing_selected(query: SourceQuery, answer: Iterable[Entry], folders: Folde
 
 
 def wants(key: str, keys: Patterns) -> bool:
-    """Say whether a key passes the patterns; exclude wins."""
-    if any(fnmatchcase(key, pattern) for pattern in keys.exclude):
-        return False
-    return not keys.include or any(fnmatchcase(key, pattern) for pattern in keys.include)
+    """Say whether a key passes the patterns; exclude wins. For many keys ask `matcher` once."""
+    return matcher(keys)(key)
 
 
 def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -> tuple[LeftOut, ...]:
@@ -81,8 +88,9 @@ def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -
     lost = [entry.key for entry in before if id(entry) not in kept]
     if not lost:
         return ()
-    names = sorted({clean(key)[:_LONGEST_KEY] for key in lost})
-    return (LeftOut(why, len(lost), tuple(names[:_NAMED])),)
+    # The first few are made fit to be shown, not all: there may be thousands.
+    names = sorted({clean(key)[:_LONGEST_KEY] for key in heapq.nsmallest(_NAMED, set(lost))})
+    return (LeftOut(why, len(lost), tuple(names)),)
 
 
 def config_entries(entries: Iterable[Entry]) -> tuple[ConfigEntry, ...]:

@@ -4,6 +4,7 @@ Rule: a target is read as metadata, and written by server-side apply or deleted 
 nothing else is ever done to it.
 """
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -51,6 +52,9 @@ _POD_TEMPLATES = (
 )
 MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _CHUNK = 500
+# Of whole objects. A workload is some kilobytes, or hundreds if somebody wants, and ten times as much as dicts: what
+# these take, the next ones take again.
+FEW = 10
 # The revision of an empty etcd: the first object that is ever written has a greater one.
 _NO_VERSION = "1"
 _INVALID = 422
@@ -65,6 +69,7 @@ class KubeCluster:
         self, client: KubeClient, known: KnownTargets, recorder: Recorder, touched: Callable[[TargetRef], None]
     ) -> None:
         self._touched = touched
+        self._reading = asyncio.Lock()
         self._client = client
         self._known = known
         self._recorder = recorder
@@ -252,9 +257,11 @@ class KubeCluster:
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names stand in a pod template of the namespace."""
         found: frozenset[str] = frozenset()
-        for prefix, collection in _POD_TEMPLATES:
-            async for item in items(self._client, object_path(prefix, collection, namespace)):
-                found |= mentioned(item, wanted)
+        # One namespace after another, and a few objects at a time: whole ones are large, and others say how large.
+        async with self._reading:
+            for prefix, collection in _POD_TEMPLATES:
+                async for item in items(self._client, object_path(prefix, collection, namespace), chunk=FEW):
+                    found |= mentioned(item, wanted)
         return found
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:

@@ -13,12 +13,9 @@ from phase_operator.core.restarts import Record, RollOut, patch
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.client import APPLY, METADATA, KubeClient, object_path
-from phase_operator.kube.cluster import MANAGER, items, target_metadata
+from phase_operator.kube.cluster import FEW, MANAGER, items, target_metadata
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
-
-# A workload is some kilobytes, and ten times as much as dicts: what these take, the next ones take again.
-_CHUNK = 10
 
 
 class KubeWorkloads:
@@ -33,7 +30,7 @@ class KubeWorkloads:
         for kind in WorkloadKind:
             api = APIS[kind]
             path = object_path(f"/apis/{api.version}", api.plural, namespace)
-            async for found in items(self._client, path, chunk=_CHUNK):
+            async for found in items(self._client, path, chunk=FEW):
                 workload = read_workload(kind, found)
                 if workload is not None:
                     yield workload

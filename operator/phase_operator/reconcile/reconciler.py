@@ -3,6 +3,7 @@
 Rule: nothing here waits for Phase. A run takes what is known of its source, and the source wakes it when there is more.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -29,15 +30,16 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
 from phase_operator.core.references import check_references
-from phase_operator.core.rendering import Rendering, renderings
+from phase_operator.core.rendering import Rendering, renderings, units
 from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.tenancy import Tenancy, check_annotation, check_targets, impersonates, reach_refusal
-from phase_operator.core.values import ObjectKey, Snapshot
+from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.wanted import needs_finalizer, standing, written_before
 from phase_operator.reconcile.admissions import Admissions, Change
+from phase_operator.reconcile.beside import Beside
 from phase_operator.reconcile.keeper import Keeper, failed
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.questions import Broken, Fresh, Unread
@@ -48,6 +50,9 @@ from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.task import Task
 from phase_operator.reconcile.tokens import Tokens
 from phase_operator.reconcile.versions import Versions
+
+# Units that it takes to compare a tag with those asked for.
+_NEAR = 10
 
 
 class Reconciler:
@@ -81,6 +86,7 @@ class Reconciler:
         self._restarts = restarts
         rivals = Rivals(cluster, self._reach_refusal)
         self._keeper = Keeper(cluster, restarts, rivals)
+        self._beside = Beside()
         self._versions = Versions(cluster, rivals)
         self._removals = Removals(cluster, self._keeper, self._versions, self._reach_refusal)
 
@@ -173,35 +179,41 @@ class Reconciler:
 
     async def _follow(self, task: Task, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if task.spec.allow_empty or task.select(state.answer, query):
+        if task.spec.allow_empty or await self._select(task, query, state.answer):
             return await self._sync(task, query, state.answer, state.revision)
         targets: tuple[TargetResult, ...] = ()
-        if state.full is not None and task.select(state.full, query):
+        if state.full is not None and await self._select(task, query, state.full):
             targets = (await self._sync(task, query, state.full, None)).targets
-        message = nothing_selected(query, state.answer.entries, task.folders, state.tags)
+        message = await self._beside.run(
+            lambda: nothing_selected(query, state.answer.entries, task.folders, state.tags),
+            len(state.answer.entries) + _NEAR * len(state.tags),
+        )
         return Failed(Reason.NO_ENTRIES, message, targets=targets)
 
+    async def _select(self, task: Task, query: SourceQuery, snapshot: Snapshot) -> tuple[Entry, ...]:
+        patterns = len(task.spec.keys.include) + len(task.spec.keys.exclude)
+        return await self._beside.run(lambda: task.select(snapshot, query), len(snapshot.entries) * (1 + patterns))
+
     async def _sync(self, task: Task, query: SourceQuery, snapshot: Snapshot, revision: Revision | None) -> Synced:
-        entries = task.select(snapshot, query)
-        warning = check_references(entries, task.spec.on_secret_reference_error)
+        entries = await self._select(task, query, snapshot)
+        many = units(task.spec, entries)
+        warning = await self._beside.run(lambda: check_references(entries, task.spec.on_secret_reference_error), many)
         path = normal_path(task.spec.phase_app_env_path)
         facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
         owner = Owner(task.key, task.resource.uid)
         made_from = basis(task.resource.spec, query, revision) if revision is not None else None
-        results = [
-            replace(
-                await self._refuse_token_secret(task, rendering.ref)
-                or await self._target(rendering, owner, made_from, task.versions.get(rendering.ref)),
-                left_out=rendering.left_out,
+        rest = renderings(
+            task.spec, task.key.namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation
+        )
+        results: list[TargetResult] = []
+        while (rendering := await self._beside.run(lambda: next(rest, None), many)) is not None:
+            if results:
+                # Where nothing is to be written nothing is awaited, and there may be many targets.
+                await asyncio.sleep(0)
+            result = await self._refuse_token_secret(task, rendering.ref) or await self._target(
+                rendering, owner, made_from, task.versions.get(rendering.ref), many
             )
-            for rendering in renderings(
-                task.spec,
-                task.key.namespace,
-                entries,
-                self._digest_key(),
-                impersonation=self._tenancy.impersonation,
-            )
-        ]
+            results.append(replace(result, left_out=rendering.left_out))
         results += await self._let_go(task, results)
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != task.versions:
@@ -226,11 +238,11 @@ class Reconciler:
         return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)
 
     async def _target(
-        self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None
+        self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None, units: int
     ) -> TargetResult:
         """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
         try:
-            desired = rendering.render(owner)
+            desired = await self._beside.run(lambda: rendering.render(owner), units)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
             if rendering.keep is None:

@@ -12,15 +12,27 @@ from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
 from phase_operator.core.claims import claim
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
 from phase_operator.core.targets.content import content, metadata
+from phase_operator.core.template import MAX_WORK
 from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.work import Budget
 
 
 def render_config_map(
-    ref: TargetRef, owner: Owner, spec: ManagedConfigMapReference, entries: Iterable[ConfigEntry], digest_key: bytes
+    ref: TargetRef,
+    owner: Owner,
+    spec: ManagedConfigMapReference,
+    entries: Iterable[ConfigEntry],
+    digest_key: bytes,
+    *,
+    budget: Budget | None = None,
 ) -> Desired:
-    """Return the ConfigMap that holds these entries; raise if a key, value or size stands in the way."""
+    """Return the ConfigMap that holds these entries; raise if a key, value or size stands in the way.
+
+    What its templates take is spent of the budget, or of one of its own.
+    """
+    budget = budget or Budget(MAX_WORK)
     taken = _guarded(entries)
-    data = content(spec, taken)
+    data = content(spec, taken, budget)
     text: dict[str, str] = {}
     binary: dict[str, str] = {}
     for key, value in sorted(data.items()):
@@ -36,7 +48,7 @@ def render_config_map(
         owner,
         body,
         data,
-        metadata(spec, taken),
+        metadata(spec, taken, budget),
         claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,

@@ -4,6 +4,7 @@ Rule: what comes in is all that can come out. A template sees the values of its 
 a ConfigMap's, which is given `ConfigEntry` only, has no way to a secret value.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 from phase_operator.api.reasons import Reason
@@ -15,15 +16,19 @@ from phase_operator.core.keys import assign_keys, legal, listing
 from phase_operator.core.targets.base import check_size
 from phase_operator.core.template import compile_template, render_text
 from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.work import Budget
 
 # A label's value; Kubernetes checks its letters too, and says which one it does not take.
 _LABEL_LENGTH = 63
+# What a template has to be read for, and the work that a letter of it is.
+_PLACEHOLDER = re.compile(r"\{[{%][^}]*+")
+_READING = 100
 
 
-def content(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
+def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dict[str, bytes]:
     """Return the target's data; raise if a key, value, file or text stands in the way."""
     values = _values(spec, entries)
-    texts = _texts(spec, values)
+    texts = _texts(spec, values, budget)
     if texts and spec.template.merge_policy is not TemplateMerge.MERGE:
         return texts
     form = spec.format or Format.KEY_PER_ENTRY
@@ -34,7 +39,7 @@ def content(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
     return {spec.file_key or default_file_key(form): file_of(form, values)} | texts
 
 
-def metadata(spec: TargetFields, visible: Iterable[ConfigEntry]) -> TemplateMetadata:
+def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], budget: Budget) -> TemplateMetadata:
     """Return the target's labels and annotations, with their placeholders filled in.
 
     More people read them than may read a Secret, so that they see entries of type config only.
@@ -44,23 +49,29 @@ def metadata(spec: TargetFields, visible: Iterable[ConfigEntry]) -> TemplateMeta
         return wanted
     values = _values(spec, visible)
     labels = {
-        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH)
+        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH, budget=budget)
         for key, text in wanted.labels.items()
     }
     annotations = {
-        key: render_text(text, values, f'template.metadata.annotations["{key}"]')
+        key: render_text(text, values, f'template.metadata.annotations["{key}"]', budget=budget)
         for key, text in wanted.annotations.items()
     }
     # Not validated again: a rendered text is longer than the field's limit at worst, and the API server tells.
     return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
 
 
-def _texts(spec: TargetFields, values: Mapping[str, bytes]) -> dict[str, bytes]:
+def _texts(spec: TargetFields, values: Mapping[str, bytes], budget: Budget) -> dict[str, bytes]:
     texts = spec.template.data
     illegal = sorted(key for key in texts if not legal(key))
     if illegal:
         raise Invalid(Reason.INVALID_SPEC, f"template.data: no key of a Secret or ConfigMap: {listing(illegal)}")
-    return {key: compile_template(text, f'template.data["{key}"]').render(values) for key, text in texts.items()}
+    return {key: _text(text, f'template.data["{key}"]', values, budget) for key, text in texts.items()}
+
+
+def _text(text: str, where: str, values: Mapping[str, bytes], budget: Budget) -> bytes:
+    # Reading a placeholder takes a hundred times as long as writing it; whether it was read before does not count.
+    budget.spend(_READING * sum(map(len, _PLACEHOLDER.findall(text))), where)
+    return compile_template(text, where).render(values, budget=budget)
 
 
 def _values(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:

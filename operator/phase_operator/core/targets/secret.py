@@ -13,7 +13,9 @@ from phase_operator.core.keys import listing
 from phase_operator.core.secret_types import check_type
 from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
 from phase_operator.core.targets.content import content, metadata
+from phase_operator.core.template import MAX_WORK
 from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.work import Budget
 
 # A Secret of these types makes the API server accept its holder as somebody else.
 IMPERSONATION = frozenset({SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN})
@@ -31,12 +33,14 @@ def render_secret(
     visible: Sequence[ConfigEntry] = (),
     *,
     impersonation: bool = False,
+    budget: Budget | None = None,
 ) -> Desired:
     """Return the Secret that holds these entries; raise if a key, value, type or size stands in the way.
 
     `visible` are the entries that its labels and annotations may quote. Types that let the holder act as somebody else
-    are refused unless `impersonation` allows them.
+    are refused unless `impersonation` allows them. What its templates take is spent of the budget, or one of its own.
     """
+    budget = budget or Budget(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE
     if kind in IMPERSONATION and not impersonation:
         raise Invalid(
@@ -44,7 +48,7 @@ def render_secret(
             f"secretType {kind} is refused: a Secret of that type lets its holder act as somebody else "
             "(--allow-impersonation-types)",
         )
-    data = content(spec, entries)
+    data = content(spec, entries, budget)
     if spec.creation_policy is not CreationPolicy.MERGE:
         # What others add to a merged object is not known here.
         check_type(kind, data)
@@ -59,7 +63,7 @@ def render_secret(
         owner,
         body,
         data,
-        metadata(spec, visible),
+        metadata(spec, visible, budget),
         claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,

@@ -12,6 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid
 from phase_operator.core.template.evaluation import Rendering
 from phase_operator.core.template.language import MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Body, Data, Refused
+from phase_operator.core.work import Budget
 
 # Kubernetes: TotalAnnotationSizeLimit, the bound of all annotations of an object.
 MAX_METADATA_BYTES = 256 * 1024
@@ -27,9 +28,14 @@ class Template:
     names: frozenset[str]
     body: Body = field(repr=False)
 
-    def render(self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES) -> bytes:
-        """Put the values of a target in, by its keys; raise Waiting if one is missing, unfit or the text too large."""
-        return Rendering(values, self.where, limit).render(self.body)
+    def render(
+        self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES, budget: Budget | None = None
+    ) -> bytes:
+        """Put the values of a target in, by its keys; raise Waiting if one is missing, unfit or the text too large.
+
+        What it takes is spent of the budget, or of one of its own.
+        """
+        return Rendering(values, self.where, limit, budget).render(self.body)
 
 
 def compile_template(text: str, where: str = "template") -> Template:
@@ -47,10 +53,15 @@ def compile_template(text: str, where: str = "template") -> Template:
 
 
 def render_text(
-    text: str, values: Mapping[str, bytes], where: str = "template", *, limit: int = MAX_METADATA_BYTES
+    text: str,
+    values: Mapping[str, bytes],
+    where: str = "template",
+    *,
+    limit: int = MAX_METADATA_BYTES,
+    budget: Budget | None = None,
 ) -> str:
     """Render a text for a label or an annotation. Who may read those sees `values`: hand in only what they may see."""
-    return compile_template(text, where).render(values, limit=limit).decode()
+    return compile_template(text, where).render(values, limit=limit, budget=budget).decode()
 
 
 def _encoded(text: str, where: str) -> bytes:

@@ -42,6 +42,11 @@ from phase_operator.core.template.language import (
     Within,
 )
 from phase_operator.core.words import clean, hint
+from phase_operator.core.work import Budget
+
+# What a step takes besides its letters, and a look for names that come close.
+_STEP = 16
+_HINT = MAX_WORK // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,12 @@ _Value: TypeAlias = str | _Stored | _Missing
 class Rendering:
     """One run of one template; `where` opens its messages, `limit` bounds its result in bytes."""
 
-    def __init__(self, values: Mapping[str, bytes], where: str, limit: int) -> None:
+    def __init__(self, values: Mapping[str, bytes], where: str, limit: int, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget(MAX_WORK)
         self._values = values
         self._where = where
         self._limit = limit
         self._line = 1
-        self._work = 0
         self._size = 0
         self._written: list[bytes] = []
 
@@ -81,6 +86,7 @@ class Rendering:
 
     def _body(self, body: Body) -> None:
         for part in body:
+            self._budget.spend(_STEP, f"{self._where}, line {self._line}")
             match part:
                 case Data(data):
                     self._write(data)
@@ -224,16 +230,14 @@ class Rendering:
     def _measured(self, text: str) -> str:
         if len(text) > MAX_TEXT_BYTES:
             raise self._too_large()
-        self._work += len(text)
-        if self._work > MAX_WORK:
-            raise self._failure(f"it takes too much work: more than {MAX_WORK:,} characters of text in all")
+        self._budget.spend(len(text) + _STEP, f"{self._where}, line {self._line}")
         return text
 
     def _too_large(self) -> Waiting:
         return self._failure(f"a text in it would be longer than {MAX_TEXT_BYTES:,} characters")
 
     def _no_key(self, key: str) -> Waiting:
-        near = hint(key, self._values)
+        near = hint(key, self._values) if self._budget.affords(_HINT) else ""
         return self._failure(f'there is no key "{key}" among those of the target, after renaming{near}')
 
     def _failure(self, message: str) -> Waiting:

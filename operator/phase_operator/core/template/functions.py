@@ -14,8 +14,9 @@ from phase_operator.core.template.language import TextFunction
 
 # JSON takes these as they are, YAML does not: escaped, the text is the same in both.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ESCAPES = {sign: f"\\u{sign:04x}" for sign in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
 # All that has a meaning between double quotes in a POSIX shell.
-_SHELL = re.compile(r'[\\"$`]')
+_SHELL = '\\"$`'
 
 
 def base64_text(data: bytes) -> str:
@@ -25,7 +26,8 @@ def base64_text(data: bytes) -> str:
 
 def json_text(text: str) -> str:
     """Write a JSON string with its quotes; it is a YAML scalar too."""
-    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    written = json.dumps(text, ensure_ascii=False)
+    return written.translate(_ESCAPES) if _NOT_YAML.search(written) else written
 
 
 def url_text(text: str) -> str:
@@ -35,7 +37,10 @@ def url_text(text: str) -> str:
 
 def quote_text(text: str) -> str:
     """Put a text in double quotes as a POSIX shell reads them: a backslash before backslash, quote, $ and backtick."""
-    return '"' + _SHELL.sub(lambda found: "\\" + found[0], text) + '"'
+    # A pass for each of the four, the backslash first: a function called for each sign found takes ten times as long.
+    for sign in _SHELL:
+        text = text.replace(sign, "\\" + sign)
+    return f'"{text}"'
 
 
 def trim_text(text: str) -> str:

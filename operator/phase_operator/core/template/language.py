@@ -15,7 +15,7 @@ MAX_SOURCE_BYTES = 64 * 1024
 # because targets stand above templates; a test compares them.
 MAX_TEXT_BYTES = 1024 * 1024
 # All text that one rendering may handle, in characters: the bound of its time. Enough for a full-sized text whose every
-# part goes through several functions.
+# part goes through several functions. For all templates of a run there is such a bound too, in core/rendering.py.
 MAX_WORK = 8 * MAX_TEXT_BYTES
 # Words and signs of one placeholder or tag, and how deep brackets and {% if %} may stand in one another. Together they
 # bound how deep reading and rendering recurse, whatever the template says.

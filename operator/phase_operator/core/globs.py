@@ -1,0 +1,72 @@
+"""Glob patterns, made ready once for keys by the thousand.
+
+Rule: the answer is `fnmatchcase`'s. Patterns and keys both come from others, so what many patterns cost is bounded by
+what they are: texts are looked up, beginnings and ends are compared, and the rest are tried one after another.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import translate
+from functools import lru_cache
+from typing import Protocol
+
+_SIGNS = frozenset("*?[")
+
+
+class Patterns(Protocol):
+    """Which keys are wanted."""
+
+    @property
+    def include(self) -> Sequence[str]:
+        """Glob patterns, one of which has to match; none means any."""
+
+    @property
+    def exclude(self) -> Sequence[str]:
+        """Glob patterns, none of which may match."""
+
+
+def effort(keys: Patterns) -> int:
+    """Return how many letters have to be tried one after another at every letter of a key."""
+    return sum(len(pattern) for pattern in (*keys.include, *keys.exclude) if _kind(pattern) is None)
+
+
+def matcher(keys: Patterns) -> Callable[[str], bool]:
+    """Return what says whether a key passes the patterns; exclude wins."""
+    return _matcher(tuple(keys.include), tuple(keys.exclude))
+
+
+@lru_cache(maxsize=1024)
+def _matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[str], bool]:
+    refused = _Globs(exclude)
+    if not include:
+        return lambda key: not refused.match(key)
+    taken = _Globs(include)
+    return lambda key: taken.match(key) and not refused.match(key)
+
+
+def _kind(pattern: str) -> str | None:
+    """Return where the one star stands of a pattern that has no other sign: at its end, in front, nowhere; or None."""
+    if not _SIGNS & set(pattern):
+        return "nowhere"
+    if not _SIGNS & set(pattern[:-1]) and pattern[-1] == "*":
+        return "end"
+    return "front" if not _SIGNS & set(pattern[1:]) and pattern[0] == "*" else None
+
+
+class _Globs:
+    def __init__(self, patterns: Iterable[str]) -> None:
+        kinds: dict[str | None, list[str]] = {}
+        for pattern in patterns:
+            kinds.setdefault(_kind(pattern), []).append(pattern)
+        self._texts = frozenset(kinds.get("nowhere", ()))
+        self._beginnings = tuple(pattern[:-1] for pattern in kinds.get("end", ()))
+        self._ends = tuple(pattern[1:] for pattern in kinds.get("front", ()))
+        self._others = [re.compile(translate(pattern)).match for pattern in kinds.get(None, ())]
+
+    def match(self, key: str) -> bool:
+        return (
+            key in self._texts
+            or key.startswith(self._beginnings)
+            or key.endswith(self._ends)
+            or any(match(key) for match in self._others)
+        )
