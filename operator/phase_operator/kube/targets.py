@@ -80,10 +80,14 @@ class KnownTargets:
         before = self._known.get(ref)
         if before is not None and not _newer(observed.resource_version, before.resource_version):
             return False
-        self.drop(ref)
+        places = self._places(ref, observed)
+        if before is not None and (stood := self._places(ref, before)) != places:
+            for index, place in stood:
+                index.remove(place, ref)
+        if before is None or stood != places:
+            for index, place in places:
+                index.add(place, ref)
         self._known[ref] = observed
-        for index, place in self._places(ref, observed):
-            index.add(place, ref)
         return True
 
     def begin_write(self, ref: TargetRef) -> None:
@@ -116,8 +120,9 @@ class KnownTargets:
     def drop(self, ref: TargetRef) -> None:
         """Know nothing about it: the next look asks the API server."""
         before = self._known.pop(ref, None)
-        for index, place in () if before is None else self._places(ref, before):
-            index.remove(place, ref)
+        if before is not None:
+            for index, place in self._places(ref, before):
+                index.remove(place, ref)
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
         """Return what carries a mark of this PhaseSecret; of other namespaces' objects not more than a few hundred."""
@@ -129,11 +134,17 @@ class KnownTargets:
         found = self._versions.of((base.key.namespace, base.kind, version_label(base.key.name)))
         return {ref: self._known[ref] for ref in found}
 
-    def _places(self, ref: TargetRef, observed: Observed) -> Iterator[tuple[_Index[Any], object]]:
-        for owner in {observed.owner, *(part.of for part in observed.parts)} - {""}:
-            yield self._at_home if owner.partition("/")[0] == ref.key.namespace else self._elsewhere, owner
+    def _places(self, ref: TargetRef, observed: Observed) -> list[tuple[_Index[Any], object]]:
+        owners = [observed.owner] if observed.owner else []
+        if observed.parts:
+            owners = list(dict.fromkeys([*owners, *(part.of for part in observed.parts)]))
+        home = f"{ref.key.namespace}/"
+        found: list[tuple[_Index[Any], object]] = [
+            (self._at_home if owner.startswith(home) else self._elsewhere, owner) for owner in owners
+        ]
         if observed.version_of:
-            yield self._versions, (ref.key.namespace, ref.kind, observed.version_of)
+            found.append((self._versions, (ref.key.namespace, ref.kind, observed.version_of)))
+        return found
 
     def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
         """Return what is known of a kind in a namespace, or in all for ""."""

@@ -76,6 +76,8 @@ class Controller:
         self._failures: dict[ObjectKey, int] = {}
         self._damper: Damper[TargetRef] = Damper()
         self._neighbours: Damper[tuple[TargetRef, ObjectKey]] = Damper()
+        self._token_edits: Damper[ObjectKey] = Damper()
+        self._label_edits: Damper[str] = Damper()
         self._outage: Outage[ObjectKey] = Outage()
 
     # What the watches tell.
@@ -97,11 +99,12 @@ class Controller:
         self._cluster.notify(key, uid, [Notice("Warning", str(_INTERNAL.reason), _INTERNAL.message)])
 
     def token_changed(self, key: ObjectKey) -> None:
-        """Run whoever uses a token Secret that changed."""
+        """Run whoever uses a token Secret that changed; one that changes again and again is read slowly."""
         if key in self._token_users:
             self._tokens.invalidate(key)
+            delay = self._token_edits.pause(key, self._clock.monotonic())
             for dependant in self._token_users.of(key):
-                self._queue.add(dependant)
+                self._queue.add(dependant, delay=delay)
 
     def tokens_unknown(self) -> None:
         """Read every token again: changes may have been missed."""
@@ -124,8 +127,9 @@ class Controller:
 
     def namespace_changed(self, namespace: str) -> None:
         """Run the PhaseSecrets of a namespace whose labels changed: what they are granted may have."""
+        delay = self._label_edits.pause(namespace, self._clock.monotonic())
         for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
-            self._queue.add(key)
+            self._queue.add(key, delay=delay)
 
     def kubernetes_is_back(self) -> None:
         """Run whoever failed for the API server's sake: a watch that was broken works again, or a run does."""

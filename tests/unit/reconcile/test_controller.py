@@ -281,6 +281,32 @@ async def test_a_rotated_token_is_taken_up_at_once_and_nothing_is_reported(loop:
     assert (loop.reason, len(loop.cluster.applied), len(loop.cluster.status_writes)) == (Reason.SYNCED, 1, 1)
 
 
+async def test_a_token_secret_that_somebody_edits_all_the_time_is_read_slowly(loop: Loop) -> None:
+    await started(loop)
+    reads = len(loop.cluster.token_reads)
+
+    for _ in range(50):
+        loop.controller.token_changed(TOKEN)
+        await settle()
+
+    assert len(loop.cluster.token_reads) - reads <= 6
+    loop.cluster.tokens[TOKEN] = "rotated"
+    loop.controller.token_changed(TOKEN)
+    await loop.turn(60)
+    assert len(loop.phase.accounts) == 2
+
+
+async def test_a_namespace_whose_labels_change_all_the_time_runs_its_resources_slowly(loop: Loop) -> None:
+    await started(loop)
+    looks = len(loop.cluster.observed)
+
+    for _ in range(50):
+        loop.controller.namespace_changed(KEY.namespace)
+        await settle()
+
+    assert len(loop.cluster.observed) - looks <= 6
+
+
 @pytest.mark.parametrize("before", [None, "not a token"], ids=["no Secret", "no token in it"])
 async def test_a_token_that_appears_is_taken_up_at_once(loop: Loop, before: str | None) -> None:
     loop.cluster.tokens = {} if before is None else {TOKEN: before}
