@@ -12,7 +12,7 @@ from phase_operator.api import names
 from phase_operator.core.targets.parts import merge_annotation
 
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
-DEEP = 20_000
+DEEP = 3_000
 # Names that readers look for, so that what is made gets past their first look.
 _NAMES = (
     ("annotations", "labels", "managedFields", "ownerReferences", "finalizers", "metadata", "spec", "template"),
@@ -55,7 +55,7 @@ _TEXTS = st.one_of(
             "0001-01-01T00:00:00",
             "9999-12-31T23:59:59-23:59",
             "\u00b2",
-            "x" * 100_000,
+            "x" * 5_000,
         )
     ),
 )
@@ -81,7 +81,13 @@ anything: st.SearchStrategy[Any] = st.recursive(
     # Deeper than what any parser would have let through: whoever recurses into it fails.
     st.one_of(_LEAVES, st.builds(deep)),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
-    max_leaves=40,
+    max_leaves=20,
+)
+# As deep as JSON that was parsed may well be, and no deeper.
+shallow: st.SearchStrategy[Any] = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
+    max_leaves=15,
 )
 any_object: st.SearchStrategy[dict[str, Any]] = st.dictionaries(_KEYS, anything, max_size=8)
 _fields = st.dictionaries(

@@ -1,7 +1,8 @@
 """Outcome -> the whole status document and the Events of a change; deterministic, and without values.
 
 Rule: a status is written only when it says something new. `lastSyncedTime` moves with a target or the verdict, never
-with the clock alone, so that two equal outcomes make equal documents.
+with the clock alone, so that two equal outcomes make equal documents. The old status may be another version's, or a
+hand's: what is not understood of its targets is kept, and the new one fits the CRD whatever the old one was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,16 @@ from typing import Any
 from phase_operator.api.reasons import Reason
 from phase_operator.core.conditions import conditions
 from phase_operator.core.errors import shortened
+from phase_operator.core.foreign import bounded, mapping, mappings, number, text
 from phase_operator.core.outcome import Failed, Notice, StatusDocument, Suspended, Synced, TargetResult, verdict
+from phase_operator.core.wanted import told_ref, told_targets
 
 # Of what targets leave out, so many keys are named in one status: it has to fit into etcd whatever their number.
 _NAMED = 500
+# What the CRD takes. Names of Phase, and annotations, may be longer.
+_MOST_TARGETS = 256
+_LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
+LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
 
 
@@ -29,20 +36,21 @@ def status_document(
     found = verdict(outcome)
     document: StatusDocument = {
         "observedGeneration": generation,
-        "conditions": conditions(found, previous.get("conditions") or [], generation, now),
+        "conditions": conditions(found, list(mappings(previous.get("conditions"))), generation, now),
     }
-    targets = _targets(outcome, previous)
+    targets = _targets(outcome, previous)[:_MOST_TARGETS]
     if targets:
         document["targets"] = targets
-        document["keys"] = sum(target.get("keys") or 0 for target in targets)
+        document["keys"] = sum(number(target.get("keys")) for target in targets)
     if source := _source(outcome, previous):
         document["source"] = source
-    last_forced = forced if forced is not None else previous.get("lastForcedSync")
-    if last_forced is not None:
-        document["lastForcedSync"] = last_forced
+    before = previous.get("lastForcedSync")
+    last_forced = forced if forced is not None else before
+    if isinstance(last_forced, str):
+        document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
     written = any(target.written for target in getattr(outcome, "targets", ()))
-    moved = written or forced not in (None, previous.get("lastForcedSync")) or _essence(document) != _essence(previous)
-    since = previous.get("lastSyncedTime")
+    moved = written or forced not in (None, before) or _essence(document) != _essence(previous)
+    since = text(previous.get("lastSyncedTime")) or None
     if found.ready and (moved or since is None):
         since = now
     if since is not None:
@@ -53,13 +61,18 @@ def status_document(
 def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     match outcome:
         case Synced(targets=targets):
-            return _told(targets)
+            return _told(targets) + _not_known(previous)
         case Failed(targets=targets):
             # They stand as they stood; whether they hold what Phase holds is not known now.
-            known = _told(targets) or previous.get("targets") or []
-            return [_doubted(target, str(outcome.reason)) for target in known]
+            known = _told(targets) or [dict(target) for _, target in told_targets(previous)]
+            return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
-            return [dict(target) for target in previous.get("targets") or []]
+            return [dict(target) for target in mappings(previous.get("targets"))]
+
+
+def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a later version told of targets that this one does not know."""
+    return [dict(target) for target in mappings(previous.get("targets")) if told_ref(target) is None]
 
 
 def _told(targets: Sequence[TargetResult]) -> list[dict[str, Any]]:
@@ -101,23 +114,25 @@ def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -
     match outcome:
         case Synced(source=source):
             return {
-                "appId": source.app_id,
-                "environment": source.environment,
-                "path": source.path,
+                "appId": bounded(source.app_id, _LONGEST_ID),
+                "environment": bounded(source.environment, _LONGEST_NAME),
+                "path": bounded(source.path, _LONGEST_PATH),
                 "entries": source.entries,
             }
         case _:
-            return previous.get("source")
+            return mapping(previous.get("source"))
 
 
 def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what a status says, without when it said so."""
     judged = [
-        (condition["type"], condition["status"], condition["reason"]) for condition in document.get("conditions") or []
+        (condition.get("type"), condition.get("status"), condition.get("reason"))
+        for condition in mappings(document.get("conditions"))
     ]
     # What a target leaves out and what is restarted for it is news, but the target has not changed.
     targets = [
-        {key: value for key, value in target.items() if key not in _NEWS} for target in document.get("targets") or []
+        {key: value for key, value in target.items() if key not in _NEWS}
+        for target in mappings(document.get("targets"))
     ]
     return (judged, targets)
 
@@ -142,7 +157,7 @@ def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -
 
 
 def _ready(status: Mapping[str, Any]) -> tuple[bool, str, str] | None:
-    for condition in status.get("conditions") or []:
+    for condition in mappings(status.get("conditions")):
         if condition.get("type") == "Ready":
             return (condition.get("status") == "True", str(condition.get("reason")), str(condition.get("message")))
     return None

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.core.errors import shortened
+from phase_operator.core.foreign import mappings
 from phase_operator.core.outcome import StatusDocument
 from phase_operator.core.targets import TargetRef
-from phase_operator.core.wanted import told_targets
+from phase_operator.core.wanted import told_ref, told_targets
 
 MAX_RESTARTED, MAX_WAITING = 20, 10
-_LONGEST = 500
+_LONGEST, _LONGEST_NAME = 500, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,19 @@ def listed(names: list[str], most: int) -> tuple[str, ...]:
 
 def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
     """Return the status with what is to be told about restarts."""
-    targets = [_target(target, told_of(ref)) for ref, target in told_targets(document)]
+    targets = [_target(target, told_of) for target in mappings(document.get("targets"))]
     return document | {"targets": targets} if targets else document
 
 
-def _target(target: Mapping[str, Any], told: Told) -> dict[str, Any]:
+def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
+    ref = told_ref(target)
+    if ref is None:
+        # Another version's business: it stays as it is.
+        return target
+    told = told_of(ref)
     found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
     if told.restarted:
-        found["restarted"] = list(told.restarted)
+        found["restarted"] = [shortened(each, _LONGEST_NAME) for each in told.restarted]
     if told.waiting:
         found["notRestarted"] = [shortened(each, _LONGEST) for each in told.waiting]
     return found
@@ -53,7 +59,11 @@ def _target(target: Mapping[str, Any], told: Told) -> dict[str, Any]:
 def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
     """Return what a status tells of its targets, where that is something."""
     return {
-        ref: Told(tuple(target.get("restarted") or ()), tuple(target.get("notRestarted") or ()))
+        ref: told
         for ref, target in told_targets(status)
-        if target.get("restarted") or target.get("notRestarted")
+        if (told := Told(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NOTHING
     }
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()

@@ -13,9 +13,12 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference, TargetFields
 from phase_operator.core.claims import Claim, claim
 from phase_operator.core.errors import Invalid
+from phase_operator.core.foreign import mappings, text
 from phase_operator.core.keys import listing
 from phase_operator.core.targets.base import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
+
+_KINDS = frozenset(map(str, Kind))
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:
@@ -71,7 +74,7 @@ def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
 
 def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
     """Return the name of the newest object of each versioned target, as the status has it."""
-    return {target: told["version"] for target, told in told_targets(status) if told.get("version")}
+    return {target: version for target, told in told_targets(status) if (version := text(told.get("version")))}
 
 
 def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
@@ -81,6 +84,16 @@ def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
 
 
 def told_targets(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
-    """Yield the targets of a status, each with what it tells."""
-    for target in status.get("targets") or []:
-        yield TargetRef(Kind(target["kind"]), ObjectKey(target["namespace"], target["name"])), target
+    """Yield the targets of a status, each with what it tells; what this version does not know is passed over."""
+    for target in mappings(status.get("targets")):
+        ref = told_ref(target)
+        if ref is not None:
+            yield ref, target
+
+
+def told_ref(target: Mapping[str, Any]) -> TargetRef | None:
+    """Return which target a status tells of; None if a later version, or a hand, wrote what we do not know."""
+    kind, namespace, name = (text(target.get(each)) for each in ("kind", "namespace", "name"))
+    if kind not in _KINDS or not namespace or not name:
+        return None
+    return TargetRef(Kind(kind), ObjectKey(namespace, name))

@@ -207,7 +207,7 @@ class Controller:
             report = self._retell(resource, outcome)
         if report is not None:
             told = await self._faults.attempt("reporting failed", report, task="resources", subject=str(key))
-            outcome = told or _INTERNAL
+            outcome = told or await self._report_bug(resource)
         self._wake_neighbours(key, wanted, outcome)
         self._plan_next(key, outcome)
         seconds = self._clock.monotonic() - began
@@ -233,6 +233,18 @@ class Controller:
             log.info("resource changed", extra=fields)
             self._cluster.notify(resource.key, resource.uid, told)
         return outcome
+
+    async def _report_bug(self, resource: Resource | None) -> Outcome:
+        """Say that there is a bug where it may be the status that caused it: nothing of the old one is looked at."""
+        # Once, and not with every try.
+        if resource is not None and resource.key not in self._failures:
+            document = status_document(
+                _INTERNAL, {}, generation=resource.generation, forced=None, now=self._clock.now()
+            )
+            kept = {name: value for name, value in resource.status.items() if name not in document}
+            write = self._cluster.write_status(resource.key, resource.uid, kept | document)
+            await self._faults.attempt("reporting failed", write, task="resources", subject=str(resource.key))
+        return _INTERNAL
 
     async def _retell(self, resource: Resource, outcome: Confirmed) -> Outcome:
         """Write what is new about restarts into a status that is right otherwise."""

@@ -304,7 +304,8 @@ class Reconciler:
 
     def forced(self, key: ObjectKey) -> str | None:
         """Return the value of the sync annotation that the run just ended has answered, if any."""
-        return None if self._sources.is_owed(key) else self._forcing.pop(key, None)
+        # It stands until another value comes: a status that cannot be written is no reason to read again.
+        return None if self._sources.is_owed(key) else self._forcing.get(key)
 
     def _release(self, key: ObjectKey) -> None:
         self._sources.unsubscribe(key)

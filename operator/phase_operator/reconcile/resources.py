@@ -16,12 +16,11 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.foreign import bounded, mapping, mappings, number, text, texts
+from phase_operator.core.status import LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
 
 # What makes a run necessary if it changes: uid, generation, forced sync, life.
 Version = tuple[str, int, str | None, "Life"]
-
-_LONGEST_SYNC = 256
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
@@ -213,7 +212,7 @@ def version_of(metadata: Mapping[str, Any]) -> Version:
     """Return what makes a run necessary if it changes: uid, generation, forced sync and life."""
     sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
     # It is repeated in the status, which takes no longer one.
-    sync = None if sync is None else bounded(sync, _LONGEST_SYNC)
+    sync = None if sync is None else bounded(sync, LONGEST_SYNC)
     return text(metadata.get("uid")), number(metadata.get("generation")), sync, life_of(metadata) or Life.FREE
 
 

@@ -9,6 +9,7 @@ from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
 from phase_operator.core.feeds import policies
 from phase_operator.core.folders import Folders, folders
+from phase_operator.core.foreign import mapping, mappings, number
 from phase_operator.core.guard import Guard
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.query import SourceQuery
@@ -79,7 +80,8 @@ class Task:
     def is_settled(self) -> bool:
         """Whether the status claims that all is in step, for the spec as it is now."""
         resource, status = self.resource, self.resource.status
-        ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or [])
+        judged = mappings(status.get("conditions"))
+        ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in judged)
         forced = resource.sync is not None and resource.sync != status.get("lastForcedSync")
         return ready and not forced and status.get("observedGeneration") == resource.generation
 
@@ -91,7 +93,7 @@ class Task:
     def subscription(self) -> Subscription:
         """Say how it takes part in its question."""
         spec = self.spec
-        known = (self.resource.status.get("source") or {}).get("entries") or 0
+        known = number(mapping(self.resource.status.get("source")).get("entries"))
         guard = _guard(
             tuple(spec.keys.include),
             tuple(spec.keys.exclude),
