@@ -34,7 +34,7 @@ picture: venv ## run the demo and draw it: docs/demo.svg
 dashboard: venv ## let the operator work for some minutes and draw its dashboard: docs/operating/dashboard.svg
 	@$(BIN)/phase-dev dashboard --picture docs/operating/dashboard.svg $(DASHBOARD_ARGS)
 
-check: venv lint types contracts verify ## before each commit: all that needs no control plane, in about three minutes
+check: venv lint types contracts verify ## before each commit: lint, types, contracts and every test that needs no control plane
 	@$(BIN)/phase-dev cluster build --tools
 	$(PYTEST) -m "not controlplane"
 
