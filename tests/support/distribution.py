@@ -14,6 +14,7 @@ TOGETHER = ("tests/integration/image/",)
 # Longest first, so that no worker ends with one of them alone: they wait more than they compute.
 FIRST = (
     "tests/integration/operator/test_faults.py",
+    "tests/integration/bench/",
     "tests/integration/operator/test_restarts.py",
     "tests/integration/operator/test_leaders.py",
     "tests/integration/image/",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +86,7 @@ class OperatorProcess:
     def get(self, path: str, *, metrics: bool = False) -> httpx.Response:
         """Ask its health or metrics server."""
         port = self.metrics_port if metrics else self.health_port
-        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5)
+        return _http().get(f"http://127.0.0.1:{port}{path}")
 
     def metric(self, name: str, /, **labels: str) -> float:
         """Return the sum of a metric's samples that carry these labels."""
@@ -156,6 +157,13 @@ def running_operator(
             process.kill()
             process.wait()
         ports.release()
+
+
+@cache
+def _http() -> httpx.Client:
+    # One for all looks: each client of its own would read the machine's certificates first, 20 ms of CPU a look. No
+    # connection is kept, because operators end, and pause, between two looks.
+    return httpx.Client(timeout=5, verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def ready(operator: OperatorProcess) -> bool:

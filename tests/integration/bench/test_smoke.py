@@ -13,6 +13,10 @@ from support.operator_process import install
 SOURCES = fleet.APPS * len(fleet.ENVIRONMENTS)
 
 
+# Minutes of waiting in one setup.
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture
 def rows(control_plane: ControlPlane, tmp_path: Path) -> dict[str, str]:
     """Run every row at the size at which each environment has one resource, and a few more."""
