@@ -107,7 +107,13 @@ class Settings(BaseSettings):
         None, description="PEM file with certificates to trust for Phase, besides the system's."
     )
     workers: int = Field(32, ge=1, le=256, description="Resources that are worked on at once.")
-    phase_workers: int = Field(8, ge=1, le=64, description="Reads of Phase at once.")
+    phase_workers: int = Field(
+        16,
+        ge=1,
+        le=64,
+        description="Calls to Phase at once, of hosts that answer quickly; a namespace may have half of them. Four "
+        "times as many may wait for hosts that do not.",
+    )
     phase_quota: int | None = Field(
         None,
         ge=0,

@@ -22,6 +22,7 @@ from phase_operator import __version__
 from phase_operator.api import names
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.room import MIB, Room
+from phase_operator.core.shares import SLOW_CALLS
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
@@ -173,6 +174,7 @@ class Operator:
             metrics,
             lambda key, notice: self._controller.tell(key, notice),
             Policy(
+                places=settings.phase_workers,
                 quota=settings.phase_quota,
                 wide_above=settings.whole_environment_above,
                 reference_bound=settings.reference_seconds,
@@ -187,6 +189,7 @@ class Operator:
             watched=frozenset(settings.namespace),
             impersonation=settings.allow_impersonation_types,
         )
+        self._calls_at_once = settings.phase_workers * (1 + SLOW_CALLS)
         self._queue = queue
         self._resources = resources
         self._all_seen = False
@@ -364,7 +367,7 @@ class Operator:
             preparing = kept("start", self._prepare)
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not any(each.done() for each in ends):
-                working = group.create_task(self._controller.run(self._settings.workers, self._settings.phase_workers))
+                working = group.create_task(self._controller.run(self._settings.workers, self._calls_at_once))
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watcher.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 log.info("operator stops")

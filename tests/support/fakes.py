@@ -659,7 +659,7 @@ class Loop:
     async def __aenter__(self) -> Self:
         self._driving = self.clock.driving()
         self._driving.__enter__()
-        self._work = asyncio.create_task(self.controller.run(workers=4, phase_workers=2))
+        self._work = asyncio.create_task(self.controller.run(workers=4, phase_workers=16))
         return self
 
     async def __aexit__(

@@ -88,6 +88,7 @@ class Driver:
         before = len(self.calls)
         while True:
             call = self.planner.next(self.now)
+            self.take(self.planner.awakened())
             if call is not None:
                 self.end(call)
                 continue

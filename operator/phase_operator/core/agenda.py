@@ -1,7 +1,8 @@
 """What an account is to be asked, and in which order.
 
 Rule: urgent before less urgent, and within that namespaces in turn; but nobody waits for ever: one turn in eight goes
-to whoever has waited longest, and probes and reads alternate as long as both are due.
+to whoever has waited longest, and probes and reads alternate as long as both are due. What failed last, or never
+worked, is an attempt, and can be held back without holding back the rest.
 """
 
 import heapq
@@ -40,16 +41,17 @@ class _Planned:
     urgency: Urgency
     namespace: str
     lane: Lane
+    is_attempt: bool
     # Tells the valid entry of the heaps from those that a later plan replaced.
     serial: int
 
 
 @dataclass(slots=True)
 class _Ready(Generic[Task]):
-    """The tasks of a lane that are due, by urgency and turn, and by age."""
+    """The tasks of a lane that are due, by urgency and turn, and by age; attempts beside what works."""
 
-    by_turn: list[tuple[Urgency, int, int, Task]] = field(default_factory=list)
-    by_age: deque[tuple[int, Task]] = field(default_factory=deque)
+    by_turn: dict[bool, list[tuple[Urgency, int, int, Task]]] = field(default_factory=lambda: {False: [], True: []})
+    by_age: dict[bool, deque[tuple[int, Task]]] = field(default_factory=lambda: {False: deque(), True: deque()})
     # Start-time fair queueing: each namespace's next task goes one round after its last.
     round: int = 0
     last_round: dict[str, int] = field(default_factory=dict)
@@ -69,30 +71,47 @@ class Agenda(Generic[Task]):
     def __len__(self) -> int:
         return len(self._planned)
 
-    def plan(self, task: Task, due: float, urgency: Urgency, *, namespace: str = "", lane: Lane = Lane.READ) -> None:
+    def plan(
+        self,
+        task: Task,
+        due: float,
+        urgency: Urgency,
+        *,
+        namespace: str = "",
+        lane: Lane = Lane.READ,
+        is_attempt: bool = False,
+    ) -> None:
         """Plan a task, or bring one forward that is planned already."""
         before = self._planned.get(task)
         if before is not None:
-            if due >= before.due and urgency >= before.urgency:
+            if due >= before.due and urgency >= before.urgency and is_attempt is before.is_attempt:
                 return
             due, urgency = min(due, before.due), min(urgency, before.urgency)
         self._serial += 1
-        self._planned[task] = _Planned(due, urgency, namespace, lane, self._serial)
+        self._planned[task] = _Planned(due, urgency, namespace, lane, is_attempt, self._serial)
         heapq.heappush(self._later, (due, self._serial, task))
 
     def drop(self, task: Task) -> None:
         """Do not do a task."""
         self._planned.pop(task, None)
 
-    def take(self, now: float, lanes: Sequence[Lane] = tuple(Lane)) -> Task | None:
-        """Return the task whose turn it is, in these lanes, and forget it; None if none is due."""
+    def take(self, now: float, lanes: Sequence[Lane] = tuple(Lane), *, attempts: bool = True) -> Task | None:
+        """Return the task whose turn it is, and forget it; None if none is due.
+
+        Of what works `lanes` are open, and attempts of every lane or of none.
+        """
         self._admit(now)
-        for lane in sorted(lanes, key=lambda each: each is self._last_lane):
-            task = self._take_from(lane)
+        for lane in sorted(Lane, key=lambda each: each is self._last_lane):
+            task = self._take_from(lane, _kinds(lane in lanes, attempts))
             if task is not None:
                 self._last_lane = lane
                 return task
         return None
+
+    def is_due(self, now: float, lanes: Sequence[Lane] = tuple(Lane), *, attempts: bool = True) -> bool:
+        """Say whether `take` would return a task."""
+        self._admit(now)
+        return any(self._head(self._lanes[lane], _kinds(lane in lanes, attempts)) is not None for lane in Lane)
 
     def next_due(self) -> float | None:
         """Return when the next task is due, or None if there is none. Asked after `take` found nothing due."""
@@ -116,34 +135,52 @@ class Agenda(Generic[Task]):
             ready = self._lanes[planned.lane]
             turn = max(ready.round, ready.last_round.get(planned.namespace, 0)) + 1
             ready.last_round[planned.namespace] = turn
-            heapq.heappush(ready.by_turn, (planned.urgency, turn, serial, task))
-            ready.by_age.append((serial, task))
+            heapq.heappush(ready.by_turn[planned.is_attempt], (planned.urgency, turn, serial, task))
+            ready.by_age[planned.is_attempt].append((serial, task))
 
-    def _take_from(self, lane: Lane) -> Task | None:
+    def _take_from(self, lane: Lane, kinds: Sequence[bool]) -> Task | None:
         ready = self._lanes[lane]
-        ready.turns += 1
-        task = self._oldest(ready) if ready.turns % _OLDEST_EVERY == 0 else self._most_urgent(ready)
-        if task is None:
-            self._lanes[lane] = _Ready()
+        head = self._head(ready, kinds)
+        if head is None:
+            if not any(ready.by_turn.values()):
+                self._lanes[lane] = _Ready()
             return None
+        ready.turns += 1
+        if ready.turns % _OLDEST_EVERY == 0:
+            task = self._oldest(ready, kinds)
+        else:
+            _, turn, _, task = heapq.heappop(ready.by_turn[head])
+            ready.round = max(ready.round, turn - 1)
         del self._planned[task]
         return task
 
-    def _most_urgent(self, ready: _Ready[Task]) -> Task | None:
-        while ready.by_turn:
-            _, turn, serial, task = heapq.heappop(ready.by_turn)
-            if self._is_valid(task, serial):
-                ready.round = max(ready.round, turn - 1)
-                return task
-        return None
+    def _head(self, ready: _Ready[Task], kinds: Sequence[bool]) -> bool | None:
+        """Return whether the most urgent task is an attempt, or None if there is no task."""
+        found: list[bool] = []
+        for kind in kinds:
+            heap = ready.by_turn[kind]
+            while heap and not self._is_valid(heap[0][3], heap[0][2]):
+                heapq.heappop(heap)
+            if heap:
+                found.append(kind)
+        return min(found, key=lambda kind: ready.by_turn[kind][0][:3], default=None)
 
-    def _oldest(self, ready: _Ready[Task]) -> Task | None:
-        while ready.by_age:
-            serial, task = ready.by_age.popleft()
-            if self._is_valid(task, serial):
-                return task
-        return None
+    def _oldest(self, ready: _Ready[Task], kinds: Sequence[bool]) -> Task:
+        """Return the task that was due first; `_head` has found that there is one."""
+        found: list[tuple[int, Task]] = []
+        for kind in kinds:
+            queue = ready.by_age[kind]
+            while queue and not self._is_valid(queue[0][1], queue[0][0]):
+                queue.popleft()
+            if queue:
+                found.append(queue[0])
+        return min(found, key=lambda each: each[0])[1]
 
     def _is_valid(self, task: Task, serial: int) -> bool:
         planned = self._planned.get(task)
         return planned is not None and planned.serial == serial
+
+
+def _kinds(works: bool, attempts: bool) -> list[bool]:
+    """Return what of a lane is open: what works (False), attempts (True)."""
+    return [kind for kind, is_open in ((False, works), (True, attempts)) if is_open]

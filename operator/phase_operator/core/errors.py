@@ -42,8 +42,12 @@ class Waiting(ExpectedError):
 
 
 class Transient(ExpectedError):
-    """It passes by itself. `after` is the number of seconds that the other side asked for, if it did."""
+    """It passes by itself. `after` is the number of seconds that the other side asked for, if it did.
 
-    def __init__(self, reason: Reason, message: str, *, after: float | None = None) -> None:
+    `of_question`: it is about what was asked, and says nothing of the server, which answers.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, after: float | None = None, of_question: bool = False) -> None:
         super().__init__(reason, message)
         self.after = after
+        self.of_question = of_question

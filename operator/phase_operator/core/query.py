@@ -78,6 +78,12 @@ def asked_url(spec: PhaseSecretSpec) -> str:
         raise Invalid(Reason.INVALID_SPEC, "spec.phaseHost: this is no URL") from None
 
 
+def origin(url: str) -> str:
+    """Return scheme, name and port of a REST API's root: the server that answers, whatever its paths."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
+
+
 def base_url(host: str) -> str:
     """Return the root of the REST API: the cloud's API host as it is, any other with /service/public; raise Invalid.
 

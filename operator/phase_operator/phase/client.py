@@ -30,9 +30,9 @@ Answer = TypeVar("Answer", covariant=True)
 OnCall = Callable[[str, str, float], None]
 
 _DEADLINE = 60.0
-_TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0)
-# httpx's cost per request doubles with pools above this (measured); the planner makes few calls anyway.
-_LIMITS = httpx.Limits(max_connections=8, max_keepalive_connections=8)
+# How many calls there are is the planner's to say: no host is blamed for what waits here for the connection of another.
+_TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
 _LAST_PORT = 65535
 # So many times the length of a list are taken while it is read.
 _READ_TAKES = 4

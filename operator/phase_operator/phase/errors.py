@@ -1,15 +1,16 @@
 """What Phase answers, or does not -> our errors; one table, one translation.
 
 Rule: the server's own words are repeated if they come as `{"error": "..."}`, on one line, bounded, and without anything
-that looks like a token. Any other body is never shown. 401 and 403 mean the same here: which one comes depends on the
-server's version, and both may mean that access to an environment was withdrawn.
+that looks like a token. Any other body is never shown. What is 4xx is about the question and says nothing of the host.
+401 and 403 mean the same here: which one comes depends on the server's version, and both may mean that access to an
+environment was withdrawn.
 """
 
 import re
 import socket
 import ssl
 from collections.abc import Container
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import httpx
@@ -26,7 +27,11 @@ Cause = TypeVar("Cause", bound=BaseException)
 LARGEST_REFUSAL = 64 * 1024
 _RETRY_DEFAULT = 60.0
 _RETRY_MIN = 1.0
-_RETRY_MAX = 3600.0
+# Phase asks for a minute at most. What a proxy before it asks for is not believed for longer than people would wait.
+_RETRY_MAX = 300.0
+# The one form of a date that HTTP allows a server to send (RFC 9110, section 5.6.7).
+_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+_LONGEST_DATE = 29
 
 # What a call can end in that is no answer; UnicodeError is how a host that IDNA refuses shows.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
@@ -62,14 +67,16 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
     if is_answer(response):
         return None
     words = _words(body) if is_json else ""
+    of_question = httpx.codes.is_client_error(status)
     told = f": {words}" if words else ""
     match reason := _reason(status, is_json, words):
         case Reason.RATE_LIMITED:
             return Transient(reason, "Phase's quota for the account is used up", after=_retry_after(response))
         case Reason.PHASE_UNAVAILABLE:
-            return Transient(reason, f"{host} answers {status}{told}")
+            return Transient(reason, f"{host} answers {status}{told}", of_question=of_question)
         case Reason.UNEXPECTED_ANSWER:
-            return Transient(reason, f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}")
+            message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}"
+            return Transient(reason, message, of_question=of_question)
         case _:
             return Waiting(reason, f"Phase answers {status}{told}")
 
@@ -158,9 +165,11 @@ def _retry_after(response: httpx.Response) -> float:
     asked, now = response.headers.get("retry-after", ""), response.headers.get("date", "")
     if re.fullmatch(r"[0-9]+", asked):
         seconds = float(asked)
+    elif max(len(asked), len(now)) > _LONGEST_DATE:
+        seconds = _RETRY_DEFAULT
     else:
         try:
-            seconds = (parsedate_to_datetime(asked) - parsedate_to_datetime(now)).total_seconds()
-        except (ValueError, TypeError):
+            seconds = (datetime.strptime(asked, _DATE) - datetime.strptime(now, _DATE)).total_seconds()  # noqa: DTZ007 - both are GMT
+        except ValueError:
             seconds = _RETRY_DEFAULT
     return min(max(seconds, _RETRY_MIN), _RETRY_MAX)

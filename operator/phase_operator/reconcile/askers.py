@@ -3,10 +3,11 @@
 Rule: records and their own bookkeeping; what follows from an answer is decided in planner.py.
 """
 
-import sys
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from math import ceil
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Agenda, Lane, Urgency
@@ -19,8 +20,13 @@ from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.questions import Call, Probe, Read, Subscription
 
 FOREVER = float("inf")
-# As much as can be reserved.
-ALL = sys.maxsize
+# What the budget counts besides probes and reads that work, and the shares of a quota that are sure.
+_ATTEMPT = "ATTEMPT"
+_FOR_PROBES = 0.5
+_FOR_READS = 0.25
+_FOR_ATTEMPTS = 0.125
+# Phase cuts the seconds of its Retry-After to whole ones.
+_TRUNCATED = 1.0
 
 
 @dataclass(slots=True)
@@ -46,8 +52,11 @@ class Question:
     tags: tuple[str, ...] = ()
     # Wants to be read as soon as its app is known.
     wanted: Urgency | None = None
-    # Who is woken by the next answer, changed or not.
+    # Who is woken by the next answer, changed or not; some of them asked for it by the sync annotation.
     owed: set[ObjectKey] = field(default_factory=set)
+    forced: set[ObjectKey] = field(default_factory=set)
+    # It could not be confirmed in time, and its PhaseSecrets have to say so.
+    is_late: bool = False
 
     @property
     def interval(self) -> float:
@@ -63,6 +72,12 @@ class Question:
     def namespace(self) -> str:
         """The namespace on whose account it is read; turns are shared out between namespaces."""
         return next(iter(self.subscriptions)).namespace
+
+    def confirm(self, now: float) -> set[ObjectKey]:
+        """Take it as confirmed now; return who has to say that it is late no more."""
+        was_late, self.is_late = self.is_late, False
+        self.confirmed_at = now
+        return set(self.subscriptions) if was_late else set()
 
 
 @dataclass(slots=True)
@@ -81,6 +96,13 @@ class KnownApp:
     # Phase does not answer probes here: questions are read at their own intervals.
     is_unprobed: bool = False
     failures: int = 0
+    # Its last probe was answered.
+    is_probed: bool = False
+    # How many probes a window it needs to be on time; none before one was answered.
+    needed: float = 0.0
+    # What kept its last probe from being answered, if that passes by itself; and whether PhaseSecrets say so.
+    trouble: ExpectedError | None = None
+    is_told: bool = False
 
     def questions(self) -> Iterator[Question]:
         """Yield all questions of the app."""
@@ -101,9 +123,33 @@ class Concern(Enum):
     """Whom the end of a call concerns, besides those who asked."""
 
     NOBODY = auto()
+    # Who waits for an answer, because the account may not be asked now.
     UNANSWERED = auto()
+    # Everybody who uses the account.
     ACCOUNT = auto()
+    # Who failed at the host, or waits for a first answer of it.
     HOST = auto()
+
+
+@dataclass(slots=True)
+class Host:
+    """A server, by scheme, name and port: whatever paths and accounts it is asked with."""
+
+    name: str
+    breaker: Breaker
+    accounts: set[Account] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What was counted when a call began, and has to be counted when it ends."""
+
+    number: int
+    # The kind that the budget counts it as.
+    kind: str
+    # Whether it is the one trial of an open breaker: the host's, the account's.
+    host_trial: bool
+    denials_trial: bool
 
 
 @dataclass(slots=True)
@@ -111,7 +157,7 @@ class Asker:
     """An account: what it asks, how much it may, what it sees."""
 
     account: Account
-    host: Breaker
+    host: Host
     denials: Breaker
     budget: Budget
     agenda: Agenda[Task] = field(default_factory=Agenda)
@@ -126,6 +172,12 @@ class Asker:
     # Under way: tasks, and environments that are read as a whole. What is planned meanwhile waits in `again`.
     busy: set[Task | tuple[AppRef, str]] = field(default_factory=set)
     again: dict[Task, tuple[float, Urgency]] = field(default_factory=dict)
+    # The namespaces of its PhaseSecrets, with their number.
+    namespaces: Counter[str] = field(default_factory=Counter)
+    # How many calls a window the probes of the apps that answer them need.
+    needed: float = 0.0
+    # Questions that were refused last, and the namespace that each is read for.
+    denied: dict[SourceQuery, str] = field(default_factory=dict)
 
     def questions(self) -> Iterator[Question]:
         """Yield all questions of the account."""
@@ -147,84 +199,139 @@ class Asker:
             before = self.again.get(task, (due, urgency))
             self.again[task] = (min(before[0], due), min(before[1], urgency))
             return False
+        is_attempt = self.is_attempt(task)
         if isinstance(task, SourceQuery):
             question = self.find(task)
             namespace = question.namespace if question is not None else ""
-            self.agenda.plan(task, due, urgency, namespace=namespace)
+            self.agenda.plan(task, due, urgency, namespace=namespace, is_attempt=is_attempt)
         else:
-            self.agenda.plan(task, due, urgency, lane=Lane.PROBE)
+            self.agenda.plan(task, due, urgency, lane=Lane.PROBE, is_attempt=is_attempt)
         return True
+
+    def is_attempt(self, task: Task) -> bool:
+        """Say whether a task failed last, or has never worked."""
+        match task:
+            case str():
+                return self.listed_at is None or self.list_error is not None
+            case AppRef():
+                app = self.apps.get(task)
+                return app is None or not app.is_probed
+            case SourceQuery():
+                question = self.find(task)
+                if question is None or question.error is not None or question.confirmed_at is None:
+                    return True
+                return self.apps[task.app].trouble is not None
 
     def drop(self, task: Task) -> None:
         """Plan a task no more."""
         self.agenda.drop(task)
         self.again.pop(task, None)
 
-    def allowed_at(self, now: float, lane: Lane) -> float:
-        """Return when the next call may begin; infinity if the end of another has to be awaited.
+    def open_lanes(self, now: float) -> list[Lane]:
+        """Return the lanes of which the quota allows a call of what works now."""
+        return [lane for lane in Lane if self._paid_at(now, lane) <= now]
 
-        Reads leave of the quota what the apps' probes need, and probes a quarter: neither starves the other.
-        """
-        return max(self._paid_at(now, lane), self.denials.allowed_at(now), self.host.allowed_at(now))
+    def may_try(self, now: float) -> bool:
+        """Say whether what was refused last, or never worked, may be asked: of the quota it takes what is left."""
+        return self.denials.allowed_at(now) <= now and self._left_at(now) <= now
+
+    def need(self, app: KnownApp, interval: float | None) -> None:
+        """Note how often an app is probed; None: not now."""
+        needed = WINDOW / interval if interval is not None else 0.0
+        self.needed += needed - app.needed
+        app.needed = needed
 
     def kept_back(self, now: float) -> list[float]:
         """Return for each call that is due and has to wait for the quota since when it has been due."""
         return [due for lane in Lane if self._paid_at(now, lane) > now for due in self.agenda.due(now, lane)]
 
+    def _left_at(self, now: float) -> float:
+        """Return when the quota allows an attempt: it leaves what the probes need that work, at most the half."""
+        return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now)})
+
     def _paid_at(self, now: float, lane: Lane) -> float:
-        reserve = len(self.apps) if lane is Lane.READ else ALL
-        return self.budget.allowed_at(now, reserve=reserve)
+        """Return when the quota allows a call of what works: none starves another, nor what is new."""
+        share = _FOR_READS if lane is Lane.PROBE else self._needs(now)
+        other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
+        return self.budget.allowed_at(now, leave={other.name: share, _ATTEMPT: _FOR_ATTEMPTS})
 
-    def take(self, now: float) -> tuple[Task | None, float | None]:
-        """Return the task whose turn it is; or none, and when to ask again if time alone can tell."""
-        opens = {lane: self.allowed_at(now, lane) for lane in Lane}
-        task = self.agenda.take(now, [lane for lane, at in opens.items() if at <= now])
-        if task is not None:
-            return task, now
-        later = [at for at in (*opens.values(), self.agenda.next_due()) if at is not None and now < at < FOREVER]
-        return None, min(later, default=None)
+    def _needs(self, now: float) -> float:
+        limit = self.budget.limit_at(now)
+        return min(ceil(self.needed) / limit, _FOR_PROBES) if limit else 0.0
 
-    def begin(self) -> None:
+    def next_at(self, now: float) -> float | None:
+        """Return when to look again, if time alone can tell."""
+        opens = [self._paid_at(now, lane) for lane in Lane]
+        later = [*opens, self._left_at(now), self.denials.allowed_at(now), self.agenda.next_due()]
+        return min((at for at in later if at is not None and now < at < FOREVER), default=None)
+
+    def begin(self, task: Task, number: int, now: float) -> UnderWay:
         """Count a call that begins."""
-        for gate in (self.budget, self.denials, self.host):
-            gate.begin()
+        if not self.is_attempt(task):
+            kind = (Lane.READ if isinstance(task, SourceQuery) else Lane.PROBE).name
+            self.budget.begin(now, kind)
+            return UnderWay(number, kind, host_trial=False, denials_trial=False)
+        self.budget.begin(now, _ATTEMPT)
+        host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
+        return UnderWay(number, _ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
 
-    def end(self, call: Call, error: ExpectedError | None, now: float) -> Concern:
+    def end(self, call: Call, begun: UnderWay, error: ExpectedError | None, now: float) -> Concern:
         """Count the end of a call and what it says of quota, host and account."""
-        before = (self.host.error, self.denials.error, self.refusals > 1, self.limited is None)
-        match error:
-            case Transient(reason=Reason.RATE_LIMITED, after=after):
-                self.budget.refuse(now, after or WINDOW)
-                self.host.release()
-                self.denials.release()
-            case Transient():
-                self.budget.end(now)
-                self.denials.release()
-                # An older Phase answers everything but probes, and a bug is ours: neither says anything of the host.
-                is_old = isinstance(call, Probe) and error.reason is Reason.UNEXPECTED_ANSWER
-                if is_old or error.reason is Reason.INTERNAL_ERROR:
-                    self.host.release()
-                else:
-                    self.host.fail(now, error, _what(call))
-            case ExpectedError(reason=Reason.ACCESS_DENIED):
-                self.budget.end(now)
-                self.host.succeed()
-                # A permission of its own: without it everything else may well be allowed.
-                if isinstance(call, Probe):
-                    self.denials.release()
-                else:
-                    self.denials.fail(now, error, _what(call))
-            case _:
-                self.budget.end(now)
-                self.host.succeed()
-                self.denials.succeed()
+        before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
+        if isinstance(error, Transient) and is_limited:
+            self.budget.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
+        else:
+            self.budget.end(now, begun.kind)
+        self._tell_host(call, begun, error, now)
+        self._tell_denials(call, begun, error, now)
         self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
-        if self.host.error is not before[0]:
+        if self.host.breaker.error is not before[0]:
             return Concern.HOST
         if self.denials.error is not before[1] or (self.refusals > 1) is not before[2]:
             return Concern.ACCOUNT
         return Concern.UNANSWERED if (self.limited is None) is not before[3] else Concern.NOBODY
+
+    def _tell_host(self, call: Call, begun: UnderWay, error: ExpectedError | None, now: float) -> None:
+        breaker = self.host.breaker
+        is_old = isinstance(call, Probe) and error is not None and error.reason is Reason.UNEXPECTED_ANSWER
+        if not isinstance(error, Transient) or error.of_question:
+            breaker.succeed(now, self.account, who=self.account)
+        elif is_old or error.reason in (Reason.INTERNAL_ERROR, Reason.RATE_LIMITED):
+            # An older Phase answers everything but probes, a bug is ours, a quota is the account's.
+            breaker.release(is_trial=begun.host_trial)
+        else:
+            what = (self.account, _what(call))
+            among = len(self.host.accounts)
+            breaker.fail(now, error, what, who=self.account, among=among, is_trial=begun.host_trial)
+
+    def _tell_denials(self, call: Call, begun: UnderWay, error: ExpectedError | None, now: float) -> None:
+        is_denied = error is not None and error.reason is Reason.ACCESS_DENIED
+        # A permission of its own: without it everything else may well be allowed.
+        if (is_denied and isinstance(call, Probe)) or isinstance(error, Transient):
+            self.denials.release(is_trial=begun.denials_trial)
+        elif error is not None and is_denied:
+            self.denials.fail(
+                now,
+                error,
+                _what(call),
+                who=self._namespace(call),
+                among=len(self.namespaces),
+                is_trial=begun.denials_trial,
+            )
+        elif isinstance(call, Read) or (isinstance(call, Probe) and self._is_fine(call.app)):
+            self.denials.succeed(now, _what(call))
+        else:
+            self.denials.release(is_trial=begun.denials_trial)
+
+    def _is_fine(self, ref: AppRef) -> bool:
+        """Say whether something of an app was answered, and not refused since: only reading tells that one may read."""
+        app = self.apps.get(ref)
+        return app is not None and any(each.error is None and each.confirmed_at is not None for each in app.questions())
+
+    def _namespace(self, call: Call) -> str:
+        found = [self.find(query) for query in call.questions] if isinstance(call, Read) else []
+        return next((question.namespace for question in found if question is not None), "")
 
 
 def _what(call: Call) -> Hashable:

@@ -7,6 +7,7 @@ the run is repeated.
 import asyncio
 import logging
 from collections.abc import Awaitable, Collection
+from functools import partial
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
@@ -31,6 +32,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
+from phase_operator.reconcile.questions import Call
 from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
 from phase_operator.reconcile.reconciler import Reconciler
 from phase_operator.reconcile.resources import Resource, Resources
@@ -142,12 +144,15 @@ class Controller:
     # What the workers do.
 
     async def run(self, workers: int, phase_workers: int) -> None:
-        """Work until `stop`; return when the last run has ended."""
+        """Work until `stop`; return when the last run has ended.
+
+        `phase_workers` bounds the calls to Phase under way, quick and slow; the planner says whose they are.
+        """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._faults.keep("resources", self._run_resources, self._clock))
-            for _ in range(phase_workers):
-                group.create_task(self._faults.keep("sources", self._ask_phase, self._clock))
+            asking = partial(self._ask_phase, group, asyncio.Semaphore(phase_workers))
+            group.create_task(self._faults.keep("sources", asking, self._clock))
             group.create_task(self._faults.keep("restarts", self._restart, self._clock))
 
     def stop(self) -> None:
@@ -170,14 +175,25 @@ class Controller:
             finally:
                 self._queue.done(key)
 
-    async def _ask_phase(self) -> None:
+    async def _ask_phase(self, group: asyncio.TaskGroup, free: asyncio.Semaphore) -> None:
+        """Make the calls that the planner gives out, each beside the others."""
         while True:
+            await free.acquire()
             try:
                 call = await self._sources.take()
             except QueueClosedError:
                 return
+            except BaseException:
+                free.release()
+                raise
+            group.create_task(self._make(call, free))
+
+    async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
+        try:
             made = self._sources.make(call)
             await self._faults.attempt("asking Phase failed", made, task="sources", subject=type(call).__name__)
+        finally:
+            free.release()
 
     async def _restart(self) -> None:
         while True:

@@ -7,10 +7,10 @@ revision moves.
 
 Rule: nothing here awaits or knows the time; every method takes `now`, and what begins or ends a call is told to it. An
 answer is never replaced by nothing: a failure stands beside the last good answer, and a loss is believed when Phase
-says it twice.
+says it twice. What is told of a question is what happened to that question, not to others of its host or account.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from phase_operator.api import names
@@ -22,10 +22,10 @@ from phase_operator.core.budget import Budget
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import next_look, retry_source, spread
-from phase_operator.core.query import Account, AppRef, Revision, SourceQuery
+from phase_operator.core.query import Account, AppRef, Revision, SourceQuery, origin
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.reconcile.askers import LIST, Asker, Concern, KnownApp, Question, Task
+from phase_operator.reconcile.askers import LIST, Asker, Concern, Host, KnownApp, Question, Task
 from phase_operator.reconcile.questions import (
     Broken,
     Call,
@@ -39,6 +39,7 @@ from phase_operator.reconcile.questions import (
     Unread,
 )
 from phase_operator.reconcile.queue import Priority, Schedule
+from phase_operator.reconcile.turns import Turns
 
 # An app that is missing, or that has two namesakes, is looked for again no more often than this.
 _LIST_AGAIN = 10.0
@@ -50,6 +51,15 @@ _HEALING = 40.0
 _NO_PROBE = 600.0
 _PROBE_FAILURES = 3
 _CLOUD_QUOTA = 120
+# A question that is not confirmed so long after its interval, because it cannot be asked, says so.
+_GRACE = 30.0
+_LOOK_FOR_LATE = 15.0
+# A pause of this length is told at once to those who will be late.
+_LONG_PAUSE = 90.0
+# Of what is refused to an account for a namespace, one question in so many seconds is asked again.
+_DENIED_EVERY = 3.0
+_DENIED_LONGEST = 600.0
+_FORGET_EVERY = 10.0
 
 
 class Planner:
@@ -58,9 +68,13 @@ class Planner:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._askers: dict[Account, Asker] = {}
-        self._hosts: dict[str, Breaker] = {}
+        self._hosts: dict[str, Host] = {}
         self._asked: dict[ObjectKey, SourceQuery] = {}
-        self._turns: Schedule[Account] = Schedule()
+        self._turns = Turns(self._askers, self._hosts, policy.places)
+        # When to see whether questions of an account are late.
+        self._doubtful: Schedule[Account] = Schedule()
+        self._forgot_at = 0.0
+        self._awakened: set[ObjectKey] = set()
         self._notices: list[tuple[ObjectKey, Notice]] = []
 
     # What PhaseSecrets say.
@@ -78,6 +92,8 @@ class Planner:
         question = place.setdefault(query, Question(query, repr(query)))
         # The one question that is kept, not one for each resource.
         self._asked[key] = question.query
+        if key not in question.subscriptions:
+            asker.namespaces[key.namespace] += 1
         question.subscriptions[key] = subscription
         if question.answer is None and question.error is None:
             question.owed.add(key)
@@ -106,13 +122,19 @@ class Planner:
         question = app.places[query.environment][query]
         del question.subscriptions[key]
         question.owed.discard(key)
+        question.forced.discard(key)
+        asker.namespaces[key.namespace] -= 1
+        if not asker.namespaces[key.namespace]:
+            del asker.namespaces[key.namespace]
         if question.subscriptions:
             return
         asker.drop(query)
+        asker.denied.pop(query, None)
         del app.places[query.environment][query]
         if not app.places[query.environment]:
             del app.places[query.environment]
         if not app.places:
+            asker.need(app, None)
             asker.drop(app.ref)
             del asker.apps[app.ref]
         if not asker.apps:
@@ -131,6 +153,7 @@ class Planner:
         if urgency is Urgency.FORCED:
             # Whoever forces a read again and again must not use up what others need.
             due = question.forced_at = max(now, question.forced_at + _FORCED_PAUSE)
+            question.forced.add(key)
         self._want(asker, app, question, urgency, due)
 
     def confirm(self, key: ObjectKey, revision: Revision, now: float) -> None:
@@ -139,7 +162,7 @@ class Planner:
         question.owed.discard(key)
         if question.answer is None and question.wanted is None:
             question.revision = revision.moved_at
-            question.confirmed_at = now
+            self._awakened |= question.confirm(now)
             self._keep_looking(asker, app, question, now)
 
     def is_owed(self, key: ObjectKey) -> bool:
@@ -149,13 +172,7 @@ class Planner:
     def view(self, key: ObjectKey) -> SourceState:
         """Return what is known of a PhaseSecret's question."""
         asker, app, question = self._of(key)
-        error = asker.host.error or asker.denials.error or app.error or question.error
-        if error is None and app.id is None:
-            error = asker.list_error
-        if error is None and asker.limited is not None:
-            # One refusal delays what has been answered, and that is all; the second says that it lasts.
-            is_waiting = question.answer is None and not question.subscriptions[key].settled
-            error = asker.limited if is_waiting or asker.refusals > 1 else None
+        error = self._error(asker, app, question, key)
         if error is not None:
             return Broken(error, question.full)
         of = app.revision(question.query.environment)
@@ -165,28 +182,43 @@ class Planner:
         at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
         return Fresh(question.answer, question.full, at, question.tags)
 
+    def _error(self, asker: Asker, app: KnownApp, question: Question, key: ObjectKey) -> ExpectedError | None:
+        """Return why a question is not known to be answered as Phase would answer it now, if so."""
+        if error := app.error or question.error or (asker.list_error if app.id is None else None):
+            return error
+        if app.trouble is not None and (app.is_told or question.is_late):
+            return app.trouble
+        is_waiting = question.answer is None and not question.subscriptions[key].settled
+        if asker.limited is not None:
+            # One refusal delays what has been answered, and that is all, unless it delays it for long.
+            is_forced = key in question.forced and key in question.owed
+            return asker.limited if is_waiting or is_forced or question.is_late or asker.refusals > 1 else None
+        return (asker.host.breaker.error or asker.denials.error) if is_waiting else None
+
     # What to ask.
 
     def next(self, now: float) -> Call | None:
         """Return the call to make now and count it as begun, or None."""
-        while (account := self._turns.take(now)) is not None:
-            self._turns.done(account)
-            asker = self._askers[account]
-            task, again_at = asker.take(now)
-            if again_at is not None:
-                self._turns.add(account, again_at, Priority.CHANGED)
-            if task is None:
-                # Without a time the end of a call that is under way is awaited.
-                continue
-            call = self._call(asker, task, now)
-            if call is not None:
-                asker.begin()
+        self._find_late(now)
+        while (turn := self._turns.next(now)) is not None:
+            asker = turn.asker
+            task = asker.agenda.take(now, turn.lanes, attempts=turn.attempts)
+            call = self._call(asker, task, now) if task is not None else None
+            if task is not None and call is not None:
+                self._turns.began(turn, task, call, now)
                 return call
+            self._turns.passed(turn, now)
         return None
 
     def next_due(self) -> float | None:
         """Return when `next` is worth asking again, or None if only an answer can tell."""
-        return self._turns.next_due()
+        times = (self._turns.next_due(), self._doubtful.next_due())
+        return min((due for due in times if due is not None), default=None)
+
+    def awakened(self) -> set[ObjectKey]:
+        """Return whom to wake besides those that the ends of calls name, once."""
+        woken, self._awakened = self._awakened, set()
+        return woken
 
     def namespace(self, call: Call) -> str:
         """Return the namespace for which a call is made; of several that want it, the one that asked first."""
@@ -225,7 +257,8 @@ class Planner:
             return woken
         before = app.environments
         app.environments = {each.name.casefold(): each for each in environments}
-        app.failures, app.is_unprobed = 0, False
+        app.failures, app.is_unprobed, app.is_probed = 0, False, True
+        woken |= self._calm(app)
         self._open(asker, app, now)
         for question in app.questions():
             woken |= self._look(asker, app, question, question.query.environment not in before, now)
@@ -233,7 +266,9 @@ class Planner:
             self._doubt_references(asker, now)
         is_broken = any(question.error is not None for question in app.questions())
         shortest = min(question.interval for question in app.questions())
-        self._plan_probe(asker, app, min(shortest, _HEALING) if is_broken else shortest, now)
+        interval = min(shortest, _HEALING) if is_broken else shortest
+        asker.need(app, interval)
+        self._plan_probe(asker, app, interval, now)
         return woken
 
     def was_read(self, call: Read, shelf: Shelf, now: float) -> set[ObjectKey]:
@@ -312,8 +347,16 @@ class Planner:
         return sum(len(asker.agenda) for asker in self._askers.values())
 
     def overdue(self, now: float) -> float:
-        """Return for how many seconds an account that may be asked something has waited."""
+        """Return for how many seconds an account has waited to be looked at, with nothing that it has to wait for."""
         return self._turns.overdue(now)
+
+    def under_way(self, *, is_slow: bool) -> int:
+        """Return how many calls are under way to those who answer quickly, or to all others."""
+        return self._turns.under_way(is_slow=is_slow)
+
+    def held_back(self) -> int:
+        """Return how many accounts wait for a call, because their namespace or host has its share under way."""
+        return self._turns.waiting()
 
     def unprobed(self) -> int:
         """Return how many apps Phase answers no probes for."""
@@ -321,7 +364,7 @@ class Planner:
 
     def open_breakers(self) -> int:
         """Return how many hosts and accounts are asked with one call at a time, because they fail."""
-        breakers = [*self._hosts.values(), *(asker.denials for asker in self._askers.values())]
+        breakers = [*(host.breaker for host in self._hosts.values()), *(each.denials for each in self._askers.values())]
         return sum(each.error is not None for each in breakers)
 
     # Apps: name -> id -> environments.
@@ -366,6 +409,8 @@ class Planner:
             self._plan(asker, app.ref, now)
             return set()
         app.failures += 1
+        app.is_probed = False
+        asker.need(app, None)
         if error.reason is Reason.APP_NOT_FOUND:
             self._lost(asker, app, now)
         lasting = not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER
@@ -384,7 +429,22 @@ class Planner:
                     self._keep_looking(asker, app, question, now)
         pause = _NO_PROBE if lasting else retry_source(error, app.failures, _HEALING, repr(app.ref))
         self._plan(asker, app.ref, now + pause)
-        return set()
+        if lasting:
+            return self._calm(app)
+        app.trouble = error
+        self._doubtful.add(asker.account, now + _GRACE, Priority.PERIODIC)
+        return self._tell(app) if asker.host.breaker.error is not None else set()
+
+    def _tell(self, app: KnownApp) -> set[ObjectKey]:
+        """Let the questions of an app say that its probe fails; return whom that is news for."""
+        was_told, app.is_told = app.is_told, True
+        return set() if was_told else _subscribers(each for each in app.questions() if each.error is None)
+
+    def _calm(self, app: KnownApp) -> set[ObjectKey]:
+        """Take an app as free of trouble; return whom that is news for."""
+        was_told = app.trouble is not None and app.is_told
+        app.trouble, app.is_told = None, False
+        return _subscribers(each for each in app.questions() if each.error is None) if was_told else set()
 
     def _lost(self, asker: Asker, app: KnownApp, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
@@ -406,7 +466,7 @@ class Planner:
             if name in app.environments and is_new:
                 self._want(asker, app, question, Urgency.MOVED, now)
         elif revision is not None and question.revision == revision:
-            question.confirmed_at = now
+            return question.confirm(now)
         elif revision is not None and question.revision is None and question.answer is None:
             return set() if question.wanted is not None else set(question.owed)
         elif revision is not None or name not in app.environments:
@@ -461,6 +521,7 @@ class Planner:
     ) -> set[ObjectKey]:
         """Take an answer, unless it is doubted, or empty and it is not known which `tags` there are instead."""
         question.read_at = now
+        asker.denied.pop(question.query, None)
         changed = question.answer is None or question.answer.revision != answer.revision
         doubt = self._doubt(question, answer) if changed and question.doubted != answer.revision else None
         if doubt is not None:
@@ -476,10 +537,11 @@ class Planner:
         woken = set(question.subscriptions) if is_news else set(question.owed)
         question.answer, question.tags = answer, tags
         question.full = answer if answer.entries else question.full
-        question.revision, question.confirmed_at = revision, now
+        question.revision = revision
+        woken |= question.confirm(now) | self._calm(app)
         question.error, question.doubted, question.wanted = None, None, None
         question.failures = 0
-        question.owed = set()
+        question.owed, question.forced = set(), set()
         self._keep_looking(asker, app, question, now)
         if revision != app.revision(question.query.environment):
             # A probe saw a newer state while this one was read.
@@ -494,14 +556,20 @@ class Planner:
     def _read_failed(
         self, asker: Asker, app: KnownApp, question: Question, error: ExpectedError, now: float
     ) -> set[ObjectKey]:
+        if error.reason is Reason.RATE_LIMITED and question.answer is not None:
+            # One refusal delays what has been answered, and that is all.
+            self._want(asker, app, question, question.wanted or Urgency.MOVED, now)
+            return set()
         name = question.query.environment
         told = no_environment(error, app.ref, name, [each.name for each in app.environments.values()])
         before, question.error = question.error, told
         question.failures += 1
-        question.owed = set()
+        question.owed, question.forced = set(), set()
         if error.reason is Reason.APP_NOT_FOUND:
             self._lost(asker, app, now)
         pause = retry_source(error, question.failures, question.interval, question.identity)
+        if error.reason is Reason.ACCESS_DENIED:
+            pause = max(pause, _crowded(asker, question))
         if isinstance(error, Waiting) and app.is_open and name in _absent(app):
             # The probe sees it appear; nothing is learnt by reading until then.
             pause = max(pause, _NO_PROBE)
@@ -516,18 +584,32 @@ class Planner:
 
     def _asker(self, account: Account, now: float) -> Asker:
         if account not in self._askers:
-            # Accounts go with rotated tokens; their calls count for a minute more.
-            for each, old in list(self._askers.items()):
-                if not old.apps and not old.busy and old.budget.is_idle(now):
-                    del self._askers[each]
-                    self._turns.forget(each)
-            host = self._hosts.setdefault(
-                account.base_url, Breaker(account.base_url, threshold=3, first=1.0, longest=30.0)
-            )
+            self._forget(now)
+            name = origin(account.base_url)
+            host = self._hosts.get(name)
+            if host is None:
+                host = self._hosts[name] = Host(name, Breaker(name, threshold=3, first=1.0, longest=30.0))
+            host.accounts.add(account)
             denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
             limit = self._policy.quota if self._policy.quota is not None else default_quota(account.base_url)
             self._askers[account] = Asker(account, host, denials, Budget(limit or None))
         return self._askers[account]
+
+    def _forget(self, now: float) -> None:
+        """Forget accounts that ask nothing any more, once their calls count no more; and hosts with them."""
+        if now < self._forgot_at + _FORGET_EVERY:
+            return
+        self._forgot_at = now
+        for account, asker in list(self._askers.items()):
+            if asker.apps or asker.busy or not asker.budget.is_idle(now):
+                continue
+            del self._askers[account]
+            self._turns.forget(asker)
+            self._doubtful.forget(account)
+            asker.host.breaker.forget(account)
+            asker.host.accounts.discard(account)
+            if not asker.host.accounts:
+                del self._hosts[asker.host.name]
 
     def _of(self, key: ObjectKey) -> tuple[Asker, KnownApp, Question]:
         query = self._asked[key]
@@ -537,7 +619,7 @@ class Planner:
 
     def _plan(self, asker: Asker, task: Task, due: float, urgency: Urgency = Urgency.NEW) -> None:
         if asker.plan(task, due, urgency):
-            self._turns.add(asker.account, due, Priority.CHANGED)
+            self._turns.add(asker.account, due)
 
     def _call(self, asker: Asker, task: Task, now: float) -> Call | None:
         """Make a task a call, or None if nothing is to be asked any more."""
@@ -586,39 +668,94 @@ class Planner:
         return Read(asker.account, app.ref, app_id, environment, path, tags, revision, queries)
 
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Asker, set[ObjectKey]]:
-        """Count the end of a call, and return who is concerned by what that says of the host or the account."""
+        """Count the end of a call, once, and return who is concerned by what that says of the host or the account."""
         asker = self._askers[call.account]
-        concern = asker.end(call, error, now)
+        was_answered = not isinstance(error, Transient) or error.of_question or error.reason is Reason.RATE_LIMITED
+        concern = self._turns.ended(call, error, now, was_answered=was_answered)
+        if concern is None:
+            # It was counted, and then what it brought could not be taken.
+            return asker, set()
         asker.busy.difference_update(_tasks(call))
         again, asker.again = asker.again, {}
         for task, (due, urgency) in again.items():
             self._plan(asker, task, due, urgency)
-        self._turns.add(asker.account, now, Priority.CHANGED)
+        woken = self._delayed(asker, now) if asker.limited is not None else set()
         match concern:
             case Concern.HOST:
-                return asker, self._turned([each for each in self._askers.values() if each.host is asker.host], now)
+                askers = [self._askers[account] for account in sorted(asker.host.accounts, key=repr)]
+                return asker, woken.union(*(self._turned(each, now) for each in askers))
             case Concern.ACCOUNT:
-                return asker, self._turned([asker], now)
+                return asker, woken | self._turned(asker, now) | _subscribers(asker.questions())
             case Concern.UNANSWERED:
-                return asker, _subscribers(each for each in asker.questions() if each.answer is None)
+                waiting = (each for each in asker.questions() if each.answer is None or each.forced or each.is_late)
+                return asker, woken | _subscribers(waiting)
             case _:
-                return asker, set()
+                return asker, woken
 
-    def _turned(self, askers: Iterable[Asker], now: float) -> set[ObjectKey]:
-        """Begin again where a breaker closed, and return everybody who has to say that it opened or closed."""
+    def _turned(self, asker: Asker, now: float) -> set[ObjectKey]:
+        """Begin again if a breaker closed; return who has to say that it opened or closed: who failed, or waits."""
         woken: set[ObjectKey] = set()
-        for asker in askers:
-            self._turns.add(asker.account, now, Priority.CHANGED)
-            woken |= _subscribers(asker.questions())
-            for app in asker.apps.values():
-                if asker.host.error is None and asker.denials.error is None and app.id is not None:
-                    self._plan(asker, app.ref, now)
+        host, denials = asker.host.breaker.error, asker.denials.error
+        for app in asker.apps.values():
+            if app.trouble is not None and host is not None:
+                woken |= self._tell(app)
+            waiting = [each for each in app.questions() if each.answer is None]
+            woken |= _subscribers(waiting)
+            fails = app.trouble is not None or any(each.error is not None for each in app.questions())
+            if host is None and denials is None and app.id is not None and (waiting or fails):
+                self._plan(asker, app.ref, now)
+        self._turns.add(asker.account, now)
         return woken
+
+    # What cannot be confirmed for long.
+
+    def _delayed(self, asker: Asker, now: float) -> set[ObjectKey]:
+        """Take that an account may not be asked for a while; return whose questions will be late for it."""
+        self._doubtful.add(asker.account, now + _GRACE, Priority.PERIODIC)
+        pause = asker.budget.closed_until - now
+        if pause <= _LONG_PAUSE:
+            return set()
+        return _find(asker, lambda question: pause > question.interval + _GRACE)
+
+    def _find_late(self, now: float) -> None:
+        """Find the questions that ought to have been confirmed long ago, and whose call fails or may not be made."""
+        while (account := self._doubtful.take(now)) is not None:
+            self._doubtful.done(account)
+            asker = self._askers.get(account)
+            if asker is None or (asker.limited is None and not any(app.trouble for app in asker.apps.values())):
+                continue
+            self._awakened |= _find(asker, lambda question: _is_overdue(question, now))
+            self._doubtful.add(account, now + _LOOK_FOR_LATE, Priority.PERIODIC)
 
 
 def default_quota(base_url: str) -> int | None:
     """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
     return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
+
+
+def _find(asker: Asker, is_late: Callable[[Question], bool]) -> set[ObjectKey]:
+    """Mark the questions that are late and were not until now, and return who asks them."""
+    found = [
+        question
+        for app in asker.apps.values()
+        if asker.limited is not None or app.trouble is not None
+        for question in app.questions()
+        if not question.is_late and question.error is None and is_late(question)
+    ]
+    for question in found:
+        question.is_late = True
+    return _subscribers(found)
+
+
+def _is_overdue(question: Question, now: float) -> bool:
+    return question.confirmed_at is not None and now > question.confirmed_at + question.interval + _GRACE
+
+
+def _crowded(asker: Asker, question: Question) -> float:
+    """Return the least pause of a question that was refused: the more a namespace has of these, the longer."""
+    asker.denied[question.query] = question.namespace
+    many = sum(each == question.namespace for each in asker.denied.values())
+    return min(_DENIED_EVERY * many, _DENIED_LONGEST)
 
 
 def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:

@@ -13,6 +13,8 @@ from phase_operator.core.values import Snapshot
 class Policy:
     """What the operator's settings say about asking; times in seconds."""
 
+    # Calls under way at once, to hosts that answer quickly.
+    places: int = 16
     # Calls a minute and account; None: what `default_quota` says of the host.
     quota: int | None = None
     # More different questions than this to one environment become one read of all of it; 0: never.

@@ -120,7 +120,7 @@ class Reconciler:
         query = source_query(spec, credential.account)
         state = self._sources.subscribe(task.key, query, credential, task.subscription())
         if self._forced_now(resource):
-            self._sources.want(task.key, Urgency.FORCED)
+            state = self._sources.want(task.key, Urgency.FORCED)
         if resource.life is Life.FREE and needs_finalizer(task.claims, task.key.namespace):
             # Before anything is written that somebody has to take away.
             await self._set_finalizer(resource, wanted=True)

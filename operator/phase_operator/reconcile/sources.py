@@ -70,10 +70,11 @@ class Sources:
         """Let a PhaseSecret ask nothing."""
         self._planner.unsubscribe(key)
 
-    def want(self, key: ObjectKey, urgency: Urgency) -> None:
-        """Read the PhaseSecret's question and wake it with the answer, changed or not."""
+    def want(self, key: ObjectKey, urgency: Urgency) -> SourceState:
+        """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
         self._planner.want(key, urgency, self._clock.monotonic())
         self._changed.set()
+        return self._planner.view(key)
 
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
@@ -90,6 +91,7 @@ class Sources:
         while not self._closed:
             now = self._clock.monotonic()
             call = self._planner.next(now)
+            self._tell_all(self._planner.awakened())
             if call is not None:
                 return call
             due = self._planner.next_due()
@@ -114,6 +116,7 @@ class Sources:
             woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
             result = str(error.reason)
         except Exception:
+            # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
             self._wake_all(self._planner.failed(call, bug, self._clock.monotonic()))
             raise
@@ -170,6 +173,14 @@ class Sources:
         """Return how many apps are read at the polling interval, since Phase answers no probes for them."""
         return self._planner.unprobed()
 
+    def under_way(self, *, is_slow: bool) -> int:
+        """Return how many calls are under way to those who answer quickly, or to all others."""
+        return self._planner.under_way(is_slow=is_slow)
+
+    def held_back(self) -> int:
+        """Return how many accounts wait for a call, because their namespace or host has its share under way."""
+        return self._planner.held_back()
+
     def open_breakers(self) -> int:
         """Return how many hosts and accounts are asked with one call at a time, because they fail."""
         return self._planner.open_breakers()
@@ -204,11 +215,14 @@ class Sources:
                 assert_never(call)
 
     def _wake_all(self, woken: set[ObjectKey]) -> None:
-        for key in sorted(woken):
-            self._wake(key)
+        self._tell_all(woken | self._planner.awakened())
         for key, notice in self._planner.notices():
             self._tell(key, notice)
         self._changed.set()
+
+    def _tell_all(self, woken: set[ObjectKey]) -> None:
+        for key in sorted(woken):
+            self._wake(key)
 
 
 async def _answers(call: Read, shelf: Shelf) -> Shelf:

@@ -111,3 +111,25 @@ def test_what_is_due_says_since_when() -> None:
     assert agenda.due(10.0, Lane.PROBE) == [4.0]
     assert agenda.take(10.0, [Lane.READ]) == "late"
     assert agenda.due(10.0, Lane.READ) == [5.0]
+
+
+def test_attempts_can_be_held_back_without_what_works() -> None:
+    agenda: Agenda[str] = Agenda()
+    agenda.plan("new", 0.0, Urgency.NEW, is_attempt=True)
+    agenda.plan("works", 0.0, Urgency.PERIODIC)
+    agenda.plan("probe", 0.0, Urgency.PERIODIC, lane=Lane.PROBE)
+
+    assert agenda.take(0.0, attempts=False) in {"works", "probe"}
+    assert agenda.take(0.0, attempts=False) in {"works", "probe"}
+    assert not agenda.is_due(0.0, attempts=False)
+    assert agenda.is_due(0.0, [])
+    assert agenda.take(0.0, []) == "new"
+
+
+def test_what_began_to_fail_is_an_attempt_from_then_on() -> None:
+    agenda: Agenda[str] = Agenda()
+    agenda.plan("a", 0.0, Urgency.MOVED)
+    agenda.plan("a", 9.0, Urgency.PERIODIC, is_attempt=True)
+
+    assert agenda.take(0.0, attempts=False) is None
+    assert agenda.take(0.0) == "a"
