@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -265,6 +265,14 @@ class FakeCluster:
         for key in action.prune:
             _remove(stored, [("data", key), ("binaryData", key)])
         for manager in action.release:
+            if (
+                desired.claim.merges
+                and TYPE in stored.fields
+                and TYPE not in _held_by_others(stored, (manager, "Apply"))
+            ):
+                # A type that nobody else names would have to go with its owner, and cannot.
+                kept = replace(action, type=stored.fields[TYPE])
+                self._apply(desired.ref, desired.manager, intent(desired, kept, "1"))
             self._apply(desired.ref, manager, {"metadata": {}})
         self._touch(stored)
         self.applied.append(desired.ref)

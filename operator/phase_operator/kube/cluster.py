@@ -9,6 +9,7 @@ import base64
 import binascii
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 from phase_operator.api import names
@@ -109,7 +110,7 @@ class KubeCluster:
             applied = await self._apply(desired, action)
             observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
             for manager in action.release:
-                observed = await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
+                observed = await self._release(desired, action, manager, observed)
         except ApiError as error:
             if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
                 return False
@@ -189,6 +190,18 @@ class KubeCluster:
         # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
         manifest = intent(desired, action, action.resource_version or _NO_VERSION)
         return await self._send(desired.ref, desired.manager, manifest, force=action.force, dry_run=dry_run)
+
+    async def _release(self, desired: Desired, action: Apply, manager: str, observed: Observed) -> Observed:
+        """Own nothing under another field manager of ours any more; a type that only it names stays with the part."""
+        try:
+            return await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
+        except ApiError as error:
+            if not desired.claim.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
+                raise
+        stands = await self._client.request("GET", target_path(desired.ref))
+        again = replace(action, resource_version=observed.resource_version, type=str(stands["type"]))
+        kept = await self._apply(desired, again)
+        return await self._give_up(desired.ref, manager, kept.uid, kept.resource_version)
 
     async def _give_up(self, ref: TargetRef, manager: str, uid: str, version: str, kept: str = "") -> Observed:
         """Own nothing of an object any more under this manager, but the type that is kept."""

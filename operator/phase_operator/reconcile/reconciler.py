@@ -88,7 +88,7 @@ class Reconciler:
         self._keeper = Keeper(cluster, restarts, rivals)
         self._beside = Beside()
         self._versions = Versions(cluster, rivals)
-        self._removals = Removals(cluster, self._keeper, self._versions, self._reach_refusal)
+        self._removals = Removals(cluster, self._keeper, self._reach_refusal)
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
         """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
@@ -246,7 +246,10 @@ class Reconciler:
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
             if rendering.keep is None:
-                return replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
+                result = replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
+                # It had versions until now, or may have had when the status could not be written.
+                had_versions = result.ready and (result.written or version is not None)
+                return await self._versions.retire(result, owner, version) if had_versions else result
             async with self._versions.turn(rendering.ref):
                 return await self._version(desired, rendering.ref, rendering.keep, version)
         except ExpectedError as error:

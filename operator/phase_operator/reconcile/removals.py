@@ -20,7 +20,6 @@ from phase_operator.reconcile.keeper import Keeper, pending
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.rivals import Refusal
 from phase_operator.reconcile.task import Task
-from phase_operator.reconcile.versions import Versions
 
 # With those that the spec names, fewer than a status takes. What is not told is found again by its marks.
 _MOST_TOLD = 100
@@ -40,10 +39,9 @@ class _Candidate:
 class Removals:
     """Takes away what is not wanted any more, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, keeper: Keeper, versions: Versions, refusal: Refusal) -> None:
+    def __init__(self, cluster: Cluster, keeper: Keeper, refusal: Refusal) -> None:
         self._cluster = cluster
         self._keeper = keeper
-        self._versions = versions
         self._refusal = refusal
 
     async def let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
@@ -58,10 +56,7 @@ class Removals:
             return found[:_MOST_TOLD]
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
-        left = await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
-        if not task.is_settled or any(result.written for result in results):
-            left += await self._retire(task)
-        return left[:_MOST_TOLD]
+        return await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
 
     async def end(self, task: Task) -> list[TargetResult]:
         """Remove what goes with a PhaseSecret; return what is left to do."""
@@ -135,20 +130,6 @@ class Removals:
             return None
         message = found.message if each.ref == each.base else f"{each.ref}: {found.message}"
         return TargetResult(each.base, False, found.reason, message=message, transient=found.transient)
-
-    async def _retire(self, task: Task) -> list[TargetResult]:
-        """Remove the versions of targets that are versioned no more, where pods do not need them."""
-        left = []
-        for target in task.claims:
-            if target in task.versioned or self._refusal(task.key.namespace, target.key.namespace):
-                continue
-            try:
-                await self._versions.retire(target, _owner(task))
-            except ExpectedError as error:
-                left.append(
-                    pending(target, f"its versions stay: {error.message}", transient=isinstance(error, Transient))
-                )
-        return left
 
     def _tell_spared(self, task: Task, candidates: Sequence[_Candidate]) -> None:
         for each in candidates:

@@ -59,16 +59,19 @@ class Versions:
             return replace(result, message=f"older versions stay: {error.message}")
         return result
 
-    async def retire(self, base: TargetRef, owner: Owner) -> None:
-        """Delete the versions of a target that is versioned no more, if they say so and no pod template names them."""
-        known = self._cluster.known_versions(base)
-        wanted = {
-            ref: each
-            for ref, each in known.items()
-            if isinstance(removal(ref, each, owner, Unwanted()), Delete) and is_version_of(ref, each, base)
-        }
-        if wanted:
-            await self._remove(base, wanted, owner, 0, "")
+    async def retire(self, result: TargetResult, owner: Owner, version: str | None) -> TargetResult:
+        """Delete the versions of a target that is versioned no more, if they say so and no pod template names them.
+
+        If that fails the result tells it, and still names the version, so that the next run tries again.
+        """
+        known = self._cluster.known_versions(result.ref)
+        old = {ref: each for ref, each in known.items() if isinstance(removal(ref, each, owner, Unwanted()), Delete)}
+        try:
+            if old:
+                await self._remove(result.ref, old, owner, 0, "")
+        except ExpectedError as error:
+            return replace(result, version=version, message=f"its versions stay: {error.message}")
+        return result
 
     async def _remove(
         self, base: TargetRef, found: Mapping[TargetRef, Observed], owner: Owner, keep: int, newest: str

@@ -143,6 +143,19 @@ async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str
     assert (side.data(after.ref), side.uid(after.ref)) == ({"A": "1"}, uid)
 
 
+async def test_a_typed_object_that_is_merged_into_from_now_on_keeps_its_type(side: Side) -> None:
+    keeper = keeper_of(side.cluster)
+    await keeper.bring_in_step(a_secret(side, {"username": "u"}, **AUTH))
+
+    part = a_secret(side, {"username": "u", "C": "c"}, **MERGE)
+    assert (await keeper.bring_in_step(part)).written
+    assert not (await keeper.bring_in_step(part)).written
+
+    assert side.data(part.ref) == {"username": "u", "C": "c"}
+    assert (await keeper.bring_in_step(a_secret(side, {"username": "v"}, **MERGE))).written
+    assert side.data(part.ref) == {"username": "v"}
+
+
 @kinds
 async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"}, adopt=True)

@@ -169,6 +169,23 @@ async def test_versions_go_when_a_target_is_versioned_no_more_and_no_pod_needs_t
     assert shown.cluster.objects.keys() == {secret_ref(first), SHOP}
 
 
+async def test_versions_that_cannot_be_removed_are_told_and_tried_again(shown: Loop) -> None:
+    await shown.show(phase_secret(**to("shop", **VERSIONED, **DELETE)))
+    first = version(shown)
+    shown.cluster.errors["remove"] = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+
+    await shown.show(phase_secret(generation=2, **to("shop", **DELETE)))
+    [target] = shown.cluster.statuses[KEY]["targets"]
+    assert (target["ready"], target["message"]) == (True, "its versions stay: down")
+    del shown.cluster.errors["remove"]
+    await shown.show(phase_secret(generation=3, **to("shop", **DELETE)))
+
+    assert shown.cluster.objects.keys() == {SHOP}, first
+    assert shown.cluster.statuses[KEY]["targets"] == [
+        {key: value for key, value in target.items() if key not in ("message", "version")}
+    ]
+
+
 async def test_versions_elsewhere_go_with_the_resource_that_is_versioned_no_more() -> None:
     async with Loop(tenancy=GRANTED) as loop:
         loop.phase.holds(entry("A", "1"))
