@@ -6,6 +6,7 @@ Rule: the only module that knows every room. It decides nothing but order.
 import asyncio
 import gc
 import logging
+import resource
 import secrets
 import signal
 import socket
@@ -43,7 +44,6 @@ from phase_operator.phase.rows import Limits
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Users
-from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
@@ -64,6 +64,9 @@ _KEY_BYTES = 32
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
+# A watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
+_WATCHES_EACH = 3
+_OTHER_FILES = 100
 # So many times as long a step may wait for others that wait for an API server that hangs.
 _HUNG = 4
 
@@ -98,6 +101,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     """Run the operator until SIGTERM or SIGINT; return the exit code."""
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
     logs.watch_loop(asyncio.get_running_loop())
+    _open_files(settings)
     proxies = platform_proxies()
     try:
         configuration = await load_configuration(settings.kubeconfig, proxies)
@@ -122,7 +126,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     gc.set_threshold(20_000, 20, 100)
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
-        async with serve(operator.probes, metrics.registry, host=settings.host, **ports):
+        async with serve(operator.probes, metrics.registry, host=settings.host, faults=metrics.faults, **ports):
             log.info("operator starts", extra={"version": __version__, "server": client.host})
             kept = await operator.run()
     except PortInUseError as error:
@@ -133,6 +137,21 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     log.info("operator stopped")
     # Who has lost the Lease begins anew, with nothing that may be old.
     return 0 if kept else 1
+
+
+def _open_files(settings: Settings) -> None:
+    """Let as many files be open as there are connections; raise StartError if the system does not allow it."""
+    namespaces = max(1, len(settings.namespace))
+    needed = _WATCHES_EACH * namespaces + settings.workers + settings.phase_workers + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft in (resource.RLIM_INFINITY, -1) or needed <= soft:
+        return
+    if hard not in (resource.RLIM_INFINITY, -1) and needed > hard:
+        raise StartError(
+            f"--namespace: the watches of {namespaces} namespaces need {needed} open files, and this process may have "
+            f"{hard} (ulimit -Hn); raise that, or watch all namespaces"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class Operator:
@@ -153,7 +172,7 @@ class Operator:
             return partial(_standing_still, _HUNG * patience.stuck, name, measure, what)
 
         self._clock = clock = SystemClock()
-        self._faults = faults = Faults(metrics.internal_error)
+        self._faults = faults = metrics.faults
         phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         admissions = Admissions()
@@ -278,7 +297,7 @@ class Operator:
         )
         metrics.track_quota(sources.quota_waits)
         if settings.resource_metrics:
-            metrics.registry.register(Named(resources, sources, clock))
+            metrics.registry.register(Named(resources, sources, clock, faults))
 
     def _restarts(
         self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Users[TargetRef]

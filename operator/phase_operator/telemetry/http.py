@@ -5,16 +5,18 @@ Rule: a probe only looks at what is known already; it never waits for anything.
 
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from phase_operator.reconcile.faults import Faults
+
 Check = Callable[[], str | None]
 _CLOSING_SECONDS = 1.0
-_NONE: Mapping[str, Check] = {}
+_BROKEN = "internal error; the log has the trace"
 # `::` is every address, IPv4 too, as in every Go program.
 _EVERY_ADDRESS = ("", "::")
 
@@ -49,30 +51,40 @@ class PortInUseError(Exception):
 
 @asynccontextmanager
 async def serve(
-    probes: Probes, registry: CollectorRegistry, *, host: str, health_port: int | None, metrics_port: int | None
+    probes: Probes,
+    registry: CollectorRegistry,
+    *,
+    host: str,
+    health_port: int | None,
+    metrics_port: int | None,
+    faults: Faults | None = None,
 ) -> AsyncIterator[Ports]:
     """Serve probes and metrics while the context lasts; equal ports share one server."""
+    faults = faults or Faults()
     async with AsyncExitStack() as stack:
         if health_port is not None and health_port == metrics_port:
-            routes = _health_routes(probes) + _metrics_routes(registry)
+            routes = _health_routes(probes, faults) + _metrics_routes(registry)
             shared = await stack.enter_async_context(_listen(routes, host, health_port, "health and metrics"))
             yield Ports(shared, shared)
             return
         health = metrics = None
         if health_port is not None:
-            health = await stack.enter_async_context(_listen(_health_routes(probes), host, health_port, "health"))
+            health = await stack.enter_async_context(
+                _listen(_health_routes(probes, faults), host, health_port, "health")
+            )
         if metrics_port is not None:
             routes = _metrics_routes(registry)
             metrics = await stack.enter_async_context(_listen(routes, host, metrics_port, "metrics"))
         yield Ports(health, metrics)
 
 
-def _health_routes(probes: Probes) -> list[web.RouteDef]:
+def _health_routes(probes: Probes, faults: Faults) -> list[web.RouteDef]:
     async def healthz(_: web.Request) -> web.Response:
-        return _verdict(probes.live)
+        # A check that is broken tells of nothing that stands still.
+        return _verdict(_told(probes.live, faults, broken=None))
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(probes.ready, probes.notes)
+        return _verdict(_told(probes.ready, faults), _told(probes.notes, faults))
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
@@ -84,15 +96,24 @@ def _metrics_routes(registry: CollectorRegistry) -> list[web.RouteDef]:
     return [web.get("/metrics", metrics)]
 
 
-def _verdict(checks: Mapping[str, Check], notes: Mapping[str, Check] = _NONE) -> web.Response:
-    failed, told = _told(checks), _told(notes)
+def _verdict(failed: list[str], notes: Sequence[str] = ()) -> web.Response:
     if failed:
-        return web.Response(status=503, text="".join(failed + told))
-    return web.Response(text="".join(["ok\n", *told]))
+        return web.Response(status=503, text="".join([*failed, *notes]))
+    return web.Response(text="".join(["ok\n", *notes]))
 
 
-def _told(checks: Mapping[str, Check]) -> list[str]:
-    return [f"{name}: {wrong}\n" for name, check in checks.items() if (wrong := check()) is not None]
+def _told(checks: Mapping[str, Check], faults: Faults, *, broken: str | None = _BROKEN) -> list[str]:
+    """Return a line for each check that something is wrong with; one that is `broken` says that."""
+    lines = []
+    for name, check in checks.items():
+        try:
+            wrong = check()
+        except Exception as error:  # noqa: BLE001 - a check that is broken must not break the others
+            faults.caught("check not done", error, task="probes", subject=name)
+            wrong = broken
+        if wrong is not None:
+            lines.append(f"{name}: {wrong}\n")
+    return lines
 
 
 @asynccontextmanager

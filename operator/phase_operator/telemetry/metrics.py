@@ -6,6 +6,7 @@ that have some are in named.py, off by default.
 
 from collections.abc import Callable
 from functools import partial
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.gc_collector import GCCollector
@@ -13,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from phase_operator import __version__
+from phase_operator.reconcile.faults import Faults
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -24,6 +26,7 @@ class Metrics:
         # One more series for each counter, to say when it began: a process has its start time already.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it without annotations
         self.registry = registry = CollectorRegistry()
+        self.faults = Faults(self.internal_error)
         ns = "phase_operator"
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
@@ -129,24 +132,36 @@ class Metrics:
         """Count what a task did not expect."""
         self._faults.labels(task).inc()
 
+    def _ask(self, gauge: Gauge, number: Callable[[], float]) -> None:
+        """Ask at each scrape; what cannot be told is no number, and costs the others nothing."""
+
+        def asked() -> float:
+            try:
+                return float(number())
+            except Exception as error:  # noqa: BLE001 - one number that is missing must not be all of them
+                self.faults.caught("number not known", error, task="metrics")
+                return nan
+
+        gauge.set_function(asked)
+
     def track_namespaces(self, unserved: Callable[[], int]) -> None:
         """Ask at each scrape how many of the watched namespaces cannot be served."""
-        self._unserved.set_function(unserved)
+        self._ask(self._unserved, unserved)
 
     def track_leader(self, is_leading: Callable[[], bool]) -> None:
         """Ask at each scrape whether this process leads."""
-        self._leader.set_function(lambda: float(is_leading()))
+        self._ask(self._leader, lambda: float(is_leading()))
 
     def track_resources(self, count: Callable[[], tuple[int, int, int]], not_ready: Callable[[], float]) -> None:
         """Ask at each scrape how many resources are ready, not ready, unknown; and how long one has not been ready."""
-        self._not_ready.set_function(not_ready)
+        self._ask(self._not_ready, not_ready)
         for position, ready in enumerate(("true", "false", "unknown")):
-            self._resources.labels(ready).set_function(partial(_nth, count, position))
+            self._ask(self._resources.labels(ready), partial(_nth, count, position))
 
     def track_queue(self, name: str, depth: Callable[[], int], oldest: Callable[[], float]) -> None:
         """Ask at each scrape how long a queue is, and how late."""
-        self._queue_depth.labels(name).set_function(depth)
-        self._queue_oldest.labels(name).set_function(oldest)
+        self._ask(self._queue_depth.labels(name), depth)
+        self._ask(self._queue_oldest.labels(name), oldest)
 
     def track_sources(
         self,
@@ -157,25 +172,25 @@ class Metrics:
         open_breakers: Callable[[], int],
     ) -> None:
         """Ask at each scrape what sources there are, how old the oldest answer is, and what keeps them back."""
-        self._sources.set_function(count)
-        self._entries.set_function(entries)
-        self._staleness.set_function(staleness)
-        self._unprobed.set_function(unprobed)
-        self._breakers.set_function(open_breakers)
+        self._ask(self._sources, count)
+        self._ask(self._entries, entries)
+        self._ask(self._staleness, staleness)
+        self._ask(self._unprobed, unprobed)
+        self._ask(self._breakers, open_breakers)
 
     def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
         """Ask at each scrape how many calls wait for the quota of their account, and how long the first has."""
-        self._quota_calls.set_function(lambda: waits()[0])
-        self._quota_wait.set_function(lambda: waits()[1])
+        self._ask(self._quota_calls, lambda: waits()[0])
+        self._ask(self._quota_wait, lambda: waits()[1])
 
     def track_certificates(self, soonest: Callable[[], float]) -> None:
         """Ask at each scrape when the first certificate of Phase's hosts runs out, in seconds since 1970."""
-        self._certificate.set_function(soonest)
+        self._ask(self._certificate, soonest)
 
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Ask at each scrape how many roll-outs are going on, and how many targets have workloads that wait."""
-        self._rollouts.set_function(under_way)
-        self._waiting.set_function(waiting)
+        self._ask(self._rollouts, under_way)
+        self._ask(self._waiting, waiting)
 
 
 def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:

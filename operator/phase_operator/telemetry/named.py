@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.resources import Resources, Standing, moment_of
 from phase_operator.reconcile.sources import Sources
@@ -22,13 +23,20 @@ _EVERY_FOLDER = "*"
 class Named(Collector):
     """What there is to say of each; series come and go with what they are named after."""
 
-    def __init__(self, resources: Resources, sources: Sources, clock: Clock) -> None:
+    def __init__(self, resources: Resources, sources: Sources, clock: Clock, faults: Faults) -> None:
+        self._faults = faults
         self._resources = resources
         self._sources = sources
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
-        """Make the metrics of one scrape."""
+        """Make the metrics of one scrape; if one cannot be made, the scrape goes on without it and the next ones."""
+        try:
+            yield from self._made()
+        except Exception as error:  # noqa: BLE001 - these must not cost the operator's own metrics
+            self._faults.caught("number not known", error, task="metrics")
+
+    def _made(self) -> Iterator[Metric]:
         now, standings = moment_of(self._clock.now()) or 0.0, self._resources.standings()
         yield _gauge(
             "resource_ready",

@@ -1,9 +1,12 @@
 import logging
 
 import aiohttp
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from phase_operator.reconcile.faults import Faults
 from phase_operator.telemetry.http import Check, PortInUseError, Ports, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
@@ -130,3 +133,41 @@ async def test_a_port_in_use_on_every_address_is_told() -> None:
         with pytest.raises(PortInUseError, match=rf"\*:{ports.health}"):
             async with serve(Probes(), Metrics().registry, host="", health_port=ports.health, metrics_port=None):
                 pass
+
+
+async def test_a_check_that_is_broken_costs_itself(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> str | None:
+        raise KeyError("-".join(["a", "value"]))
+
+    counted: list[str] = []
+    probes = Probes(
+        live={"bad": broken, "good": lambda: None}, ready={"bad": broken}, notes={"note": lambda: "x is not served"}
+    )
+    async with (
+        serve(
+            probes,
+            CollectorRegistry(),
+            host="127.0.0.1",
+            health_port=0,
+            metrics_port=None,
+            faults=Faults(counted.append),
+        ) as ports,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.health}") as client,
+    ):
+        live, ready = await client.get("/healthz"), await client.get("/readyz")
+
+    assert (live.status_code, live.text) == (200, "ok\n")
+    assert (ready.status_code, ready.text.splitlines()[0]) == (503, "bad: internal error; the log has the trace")
+    assert counted == ["probes", "probes"]
+    assert "a-value" not in caplog.text + ready.text
+
+
+async def test_what_is_noted_does_not_make_readiness_fail() -> None:
+    probes = Probes(ready={"good": lambda: None}, notes={"namespaces": lambda: "x is not served"})
+    async with (
+        serve(probes, CollectorRegistry(), host="127.0.0.1", health_port=0, metrics_port=None) as ports,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.health}") as client,
+    ):
+        ready = await client.get("/readyz")
+
+    assert (ready.status_code, ready.text) == (200, "ok\nnamespaces: x is not served\n")

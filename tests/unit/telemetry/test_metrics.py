@@ -34,7 +34,7 @@ def filled() -> Metrics:
     metrics = counted()
     resources = Resources()
     resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
-    metrics.registry.register(Named(resources, OneSource(), HandClock()))  # type: ignore[arg-type]  # as much as it asks
+    metrics.registry.register(Named(resources, OneSource(), HandClock(), metrics.faults))  # type: ignore[arg-type]  # as much as it asks
     return metrics
 
 
@@ -158,3 +158,17 @@ def test_process_python_and_gc_are_there_and_creation_times_are_not() -> None:
     assert "python_info" in text
     assert "python_gc_collections_total" in text
     assert "_created" not in text
+
+
+def test_a_number_that_is_not_known_costs_the_others_nothing() -> None:
+    def broken() -> float:
+        raise KeyError("text")
+
+    metrics = Metrics()
+    metrics.track_queue("resources", lambda: 7, broken)
+
+    scraped = generate_latest(metrics.registry).decode()
+
+    assert 'phase_operator_queue_depth{queue="resources"} 7.0' in scraped
+    assert 'phase_operator_queue_oldest_seconds{queue="resources"} NaN' in scraped
+    assert (metrics.registry.get_sample_value("phase_operator_internal_errors_total", {"task": "metrics"}) or 0) >= 1

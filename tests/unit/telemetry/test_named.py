@@ -35,7 +35,7 @@ async def loop() -> AsyncIterator[Loop]:
 def scraped(loop: Loop) -> CollectorRegistry:
     """Return what a scrape shows of a loop."""
     registry = CollectorRegistry()
-    registry.register(Named(loop.resources, loop.sources, loop.clock))
+    registry.register(Named(loop.resources, loop.sources, loop.clock, loop.faults))
     return registry
 
 
