@@ -212,7 +212,7 @@ class Operator:
         self._queue = queue
         self._resources = resources
         self._all_seen = False
-        restarts = self._restarts(clock, metrics, resources, admissions.targets)
+        restarts = self._restarts(clock, metrics, resources, admissions.targets, known)
         labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
             resources=resources,
@@ -300,14 +300,20 @@ class Operator:
             metrics.registry.register(Named(resources, sources, clock, faults))
 
     def _restarts(
-        self, clock: Clock, metrics: Metrics, resources: Resources, target_users: Users[TargetRef]
+        self,
+        clock: Clock,
+        metrics: Metrics,
+        resources: Resources,
+        admitted: Users[TargetRef],
+        known: KnownTargets,
     ) -> Restarts:
         if not self._settings.restarts:
             return NoRestarts()
         restarter = Restarter(
             workloads=KubeWorkloads(self._client, self._recorder),
             resources=resources,
-            target_users=target_users,
+            admitted=admitted,
+            known=known,
             digest_key=self._loaded_digest_key,
             clock=clock,
             observer=metrics,

@@ -485,6 +485,18 @@ def _document(stored: StoredObject) -> dict[str, Any]:
     return {"metadata": stored.metadata(), "type": stored.fields[TYPE], "data": stored.part("data")}
 
 
+class FakeKnown:
+    """What the watches have shown."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+
+    def get(self, ref: TargetRef) -> Observed | None:
+        """Return an object of ours."""
+        found = self._cluster.objects.get(ref)
+        return observe(found.metadata()) if found is not None and _is_known(found) else None
+
+
 def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:
     return {path for owner, paths in stored.owners.items() if owner != ours for path in paths}
 
@@ -628,7 +640,8 @@ class Loop:
         self.restarts = Restarter(
             workloads=self.workloads,
             resources=self.resources,
-            target_users=self.admissions.targets,
+            admitted=self.admissions.targets,
+            known=FakeKnown(self.cluster),
             digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,

@@ -26,7 +26,8 @@ class Told:
 
 
 NOTHING = Told()
-ToldOf = Callable[[TargetRef], Told]
+# None: it is not for this PhaseSecret to know, and what its status tells is not known to be true any more.
+ToldOf = Callable[[TargetRef], Told | None]
 
 
 def listed(names: list[str], most: int) -> tuple[str, ...]:
@@ -48,6 +49,9 @@ def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
         # Another version's business: it stays as it is.
         return target
     told = told_of(ref)
+    if told is None:
+        # What was restarted for it is history. What waits may be over, or anything.
+        return {key: value for key, value in target.items() if key != "notRestarted"}
     found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
     if told.restarted:
         found["restarted"] = [shortened(each, _LONGEST_NAME) for each in told.restarted]

@@ -269,7 +269,7 @@ class Controller:
 
     async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
         """Write the status, if it says something new; return what kept it from being written."""
-        document = with_told(document, self._restarts.told)
+        document = with_told(document, lambda target: self._restarts.told(target, resource.key))
         if document == resource.status:
             return None
         try:

@@ -1,6 +1,6 @@
 """What the targets that a workload reads hold, and who follows them: asked once for each target and look."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
@@ -14,31 +14,34 @@ from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.ports import Workloads
 from phase_operator.reconcile.resources import Resources
 from phase_operator.reconcile.task import Task
+from phase_operator.reconcile.writers import Writers
 
 # None: its PhaseSecrets do not say who follows it.
 Known = dict[TargetRef, Feed | None]
 
 
 class Feeds:
-    """Puts together what PhaseSecrets say of a target and what it says of itself."""
+    """Puts together what the PhaseSecrets that write a target say of it and what it says of itself."""
 
     def __init__(
         self,
         workloads: Workloads,
         resources: Resources,
-        target_users: Users[TargetRef],
+        admitted: Users[TargetRef],
+        writers: Writers,
         digest_key: Callable[[], bytes],
     ) -> None:
         self._workloads = workloads
         self._resources = resources
-        self._target_users = target_users
+        self._admitted = admitted
+        self._writers = writers
         self._digest_key = digest_key
 
     async def of(self, workload: Workload, known: Known) -> dict[TargetRef, Feed]:
         """Return the targets of ours that a workload reads; what is not in `known` is asked for and put there."""
         found: dict[TargetRef, Feed] = {}
         for target in targets_of(workload):
-            if target not in self._target_users:
+            if target not in self._admitted and not self._writers.marked(target):
                 continue
             if target not in known:
                 known[target] = await self._feed(target)
@@ -51,11 +54,7 @@ class Feeds:
         policies = []
         versions: Mapping[TargetRef, str] = {}
         is_versioned = False
-        for key in self._target_users.of(target):
-            resource = self._resources.get(key)
-            if resource is None:
-                continue
-            task = Task(resource)
+        for task in self._tasks(target):
             try:
                 policy = task.policies.get(target)
             except Invalid:
@@ -70,6 +69,17 @@ class Feeds:
             return Feed(tuple(policies), Gap.UNKNOWN)
         held = await self._held(target, versions, is_versioned=is_versioned)
         return Feed(tuple(policies), held.content, held.written_at)
+
+    def _tasks(self, target: TargetRef) -> Iterator[Task]:
+        """Yield those that write a target, and those of its namespace that wrote it and are suspended since.
+
+        What these wrote before still reaches the pods.
+        """
+        writing = self._writers.of(target)
+        for key in dict.fromkeys([*writing, *self._writers.marked(target)]):
+            resource = self._resources.get(key)
+            if resource is not None and (key in writing or resource.spec.get("suspend") is True):
+                yield Task(resource)
 
     async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
         key = self._digest_key()

@@ -139,6 +139,13 @@ class Cluster(Protocol):
         """Have Events posted in their own time; losing one is no error."""
 
 
+class KnownObjects(Protocol):
+    """What the watches have shown of objects that carry our label."""
+
+    def get(self, ref: TargetRef) -> Observed | None:
+        """Return an object, or None if nothing of ours is known to stand there."""
+
+
 class Workloads(Protocol):
     """The edge to what is restarted. Every method that awaits raises ExpectedError."""
 
@@ -161,8 +168,11 @@ class Workloads(Protocol):
 class Restarts(Protocol):
     """Workloads that follow targets: what runs tell of these, and the work that comes of it."""
 
-    def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+    def expect(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
         """Take note of targets that nobody was admitted to before; `status` is that of their PhaseSecret."""
+
+    def forget(self, targets: Iterable[TargetRef]) -> None:
+        """Drop what is remembered of targets that nobody is admitted to any more."""
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
         """Have noted what pods run with, before a target gets this content; raise Transient if it has to wait."""
@@ -170,8 +180,8 @@ class Restarts(Protocol):
     def written(self, target: TargetRef) -> None:
         """Take note that a target was written."""
 
-    def told(self, target: TargetRef) -> Told:
-        """Return what a status is to tell of a target."""
+    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
+        """Return what the status of a PhaseSecret is to tell of a target; None if that is not for it to know."""
 
     async def take(self) -> str:
         """Wait for the next namespace whose workloads are to be looked at; raise QueueClosedError after `close`."""

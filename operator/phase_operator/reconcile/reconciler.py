@@ -317,7 +317,8 @@ class Reconciler:
 
     def _took_effect(self, change: Change, resource: Resource | None = None) -> None:
         if resource is not None and change.new_targets:
-            self._restarts.expect(change.new_targets, resource.status)
+            self._restarts.expect(resource.key, change.new_targets, resource.status)
+        self._restarts.forget(change.orphaned_targets)
         self._keeper.forget(change.orphaned_targets)
         for token in change.orphaned_tokens:
             self._tokens.forget(token)

@@ -26,10 +26,11 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload
 from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Feeds, targets_of
-from phase_operator.reconcile.ports import Clock, Observer, Workloads
+from phase_operator.reconcile.ports import Clock, KnownObjects, Observer, Workloads
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
 from phase_operator.reconcile.resources import Resources
 from phase_operator.reconcile.telling import Look, Telling, name_of
+from phase_operator.reconcile.writers import Writers
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Restarter:
         *,
         workloads: Workloads,
         resources: Resources,
-        target_users: Users[TargetRef],
+        admitted: Users[TargetRef],
+        known: KnownObjects,
         digest_key: Callable[[], bytes],
         clock: Clock,
         observer: Observer,
@@ -68,12 +70,13 @@ class Restarter:
         at_once: int,
     ) -> None:
         self._workloads = workloads
-        self._target_users = target_users
+        self._admitted = admitted
         self._digest_key = digest_key
         self._clock = clock
         self._observer = observer
-        self._feeds = Feeds(workloads, resources, target_users, digest_key)
-        self._telling = Telling(workloads, target_users, wake, tell)
+        writers = Writers(admitted, known)
+        self._feeds = Feeds(workloads, resources, admitted, writers, digest_key)
+        self._telling = Telling(workloads, writers, wake, tell)
         self._all_known = all_known
         self._window = window
         self._at_once = at_once
@@ -91,12 +94,16 @@ class Restarter:
 
     # For runs.
 
-    def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
-        """Take note of targets that were not known before; `status` is that of their PhaseSecret."""
+    def expect(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+        """Take note of targets that nobody was admitted to before; `status` is that of their PhaseSecret."""
         new = list(targets)
-        self._telling.remember(new, status)
+        self._telling.remember(key, new, status)
         for target in new:
             self._touch(target.key.namespace)
+
+    def forget(self, targets: Iterable[TargetRef]) -> None:
+        """Drop what is remembered of targets that nobody is admitted to any more."""
+        self._telling.forget(targets)
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
         """Have noted what the pods that read a target run with, before it gets this content.
@@ -131,9 +138,9 @@ class Restarter:
         """Take note that a target was written: its workloads are looked at once all is quiet."""
         self._touch(target.key.namespace)
 
-    def told(self, target: TargetRef) -> Told:
-        """Return what a status is to tell of a target."""
-        return self._telling.told(target)
+    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
+        """Return what the status of a PhaseSecret is to tell of a target; None if that is not for it to know."""
+        return self._telling.told_to(key, target)
 
     # For the worker.
 
@@ -216,7 +223,7 @@ class Restarter:
 
     async def _look(self, namespace: str, look: Look) -> None:
         async for workload in self._workloads.each(namespace):
-            if workload.running or any(target in self._target_users for target in targets_of(workload)):
+            if workload.running or any(target in self._admitted for target in targets_of(workload)):
                 await self._bring_in_step(workload, look)
         look.again = look.soon or bool(look.again and look.waiting)
         self._telling.report(namespace, look)
@@ -340,8 +347,11 @@ class NoRestarts:
     def __init__(self) -> None:
         self._closed = asyncio.Event()
 
-    def expect(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+    def expect(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
         """Expect nothing of them."""
+
+    def forget(self, targets: Iterable[TargetRef]) -> None:
+        """Forget nothing."""
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
         """Note nothing."""
@@ -349,7 +359,7 @@ class NoRestarts:
     def written(self, target: TargetRef) -> None:
         """Follow nothing."""
 
-    def told(self, target: TargetRef) -> Told:
+    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
         """Return that there is nothing to tell."""
         return NOTHING
 

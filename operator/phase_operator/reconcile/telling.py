@@ -9,9 +9,9 @@ from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import MAX_RESTARTED, MAX_WAITING, NOTHING, Told, listed, told_before
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload, WorkloadRef
-from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Known
 from phase_operator.reconcile.ports import Workloads
+from phase_operator.reconcile.writers import Writers
 
 # Of a look: a workload that is told of is kept until it ends, and nobody reads more.
 _EVENTS = 50
@@ -47,12 +47,12 @@ class Telling:
     def __init__(
         self,
         workloads: Workloads,
-        target_users: Users[TargetRef],
+        writers: Writers,
         wake: Callable[[TargetRef], None],
         tell: Callable[[ObjectKey, Notice], None],
     ) -> None:
         self._workloads = workloads
-        self._target_users = target_users
+        self._writers = writers
         self._wake = wake
         self._tell = tell
         self._told: dict[TargetRef, Told] = {}
@@ -62,19 +62,29 @@ class Telling:
         self._waves: dict[TargetRef, tuple[bytes, list[str]]] = {}
 
     def told(self, target: TargetRef) -> Told:
-        """Return what a status is to tell of a target."""
+        """Return what there is to tell of a target."""
         return self._told.get(target, NOTHING)
+
+    def told_to(self, key: ObjectKey, target: TargetRef) -> Told | None:
+        """Return what there is to tell of a target to a PhaseSecret; None if it does not write it."""
+        return self.told(target) if key in self._writers.of(target) else None
 
     def waiting(self) -> int:
         """Return how many targets have workloads whose restart waits for something."""
         return sum(bool(told.waiting) for told in self._told.values())
 
-    def remember(self, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
-        """Take over what a status tells of targets that were not known before."""
+    def remember(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
+        """Take over what the status of a PhaseSecret tells of those targets that it writes."""
         told = told_before(status)
         for target in targets:
-            if target in told:
+            if target in told and key in self._writers.of(target):
                 self._told.setdefault(target, told[target])
+
+    def forget(self, targets: Iterable[TargetRef]) -> None:
+        """Drop what is remembered of targets: of whoever is admitted to them next, nothing of it is true."""
+        for target in targets:
+            self._told.pop(target, None)
+            self._waves.pop(target, None)
 
     def restarted(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
         """Tell the workload what it was restarted for."""
@@ -125,7 +135,7 @@ class Telling:
     def _keep(self, target: TargetRef, before: Told, after: Told) -> None:
         if after == before:
             return
-        if after == NOTHING or target not in self._target_users:
+        if after == NOTHING or not self._writers.of(target):
             self._told.pop(target, None)
             self._waves.pop(target, None)
         else:
@@ -133,7 +143,7 @@ class Telling:
         self._wake(target)
 
     def _tell_users(self, target: TargetRef, notice: Notice) -> None:
-        for key in self._target_users.of(target):
+        for key in self._writers.of(target):
             self._tell(key, notice)
 
 

@@ -267,3 +267,135 @@ async def test_an_unfinished_replacement_that_cannot_be_finished_is_its_targets_
         told = {each["name"]: each for each in loop.cluster.statuses[KEY]["targets"]}
         assert loop.cluster.secret(secret_ref("b")) == {"A": "one"}
         assert (told["b"]["ready"], told["a"]["reason"]) == (True, Reason.KUBERNETES_UNAVAILABLE)
+
+
+# Who was admitted and writes nothing.
+
+RIVAL = ObjectKey("team", "rival")
+ALL = {"restart": {"workloads": "All"}}
+
+
+async def changed(loop: Loop, text: str = "two") -> None:
+    """Let a value change in Phase, its target be written, and everything come to rest."""
+    loop.phase.holds(entry("A", text))
+    await loop.refresh()
+    await rest(loop)
+
+
+def told_of_web(loop: Loop, key: ObjectKey) -> bool:
+    """Say whether the status of a PhaseSecret names the workload."""
+    return "Deployment web" in str(loop.cluster.statuses[key])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="the same target"),
+        pytest.param({"versioned": {}}, id="as versioned"),
+        pytest.param({"creationPolicy": "Merge"}, id="merged"),
+    ],
+)
+@pytest.mark.parametrize("key", [RIVAL, SPY], ids=["of the namespace", "by a grant"])
+async def test_whoever_is_refused_the_object_imposes_no_followers_and_is_told_of_none(
+    key: ObjectKey, fields: dict[str, Any]
+) -> None:
+    server = quiet_web()
+    async with loop_with("from=mallory,to=team,what=token+target") as loop:
+        loop.workloads.add(server)
+        loop.cluster.tokens[ObjectKey("mallory", TOKEN.name)] = "token-text"
+        await loop.show(phase_secret())
+        await loop.show(
+            phase_secret(
+                key,
+                uid="another",
+                managedSecretReferences=[{"secretName": "shop", "secretNamespace": "team", **ALL, **fields}],
+            )
+        )
+        await rest(loop)
+        await changed(loop)
+
+        if "versioned" not in fields:
+            assert loop.condition(key=key)["reason"] == Reason.TARGET_CONFLICT
+        assert (server.running, server.roll_outs, loop.workloads.notices) == (None, 0, [])
+        assert not told_of_web(loop, key)
+
+
+@pytest.mark.parametrize("fields", [{"versioned": {}}, ALL, {"restart": {"workloads": "None"}}], ids=str)
+async def test_a_rival_keeps_no_restart_from_happening_and_is_not_told_of_it(fields: dict[str, Any]) -> None:
+    server = Server(WorkloadKind.DEPLOYMENT, reads_all("shop"))
+    async with loop_with("from=mallory,to=team,what=target") as loop:
+        loop.workloads.add(server)
+        loop.cluster.tokens[ObjectKey("mallory", TOKEN.name)] = "token-text"
+        await loop.show(phase_secret())
+        reference = {"secretName": "shop", "secretNamespace": "team", **fields}
+        await loop.show(phase_secret(SPY, uid="spy", managedSecretReferences=[reference]))
+        await rest(loop)
+        await changed(loop)
+
+        assert server.roll_outs == 1
+        assert (told_of_web(loop, KEY), told_of_web(loop, SPY)) == (True, False)
+        told = [message for message in map(str, loop.cluster.notices) if "Deployment web" in message]
+        assert len(told) == 1
+
+
+async def test_a_status_that_somebody_wrote_by_hand_is_not_repeated_to_others() -> None:
+    invented = {"kind": "Secret", "namespace": "team", "name": "shop", "ready": True, "reason": "Synced", "keys": 1}
+    invented |= {"restarted": ["Deployment invented"], "notRestarted": ["Deployment invented: for ever"]}
+    async with loop_with() as before:
+        await before.show(phase_secret())
+        status = before.cluster.statuses[KEY]
+
+    async with loop_with("from=mallory,to=team,what=target") as loop:
+        loop.cluster.objects = before.cluster.objects
+        spied = [{"secretName": "shop", "secretNamespace": "team"}]
+        await loop.show(phase_secret(SPY, uid="spy", status={"targets": [invented]}, managedSecretReferences=spied))
+        await loop.show(phase_secret(status=status))
+        await rest(loop)
+        await changed(loop)
+
+        assert "invented" not in str(loop.cluster.statuses[KEY])
+
+
+async def test_what_a_namesake_was_told_is_not_told_of_the_next() -> None:
+    async with loop_with() as loop:
+        loop.workloads.add(Server(WorkloadKind.DEPLOYMENT, reads_all("shop")))
+        await loop.show(phase_secret())
+        await rest(loop)
+        await changed(loop)
+        assert told_of_web(loop, KEY)
+
+        await loop.bury()
+        await loop.show(phase_secret(uid="another"))
+        await rest(loop)
+
+        assert not told_of_web(loop, KEY)
+
+
+async def test_what_was_written_before_a_suspension_still_reaches_the_pods() -> None:
+    server = Server(WorkloadKind.DEPLOYMENT, reads_all("shop"), reads_all("other"))
+    async with loop_with() as loop:
+        loop.workloads.add(server)
+        await loop.show(phase_secret())
+        await loop.show(phase_secret(RIVAL, uid="b", managedSecretReferences=[{"secretName": "other"}]))
+        await rest(loop)
+        server.hold = True
+        server.set_status(observedGeneration=0)
+        loop.phase.holds(entry("A", "two"))
+        await loop.refresh()
+        assert server.roll_outs == 0
+
+        await loop.show(phase_secret(generation=2, suspend=True))
+        server.hold = False
+        server.settle()
+        await rest(loop)
+        assert server.roll_outs == 1
+
+        loop.phase.holds(entry("A", "three"))
+        await loop.refresh()
+        await rest(loop)
+        assert loop.cluster.secret(SHOP) == {"A": "two"}
+        assert server.roll_outs == 2, "for the other one alone, and the note on this one was kept"
+
+        await loop.show(phase_secret(generation=3))
+        await rest(loop)
+        assert (loop.cluster.secret(SHOP), server.roll_outs) == ({"A": "three"}, 3)

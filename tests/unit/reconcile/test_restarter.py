@@ -610,7 +610,7 @@ async def test_two_that_merge_into_one_secret_are_one_object_to_its_readers(loop
 async def test_where_restarts_are_forbidden_nothing_is_even_read() -> None:
     restarts = NoRestarts()
 
-    restarts.expect([SHOP], {})
+    restarts.expect(KEY, [SHOP], {})
     await restarts.prepare(SHOP, content(SHOP, A="1"), is_new=False)
     restarts.written(SHOP)
     waiting = asyncio.create_task(restarts.take())

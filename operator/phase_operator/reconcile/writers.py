@@ -1,0 +1,52 @@
+"""Who writes a target: those that were admitted to it and whose mark its object carries.
+
+Rule: a wish writes nothing. Whom workloads follow, and who is told of them, is asked here and not of the specs.
+"""
+
+from phase_operator.core.targets import Observed, TargetRef
+from phase_operator.core.targets.parts import merge_manager
+from phase_operator.core.values import ObjectKey
+from phase_operator.core.versions import is_version
+from phase_operator.reconcile.dependents import Users
+from phase_operator.reconcile.ports import KnownObjects
+
+
+class Writers:
+    """Puts together who was admitted and what the watches have shown."""
+
+    def __init__(self, admitted: Users[TargetRef], known: KnownObjects) -> None:
+        self._admitted = admitted
+        self._known = known
+
+    def of(self, target: TargetRef) -> list[ObjectKey]:
+        """Return the PhaseSecrets that write a target, sorted; while nothing stands there, all that may."""
+        admitted = self._admitted.of(target)
+        found = self._known.get(target)
+        if found is not None:
+            return [key for key in admitted if carries(found, key)]
+        return [key for key in admitted if self._has_version(key, target)] or admitted
+
+    def marked(self, target: TargetRef) -> list[ObjectKey]:
+        """Return the PhaseSecrets of the target's own namespace whose mark it carries, admitted or not."""
+        found = self._known.get(target)
+        if found is None:
+            return []
+        names = dict.fromkeys([found.owner, *(part.of for part in found.parts)])
+        places = (name.partition("/") for name in names)
+        keys = [ObjectKey(namespace, name) for namespace, _, name in places if namespace == target.key.namespace]
+        return [key for key in keys if carries(found, key)]
+
+    def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
+        for each in self._admitted.things_of(key):
+            beside = (each.kind, each.key.namespace) == (target.kind, target.key.namespace)
+            if beside and is_version(each.key.name, target.key.name):
+                found = self._known.get(each)
+                if found is not None and carries(found, key):
+                    return True
+        return False
+
+
+def carries(observed: Observed, key: ObjectKey) -> bool:
+    """Say whether an object carries the mark of a PhaseSecret, written by an apply of ours."""
+    is_whole = observed.owner == str(key) and observed.is_applied
+    return is_whole or observed.part(merge_manager(key)) is not None
