@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     grant: Annotated[tuple[Grant, ...], NoDecode] = Field(
         (),
         description="Let the PhaseSecrets of one namespace use a token or write a target in another: "
-        "from=team-a,to=shared,what=token. May be repeated, in the variable separated by semicolons. Default: none.",
+        "from=team-a,to=shared,what=token. target+adopt: also take over, or merge into, what others made there. May be "
+        "repeated, in the variable separated by semicolons. Default: none.",
     )
     allow_phase_host: Annotated[tuple[Host, ...], NoDecode] = Field(
         (),

@@ -367,6 +367,7 @@ REFUSED = [
     Refused({"serviceAccount": {"create": False}}, "serviceAccount.name is needed", what="no account at all"),
     Refused({"grants": [{"from": "a", "to": "b"}]}, "what", what="a grant of nothing"),
     Refused({"grants": [{"from": "a", "to": "b", "what": ["all"]}]}, "/what/0", what="a grant of what is not known"),
+    Refused({"grants": [{"from": "a", "to": "b", "what": ["adopt"]}]}, "/grants/0/what", what="adopt alone"),
     Refused({"grants": [{"to": "b", "what": ["token"]}]}, "/grants/0", what="a grant to nobody"),
     Refused(
         {"grants": [{"from": "a", "fromLabels": {"x": "y"}, "to": "b", "what": ["token"]}]},

@@ -202,7 +202,8 @@ CATALOGUE: dict[Reason, Entry] = {
         "An object of that name, a version of a versioned name, or with Merge a key in it, is not ours; whose it is "
         "stands in the message. A copy is not ours either, whatever its marks say.",
         "Choose another name, delete the object or key if nobody needs it, or set `adopt: true` on the target to take "
-        "it over. What another PhaseSecret keeps has to be let go there first.",
+        "it over; in another namespace the grant has to say `adopt`, too. What another PhaseSecret keeps has to be let "
+        "go there first.",
         stalled=True,
     ),
     Reason.TARGET_IS_TOKEN: Entry(

@@ -3,7 +3,7 @@
 Rule: the defaults that users do not write are decided here, once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phase_operator.api.v1alpha1.phasesecret import (
     CreationPolicy,
@@ -24,6 +24,9 @@ class Claim:
     adopt: bool = False
     # Make a Secret anew if its type has to change.
     replace: bool = False
+    # False: what others made stays theirs, also without a sign of its maker. So it is in another namespace, unless a
+    # grant says more.
+    takes: bool = True
 
     @property
     def merges(self) -> bool:
@@ -34,6 +37,10 @@ class Claim:
     def deletes(self) -> bool:
         """What we wrote goes when it is wanted no more."""
         return self.deletion is DeletionPolicy.DELETE
+
+    def without_taking(self) -> "Claim":
+        """Return the same claim to what is free or its own already, and to nothing else."""
+        return replace(self, adopt=False, takes=False)
 
 
 def claim(target: TargetFields) -> Claim:

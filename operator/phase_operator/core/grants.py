@@ -21,10 +21,12 @@ _EXAMPLE = "write from=team-a,to=shared,what=token"
 
 
 class Use(StrEnum):
-    """What a PhaseSecret does with another namespace: read a token there, or write a target."""
+    """What a PhaseSecret does with another namespace: read a token there, write a target, or take others' objects."""
 
     TOKEN = "token"
     TARGET = "target"
+    # Beside target: also where an object stands that others made, by `adopt: true` or `Merge`.
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def allowed(
 def parse_grant(text: str) -> Grant:
     """Read `from=team-a,to=shared,what=token`; raise ValueError with a sentence for whoever wrote it.
 
-    Instead of `from` there may be `fromLabel=KEY=VALUE`, more than once; `what` may be `token+target`.
+    Instead of `from` there may be `fromLabel=KEY=VALUE`, more than once; `what` may be `token+target`,
+    and `target+adopt`: without `target`, `adopt` means nothing and is refused.
     """
     said: dict[str, list[str]] = {"from": [], "fromLabel": [], "to": [], "what": []}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -98,7 +101,9 @@ def _grant(text: str, said: Mapping[str, list[str]]) -> Grant:
             raise ValueError(f'"{namespace}" in the grant "{text}" is no namespace; {_EXAMPLE}')
     words = [word for value in said["what"] for word in value.split("+")]
     if not words or not set(words) <= set(Use):
-        raise ValueError(f'the grant "{text}" needs "what": token, target or token+target')
+        raise ValueError(f'the grant "{text}" needs "what": token, target, token+target or target+adopt')
+    if Use.ADOPT in words and Use.TARGET not in words:
+        raise ValueError(f'the grant "{text}" says adopt, which goes with target only; write what=target+adopt')
     wanted = dict(_label(text, label) for label in labels)
     if len(wanted) != len(labels):
         raise ValueError(f'the grant "{text}" names a label twice')

@@ -37,9 +37,21 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     """
     if observed.owner and observed.owner != str(desired.owner.key) and observed.owner not in gone:
         return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
+    if not desired.claim.takes and not _is_own(desired, observed):
+        return Objection(_whose(observed))
     if desired.claim.merges:
         return _to_part(desired, observed, gone)
     return _to_whole(desired, observed, gone)
+
+
+def _is_own(desired: Desired, observed: Observed) -> bool:
+    """Say whether an object itself shows that this PhaseSecret writes it: by its mark, its part or its digest."""
+    if observed.owner == str(desired.owner.key):
+        return True
+    if observed.is_applied:
+        # Somebody took a mark off. The digest, which nobody else can make, is that of this PhaseSecret's content.
+        return not observed.owner and observed.digest == desired.digest
+    return observed.part(merge_manager(desired.owner.key)) is not None
 
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:

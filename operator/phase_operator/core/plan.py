@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.ownership import objection
+from phase_operator.core.ownership import Objection, objection
 from phase_operator.core.targets.base import Desired, Observed
 from phase_operator.core.targets.parts import merge_annotation, merge_manager, read_mark, spelled
 
@@ -51,13 +51,19 @@ def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()
         return Apply(resource_version=None, type=desired.made_as)
     found = objection(desired, observed, gone)
     if found is not None:
-        cure = (
-            "choose another name, or let that one go first"
-            if found.by
-            else "choose another name, delete it, or set adopt to take it over"
-        )
-        return Refuse(f"it exists and is not ours: {found.why}; {cure}", found.by)
+        return Refuse(f"it exists and is not ours: {found.why}; {_cure(desired, found)}", found.by)
     return _plan_part(desired, observed) if desired.claim.merges else _plan_whole(desired, observed)
+
+
+def _cure(desired: Desired, found: Objection) -> str:
+    if found.by:
+        return "choose another name, or let that one go first"
+    if desired.claim.takes:
+        return "choose another name, delete it, or set adopt to take it over"
+    # Merge is a word of its own for what adopt allows elsewhere.
+    adopting = "" if desired.claim.merges else ", together with adopt: true"
+    grant = f"from={desired.owner.key.namespace},to={desired.ref.key.namespace},what=target+adopt"
+    return f"choose another name, or have whoever runs the operator allow it (--grant {grant}){adopting}"
 
 
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:

@@ -52,7 +52,13 @@ def copy_of(desired: Desired) -> Desired:
         "annotations": metadata["annotations"] | {names.ANNOTATION_OWNER: str(owner.key)},
     }
     # It takes nobody's place, whatever the target may do.
-    return replace(desired, ref=ref, owner=owner, claim=Claim(), manifest=desired.manifest | {"metadata": copied})
+    return replace(
+        desired,
+        ref=ref,
+        owner=owner,
+        claim=Claim(takes=desired.claim.takes),
+        manifest=desired.manifest | {"metadata": copied},
+    )
 
 
 def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, Any]:

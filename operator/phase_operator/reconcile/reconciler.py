@@ -242,7 +242,7 @@ class Reconciler:
     ) -> TargetResult:
         """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
         try:
-            desired = await self._beside.run(lambda: rendering.render(owner), units)
+            desired = self._bounded(await self._beside.run(lambda: rendering.render(owner), units))
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
             if rendering.keep is None:
@@ -284,6 +284,13 @@ class Reconciler:
             return Failed(Reason.REMOVAL_PENDING, told, transient=transient, targets=left)
         await self._set_finalizer(task.resource, wanted=False)
         return Gone()
+
+    def _bounded(self, desired: Desired) -> Desired:
+        """Leave the objects of others alone in another namespace, unless a grant says adopt."""
+        namespace, to = desired.owner.key.namespace, desired.ref.key.namespace
+        if reach_refusal(self._tenancy, Use.ADOPT, namespace, self._labels_of(namespace), to) is None:
+            return desired
+        return replace(desired, claim=desired.claim.without_taking())
 
     def _reach_refusal(self, namespace: str, to: str) -> str:
         """Say why PhaseSecrets of a namespace do not write targets in another one; "" if they may."""

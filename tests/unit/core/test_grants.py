@@ -76,7 +76,10 @@ def test_more_grants_never_take_away_and_each_stands_alone(
             "from=team-a,to=shared,what=token", Grant("team-a", "shared", frozenset({Use.TOKEN})), id="the usual one"
         ),
         pytest.param(" what=target , to=* , from=* ", Grant("*", "*", frozenset({Use.TARGET})), id="order and spaces"),
-        pytest.param("from=a,to=b,what=token,what=target", Grant("a", "b", frozenset(Use)), id="a use each"),
+        pytest.param("from=a,to=b,what=token,what=target,what=adopt", Grant("a", "b", frozenset(Use)), id="a use each"),
+        pytest.param(
+            "from=a,to=b,what=target+adopt", Grant("a", "b", frozenset({Use.TARGET, Use.ADOPT})), id="others' objects"
+        ),
         pytest.param(
             "fromLabel=b=2,fromLabel=example.com/a=1,to=b,what=token",
             Grant(Labelled((("b", "2"), ("example.com/a", "1"))), "b", frozenset({Use.TOKEN})),
@@ -102,6 +105,8 @@ def test_a_grant_is_read(text: str, grant: Grant) -> None:
         pytest.param("from=a,to=b", "what", id="no use"),
         pytest.param("from=a,to=b,what=", "what", id="an empty use"),
         pytest.param("from=a,to=b,what=secrets", "what", id="no known use"),
+        pytest.param("from=a,to=b,what=adopt", "what=target+adopt", id="others' objects and no target"),
+        pytest.param("from=a,to=b,what=token+adopt", "what=target+adopt", id="others' objects and a token"),
         pytest.param("from=A_b,to=b,what=token", '"A_b"', id="from no namespace"),
         pytest.param("from=a,to=,what=token", '""', id="to no namespace"),
         pytest.param("from=a,to=team-*,what=token", '"team-*"', id="to a pattern"),

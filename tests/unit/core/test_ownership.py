@@ -1,4 +1,5 @@
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,3 +198,58 @@ def test_an_object_merged_into_by_us_alone_becomes_ours_as_a_whole() -> None:
 
 def test_an_object_of_ours_may_be_merged_into_from_now_on() -> None:
     assert not refused(desired_secret(entry("A"), **MERGE), standing(desired_secret(entry("A"))))
+
+
+# In another namespace, without a grant that says adopt.
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(foreign(Holder("helm", "Apply", frozenset({"A"}))), id="another program's"),
+        pytest.param(foreign(Holder("manager", "Update", frozenset({"A"}))), id="one that looks official"),
+        pytest.param(foreign(Holder("helm", "Apply", frozenset({"FREE"}))), id="another program's, with other keys"),
+        pytest.param(foreign(), id="an empty one"),
+        pytest.param(standing(desired_secret(entry("OTHER"), of=OTHER, **MERGE)), id="one that another merges into"),
+        pytest.param(observed(desired_secret(entry("OTHER"), of=OTHER), owner=""), id="one whose mark was taken off"),
+    ],
+)
+@pytest.mark.parametrize("policy", [{}, MERGE, {"creationPolicy": "Orphan"}], ids=["owned", "merged", "orphaned"])
+@pytest.mark.parametrize("adopt", [False, True])
+def test_whoever_may_not_take_leaves_alone_what_is_not_its_own(
+    found: Observed, policy: dict[str, Any], adopt: bool
+) -> None:
+    desired = desired_secret(entry("A"), adopt=adopt, **policy)
+
+    assert refused(replace(desired, claim=desired.claim.without_taking()), found, gone=("team/other",))
+
+
+@pytest.mark.parametrize(
+    ("policy", "before"),
+    [
+        pytest.param({}, desired_secret(entry("A")), id="its object"),
+        pytest.param(MERGE, desired_secret(entry("A"), **MERGE), id="its part"),
+        pytest.param({}, desired_secret(entry("A"), **MERGE), id="an object that it merged into and wants to own"),
+        pytest.param(MERGE, desired_secret(entry("A")), id="an object that it owned and wants to merge into"),
+    ],
+)
+def test_whoever_may_not_take_keeps_what_is_its_own(policy: dict[str, Any], before: Desired) -> None:
+    desired = desired_secret(entry("A"), entry("B"), **policy)
+
+    assert not refused(replace(desired, claim=desired.claim.without_taking()), standing(before))
+
+
+def test_a_mark_that_was_taken_off_is_put_back_where_the_digest_tells_whose_it_was() -> None:
+    desired = desired_secret(entry("A"))
+    bounded = replace(desired, claim=desired.claim.without_taking())
+
+    assert not refused(bounded, observed(desired, owner=""))
+
+
+def test_whoever_may_not_take_leaves_the_keys_of_others_in_what_it_merged_into() -> None:
+    before = desired_secret(entry("A"), **MERGE)
+    desired = desired_secret(entry("A"), entry("TAKEN"), adopt=True, **MERGE)
+    bounded = replace(desired, claim=desired.claim.without_taking())
+
+    assert not refused(desired, standing(before, by_hand={"TAKEN": "eA=="}))
+    assert refused(bounded, standing(before, by_hand={"TAKEN": "eA=="}))

@@ -261,3 +261,75 @@ async def test_a_type_that_is_not_allowed_any_more_is_told_after_a_restart() -> 
 
         assert after.reason == Reason.TYPE_NOT_SUPPORTED
         assert after.cluster.secret(secret_ref()) == {"A": "1"}
+
+
+# What others made in another namespace.
+
+THERE = secret_ref("shop", "shared")
+TARGET, ADOPT = "from=team,to=shared,what=target", "from=team,to=shared,what=target+adopt"
+TAKING = [
+    pytest.param({"adopt": True}, id="adopt"),
+    pytest.param({"creationPolicy": "Merge"}, id="Merge"),
+    pytest.param({"creationPolicy": "Merge", "adopt": True}, id="Merge and adopt"),
+    pytest.param({"creationPolicy": "Orphan", "adopt": True}, id="Orphan and adopt"),
+]
+
+
+@pytest.mark.parametrize("fields", TAKING)
+async def test_a_grant_of_targets_takes_over_nothing_that_others_made(fields: dict[str, Any]) -> None:
+    async with loop_with(TARGET) as loop:
+        loop.cluster.edit(THERE, {"THEIRS": "eA=="}, manager="helm")
+        before = dict(loop.cluster.objects[THERE].fields)
+        await loop.show(phase_secret(**to("shop", secretNamespace="shared", **fields)))
+        await loop.refresh()
+
+        assert loop.reason == Reason.TARGET_CONFLICT
+        assert ADOPT in loop.condition()["message"]
+        assert loop.cluster.objects[THERE].fields == before
+
+
+@pytest.mark.parametrize("fields", TAKING)
+async def test_a_grant_that_says_adopt_takes_over_what_others_made(fields: dict[str, Any]) -> None:
+    async with loop_with(ADOPT) as loop:
+        loop.cluster.edit(THERE, {"THEIRS": "eA=="}, manager="helm")
+        await loop.show(phase_secret(**to("shop", secretNamespace="shared", **fields)))
+
+        assert loop.reason == Reason.SYNCED
+        assert loop.cluster.secret(THERE)["A"] == "1"
+
+
+@pytest.mark.parametrize("fields", [{}, *TAKING])
+async def test_a_grant_of_targets_makes_what_is_free_and_keeps_it(fields: dict[str, Any]) -> None:
+    async with loop_with(TARGET) as loop:
+        await loop.show(phase_secret(**to("shop", secretNamespace="shared", **fields)))
+        loop.phase.holds(entry("A", "2"))
+        await loop.refresh()
+
+        assert loop.reason == Reason.SYNCED
+        assert loop.cluster.secret(THERE) == {"A": "2"}
+
+
+@pytest.mark.parametrize("fields", TAKING)
+async def test_what_was_taken_over_stays_when_a_grant_does_not_say_adopt_any_more(fields: dict[str, Any]) -> None:
+    body = phase_secret(**to("shop", secretNamespace="shared", **fields))
+    async with loop_with(ADOPT) as before:
+        before.cluster.edit(THERE, {"THEIRS": "eA=="}, manager="helm")
+        await before.show(body)
+
+    async with loop_with(TARGET) as loop:
+        loop.cluster.objects = before.cluster.objects
+        await loop.show(body | {"status": before.cluster.statuses[KEY]})
+        loop.phase.holds(entry("A", "2"))
+        await loop.refresh()
+
+        assert loop.reason == Reason.SYNCED
+        assert loop.cluster.secret(THERE)["A"] == "2"
+
+
+@pytest.mark.parametrize("fields", TAKING)
+async def test_in_its_own_namespace_nobody_needs_the_word(fields: dict[str, Any]) -> None:
+    async with loop_with() as loop:
+        loop.cluster.edit(secret_ref(), {"THEIRS": "eA=="}, manager="helm")
+        await loop.show(phase_secret(**to("shop", **fields)))
+
+        assert loop.reason == Reason.SYNCED
