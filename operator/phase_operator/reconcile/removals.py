@@ -66,10 +66,23 @@ class Removals:
             # What was written is known from the status and by marks, and these say what is to become of it.
             claims = {}
         targets = dict(claims) | {target: claims.get(target) for target in named(task.resource.status)}
+        left = await self._finish(task, claims)
         candidates = await self._candidates(task, targets, is_last=True)
         self._tell_spared(task, candidates)
         elsewhere = [target for target in task.versions if target.key.namespace != task.key.namespace]
-        return await self._remove(task, candidates, elsewhere, is_last=True)
+        return left or await self._remove(task, candidates, elsewhere, is_last=True)
+
+    async def _finish(self, task: Task, claims: Mapping[TargetRef, Claim]) -> list[TargetResult]:
+        """Leave no copy behind that a crash in a replacement left: what it holds comes back first."""
+        left = []
+        for target, claim in claims.items():
+            if claim.replace and not self._refusal(task.key.namespace, target.key.namespace):
+                try:
+                    await self._keeper.finish(target, _owner(task))
+                except ExpectedError as error:
+                    if error.reason is not Reason.NAMESPACE_NOT_FOUND:
+                        left.append(pending(target, error.message, transient=isinstance(error, Transient)))
+        return left
 
     async def _candidates(
         self, task: Task, targets: Mapping[TargetRef, Claim | None], *, is_last: bool

@@ -457,3 +457,21 @@ async def test_a_copy_that_a_refusal_left_takes_nobodys_place_and_nobody_takes_i
     for _ in range(10):
         await shown.turn(60)
     assert told(shown) == {"shop": (True, "Synced")}
+
+
+@pytest.mark.parametrize(("policy", "stays"), [({}, {ELSEWHERE}), (DELETE, set())], ids=["Retain", "Delete"])
+async def test_what_ends_after_a_crash_leaves_no_copy_behind(policy: dict[str, Any], stays: set[Any]) -> None:
+    entries = [entry("username"), entry("password")]
+    async with Loop(tenancy=GRANTED) as before:
+        before.phase.holds(*entries)
+        await before.show(phase_secret(**elsewhere(**policy)))
+        status = before.cluster.statuses[KEY]
+        before.cluster.fuse = 2
+        await before.show(phase_secret(generation=2, finalizers=[names.FINALIZER], **elsewhere(**AUTH, **policy)))
+    assert before.cluster.objects.keys() == {secret_ref("shop-replacing", "elsewhere")}
+    before.cluster.fuse = None
+    async with Loop(cluster=before.cluster, tenancy=GRANTED) as after:
+        body = phase_secret(generation=3, finalizers=[names.FINALIZER], deleting=True, status=status)
+        await after.show(body | {"spec": phase_secret(**elsewhere(**AUTH, **policy))["spec"]})
+
+        assert after.cluster.objects.keys() == stays
