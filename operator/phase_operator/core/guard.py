@@ -11,6 +11,7 @@ from phase_operator.core.errors import Transient
 from phase_operator.core.folders import Folders
 from phase_operator.core.globs import matcher
 from phase_operator.core.keys import listing
+from phase_operator.core.selection import is_feasible
 from phase_operator.core.values import Snapshot
 
 
@@ -41,6 +42,9 @@ class Guard:
         )
 
     def _sources(self, snapshot: Snapshot) -> frozenset[str]:
+        if not is_feasible(self, snapshot.entries):
+            # Nothing is taken of it either: the run that would is refused.
+            return frozenset()
         wanted = matcher(self)
         return frozenset(
             entry.source

@@ -52,10 +52,15 @@ def select(
     )
 
 
+def is_feasible(keys: Patterns, entries: Iterable[Entry]) -> bool:
+    """Say whether patterns can be tried on keys of that number and length within seconds, whatever they are."""
+    letters = effort(keys)
+    return not letters or letters * sum(len(entry.key) for entry in entries) <= _MOST_TRIED
+
+
 def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:
     """Raise Waiting(INVALID_SPEC) if it would take seconds to try patterns on keys of that number and length."""
-    letters = effort(keys)
-    if letters and letters * sum(len(entry.key) for entry in entries) > _MOST_TRIED:
+    if not is_feasible(keys, entries):
         raise Waiting(
             Reason.INVALID_SPEC,
             "keys: the patterns with a sign elsewhere than at their end or in front, such as A*B, are too many for so "

@@ -1,10 +1,11 @@
 """Work that takes longer than the loop may wait for it, done beside it.
 
 Rule: what is handed over is pure, and sized by others within limits. One thread does one piece after another, so that
-the loop gets its turn every few milliseconds, whoever asks for how much.
+the loop gets its turn every few milliseconds; and namespaces take turns, so that who asks for much waits for himself.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -20,9 +21,42 @@ class Beside:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
+        self._is_busy = False
+        # Those whose turn it is next stand in front.
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def run(self, work: Callable[[], Result], units: int) -> Result:
-        """Do the work, here if it is little; it raises what the work raises."""
+    async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
+        """Do work of so many units for a namespace, at once if it is little; it raises what the work raises."""
         if units <= _AT_ONCE:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        await self._turn(namespace)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._pass_on()
+
+    async def _turn(self, namespace: str) -> None:
+        if not self._is_busy:
+            self._is_busy = True
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(namespace, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            namespace = next(iter(self._waiting))
+            turns = self._waiting.pop(namespace)
+            turn = turns.popleft()
+            if turns:
+                # At the end: every other namespace that waits comes first.
+                self._waiting[namespace] = turns
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._is_busy = False

@@ -187,17 +187,22 @@ class Reconciler:
         message = await self._beside.run(
             lambda: nothing_selected(query, state.answer.entries, task.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
+            task.key.namespace,
         )
         return Failed(Reason.NO_ENTRIES, message, targets=targets)
 
     async def _select(self, task: Task, query: SourceQuery, snapshot: Snapshot) -> tuple[Entry, ...]:
         patterns = len(task.spec.keys.include) + len(task.spec.keys.exclude)
-        return await self._beside.run(lambda: task.select(snapshot, query), len(snapshot.entries) * (1 + patterns))
+        return await self._beside.run(
+            lambda: task.select(snapshot, query), len(snapshot.entries) * (1 + patterns), task.key.namespace
+        )
 
     async def _sync(self, task: Task, query: SourceQuery, snapshot: Snapshot, revision: Revision | None) -> Synced:
         entries = await self._select(task, query, snapshot)
         many = units(task.spec, entries)
-        warning = await self._beside.run(lambda: check_references(entries, task.spec.on_secret_reference_error), many)
+        warning = await self._beside.run(
+            lambda: check_references(entries, task.spec.on_secret_reference_error), many, task.key.namespace
+        )
         path = normal_path(task.spec.phase_app_env_path)
         facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
         owner = Owner(task.key, task.resource.uid)
@@ -206,7 +211,7 @@ class Reconciler:
             task.spec, task.key.namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation
         )
         results: list[TargetResult] = []
-        while (rendering := await self._beside.run(lambda: next(rest, None), many)) is not None:
+        while (rendering := await self._beside.run(lambda: next(rest, None), many, task.key.namespace)) is not None:
             if results:
                 # Where nothing is to be written nothing is awaited, and there may be many targets.
                 await asyncio.sleep(0)
@@ -242,7 +247,8 @@ class Reconciler:
     ) -> TargetResult:
         """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
         try:
-            desired = self._bounded(await self._beside.run(lambda: rendering.render(owner), units))
+            made = await self._beside.run(lambda: rendering.render(owner), units, owner.key.namespace)
+            desired = self._bounded(made)
             if made_from is not None:
                 desired = sealed(desired, made_from, self._digest_key())
             if rendering.keep is None:

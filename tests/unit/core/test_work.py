@@ -6,7 +6,6 @@ Times are CPU time of this thread. What is bounded by 0.5 s took from five secon
 import base64
 import time
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from phase_operator.core.selection import select
 from phase_operator.core.words import clean, close, close_tags
 from phase_operator.core.work import Budget
 from support.builders import DIGEST_KEY, entry, owner, parsed
+from support.large_answers import permutations
 
 LONG = 0.5
 
@@ -30,17 +30,6 @@ def took(work: Callable[[], object]) -> float:
     before = time.thread_time()
     work()
     return time.thread_time() - before
-
-
-def permutations(count: int, length: int = 199) -> list[str]:
-    """Return names that difflib compares for as long as it can: the same letters in other orders."""
-    letters = list(("AB" * length)[:length])
-    dice = Random(7)
-    names = []
-    for _ in range(count):
-        dice.shuffle(letters)
-        names.append("".join(letters))
-    return names
 
 
 @pytest.mark.parametrize("count", [500, 20_000])

@@ -1,0 +1,69 @@
+"""Answers that are larger than anybody needs: packed, endless, or of very many parts."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from random import Random
+
+MIB = 1024 * 1024
+
+
+def row(number: int, **fields: object) -> bytes:
+    """Return one entry as Phase sends it."""
+    return json.dumps({"id": f"id-{number}", "key": f"KEY_{number}", "value": "x", "path": "/"} | fields).encode()
+
+
+def rows(count: int, **fields: object) -> Iterator[bytes]:
+    """Yield an answer of so many entries."""
+    yield b"["
+    for number in range(0, count, 1000):
+        many = b",".join(row(each, **fields) for each in range(number, min(number + 1000, count)))
+        yield many + (b"," if number + 1000 < count else b"")
+    yield b"]"
+
+
+def tagged(entries: int, tags: int) -> Iterator[bytes]:
+    """Yield entries, each with so many tags that no other has."""
+    yield b"["
+    for number in range(entries):
+        yield row(number, tags=[f"{number}.{tag}" for tag in range(tags)]) + b","
+    yield b"]"
+
+
+def apps(names: list[str]) -> Iterator[bytes]:
+    """Yield a list of apps."""
+    yield b'{"data":['
+    yield b",".join(json.dumps({"id": f"id-{number}", "name": name}).encode() for number, name in enumerate(names))
+    yield b"]}"
+
+
+def bomb(part: bytes, times: int) -> Iterator[bytes]:
+    """Yield something so many times, packed."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    for _ in range(times):
+        yield packer.compress(part)
+    yield packer.flush()
+
+
+def twice(part: bytes, times: int) -> Iterator[bytes]:
+    """Yield that packed once more: a kilobyte for a gigabyte."""
+    yield gzip.compress(b"".join(bomb(part, times)))
+
+
+def chunked(body: bytes) -> Iterator[bytes]:
+    """Send every byte as a chunk of its own, thousands of them at once."""
+    for start in range(0, len(body), 10_000):
+        yield b"".join(b"1\r\n%c\r\n" % each for each in body[start : start + 10_000])
+    yield b"0\r\n\r\n"
+
+
+def permutations(count: int, length: int = 199) -> list[str]:
+    """Return names that difflib compares for as long as it can: the same two letters in other orders."""
+    letters = list(("AB" * length)[:length])
+    dice = Random(7)
+    names = []
+    for _ in range(count):
+        dice.shuffle(letters)
+        names.append("".join(letters))
+    return names
