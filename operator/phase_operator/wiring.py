@@ -296,6 +296,8 @@ class Operator:
             sources.__len__, sources.entries, sources.staleness, sources.unprobed, sources.open_breakers
         )
         metrics.track_quota(sources.quota_waits)
+        under_way = sources.under_way
+        metrics.track_calls(partial(under_way, is_slow=False), partial(under_way, is_slow=True), sources.held_back)
         if settings.resource_metrics:
             metrics.registry.register(Named(resources, sources, clock, faults))
 

@@ -187,7 +187,7 @@ ALERTS = (
         "again for half an hour. Changes arrive late.",
         means="The operator keeps a quota so that Phase need not refuse. It is refused all the same: others use the "
         "account too, or Phase allows less than the operator believes.",
-        threshold="A single refusal is how the quota of a self-hosted Phase is learned, once an hour. This takes one "
+        threshold="A single refusal is how the quota of a self-hosted Phase is learned, twice an hour. This takes one "
         "in each ten minutes, for half an hour.",
         cure="Set `--phase-quota` to what Phase allows, give the operator an account of its own, or ask for longer "
         "intervals.",

@@ -240,6 +240,16 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Graph(
+                "Calls under way",
+                "Calls to Phase of those who answer soon, and of those who do not; accounts that wait because their "
+                "namespace or host has its share of these. A namespace whose hosts hang waits for itself alone.",
+                Unit.NUMBER,
+                (
+                    Query(f"sum by (pace) (phase_operator_calls_under_way{_PODS})", "{{pace}}"),
+                    Query(f"sum(phase_operator_calls_held_back{_PODS})", "held back"),
+                ),
+            ),
+            Graph(
                 "Wait for the quota",
                 "How long the first of the calls that are due has waited for the quota of its account. A line that "
                 "stays up means that more is asked than the quota allows: changes arrive so much later.",

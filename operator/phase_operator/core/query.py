@@ -5,7 +5,7 @@ the answer (keys, names, targets) is not, so that many PhaseSecrets share one re
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -14,6 +14,8 @@ from phase_operator.core.errors import Invalid
 from phase_operator.core.folders import folders
 
 _PUBLIC = "/service/public"
+# Phase's server takes a request line of 4,094 bytes; method, version and the id of the app are in it.
+_LONGEST = 3_900
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,31 @@ def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
     taken = folders(spec)
     app = AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app)
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
-    return SourceQuery(
+    query = SourceQuery(
         account=Account(asked_url(spec), account),
         app=app,
         environment=(spec.phase_app_env or "production").casefold(),
         path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
         tags=tuple(sorted(set(tags))),
     )
+    check_length(query)
+    return query
+
+
+def check_length(query: SourceQuery) -> None:
+    """Raise Invalid, naming the field that takes most, if a question is longer than a server reads."""
+    parts = {
+        "phaseHost": urlsplit(query.account.base_url).path,
+        "phaseAppEnv": query.environment,
+        "phaseAppEnvPath": query.path or "",
+        "phaseAppEnvTags": ",".join(query.tags),
+    }
+    lengths = {field: len(quote(text, safe="")) for field, text in parts.items()}
+    total = sum(lengths.values())
+    if total > _LONGEST:
+        field = max(lengths, key=lambda each: lengths[each])
+        message = f"the question to Phase is a URL of {total} bytes, and Phase reads {_LONGEST} at most; shorten this"
+        raise Invalid(Reason.INVALID_SPEC, f"spec.{field}: {message}")
 
 
 def asked_url(spec: PhaseSecretSpec) -> str:

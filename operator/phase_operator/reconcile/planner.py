@@ -678,7 +678,8 @@ class Planner:
         asker.busy.difference_update(_tasks(call))
         again, asker.again = asker.again, {}
         for task, (due, urgency) in again.items():
-            self._plan(asker, task, due, urgency)
+            # It waited for this end, and for nobody who is to take it.
+            self._plan(asker, task, max(due, now), urgency)
         woken = self._delayed(asker, now) if asker.limited is not None else set()
         match concern:
             case Concern.HOST:

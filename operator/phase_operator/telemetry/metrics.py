@@ -57,6 +57,8 @@ class Metrics:
         self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
         self._unprobed = gauge("apps_unprobed", "Apps read at the polling interval: Phase answers no probes for them.")
         self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
+        self._under_way = gauge("calls_under_way", "Calls to Phase under way, of those who answer soon or not.", "pace")
+        self._held_back = gauge("calls_held_back", "Accounts that wait for their share of the calls.")
         self._certificate = gauge("phase_certificate_expiry_timestamp_seconds", "When Phase's certificate runs out.")
         self._sources = gauge("sources", "Distinct sources that are watched.")
         self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
@@ -177,6 +179,12 @@ class Metrics:
         self._ask(self._staleness, staleness)
         self._ask(self._unprobed, unprobed)
         self._ask(self._breakers, open_breakers)
+
+    def track_calls(self, quick: Callable[[], int], slow: Callable[[], int], held_back: Callable[[], int]) -> None:
+        """Ask at each scrape how many calls to Phase are under way, and how many accounts wait for their share."""
+        self._under_way.labels("quick").set_function(quick)
+        self._under_way.labels("slow").set_function(slow)
+        self._held_back.set_function(held_back)
 
     def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
         """Ask at each scrape how many calls wait for the quota of their account, and how long the first has."""

@@ -130,3 +130,34 @@ def test_without_a_host_the_console_is_asked() -> None:
     found = source_query(parsed(phaseHost=None), "account")
 
     assert found.account.base_url == "https://console.phase.dev/service/public"
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        pytest.param("phaseAppEnvTags", {"phaseAppEnvTags": [f"{'é' * 250}{n}" for n in range(10)]}, id="tags"),
+        pytest.param("phaseAppEnvPath", {"phaseAppEnvPath": "/" + "é" * 1000}, id="path"),
+        pytest.param("phaseHost", {"phaseHost": "https://phase.example/" + "x" * 2000, "phaseAppEnv": "é" * 250,
+                                   "phaseAppEnvPath": "/" + "x" * 1000}, id="host"),
+    ],
+)  # fmt: skip
+def test_a_question_that_no_server_reads_is_refused_and_names_its_longest_field(
+    field: str, fields: dict[str, object]
+) -> None:
+    with pytest.raises(Invalid, match=rf"^spec\.{field}: ") as caught:
+        source_query(parsed(**fields), "account")
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"phaseAppEnv": "é" * 253}, id="an environment in any letters"),
+        pytest.param(
+            {"phaseAppEnvPath": "/" + "x" * 1023, "phaseAppEnvTags": [f"{n:0253}" for n in range(8)]}, id="all"
+        ),
+    ],
+)
+def test_what_a_server_reads_is_asked(fields: dict[str, object]) -> None:
+    assert source_query(parsed(**fields), "account").account.name == "account"

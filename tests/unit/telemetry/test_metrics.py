@@ -57,6 +57,7 @@ def counted() -> Metrics:
     metrics.track_resources(lambda: (3, 2, 1), lambda: 2.5)
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
     metrics.track_sources(lambda: 6, lambda: 60, lambda: 7.5, lambda: 8, lambda: 9)
+    metrics.track_calls(lambda: 14, lambda: 15, lambda: 16)
     metrics.track_quota(lambda: (12, 13.5))
     metrics.track_restarts(lambda: 10, lambda: 11)
     return metrics
@@ -110,6 +111,9 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("quota_wait_seconds", {}, 13.5, id="wait"),
         pytest.param("apps_unprobed", {}, 8, id="without probes"),
         pytest.param("breakers_open", {}, 9, id="breakers"),
+        pytest.param("calls_under_way", {"pace": "quick"}, 14, id="quick calls"),
+        pytest.param("calls_under_way", {"pace": "slow"}, 15, id="slow calls"),
+        pytest.param("calls_held_back", {}, 16, id="calls held back"),
         pytest.param("rollouts", {}, 10, id="roll-outs"),
         pytest.param("restarts_waiting", {}, 11, id="restarts that wait"),
     ],
