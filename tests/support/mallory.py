@@ -4,7 +4,7 @@ asked.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,11 +52,16 @@ class Mallory:
 
 
 @contextmanager
-def mallory_in(plane: ControlPlane, namespace: str, may_write: str = "phasesecrets") -> Iterator[Mallory]:
+def mallory_in(
+    plane: ControlPlane,
+    namespace: str,
+    may_write: str = "phasesecrets",
+    verbs: Sequence[str] = ("create", "get", "patch"),
+) -> Iterator[Mallory]:
     """Let him into a namespace, where he may write one kind, and let his host listen until the block ends."""
     account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
     group = "secrets.phase.dev" if may_write == "phasesecrets" else ""
-    rule = {"apiGroups": [group], "resources": [may_write], "verbs": ["create", "get", "patch"]}
+    rule = {"apiGroups": [group], "resources": [may_write], "verbs": [*verbs]}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
     rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
     objects = [

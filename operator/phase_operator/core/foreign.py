@@ -41,7 +41,7 @@ def text(value: object) -> str:
 
 def texts(value: object) -> dict[str, str]:
     """Return the texts in an object, as labels and annotations are."""
-    return {key: each for key, each in mapping(value).items() if isinstance(each, str)}
+    return {key: each for key, each in value.items() if isinstance(each, str)} if isinstance(value, dict) else {}
 
 
 def number(value: object) -> int:

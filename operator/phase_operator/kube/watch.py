@@ -188,16 +188,17 @@ class MetadataWatch:
 
     def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
         """Give one object to the sink; whoever wrote it may have written anything."""
-        key = key_of(metadata)
-        if not key.name:
-            return
+        try:
+            if metadata.get("name"):
+                sink(metadata)
+        except Exception as error:  # noqa: BLE001 - an object that is not understood costs itself
+            self._not_understood(key_of(metadata), error)
+
+    def _not_understood(self, key: ObjectKey, error: Exception) -> None:
         subject = str(key) if key.namespace else key.name
-        if not self._faults.attempt_now(
-            "object not understood", partial(sink, metadata), task=self.name, subject=subject
-        ):
-            self._faults.attempt_now(
-                "object not understood", partial(self._sink.unreadable, key), task=self.name, subject=subject
-            )
+        self._faults.caught("object not understood", error, task=self.name, subject=subject)
+        forget = partial(self._sink.unreadable, key)
+        self._faults.attempt_now("object not understood", forget, task=self.name, subject=subject)
 
     def _recovered(self) -> None:
         if self._failures:

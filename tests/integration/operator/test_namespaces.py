@@ -43,6 +43,21 @@ def test_many_namespaces_are_all_served(stage: World, roles: Roles, tmp_path: Pa
             assert "lease not known" not in operator.log
 
 
+def test_three_hundred_namespaces_fit_into_the_memory_of_the_manifests(
+    stage: World, roles: Roles, tmp_path: Path
+) -> None:
+    with namespaces(stage.plane, f"{stage.namespace}-most", 300) as names:
+        roles.let_into(names)
+        with running_operator(stage.plane, tmp_path, *flags(names), home=roles.home, patience=60) as operator:
+            world = in_namespace(stage, names[-1])
+            world.phase_secret()
+            world.until_ready()
+
+            assert operator.get("/readyz").text == "ok\n"
+            resident = operator.metric("process_resident_memory_bytes") / 2**20
+            assert resident < 192, f"{resident:.0f} MiB; 256 is the limit of the manifests"
+
+
 @pytest.fixture
 def beside(stage: World, roles: Roles, tmp_path: Path) -> Iterator[tuple[OperatorProcess, str, str]]:
     """Run an operator for the stage's namespace, one without a Role and one that does not exist."""
