@@ -3,7 +3,7 @@
 Rule: exact first, then the only one that differs in case alone; several or none is an error, with the near names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
@@ -14,6 +14,8 @@ from phase_operator.core.room import Place
 from phase_operator.core.words import clean, hint
 
 _BY_ID = "set spec.phaseAppId"
+# For so many names that mean no app those that come close are looked for: it takes milliseconds each.
+_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +37,32 @@ class Environment:
     place: Place | None = field(default=None, repr=False, compare=False)
 
 
-def matching(name: str, apps: Iterable[App]) -> list[App]:
-    """Return the apps of that exact name, or else those that differ in case alone."""
-    every = list(apps)
-    return [app for app in every if app.name == name] or [
-        app for app in every if app.name.casefold() == name.casefold()
-    ]
+class Directory:
+    """The apps that an account sees, made ready once to be found by names: there may be thousands of both."""
 
+    def __init__(self, apps: Iterable[App] = ()) -> None:
+        self._exact: dict[str, list[App]] = {}
+        self._folded: dict[str, list[App]] = {}
+        for app in apps:
+            self._exact.setdefault(app.name, []).append(app)
+            self._folded.setdefault(app.name.casefold(), []).append(app)
+        self._hints = _HINTS
 
-def pick(name: str, apps: Sequence[App]) -> str:
-    """Return the id of the one app that a name means; raise Waiting."""
-    found = matching(name, apps)
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        ids = listing(sorted(app.id for app in found))
-        raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
-    raise Waiting(Reason.APP_NOT_FOUND, f'the account sees no app "{name}"{hint(name, [app.name for app in apps])}')
+    def matching(self, name: str) -> list[App]:
+        """Return the apps of that exact name, or else those that differ in case alone."""
+        return self._exact.get(name) or self._folded.get(name.casefold(), [])
+
+    def pick(self, name: str) -> str:
+        """Return the id of the one app that a name means; raise Waiting."""
+        found = self.matching(name)
+        if len(found) == 1:
+            return found[0].id
+        if found:
+            ids = listing(sorted(app.id for app in found))
+            raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
+        self._hints -= 1
+        near = hint(name, self._exact) if self._hints >= 0 else ""
+        raise Waiting(Reason.APP_NOT_FOUND, f'the account sees no app "{name}"{near}')
 
 
 def no_list(error: ExpectedError) -> ExpectedError:

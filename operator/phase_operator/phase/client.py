@@ -100,14 +100,15 @@ class PhaseClient:
     async def apps(self, base_url: str, header: SecretValue, place: Place) -> list[wire.App]:
         """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
         reader = Whole(_host(base_url), wire.APPS, self._list_limit, place)
-        return (await self._get(base_url, "apps", header, {}, reader)).data
+        return wire.some((await self._get(base_url, "apps", header, {}, reader)).data, _host(base_url))
 
     async def environments(
         self, base_url: str, header: SecretValue, place: Place, app_id: str
     ) -> list[wire.Environment]:
         """Return the environments of an app that the account may read; of `place` see `apps`."""
         reader = Whole(_host(base_url), wire.ENVIRONMENTS, self._list_limit, place)
-        return (await self._get(base_url, "environments", header, {"app_id": app_id}, reader)).data
+        found = await self._get(base_url, "environments", header, {"app_id": app_id}, reader)
+        return wire.some(found.data, _host(base_url))
 
     @property
     def _list_limit(self) -> int:

@@ -21,6 +21,7 @@ MAX_LIST = 4 * 1024 * 1024
 # of an app, and as many of each of its environments.
 _SIGNS = b",:[{"
 MAX_SIGNS = 500_000
+MAX_LISTED = 10_000
 # Letters of a key, a folder, a tag, a type or an id, and how many tags there are in an answer. Phase itself has no such
 # bounds; a key of Kubernetes has 253 letters.
 MAX_WORD = 2048
@@ -98,6 +99,13 @@ def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
     if len(body) - len(body.translate(None, _SIGNS)) > MAX_SIGNS:
         raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers a list that is longer than any of Phase's")
     return read(body, adapter, host)
+
+
+def some(elements: list[Element], host: str) -> list[Element]:
+    """Return a list of apps or environments, unless there are more than anybody has."""
+    if len(elements) > MAX_LISTED:
+        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} apps or environments")
+    return elements
 
 
 def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:

@@ -4,14 +4,14 @@ Rule: records and their own bookkeeping; what follows from an answer is decided 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Agenda, Lane, Urgency
-from phase_operator.core.apps import App, Environment
+from phase_operator.core.apps import Directory, Environment
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import WINDOW, Budget
 from phase_operator.core.errors import ExpectedError, Transient
@@ -162,7 +162,7 @@ class Asker:
     budget: Budget
     agenda: Agenda[Task] = field(default_factory=Agenda)
     apps: dict[AppRef, KnownApp] = field(default_factory=dict)
-    listed: Sequence[App] = ()
+    listed: Directory = field(default_factory=Directory)
     listed_at: float | None = None
     list_error: ExpectedError | None = None
     # The last calls were refused for the quota.

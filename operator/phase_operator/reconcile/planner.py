@@ -16,7 +16,7 @@ from dataclasses import replace
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Urgency
-from phase_operator.core.apps import App, Environment, matching, no_environment, no_list, pick
+from phase_operator.core.apps import App, Directory, Environment, no_environment, no_list
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import Budget
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
@@ -237,7 +237,7 @@ class Planner:
     def apps_listed(self, call: ListApps, apps: Sequence[App], now: float) -> set[ObjectKey]:
         """Take the list of an account's apps."""
         asker, woken = self._ended(call, now)
-        asker.listed, asker.listed_at, asker.failures = apps, now, 0
+        asker.listed, asker.listed_at, asker.failures = Directory(apps), now, 0
         changed = asker.list_error is not None
         asker.list_error = None
         for app in asker.apps.values():
@@ -372,7 +372,7 @@ class Planner:
     def _resolve(self, asker: Asker, app: KnownApp, now: float) -> None:
         if app.id is not None:
             self._plan(asker, app.ref, now)
-        elif asker.is_listed(_LOST_AGAIN if matching(app.ref.name or "", asker.listed) else _LIST_AGAIN, now):
+        elif asker.is_listed(_LOST_AGAIN if asker.listed.matching(app.ref.name or "") else _LIST_AGAIN, now):
             self._name(asker, app, now)
         else:
             self._plan(asker, LIST, now)
@@ -387,7 +387,7 @@ class Planner:
         """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
         before = app.error
         try:
-            found = pick(app.ref.name or "", asker.listed)
+            found = asker.listed.pick(app.ref.name or "")
         except ExpectedError as error:
             app.error, app.id = error, None
             self._plan(asker, LIST, now + retry_source(error, 1, _HEALING, app.ref.name or ""))

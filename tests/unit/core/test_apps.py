@@ -3,7 +3,7 @@
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.apps import App, no_environment, no_list, pick
+from phase_operator.core.apps import App, Directory, no_environment, no_list
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.query import AppRef
 from phase_operator.core.words import close, hint
@@ -23,13 +23,13 @@ def known(*names: str) -> list[App]:
     ],
 )
 def test_a_name_means_the_app_that_is_spelt_so(name: str, found: str) -> None:
-    assert pick(name, known("shop", "SHOP", "Backend", "straße")) == found
+    assert Directory(known("shop", "SHOP", "Backend", "straße")).pick(name) == found
 
 
 @pytest.mark.parametrize("name", ["Shop", "twin"])
 def test_two_apps_of_a_name_are_ambiguous_and_their_ids_are_told_in_order(name: str) -> None:
     with pytest.raises(Waiting) as caught:
-        pick(name, known("shop", "SHOP", "twin", "twin")[::-1])
+        Directory(known("shop", "SHOP", "twin", "twin")[::-1]).pick(name)
 
     assert caught.value.reason is Reason.APP_AMBIGUOUS
     ids = [word for word in caught.value.message.replace('"', " ").replace(",", " ").split() if word.startswith("id-")]
@@ -39,7 +39,7 @@ def test_two_apps_of_a_name_are_ambiguous_and_their_ids_are_told_in_order(name: 
 
 def test_part_of_a_name_is_not_the_app_but_tells_it() -> None:
     with pytest.raises(Waiting) as caught:
-        pick("back", known("Backend", "Feedback", "shop"))
+        Directory(known("Backend", "Feedback", "shop")).pick("back")
 
     assert caught.value.reason is Reason.APP_NOT_FOUND
     assert caught.value.message == 'the account sees no app "back"; did you mean "Backend", "Feedback"?'
