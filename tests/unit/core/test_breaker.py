@@ -91,3 +91,58 @@ def test_the_same_trouble_stays_the_same_object() -> None:
     breaker.fail(5.0, Transient(Reason.PHASE_UNAVAILABLE, "down"), 3)
 
     assert breaker.error is DOWN
+
+
+def fail(breaker: Breaker, now: float, what: str, who: str, among: int = 2) -> None:
+    breaker.begin(who)
+    breaker.fail(now, DOWN, what, who=who, among=among)
+
+
+def test_failures_of_one_do_not_open_it_for_several() -> None:
+    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    for number in range(100):
+        fail(breaker, 0.0, str(number), "mallory")
+    assert breaker.error is None
+
+    fail(breaker, 0.0, "x", "good")
+
+    assert breaker.error is DOWN
+
+
+def test_what_works_keeps_it_closed_until_it_fails_too_or_is_long_ago() -> None:
+    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    breaker.succeed(0.0, "good", who="good")
+    for number in range(10):
+        fail(breaker, 89.0, str(number), f"mallory-{number % 2}")
+    assert breaker.error is None
+
+    fail(breaker, 91.0, "again", "mallory-0")
+
+    assert breaker.error is DOWN
+
+
+def test_trials_go_to_whoever_had_fewest_and_then_to_whoever_was_answered_last() -> None:
+    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    for at, who in enumerate(["first", "last"]):
+        breaker.succeed(float(at), who, who=who)
+    for who in ("last", "first", "never"):
+        fail(breaker, 5.0, who, who, among=3)
+    waiting = ["never", "first", "last"]
+    order = []
+    for _ in range(4):
+        order.append(min(waiting, key=breaker.preference))
+        breaker.begin(order[-1])
+        breaker.fail(9.0, DOWN, "x", who=order[-1], among=3)
+
+    assert order == ["last", "first", "never", "last"]
+
+
+def test_a_call_that_is_no_trial_neither_ends_one_nor_lengthens_the_pause() -> None:
+    breaker = opened()
+    until = breaker.allowed_at(0.0)
+    breaker.begin()
+
+    breaker.fail(until, DOWN, "beside", is_trial=False)
+    breaker.release(is_trial=False)
+
+    assert breaker.allowed_at(until) == float("inf")

@@ -6,6 +6,8 @@ import ssl
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
@@ -264,3 +266,35 @@ def test_phase_that_cannot_be_reached_is_told_with_the_cause(error: Exception, t
 )
 def test_other_ends_have_other_reasons(error: Exception, reason: Reason) -> None:
     assert from_exception(error, HOST).reason is reason
+
+
+DATES = st.one_of(
+    st.text(st.characters(codec="latin-1"), max_size=60),
+    st.builds(
+        "{}, {:02d} {} {:04d} {:02d}:{:02d}:{:02d} {}".format,
+        st.sampled_from(["Mon", "Xxx"]), st.integers(0, 99), st.sampled_from(["Nov", "Foo"]), st.integers(0, 9999),
+        st.integers(0, 99), st.integers(0, 99), st.integers(0, 99),
+        st.sampled_from(["GMT", "+9999", "-99999999", "EST", "", "+99999999999999999999"]),
+    ),
+    st.integers(-(10**400), 10**400).map(str),
+)  # fmt: skip
+
+
+@given(DATES, DATES)
+def test_whatever_a_refusal_asks_for_is_a_bounded_pause(asked: str, date: str) -> None:
+    raw = {b"retry-after": asked.encode("latin-1"), b"date": date.encode("latin-1")}
+
+    found = from_answer(httpx.Response(429, headers=raw), b"", HOST)
+
+    assert isinstance(found, Transient)
+    assert found.after is not None
+    assert 1.0 <= found.after <= 300.0
+
+
+@pytest.mark.parametrize("headers", [JSON, HTML, {}], ids=["JSON", "HTML", "no type"])
+def test_what_is_4xx_is_about_the_question_and_what_is_5xx_is_not(headers: dict[str, str]) -> None:
+    for status in range(400, 600):
+        found = from_answer(httpx.Response(status, headers=headers), b"", HOST)
+
+        if isinstance(found, Transient) and found.reason is not Reason.RATE_LIMITED:
+            assert found.of_question == (status < 500), status
