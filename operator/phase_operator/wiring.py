@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +62,9 @@ from phase_operator.telemetry.named import Named
 log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
+# A namespace may have a few calls under way to names that no server tells. A lookup outlasts its call, half a minute at
+# most; a thread is there only once it is needed.
+_LOOKUPS = 128
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
@@ -124,6 +128,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+    # Names are looked up in threads. Those of names that no server tells must leave some for Phase and the API server.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="lookup"))
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
         async with serve(operator.probes, metrics.registry, host=settings.host, faults=metrics.faults, **ports):
@@ -139,10 +145,15 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     return 0 if kept else 1
 
 
+def _calls_at_once(settings: Settings) -> int:
+    """Return how many calls to Phase may be under way, quick and slow ones."""
+    return settings.phase_workers * (1 + SLOW_CALLS)
+
+
 def _open_files(settings: Settings) -> None:
     """Let as many files be open as there are connections; raise StartError if the system does not allow it."""
     namespaces = max(1, len(settings.namespace))
-    needed = _WATCHES_EACH * namespaces + settings.workers + settings.phase_workers + _OTHER_FILES
+    needed = _WATCHES_EACH * namespaces + settings.workers + _calls_at_once(settings) + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft in (resource.RLIM_INFINITY, -1) or needed <= soft:
         return
@@ -208,7 +219,6 @@ class Operator:
             watched=frozenset(settings.namespace),
             impersonation=settings.allow_impersonation_types,
         )
-        self._calls_at_once = settings.phase_workers * (1 + SLOW_CALLS)
         self._queue = queue
         self._resources = resources
         self._all_seen = False
@@ -394,7 +404,9 @@ class Operator:
             preparing = kept("start", self._prepare)
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not any(each.done() for each in ends):
-                working = group.create_task(self._controller.run(self._settings.workers, self._calls_at_once))
+                working = group.create_task(
+                    self._controller.run(self._settings.workers, _calls_at_once(self._settings))
+                )
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watcher.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 log.info("operator stops")

@@ -44,6 +44,7 @@ class Question:
     error: ExpectedError | None = None
     doubted: bytes | None = None
     failures: int = 0
+    asked_at: float = 0.0
     read_at: float | None = None
     confirmed_at: float | None = None
     forced_at: float = -FOREVER

@@ -10,7 +10,7 @@ answer is never replaced by nothing: a failure stands beside the last good answe
 says it twice. What is told of a question is what happened to that question, not to others of its host or account.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from phase_operator.api import names
@@ -26,6 +26,7 @@ from phase_operator.core.query import Account, AppRef, Revision, SourceQuery, or
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.askers import LIST, Asker, Concern, Host, KnownApp, Question, Task
+from phase_operator.reconcile.lateness import GRACE, crowded, late_after, late_by, subscribers
 from phase_operator.reconcile.questions import (
     Broken,
     Call,
@@ -51,14 +52,7 @@ _HEALING = 40.0
 _NO_PROBE = 600.0
 _PROBE_FAILURES = 3
 _CLOUD_QUOTA = 120
-# A question that is not confirmed so long after its interval, because it cannot be asked, says so.
-_GRACE = 30.0
 _LOOK_FOR_LATE = 15.0
-# A pause of this length is told at once to those who will be late.
-_LONG_PAUSE = 90.0
-# Of what is refused to an account for a namespace, one question in so many seconds is asked again.
-_DENIED_EVERY = 3.0
-_DENIED_LONGEST = 600.0
 _FORGET_EVERY = 10.0
 
 
@@ -89,7 +83,7 @@ class Planner:
             app = asker.apps[query.app] = KnownApp(query.app, query.app.id.lower() if query.app.id else None)
             self._resolve(asker, app, now)
         place = app.places.setdefault(query.environment, {})
-        question = place.setdefault(query, Question(query, repr(query)))
+        question = place.setdefault(query, Question(query, repr(query), asked_at=now))
         # The one question that is kept, not one for each resource.
         self._asked[key] = question.query
         if key not in question.subscriptions:
@@ -242,7 +236,7 @@ class Planner:
         asker.list_error = None
         for app in asker.apps.values():
             if app.ref.id is None and (self._name(asker, app, now) or changed):
-                woken |= _subscribers(app.questions())
+                woken |= subscribers(app.questions())
         if all(app.id is not None for app in asker.apps.values()):
             # Apps that were asked for while it was listed are named by now as well.
             asker.drop(LIST)
@@ -292,7 +286,7 @@ class Planner:
                 if nameless:
                     self._plan(asker, LIST, now + retry_source(error, asker.failures, _HEALING, repr(call)))
                 self._plan_list(asker, now)
-                return woken | _subscribers(question for app in nameless for question in app.questions())
+                return woken | subscribers(question for app in nameless for question in app.questions())
             case Probe():
                 asker, woken = self._ended(call, now, error)
                 app = asker.apps.get(call.app)
@@ -415,7 +409,7 @@ class Planner:
             self._lost(asker, app, now)
         lasting = not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER
         if lasting and not app.is_unprobed:
-            for key in sorted(_subscribers(app.questions()))[:1]:
+            for key in sorted(subscribers(app.questions()))[:1]:
                 message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
                 self._notices.append((key, Notice("Warning", "ProbeUnavailable", message)))
         if lasting or app.failures >= _PROBE_FAILURES:
@@ -432,19 +426,19 @@ class Planner:
         if lasting:
             return self._calm(app)
         app.trouble = error
-        self._doubtful.add(asker.account, now + _GRACE, Priority.PERIODIC)
+        self._doubtful.add(asker.account, now + GRACE, Priority.PERIODIC)
         return self._tell(app) if asker.host.breaker.error is not None else set()
 
     def _tell(self, app: KnownApp) -> set[ObjectKey]:
         """Let the questions of an app say that its probe fails; return whom that is news for."""
         was_told, app.is_told = app.is_told, True
-        return set() if was_told else _subscribers(each for each in app.questions() if each.error is None)
+        return set() if was_told else subscribers(each for each in app.questions() if each.error is None)
 
     def _calm(self, app: KnownApp) -> set[ObjectKey]:
         """Take an app as free of trouble; return whom that is news for."""
         was_told = app.trouble is not None and app.is_told
         app.trouble, app.is_told = None, False
-        return _subscribers(each for each in app.questions() if each.error is None) if was_told else set()
+        return subscribers(each for each in app.questions() if each.error is None) if was_told else set()
 
     def _lost(self, asker: Asker, app: KnownApp, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
@@ -569,7 +563,7 @@ class Planner:
             self._lost(asker, app, now)
         pause = retry_source(error, question.failures, question.interval, question.identity)
         if error.reason is Reason.ACCESS_DENIED:
-            pause = max(pause, _crowded(asker, question))
+            pause = max(pause, crowded(asker, question))
         if isinstance(error, Waiting) and app.is_open and name in _absent(app):
             # The probe sees it appear; nothing is learnt by reading until then.
             pause = max(pause, _NO_PROBE)
@@ -686,10 +680,10 @@ class Planner:
                 askers = [self._askers[account] for account in sorted(asker.host.accounts, key=repr)]
                 return asker, woken.union(*(self._turned(each, now) for each in askers))
             case Concern.ACCOUNT:
-                return asker, woken | self._turned(asker, now) | _subscribers(asker.questions())
+                return asker, woken | self._turned(asker, now) | subscribers(asker.questions())
             case Concern.UNANSWERED:
                 waiting = (each for each in asker.questions() if each.answer is None or each.forced or each.is_late)
-                return asker, woken | _subscribers(waiting)
+                return asker, woken | subscribers(waiting)
             case _:
                 return asker, woken
 
@@ -701,7 +695,7 @@ class Planner:
             if app.trouble is not None and host is not None:
                 woken |= self._tell(app)
             waiting = [each for each in app.questions() if each.answer is None]
-            woken |= _subscribers(waiting)
+            woken |= subscribers(waiting)
             fails = app.trouble is not None or any(each.error is not None for each in app.questions())
             if host is None and denials is None and app.id is not None and (waiting or fails):
                 self._plan(asker, app.ref, now)
@@ -712,11 +706,8 @@ class Planner:
 
     def _delayed(self, asker: Asker, now: float) -> set[ObjectKey]:
         """Take that an account may not be asked for a while; return whose questions will be late for it."""
-        self._doubtful.add(asker.account, now + _GRACE, Priority.PERIODIC)
-        pause = asker.budget.closed_until - now
-        if pause <= _LONG_PAUSE:
-            return set()
-        return _find(asker, lambda question: pause > question.interval + _GRACE)
+        self._doubtful.add(asker.account, now + GRACE, Priority.PERIODIC)
+        return late_after(asker, asker.budget.closed_until - now)
 
     def _find_late(self, now: float) -> None:
         """Find the questions that ought to have been confirmed long ago, and whose call fails or may not be made."""
@@ -725,38 +716,13 @@ class Planner:
             asker = self._askers.get(account)
             if asker is None or (asker.limited is None and not any(app.trouble for app in asker.apps.values())):
                 continue
-            self._awakened |= _find(asker, lambda question: _is_overdue(question, now))
+            self._awakened |= late_by(asker, now)
             self._doubtful.add(account, now + _LOOK_FOR_LATE, Priority.PERIODIC)
 
 
 def default_quota(base_url: str) -> int | None:
     """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
     return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
-
-
-def _find(asker: Asker, is_late: Callable[[Question], bool]) -> set[ObjectKey]:
-    """Mark the questions that are late and were not until now, and return who asks them."""
-    found = [
-        question
-        for app in asker.apps.values()
-        if asker.limited is not None or app.trouble is not None
-        for question in app.questions()
-        if not question.is_late and question.error is None and is_late(question)
-    ]
-    for question in found:
-        question.is_late = True
-    return _subscribers(found)
-
-
-def _is_overdue(question: Question, now: float) -> bool:
-    return question.confirmed_at is not None and now > question.confirmed_at + question.interval + _GRACE
-
-
-def _crowded(asker: Asker, question: Question) -> float:
-    """Return the least pause of a question that was refused: the more a namespace has of these, the longer."""
-    asker.denied[question.query] = question.namespace
-    many = sum(each == question.namespace for each in asker.denied.values())
-    return min(_DENIED_EVERY * many, _DENIED_LONGEST)
 
 
 def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:
@@ -786,7 +752,3 @@ def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:
 def _absent(app: KnownApp) -> set[str]:
     """Return the environments that are asked for and that the account does not see."""
     return set() if app.is_unprobed else {name for name in app.places if name not in app.environments}
-
-
-def _subscribers(questions: Iterable[Question]) -> set[ObjectKey]:
-    return {key for question in questions for key in question.subscriptions}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.reconcile.questions import Broken, Call, Fresh, Policy, Probe, Read
+from phase_operator.reconcile.questions import Broken, Call, Fresh, Policy, Probe, Read, Subscription
 from support.builders import entry, query
 from support.hosts import GOOD_URL, HOSTILE, Hosts, Manner, by_url, forbidden, page, quick, silent, tarpit
 from support.planning import SimPhase, key
@@ -172,7 +172,7 @@ class TestOneTokenForAll:
 class TestPages:
     def test_questions_that_a_proxy_refuses_trouble_those_who_ask_them(self) -> None:
         hosts = shop({})
-        hosts.manner_of = lambda call: page if call.account.name == "none" else quick
+        hosts.manner_of = lambda call: page if call.account.name == "none" and isinstance(call, Read) else quick
         for number in range(12):
             hosts.ask(f"mallory/m{number}", query(base_url=GOOD_URL, account="none", environment=f"e{number}"))
 
@@ -257,6 +257,15 @@ class TestClosedAccount:
         state = hosts.view("other/x")
         assert isinstance(state, Broken)
         assert state.error.reason is Reason.RATE_LIMITED
+
+    def test_also_after_a_restart_to_those_who_were_in_step_before_it(self) -> None:
+        hosts = Hosts()
+        hosts.manner_of = lambda _: lambda *_: (0.05, Transient(Reason.RATE_LIMITED, "quota", after=80.0))
+        hosts.planner.subscribe(key("good/x"), GOOD, Subscription(INTERVAL, settled=True), hosts.now)
+
+        hosts.run(60.0)
+
+        assert {reason for _, reason in hosts.complaints("good/x")} == {Reason.RATE_LIMITED}
 
     def test_a_short_pause_is_told_to_nobody(self) -> None:
         hosts = self.closed(20.0, interval=60.0)
