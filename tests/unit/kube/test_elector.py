@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
+from hypothesis import given
+
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.errors import ApiError
 from phase_operator.reconcile.faults import Faults
+from support.any_json import any_object
 from support.clock import HandClock, settle
 
 
@@ -15,10 +19,13 @@ class Server:
 
     def __init__(self) -> None:
         self.is_away = False
+        self.bug: Exception | None = None
         self.lease: dict[str, Any] | None = None
 
     async def request(self, method: str, _: str, **more: Any) -> dict[str, Any]:
         """Answer a request for the Lease."""
+        if self.bug is not None:
+            raise self.bug
         if self.is_away:
             raise ApiError(0, "away", "")
         if method != "GET":
@@ -96,3 +103,33 @@ async def test_nobody_who_looks_is_a_standstill() -> None:
     # An API server that is away is none.
     assert turned.elector.silent() == 0.0
     running.cancel()
+
+
+async def test_an_answer_that_nobody_foresaw_is_no_yes_and_the_next_look_may_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Turned(15.0)
+    stage.server.bug = TypeError("-".join(["a", "value"]))
+    running = asyncio.create_task(stage.elector.run())
+    await stage.go_on(3)
+    assert (stage.elector.is_leading(), stage.elector.lost.is_set(), running.done()) == (False, False, False)
+    problems = [stage.elector.problem]
+
+    stage.server.bug = None
+    await stage.go_on(3)
+
+    problems.append(stage.elector.problem)
+    assert (stage.elector.is_leading(), problems) == (True, ["internal error; the log has the trace", None])
+    assert "a-value" not in caplog.text
+    running.cancel()
+
+
+@given(any_object)
+def test_any_lease_can_be_read(found: dict[str, Any]) -> None:
+    async def look() -> None:
+        stage = Turned(15.0)
+        stage.server.lease = {"metadata": found, "spec": found}
+        held = await stage.elector._read()
+        assert held is not None
+
+    asyncio.run(look())

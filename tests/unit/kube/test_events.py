@@ -90,3 +90,21 @@ def test_the_api_server_takes_the_name_and_the_message_of_every_event(name: str,
     assert len(generated) <= 253
     assert SUBDOMAIN.fullmatch(generated) or not SUBDOMAIN.fullmatch(name)
     assert len(body["message"].encode()) <= 1024
+
+
+async def test_an_event_that_cannot_be_made_costs_itself() -> None:
+    class Broken(Poster):
+        async def request(self, method: str, path: str, *, body: dict[str, Any]) -> dict[str, Any]:
+            if body["message"] == "1":
+                raise KeyError("text")
+            return await super().request(method, path, body=body)
+
+    poster, clock = Broken(2), HandClock()
+    events = recorder(poster, clock, Counter())
+    for number in range(3):
+        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+    running = asyncio.create_task(events.run())
+    await poster.complete.wait()
+    running.cancel()
+
+    assert poster.messages == ["0", "2"]
