@@ -56,6 +56,17 @@ def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
             raise Invalid(Reason.INVALID_SPEC, f"{target} is the operator's own; choose another name")
 
 
+def keeps_token(user: ObjectKey, writer: ObjectKey, secret: ObjectKey, *, is_used: bool) -> bool:
+    """Say whether a PhaseSecret that names a Secret as its token keeps another one from writing a target there.
+
+    `is_used`: there is a token in the Secret that the first one asks with. Who comes from another namespace and only
+    names it could stop targets where he may not write, so that keeps nobody of the Secret's own namespace from it. Of
+    two that are both strangers there, the writer has to yield: he would choose the other one's token.
+    """
+    at_home = secret.namespace
+    return user.namespace == at_home or is_used or writer.namespace != at_home
+
+
 def check_tenancy(
     tenancy: Tenancy,
     spec: PhaseSecretSpec,

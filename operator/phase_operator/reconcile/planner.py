@@ -159,6 +159,10 @@ class Planner:
             self._awakened |= question.confirm(now)
             self._keep_looking(asker, app, question, now)
 
+    def asks(self, key: ObjectKey) -> bool:
+        """Say whether a PhaseSecret asks anything."""
+        return key in self._asked
+
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to a PhaseSecret."""
         return key in self._asked and key in self._of(key)[2].owed

@@ -35,7 +35,14 @@ from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.targets.parts import merge_manager
-from phase_operator.core.tenancy import Tenancy, check_annotation, check_targets, impersonates, reach_refusal
+from phase_operator.core.tenancy import (
+    Tenancy,
+    check_annotation,
+    check_targets,
+    impersonates,
+    keeps_token,
+    reach_refusal,
+)
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.wanted import needs_finalizer, standing, written_before
 from phase_operator.reconcile.admissions import Admissions, Change
@@ -50,6 +57,7 @@ from phase_operator.reconcile.sources import Sources
 from phase_operator.reconcile.task import Task
 from phase_operator.reconcile.tokens import Tokens
 from phase_operator.reconcile.versions import Versions
+from phase_operator.reconcile.writers import carries
 
 # Units that it takes to compare a tag with those asked for.
 _NEAR = 10
@@ -230,14 +238,20 @@ class Reconciler:
 
         Else anybody could stop the target of another by naming it as his token.
         """
-        others = [key for key in self._admissions.tokens.of(target.key) if key != task.key]
-        if target.kind is not Kind.SECRET or not others:
+        if target.kind is not Kind.SECRET or target.key not in self._admissions.tokens:
+            return None
+        others = [
+            key
+            for key in self._admissions.tokens.of(target.key)
+            if key != task.key and keeps_token(key, task.key, target.key, is_used=self._sources.asks(key))
+        ]
+        if not others:
             return None
         try:
             observed = await self._cluster.observe(target, surely=True)
         except ExpectedError as error:
             return failed(target, error)
-        if written_before(task.resource.status, target) if observed is None else observed.owner == str(task.key):
+        if written_before(task.resource.status, target) if observed is None else carries(observed, task.key):
             return None
         message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
         return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)

@@ -80,6 +80,10 @@ class Sources:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
         self._planner.confirm(key, revision, self._clock.monotonic())
 
+    def asks(self, key: ObjectKey) -> bool:
+        """Say whether a PhaseSecret asks anything: then it has a token that it may use."""
+        return self._planner.asks(key)
+
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to the PhaseSecret."""
         return self._planner.is_owed(key)

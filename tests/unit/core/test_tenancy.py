@@ -16,6 +16,7 @@ from phase_operator.core.tenancy import (
     check_targets,
     check_tenancy,
     impersonates,
+    keeps_token,
     token_place,
 )
 from phase_operator.core.values import ObjectKey
@@ -185,3 +186,21 @@ def test_which_types_impersonate(kind: str | None, found: bool) -> None:
 def test_labels_are_asked_for_only_by_a_grant_that_needs_them() -> None:
     assert not tenancy("from=*,to=*,what=token").asks_for_labels
     assert tenancy("from=a,to=b,what=token", "fromLabel=a=b,to=c,what=token").asks_for_labels
+
+
+HOME, OTHER_HOME = ObjectKey("shared", "a"), ObjectKey("shared", "b")
+STRANGER, OTHER_STRANGER = ObjectKey("mallory", "x"), ObjectKey("team", "y")
+
+
+@pytest.mark.parametrize(
+    ("user", "writer", "is_used", "keeps"),
+    [
+        pytest.param(HOME, OTHER_HOME, False, True, id="both at home"),
+        pytest.param(HOME, STRANGER, False, True, id="a stranger would make a token of those at home"),
+        pytest.param(STRANGER, HOME, False, False, id="a stranger only names it"),
+        pytest.param(STRANGER, HOME, True, True, id="a stranger uses a token there"),
+        pytest.param(STRANGER, OTHER_STRANGER, False, True, id="one stranger would make another's token"),
+    ],
+)
+def test_who_keeps_a_target_from_a_token_secret(user: ObjectKey, writer: ObjectKey, is_used: bool, keeps: bool) -> None:
+    assert keeps_token(user, writer, SHARED, is_used=is_used) is keeps

@@ -234,6 +234,40 @@ async def test_a_target_is_written_when_nobody_reads_his_token_there_any_more() 
         assert loop.reason == Reason.SYNCED
 
 
+async def test_whoever_only_names_a_secret_of_another_namespace_stops_no_new_target_there() -> None:
+    thief = ObjectKey("mallory", "thief")
+    async with loop_with("from=mallory,to=team,what=token", hosts=(PHASE,)) as loop:
+        await loop.show(phase_secret(thief, uid="thief", **token_in("team", "shop"), **to("x")))
+        assert loop.condition(key=thief)["reason"] == Reason.TOKEN_SECRET_NOT_FOUND
+        await loop.show(phase_secret())
+
+        assert loop.reason == Reason.SYNCED
+
+
+async def test_whoever_uses_a_token_of_another_namespace_keeps_it() -> None:
+    user = ObjectKey("app", "shop")
+    async with loop_with("from=app,to=team,what=token", hosts=(PHASE,)) as loop:
+        loop.cluster.tokens[ObjectKey("team", "shop")] = "shared-token"
+        loop.cluster.edit(secret_ref(), {"token": "eA=="}, manager="kubectl-create")
+        await loop.show(phase_secret(user, uid="user", **token_in("team", "shop"), **to("x")))
+        await loop.show(phase_secret(**to("shop", adopt=True)))
+
+        assert loop.reason == Reason.TARGET_IS_TOKEN
+        assert loop.cluster.objects[secret_ref()].part("data") == {"token": "eA=="}
+
+
+async def test_nobody_stops_what_is_merged_into_an_object_by_naming_it_as_his_token() -> None:
+    async with loop_with() as loop:
+        await loop.show(phase_secret(**to("shop", creationPolicy="Merge")))
+        await loop.show(phase_secret(OTHER, uid="other", **token_in("team", "shop"), **to("other")))
+
+        loop.phase.holds(entry("A", "2"))
+        await loop.refresh()
+
+        assert loop.cluster.secret(secret_ref()) == {"A": "2"}
+        assert loop.reason == Reason.SYNCED
+
+
 # Types that impersonate.
 
 
