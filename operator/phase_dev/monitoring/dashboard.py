@@ -349,7 +349,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Graph(
                 "Watches started again, and bugs",
-                "In the last 15 minutes. A few watches when an API server is replaced; no bugs.",
+                "In the last 15 minutes. A few watches when an API server is replaced; no bugs, no namespace.",
                 Unit.NUMBER,
                 (
                     Query(
@@ -360,6 +360,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         f"sum by (task) (increase(phase_operator_internal_errors_total{_PODS}[15m]))",
                         "bug in {{task}}",
                     ),
+                    Query(f"max(phase_operator_namespaces_unserved{_PODS})", "namespaces not served"),
                 ),
                 width=_QUARTER,
             ),
