@@ -169,7 +169,7 @@ def test_kubectl_shows_the_columns(place: str, kubectl: Kubectl) -> None:
     header, row = kubectl("-n", place, "get", "phs").stdout.splitlines()
     wide = kubectl("-n", place, "get", "phs", "-o", "wide").stdout.splitlines()[0]
 
-    assert header.split() == ["NAME", "APP", "ENV", "READY", "REASON", "KEYS", "SYNCED", "AGE"]
+    assert header.split() == ["NAME", "APP", "ENV", "READY", "REASON", "KEYS", "CHANGED", "AGE"]
     assert row.split()[:6] == ["one", "shop", "staging", "True", "Synced", "3"]
     assert wide.split()[-2:] == ["PATH", "MESSAGE"]
 

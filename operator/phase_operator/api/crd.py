@@ -82,7 +82,7 @@ PHASE_SECRET = Definition(
         Column("Ready", _condition("Ready", "status"), "True: every target holds what Phase holds."),
         Column("Reason", _condition("Ready", "reason"), "Why it is ready or not, in one word."),
         Column("Keys", ".status.keys", "Keys of all targets together.", type="integer"),
-        Column("Synced", ".status.lastSyncedTime", "When a target or the verdict last changed.", type="date"),
+        Column("Changed", ".status.lastSyncedTime", "When a target or the verdict last changed.", type="date"),
         Column("Age", ".metadata.creationTimestamp", "Age of the resource.", type="date"),
         Column("Path", ".spec.phaseAppEnvPath", "Folder that is read; empty means /.", priority=1),
         Column("Message", _condition("Ready", "message"), "The reason in a sentence.", priority=1),

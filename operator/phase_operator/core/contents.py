@@ -37,7 +37,7 @@ class Content:
             return self.whole
         digest = hashlib.blake2b(digest_size=READ)
         for key in sorted(keys):
-            name = _name(key)
+            name = name_digest(key)
             # Lengths differ, so that a key that is missing is not one that holds nothing.
             digest.update(name + self.entries.get(name, b""))
         return digest.digest()
@@ -46,7 +46,7 @@ class Content:
         """Return those keys that the object surely does not hold, sorted."""
         if self.entries is None or self.is_part:
             return []
-        return sorted(key for key in keys if _name(key) not in self.entries)
+        return sorted(key for key in keys if name_digest(key) not in self.entries)
 
     def __str__(self) -> str:
         """Return it as it stands in the annotation."""
@@ -72,7 +72,7 @@ def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Con
         digest = base.copy()
         _add(digest, key.encode())
         _add(digest, data[key])
-        name = _name(key)
+        name = name_digest(key)
         entries[name] = entries.get(name, b"") + digest.digest()
     whole = _digest(_pack(entries))
     return Content(entries if len(entries) <= MAX_KEYS else None, whole, made_with=_mark_of(digest_key))
@@ -107,6 +107,24 @@ def read_content(text: str, digest_key: bytes) -> Content | None:
     return Content(entries, _digest(raw), made_with=made_with)
 
 
+def names_told(text: str) -> frozenset[bytes]:
+    """Return the digests of the names that the annotation tells, whichever digest key it was made with."""
+    raw = (_decode(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
+    if len(raw) % _ENTRY:
+        return frozenset()
+    return frozenset(raw[start : start + _NAME] for start in range(0, len(raw), _ENTRY))
+
+
+def joined(digests: Iterable[bytes]) -> bytes:
+    """Put digests of names into the one form that is kept: thousands of objects are."""
+    return b"".join(sorted(digests))
+
+
+def parted(digests: bytes) -> frozenset[bytes]:
+    """Return the digests of names that were joined."""
+    return frozenset(digests[start : start + _NAME] for start in range(0, len(digests), _NAME))
+
+
 def _mark_of(digest_key: bytes) -> bytes:
     return hashlib.blake2b(key=digest_key, digest_size=_MARK, person=b"phase-key-mark").digest()
 
@@ -120,7 +138,8 @@ def _pack(entries: Mapping[bytes, bytes]) -> bytes:
     )
 
 
-def _name(key: str) -> bytes:
+def name_digest(key: str) -> bytes:
+    """Return what stands for the name of a key."""
     # Not keyed: the names of the keys stand in the object's managedFields beside it.
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_NAME).digest()
 

@@ -114,7 +114,8 @@ def _dotenv(texts: Mapping[str, str]) -> str:
         form,
         (key for key, spelling in spelled.items() if spelling is None),
         "knows no spelling that shells and python-dotenv read alike for a ' or a doubled or last \\ together with "
-        "a $ or a backtick; change the value or use another format",
+        "a $ or a backtick; leave the key out with keys.exclude, give it a target of its own, change the value, or "
+        "use format json, yaml, toml or properties",
     )
     return "".join(f"{key}={spelling}\n" for key, spelling in spelled.items())
 

@@ -47,7 +47,8 @@ def assign_keys(
         sources = listing(assigned[key].source for key in illegal)
         raise Waiting(
             Reason.KEY_INVALID,
-            "Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253; "
+            "Kubernetes allows letters, digits, '-', '_' and '.' in keys, at most 253, but no '.' alone and no '..' in "
+            "front; "
             f"refused: {listing(illegal)}, made of {sources}",
         )
     return assigned

@@ -41,6 +41,9 @@ class TargetResult:
     # True if it failed for a reason that passes by itself.
     transient: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    # What it is made of, if it is in step: what it asks, as core/asked.py spells it, and how many entries it took.
+    selection: str | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from phase_operator.api.v1alpha1.phasesecret import (
     ManagedSecretReference,
     TargetFields,
 )
+from phase_operator.core.asked import Asked, asked
 from phase_operator.core.errors import Waiting
 from phase_operator.core.folders import has_paths, target_folders
 from phase_operator.core.globs import matcher
@@ -42,11 +43,24 @@ class Rendering:
     """A target and the way to make it; `render` raises what stands in the way."""
 
     ref: TargetRef
-    render: Callable[[Owner], Desired]
+    make: Callable[[Owner], Desired]
+    target: TargetFields
+    # The entries that it is made of.
+    taken: Sequence[Entry]
+    asked: Asked
+    # What is wrong with it if it takes none.
+    nothing: str
+    may_be_empty: bool = False
     # What the PhaseSecret selects and this target does not take.
     left_out: tuple[LeftOut, ...] = ()
     # How many versions of it stay; None: there is one object, under its own name.
     keep: int | None = None
+
+    def render(self, owner: Owner) -> Desired:
+        """Make the target; raise if it takes no entry and was not allowed to be empty."""
+        if not self.taken and not self.may_be_empty:
+            raise Waiting(Reason.NO_ENTRIES, f"{self.nothing}; it stays as it is")
+        return self.make(owner)
 
 
 def renderings(
@@ -66,12 +80,30 @@ def renderings(
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken, rest = take(entries, offered, secret, spec)
         yield Rendering(
-            ref, _secret(ref, secret, spec, taken, config, digest_key, impersonation, budget), rest, _keep(secret)
+            ref,
+            _secret(ref, secret, taken, config, digest_key, impersonation, budget),
+            secret,
+            taken,
+            asked(spec, secret),
+            "no entry that the PhaseSecret selects is for this Secret",
+            bool(spec.allow_empty),
+            rest,
+            _keep(secret),
         )
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
         values, rest = take(entries, config, config_map, spec)
-        yield Rendering(ref, _config_map(ref, config_map, spec, values, digest_key, budget), rest, _keep(config_map))
+        yield Rendering(
+            ref,
+            _config_map(ref, config_map, values, digest_key, budget),
+            config_map,
+            values,
+            asked(spec, config_map),
+            "no entry that the PhaseSecret selects is of type config and for this ConfigMap",
+            bool(spec.allow_empty),
+            rest,
+            _keep(config_map),
+        )
 
 
 def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
@@ -82,6 +114,16 @@ def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
     return len(entries) * (4 + patterns) + 4 * texts + sum(entry.value.weight for entry in entries) // _A_MICROSECOND
 
 
+def offers_type(spec: PhaseSecretSpec, target: TargetFields, entry: Entry) -> bool:
+    """Say whether a target takes entries of this entry's type."""
+    is_config = isinstance(entry, ConfigEntry)
+    if not isinstance(target, ManagedSecretReference):
+        return is_config
+    if target.types is not None:
+        return entry.type in target.types
+    return not (is_config and spec.managed_config_map_references)
+
+
 def _keep(target: TargetFields) -> int | None:
     return None if target.versioned is None else target.versioned.keep or _KEPT
 
@@ -89,7 +131,6 @@ def _keep(target: TargetFields) -> int | None:
 def _secret(
     ref: TargetRef,
     target: ManagedSecretReference,
-    spec: PhaseSecretSpec,
     taken: Sequence[Entry],
     config: Sequence[ConfigEntry],
     digest_key: bytes,
@@ -97,7 +138,6 @@ def _secret(
     budget: Budget,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(taken, spec, "no entry that the PhaseSecret selects is for this Secret")
         return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation, budget=budget)
 
     return render
@@ -106,13 +146,11 @@ def _secret(
 def _config_map(
     ref: TargetRef,
     target: ManagedConfigMapReference,
-    spec: PhaseSecretSpec,
     taken: Sequence[ConfigEntry],
     digest_key: bytes,
     budget: Budget,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        _some(taken, spec, "no entry that the PhaseSecret selects is of type config and for this ConfigMap")
         return render_config_map(ref, owner, target, taken, digest_key, budget=budget)
 
     return render
@@ -134,8 +172,3 @@ def take(
     steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
     rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
     return taken, tuple(rest)
-
-
-def _some(taken: Sequence[Entry], spec: PhaseSecretSpec, message: str) -> None:
-    if not taken and not spec.allow_empty:
-        raise Waiting(Reason.NO_ENTRIES, f"{message}; it stays as it is")

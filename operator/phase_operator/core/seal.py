@@ -11,24 +11,40 @@ from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.foreign import mapping, mappings
 from phase_operator.core.query import Revision, SourceQuery
-from phase_operator.core.targets.base import Desired, Observed
+from phase_operator.core.targets.base import Desired, Observed, is_reserved
 from phase_operator.core.targets.parts import merge_annotation, read_mark, spelled
 
 # Grows when equal specs and entries would make another object than the version before did.
 _RENDERING = 2
+# So it did for labels and annotations of these: before, all of them were left out of targets.
+_ONCE_LEFT_OUT = (
+    "argocd.argoproj.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+    "meta.helm.sh/",
+    "helm.sh/",
+)
 
 
 def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
     """Bring down to a few bytes what an object is made from: the spec, the question, the state of the environment."""
     parts = [
-        _RENDERING,
+        _RENDERING + _has_once_left_out(spec),
         spec,
         [query.account.base_url, query.environment, query.path, query.tags],
         [revision.app_id, revision.moved_at],
     ]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
+    targets = [*mappings(spec.get("managedSecretReferences")), *mappings(spec.get("managedConfigMapReferences"))]
+    metadata = [mapping(mapping(target.get("template")).get("metadata")) for target in targets]
+    keys = [key for each in metadata for name in ("labels", "annotations") for key in mapping(each.get(name))]
+    return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
 
 
 def sealed(desired: Desired, made_from: bytes, key: bytes) -> Desired:

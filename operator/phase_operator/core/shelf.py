@@ -38,6 +38,11 @@ class Shelf:
             self._tags[path] = tuple(sorted({tag for entry in self._in(path) for tag in entry.tags}))
         return self._tags[path]
 
+    @cached_property
+    def by_id(self) -> dict[str, Entry]:
+        """All entries of the read by their ids."""
+        return {entry.id: entry for entry in self._entries}
+
     def settle(self) -> None:
         """Give back the place of what answers no question; raise Waiting if the answers are too large together."""
         if self._place is None:

@@ -22,6 +22,8 @@ _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
+# What a target was made of. A status that an older version wrote has none of it, and says the same without.
+_MADE_OF = ("entries", "selection")
 
 
 def status_document(
@@ -61,10 +63,10 @@ def status_document(
 def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     match outcome:
         case Synced(targets=targets):
-            return _told(targets) + _not_known(previous)
+            return _told(targets, previous) + _not_known(previous)
         case Failed(targets=targets):
             # They stand as they stood; whether they hold what Phase holds is not known now.
-            known = _told(targets) or [dict(target) for _, target in told_targets(previous)]
+            known = _told(targets, previous) or [dict(target) for _, target in told_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
             return [dict(target) for target in mappings(previous.get("targets"))]
@@ -75,13 +77,25 @@ def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(target) for target in mappings(previous.get("targets")) if told_ref(target) is None]
 
 
-def _told(targets: Sequence[TargetResult]) -> list[dict[str, Any]]:
+def _told(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    before = dict(told_targets(previous))
     named = 0
     told = []
     for target in targets:
         named += sum(len(each.keys) for each in target.left_out)
-        told.append(_target(target, named=named <= _NAMED))
+        told.append(_made_of(_target(target, named=named <= _NAMED), target, before.get(target.ref, {})))
     return told
+
+
+def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what a target was made of: what stands if it was not written, and nothing if that alone would be new."""
+    if not result.ready or result.selection is None:
+        return found | {name: before[name] for name in _MADE_OF if name in before}
+    same = {key: value for key, value in before.items() if key not in {"restarted", "notRestarted"}}
+    if found == same:
+        return found
+    made = found | {"selection": result.selection}
+    return made if result.entries is None else made | {"entries": result.entries}
 
 
 def _target(result: TargetResult, *, named: bool) -> dict[str, Any]:
@@ -131,10 +145,15 @@ def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
     ]
     # What a target leaves out and what is restarted for it is news, but the target has not changed.
     targets = [
-        {key: value for key, value in target.items() if key not in _NEWS}
+        {key: value for key, value in target.items() if key not in _hints(target)}
         for target in mappings(document.get("targets"))
     ]
     return (judged, targets)
+
+
+def _hints(target: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields that say nothing of how a target stands; a sentence on one that is in step is a hint."""
+    return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
 
 
 def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:

@@ -4,7 +4,7 @@ Rule: records and their own bookkeeping; what follows from an answer is decided 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
@@ -15,6 +15,7 @@ from phase_operator.core.apps import Directory, Environment
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import WINDOW, Budget
 from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.guard import Moved, is_same_place, kept
 from phase_operator.core.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.questions import Call, Probe, Read, Subscription
@@ -27,6 +28,8 @@ _FOR_READS = 0.25
 _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
+# A target lets go of them within moments; more are not remembered.
+_MOST_MOVED = 1000
 
 
 @dataclass(slots=True)
@@ -42,7 +45,11 @@ class Question:
     # The environment's revision at which all subscribers are in step.
     revision: str | None = None
     error: ExpectedError | None = None
-    doubted: bytes | None = None
+    # What Phase says now, as the revision of an answer, and since when; and whether it said so at least twice.
+    said: tuple[bytes, float] | None = None
+    twice: bool = False
+    # What left on purpose and may still stand in a target.
+    moved: list[Moved] = field(default_factory=list)
     failures: int = 0
     asked_at: float = 0.0
     read_at: float | None = None
@@ -58,6 +65,45 @@ class Question:
     forced: set[ObjectKey] = field(default_factory=set)
     # It could not be confirmed in time, and its PhaseSecrets have to say so.
     is_late: bool = False
+
+    @property
+    def last(self) -> Snapshot | None:
+        """The last answer that had entries, or an empty one if none had."""
+        return self.answer if self.answer is None or self.answer.entries else self.full or self.answer
+
+    def says(self, answer: Snapshot, now: float) -> float:
+        """Take down what Phase says, and return for how many seconds it has said the same."""
+        if self.said is None or self.said[0] != answer.revision:
+            self.said = (answer.revision, now)
+        return now - self.said[1]
+
+    def note(self, left: Sequence[Moved], answer: Snapshot) -> None:
+        """Take down what left on purpose; what is back in its place has not left."""
+        there = {entry.id: entry for entry in answer.entries}
+        every = {(each.was.id, each.was.path, each.was.type): each for each in (*self.moved, *left)}
+        self.moved = [
+            each
+            for each in every.values()
+            if each.was.id not in there or not is_same_place(each.was, there[each.was.id])
+        ][-_MOST_MOVED:]
+
+    def left(self) -> tuple[Moved, ...]:
+        """Return what left on purpose."""
+        return tuple(self.moved)
+
+    def take(self, answer: Snapshot, tags: tuple[str, ...], revision: str | None) -> None:
+        """Believe an answer."""
+        self.answer, self.tags = answer, tags
+        if answer.entries:
+            self.full = answer
+        elif self.full is not None:
+            # What left must not be written again.
+            rest = kept(self.full, answer, self.moved)
+            self.full = rest if rest.entries else None
+        self.revision = revision
+        self.error, self.wanted = None, None
+        self.failures = 0
+        self.owed, self.forced = set(), set()
 
     @property
     def interval(self) -> float:

@@ -5,7 +5,7 @@ stands before the old one goes.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import assert_never
 from weakref import WeakValueDictionary
 
@@ -24,6 +24,13 @@ from phase_operator.reconcile.rivals import Rivals
 # An object that changes under our hands is looked at again at once, this many times in one run.
 _ATTEMPTS = 3
 _BUSY = "it keeps changing while it is written"
+
+
+Doubt = Callable[[Observed | None], ExpectedError | None]
+
+
+def believed(_: Observed | None) -> None:
+    """Doubt nothing."""
 
 
 class Keeper:
@@ -49,25 +56,30 @@ class Keeper:
 
     # Bring in step.
 
-    async def bring_in_step(self, desired: Desired) -> TargetResult:
-        """Make a target what it should be and say how it stands; raise ExpectedError."""
+    async def bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
+        """Make a target what it should be and say how it stands; raise ExpectedError.
+
+        `doubt` says of what stands why it is not to be touched, if it is not.
+        """
         if not desired.claim.merges:
             if desired.claim.replace:
                 await self.finish(desired.ref, desired.owner)
-            return await self._bring_in_step(desired)
+            return await self._bring_in_step(desired, doubt)
         async with self._turn(desired.ref):
-            return await self._bring_in_step(desired)
+            return await self._bring_in_step(desired, doubt)
 
     def _turn(self, target: TargetRef) -> asyncio.Lock:
         return self._turns.setdefault(target, asyncio.Lock())
 
-    async def _bring_in_step(self, desired: Desired) -> TargetResult:
+    async def _bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
         ref = desired.ref
         for attempt in range(_ATTEMPTS):
             # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
             # question whether one does is worth a request only after that, or if one did the last time.
             surely = attempt > 0 or desired.claim.merges or ref in self._refused
             observed = await self._cluster.observe(ref, surely=surely)
+            if (error := doubt(observed)) is not None:
+                return failed(ref, error)
             action = await self._judge(desired, observed)
             self._refused.discard(ref)
             match action:

@@ -11,7 +11,7 @@ says it twice. What is told of a question is what happened to that question, not
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -20,6 +20,7 @@ from phase_operator.core.apps import App, Directory, Environment, no_environment
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import Budget
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.guard import Moved, kept, moved
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import next_look, retry_source, spread
 from phase_operator.core.query import Account, AppRef, Revision, SourceQuery, origin
@@ -46,6 +47,8 @@ from phase_operator.reconcile.turns import Turns
 _LIST_AGAIN = 10.0
 _LOST_AGAIN = 60.0
 _DOUBT_PAUSE = 5.0
+# Clocks are floats: a pause of five seconds may measure a little less.
+_SLACK = 0.001
 _FORCED_PAUSE = 10.0
 # With something refused, access may be granted any moment: the probe sees it within this time.
 _HEALING = 40.0
@@ -163,6 +166,14 @@ class Planner:
         """Say whether a PhaseSecret asks anything."""
         return key in self._asked
 
+    def doubt(self, key: ObjectKey, now: float) -> None:
+        """Read a PhaseSecret's question again after a pause, and wake it: its targets lack what they would lose."""
+        asker, app, question = self._of(key)
+        question.owed.add(key)
+        if question.query not in asker.busy:
+            since = question.said[1] if question.said is not None else now
+            self._want(asker, app, question, Urgency.MOVED, max(now, since + _DOUBT_PAUSE))
+
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to a PhaseSecret."""
         return key in self._asked and key in self._of(key)[2].owed
@@ -172,13 +183,13 @@ class Planner:
         asker, app, question = self._of(key)
         error = self._error(asker, app, question, key)
         if error is not None:
-            return Broken(error, question.full)
+            return Broken(error, question.full, question.twice, question.left())
         of = app.revision(question.query.environment)
         seen = Revision(app.id, of) if app.id is not None and of is not None else None
         if question.answer is None:
             return Unread(seen)
         at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
-        return Fresh(question.answer, question.full, at, question.tags)
+        return Fresh(question.answer, question.full, at, question.tags, question.twice, question.left())
 
     def _error(self, asker: Asker, app: KnownApp, question: Question, key: ObjectKey) -> ExpectedError | None:
         """Return why a question is not known to be answered as Phase would answer it now, if so."""
@@ -276,7 +287,7 @@ class Planner:
             answer = shelf.answer(question.query)
             question.is_wide = bool(question.query.tags) and not answer.entries
             tags = _tags_instead(call, question.query, answer, shelf)
-            woken |= self._believe(asker, app, question, answer, tags, call.revision, now)
+            woken |= self._believe(asker, app, question, _Answer(answer, tags, shelf, call), now)
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
@@ -507,49 +518,54 @@ class Planner:
         due = max(now, next_look(pause, question.identity, since))
         self._plan(asker, question.query, due, Urgency.PERIODIC)
 
-    def _believe(
-        self,
-        asker: Asker,
-        app: KnownApp,
-        question: Question,
-        answer: Snapshot,
-        tags: tuple[str, ...] | None,
-        revision: str | None,
-        now: float,
-    ) -> set[ObjectKey]:
-        """Take an answer, unless it is doubted, or empty and it is not known which `tags` there are instead."""
+    def _believe(self, asker: Asker, app: KnownApp, question: Question, got: "_Answer", now: float) -> set[ObjectKey]:
+        """Take an answer, unless it is doubted, or empty and it is not known which tags there are instead."""
+        answer, tags = got.answer, got.tags
         question.read_at = now
         asker.denied.pop(question.query, None)
+        twice = question.says(answer, now) >= _DOUBT_PAUSE - _SLACK
         changed = question.answer is None or question.answer.revision != answer.revision
-        doubt = self._doubt(question, answer) if changed and question.doubted != answer.revision else None
+        left = moved(question.last, got.shelf.by_id) if changed and question.last is not None else ()
+        doubt = self._doubt(question, answer, left) if changed and not twice else None
+        if changed:
+            question.note(left, answer)
         if doubt is not None:
-            question.doubted = answer.revision
-            question.error = doubt
-            self._want(asker, app, question, Urgency.MOVED, now + _DOUBT_PAUSE)
-            return set(question.subscriptions)
+            # Whether what is missing lies elsewhere now is told by a read of everything, at once.
+            pause = _DOUBT_PAUSE if got.call.is_whole else 0.0
+            return self._doubted(asker, app, question, answer, doubt, now + pause)
         if tags is None:
             # Not told before it is known: one answer, and one sentence in the status.
             self._want(asker, app, question, Urgency.MOVED, now)
             return set()
         is_news = changed or question.error is not None or question.tags != tags
         woken = set(question.subscriptions) if is_news else set(question.owed)
-        question.answer, question.tags = answer, tags
-        question.full = answer if answer.entries else question.full
-        question.revision = revision
+        question.take(answer, tags, got.call.revision)
+        question.twice = twice
         woken |= question.confirm(now) | self._calm(app)
-        question.error, question.doubted, question.wanted = None, None, None
-        question.failures = 0
-        question.owed, question.forced = set(), set()
         self._keep_looking(asker, app, question, now)
-        if revision != app.revision(question.query.environment):
+        if got.call.revision != app.revision(question.query.environment):
             # A probe saw a newer state while this one was read.
             self._want(asker, app, question, Urgency.MOVED, now)
         return woken
 
-    def _doubt(self, question: Question, answer: Snapshot) -> ExpectedError | None:
+    def _doubted(
+        self, asker: Asker, app: KnownApp, question: Question, answer: Snapshot, doubt: ExpectedError, again_at: float
+    ) -> set[ObjectKey]:
+        """Keep what an answer lacks, and have it asked for again."""
+        question.error, question.twice, question.is_wide = doubt, False, True
+        before = question.last
+        if before is not None and before.app_id == answer.app_id:
+            question.full = kept(before, answer, question.left())
+        self._want(asker, app, question, Urgency.MOVED, again_at)
+        return set(question.subscriptions)
+
+    def _doubt(self, question: Question, answer: Snapshot, left: tuple[Moved, ...]) -> ExpectedError | None:
+        before = question.last
+        if before is None:
+            # Whoever asks judges by what its targets hold.
+            return None
         guards = sorted({each.guard for each in question.subscriptions.values()}, key=repr)
-        before = question.answer if question.answer is None or question.answer.entries else question.full
-        return next((found for guard in guards if (found := guard.doubt(before, answer)) is not None), None)
+        return next((found for guard in guards if (found := guard.doubt(before, answer, left)) is not None), None)
 
     def _read_failed(
         self, asker: Asker, app: KnownApp, question: Question, error: ExpectedError, now: float
@@ -722,6 +738,16 @@ class Planner:
                 continue
             self._awakened |= late_by(asker, now)
             self._doubtful.add(account, now + _LOOK_FOR_LATE, Priority.PERIODIC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a read says of one question; `tags` stand where nothing has those asked for, None: it is not known yet."""
+
+    answer: Snapshot
+    tags: tuple[str, ...] | None
+    shelf: Shelf
+    call: Read
 
 
 def default_quota(base_url: str) -> int | None:

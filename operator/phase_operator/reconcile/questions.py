@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.guard import Guard
+from phase_operator.core.guard import Guard, Moved
 from phase_operator.core.query import Account, AppRef, Revision, SourceQuery
 from phase_operator.core.values import Snapshot
 
@@ -44,6 +44,10 @@ class Fresh:
     revision: Revision | None = None
     # If nothing has the tags that were asked for: those that stand there instead.
     tags: tuple[str, ...] = ()
+    # Phase said so at least twice, with a pause between: no loss in it is doubted any more.
+    twice: bool = False
+    # What was in an answer before, and left on purpose.
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Broken:
 
     error: ExpectedError
     full: Snapshot | None
+    twice: bool = False
+    moved: tuple[Moved, ...] = ()
 
 
 SourceState = Unread | Fresh | Broken

@@ -14,7 +14,6 @@ from phase_operator.core.admission import Admitted, admit
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
-from phase_operator.core.folders import normal_path
 from phase_operator.core.grants import Use
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
@@ -23,16 +22,16 @@ from phase_operator.core.outcome import (
     Gone,
     Outcome,
     Pending,
-    SourceFacts,
     Suspended,
     Synced,
     TargetResult,
 )
 from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
 from phase_operator.core.references import check_references
-from phase_operator.core.rendering import Rendering, renderings, units
+from phase_operator.core.rendering import renderings, units
 from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
+from phase_operator.core.standing import Clear, Fill, Hold
 from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
 from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.tenancy import (
@@ -47,7 +46,8 @@ from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.wanted import needs_finalizer, standing, written_before
 from phase_operator.reconcile.admissions import Admissions, Change
 from phase_operator.reconcile.beside import Beside
-from phase_operator.reconcile.keeper import Keeper, failed
+from phase_operator.reconcile.judging import Heard, Judge, source_facts, told_facts
+from phase_operator.reconcile.keeper import Doubt, Keeper, believed, failed
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.questions import Broken, Fresh, Unread
 from phase_operator.reconcile.removals import Removals
@@ -142,7 +142,7 @@ class Reconciler:
                     # Not raised: an error that is kept would keep the frames of every run that raises it, for ever.
                     return Failed(error.reason, error.message, transient=isinstance(error, Transient))
                 # Phase is silent, but a target that was edited by hand is mended from the last good answer.
-                last = await self._sync(task, query, full, None)
+                last = await self._sync(task, Heard(query, full, None, state.twice, state.moved))
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
@@ -187,11 +187,17 @@ class Reconciler:
 
     async def _follow(self, task: Task, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        if task.spec.allow_empty or await self._select(task, query, state.answer):
-            return await self._sync(task, query, state.answer, state.revision)
-        targets: tuple[TargetResult, ...] = ()
+        heard = Heard(query, state.answer, state.revision, state.twice, state.moved)
+        found = await self._sync(task, heard)
+        if any(each.reason is Reason.ANSWER_DOUBTED for each in found.targets):
+            self._sources.doubt(task.key)
+            return found
+        is_well = all(each.ready for each in found.targets)
+        if is_well or task.spec.allow_empty or await self._select(task, query, state.answer):
+            return found
+        targets = found.targets
         if state.full is not None and await self._select(task, query, state.full):
-            targets = (await self._sync(task, query, state.full, None)).targets
+            targets = (await self._sync(task, replace(heard, answer=state.full, revision=None))).targets
         message = await self._beside.run(
             lambda: nothing_selected(query, state.answer.entries, task.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
@@ -205,16 +211,12 @@ class Reconciler:
             lambda: task.select(snapshot, query), len(snapshot.entries) * (1 + patterns), task.key.namespace
         )
 
-    async def _sync(self, task: Task, query: SourceQuery, snapshot: Snapshot, revision: Revision | None) -> Synced:
-        entries = await self._select(task, query, snapshot)
+    async def _sync(self, task: Task, heard: Heard) -> Synced:
+        entries = await self._select(task, heard.query, heard.answer)
         many = units(task.spec, entries)
         warning = await self._beside.run(
             lambda: check_references(entries, task.spec.on_secret_reference_error), many, task.key.namespace
         )
-        path = normal_path(task.spec.phase_app_env_path)
-        facts = SourceFacts(snapshot.app_id, query.environment, path, len(entries))
-        owner = Owner(task.key, task.resource.uid)
-        made_from = basis(task.resource.spec, query, revision) if revision is not None else None
         rest = renderings(
             task.spec, task.key.namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation
         )
@@ -223,10 +225,13 @@ class Reconciler:
             if results:
                 # Where nothing is to be written nothing is awaited, and there may be many targets.
                 await asyncio.sleep(0)
-            result = await self._refuse_token_secret(task, rendering.ref) or await self._target(
-                rendering, owner, made_from, task.versions.get(rendering.ref), many
-            )
+            judge = Judge(task, heard, rendering, entries)
+            result = await self._refuse_token_secret(task, rendering.ref) or await self._target(heard, judge, many)
             results.append(replace(result, left_out=rendering.left_out))
+        facts = source_facts(task, heard, entries)
+        if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
+            # What it is doubted by has to outlive it.
+            facts = told_facts(task.resource.status) or facts
         results += await self._let_go(task, results)
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != task.versions:
@@ -256,30 +261,62 @@ class Reconciler:
         message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
         return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)
 
-    async def _target(
-        self, rendering: Rendering, owner: Owner, made_from: bytes | None, version: str | None, units: int
-    ) -> TargetResult:
-        """Bring one target in step; `version` is the name of the newest object that stands, if it is versioned."""
+    async def _target(self, heard: Heard, judge: Judge, units: int) -> TargetResult:
+        """Bring one target in step, as far as what it holds lets the answer be believed."""
+        task, rendering = judge.task, judge.rendering
+        version = task.versions.get(rendering.ref)
         try:
-            made = await self._beside.run(lambda: rendering.render(owner), units, owner.key.namespace)
-            desired = self._bounded(made)
-            if made_from is not None:
-                desired = sealed(desired, made_from, self._digest_key())
-            if rendering.keep is None:
-                result = replace(await self._keeper.bring_in_step(desired), ref=rendering.ref)
-                # It had versions until now, or may have had when the status could not be written.
-                had_versions = result.ready and (result.written or version is not None)
-                return await self._versions.retire(result, owner, version) if had_versions else result
-            async with self._versions.turn(rendering.ref):
-                return await self._version(desired, rendering.ref, rendering.keep, version)
+            if rendering.taken:
+                await self._beside.run(lambda: judge.desired, units, task.key.namespace)
+            if rendering.taken and rendering.keep is None:
+                return await self._whole(heard, judge, version, judge.doubt)
+            # What stands has to be known before something is made, or under another name.
+            observed = await self._cluster.observe(standing(rendering.ref, task.versions), surely=False)
+            match decision := judge.decide(observed):
+                case Hold(error=error):
+                    return replace(failed(rendering.ref, error), version=version)
+                case Clear():
+                    return await self._clear(task, heard, judge)
+                case Fill() if rendering.keep is None:
+                    return await self._whole(heard, judge, version)
+                case Fill():
+                    async with self._versions.turn(rendering.ref):
+                        return await self._version(heard, judge, rendering.keep, version)
+                case _:
+                    assert_never(decision)
         except ExpectedError as error:
             return replace(failed(rendering.ref, error), version=version)
 
-    async def _version(self, desired: Desired, base: TargetRef, keep: int, version: str | None) -> TargetResult:
+    async def _whole(self, heard: Heard, judge: Judge, version: str | None, doubt: Doubt = believed) -> TargetResult:
+        """Write a target that has no versions; it may have had: `version` is the newest that the status tells of."""
+        result = await self._fill(heard, judge, doubt)
+        # It had versions until now, or may have had when the status could not be written.
+        had_versions = result.ready and (result.written or version is not None)
+        return await self._versions.retire(result, judge.desired.owner, version) if had_versions else result
+
+    async def _clear(self, task: Task, heard: Heard, judge: Judge) -> TargetResult:
+        """Take a target away for which nothing is left; one that may not be deleted holds nothing any more."""
+        ref = judge.rendering.ref
+        left = await self._removals.clear(task, ref)
+        if left is None and await self._cluster.observe(standing(ref, task.versions), surely=False) is not None:
+            return await self._fill(heard, judge)
+        return left or judge.told(TargetResult(ref, True, Reason.SYNCED, 0))
+
+    async def _fill(self, heard: Heard, judge: Judge, doubt: Doubt = believed) -> TargetResult:
+        """Write what an answer has for a target."""
+        desired = self._bounded(judge.desired)
+        if heard.revision is not None:
+            made_from = basis(judge.task.resource.spec, heard.query, heard.revision)
+            desired = sealed(desired, made_from, self._digest_key())
+        return judge.told(await self._keeper.bring_in_step(desired, doubt))
+
+    async def _version(self, heard: Heard, judge: Judge, keep: int, version: str | None) -> TargetResult:
+        """Write it as a version of its own; `version` is the name of the newest that stands."""
+        base, desired = judge.rendering.ref, judge.desired
         why = await self._versions.objection(base, desired.owner, is_told=version is not None)
         if why is not None:
             return TargetResult(base, False, Reason.TARGET_CONFLICT, message=why)
-        result = replace(await self._keeper.bring_in_step(desired), ref=base)
+        result = await self._fill(heard, judge)
         if not result.ready:
             return replace(result, version=version)
         result = replace(result, version=desired.ref.key.name)

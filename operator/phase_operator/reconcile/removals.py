@@ -58,6 +58,15 @@ class Removals:
         unseen = [each for each in candidates if each.known is None]
         return await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
 
+    async def clear(self, task: Task, target: TargetRef) -> TargetResult | None:
+        """Remove a target for which nothing is left, with its versions; say what is left to do, if anything."""
+        why = self._why(task, target, task.claims[target], is_told=True, is_last=False)
+        versions = self._cluster.known_versions(target).items()
+        found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
+        known = await self._cluster.observe(target, surely=False)
+        left = await self._remove(task, [_Candidate(target, target, why, known), *found], [])
+        return left[0] if left else None
+
     async def end(self, task: Task) -> list[TargetResult]:
         """Remove what goes with a PhaseSecret; return what is left to do."""
         try:

@@ -76,6 +76,11 @@ class Sources:
         self._changed.set()
         return self._planner.view(key)
 
+    def doubt(self, key: ObjectKey) -> None:
+        """Read the PhaseSecret's question again after a pause and wake it: it does not believe the answer yet."""
+        self._planner.doubt(key, self._clock.monotonic())
+        self._changed.set()
+
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
         self._planner.confirm(key, revision, self._clock.monotonic())

@@ -9,7 +9,7 @@ from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
 from phase_operator.core.feeds import policies
 from phase_operator.core.folders import Folders, folders
-from phase_operator.core.foreign import mapping, mappings, number
+from phase_operator.core.foreign import mappings
 from phase_operator.core.guard import Guard
 from phase_operator.core.pacing import DEFAULT_INTERVAL
 from phase_operator.core.query import SourceQuery
@@ -93,13 +93,6 @@ class Task:
     def subscription(self) -> Subscription:
         """Say how it takes part in its question."""
         spec = self.spec
-        known = number(mapping(self.resource.status.get("source")).get("entries"))
-        guard = _guard(
-            tuple(spec.keys.include),
-            tuple(spec.keys.exclude),
-            spec.shrink or 100,
-            known if self.is_settled else 0,
-            self.folders,
-        )
+        guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, self.folders)
         interval = float(spec.polling_interval or DEFAULT_INTERVAL)
         return _subscription(interval, self.urgency, guard, self.is_settled)

@@ -3,8 +3,9 @@
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.guard import Guard
-from support.builders import entry, snapshot
+from phase_operator.core.guard import Guard, kept, moved
+from phase_operator.core.values import Entry
+from support.builders import config_entry, entry, snapshot
 
 FOUR = snapshot(*(entry(key) for key in "ABCD"))
 
@@ -39,8 +40,46 @@ def test_the_doubt_names_the_keys_that_are_missing() -> None:
     assert '"/B"' not in doubt.message
 
 
-def test_without_a_remembered_answer_the_status_says_how_many_there_were() -> None:
-    assert Guard(known=4).doubt(None, snapshot()) is not None
-    assert Guard(known=4, shrink=50).doubt(None, snapshot(entry("A"))) is not None
-    assert Guard(known=4).doubt(None, snapshot(entry("A"))) is None
-    assert Guard().doubt(None, snapshot()) is None
+def test_an_answer_of_another_app_is_doubted_whatever_it_holds() -> None:
+    after = snapshot(*(entry(key) for key in "ABCDE"), app_id="app-2")
+
+    doubt = Guard().doubt(FOUR, after)
+
+    assert doubt is not None
+    assert '"app-2"' in doubt.message
+
+
+@pytest.mark.parametrize(
+    ("now", "is_move"),
+    [
+        pytest.param(entry("A", path="/b", ident="/|A"), True, id="another folder"),
+        pytest.param(entry("A", tags=["t"]), True, id="another tag"),
+        pytest.param(entry("A", kind="sealed"), True, id="another type"),
+        pytest.param(config_entry("A"), True, id="the type of ConfigMaps"),
+        pytest.param(entry("A", "other value"), False, id="another value"),
+        pytest.param(entry("A", path="/b"), False, id="a namesake"),
+        pytest.param(entry("B", ident="/|A"), False, id="another key"),
+    ],
+)
+def test_an_entry_has_moved_if_phase_has_it_under_its_key(now: Entry, is_move: bool) -> None:
+    before = snapshot(entry("A"))
+
+    found = moved(before, {now.id: now})
+
+    assert [each.was.key for each in found] == (["A"] if is_move else [])
+    assert Guard().doubt(before, snapshot(), found) is None or not is_move
+
+
+def test_what_moved_is_kept_without_its_value() -> None:
+    found = moved(snapshot(entry("A", "hidden")), {"/|A": config_entry("A", "hidden")})
+
+    assert [each.was.value.reveal() for each in found] == [""]
+
+
+def test_a_doubted_answer_is_taken_up_but_for_what_it_lacks() -> None:
+    before = snapshot(entry("A", "old"), entry("B", "old"), entry("C", "old"))
+    after = snapshot(entry("A", "new"), entry("D", "new"))
+
+    found = kept(before, after, moved(before, {"/|C": config_entry("C")}))
+
+    assert [(each.key, each.value.reveal()) for each in found.entries] == [("A", "new"), ("B", "old"), ("D", "new")]

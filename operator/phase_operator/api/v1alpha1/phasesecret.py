@@ -336,6 +336,11 @@ class TargetFields(ApiModel):
         description="Which workloads in the target's namespace are restarted when what they read of it changes; see "
         "docs/restarts.md.",
     )
+    required: bool | None = Field(
+        None,
+        description="true: without any entry for it the target is not ready. false: it is empty then. Default: true "
+        "for a Secret, false for a ConfigMap. A target that held entries is not emptied by this.",
+    )
     adopt: bool | None = Field(
         None,
         description="true: an object of that name that somebody else made is taken over; with Merge, keys that "
@@ -612,8 +617,18 @@ class TargetStatus(ApiModel):
     name: ObjectName = Field(description="Name of the target.")
     ready: bool = Field(description="true: it holds what Phase holds.")
     reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
-    message: Annotated[str, Field(max_length=4096)] | None = Field(None, description="A sentence, if it is not ready.")
+    message: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="A sentence: what is wrong, or what there is to know."
+    )
     keys: int | None = Field(None, description="How many keys it holds.")
+    entries: int | None = Field(
+        None, description="How many entries of Phase it is made of, if that is not the number of its keys."
+    )
+    selection: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        description="Digits that stand for what the target asks of Phase by the spec; they tell an edit from a change "
+        "in Phase.",
+    )
     version: ObjectName | None = Field(
         None, description="Name of the newest object, if the target is versioned: what a workload refers to."
     )

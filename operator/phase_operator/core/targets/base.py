@@ -15,7 +15,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
 from phase_operator.core.claims import Claim
-from phase_operator.core.contents import Content, content_of
+from phase_operator.core.contents import Content, content_of, joined, name_digest, names_told
 from phase_operator.core.digest import content_digest
 from phase_operator.core.errors import Waiting
 from phase_operator.core.foreign import mapping, mappings, parsed, text, texts
@@ -79,6 +79,13 @@ class Desired:
     # What it will hold, for those who read single keys; the same for all versions of one target.
     content: Content | None = None
 
+    @property
+    def names(self) -> frozenset[bytes]:
+        """Digests of the names of its keys."""
+        if self.content is not None and self.content.entries is not None:
+            return frozenset(self.content.entries)
+        return frozenset(map(name_digest, self.keys))
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -106,6 +113,8 @@ class Observed:
     created: str = ""
     # The uid in our ownerReference, or an `origin_mark`; kept only of what goes when it is wanted no more.
     origin: str = ""
+    # core/contents.py: the digests of the names of the keys that we wrote and that stand, one after another.
+    names: bytes = field(default=b"", compare=False)
 
     @property
     def is_applied(self) -> bool:
@@ -246,20 +255,23 @@ def _desired_part(
     )
 
 
-# Prefixes by which deployment tools track what they made: never ours to write on a target.
-_RESERVED = (
-    "argocd.argoproj.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "helm.toolkit.fluxcd.io/",
-    "meta.helm.sh/",
-    "helm.sh/",
-    f"{names.GROUP}/",
+# By these, deployment tools know what they made: on a target, they would take it for theirs, and prune it.
+_TRACKED_BY = frozenset(
+    {
+        names.LABEL_MANAGED_BY,
+        "app.kubernetes.io/instance",
+        "argocd.argoproj.io/instance",
+        "argocd.argoproj.io/tracking-id",
+        "helm.toolkit.fluxcd.io/name",
+        "helm.toolkit.fluxcd.io/namespace",
+        "kustomize.toolkit.fluxcd.io/name",
+        "kustomize.toolkit.fluxcd.io/namespace",
+        "meta.helm.sh/release-name",
+        "meta.helm.sh/release-namespace",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    }
 )
-_RESERVED_EXACT = (
-    names.LABEL_MANAGED_BY,
-    "app.kubernetes.io/instance",
-    "kubectl.kubernetes.io/last-applied-configuration",
-)
+_OURS = f"{names.GROUP}/"
 
 
 def version_label(base: str) -> str:
@@ -267,9 +279,14 @@ def version_label(base: str) -> str:
     return base if len(base) <= _LABEL else hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
 
 
+def is_reserved(key: str) -> bool:
+    """Say whether a label or annotation is one by which deployment tools, or we, know what is whose."""
+    return key in _TRACKED_BY or key.startswith(_OURS)
+
+
 def without_reserved(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Drop keys that belong to deployment tools or to us."""
-    return {key: value for key, value in wanted.items() if not key.startswith(_RESERVED) and key not in _RESERVED_EXACT}
+    """Leave out what tools or we track objects by; whoever asks for it is told (core/offers.py)."""
+    return {key: value for key, value in wanted.items() if not is_reserved(key)}
 
 
 def check_size(data: Mapping[str, bytes], template: TemplateMetadata | None = None) -> None:
@@ -356,7 +373,18 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         version_of=version_of,
         created=text(metadata.get("creationTimestamp")) if version_of else "",
         origin=_origin(metadata, annotations) if deletes else "",
+        names=_our_names(our_keys, frozenset().union(*(holder.keys for holder in holders)), annotations),
     )
+
+
+def _our_names(ours: frozenset[str], held_by_others: frozenset[str], annotations: Mapping[str, str]) -> bytes:
+    """Return which keys are ours; one that was edited by hand is another manager's, and our annotation still tells."""
+    if ours and not held_by_others:
+        return joined(map(name_digest, ours))
+    told = names_told(str(annotations.get(names.ANNOTATION_KEYS, "")))
+    if not ours and not held_by_others:
+        return joined(told)
+    return joined({*map(name_digest, ours), *(told & set(map(name_digest, held_by_others)))})
 
 
 def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:

@@ -56,6 +56,11 @@ from phase_operator.core.template.language import (
 
 _Token: TypeAlias = tuple[int, str, str]
 _LineEnd: TypeAlias = OneOf["\n", "\r\n"]
+# {{ .KEY }} and {{ index . "KEY" }}; bounded, as texts are others'.
+_GO = re.compile(
+    r"""\{\{-?[ \t]{0,20}(?:\.(?P<dotted>[-._A-Za-z0-9]{1,253})"""
+    r"""|index[ \t]{1,20}\.[ \t]{1,20}"(?P<indexed>[^"\n]{1,253})")"""
+)
 
 
 def parse(text: str) -> tuple[Body, frozenset[str]]:
@@ -66,9 +71,19 @@ def parse(text: str) -> tuple[Body, frozenset[str]]:
         tree = Parser(environment, text).parse()
     except TemplateSyntaxError as error:
         # `from None`: the exception carries the source.
-        raise Refused(error.lineno, f"cannot be read: {error.message}") from None
+        raise Refused(error.lineno, _in_go(text) or f"cannot be read: {error.message}") from None
     reader = _Reader()
     return reader.body(tree.body), frozenset(reader.names)
+
+
+def _in_go(text: str) -> str | None:
+    """Say how it is written here, if it is written as in Go's templates; keys that Kubernetes takes, and no text."""
+    found = _GO.search(text)
+    if found is None:
+        return None
+    key = found["dotted"] or found["indexed"] or ""
+    ours = f"{{{{ {key} }}}}" if key.isidentifier() else f'{{{{ entries["{key}"] }}}}'
+    return f"this is how Go's templates are written; here it is {ours if legal(key) else '{{ KEY }}'}"
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,135 @@
+"""A Phase that tells the truth except when it lies once, and the loop beside it, through restarts and edits."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from phase_operator.core.apps import App
+from phase_operator.core.room import Place
+from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.values import Entry
+from phase_operator.reconcile.ports import Credential
+from support.builders import KEY, phase_secret
+from support.clock import HandClock, settle
+from support.fakes import FakeCluster, FakePhase, Loop
+
+
+class LyingPhase(FakePhase):
+    """One environment; `lie` is what the next read is told, once, instead of what is true."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lie: tuple[Entry, ...] | None = None
+        self.app_id = "app-1"
+        # How many reads were answered, and how many of them with the truth.
+        self.told = 0
+        self.told_truly = 0
+
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """List the app, under the id that it has now."""
+        await super().apps(base_url, credential, place)
+        return [App(self.app_id, "shop")]
+
+    async def entries(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        app_id: str,
+        environment: str,
+        path: str | None,
+        tags: tuple[str, ...],
+        place: Place,
+    ) -> list[Entry]:
+        """Answer with the truth, or once with the lie."""
+        true = await super().entries(
+            base_url, credential, app_id=app_id, environment=environment, path=path, tags=tags, place=place
+        )
+        self.told += 1
+        lie, self.lie = self.lie, None
+        if lie is None:
+            self.told_truly += 1
+            return true
+        return [each for each in lie if path in (None, each.path) and (not tags or set(tags) & each.tags)]
+
+    def lies(self, *entries: Entry) -> None:
+        """Tell this once, as soon as a probe makes somebody ask."""
+        self._revisions["production"] += 1
+        self.lie = entries
+
+    def is_honest(self, *entries: Entry) -> None:
+        """Let these be true, whatever fails meanwhile."""
+        errors = self._errors
+        self.holds(*entries)
+        self._errors = errors
+
+    def works(self) -> None:
+        """Let nothing fail."""
+        self._errors = {}
+
+
+@dataclass
+class House:
+    """A PhaseSecret whose status and targets outlive the operator's process."""
+
+    spec: dict[str, Any]
+    phase: LyingPhase = field(default_factory=LyingPhase)
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    clock: HandClock = field(default_factory=HandClock)
+    generation: int = 1
+    loop: Loop | None = None
+
+    async def start(self) -> None:
+        """Start the operator, or another replica in its place: nothing is remembered."""
+        await self.stop()
+        self.loop = Loop(lambda: self.phase, cluster=self.cluster, clock=self.clock)
+        await self.loop.__aenter__()
+        await self.loop.show(self.body())
+
+    async def stop(self) -> None:
+        """Let the process end."""
+        if self.loop is not None:
+            await self.loop.__aexit__(None, None, None)
+            self.loop = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the PhaseSecret as the API server has it."""
+        status = json.loads(json.dumps(self.cluster.statuses.get(KEY))) if KEY in self.cluster.statuses else None
+        return phase_secret(generation=self.generation, status=status, **self.spec)
+
+    async def edit(self, **fields: Any) -> None:
+        """Edit the spec."""
+        self.spec = {**self.spec, **fields}
+        self.generation += 1
+        if self.loop is not None:
+            await self.loop.show(self.body())
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.turn(seconds)
+        await settle()
+
+    def keys(self, ref: TargetRef) -> set[str]:
+        """Return the keys of a target."""
+        stored = self.cluster.objects.get(ref)
+        if stored is None:
+            return set()
+        return {*stored.part("data"), *(stored.part("binaryData") if ref.kind is Kind.CONFIG_MAP else ())}
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """The status last written."""
+        return self.cluster.statuses.get(KEY, {})
+
+    def told(self, ref: TargetRef) -> Mapping[str, Any]:
+        """Return what the status tells of a target."""
+        targets: Sequence[Mapping[str, Any]] = self.status.get("targets", [])
+        found = (each for each in targets if (each["kind"], each["name"]) == (ref.kind, ref.key.name))
+        return next(found, {})
+
+    @property
+    def reason(self) -> str:
+        """The reason of the Ready condition."""
+        ready = [each for each in self.status.get("conditions", []) if each["type"] == "Ready"]
+        return str(ready[0]["reason"]) if ready else ""

@@ -1,0 +1,337 @@
+"""What a target holds outlives the process, an edit and a suspension, and so does the doubt of an answer without it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
+from phase_operator.core.values import Entry
+from support.builders import config_entry, config_map_ref, entry, secret_ref
+from support.lying import House
+
+SHOP, OTHER, CONFIG = secret_ref(), secret_ref("other"), config_map_ref()
+TEN = [entry(key) for key in "ABCDEFGHIJ"]
+DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
+MAKE = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[MAKE]:
+    """Give a PhaseSecret in step with what Phase holds."""
+    made: list[House] = []
+
+    async def make(*entries: Entry, **fields: Any) -> House:
+        found = House({"pollingInterval": 5, **fields})
+        found.phase.is_honest(*entries)
+        made.append(found)
+        await found.start()
+        await found.pass_time(1)
+        return found
+
+    yield make
+    for each in made:
+        await each.stop()
+
+
+def names(entries: list[Entry]) -> set[str]:
+    return {each.key for each in entries}
+
+
+async def lie_and_look(house: House, *entries: Entry) -> None:
+    """Let Phase lie once, and let the operator hear it and no more."""
+    before = house.phase.told
+    house.phase.lies(*entries)
+    for _ in range(20):
+        await house.pass_time(1)
+        if house.phase.told > before:
+            return
+    raise AssertionError("nobody asked")
+
+
+async def after_an_outage_and_a_restart(house: House) -> None:
+    house.phase.fails(DOWN)
+    for _ in range(8):
+        await house.pass_time(5)
+    assert house.reason == Reason.PHASE_UNAVAILABLE
+    house.phase.works()
+    await house.stop()
+
+
+async def after_a_restart_with_an_edit(house: House) -> None:
+    await house.stop()
+    await house.edit(pollingInterval=6)
+
+
+async def after_a_suspension(house: House) -> None:
+    await house.edit(suspend=True)
+    await house.edit(suspend=False)
+
+
+async def after_an_edit(house: House) -> None:
+    await house.edit(onSecretReferenceError="Warn")
+
+
+WAYS = [
+    pytest.param(after_an_outage_and_a_restart, id="an outage and a restart"),
+    pytest.param(after_a_restart_with_an_edit, id="a restart and an edit"),
+    pytest.param(after_a_suspension, id="a suspension"),
+    pytest.param(after_an_edit, id="an edit"),
+]
+LOSSES = [
+    pytest.param({"shrink": 10}, TEN[:1], id="nine of ten"),
+    pytest.param({"shrink": 10}, [*TEN[:1], *(entry(f"NEW_{key}") for key in "ABCDEFGHI")], id="others instead"),
+    pytest.param({"allowEmpty": True}, [], id="all"),
+    pytest.param({"allowEmpty": True, "managedSecretReferences": [{"secretName": "shop", "format": "dotenv"}]}, [],
+                 id="all of a file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("happens", WAYS)
+@pytest.mark.parametrize(("fields", "left"), LOSSES)
+async def test_a_loss_is_not_believed_at_once(
+    house: MAKE, happens: Callable[[House], Awaitable[None]], fields: dict[str, Any], left: list[Entry]
+) -> None:
+    found = await house(*TEN, **fields)
+    held = dict(found.cluster.objects[SHOP].fields)
+    kept = {path: value for path, value in held.items() if path[0] == "data"}
+    assert kept
+
+    # Phase lies once, to the first who asks after that.
+    found.phase.lies(*left)
+    await happens(found)
+    if found.loop is None:
+        await found.start()
+    for _ in range(40):
+        await found.pass_time(1)
+        now = found.cluster.objects[SHOP].fields
+        assert kept.items() <= now.items()
+
+    assert found.phase.lie is None
+    assert found.reason == Reason.SYNCED
+
+
+@pytest.mark.parametrize("happens", WAYS)
+async def test_what_phase_says_twice_is_believed(house: MAKE, happens: Callable[[House], Awaitable[None]]) -> None:
+    found = await house(*TEN, shrink=10)
+
+    found.phase.is_honest(*TEN[:1])
+    await happens(found)
+    if found.loop is None:
+        await found.start()
+    for _ in range(20):
+        await found.pass_time(1)
+
+    assert found.keys(SHOP) == {"A"}
+    assert found.reason == Reason.SYNCED
+
+
+async def test_each_target_is_guarded_by_itself(house: MAKE) -> None:
+    split = [{"secretName": "shop", "path": "/"}, {"secretName": "other", "path": "/b"}]
+    there = [entry("A"), entry("B", path="/b")]
+    found = await house(*there, allowEmpty=True, managedSecretReferences=split)
+
+    await lie_and_look(found, there[0])
+
+    assert found.keys(OTHER) == {"B"}
+    assert found.told(OTHER)["reason"] == Reason.ANSWER_DOUBTED
+    assert found.told(SHOP)["ready"] is True
+    await found.pass_time(6)
+    assert (found.keys(OTHER), found.reason) == ({"B"}, Reason.SYNCED)
+
+
+async def test_a_target_is_emptied_where_that_is_allowed_and_phase_says_it_twice(house: MAKE) -> None:
+    split = [{"secretName": "shop", "path": "/"}, {"secretName": "other", "path": "/b"}]
+    found = await house(entry("A"), entry("B", path="/b"), allowEmpty=True, managedSecretReferences=split)
+
+    found.phase.is_honest(entry("A"))
+    for _ in range(12):
+        await found.pass_time(1)
+
+    assert (found.keys(OTHER), found.keys(SHOP)) == (set(), {"A"})
+    assert found.reason == Reason.SYNCED
+
+
+async def test_another_question_is_answered_at_once(house: MAKE) -> None:
+    found = await house(*TEN, shrink=10)
+
+    reads = found.phase.told
+    await found.edit(keys={"include": ["A"]})
+
+    assert (found.keys(SHOP), found.reason) == ({"A"}, Reason.SYNCED)
+    assert found.phase.told == reads
+
+
+async def test_other_names_for_the_same_entries_are_no_loss(house: MAKE) -> None:
+    found = await house(entry("DB_HOST"), entry("DB_PORT"), shrink=1)
+
+    await found.edit(managedSecretReferences=[{"secretName": "shop", "nameTransformer": "lower-kebab"}])
+
+    assert (found.keys(SHOP), found.reason) == ({"db-host", "db-port"}, Reason.SYNCED)
+
+
+async def test_an_answer_of_another_app_is_doubted_after_a_restart(house: MAKE) -> None:
+    found = await house(entry("A"))
+    found.phase.app_id = "app-2"
+    found.phase.is_honest(entry("A", "another"))
+    await found.start()
+
+    for _ in range(4):
+        await found.pass_time(1)
+    doubted = (found.reason, found.cluster.secret(SHOP))
+    for _ in range(10):
+        await found.pass_time(1)
+
+    assert doubted == (Reason.ANSWER_DOUBTED, {"A": "text"})
+    assert (found.reason, found.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "another"})
+
+
+# What is no loss.
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("rest", [[], [config_entry("B")]])
+async def test_what_becomes_a_secret_leaves_the_config_map_at_once(
+    house: MAKE, rest: list[Entry], restarts: bool
+) -> None:
+    targets: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
+    found = await house(config_entry("A"), *rest, shrink=1, **targets)
+    assert "A" in found.keys(CONFIG)
+
+    reads = found.phase.told
+    found.phase.is_honest(entry("A"), *rest)
+    if restarts:
+        await found.start()
+    for _ in range(12):
+        await found.pass_time(0.5)
+        if found.phase.told > reads:
+            break
+
+    assert found.keys(CONFIG) == names(rest)
+    assert found.keys(SHOP) == {"A"}
+    assert found.phase.told == reads + 1
+    told = found.told(CONFIG)
+    assert (found.reason, told["ready"]) == (Reason.SYNCED, True)
+    assert told["leftOut"] == [{"why": "Type", "count": 1, "keys": ["A"]}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "before", "after"),
+    [
+        pytest.param({}, [entry("A")], [entry("A", path="/b", ident="/|A")], id="another folder"),
+        pytest.param({}, TEN, [*TEN[1:], entry("A", path="/b", ident="/|A")], id="one to another folder"),
+        pytest.param({"phaseAppEnvTag": "t"}, [entry("A", tags=["t"])], [entry("A", tags=["u"])], id="another tag"),
+        pytest.param(
+            {"managedSecretReferences": [{"secretName": "shop", "types": ["sealed"]}]},
+            [entry("A", kind="sealed")],
+            [entry("A")],
+            id="another type",
+        ),
+    ],
+)
+async def test_what_moves_leaves_at_once(
+    house: MAKE, fields: dict[str, Any], before: list[Entry], after: list[Entry]
+) -> None:
+    found = await house(*before, shrink=1, **fields)
+    assert "A" in found.keys(SHOP)
+
+    found.phase.is_honest(*after)
+    spent = 0.0
+    while "A" in found.keys(SHOP) and spent < 20:
+        await found.pass_time(0.5)
+        spent += 0.5
+
+    # An interval, and no pause of doubt beside it.
+    assert spent <= 6.5
+    assert found.reason == Reason.SYNCED
+    told = found.told(SHOP)
+    assert "A" in told.get("message", "") or told.get("leftOut")
+
+
+async def test_a_target_that_everything_left_goes_where_its_policy_says_so(house: MAKE) -> None:
+    goes = [{"configMapName": "shop", "deletionPolicy": "Delete"}]
+    found = await house(config_entry("A"), managedConfigMapReferences=goes)
+    assert CONFIG in found.cluster.objects
+
+    found.phase.is_honest(entry("A"))
+    for _ in range(20):
+        await found.pass_time(1)
+
+    assert CONFIG not in found.cluster.objects
+    assert found.reason == Reason.SYNCED
+    writes = len(found.cluster.status_writes)
+    for _ in range(20):
+        await found.pass_time(1)
+    assert CONFIG not in found.cluster.objects
+    assert len(found.cluster.status_writes) == writes
+
+
+async def test_a_namesake_in_another_folder_proves_nothing(house: MAKE) -> None:
+    there = [entry("A"), entry("A", path="/b")]
+    found = await house(*there)
+
+    found.phase.is_honest(there[1])
+    await found.start()
+    for _ in range(20):
+        await found.pass_time(1)
+
+    assert found.keys(SHOP) == {"A"}
+    assert found.reason == Reason.NO_ENTRIES
+
+
+async def test_types_that_an_edit_leaves_out_are_no_move(house: MAKE) -> None:
+    found = await house(entry("A"))
+
+    await found.edit(managedSecretReferences=[{"secretName": "shop", "types": ["sealed"]}])
+    await found.start()
+    for _ in range(20):
+        await found.pass_time(1)
+
+    assert found.keys(SHOP) == {"A"}
+    assert found.reason == Reason.NO_ENTRIES
+
+
+# Targets without entries.
+
+
+@pytest.mark.parametrize(
+    ("required", "reason", "stands"),
+    [(None, Reason.SYNCED, True), (False, Reason.SYNCED, True), (True, Reason.NO_ENTRIES, False)],
+)
+async def test_a_config_map_that_never_had_an_entry_is_empty(
+    house: MAKE, required: bool | None, reason: Reason, stands: bool
+) -> None:
+    reference = {"configMapName": "shop"} | ({} if required is None else {"required": required})
+    found = await house(entry("A"), managedConfigMapReferences=[reference])
+
+    assert found.reason == reason
+    assert (CONFIG in found.cluster.objects) is stands
+    assert found.keys(SHOP) == {"A"}
+    assert "type config" in found.told(CONFIG)["message"]
+
+
+async def test_a_secret_that_selects_nothing_is_told_unless_it_may(house: MAKE) -> None:
+    targets: list[dict[str, Any]] = [{"secretName": "shop"}, {"secretName": "other", "keys": {"include": ["NOPE"]}}]
+    found = await house(entry("A"), managedSecretReferences=targets)
+    assert found.reason == Reason.NO_ENTRIES
+
+    await found.edit(managedSecretReferences=[targets[0], {**targets[1], "required": False}])
+
+    assert found.reason == Reason.SYNCED
+    assert OTHER in found.cluster.objects
+
+
+async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> None:
+    found = await house(entry("A"))
+    for target in found.status["targets"]:
+        assert target.pop("selection")
+    writes = len(found.cluster.status_writes)
+
+    await found.start()
+    found.phase.is_honest(entry("A"), entry("B", path="/b"))
+    for _ in range(20):
+        await found.pass_time(1)
+
+    assert len(found.cluster.status_writes) == writes
+    assert found.reason == Reason.SYNCED

@@ -1,0 +1,151 @@
+"""The guard under random answers, outages, restarts, edits and suspensions.
+
+Invariants: what Phase's answer lacks once and no more never leaves a target, whatever happened before it was heard;
+what Phase still has under its key, as another type or in another folder, has left as soon as that was heard; and when
+nothing happens any more, every target holds what Phase holds.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
+from phase_operator.core.values import Entry
+from support.builders import config_entry, config_map_ref, entry, secret_ref
+from support.lying import House
+
+DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
+ROOT, BELOW, CONFIG = secret_ref("root"), secret_ref("below"), config_map_ref("config")
+TARGETS: dict[str, Any] = {
+    "managedSecretReferences": [
+        {"secretName": "root", "path": "/"},
+        {"secretName": "below", "path": "/b", "prefix": "B_"},
+    ],
+    "managedConfigMapReferences": [{"configMapName": "config"}],
+}
+SHAPES = {"secret": ("/", False), "below": ("/b", False), "config": ("/", True)}
+HOMES = {"secret": ROOT, "below": BELOW, "config": CONFIG}
+
+KEYS = ("A", "C", "D", "E", "F", "G")
+Steps = list[tuple[Any, ...]]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("lie"), st.sets(st.sampled_from(KEYS))),
+        st.tuples(st.just("move"), st.sampled_from(KEYS), st.sampled_from(sorted(SHAPES))),
+        st.tuples(st.just("outage"), st.sampled_from([6.0, 30.0])),
+        st.tuples(st.just("restart")),
+        st.tuples(st.just("edit"), st.sampled_from([5, 6, 7])),
+        st.tuples(st.just("suspend")),
+        st.tuples(st.just("time"), st.sampled_from([1.0, 7.0])),
+    ),
+    max_size=9,
+)
+
+
+def made(key: str, shape: str) -> Entry:
+    path, is_config = SHAPES[shape]
+    ident = f"id-{key}"
+    return config_entry(key, path=path, ident=ident) if is_config else entry(key, path=path, ident=ident)
+
+
+@dataclass
+class Model:
+    """What Phase truly holds, and the targets that have to follow it."""
+
+    house: House
+    shapes: dict[str, str] = field(default_factory=dict)
+    # What moved, with the number of true answers before; it has left its target as soon as there is one more.
+    moved: dict[str, int] = field(default_factory=dict)
+    # What went to another folder while nobody was there who had seen it in the first: no one can tell it from a
+    # namesake, so that it leaves no target that would have nothing else.
+    unproven: set[str] = field(default_factory=set)
+    # How many true answers there were when the process began.
+    began: int = 0
+
+    def true(self) -> list[Entry]:
+        return [made(key, shape) for key, shape in self.shapes.items()]
+
+    def holds(self, key: str) -> set[str]:
+        """Return the targets that hold a key."""
+        found = {shape for shape, ref in HOMES.items() if key in self.house.keys(ref)}
+        return found | ({"below"} if f"B_{key}" in self.house.keys(BELOW) else set())
+
+    def check(self) -> None:
+        for key, at in list(self.moved.items()):
+            if self.house.phase.told_truly > at and key not in self.unproven:
+                del self.moved[key]
+        for key, shape in self.shapes.items():
+            if key not in self.moved:
+                assert self.holds(key) == {shape}, (key, self.house.status)
+
+    def forget(self) -> None:
+        """Take down that whoever saw where things were is gone."""
+        self.unproven |= set(self.moved)
+        self.began = self.house.phase.told_truly
+
+    def end(self) -> None:
+        """Check that all is as Phase says."""
+        for key, shape in self.shapes.items():
+            if self.house.reason != Reason.NO_ENTRIES or key not in self.unproven:
+                assert self.holds(key) == {shape}, (key, self.house.status)
+        assert self.house.reason == Reason.SYNCED or self.unproven, self.house.status
+
+    async def run(self, seconds: float) -> None:
+        end = self.house.clock.monotonic() + seconds
+        while self.house.clock.monotonic() < end:
+            await self.house.pass_time(1.0)
+            self.check()
+
+    async def do(self, step: tuple[Any, ...]) -> None:
+        house = self.house
+        match step:
+            case ("lie", set(lost)):
+                house.phase.lies(*(each for each in self.true() if each.key not in lost))
+            case ("move", str(key), str(shape)):
+                if shape != self.shapes[key]:
+                    self.moved[key] = house.phase.told_truly
+                    self.unproven |= {key} if house.phase.told_truly == self.began else set()
+                self.shapes[key] = shape
+                house.phase.is_honest(*self.true())
+            case ("outage", float(seconds)):
+                house.phase.fails(DOWN)
+                await self.run(seconds)
+                house.phase.works()
+            case ("restart",):
+                self.forget()
+                await house.start()
+            case ("edit", int(interval)):
+                await house.edit(pollingInterval=interval)
+            case ("suspend",):
+                self.forget()
+                await house.edit(suspend=True)
+                await house.edit(suspend=None)
+            case ("time", float(seconds)):
+                await self.run(seconds)
+        self.check()
+
+
+async def play(plan: Steps, fields: dict[str, Any]) -> None:
+    house = House({"pollingInterval": 5, **TARGETS, **fields})
+    model = Model(house, {key: sorted(SHAPES)[number % 3] for number, key in enumerate(KEYS)})
+    house.phase.is_honest(*model.true())
+    try:
+        await house.start()
+        await model.run(1.0)
+        for step in plan:
+            await model.do(step)
+        house.phase.works()
+        await model.run(90.0)
+        model.end()
+    finally:
+        await house.stop()
+
+
+@settings(max_examples=120, deadline=None)
+@given(steps, st.sampled_from([{"shrink": 1}, {"shrink": 1, "allowEmpty": True}]))
+def test_what_is_missing_once_stays_and_what_moved_goes(plan: Steps, fields: dict[str, Any]) -> None:
+    asyncio.run(play(plan, fields))
