@@ -1,7 +1,7 @@
 """Memory for answers of Phase, divided among namespaces.
 
-Rule: what one namespace holds never keeps another from holding its own. A namespace may hold at most `_SHARE` times as
-much as is still free, so that something is free whoever asks; and nothing that is held is taken away.
+Rule: a namespace may hold as much as is still free and no more, so that one leaves half to the others, two a quarter,
+and something is free whoever asks. Nothing that is held is taken away.
 """
 
 from collections import Counter
@@ -11,8 +11,6 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 
 MIB = 1024 * 1024
-# One namespace alone can hold three quarters of all, two can hold three sevenths each.
-_SHARE = 3
 
 
 class Room:
@@ -34,7 +32,7 @@ class Room:
 
     def move(self, namespace: str, amount: int) -> None:
         """Take so much more for a namespace, or give back; raise Waiting(ANSWER_TOO_LARGE) if there is no room."""
-        if amount > 0 and self._held[namespace] + amount > _SHARE * (self._total - self._used - amount):
+        if amount > 0 and self._held[namespace] + amount > self._total - self._used - amount:
             self._refuse(namespace)
         self._used += amount
         self._held[namespace] += amount
@@ -60,8 +58,16 @@ class Place:
         self._size = 0
 
     def resize(self, size: int) -> None:
-        """Take so many bytes from now on; raise Waiting(ANSWER_TOO_LARGE) if there is no room, and change nothing."""
-        self._room.move(self._namespace, size - self._size)
+        """Take so many bytes from now on; raise Waiting(ANSWER_TOO_LARGE) if there is no room, and take none any more.
+
+        At once, and not when whoever reads has come to an end: others that read would be refused meanwhile.
+        """
+        before, self._size = self._size, 0
+        try:
+            self._room.move(self._namespace, size - before)
+        except Waiting:
+            self._room.move(self._namespace, -before)
+            raise
         self._size = size
 
     def __del__(self) -> None:
