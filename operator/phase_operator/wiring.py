@@ -152,17 +152,24 @@ def _calls_at_once(settings: Settings) -> int:
 
 def _open_files(settings: Settings) -> None:
     """Let as many files be open as there are connections; raise StartError if the system does not allow it."""
+    limit = files_to_allow(settings, resource.getrlimit(resource.RLIMIT_NOFILE))
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def files_to_allow(settings: Settings, limits: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the limits of open files that the settings need, or None if they have them; raise StartError."""
     namespaces = max(1, len(settings.namespace))
-    needed = _WATCHES_EACH * namespaces + settings.workers + _calls_at_once(settings) + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft in (resource.RLIM_INFINITY, -1) or needed <= soft:
-        return
-    if hard not in (resource.RLIM_INFINITY, -1) and needed > hard:
+    needed = _WATCHES_EACH * namespaces + settings.workers + settings.phase_workers + _OTHER_FILES
+    soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
+    if needed <= soft:
+        return None
+    if needed > hard:
         raise StartError(
             f"--namespace: the watches of {namespaces} namespaces need {needed} open files, and this process may have "
             f"{hard} (ulimit -Hn); raise that, or watch all namespaces"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return needed, limits[1]
 
 
 class Operator:

@@ -1,14 +1,16 @@
 """Liveness asks after everything that can stand still."""
 
+import resource
 import time
 
+import pytest
 from kubernetes.aio import client as aio
 
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring import Operator, Patience
+from phase_operator.wiring import Operator, Patience, StartError, files_to_allow
 
 
 async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -44,3 +46,15 @@ async def test_who_elects_nobody_has_no_lease_to_look_at() -> None:
     standby, _ = await connected(Patience(), elects=False)
 
     assert standby == {}
+
+
+def test_the_open_files_that_the_watches_need_are_asked_for_or_the_start_says_so() -> None:
+    names = tuple(f"n{number}" for number in range(500))
+    few, many = Settings(workers=32, phase_workers=8), Settings(namespace=names, workers=32, phase_workers=8)
+    endless = resource.RLIM_INFINITY
+
+    assert files_to_allow(few, (1024, 4096)) is None
+    assert files_to_allow(many, (endless, endless)) is None
+    assert files_to_allow(many, (1024, endless)) == (1640, endless)
+    with pytest.raises(StartError, match="500 namespaces need 1640 open files"):
+        files_to_allow(many, (1024, 1024))
