@@ -426,7 +426,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (
                     Query(
                         f"topk(10, time() - phase_operator_source_confirmed_timestamp_seconds{_PODS})",
-                        "{{app}} {{environment}} {{path}}",
+                        "{{exported_namespace}} {{app}} {{environment}} {{path}}",
                     ),
                 ),
             ),

@@ -333,6 +333,14 @@ class Planner:
                 if question.confirmed_at is not None:
                     yield question.query, question.confirmed_at
 
+    def confirmed_in(self) -> Iterator[tuple[str, SourceQuery, float]]:
+        """Yield the same for each namespace whose PhaseSecrets ask it, with that namespace."""
+        for asker in self._askers.values():
+            for question in asker.questions():
+                if question.confirmed_at is not None:
+                    for namespace in {key.namespace for key in question.subscriptions}:
+                        yield namespace, question.query, question.confirmed_at
+
     def confirmed_at(self, key: ObjectKey) -> float | None:
         """Return when a PhaseSecret's question was last confirmed; None if it asks none, or had no answer yet."""
         return self._of(key)[2].confirmed_at if key in self._asked else None

@@ -144,10 +144,13 @@ class Sources:
         """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
         return self._planner.staleness(self._clock.monotonic())
 
-    def ages(self) -> list[tuple[SourceQuery, float]]:
-        """Return each question that was ever confirmed, and for how many seconds it has not been again."""
+    def ages(self) -> list[tuple[str, SourceQuery, float]]:
+        """Return each question that was ever confirmed, and for how many seconds it has not been again.
+
+        Once for each namespace whose PhaseSecrets ask it, with that namespace.
+        """
         now = self._clock.monotonic()
-        return [(query, now - at) for query, at in self._planner.confirmed()]
+        return [(namespace, query, now - at) for namespace, query, at in self._planner.confirmed_in()]
 
     def age(self, key: ObjectKey) -> float | None:
         """Return that of a PhaseSecret's question; None if it asks none, or had no answer yet."""

@@ -54,7 +54,7 @@ class Named(Collector):
         yield _gauge(
             "source_confirmed_timestamp_seconds",
             "When the source was last confirmed by a probe or a read.",
-            ("app", "environment", "path"),
+            ("namespace", "app", "environment", "path"),
             self._confirmed_at(now),
         )
 
@@ -66,11 +66,14 @@ class Named(Collector):
         return None if age is None else round(now - age)
 
     def _confirmed_at(self, now: float) -> Iterator[tuple[tuple[str, ...], float]]:
-        """Yield places; of the questions that differ in account, host and tags only, the one furthest behind."""
+        """Yield places; of the questions that differ in account, host and tags only, the one furthest behind.
+
+        Each namespace by itself: what others name alike, on a host of their own, says nothing of its sources.
+        """
         ages: dict[tuple[str, ...], float] = {}
-        for query, age in self._sources.ages():
+        for namespace, query, age in self._sources.ages():
             path = _EVERY_FOLDER if query.path is None else query.path
-            place: tuple[str, ...] = (query.app.id or query.app.name or "", query.environment, path)
+            place: tuple[str, ...] = (namespace, query.app.id or query.app.name or "", query.environment, path)
             ages[place] = max(age, ages.get(place, 0.0))
         for place, age in ages.items():
             yield place, round(now - age)

@@ -17,7 +17,7 @@ from support.clock import HandClock
 from support.fakes import Loop
 
 SHOP = {"namespace": "team", "name": "shop"}
-ROOT = {"app": "shop", "environment": "production", "path": "/"}
+ROOT = {"namespace": "team", "app": "shop", "environment": "production", "path": "/"}
 READY = "phase_operator_resource_ready"
 SUCCESS = "phase_operator_resource_last_success_timestamp_seconds"
 CONFIRMED = "phase_operator_source_confirmed_timestamp_seconds"
@@ -122,13 +122,16 @@ async def test_every_folder_has_a_name_that_no_folder_has(loop: Loop) -> None:
 
 
 def test_of_those_that_look_alike_the_one_furthest_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    ages = [(query(account="a"), 5.0), (query(account="b"), 60.0), (query(tags=("x",)), 9.0), (query(path="/x"), 1.0)]
+    asked = [(query(account="a"), 5.0), (query(account="b"), 60.0), (query(tags=("x",)), 9.0), (query(path="/x"), 1.0)]
+    # Of another namespace, by the same names, on a host of its own: it says nothing of the source here.
+    ages = [*(("team", *each) for each in asked), ("mallory", query(account="c"), 9000.0)]
     monkeypatch.setattr(Sources, "ages", lambda _: ages)
     loop = Loop()
 
     assert value(loop, CONFIRMED, ROOT) == now(loop.clock) - 60
     assert value(loop, CONFIRMED, ROOT | {"path": "/x"}) == now(loop.clock) - 1
-    assert series(loop) == 2
+    assert value(loop, CONFIRMED, ROOT | {"namespace": "mallory"}) == now(loop.clock) - 9000
+    assert series(loop) == 3
 
 
 async def test_no_label_is_a_key_a_value_or_a_token(loop: Loop, canary: Canary) -> None:
