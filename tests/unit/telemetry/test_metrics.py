@@ -24,9 +24,9 @@ class OneSource:
         """Say how long ago the source of any PhaseSecret was confirmed."""
         return 30.0
 
-    def ages(self) -> list[tuple[SourceQuery, float]]:
+    def ages(self) -> list[tuple[str, SourceQuery, float]]:
         """Say it of the one source."""
-        return [(query(), 30.0)]
+        return [("team", query(), 30.0)]
 
 
 def filled() -> Metrics:
