@@ -63,7 +63,8 @@ def kept(before: Snapshot, after: Snapshot, left: Collection[Moved]) -> Snapshot
     """Return an answer that is doubted together with what it lacks: whatever it does say is taken up at once."""
     gone = {each.was.id for each in left} | {entry.id for entry in after.entries}
     lost = [entry for entry in before.entries if entry.id not in gone]
-    return Snapshot.of(before.app_id, [*after.entries, *lost], before.place)
+    # Both places: it keeps entries of both.
+    return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place))
 
 
 @dataclass(frozen=True, slots=True)

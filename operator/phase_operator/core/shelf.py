@@ -6,6 +6,7 @@ Rule: what many questions share is made once, since many may have been asked and
 from collections.abc import Sequence
 from functools import cached_property
 
+from phase_operator.core.errors import ExpectedError
 from phase_operator.core.query import SourceQuery
 from phase_operator.core.room import Place
 from phase_operator.core.selection import answering
@@ -24,6 +25,8 @@ class Shelf:
         self._place = place
         self._answers: dict[SourceQuery, Snapshot] = {}
         self._tags: dict[str | None, tuple[str, ...]] = {}
+        # What guards say of an answer beside the one before, where that was found out beforehand.
+        self.verdicts: dict[SourceQuery, tuple[Snapshot, ExpectedError | None]] = {}
 
     def answer(self, query: SourceQuery) -> Snapshot:
         """Return what answers a question."""

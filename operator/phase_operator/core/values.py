@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from phase_operator.core.room import Place
-
 # Bytes of an entry without its texts, its places in lists and tuples included.
 _BARE = 200
 
@@ -102,11 +100,11 @@ class Snapshot:
     entries: tuple[Entry, ...]
     # Digest of everything above: equal revisions mean equal answers. Stays in memory, since it is not keyed.
     revision: bytes = field(repr=False, default=b"")
-    # Where its entries are held.
-    place: Place | None = field(repr=False, compare=False, default=None)
+    # Where its entries are held: a place, or several; they are kept as long as this is.
+    place: object = field(repr=False, compare=False, default=None)
 
     @classmethod
-    def of(cls, app_id: str, entries: Iterable[Entry], place: Place | None = None) -> "Snapshot":
+    def of(cls, app_id: str, entries: Iterable[Entry], place: object = None) -> "Snapshot":
         """Bring an answer into the one form that equal answers share: no entry twice, sorted by (path, key, id).
 
         What is the same entry says so in all that it says: two with one id are two, and none of them is lost.

@@ -15,7 +15,7 @@ from phase_operator.core.apps import Directory, Environment
 from phase_operator.core.breaker import Breaker
 from phase_operator.core.budget import WINDOW, Budget
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.guard import Moved, is_same_place, kept
+from phase_operator.core.guard import Guard, Moved, is_same_place, kept
 from phase_operator.core.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.questions import Call, Probe, Read, Subscription
@@ -65,6 +65,11 @@ class Question:
     forced: set[ObjectKey] = field(default_factory=set)
     # It could not be confirmed in time, and its PhaseSecrets have to say so.
     is_late: bool = False
+
+    @property
+    def guards(self) -> list[Guard]:
+        """What those who ask take of it and how much of that may go, each once."""
+        return sorted({each.guard for each in self.subscriptions.values()}, key=repr)
 
     @property
     def last(self) -> Snapshot | None:

@@ -55,6 +55,8 @@ _HEALING = 40.0
 _NO_PROBE = 600.0
 _PROBE_FAILURES = 3
 _CLOUD_QUOTA = 120
+# Entries that guards look at within milliseconds.
+_MUCH = 500
 _LOOK_FOR_LATE = 15.0
 _FORGET_EVERY = 10.0
 
@@ -279,6 +281,15 @@ class Planner:
         asker.need(app, interval)
         self._plan_probe(asker, app, interval, now)
         return woken
+
+    def to_judge(self, call: Read, shelf: Shelf) -> list[tuple[Question, Snapshot, Snapshot]]:
+        """Return the questions whose guards have much to look at, with the answer before and that which came."""
+        found = []
+        for _, question in _still_asked(self._askers[call.account], call):
+            before, answer = question.last, shelf.answer(question.query)
+            if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
+                found.append((question, before, answer))
+        return found
 
     def was_read(self, call: Read, shelf: Shelf, now: float) -> set[ObjectKey]:
         """Take the entries of an environment or a part of it, for each question that they answer."""
@@ -534,7 +545,7 @@ class Planner:
         twice = question.says(answer, now) >= _DOUBT_PAUSE - _SLACK
         changed = question.answer is None or question.answer.revision != answer.revision
         left = moved(question.last, got.shelf.by_id) if changed and question.last is not None else ()
-        doubt = self._doubt(question, answer, left) if changed and not twice else None
+        doubt = self._doubt(question, got, left) if changed and not twice else None
         if changed:
             question.note(left, answer)
         if doubt is not None:
@@ -567,13 +578,16 @@ class Planner:
         self._want(asker, app, question, Urgency.MOVED, again_at)
         return set(question.subscriptions)
 
-    def _doubt(self, question: Question, answer: Snapshot, left: tuple[Moved, ...]) -> ExpectedError | None:
+    def _doubt(self, question: Question, got: "_Answer", left: tuple[Moved, ...]) -> ExpectedError | None:
         before = question.last
         if before is None:
             # Whoever asks judges by what its targets hold.
             return None
-        guards = sorted({each.guard for each in question.subscriptions.values()}, key=repr)
-        return next((found for guard in guards if (found := guard.doubt(before, answer, left)) is not None), None)
+        judged = got.shelf.verdicts.get(question.query)
+        if judged is not None and judged[0] is before:
+            return judged[1]
+        verdicts = (guard.doubt(before, got.answer, left) for guard in question.guards)
+        return next((found for found in verdicts if found is not None), None)
 
     def _read_failed(
         self, asker: Asker, app: KnownApp, question: Question, error: ExpectedError, now: float

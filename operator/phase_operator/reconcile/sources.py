@@ -6,16 +6,19 @@ Rule: nothing is decided here. One call is one method of the edge, and its end i
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.guard import moved
 from phase_operator.core.outcome import Notice
 from phase_operator.core.query import Account, Revision, SourceQuery
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.beside import Beside
 from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
 from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
@@ -40,6 +43,7 @@ class Sources:
         tell: Callable[[ObjectKey, Notice], None],
         policy: Policy,
         room: Room | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._phase = phase
         self._room = room or Room(_ROOM)
@@ -48,6 +52,7 @@ class Sources:
         self._observer = observer
         self._tell = tell
         self._planner = Planner(policy)
+        self._beside = beside or Beside()
         self._credentials: dict[Account, Credential] = {}
         self._changed = asyncio.Event()
         self._steps = Steps(clock)
@@ -222,9 +227,24 @@ class Sources:
                 )
                 self._observer.entries_read(len(entries))
                 shelf = await _answers(call, Shelf(call.app_id, entries, place))
+                await self._judge(call, shelf)
                 return self._planner.was_read(call, shelf, self._clock.monotonic())
             case _:
                 assert_never(call)
+
+    async def _judge(self, call: Read, shelf: Shelf) -> None:
+        """Have guards look at large answers beside the loop, one after another."""
+        namespace = self._planner.namespace(call)
+        for question, before, answer in self._planner.to_judge(call, shelf):
+            entries = len(before.entries) + len(answer.entries)
+            left = await self._beside.run(partial(moved, before, shelf.by_id), entries, namespace)
+            verdict = None
+            for guard in question.guards:
+                units = entries * (2 + len(guard.include) + len(guard.exclude))
+                verdict = await self._beside.run(partial(guard.doubt, before, answer, left), units, namespace)
+                if verdict is not None:
+                    break
+            shelf.verdicts[question.query] = (before, verdict)
 
     def _wake_all(self, woken: set[ObjectKey]) -> None:
         self._tell_all(woken | self._planner.awakened())
