@@ -1,0 +1,239 @@
+"""Phase servers that are as bad as their owner can make them, all behind one port: the path says how.
+
+`http://127.0.0.1:PORT/drip/7` is a host that sends a byte every few seconds; the number only makes hosts different.
+Each answer is plain bytes on a socket, so that no library keeps it decent.
+"""
+
+import asyncio
+import gzip
+import itertools
+import json
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+
+Send = Callable[[bytes], Awaitable[None]]
+Behaviour = Callable[[str, Send], Awaitable[None]]
+_JSON = "application/json"
+
+
+class BadPhase:
+    """The servers; `asked` counts requests by behaviour."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.asked: Counter[str] = Counter()
+
+    def url(self, behaviour: str, number: int = 0) -> str:
+        """Return the address of a host that behaves so."""
+        assert behaviour in _BEHAVIOURS, behaviour
+        return f"http://127.0.0.1:{self.port}/{behaviour}/{number}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection, once."""
+
+        async def send(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1].decode()
+            behaviour = path.split("/")[1]
+            self.asked[behaviour] += 1
+            await _BEHAVIOURS[behaviour](path, send)
+        writer.close()
+
+
+@contextmanager
+def bad_phase() -> Iterator[BadPhase]:
+    """Run the servers in a thread until the block ends."""
+    found = BadPhase()
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(found.serve, "127.0.0.1", 0, limit=1 << 20))
+    found.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, name="bad-phase", daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        server.close()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+def _head(status: str = "200 OK", kind: str = _JSON, *more: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", "Connection: close", *more]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _hang(_: str, __: Send) -> None:
+    await asyncio.sleep(3600)
+
+
+async def _drip(_: str, send: Send) -> None:
+    await send(_head())
+    for _space in range(1000):
+        await send(b" ")
+        await asyncio.sleep(5)
+
+
+async def _slow_head(_: str, send: Send) -> None:
+    for each in _head() * 100:
+        await send(bytes([each]))
+        await asyncio.sleep(2)
+
+
+async def _endless(_: str, send: Send) -> None:
+    await send(_head() + b"[")
+    while True:
+        await send(b'{"id":"a","key":"K","value":"v"},' * 2000)
+
+
+async def _bomb(_: str, send: Send) -> None:
+    await send(_head("200 OK", _JSON, "Content-Encoding: gzip, gzip") + gzip.compress(_blanks(1024)))
+
+
+async def _one_bomb(_: str, send: Send) -> None:
+    await send(_head("200 OK", _JSON, "Content-Encoding: gzip") + _blanks(512))
+
+
+@cache
+def _blanks(mib: int) -> bytes:
+    """Return so many MiB of blanks, compressed; made piece by piece, since this process wants to live."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b" " * (1 << 20)) for _ in range(mib)) + packer.flush()
+
+
+async def _apps(path: str, send: Send, entries: Callable[[], bytes]) -> None:
+    """Answer as Phase does, with one app, one environment and the entries."""
+    if "/v1/apps/" in path:
+        body = _spelled({"data": [{"id": "app", "name": "shop"}]})
+    elif "/v1/environments/" in path:
+        body = _spelled({"data": [{"id": "env", "name": "Production", "updatedAt": "2026-01-01T00:00:00Z"}]})
+    else:
+        body = entries()
+    await send(_head() + body)
+
+
+def _spelled(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _entry(key: str, value: str = "v") -> dict[str, object]:
+    return {"id": key, "key": key, "value": value, "type": "secret", "path": "/", "tags": []}
+
+
+@cache
+def _300_000_entries() -> bytes:
+    return _spelled([_entry(f"KEY_{number}") for number in range(300_000)])
+
+
+@cache
+def _60_mib() -> bytes:
+    return _spelled([_entry(f"KEY_{number}", "x" * 1_000_000) for number in range(60)])
+
+
+async def _many(path: str, send: Send) -> None:
+    await _apps(path, send, _300_000_entries)
+
+
+async def _large(path: str, send: Send) -> None:
+    await _apps(path, send, _60_mib)
+
+
+def _permutations(count: int) -> list[str]:
+    letters = [f"{chr(97 + number % 26)}{number:02}" for number in range(64)]
+    heads = itertools.permutations(range(7))
+    return ["".join(letters[each] for each in head) + "".join(letters[7:]) for head in itertools.islice(heads, count)]
+
+
+async def _names(path: str, send: Send) -> None:
+    """Apps whose names are all nearly the one that is looked for."""
+    if "/v1/apps/" in path:
+        found = [{"id": f"app-{number}", "name": name} for number, name in enumerate(_permutations(4000))]
+        await send(_head() + _spelled({"data": found}))
+    else:
+        await _apps(path, send, lambda: b"[]")
+
+
+async def _keys(path: str, send: Send) -> None:
+    await _apps(path, send, lambda: _spelled([_entry(name.upper()) for name in _permutations(4000)]))
+
+
+async def _good(path: str, send: Send) -> None:
+    await _apps(path, send, lambda: _spelled([_entry(f"KEY_{number}") for number in range(100)]))
+
+
+async def _deep(_: str, send: Send) -> None:
+    await send(_head() + b"[" * 5_000_000)
+
+
+async def _page(_: str, send: Send) -> None:
+    await send(_head("414 URI Too Long", "text/html") + b"<html>too long</html>")
+
+
+async def _refuses(_: str, send: Send) -> None:
+    await send(_head("403 Forbidden") + b'{"error": "no access"}')
+
+
+async def _busy(_: str, send: Send) -> None:
+    await send(_head("429 Too Many Requests", _JSON, "Retry-After: 99999999999999999999") + b'{"error": "quota"}')
+
+
+async def _broken(_: str, send: Send) -> None:
+    await send(_head("503 Service Unavailable") + b'{"error": "down"}')
+
+
+async def _odd_date(_: str, send: Send) -> None:
+    date = "Retry-After: Mon, 01 Jan 0001 00:00:00 +9999"
+    await send(_head("429 Too Many Requests", _JSON, date, "Date: Mon, 31 Dec 9999 23:59:59 -9999") + b"{}")
+
+
+async def _redirects(path: str, send: Send) -> None:
+    await send(_head("302 Found", "text/html", f"Location: {path}"))
+
+
+async def _resets(_: str, __: Send) -> None:
+    return
+
+
+async def _garbage(_: str, send: Send) -> None:
+    await send(b"\x00\xff" * 100_000)
+
+
+async def _headers(_: str, send: Send) -> None:
+    await send(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (each, b"x" * 1000) for each in range(20_000)))
+
+
+_BEHAVIOURS: dict[str, Behaviour] = {
+    "hang": _hang,
+    "drip": _drip,
+    "slow-head": _slow_head,
+    "endless": _endless,
+    "bomb": _bomb,
+    "one-bomb": _one_bomb,
+    "many": _many,
+    "large": _large,
+    "names": _names,
+    "keys": _keys,
+    "good": _good,
+    "deep": _deep,
+    "page": _page,
+    "refuses": _refuses,
+    "busy": _busy,
+    "broken": _broken,
+    "odd-date": _odd_date,
+    "redirects": _redirects,
+    "resets": _resets,
+    "garbage": _garbage,
+    "headers": _headers,
+}
+BEHAVIOURS = tuple(_BEHAVIOURS)

@@ -1,0 +1,172 @@
+"""Two tenants: one who does all that his rights allow to harm others, and one who only wants his secrets."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from phase_dev.cluster import ControlPlane
+from support.bad_phase import BadPhase
+from support.operator_process import OperatorProcess, eventually
+from support.world import World, phase_secret, secret
+
+_NAME = "hostile"
+# What the good tenant is promised, in seconds and MiB; his interval is 5 s.
+INTERVAL, GRACE, READY, PROBE, MEMORY = 5.0, 5.0, 5.0, 1.0, 256.0
+
+
+@dataclass
+class Hostile:
+    """A tenant with the built-in role `edit` and every right on PhaseSecrets, in one namespace."""
+
+    plane: ControlPlane
+    namespace: str
+    kubeconfig: Path
+    phase: BadPhase
+
+    def apply(self, *documents: dict[str, Any], check: bool = True) -> str:
+        """Apply documents with his rights; return what the API server says."""
+        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+        found = self.plane.kubectl(
+            *("-n", self.namespace, "apply", "--server-side", "--force-conflicts", "-f", "-"),
+            stdin=body,
+            kubeconfig=self.kubeconfig,
+            check=check,
+        )
+        return found.stdout + found.stderr
+
+    def kubectl(self, *arguments: str, check: bool = False) -> str:
+        """Run kubectl with his rights."""
+        found = self.plane.kubectl("-n", self.namespace, *arguments, kubeconfig=self.kubeconfig, check=check)
+        return found.stdout + found.stderr
+
+    def asks(self, name: str, behaviour: str, number: int = 0, **spec: Any) -> dict[str, Any]:
+        """Return a PhaseSecret of his that asks a host of his."""
+        return phase_secret(name, self.phase.url(behaviour, number), **spec)
+
+
+@contextmanager
+def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase) -> Iterator[Hostile]:
+    """Let him into a namespace, with a token that looks like one."""
+    account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
+    edit = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+    api = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    rule = {"apiGroups": ["secrets.phase.dev"], "resources": ["phasesecrets", "phasesecrets/status"], "verbs": ["*"]}
+    objects: list[dict[str, Any]] = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _NAME}},
+        api | {"kind": "Role", "metadata": {"name": _NAME}, "rules": [rule]},
+        api | {"kind": "RoleBinding", "metadata": {"name": _NAME}, "roleRef": role, "subjects": [account]},
+        api | {"kind": "RoleBinding", "metadata": {"name": f"{_NAME}-edit"}, "roleRef": edit, "subjects": [account]},
+    ]
+    token = secret("phase-service-token", {"token": "a1" * 32})
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, token]})
+    plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=body)
+    yield Hostile(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), phase)
+
+
+@dataclass
+class Figures:
+    """What the good tenant saw, and what the operator took: seconds and MiB, each at its worst."""
+
+    changed_after: float = 0.0
+    ready_after: float = 0.0
+    probe: float = 0.0
+    memory: float = 0.0
+    statuses: list[str] = field(default_factory=list)
+    leads: bool = True
+    rounds: int = 0
+
+    def broken(self) -> list[str]:
+        """Return the promises that were not kept."""
+        found = []
+        if self.changed_after > INTERVAL + GRACE:
+            found.append(f"a change took {self.changed_after:.1f} s")
+        if self.ready_after > READY:
+            found.append(f"a new resource took {self.ready_after:.1f} s")
+        if self.probe > PROBE:
+            found.append(f"/healthz took {self.probe:.1f} s")
+        if self.memory > MEMORY:
+            found.append(f"the operator took {self.memory:.0f} MiB")
+        if not self.leads:
+            found.append("the leader went")
+        return found + [f"a status said {each}" for each in self.statuses]
+
+    def row(self, attack: str) -> dict[str, Any]:
+        """Return the figures as a row of the table in docs/security.md."""
+        return {"attack": attack, **asdict(self)}
+
+
+class Watching:
+    """Looks at the good tenant and at the operator all the time, in a thread of its own."""
+
+    def __init__(self, good: World, operator: OperatorProcess) -> None:
+        self.figures = Figures()
+        self._good = good
+        self._operator = operator
+        self._process = psutil.Process(operator.process.pid)
+        self._done = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._look_again_and_again, name="watching")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def round(self, number: int) -> None:
+        """Let the good tenant change a value and make a resource, and note how long he waits."""
+        good, value = self._good, f"round {number} of {id(self)}"
+        began = time.monotonic()
+        good.phase.set("shop", "Production", "LOG_LEVEL", value)
+        limit = INTERVAL + GRACE + 20
+        eventually(lambda: (good.data() or {}).get("LOG_LEVEL") == value, within=limit, what="the change arrives")
+        self.figures.changed_after = max(self.figures.changed_after, time.monotonic() - began)
+        # Every second one asks what nobody has asked yet.
+        name, asks = f"new-{time.monotonic_ns()}", {"phaseAppEnvTags": [["db"], None][number % 2]}
+        good.phase_secret(name, managedSecretReferences=[{"secretName": name}], **asks)
+        began = time.monotonic()
+        eventually(
+            lambda: good.condition(name).get("status") == "True", within=READY + 20, what="a new resource is ready"
+        )
+        self.figures.ready_after = max(self.figures.ready_after, time.monotonic() - began)
+        self.figures.rounds += 1
+
+    def _look_again_and_again(self) -> None:
+        with self._good.plane.client() as client:
+            path = f"/apis/secrets.phase.dev/v1alpha1/namespaces/{self._good.namespace}/phasesecrets"
+            while not self._done.wait(0.2):
+                self._probe()
+                for each in client.get(path)["items"]:
+                    self._judge(each)
+
+    def _probe(self) -> None:
+        figures, began = self.figures, time.monotonic()
+        try:
+            status = httpx.get(f"http://127.0.0.1:{self._operator.health_port}/healthz", timeout=10).status_code
+        except httpx.TransportError as error:
+            figures.leads = figures.leads and self._operator.process.poll() is None
+            figures.statuses.append(f"/healthz: {type(error).__name__}")
+            return
+        figures.probe = max(figures.probe, time.monotonic() - began)
+        if status != 200:
+            figures.statuses.append(f"/healthz: {status}")
+        figures.memory = max(figures.memory, self._process.memory_info().rss / 1024 / 1024)
+        lost = "this process does not lead now" in self._operator.log or "leadership lost" in self._operator.log
+        figures.leads = figures.leads and not lost and self._operator.process.poll() is None
+
+    def _judge(self, found: dict[str, Any]) -> None:
+        for condition in (found.get("status") or {}).get("conditions") or []:
+            told = f"{found['metadata']['name']}: {condition['reason']}: {condition['message']}"
+            is_bad = condition["type"] == "Ready" and condition["status"] != "True"
+            if is_bad and told not in self.figures.statuses:
+                self.figures.statuses.append(told)
