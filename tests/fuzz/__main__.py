@@ -1,0 +1,92 @@
+"""Fuzz every target: `python -m fuzz [--cases N] [--keep] [TARGET ...]`, from the folder tests.
+
+First every case of the corpus is tried again, then new ones until each target has had its share. `--keep` adds to the
+corpus what reached new code, as few cases as reach it all. A finding ends the target: its case lies in build/fuzz, and
+`python -m fuzz.one TARGET FILE` tries it again.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuzz.targets import TARGETS
+
+_CORPUS = Path(__file__).parent / "corpus"
+_WORK = Path(__file__).parents[2] / "build" / "fuzz"
+_DONE = re.compile(r"Done (\d+) runs")
+# Seconds for one case, MiB for the process, bytes for one case.
+_BOUNDS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=4096")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of one target."""
+
+    name: str
+    cases: int
+    seconds: float
+    failure: str
+
+
+def fuzz(name: str, cases: int) -> Report:
+    """Try so many cases of a target."""
+    began, found = time.monotonic(), _WORK / "corpus" / name
+    found.mkdir(parents=True, exist_ok=True)
+    (_CORPUS / name).mkdir(parents=True, exist_ok=True)
+    prefix = f"-artifact_prefix={_WORK}/{name}-"
+    done = _run(name, f"-runs={cases}", *_BOUNDS, prefix, str(found), str(_CORPUS / name))
+    output = done.stdout + done.stderr
+    number = _DONE.search(output)
+    return Report(
+        name,
+        int(number[1]) if number else 0,
+        time.monotonic() - began,
+        "" if done.returncode == 0 else output[-4000:],
+    )
+
+
+def keep(name: str) -> None:
+    """Add to a target's corpus what its work has found."""
+    _run(name, "-merge=1", *_BOUNDS, str(_CORPUS / name), str(_WORK / "corpus" / name))
+
+
+def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fuzz.one", name, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+
+
+def main() -> int:
+    """Fuzz, print a row a target, and return 1 if anything was found."""
+    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__.partition("\n")[0])
+    parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[[], *TARGETS], help=", ".join(TARGETS))
+    parser.add_argument("--cases", type=int, default=1_000_000, help="of all targets together")
+    parser.add_argument("--jobs", type=int, default=2, help="targets at once")
+    parser.add_argument("--keep", action="store_true", help="add new cases to the corpus")
+    options = parser.parse_args()
+    names = options.targets or list(TARGETS)
+    share = -(-options.cases // len(names))
+    reports = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for report in pool.map(lambda name: fuzz(name, share), names):
+            reports.append(report)
+            print(
+                f"{report.name:24} {report.cases:>9} cases {report.seconds:>6.0f} s  {'FAILED' if report.failure else 'ok'}"
+            )
+            if options.keep and not report.failure:
+                keep(report.name)
+    for report in reports:
+        if report.failure:
+            print(f"\n{report.name}:\n{report.failure}")
+    print(
+        f"{sum(report.cases for report in reports)} cases, {sum(bool(report.failure) for report in reports)} findings"
+    )
+    return int(any(report.failure for report in reports))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

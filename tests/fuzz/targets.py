@@ -1,0 +1,273 @@
+"""What is fuzzed. A target may raise what its code promises to raise; any other exception is a finding.
+
+Rule: each target says in one line what must hold. Names are those of the corpora under tests/fuzz/corpus.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpx
+from fuzz.material import Material
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.admission import admit
+from phase_operator.core.claims import Claim
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.feeds import holding, policies
+from phase_operator.core.folders import folders
+from phase_operator.core.grants import parse_grant
+from phase_operator.core.hosts import leads_to, parse_hosts
+from phase_operator.core.outcome import Failed, Suspended
+from phase_operator.core.plan import Keep, plan
+from phase_operator.core.proxies import Proxies
+from phase_operator.core.query import source_query
+from phase_operator.core.references import check_references
+from phase_operator.core.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
+from phase_operator.core.rendering import renderings
+from phase_operator.core.restarts import decide
+from phase_operator.core.room import MIB, Room
+from phase_operator.core.selection import select
+from phase_operator.core.selectors import parse_selector
+from phase_operator.core.status import notices, status_document
+from phase_operator.core.targets.base import observe
+from phase_operator.core.targets.parts import merge_manager, read_mark
+from phase_operator.core.template import compile_template
+from phase_operator.core.tenancy import Tenancy, check_annotation
+from phase_operator.core.told import told_before
+from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.core.wanted import named, standing_versions, wanted
+from phase_operator.core.words import clean
+from phase_operator.core.workloads import WorkloadKind, read_workload
+from phase_operator.kube import errors as kube_errors
+from phase_operator.phase import errors as phase_errors
+from phase_operator.phase import wire
+from phase_operator.phase.credentials import parse as parse_token
+from phase_operator.phase.rows import Limits, Rows
+from phase_operator.reconcile.specs import parse_spec
+from support.builders import DIGEST_KEY, KEY, desired_secret, entry, owner, secret_ref
+
+Target = Callable[[Material], None]
+_ACCOUNT = "account"
+
+
+def metadata(material: Material) -> None:
+    """No metadata of an object is too strange to be observed."""
+    found = observe(material.metadata() if material.yes() else material.mapping())
+    holding(material.metadata(), DIGEST_KEY)
+    read_mark({material.text(): material.words()}, material.text())
+    plan(desired_secret(entry("A")), found)
+
+
+def removals(material: Material) -> None:
+    """What is removed carries the mark of the PhaseSecret that asks."""
+    found = observe(material.metadata())
+    claim = material.one((None, Claim()))
+    why = material.one(
+        (
+            Unwanted(claim, is_told=material.yes()),
+            Superseded(secret_ref()),
+            Needless(),
+            Retyped(),
+            Unwanted(refused="no"),
+        )
+    )
+    decided = removal(secret_ref(material.text()), found, owner(), why)
+    if isinstance(decided, Delete):
+        assert found.owner == str(KEY) and found.is_applied, decided
+    if isinstance(decided, Withdraw):
+        assert found.part(merge_manager(KEY)) is not None and decided.manager == merge_manager(KEY), decided
+
+
+def statuses(material: Material) -> None:
+    """A status that a hand wrote is read, and a new one is made of it."""
+    status = material.mapping()
+    told_before(status)
+    list(named(status))
+    standing_versions(status)
+    outcome = Failed(material.one(tuple(Reason)), "message") if material.yes() else Suspended()
+    document = status_document(outcome, status, generation=1, forced=None, now="2026-01-01T00:00:00Z")
+    again = status_document(outcome, document, generation=1, forced=None, now="2027-01-01T00:00:00Z")
+    assert again == document, "a status that says nothing new is not written"
+    notices(outcome, status)
+
+
+def specs(material: Material) -> None:
+    """A stored spec is parsed or refused as Invalid; what it names is judged without an exception of another kind."""
+    with suppress(Invalid):
+        spec = parse_spec(_spec(material))
+        wanted(spec, "team")
+        folders(spec)
+        policies(spec, "team")
+        source_query(spec, _ACCOUNT)
+        admit(Tenancy(), spec, ObjectKey("team", "shop"), {material.text(): material.text()})
+
+
+def targets(material: Material) -> None:
+    """Any entries by any spec become objects or expected errors, and an object holds the keys that it says."""
+    with suppress(ExpectedError):
+        spec = parse_spec(_spec(material))
+        entries = tuple(_entries(material))
+        taken = select(entries, source_query(spec, _ACCOUNT), spec.keys, folders(spec))
+        check_references(taken, spec.on_secret_reference_error)
+        _render(spec, taken)
+
+
+def _render(spec: PhaseSecretSpec, entries: tuple[Entry, ...]) -> None:
+    for rendering in renderings(spec, "team", entries, DIGEST_KEY):
+        with suppress(ExpectedError):
+            made = rendering.render(owner())
+            held = {**made.manifest.get("data", {}), **made.manifest.get("binaryData", {})}
+            assert set(made.keys) == set(held), made.ref
+            json.dumps(made.manifest)
+            assert not isinstance(plan(made, None), Keep)
+
+
+def templates(material: Material) -> None:
+    """A text is a template or Invalid, and renders or fails as expected."""
+    text = material.words()
+    with suppress(ExpectedError):
+        found = compile_template(text)
+        found.render({each.key: each for each in _entries(material)})
+
+
+def answers(material: Material) -> None:
+    """Phase's body becomes entries or an expected error, in pieces or whole, and the same in both."""
+    body = _body(material)
+    outcomes = []
+    for size in (len(body) or 1, material.number(1, 64)):
+        rows = Rows("http://phase.example", Limits(size=1 << 20, entries=50), Room(8 * MIB).open("team"))
+        try:
+            for at in range(0, len(body), size):
+                rows.feed(body[at : at + size])
+            outcomes.append(Snapshot.of("app", rows.end()).revision)
+        except (Transient, Waiting) as error:
+            outcomes.append(type(error).__name__.encode())
+    assert outcomes[0] == outcomes[1], outcomes
+
+
+def lists(material: Material) -> None:
+    """A list of apps or environments is read or refused."""
+    body = _body(material)
+    for adapter in (wire.APPS, wire.ENVIRONMENTS):
+        with suppress(Transient, Waiting):
+            wire.read_list(body, adapter, "http://phase.example")
+
+
+def refusals_of_phase(material: Material) -> None:
+    """Any status with any headers and body has a meaning, and a pause within bounds."""
+    names = ("content-type", "retry-after", "date", "location")
+    headers = [(name, material.words().encode(errors="ignore")) for name in names if material.yes()]
+    clean_headers = [
+        (name, value.replace(b"\n", b" ").replace(b"\r", b" ").replace(b"\0", b"")) for name, value in headers
+    ]
+    response = httpx.Response(material.number(100, 999), headers=clean_headers)
+    body = _body(material)
+    found = phase_errors.from_answer(response, body, "http://phase.example")
+    if isinstance(found, Transient) and found.after is not None:
+        assert 0 < found.after <= 3600, found.after
+    assert found is None or len(found.message) < 2000
+
+
+def refusals_of_kubernetes(material: Material) -> None:
+    """Any Status of the API server has a meaning, and no words of a policy are repeated."""
+    secret = "canary0123456789"
+    starts = ('admission webhook "a.b" denied the request: ', 'secrets "x" is forbidden: ', "", material.words())
+    message = f"{material.one(starts)}{material.words()}{secret}"
+    body = {**material.mapping(), "message": message}
+    found = kube_errors.from_answer(material.number(400, 599), body, material.text())
+    translated = kube_errors.translate(found)
+    assert secret not in translated.message and secret not in str(found), translated
+
+
+def workloads(material: Material) -> None:
+    """No workload is too strange to be read and judged."""
+    kind = material.one(tuple(WorkloadKind))
+    document = {**material.mapping(), "metadata": material.one((material.metadata(), material.json(3)))}
+    pod = {"spec": {"template": {"metadata": material.json(2), "spec": material.json(5)}, **material.mapping()}}
+    found = read_workload(kind, document | (pod if material.yes() else {}))
+    if found is not None:
+        decide(found, {}, DIGEST_KEY)
+
+
+def small_texts(material: Material) -> None:
+    """Selectors, hosts, grants, proxies, tokens and words are read or refused by the error that each promises."""
+    text = material.words()
+    with suppress(ValueError, ExpectedError):
+        parse_selector(text)
+    with suppress(ValueError):
+        leads_to(material.text(), parse_hosts(text))
+    with suppress(ValueError):
+        parse_grant(text)
+    with suppress(ValueError):
+        Proxies.of({"HTTPS_PROXY": material.text(), "NO_PROXY": text}).of_url(material.words())
+    with suppress(Waiting):
+        parse_token(SecretValue(text), b"key")
+    with suppress(Waiting):
+        check_annotation(text, material.text(), KEY)
+    assert "\n" not in clean(text)
+
+
+def _spec(material: Material) -> dict[str, Any]:
+    target = {"secretName": material.text(), **(material.mapping() if material.yes() else {})}
+    spec = {
+        "phaseApp": material.text(),
+        "phaseAppEnv": material.text(),
+        "managedSecretReferences": [target for _ in range(material.number(0, 2))],
+        "managedConfigMapReferences": [{"configMapName": material.text()} for _ in range(material.number(0, 1))],
+    }
+    for _ in range(material.number(0, 4)):
+        name = material.one(tuple(_FIELDS))
+        target[name] = spec[name] = material.one((material.json(3), material.text()))
+    return {name: value for name, value in spec.items() if material.number(0, 9)}
+
+
+def _entries(material: Material) -> Iterator[Entry]:
+    for number in range(material.number(0, 6)):
+        make = material.one((Entry, ConfigEntry))
+        kind = "config" if make is ConfigEntry else material.one(("secret", "sealed", material.text()))
+        tags = frozenset(material.text() for _ in range(material.number(0, 2)))
+        value = SecretValue(material.words())
+        yield make(f"{number}", material.text(), value, material.one(("/", material.text())), tags, kind)
+
+
+def _body(material: Material) -> bytes:
+    if not material.number(0, 3):
+        return material.raw()
+    rows = [_row(material) for _ in range(material.number(0, 4))]
+    document: Any = material.one((rows, {"data": rows}, {"error": material.words()}, material.json()))
+    body = json.dumps(document).encode(errors="replace")
+    return body[: material.number(0, len(body))] if material.yes() else body
+
+
+def _row(material: Material) -> Any:
+    names = ("id", "key", "value", "path", "tags", "type", "name", "updatedAt")
+    row = {name: material.one((material.text(), material.json(2))) for name in names if material.number(0, 5)}
+    return material.one((row, material.json(2)))
+
+
+_FIELDS = PhaseSecretSpec.model_json_schema(by_alias=True)["properties"]
+TARGETS: dict[str, Target] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        metadata,
+        removals,
+        statuses,
+        specs,
+        targets,
+        templates,
+        answers,
+        lists,
+        refusals_of_phase,
+        refusals_of_kubernetes,
+        workloads,
+        small_texts,
+    )
+}
+
+
+def run(name: str, data: bytes) -> None:
+    """Try one case."""
+    TARGETS[name](Material(data))
