@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS)
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 
-.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench image sbom scan lock clean
+.PHONY: help venv demo picture dashboard check test lint types contracts unit contract integration generate verify bench fuzz soak image sbom scan lock clean
 
 help: ## show the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ build/product/.stamp: requirements/product.txt
 bench: venv build/product/.stamp ## benchmarks on a real API server; BENCH_ARGS="--sizes 100 1000 10000 --foreign 20000"
 	@$(BIN)/phase-dev cluster build --all
 	cd tests && ../$(BIN)/python -m bench --python ../build/product/bin/python $(BENCH_ARGS)
+
+fuzz: venv ## try every parser and decision with a million cases; FUZZ_ARGS="--cases 24000 TARGET"
+	cd tests && ../$(BIN)/python -m fuzz $(FUZZ_ARGS)
 
 image: venv ## build the image with buildah, on stand-ins where no registry can be reached
 	@$(BIN)/phase-dev image build

@@ -32,6 +32,11 @@ class Report:
     seconds: float
     failure: str
 
+    @property
+    def result(self) -> str:
+        """In one word."""
+        return "FAILED" if self.failure else "ok"
+
 
 def fuzz(name: str, cases: int) -> Report:
     """Try so many cases of a target."""
@@ -40,7 +45,8 @@ def fuzz(name: str, cases: int) -> Report:
     (_CORPUS / name).mkdir(parents=True, exist_ok=True)
     prefix = f"-artifact_prefix={_WORK}/{name}-"
     done = _run(name, f"-runs={cases}", *_BOUNDS, prefix, str(found), str(_CORPUS / name))
-    output = done.stdout + done.stderr
+    lines = (done.stdout + done.stderr).splitlines()
+    output = "\n".join(line for line in lines if not line.startswith(("INFO:", "WARNING:", "#")))
     number = _DONE.search(output)
     return Report(
         name,
@@ -74,9 +80,7 @@ def main() -> int:
     with ThreadPoolExecutor(options.jobs) as pool:
         for report in pool.map(lambda name: fuzz(name, share), names):
             reports.append(report)
-            print(
-                f"{report.name:24} {report.cases:>9} cases {report.seconds:>6.0f} s  {'FAILED' if report.failure else 'ok'}"
-            )
+            print(f"{report.name:24} {report.cases:>9} cases {report.seconds:>6.0f} s  {report.result}")
             if options.keep and not report.failure:
                 keep(report.name)
     for report in reports:

@@ -99,7 +99,8 @@ class Material:
 
     def words(self) -> str:
         """Return a few words after one another."""
-        return self.one((" ", "", ",", "/", "\n")).join(self.text() for _ in range(self.number(0, 5)))
+        between: str = self.one((" ", "", ",", "/", "\n"))
+        return between.join(self.text() for _ in range(self.number(0, 5)))
 
     def json(self, depth: int = _DEPTH) -> Any:
         """Return whatever a JSON document may hold."""
