@@ -83,6 +83,10 @@ bench: venv build/product/.stamp ## benchmarks on a real API server; BENCH_ARGS=
 fuzz: venv ## try every parser and decision with a million cases; FUZZ_ARGS="--cases 24000 TARGET"
 	cd tests && ../$(BIN)/python -m fuzz $(FUZZ_ARGS)
 
+soak: venv build/product/.stamp ## two replicas for an hour with faults, kills and changes; SOAK_ARGS="--minutes 60 --resources 1000"
+	@$(BIN)/phase-dev cluster build --nodes
+	cd tests && ../$(BIN)/python -m soak --python ../build/product/bin/python $(SOAK_ARGS)
+
 image: venv ## build the image with buildah, on stand-ins where no registry can be reached
 	@$(BIN)/phase-dev image build
 

@@ -119,6 +119,11 @@ class Hands:
         async with self._session.get(f"{self._url}{path}") as answer:
             return None if answer.status == 404 else dict((await answer.json()).get("data") or {})
 
+    async def all(self, path: str) -> list[dict[str, Any]]:
+        """Return the objects of a collection."""
+        async with self._session.get(f"{self._url}{path}") as answer:
+            return list((await answer.json())["items"])
+
     async def version(self, path: str) -> str:
         """Return the version at which a collection is now."""
         async with self._session.get(f"{self._url}{path}", params={"limit": "1"}) as answer:

@@ -3,6 +3,7 @@
 Rule: a fault is chosen before the request is looked at, so it hits good and bad requests alike.
 """
 
+import random
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +38,8 @@ class Fault(BaseModel):
     env: str | None = None
     account: str | None = None
     times: int | None = Field(None, ge=1)
+    # Of the requests in its scope, by chance.
+    share: float = Field(1.0, gt=0, le=1)
 
     def fits(self, facts: Facts) -> bool:
         """Return whether a request is in this fault's scope."""
@@ -84,7 +87,7 @@ class FaultBook:
     def take(self, facts: Facts) -> Fault | None:
         """Return the fault for this request and use up one of its times."""
         for position, (fault, left) in enumerate(self._faults):
-            if not fault.fits(facts):
+            if not fault.fits(facts) or (fault.share < 1 and random.random() > fault.share):
                 continue
             if left == 1:
                 del self._faults[position]
