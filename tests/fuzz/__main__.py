@@ -2,10 +2,12 @@
 
 First every case of the corpus is tried again, then new ones until each target has had its share. `--keep` adds to the
 corpus what reached new code, as few cases as reach it all. A finding ends the target: its case lies in build/fuzz, and
-`python -m fuzz.one TARGET FILE` tries it again.
+`FUZZ_TARGET=TARGET python -m fuzz.one FILE` tries it again.
 """
 
 import argparse
+import os
+import random
 import re
 import subprocess
 import sys
@@ -20,7 +22,9 @@ _CORPUS = Path(__file__).parent / "corpus"
 _WORK = Path(__file__).parents[2] / "build" / "fuzz"
 _DONE = re.compile(r"Done (\d+) runs")
 # Seconds for one case, MiB for the process, bytes for one case.
-_BOUNDS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=4096")
+_BOUNDS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=1024")
+# Long cases from the first on: short ones make documents of a word or two.
+_SEEDS, _LONG = 50, 1024
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ def fuzz(name: str, cases: int) -> Report:
     began, found = time.monotonic(), _WORK / "corpus" / name
     found.mkdir(parents=True, exist_ok=True)
     (_CORPUS / name).mkdir(parents=True, exist_ok=True)
+    _sow(name, found)
     prefix = f"-artifact_prefix={_WORK}/{name}-"
-    done = _run(name, f"-runs={cases}", *_BOUNDS, prefix, str(found), str(_CORPUS / name))
+    done = _run(name, f"-runs={cases}", "-len_control=0", *_BOUNDS, prefix, str(found), str(_CORPUS / name))
     lines = (done.stdout + done.stderr).splitlines()
     output = "\n".join(line for line in lines if not line.startswith(("INFO:", "WARNING:", "#")))
     number = _DONE.search(output)
@@ -56,14 +61,25 @@ def fuzz(name: str, cases: int) -> Report:
     )
 
 
+def _sow(name: str, folder: Path) -> None:
+    chance = random.Random(name)
+    for number in range(_SEEDS):
+        (folder / f"seed-{number}").write_bytes(chance.randbytes(_LONG))
+
+
 def keep(name: str) -> None:
-    """Add to a target's corpus what its work has found."""
+    """Add to a target's corpus what its work has found: as few cases as reach all of it."""
+    # The fuzzer starts itself anew for that, as the program that it takes itself for.
+    program = _WORK / f"{name}.sh"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fuzz.one "$@"\n')
+    program.chmod(0o755)
     _run(name, "-merge=1", *_BOUNDS, str(_CORPUS / name), str(_WORK / "corpus" / name))
 
 
 def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fuzz.one", name, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
+    command = [sys.executable, "-m", "fuzz.one", *arguments]
+    environment = os.environ | {"FUZZ_TARGET": name, "FUZZ_PROGRAM": str(_WORK / f"{name}.sh")}
+    return subprocess.run(command, capture_output=True, text=True, check=False, errors="replace", env=environment)
 
 
 def main() -> int:

@@ -1,6 +1,10 @@
-"""Fuzz one target in this process: `python -m fuzz.one NAME [arguments of libFuzzer]`; run by `python -m fuzz`."""
+"""Fuzz one target in this process: `FUZZ_TARGET=NAME python -m fuzz.one [arguments of libFuzzer]`.
+
+`python -m fuzz` runs it. The arguments are libFuzzer's alone, since it starts itself anew with them.
+"""
 
 import logging
+import os
 import sys
 
 import atheris
@@ -8,11 +12,11 @@ import atheris
 
 def main() -> None:
     """Hand the process over to the fuzzer, which ends it."""
-    name, *arguments = sys.argv[1:]
+    name = os.environ["FUZZ_TARGET"]
     logging.disable()
-    with atheris.instrument_imports(include=["phase_operator"]):
+    with atheris.instrument_imports(include=["phase_operator", "fuzz"]):
         from fuzz.targets import run
-    atheris.Setup([sys.argv[0], *arguments], lambda data: run(name, data))
+    atheris.Setup([os.environ.get("FUZZ_PROGRAM", sys.argv[0]), *sys.argv[1:]], lambda data: run(name, data))
     atheris.Fuzz()
 
 

@@ -39,13 +39,23 @@ class BadPhase:
             writer.write(data)
             await writer.drain()
 
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError), ended(writer):
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1].decode()
             behaviour = path.split("/")[1]
             self.asked[behaviour] += 1
             await _BEHAVIOURS[behaviour](path, send)
-        writer.close()
+
+
+@contextmanager
+def ended(writer: asyncio.StreamWriter) -> Iterator[None]:
+    """Close a connection when the block ends: politely if it ends well, at once if it does not."""
+    try:
+        yield
+    except BaseException:
+        writer.transport.abort()
+        raise
+    writer.close()
 
 
 @contextmanager
@@ -62,10 +72,13 @@ def bad_phase() -> Iterator[BadPhase]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
         server.close()
-        loop.run_until_complete(asyncio.sleep(0))
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # A transport that was closed says goodbye in a later turn.
+        loop.run_until_complete(asyncio.sleep(0.1))
         loop.close()
 
 

@@ -44,7 +44,7 @@ def test_hosts_of_his_own(hosts: tuple[str, ...], good: World, hostile: Hostile,
     hostile.apply(
         *(hostile.asks(f"{host}-{number}", host, number) for host in hosts for number in range(each)),
     )
-    eventually(lambda: all(hostile.phase.asked[host] for host in hosts), within=60, what="every host is asked")
+    eventually(lambda: any(hostile.phase.asked[host] for host in hosts), within=60, what="his hosts are asked")
 
     endure(watching)
 
