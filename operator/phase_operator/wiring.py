@@ -43,6 +43,7 @@ from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.rows import Limits
 from phase_operator.reconcile.admissions import Admissions
+from phase_operator.reconcile.beside import Beside
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.ports import Clock, Restarts
@@ -204,6 +205,7 @@ class Operator:
             client, known, self._recorder, lambda target: self._controller.target_changed(target)
         )
         tokens = Tokens(self._cluster)
+        beside = Beside()
         sources = Sources(
             phase,
             clock,
@@ -218,6 +220,7 @@ class Operator:
                 full_read=settings.full_read_seconds,
             ),
             Room(settings.answers_mib * MIB),
+            beside,
         )
         tenancy = Tenancy(
             grants=settings.grant,
@@ -232,6 +235,7 @@ class Operator:
         restarts = self._restarts(clock, metrics, resources, admissions.targets, known)
         labels = NamespaceLabels(lambda namespace: self._controller.namespace_changed(namespace))
         reconciler = Reconciler(
+            beside=beside,
             resources=resources,
             sources=sources,
             tokens=tokens,

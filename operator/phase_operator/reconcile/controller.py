@@ -42,6 +42,8 @@ from phase_operator.reconcile.tokens import Tokens
 log = logging.getLogger(__name__)
 
 EVENT_CONTESTED = "TargetContested"
+# Targets that a log line names: a PhaseSecret may have hundreds.
+_LOGGED = 20
 _INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
 
 
@@ -245,7 +247,7 @@ class Controller:
             fields: dict[str, object] = {"object": str(resource.key), "source": resource.source}
             fields |= {"ready": found.ready, "reason": str(found.reason), "detail": found.message}
             if written := [str(target.ref) for target in getattr(outcome, "targets", ()) if target.written]:
-                fields["written"] = written
+                fields["written"] = [*written[:_LOGGED], *(["..."] if len(written) > _LOGGED else [])]
             log.info("resource changed", extra=fields)
             self._cluster.notify(resource.key, resource.uid, told)
         return outcome

@@ -79,6 +79,7 @@ class Reconciler:
         tenancy: Tenancy,
         labels_of: LabelsOf,
         restarts: Restarts,
+        beside: Beside | None = None,
     ) -> None:
         self._resources = resources
         self._sources = sources
@@ -94,7 +95,7 @@ class Reconciler:
         self._restarts = restarts
         rivals = Rivals(cluster, self._reach_refusal)
         self._keeper = Keeper(cluster, restarts, rivals)
-        self._beside = Beside()
+        self._beside = beside or Beside()
         self._versions = Versions(cluster, rivals)
         self._removals = Removals(cluster, self._keeper, self._reach_refusal)
 
