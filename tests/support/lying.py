@@ -25,6 +25,7 @@ class LyingPhase(FakePhase):
         # How many reads were answered, and how many of them with the truth.
         self.told = 0
         self.told_truly = 0
+        self.lied_last = False
 
     async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
         """List the app, under the id that it has now."""
@@ -48,6 +49,7 @@ class LyingPhase(FakePhase):
         )
         self.told += 1
         lie, self.lie = self.lie, None
+        self.lied_last = lie is not None
         if lie is None:
             self.told_truly += 1
             return true

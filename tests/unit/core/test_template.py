@@ -582,3 +582,19 @@ def test_the_page_tells_every_function() -> None:
 
     listed = invalid("{{ A|unknown }}").message.split("there are ")[1].split(", ")
     assert sorted(functions) == sorted(listed)
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("{{ .DB_HOST }}", "{{ DB_HOST }}"),
+        ("{{.DB_HOST}}", "{{ DB_HOST }}"),
+        ('{{ index . "db-host" }}', '{{ entries["db-host"] }}'),
+        ('{{- index . "DB_HOST" -}}', "{{ DB_HOST }}"),
+    ],
+)
+def test_what_is_written_as_in_go_is_answered_with_how_it_is_written_here(text: str, ours: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        compile_template(text, "here")
+
+    assert ours in caught.value.message

@@ -335,3 +335,46 @@ async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> 
 
     assert len(found.cluster.status_writes) == writes
     assert found.reason == Reason.SYNCED
+
+
+# What is asked for in vain.
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param(
+            {"template": {"metadata": {"labels": {"app.kubernetes.io/instance": "x", "tier": "api"}}}},
+            'template.metadata.labels: "app.kubernetes.io/instance"',
+            id="a label that tools track by",
+        ),
+        pytest.param(
+            {"template": {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}}},
+            'template.metadata.annotations: "argocd.argoproj.io/tracking-id"',
+            id="an annotation that tools track by",
+        ),
+        pytest.param(
+            {"processors": {"NOPE": {"type": "base64"}}}, 'processors: no entry has the key "NOPE"', id="a key"
+        ),
+        pytest.param({"keys": {"include": ["A", "N*"]}}, 'keys.include: no entry matches "N*"', id="a pattern"),
+        pytest.param(
+            {"creationPolicy": "Merge", "template": {"metadata": {"labels": {"tier": "api"}}}},
+            "template.metadata",
+            id="a label on what others keep",
+        ),
+    ],
+)
+async def test_what_is_asked_for_in_vain_is_told(house: MAKE, fields: dict[str, Any], told: str) -> None:
+    found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", **fields}])
+
+    assert found.reason == Reason.SYNCED
+    assert told in found.told(SHOP)["message"]
+
+
+async def test_nothing_is_told_where_all_is_as_asked(house: MAKE) -> None:
+    template = {"metadata": {"labels": {"argocd.argoproj.io/secret-type": "repository"}}}
+    found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", "template": template}])
+
+    assert "message" not in found.told(SHOP)
+    labels = found.cluster.objects[SHOP].part("metadata", "labels")
+    assert labels["argocd.argoproj.io/secret-type"] == "repository"
