@@ -228,6 +228,46 @@ class TestOutage:
         assert {reason for _, reason in hosts.complaints("good/x", began)} == {Reason.PHASE_UNAVAILABLE}
 
 
+class TestQuota:
+    """A server that counts as Phase does, and an account that asks for about as much as it allows."""
+
+    def asking(self, limit: int, interval: float) -> tuple[Hosts, list[tuple[float, float]]]:
+        """Return hosts with three apps of three environments, and the refusals: when, and for how long."""
+        names = {f"shop{number}": f"app-{number}" for number in range(3)}
+        hosts = Hosts(phase=SimPhase(apps=names))
+        counted: list[float] = []
+        refusals: list[tuple[float, float]] = []
+
+        def answer(_: Call, now: float) -> tuple[float, ExpectedError | None]:
+            counted[:] = [at for at in counted if at > now - 60.0]
+            if len(counted) < limit:
+                counted.append(now)
+                return 0.05, None
+            after = float(max(1, int(counted[0] + 60.0 - now)))
+            refusals.append((now, after))
+            return 0.05, Transient(Reason.RATE_LIMITED, "quota", after=after)
+
+        hosts.manner_of = lambda _: answer
+        for number, (name, ident) in enumerate(names.items()):
+            for environment in ("development", "production", "staging"):
+                hosts.phase.holds(A, app=ident, environment=environment)
+                asked = query(base_url=GOOD_URL, app=name, environment=environment)
+                hosts.ask(f"ns{number}/{environment}", asked, interval=interval)
+        return hosts, refusals
+
+    @pytest.mark.parametrize(("limit", "interval"), [(20, 10.0), (20, 5.0), (60, 10.0), (12, 60.0)])
+    def test_a_window_has_one_refusal_and_a_rate_that_is_known_has_none(self, limit: int, interval: float) -> None:
+        hosts, refusals = self.asking(limit, interval)
+        for number in range(60):
+            hosts.run(10.0)
+            hosts.phase.holds(A, entry("B", str(number)), app=f"app-{number % 3}", environment="production")
+
+        for told, after in refusals:
+            assert [at for at, _ in refusals if told < at < told + after] == []
+        assert len(refusals) <= 3
+        assert [at for at, _ in refusals if at > 1000.0 + 180.0] == []
+
+
 class TestClosedAccount:
     def closed(self, after: float, interval: float = INTERVAL) -> Hosts:
         """Return hosts whose next probe is refused for the quota, once."""
