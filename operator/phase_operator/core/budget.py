@@ -72,6 +72,11 @@ class Budget:
             return now
         return self._ended[0][0] + WINDOW if self._ended else float("inf")
 
+    def is_free(self, now: float) -> bool:
+        """Say whether nothing keeps a call back, whatever its kind."""
+        careful = self._trying or now < max(self._closed_until, self._careful_until)
+        return not careful and self._limit_at(now) is None
+
     def begin(self, now: float, kind: str = "") -> None:
         """Count a call that begins."""
         self._used[kind] += 1

@@ -52,6 +52,8 @@ class Shares:
         self._young: deque[tuple[float, int]] = deque()
         # (sort of gate, its name, slow) -> calls under way
         self._counts: Counter[Gate] = Counter()
+        # Namespace -> its calls under way, of either sort.
+        self._loads: Counter[str] = Counter()
         # How those who ask were answered last, and which of a host's were answered quickly.
         self._was_quick: dict[Hashable, bool] = {}
         self._quick_at: dict[str, set[Hashable]] = {}
@@ -71,7 +73,9 @@ class Shares:
     def payer(self, namespaces: Iterable[str]) -> str:
         """Return the one of these namespaces that has the fewest calls under way."""
         found = tuple(namespaces)
-        return found[0] if len(found) == 1 else min(found, key=self._load)
+        # Nearly always there is one that has none.
+        free = next((each for each in found if each not in self._loads), None)
+        return free if free is not None else min(found, key=self._load)
 
     def by_load(self, namespaces: Iterable[str]) -> list[str]:
         """Return namespaces by how many calls they have under way, the fewest first."""
@@ -103,6 +107,7 @@ class Shares:
         """Count a call that begins; `call` is a number of its own."""
         found = _UnderWay(account, host, namespace, now, self.is_slow(account, host))
         self._calls[call] = found
+        self._loads[namespace] += 1
         self._add(found, 1)
         if not found.is_slow:
             self._young.append((now, call))
@@ -110,6 +115,9 @@ class Shares:
     def end(self, call: int, now: float, *, was_answered: bool) -> list[Gate]:
         """Count a call that ended, and return the gates that may let others pass now."""
         found = self._calls.pop(call)
+        self._loads[found.namespace] -= 1
+        if not self._loads[found.namespace]:
+            del self._loads[found.namespace]
         self._add(found, -1)
         self._judge(found, quick=was_answered and now - found.began <= QUICK)
         gates = _gates(found.host, found.namespace, found.is_slow)
@@ -145,7 +153,7 @@ class Shares:
                 del self._quick_at[host]
 
     def _load(self, namespace: str) -> int:
-        return self._counts[Gate("namespace", namespace, False)] + self._counts[Gate("namespace", namespace, True)]
+        return self._loads.get(namespace, 0)
 
     def _add(self, call: _UnderWay, number: int) -> None:
         for gate in _gates(call.host, call.namespace, call.is_slow):

@@ -299,10 +299,14 @@ class Asker:
 
     def _left_at(self, now: float) -> float:
         """Return when the quota allows an attempt: it leaves what the probes need that work, at most the half."""
+        if self.budget.is_free(now):
+            return now
         return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now)})
 
     def _paid_at(self, now: float, lane: Lane) -> float:
         """Return when the quota allows a call of what works: none starves another, nor what is new."""
+        if self.budget.is_free(now):
+            return now
         share = _FOR_READS if lane is Lane.PROBE else self._needs(now)
         other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
         return self.budget.allowed_at(now, leave={other.name: share, _ATTEMPT: _FOR_ATTEMPTS})

@@ -135,14 +135,14 @@ class Turns:
         trial = Trial(host.name)
         may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
         attempts = may_try and (host.breaker.error is None or may_be_trial)
-        namespace = self._shares.payer(asker.namespaces) if asker.namespaces else ""
         if not asker.agenda.is_due(now, lanes, attempts=attempts):
             if may_try and not attempts and asker.agenda.is_due(now, lanes):
-                self._wait(trial, account, namespace, now)
+                self._wait(trial, account, self._payer(asker), now)
             later = asker.next_at(now)
             if later is not None:
                 self.add(account, later)
             return None
+        namespace = self._payer(asker)
         gate = self._shares.gate(account, host.name, namespace)
         if gate is None:
             return Turn(asker, lanes, attempts, namespace, called)
@@ -150,6 +150,9 @@ class Turns:
         if len(asker.namespaces) > 1:
             self.add(account, now + _LOOK_AGAIN)
         return None
+
+    def _payer(self, asker: Asker) -> str:
+        return self._shares.payer(asker.namespaces) if asker.namespaces else ""
 
     def _wait(self, gate: Wait, account: Account, namespace: str, now: float) -> None:
         accounts = self._waiting.setdefault(gate, {}).setdefault(namespace, {})
