@@ -23,7 +23,7 @@ from phase_operator.reconcile.questions import Call, Probe, Read, Subscription
 FOREVER = float("inf")
 # What the budget counts besides probes and reads that work, and the shares of a quota that are sure.
 _ATTEMPT = "ATTEMPT"
-_FOR_PROBES = 0.5
+_FOR_PROBES_OF_READS, _FOR_PROBES_OF_ATTEMPTS = 0.25, 0.125
 _FOR_READS = 0.25
 _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
@@ -298,22 +298,22 @@ class Asker:
         return [due for lane in Lane if self._paid_at(now, lane) > now for due in self.agenda.due(now, lane)]
 
     def _left_at(self, now: float) -> float:
-        """Return when the quota allows an attempt: it leaves what the probes need that work, at most the half."""
+        """Return when the quota allows an attempt: it leaves a part of what the probes need that work."""
         if self.budget.is_free(now):
             return now
-        return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now)})
+        return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now, _FOR_PROBES_OF_ATTEMPTS)})
 
     def _paid_at(self, now: float, lane: Lane) -> float:
         """Return when the quota allows a call of what works: none starves another, nor what is new."""
         if self.budget.is_free(now):
             return now
-        share = _FOR_READS if lane is Lane.PROBE else self._needs(now)
+        share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
         other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
         return self.budget.allowed_at(now, leave={other.name: share, _ATTEMPT: _FOR_ATTEMPTS})
 
-    def _needs(self, now: float) -> float:
+    def _needs(self, now: float, most: float) -> float:
         limit = self.budget.limit_at(now)
-        return min(ceil(self.needed) / limit, _FOR_PROBES) if limit else 0.0
+        return min(ceil(self.needed) / limit, most) if limit else 0.0
 
     def next_at(self, now: float) -> float | None:
         """Return when to look again, if time alone can tell."""
