@@ -96,6 +96,14 @@ FIRING: Cases = {
         "for more than an hour. Changes in Phase go unseen.",
         labels=WHERE | {"pod": "a"},
     ),
+    "an account may not list environments": Case(
+        "PhaseOperatorAppsUnprobed",
+        {of("apps_unprobed"): "0x4 2x60"},
+        silent_at=(4, 33),
+        fires_at=36,
+        description="Phase answers no probes for 2 apps of the Phase operator in phase-system: they are read at every "
+        "polling interval instead, which uses up more of the quota.",
+    ),
     "a loop that stands still is restarted again and again": Case(
         "PhaseOperatorQueueLate",
         {of("queue_oldest_seconds", queue="resources"): "0+60x5 " * 5},
@@ -209,6 +217,9 @@ FIRING: Cases = {
     ),
 }
 SILENT: Cases = {
+    "a probe that fails for some minutes": Case(
+        "PhaseOperatorAppsUnprobed", {of("apps_unprobed"): "0x4 1x20 0x40"}, silent_at=(10, 24, 60)
+    ),
     "the pod moves to another node": Case(
         "PhaseOperatorDown", {of("build_info", version="1"): "1x5 _x8 1x20"}, (13, 16, 30)
     ),

@@ -113,6 +113,20 @@ ALERTS = (
         "with the log from before; the liveness probe should have noticed.",
     ),
     Alert(
+        name="PhaseOperatorAppsUnprobed",
+        severity=Severity.WARNING,
+        expr=_each("max", "phase_operator_apps_unprobed") + " > 0",
+        lasting="30m",
+        summary="The Phase operator cannot probe some apps, and reads them at every interval.",
+        description="Phase answers no probes for {{ $value }} apps of the Phase operator in {{ $labels.namespace }}: "
+        "they are read at every polling interval instead, which uses up more of the quota.",
+        means="A probe tells with one call whether anything in an app changed. Without it every question to the app "
+        "is read at every interval: changes arrive as before, at a higher price.",
+        threshold="A probe is tried again every ten minutes.",
+        cure="Give the service account the permission to read environments (`Environments: read`) in the app; the "
+        "Event `ProbeUnavailable` names it.",
+    ),
+    Alert(
         name="PhaseOperatorQueueLate",
         severity=Severity.WARNING,
         expr=_each("max", "max_over_time(phase_operator_queue_oldest_seconds[10m])", "queue") + " > 120",
