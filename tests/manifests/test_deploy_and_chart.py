@@ -319,7 +319,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
 
     assert found.grant == (
         Grant("team-a", "shared", frozenset({Use.TOKEN})),
-        Grant(Labelled((("example.com/tier", "x"), ("tenant", "1"))), "*", frozenset(Use)),
+        Grant(Labelled((("example.com/tier", "x"), ("tenant", "1"))), "*", frozenset({Use.TOKEN, Use.TARGET})),
     )
     assert [str(host) for host in found.allow_phase_host] == EVERYTHING["phase"]["allowedHosts"]
     assert found.allow_impersonation_types is True

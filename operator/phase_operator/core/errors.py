@@ -51,3 +51,8 @@ class Transient(ExpectedError):
         super().__init__(reason, message)
         self.after = after
         self.of_question = of_question
+
+
+def asked_pause(error: ExpectedError) -> float | None:
+    """Return for how many seconds the other side asked to be left alone; None if it did not."""
+    return error.after if isinstance(error, Transient) else None

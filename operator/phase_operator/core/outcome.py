@@ -40,6 +40,8 @@ class TargetResult:
     written: bool = False
     # True if it failed for a reason that passes by itself.
     transient: bool = False
+    # Seconds that the API server asked to be left alone for.
+    after: float | None = None
     left_out: tuple[LeftOut, ...] = ()
     # What it is made of, if it is in step: what it asks, as core/asked.py spells it, and how many entries it took.
     selection: str | None = None
@@ -85,6 +87,8 @@ class Failed:
     reason: Reason
     message: str
     transient: bool = False
+    # Seconds that the other side asked to be left alone for.
+    after: float | None = None
     targets: tuple[TargetResult, ...] = ()
 
 

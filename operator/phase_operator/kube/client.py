@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
@@ -58,6 +59,8 @@ _NO_JSON = "an answer that is no JSON"
 
 _FORBIDDEN = 403
 _IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/{names.PLURAL_PHASE_SECRETS}$")
+
+_NO_LEADER = "this process does not lead now, and writes nothing"
 
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
@@ -100,6 +103,23 @@ async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = 
         raise KubeconfigError(f"cannot use the kubeconfig ({where}): {error}") from error
     configuration.proxy = configuration.proxy or (proxies or Proxies()).of_url(configuration.host)
     return configuration
+
+
+class _Fenced(aiohttp.BytesPayload):
+    """A body that is sent while we may write, and not after.
+
+    A process that was frozen between the judgement and this moment sends before any of its timers runs.
+    """
+
+    def __init__(self, body: bytes, fence: Callable[[], float] | None) -> None:
+        super().__init__(body)
+        self._fence = fence
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write the body, or break the connection."""
+        if self._fence is not None and self._fence() <= 0:
+            raise aiohttp.ClientConnectionError(_NO_LEADER)
+        await super().write_with_length(writer, content_length)
 
 
 class KubeClient:
@@ -181,12 +201,13 @@ class KubeClient:
             # Judged with a place at hand, for that may have taken a while.
             left = self.fence() if fenced and method != "GET" else math.inf
             if left <= 0:
-                raise ApiError(0, "this process does not lead now, and writes nothing", "")
+                raise ApiError(0, _NO_LEADER, "")
             try:
                 async with asyncio.timeout(min(_TIMEOUT, left)):
                     headers = await self._headers(accept) | {"Content-Type": content_type}
+                    data = None if body is None else _Fenced(_spelled(body), self.fence if fenced else None)
                     async with self._session().request(
-                        method, self._url(path, query), headers=headers, data=_spelled(body), **self._options
+                        method, self._url(path, query), headers=headers, data=data, **self._options
                     ) as response:
                         raw = await response.read()
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -307,14 +328,12 @@ def _scope(path: str) -> str:
     return found.group(1) if found else ""
 
 
-def _spelled(body: Mapping[str, Any] | list[dict[str, Any]] | None) -> bytes | None:
+def _spelled(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
     """Write JSON that is read the same as YAML, which is what the API server takes an apply for.
 
     YAML folds lines at U+2028 and its like, so they are escaped; and it knows no pairs of escapes, so what takes two
     of them (emoji) is written as it is.
     """
-    if body is None:
-        return None
     return _PAIR.sub(_as_it_is, json.dumps(body, separators=(",", ":"))).encode()
 
 

@@ -317,14 +317,14 @@ class Controller:
         if transient is None:
             self._failures.pop(key, None)
             return
-        self._retry(key, transient=transient, found=found)
+        self._retry(key, transient=transient, found=found, at_least=pause_wanted(outcome))
 
-    def _retry(self, key: ObjectKey, *, transient: bool, found: Fault | None = None) -> None:
+    def _retry(self, key: ObjectKey, *, transient: bool, found: Fault | None = None, at_least: float = 0.0) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = retry_resource(transient=transient, failures=failures, identity=str(key))
         if found is not None:
             delay = self._outage.failed(key, found, delay, self._clock.monotonic())
-        self._queue.add(key, delay=delay, priority=Priority.PERIODIC)
+        self._queue.add(key, delay=max(delay, at_least), priority=Priority.PERIODIC)
 
     def _count(self, outcome: Outcome, seconds: float) -> None:
         reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
@@ -344,3 +344,9 @@ def retry_wanted(outcome: Outcome) -> bool | None:
         case Synced(targets=targets):
             bad = [target for target in targets if not target.ready]
             return any(target.transient for target in bad) if bad else None
+
+
+def pause_wanted(outcome: Outcome) -> float:
+    """Return for how many seconds somebody whom the run asked wants to be left alone."""
+    asked = [target.after for target in getattr(outcome, "targets", ()) if not target.ready]
+    return max((after for after in (*asked, getattr(outcome, "after", None)) if after is not None), default=0.0)

@@ -10,7 +10,7 @@ from typing import assert_never
 from weakref import WeakValueDictionary
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
 from phase_operator.core.marks import check_marks
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.plan import Apply, Keep, Plan, Refuse, plan
@@ -229,5 +229,11 @@ def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
 
 def failed(target: TargetRef, error: ExpectedError) -> TargetResult:
     """Say that a target could not be brought in step."""
-    transient = isinstance(error, Transient)
-    return TargetResult(target, False, error.reason, message=error.message, transient=transient)
+    return TargetResult(
+        target,
+        False,
+        error.reason,
+        message=error.message,
+        transient=isinstance(error, Transient),
+        after=asked_pause(error),
+    )

@@ -13,7 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.admission import Admitted, admit
 from phase_operator.core.agenda import Urgency
 from phase_operator.core.claims import Claim
-from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
 from phase_operator.core.grants import Use
 from phase_operator.core.keys import listing
 from phase_operator.core.outcome import (
@@ -112,7 +112,8 @@ class Reconciler:
             self._release(key)
             return Failed(error.reason, error.message)
         except ExpectedError as error:
-            return Failed(error.reason, error.message, transient=isinstance(error, Transient))
+            transient = isinstance(error, Transient)
+            return Failed(error.reason, error.message, transient=transient, after=asked_pause(error))
 
     async def _run(self, task: Task) -> Outcome:
         resource, spec = task.resource, task.spec

@@ -548,6 +548,20 @@ async def test_an_event_does_not_wait_for_a_planned_retry(loop: Loop) -> None:
     assert loop.reason == Reason.SYNCED
 
 
+@pytest.mark.parametrize("method", ["carry_out", "read_token"])
+async def test_the_pause_that_the_api_server_asks_for_is_kept(loop: Loop, method: str) -> None:
+    loop.cluster.errors[method] = Transient(Reason.KUBERNETES_UNAVAILABLE, "busy", after=20.0)
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+
+    loop.cluster.errors.clear()
+    await loop.turn(15)
+    assert loop.reason == Reason.KUBERNETES_UNAVAILABLE
+
+    await loop.turn(10)
+    assert loop.reason == Reason.SYNCED
+
+
 async def test_resources_that_were_never_judged_go_first() -> None:
     loop = Loop()
     loop.resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
