@@ -55,11 +55,15 @@ _DELAYS = (
     ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
     (
         "its last roll-out is not over: it is restarted after that",
-        "Nothing to do; it makes no Event. If it is stuck, mend or undo it; `progressDeadlineSeconds` ends the wait.",
+        "No Event. Nothing to do: [what stands still](../restarts.md#a-roll-out-that-cannot-end) is rolled over.",
+    ),
+    (
+        "one of its pods is not ready, and its controller replaces none until it is ...",
+        "It was restarted over a roll-out without end. Delete the pod if it does not recover: `kubectl delete pod`.",
     ),
     (
         "its turn has not come; 10 roll-outs at once",
-        "Nothing to do; it makes no Event. `--restarts-at-once` sets the number.",
+        "Nothing to do; it makes no Event. `--restarts-at-once` sets the number, with [shares](../restarts.md#places).",
     ),
     (
         "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them",
@@ -75,8 +79,8 @@ _DELAYS = (
     ),
     ("it cannot be restarted: ...", "Follow the API server's words. It is tried again every few seconds."),
     (
-        "workloads cannot be looked at: ... (no workload is named)",
-        "Give the operator its rights on workloads, or turn restarts off. Who reads the target may lack a restart.",
+        "workloads cannot be looked at: ... (a kind may be named, or a workload that keeps changing)",
+        "Give the operator its rights, mend what the words name, or turn restarts off. Readers may lack a restart.",
     ),
 )
 

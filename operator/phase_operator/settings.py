@@ -163,7 +163,10 @@ class Settings(BaseSettings):
         "together is one restart.",
     )
     restarts_at_once: int = Field(
-        10, ge=1, le=10_000, description="How many of the roll-outs that the operator begins go on at the same time."
+        10,
+        ge=1,
+        le=10_000,
+        description="How many of the roll-outs that the operator begins go on at once. A namespace has a share.",
     )
     drain_seconds: float = Field(4.0, ge=0, le=600, description="How long runs may go on after SIGTERM.")
 

@@ -599,7 +599,7 @@ class FakeObserver:
 
 
 # Restarts wait for so much quiet, and so many roll-outs go on at once.
-WINDOW, AT_ONCE = 10.0, 2
+WINDOW, AT_ONCE = 10.0, 5
 
 
 class Loop:

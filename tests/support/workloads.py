@@ -2,18 +2,21 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
 from phase_operator.core.baseline import from_labels
 from phase_operator.core.contents import Content, content_of
+from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Decision, Feed, Policy, Record, RollOut, patch
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
+from phase_operator.kube.workloads import of_kind
 from support.builders import DIGEST_KEY
 
 EARLY, MIDDLE, LATE = "2030-01-01T00:00:01Z", "2030-01-01T00:00:05Z", "2030-01-01T00:00:09Z"
@@ -65,20 +68,25 @@ class Server:
     """One workload and its controller, which ends every roll-out at once unless it is told not to."""
 
     def __init__(
-        self, kind: WorkloadKind = WorkloadKind.DEPLOYMENT, *containers: Mapping[str, Any], name: str = "web"
+        self,
+        kind: WorkloadKind = WorkloadKind.DEPLOYMENT,
+        *containers: Mapping[str, Any],
+        name: str = "web",
+        namespace: str = "team",
     ) -> None:
         self.kind = kind
-        self.ref = WorkloadRef(kind, ObjectKey("team", name))
+        self.ref = WorkloadRef(kind, ObjectKey(namespace, name))
         self.version = 0
         # How often the pods were replaced.
         self.roll_outs = 0
         self.hold = False
+        self._steps = 0
         self.found: dict[str, Any] = {
             "apiVersion": APIS[kind].version,
             "kind": str(kind),
             **manifest(kind, *(containers or [reads_all()])),
         }
-        self.found["metadata"] |= {"name": name, "namespace": "team", "uid": "uid", "generation": 1}
+        self.found["metadata"] |= {"name": name, "namespace": namespace, "uid": "uid", "generation": 1}
         self._manage("kubectl", "Update", wrapped_fields(kind, {"f:spec": {}}), EARLY)
         self.settle()
 
@@ -101,9 +109,13 @@ class Server:
 
     def read(self) -> Workload:
         """Return the workload as it stands now."""
-        found = read_workload(self.kind, copy.deepcopy(self.found))
+        found = self.found_now()
         assert found is not None
         return found
+
+    def found_now(self) -> Workload | None:
+        """Return what a restart sees of it."""
+        return read_workload(self.kind, copy.deepcopy(self.found))
 
     def carry_out(self, workload: Workload, decision: Decision, at: str = LATE) -> bool:
         """Do what was decided; return False if the API server refuses, since it is not what was judged."""
@@ -179,6 +191,22 @@ class Server:
         self.found["metadata"]["resourceVersion"] = str(self.version)
         self.found["status"].update(status)
 
+    def get_on(self) -> None:
+        """Let one more pod be ready, if a roll-out is held."""
+        self._steps += 1
+        if self.hold:
+            self.set_status(readyReplicas=self._steps, numberReady=self._steps)
+
+    def get_stuck(self) -> None:
+        """Let the controller show a new pod that is not ready, beside the old ones that serve."""
+        self.set_status(
+            observedGeneration=self.found["metadata"]["generation"],
+            phase="Progressing",
+            updateRevision="b",
+            **dict.fromkeys(["updatedReplicas", "updatedNumberScheduled", "readyReplicas", "numberReady"], 1),
+            **dict.fromkeys(["replicas", "desiredNumberScheduled"], 2),
+        )
+
     def _manage(self, manager: str, operation: str, fields: dict[str, Any], at: str) -> None:
         entries = self.found["metadata"].setdefault("managedFields", [])
         entries[:] = [each for each in entries if (each["manager"], each["operation"]) != (manager, operation)]
@@ -225,30 +253,49 @@ class FakeWorkloads:
         self.servers: dict[WorkloadRef, Server] = {}
         self.notices: list[tuple[WorkloadRef, Notice]] = []
         self.lists = 0
-        # Method name -> what it raises, until taken out.
-        self.errors: dict[str, Exception] = {}
+        # Method name, or kind that cannot be listed -> what it raises, until taken out.
+        self.errors: dict[str, ExpectedError] = {}
         # So often somebody else is faster.
         self.conflicts = 0
         # When the fuse is burnt down, the process dies instead of a write.
         self.fuse: int | None = None
+        # Lists do not end before this; somebody is always faster with this one; this one cannot be written.
+        self.hangs = asyncio.Event()
+        self.hangs.set()
+        self.restless: WorkloadRef | None = None
+        self.unwritable: WorkloadRef | None = None
+        # What happens before each workload that is listed, and what is told of one that is written.
+        self.pace: Callable[[], object] = lambda: None
+        self.applied: Callable[[Workload], object] = lambda _: None
         self._objects = objects
 
     def add(self, *servers: Server) -> None:
         """Let there be workloads."""
         self.servers |= {server.ref: server for server in servers}
 
-    async def each(self, namespace: str) -> AsyncIterator[Workload]:
+    async def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
         """Yield what the servers show."""
         self.lists += 1
-        await self._answer("each")
-        for server in list(self.servers.values()):
-            if server.ref.key.namespace == namespace:
-                yield server.read()
+        await asyncio.sleep(0)
+        await self.hangs.wait()
+        if "each" in self.errors:
+            failed.append(self.errors["each"])
+            return
+        for kind in WorkloadKind:
+            if kind in self.errors:
+                failed.append(of_kind(kind, self.errors[kind]))
+                continue
+            for server in [each for each in self.servers.values() if each.kind is kind]:
+                await asyncio.sleep(0)
+                found = server.found_now()
+                if found is not None and found.ref.key.namespace == namespace:
+                    self.pace()
+                    yield found
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
         """Return what a server shows."""
         await self._answer("get")
-        return self.servers[ref].read() if ref in self.servers else None
+        return self.servers[ref].found_now() if ref in self.servers else None
 
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
         """Return what a target says of itself."""
@@ -259,15 +306,20 @@ class FakeWorkloads:
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
         """Let the server judge."""
         await self._answer("apply")
-        if self.conflicts:
-            self.conflicts -= 1
+        if workload.ref == self.unwritable:
+            raise Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+        if self.conflicts or workload.ref == self.restless:
+            self.conflicts -= workload.ref != self.restless
             self.servers[workload.ref].set_status()
         if self.fuse is not None:
             if self.fuse == 0:
                 raise RuntimeError("the process dies here")
             self.fuse -= 1
         server = self.servers.get(workload.ref)
-        return server is not None and server.carry_out(workload, action)
+        done = server is not None and server.carry_out(workload, action)
+        if done:
+            self.applied(workload)
+        return done
 
     def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
         """Keep the Events."""

@@ -1,11 +1,12 @@
 """How far the last roll-out of a workload is, by its status.
 
 Rule: a roll-out is over when nothing of it is left to happen, which is not the same as all pods being well: pods that
-crash long after it must not hold back the content that would cure them.
+crash long after it must not hold back the content that would cure them. Whether one that is not over gets on is told
+by counts that grow, here as data; core/stillness.py compares them over time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, assert_never
 
@@ -13,6 +14,8 @@ from phase_operator.core.foreign import mapping, mappings, number, text
 
 # Kubernetes' own default for progressDeadlineSeconds; we take it for kinds that have none, too.
 _DEADLINE = 600
+# Whatever a workload asks for: the largest number is a usual way to say "never".
+LONGEST_DEADLINE = 1800
 _ON_DELETE = "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them"
 _PARTITION = "its update strategy has a partition: pods below it keep what they began with"
 
@@ -45,8 +48,14 @@ class Standing:
     # Why a roll-out leaves pods as they are, and whether there are such pods now.
     holds: str | None = None
     held: bool = False
-    # Seconds after which a roll-out is not waited for any longer.
+    # Seconds after which a roll-out is not waited for any longer, at most LONGEST_DEADLINE.
     deadline: float = _DEADLINE
+    # What grows while a roll-out gets on: new pods, old pods that are gone (negative), pods that are ready.
+    counts: tuple[int, ...] = ()
+    # Seconds for which these may stand although all is well: every pod is ready, and not counted as available yet.
+    rest: float = 0.0
+    # Its controller replaces no pod while one of them is not ready, so a broken one has to be deleted by somebody.
+    ordered: bool = False
 
 
 def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
@@ -57,10 +66,12 @@ def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
     match kind:
         case WorkloadKind.DEPLOYMENT:
             progress = Progress.UNDER_WAY if unseen else _deployment(spec, status)
-            return Standing(progress, paused=spec.get("paused") is True, deadline=_deadline(spec))
+            return _of_replicas(spec, status, progress)
         case WorkloadKind.ROLLOUT:
             progress = Progress.UNDER_WAY if unseen else _rollout(spec, status)
-            return Standing(progress, paused=spec.get("paused") is True, deadline=_deadline(spec))
+            found = _of_replicas(spec, status, progress)
+            # Between two steps it waits as its author planned, and begins its steps anew if it is rolled over.
+            return replace(found, rest=float(LONGEST_DEADLINE)) if status.get("phase") == "Paused" else found
         case WorkloadKind.STATEFUL_SET:
             return _stateful_set(spec, status, unseen=unseen)
         case WorkloadKind.DAEMON_SET:
@@ -70,6 +81,25 @@ def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
             return Standing(Progress.ENDED)
         case _:
             assert_never(kind)
+
+
+def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: Progress) -> Standing:
+    return Standing(
+        progress,
+        paused=spec.get("paused") is True,
+        deadline=_deadline(spec),
+        counts=_counts(status),
+        rest=_rest(spec, number(status.get("readyReplicas")), max(_replicas(spec), number(status.get("replicas")))),
+    )
+
+
+def _counts(status: Mapping[str, Any]) -> tuple[int, ...]:
+    updated = number(status.get("updatedReplicas"))
+    return (updated, updated - number(status.get("replicas")), number(status.get("readyReplicas")))
+
+
+def _rest(spec: Mapping[str, Any], ready: int, wanted: int) -> float:
+    return float(min(max(number(spec.get("minReadySeconds")), 0), LONGEST_DEADLINE)) if ready >= wanted else 0.0
 
 
 def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Progress:
@@ -118,11 +148,17 @@ def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen:
     partition = number(mapping(strategy.get("rollingUpdate")).get("partition"))
     # The controller makes them one at the end of a roll-out.
     ended = not unseen and status.get("currentRevision") == status.get("updateRevision")
-    if partition <= 0:
-        return Standing(Progress.ENDED if ended else Progress.UNDER_WAY)
-    ended = ended or (not unseen and updated >= _replicas(spec) - partition)
-    held = updated < number(status.get("replicas"))
-    return Standing(Progress.ENDED if ended else Progress.UNDER_WAY, holds=_PARTITION, held=held)
+    is_held = partition > 0
+    if is_held:
+        ended = ended or (not unseen and updated >= _replicas(spec) - partition)
+    return Standing(
+        Progress.ENDED if ended else Progress.UNDER_WAY,
+        holds=_PARTITION if is_held else None,
+        held=is_held and updated < number(status.get("replicas")),
+        counts=_counts(status),
+        rest=_rest(spec, number(status.get("readyReplicas")), _replicas(spec)),
+        ordered=spec.get("podManagementPolicy") != "Parallel",
+    )
 
 
 def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> Standing:
@@ -130,7 +166,9 @@ def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: b
     if mapping(spec.get("updateStrategy")).get("type") == "OnDelete":
         return Standing(Progress.ENDED, holds=_ON_DELETE, held=updated < wanted)
     ended = not unseen and updated >= wanted and number(status.get("numberAvailable")) >= wanted
-    return Standing(Progress.ENDED if ended else Progress.UNDER_WAY)
+    ready = number(status.get("numberReady"))
+    progress = Progress.ENDED if ended else Progress.UNDER_WAY
+    return Standing(progress, counts=(updated, ready), rest=_rest(spec, ready, wanted))
 
 
 def _replicas(spec: Mapping[str, Any]) -> int:
@@ -138,4 +176,5 @@ def _replicas(spec: Mapping[str, Any]) -> int:
 
 
 def _deadline(spec: Mapping[str, Any]) -> float:
-    return number(spec.get("progressDeadlineSeconds")) or _DEADLINE
+    asked = number(spec.get("progressDeadlineSeconds"))
+    return min(asked, LONGEST_DEADLINE) if asked > 0 else _DEADLINE

@@ -19,6 +19,7 @@ from phase_operator.core.keys import listing
 from phase_operator.core.podspec import Reference
 from phase_operator.core.progress import Progress
 from phase_operator.core.selectors import Selector
+from phase_operator.core.stillness import Patience
 from phase_operator.core.targets.base import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import APIS, Workload
@@ -33,7 +34,9 @@ class Policy:
 
     def admits(self, workload: Workload) -> bool:
         """Say whether the workload is to be restarted for this target."""
-        if self.followers is Followers.NONE or (self.followers is Followers.ANNOTATED and not workload.annotated):
+        if self.followers is Followers.NONE or workload.refuses:
+            return False
+        if self.followers is Followers.ANNOTATED and not workload.annotated:
             return False
         return all(selector.matches(workload.labels) for selector in self.selectors)
 
@@ -163,11 +166,10 @@ def prepare(
     return _noted(workload, before, Baseline(template, seen), digest_key)
 
 
-def decide(workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: bytes, *, patient: bool = True) -> Decision:
-    """Say what is to be done for what stands in the cluster now.
-
-    `patient=False`: its roll-out has been waited for long enough (`workload.standing.deadline`).
-    """
+def decide(
+    workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: bytes, *, waits: Patience = Patience.FOR_THE_END
+) -> Decision:
+    """Say what is to be done for what stands in the cluster now; `waits` is how its roll-out is waited for."""
     readings = _readings(workload, feeds)
     before = read_baseline(workload.running, workload.uid, digest_key)
     if not readings and (before is None or not before.seen):
@@ -181,7 +183,7 @@ def decide(workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: byte
         return Wait(Cause.MISSING, _missing(lacking), _targets(unseen))
     if not unseen:
         return _noted(workload, before, Baseline(template, _seen(readings, before, _retained)), digest_key)
-    return _for_unseen(workload, readings, unseen, before, digest_key, patient=patient)
+    return _for_unseen(workload, readings, unseen, before, digest_key, waits)
 
 
 def _for_unseen(
@@ -190,18 +192,20 @@ def _for_unseen(
     unseen: Collection[_Reading],
     before: Baseline,
     digest_key: bytes,
-    *,
-    patient: bool,
+    waits: Patience,
 ) -> Decision:
     standing = workload.standing
     if standing.paused:
         return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", _targets(unseen))
-    if standing.progress is Progress.UNDER_WAY and patient:
+    template = workload.template_digest()
+    is_answered = before.template != template and _edited_after(workload, unseen)
+    # One that stands still with content that is gone is rolled over, and one of the user's own that has the new not.
+    rolls_over = waits is Patience.OVER or (waits is Patience.WHILE_IT_GETS_ON and not is_answered)
+    if standing.progress is Progress.UNDER_WAY and not rolls_over:
         why = "its last roll-out is not over: it is restarted after that"
         return Wait(Cause.ROLLING_OUT, why, _targets(unseen))
-    template = workload.template_digest()
     current = Baseline(template, {reading.reader: reading.digest for reading in readings})
-    if before.template != template and standing.progress is Progress.ENDED and _edited_after(workload, unseen):
+    if is_answered and standing.progress is Progress.ENDED:
         # A roll-out of the user's own has done it.
         return _noted(workload, before, current, digest_key)
     running = write_baseline(current, workload.uid, digest_key)

@@ -4,7 +4,7 @@ Rule: it stands in the status, and in memory, where it is taken from the status 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.core.errors import shortened
@@ -15,6 +15,25 @@ from phase_operator.core.wanted import told_ref, told_targets
 
 MAX_RESTARTED, MAX_WAITING = 20, 10
 _LONGEST, _LONGEST_NAME = 500, 300
+
+
+@dataclass(slots=True)
+class Some:
+    """The first of many lines and how many there are: others size what is told, and nobody reads more."""
+
+    most: int
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, line: str) -> None:
+        """Take one more line."""
+        self.count += 1
+        if len(self.first) < self.most:
+            self.first.append(line)
+
+    def lines(self) -> tuple[str, ...]:
+        """Return as many lines as there may be; the last one says how many more there are."""
+        return listed(self.first, self.most, self.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +49,12 @@ NOTHING = Told()
 ToldOf = Callable[[TargetRef], Told | None]
 
 
-def listed(names: list[str], most: int) -> tuple[str, ...]:
-    """Bound a list; its last line then says how many more there are."""
-    if len(names) <= most:
+def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, ...]:
+    """Bound a list; its last line then says how many more there are. `count`: of how many these are the first."""
+    count = len(names) if count is None else count
+    if count <= most:
         return tuple(names)
-    return (*names[: most - 1], f"and {len(names) - most + 1} more")
+    return (*names[: most - 1], f"and {count - most + 1} more")
 
 
 def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:

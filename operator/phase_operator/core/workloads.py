@@ -6,7 +6,7 @@ manifest, or brings back an old one, copies what we wrote with it, in his own na
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +58,9 @@ class Workload:
     uid: str
     resource_version: str
     labels: Mapping[str, str]
-    # The official annotation is there, whatever it says.
+    # The official annotation is there and does not say no, or says it.
     annotated: bool
+    refuses: bool
     references: tuple[Reference, ...]
     standing: Standing
     # Our note on what its pods run with; "" if there is none, or not by us.
@@ -79,17 +80,40 @@ class Workload:
         # With our mark goes the map that holds nothing else, so that it is the same before and after.
         bare = {key: value for key, value in metadata.items() if key != "annotations"}
         parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
-        written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        try:
+            written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        except RecursionError:
+            # Deeper than any template that a pod is made from: an own form does for whatever it is.
+            written = "\n".join(_flat(parts))
         return hashlib.blake2b(written.encode(), digest_size=READ).digest()
 
 
+def _flat(value: object) -> Iterator[str]:
+    """Spell JSON of any depth, so that two that differ are spelt differently."""
+    left: list[object] = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            yield f"{{{len(each)}"
+            left.extend(part for name in sorted(each) for part in (each[name], str(name)))
+        elif isinstance(each, list):
+            yield f"[{len(each)}"
+            left.extend(each)
+        else:
+            yield json.dumps(each)
+
+
 def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | None:
-    """Return what a restart must know; None if it has no pod template, as a Rollout that takes a Deployment's."""
+    """Return what a restart must know; None if there is nothing to restart.
+
+    That is one without a pod template, as a Rollout that takes a Deployment's, and one that is being deleted.
+    """
     metadata = mapping(found.get("metadata"))
     template = at(found, APIS[kind].template)
-    if not template:
+    if not template or metadata.get("deletionTimestamp"):
         return None
     annotations = mapping(metadata.get("annotations"))
+    refuses = text(annotations.get(names.ANNOTATION_REDEPLOY)).strip().lower() == "false"
     labels = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
     ours = _fields_of(metadata, ours=True)
     template_fields = tuple(f"f:{part}" for part in APIS[kind].template)
@@ -99,7 +123,8 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
         uid=text(metadata.get("uid")),
         resource_version=text(metadata.get("resourceVersion")),
         labels=labels,
-        annotated=names.ANNOTATION_REDEPLOY in annotations,
+        annotated=names.ANNOTATION_REDEPLOY in annotations and not refuses,
+        refuses=refuses,
         references=references(template.get("spec")),
         standing=standing(kind, found),
         running=from_labels(labels, lambda name: _owns(ours, (), "f:labels", name)),

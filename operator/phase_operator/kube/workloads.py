@@ -7,6 +7,7 @@ annotations, by server-side apply under the version that was judged.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Record, RollOut, patch
@@ -25,14 +26,21 @@ class KubeWorkloads:
         self._client = client
         self._recorder = recorder
 
-    async def each(self, namespace: str) -> AsyncIterator[Workload]:
+    async def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
         """Yield the workloads of a namespace; kinds that do not exist in this cluster have none."""
         for kind in WorkloadKind:
             api = APIS[kind]
             path = object_path(f"/apis/{api.version}", api.plural, namespace)
-            async for found in items(self._client, path, chunk=FEW):
-                workload = read_workload(kind, found)
-                if workload is not None:
+            found = items(self._client, path, chunk=FEW)
+            while True:
+                try:
+                    each = await anext(found, None)
+                except ExpectedError as error:
+                    failed.append(of_kind(kind, error))
+                    break
+                if each is None:
+                    break
+                if workload := read_workload(kind, each):
                     yield workload
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
@@ -69,6 +77,12 @@ class KubeWorkloads:
         """Have Events posted on a workload."""
         ref = workload.ref
         self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), notices)
+
+
+def of_kind(kind: WorkloadKind, error: ExpectedError) -> ExpectedError:
+    """Return the error of a list with the kind that it is about."""
+    make = Transient if isinstance(error, Transient) else Waiting
+    return make(error.reason, f"{kind}s: {error.message}")
 
 
 def _path(ref: WorkloadRef) -> str:

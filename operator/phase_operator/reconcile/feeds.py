@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
 from phase_operator.core.feeds import ABSENT, Holding, holding
-from phase_operator.core.restarts import Feed, Gap
+from phase_operator.core.restarts import Feed, Gap, Policy
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.core.wanted import standing
@@ -50,7 +50,22 @@ class Feeds:
                 found[target] = feed
         return found
 
+    def may_be_followed(self, target: TargetRef) -> bool:
+        """Say whether any PhaseSecret lets workloads follow a target."""
+        found, _, _ = self._said(target)
+        return any(policy.followers is not Followers.NONE for policy in found)
+
     async def _feed(self, target: TargetRef) -> Feed | None:
+        policies, versions, is_versioned = self._said(target)
+        if not policies:
+            return None
+        if all(policy.followers is Followers.NONE for policy in policies):
+            return Feed(tuple(policies), Gap.UNKNOWN)
+        held = await self._held(target, versions, is_versioned=is_versioned)
+        return Feed(tuple(policies), held.content, held.written_at)
+
+    def _said(self, target: TargetRef) -> tuple[list[Policy], Mapping[TargetRef, str], bool]:
+        """Return who follows a target, the newest versions of its PhaseSecrets, and whether it is versioned."""
         policies = []
         versions: Mapping[TargetRef, str] = {}
         is_versioned = False
@@ -63,12 +78,7 @@ class Feeds:
                 policies.append(policy)
                 is_versioned = is_versioned or target in task.versioned
                 versions = {**versions, **task.versions}
-        if not policies:
-            return None
-        if all(policy.followers is Followers.NONE for policy in policies):
-            return Feed(tuple(policies), Gap.UNKNOWN)
-        held = await self._held(target, versions, is_versioned=is_versioned)
-        return Feed(tuple(policies), held.content, held.written_at)
+        return policies, versions, is_versioned
 
     def _tasks(self, target: TargetRef) -> Iterator[Task]:
         """Yield those that write a target, and those of its namespace that wrote it and are suspended since.

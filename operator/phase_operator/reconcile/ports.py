@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from phase_operator.core.apps import App, Environment
 from phase_operator.core.contents import Content
+from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.plan import Apply
 from phase_operator.core.removal import Removal
@@ -149,8 +150,11 @@ class KnownObjects(Protocol):
 class Workloads(Protocol):
     """The edge to what is restarted. Every method that awaits raises ExpectedError."""
 
-    def each(self, namespace: str) -> AsyncIterator[Workload]:
-        """Yield the workloads of a namespace, read a few at a time; kinds that the cluster lacks have none."""
+    def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
+        """Yield the workloads of a namespace, read a few at a time; kinds that the cluster lacks have none.
+
+        A kind that cannot be read, or not to its end, is left; the error is added to `failed`, and names the kind.
+        """
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
         """Return a workload as it stands, or None if there is none."""

@@ -386,5 +386,6 @@ class Reconciler:
             self._restarts.expect(resource.key, change.new_targets, resource.status)
         self._restarts.forget(change.orphaned_targets)
         self._keeper.forget(change.orphaned_targets)
+        self._restarts.forget(change.orphaned_targets)
         for token in change.orphaned_tokens:
             self._tokens.forget(token)

@@ -6,48 +6,55 @@ what a target holds on the target; here is only when to look, and how many roll-
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
-from weakref import WeakValueDictionary
 
-from phase_operator.api.reasons import Reason
 from phase_operator.core.contents import Content
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import doubled
 from phase_operator.core.progress import Progress, WorkloadKind
-from phase_operator.core.restarts import Cause, Keep, Record, RollOut, Wait, decide, prepare
+from phase_operator.core.restarts import Cause, Keep, Record, RollOut, Wait, decide
 from phase_operator.core.rollouts import Rollouts
 from phase_operator.core.settling import Settling
+from phase_operator.core.stillness import Patience, Stillness
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import NOTHING, Told
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.workloads import Workload
+from phase_operator.core.workloads import Workload, WorkloadRef
 from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Feeds, targets_of
+from phase_operator.reconcile.noting import ATTEMPTS, Noting
 from phase_operator.reconcile.ports import Clock, KnownObjects, Observer, Workloads
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
 from phase_operator.reconcile.resources import Resources
-from phase_operator.reconcile.telling import Look, Telling, name_of
+from phase_operator.reconcile.telling import Look, Telling
 from phase_operator.reconcile.writers import Writers
 
 log = logging.getLogger(__name__)
 
-# A workload that changes under our hands is looked at again at once, this many times.
-_ATTEMPTS = 3
-# Nothing tells us when a roll-out ends, or that a workload is resumed.
-_SOON, _SELDOM = 3.0, 60.0
+# Nothing tells us when a roll-out ends, or that a workload is resumed. Places become free while others wait for them.
+_SOON, _SELDOM, _FOR_A_PLACE = 3.0, 60.0, 15.0
 _NOT_YET = 0.5
+# Seconds after which a look lets other namespaces pass, and how many may stand aside so: each holds what it read.
+_TURN, _ASIDE = 1.0, 8
+# So many workloads in a row that cannot be written for the API server's sake: it is the API server, and no workload.
+_FAILURES = 3
+_ORDERED = (
+    "one of its pods is not ready, and its controller replaces none until it is (podManagementPolicy OrderedReady): "
+    "delete that pod if it does not recover by itself"
+)
 
 
 @dataclass(slots=True)
-class _Batch:
-    """Targets of a namespace that are about to be written, and share one look."""
+class _Visit:
+    """A look at the workloads of a namespace, which may be let go on later."""
 
-    coming: dict[TargetRef, Content] = field(default_factory=dict)
-    is_done: bool = False
-    error: ExpectedError | None = None
+    workloads: AsyncIterator[Workload]
+    look: Look
+    under_way: set[WorkloadRef] = field(default_factory=set)
+    failures: int = 0
 
 
 class Restarter:
@@ -77,18 +84,26 @@ class Restarter:
         writers = Writers(admitted, known)
         self._feeds = Feeds(workloads, resources, admitted, writers, digest_key)
         self._telling = Telling(workloads, writers, wake, tell)
+        self._stillness = Stillness()
+        self._noting = Noting(
+            workloads=workloads,
+            feeds=self._feeds,
+            stillness=self._stillness,
+            digest_key=digest_key,
+            clock=clock,
+            all_known=all_known,
+            window=window,
+            refused=self._refused,
+        )
         self._all_known = all_known
-        self._window = window
         self._at_once = at_once
         self._settling: Settling[str] = Settling(window)
         self._rollouts = Rollouts(at_once)
         # When to look again although nothing was touched, and how often that was so in a row.
         self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}
-        self._batches: dict[str, _Batch] = {}
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # What the workloads of a namespace read, as seen a moment ago.
-        self._reads: dict[str, tuple[float, frozenset[TargetRef]]] = {}
+        # Looks that let other namespaces pass.
+        self._visits: dict[str, _Visit] = {}
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -111,28 +126,7 @@ class Restarter:
         Raises Transient if that cannot be done now. What cannot be done at all is told, and keeps no target from its
         content: the workloads in question may lack a restart then.
         """
-        namespace = target.key.namespace
-        if is_new and not self._may_be_read(target):
-            return
-        batch = self._batches.setdefault(namespace, _Batch())
-        batch.coming[target] = content
-        async with self._turns.setdefault(namespace, asyncio.Lock()):
-            if not batch.is_done:
-                # Who comes from now on waits for the next look: this one may have passed what concerns it.
-                del self._batches[namespace]
-                batch.error = Transient(Reason.INTERNAL_ERROR, "workloads could not be noted")
-                try:
-                    await self._note(namespace, batch.coming)
-                    batch.error = None
-                except ExpectedError as error:
-                    batch.error = error.to_keep()
-                finally:
-                    batch.is_done = True
-        if isinstance(batch.error, Transient):
-            raise Transient(batch.error.reason, batch.error.message)
-        if batch.error is not None:
-            self._observer.restart_failed()
-            self._telling.refused(target, batch.error.message)
+        await self._noting.prepare(target, content, is_new=is_new)
 
     def written(self, target: TargetRef) -> None:
         """Take note that a target was written: its workloads are looked at once all is quiet."""
@@ -161,11 +155,17 @@ class Restarter:
 
     async def look(self, namespace: str) -> None:
         """Bring the workloads of a namespace in step with what their targets hold."""
-        look = Look()
+        visit = self._visits.pop(namespace, None)
+        if visit is None:
+            look = Look()
+            visit = _Visit(self._workloads.each(namespace, look.failed), look)
+        look = visit.look
         # Whatever happens: only a look that came to its end may say that there is nothing left to do.
         look.again = True
         try:
-            await self._look(namespace, look)
+            if not await self._look(namespace, visit):
+                self._visits[namespace] = visit
+                return
         except ExpectedError as error:
             self._observer.restart_failed()
             self._telling.report_restarted(look)
@@ -188,68 +188,90 @@ class Restarter:
         """Return how many targets have workloads whose restart waits for something."""
         return self._telling.waiting()
 
-    # Before a write.
+    def _refused(self, target: TargetRef, message: str) -> None:
+        self._observer.restart_failed()
+        self._telling.refused(target, message)
 
-    def _may_be_read(self, target: TargetRef) -> bool:
-        """Say whether pods may read what does not exist yet: they can, if they say that it is optional."""
-        seen = self._reads.get(target.key.namespace)
-        return seen is None or seen[0] + self._window < self._clock.monotonic() or target in seen[1]
+    # After a write.
 
-    async def _note(self, namespace: str, coming: Mapping[TargetRef, Content]) -> None:
-        look = Look()
-        reads: set[TargetRef] = set()
-        began = self._clock.monotonic()
-        async for workload in self._workloads.each(namespace):
-            targets = targets_of(workload)
-            reads.update(targets)
-            if not coming.keys().isdisjoint(targets):
-                await self._prepare(workload, coming, look)
-        self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + self._window >= began}
-        self._reads[namespace] = (began, frozenset(reads))
-
-    async def _prepare(self, workload: Workload, coming: Mapping[TargetRef, Content], look: Look) -> None:
-        found: Workload | None = workload
-        for _ in range(_ATTEMPTS):
-            if found is None:
-                return
-            feeds = await self._feeds.of(found, look.feeds)
-            action = prepare(found, feeds, coming, self._digest_key(), whole=self._all_known())
-            if isinstance(action, Keep) or await self._workloads.apply(found, action):
-                return
-            found = await self._workloads.get(found.ref)
-        raise Transient(Reason.KUBERNETES_UNAVAILABLE, f"{workload.ref} keeps changing while it is noted")
-
-    # After it.
-
-    async def _look(self, namespace: str, look: Look) -> None:
-        async for workload in self._workloads.each(namespace):
+    async def _look(self, namespace: str, visit: _Visit) -> bool:
+        """Look at workloads until all were seen, and return True; return False to let other namespaces pass."""
+        look, began = visit.look, self._clock.monotonic()
+        async for workload in visit.workloads:
             if workload.running or any(target in self._admitted for target in targets_of(workload)):
-                await self._bring_in_step(workload, look)
-        look.again = look.soon or bool(look.again and look.waiting)
-        self._telling.report(namespace, look)
+                await self._bring_in_step(workload, visit)
+            # A namespace may have thousands of workloads, and their templates are as large as their users make them.
+            await asyncio.sleep(0)
+            if self._clock.monotonic() - began >= _TURN and self._others_wait():
+                return False
+        self._stillness.keep(namespace, visit.under_way)
+        if not look.wants:
+            self._rollouts.wants_no_more(namespace)
+        if look.failed:
+            self._observer.restart_failed()
+        look.again = look.soon or bool(look.again and (look.waiting or look.failed))
+        # An unlucky answer is not worth a word; what lasts is.
+        lasts = self._tries.get(namespace, -1) >= 1
+        failed = [error for error in look.failed if lasts or not isinstance(error, Transient)]
+        targets = self._followed_in(namespace) if failed else ()
+        self._telling.report(namespace, look, failed, targets)
+        return True
 
-    async def _bring_in_step(self, workload: Workload, look: Look) -> None:
+    def _followed_in(self, namespace: str) -> list[TargetRef]:
+        beside = (each for each in self._admitted.things() if each.key.namespace == namespace)
+        return [each for each in beside if self._feeds.may_be_followed(each)]
+
+    def _others_wait(self) -> bool:
+        """Say whether another namespace is due, and there is room for this one to stand aside."""
+        due, now = self._settling.next_due(), self._clock.monotonic()
+        is_due = (due is not None and due <= now) or any(each <= now for each in self._again.values())
+        return is_due and len(self._visits) < _ASIDE
+
+    async def _bring_in_step(self, workload: Workload, visit: _Visit) -> None:
         found: Workload | None = workload
-        for _ in range(_ATTEMPTS):
-            if found is None or await self._act(found, look):
-                return
-            found = await self._workloads.get(found.ref)
-        look.soon = True
+        try:
+            for _ in range(ATTEMPTS):
+                if found is None or await self._act(found, visit):
+                    visit.failures = 0
+                    return
+                found = await self._workloads.get(found.ref)
+        except Transient as error:
+            visit.failures += 1
+            if visit.failures >= _FAILURES:
+                raise
+            # It may be this workload, as with a webhook that is down: the others are not held up.
+            self._observer.restart_failed()
+            why = f"it cannot be restarted: {error.message}"
+            visit.look.wait(workload, self._followed(workload), why, event=False)
+            return
+        visit.look.soon = True
 
-    async def _act(self, workload: Workload, look: Look) -> bool:
+    def _followed(self, workload: Workload) -> list[TargetRef]:
+        return [target for target in targets_of(workload) if target in self._admitted]
+
+    async def _act(self, workload: Workload, visit: _Visit) -> bool:
         """Do what is to be done; return False if the workload is not the one that was judged."""
-        now, deadline = self._clock.monotonic(), workload.standing.deadline
-        if workload.standing.progress is not Progress.UNDER_WAY:
-            self._rollouts.end(workload.ref)
+        look, is_under_way = visit.look, workload.standing.progress is Progress.UNDER_WAY
+        if is_under_way:
+            visit.under_way.add(workload.ref)
+            self._stillness.see(workload, self._clock.monotonic())
+        else:
+            self._ended(workload.ref)
         feeds = await self._feeds.of(workload, look.feeds)
         decision = decide(workload, feeds, self._digest_key())
         if isinstance(decision, Wait) and decision.cause is Cause.ROLLING_OUT:
-            patient = self._rollouts.is_patient(workload.ref, now, deadline)
-            decision = decide(workload, feeds, self._digest_key(), patient=patient)
+            waits = self._stillness.patience(workload.ref, self._clock.monotonic())
+            if waits is not Patience.FOR_THE_END:
+                decision = decide(workload, feeds, self._digest_key(), waits=waits)
+            else:
+                due = self._stillness.ends_at(workload.ref)
+                look.due = due if look.due is None else min(look.due, due)
         match decision:
             case Keep(holds=holds):
                 if holds is not None:
                     look.wait(workload, [target for target, feed in feeds.items() if feed.admits(workload)], holds)
+                elif self._is_blocked(workload):
+                    look.wait(workload, [target for target, feed in feeds.items() if feed.admits(workload)], _ORDERED)
                 return True
             case Wait(cause=cause, why=why, targets=targets):
                 look.wait(workload, targets, why, event=cause is not Cause.ROLLING_OUT)
@@ -262,16 +284,32 @@ class Restarter:
                 assert_never(decision)
 
     async def _roll_out(self, workload: Workload, action: RollOut, look: Look) -> bool:
+        is_under_way = workload.standing.progress is Progress.UNDER_WAY
         takes_place = workload.ref.kind is not WorkloadKind.CRON_JOB and action.holds is None
         if takes_place and not await self._begin(workload, look):
-            look.soon = True
+            look.wants = True
             why = f"its turn has not come; {self._at_once} roll-outs at once"
             look.wait(workload, action.targets, why, event=False)
             return True
         done = await self._apply(workload, action, look)
         if not done:
             self._rollouts.end(workload.ref)
+        elif is_under_way:
+            self._stillness.roll_over(workload.ref)
+            if workload.standing.ordered and action.holds is None:
+                # Its controller may wait for a pod of before; told until it does not.
+                look.wait(workload, action.targets, _ORDERED)
         return done
+
+    def _is_blocked(self, workload: Workload) -> bool:
+        """Say whether a roll-out that took the place of another one cannot begin by itself."""
+        standing = workload.standing
+        is_held = standing.ordered and standing.progress is Progress.UNDER_WAY
+        return is_held and self._stillness.was_rolled_over(workload.ref)
+
+    def _ended(self, ref: WorkloadRef) -> None:
+        self._rollouts.end(ref)
+        self._stillness.end(ref)
 
     async def _begin(self, workload: Workload, look: Look) -> bool:
         ref, deadline = workload.ref, workload.standing.deadline
@@ -281,10 +319,14 @@ class Restarter:
             return False
         look.has_freed = True
         # Places may be held in namespaces that nobody has looked at since.
-        for other in self._rollouts.under_way():
+        for other in self._rollouts.in_the_way(ref.key.namespace):
             found = await self._workloads.get(other)
             if found is None or found.standing.progress is not Progress.UNDER_WAY:
-                self._rollouts.end(other)
+                self._ended(other)
+            else:
+                now = self._clock.monotonic()
+                self._stillness.see(found, now)
+                self._rollouts.rest(other, is_still=self._stillness.is_stuck(other, now))
         return self._rollouts.begin(ref, self._clock.monotonic(), deadline)
 
     async def _apply(self, workload: Workload, action: Record | RollOut, look: Look) -> bool:
@@ -302,8 +344,7 @@ class Restarter:
             look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")
             return True
         if isinstance(action, RollOut):
-            for target in targets:
-                look.restarted.setdefault(target, []).append(name_of(workload))
+            look.restart(workload, targets)
             if action.holds is not None:
                 look.wait(workload, targets, action.holds)
             self._observer.restarted(str(workload.ref.kind))
@@ -318,7 +359,11 @@ class Restarter:
         self._changed.set()
 
     def _due(self, now: float) -> str | None:
-        self._again |= dict.fromkeys(self._settling.take(now), now)
+        for namespace in self._settling.take(now):
+            self._again[namespace] = now
+            if namespace in self._visits:
+                # What it has passed may be concerned.
+                self._visits[namespace].look.soon = True
         found = min(((due, each) for each, due in self._again.items() if due <= now), default=None)
         if found is None:
             return None
@@ -335,9 +380,16 @@ class Restarter:
         if not look.again:
             self._tries.pop(namespace, None)
             return
-        tries = self._tries[namespace] = 0 if look.soon else self._tries.get(namespace, -1) + 1
-        delay = doubled(_SOON, _SELDOM, tries)
-        self._again.setdefault(namespace, self._clock.monotonic() + delay)
+        now = self._clock.monotonic()
+        if namespace in self._visits:
+            self._again[namespace] = now
+            return
+        gets_on = look.soon or (look.wants and look.restarted)
+        tries = self._tries[namespace] = 0 if gets_on else self._tries.get(namespace, -1) + 1
+        delay = doubled(_SOON, _FOR_A_PLACE if look.wants else _SELDOM, tries)
+        if look.due is not None:
+            delay = min(delay, max(look.due - now, _NOT_YET))
+        self._again.setdefault(namespace, now + delay)
         self._changed.set()
 
 

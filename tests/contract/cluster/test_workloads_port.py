@@ -144,11 +144,11 @@ async def test_the_workloads_of_a_namespace_are_yielded(stage: Stage) -> None:
     for number in range(30):
         stage.make(f"web-{number}")
 
-    found = [each async for each in stage.port.each(stage.namespace)]
+    found = [each async for each in stage.port.each(stage.namespace, [])]
 
     assert sorted(each.ref for each in found) == sorted(ref(stage, f"web-{number}") for number in range(30))
     assert all(each.annotated and [read.name for read in each.references] == ["db"] for each in found)
-    assert [each async for each in stage.port.each("somewhere-else")] == []
+    assert [each async for each in stage.port.each("somewhere-else", [])] == []
 
 
 async def test_one_that_is_not_there_is_none(stage: Stage) -> None:

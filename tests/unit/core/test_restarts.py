@@ -24,6 +24,7 @@ from phase_operator.core.restarts import (
     prepare,
 )
 from phase_operator.core.selectors import parse_selector
+from phase_operator.core.stillness import Patience
 from phase_operator.core.targets import TargetRef
 from support.builders import DIGEST_KEY
 from support.workloads import EARLY, LATE, Server, content, feed, reads_all, reads_key, secret
@@ -473,12 +474,29 @@ def test_a_target_that_says_nothing_yet_restarts_nothing() -> None:
 # What a workload's owner decides.
 
 
+@pytest.mark.parametrize("says", ["false", "False", " FALSE "])
+@pytest.mark.parametrize("followers", [Followers.ANNOTATED, Followers.ALL])
+def test_a_workload_that_says_no_follows_nothing(says: str, followers: Followers) -> None:
+    server = Server()
+    server.found["metadata"]["annotations"][names.ANNOTATION_REDEPLOY] = says
+
+    assert not Policy(followers).admits(server.read())
+
+
+@pytest.mark.parametrize("says", ["true", "", "yes", "0", "no"])
+def test_every_other_word_is_a_yes_as_for_the_official_operator(says: str) -> None:
+    server = Server()
+    server.found["metadata"]["annotations"][names.ANNOTATION_REDEPLOY] = says
+
+    assert Policy().admits(server.read())
+
+
 @pytest.mark.parametrize("kind", [WorkloadKind.DEPLOYMENT, WorkloadKind.ROLLOUT])
 def test_a_pause_is_respected_and_told(kind: WorkloadKind) -> None:
     server = noted(kind)
     server.found["spec"]["paused"] = True
 
-    assert look(server, feeds(NEW), patient=False) == Wait(
+    assert look(server, feeds(NEW), waits=Patience.OVER) == Wait(
         Cause.PAUSED, "it is paused: it is restarted when it is resumed", (DB,)
     )
     server.found["spec"]["paused"] = False
@@ -507,7 +525,25 @@ def test_a_roll_out_under_way_is_waited_for_as_long_as_there_is_patience(kind: W
     found = look(server, feeds(NEW))
     assert isinstance(found, Wait)
     assert found.cause is Cause.ROLLING_OUT
-    assert isinstance(look(server, feeds(NEW), patient=False), RollOut)
+    assert isinstance(look(server, feeds(NEW), waits=Patience.OVER), RollOut)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WorkloadKind if kind is not WorkloadKind.CRON_JOB])
+def test_a_roll_out_that_stands_still_is_rolled_over(kind: WorkloadKind) -> None:
+    server = noted(kind)
+    server.set_status(observedGeneration=0)
+
+    assert isinstance(look(server, feeds(NEW), waits=Patience.WHILE_IT_GETS_ON), RollOut)
+
+
+def test_a_users_own_roll_out_that_begins_with_what_is_new_is_not_rolled_over() -> None:
+    server = noted()
+    server.hold = True
+    server.edit(reads_all(), image="app:2", at=LATE)
+    server.set_status(observedGeneration=0)
+
+    assert isinstance(look(server, feeds(NEW), waits=Patience.WHILE_IT_GETS_ON), Wait)
+    assert isinstance(look(server, feeds(NEW), waits=Patience.OVER), RollOut)
 
 
 def test_nothing_waits_that_has_nothing_to_do() -> None:

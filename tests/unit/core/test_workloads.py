@@ -37,8 +37,8 @@ def test_a_rollout_that_takes_a_deployments_template_has_none_of_its_own() -> No
     assert read_workload(WorkloadKind.ROLLOUT, {"metadata": {"name": "web"}, "spec": spec}) is None
 
 
-@pytest.mark.parametrize("value", ["true", "false", ""])
-def test_the_official_annotation_counts_whatever_it_says(value: str) -> None:
+@pytest.mark.parametrize("value", ["true", "yes", ""])
+def test_the_official_annotation_counts_unless_it_says_no(value: str) -> None:
     server = Server()
     server.found["metadata"]["annotations"] = {names.ANNOTATION_REDEPLOY: value}
 

@@ -378,15 +378,13 @@ async def test_what_was_written_before_a_suspension_still_reaches_the_pods() -> 
         await loop.show(phase_secret())
         await loop.show(phase_secret(RIVAL, uid="b", managedSecretReferences=[{"secretName": "other"}]))
         await rest(loop)
-        server.hold = True
-        server.set_status(observedGeneration=0)
+        server.found["spec"]["paused"] = True
         loop.phase.holds(entry("A", "two"))
         await loop.refresh()
         assert server.roll_outs == 0
 
         await loop.show(phase_secret(generation=2, suspend=True))
-        server.hold = False
-        server.settle()
+        server.found["spec"]["paused"] = False
         await rest(loop)
         assert server.roll_outs == 1
 

@@ -1,6 +1,7 @@
 """When workloads are looked at, what is done then, and what is told of it."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,19 +18,26 @@ from phase_operator.core.workloads import Workload
 from phase_operator.reconcile.queue import QueueClosedError
 from phase_operator.reconcile.restarter import NoRestarts
 from phase_operator.reconcile.telling import EVENT_DELAYED, EVENT_RESTARTED
-from support.builders import DIGEST_KEY, KEY, entry, phase_secret, secret_ref
+from support.builders import DIGEST_KEY, KEY, TOKEN, entry, phase_secret, secret_ref
 from support.clock import settle
 from support.fakes import AT_ONCE, WINDOW, Loop
 from support.workloads import Server, content, reads_all, reads_key
 
 SHOP = secret_ref()
 DOWN = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
+# So many roll-outs has a namespace at once, as long as no other one wants any.
+ALONE = AT_ONCE - 1
 REFUSED = Waiting(Reason.TARGET_REFUSED, "no")
 
 
-def web(*containers: dict[str, Any], kind: WorkloadKind = WorkloadKind.DEPLOYMENT, name: str = "web") -> Server:
+def web(
+    *containers: dict[str, Any],
+    kind: WorkloadKind = WorkloadKind.DEPLOYMENT,
+    name: str = "web",
+    namespace: str = "team",
+) -> Server:
     """Make a workload that reads the target."""
-    return Server(kind, *(containers or [reads_all("shop")]), name=name)
+    return Server(kind, *(containers or [reads_all("shop")]), name=name, namespace=namespace)
 
 
 def target(loop: Loop, key: ObjectKey = KEY) -> dict[str, Any]:
@@ -41,9 +49,11 @@ def events(loop: Loop, reason: str) -> list[str]:
     return [each.message for each in loop.cluster.notices if each.reason == reason]
 
 
-async def quiet(loop: Loop) -> None:
+async def quiet(loop: Loop, gets_on: Iterable[Server] = ()) -> None:
     """Let the settle window pass, and one more for what is looked at again."""
     for _ in range(4):
+        for server in gets_on:
+            server.get_on()
         await loop.turn(WINDOW / 2)
 
 
@@ -55,11 +65,14 @@ async def synced(loop: Loop, *servers: Server, **fields: Any) -> None:
     await quiet(loop)
 
 
-async def changed(loop: Loop, text: str = "two", *, key: str = "A") -> None:
+async def changed(loop: Loop, text: str = "two", *, key: str = "A", gets_on: Iterable[Server] = ()) -> None:
     """Let a value change in Phase, and its target be written."""
     rest = [entry(each, "one") for each in ("A", "B") if each != key]
     loop.phase.holds(entry(key, text), *rest)
-    await loop.refresh()
+    for _ in range(15):
+        for server in gets_on:
+            server.get_on()
+        await loop.turn(5)
 
 
 def again(loop: Loop, digest_key: bytes = DIGEST_KEY) -> Loop:
@@ -368,25 +381,25 @@ async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> Non
 
 
 async def test_so_many_roll_outs_go_on_at_once_and_the_rest_wait_for_their_turn(loop: Loop) -> None:
-    servers = [web(name=f"web-{number}") for number in range(AT_ONCE + 1)]
+    servers = [web(name=f"web-{number}") for number in range(ALONE + 1)]
     await synced(loop, *servers)
     for server in servers:
         server.hold = True
 
-    await changed(loop)
-    await quiet(loop)
+    await changed(loop, gets_on=servers)
+    await quiet(loop, gets_on=servers)
 
     begun = [server for server in servers if server.roll_outs]
-    assert len(begun) == AT_ONCE
+    assert len(begun) == ALONE
     assert target(loop)["notRestarted"] == [
-        f"Deployment web-{AT_ONCE}: its turn has not come; {AT_ONCE} roll-outs at once"
+        f"Deployment web-{ALONE}: its turn has not come; {AT_ONCE} roll-outs at once"
     ]
-    assert loop.restarts.under_way() == AT_ONCE
+    assert loop.restarts.under_way() == ALONE
     for server in begun:
         server.hold = False
         server.settle()
     await quiet(loop)
-    assert sum(server.roll_outs for server in servers) == AT_ONCE + 1
+    assert sum(server.roll_outs for server in servers) == ALONE + 1
     assert target(loop)["restarted"] == sorted(f"Deployment {server.ref.key.name}" for server in servers)
     assert "notRestarted" not in target(loop)
 
@@ -549,20 +562,278 @@ async def test_a_workload_waits_no_longer_than_the_api_server_is_away(loop: Loop
     assert server.roll_outs == 1
 
 
-async def test_a_target_waits_until_its_readers_can_be_noted(loop: Loop) -> None:
+@pytest.mark.parametrize(
+    "broken", ["each", "apply", WorkloadKind.ROLLOUT], ids=["no list", "no note", "one kind cannot be listed"]
+)
+async def test_a_target_waits_for_its_readers_for_seconds_and_no_longer(loop: Loop, broken: str) -> None:
     server = web()
-    await synced(loop, server)
-    loop.workloads.errors["each"] = DOWN
+    await synced(loop, server, pollingInterval=5)
+    # What was not noted before would have to be now.
+    server.edit(reads_all("shop"), reads_all("other"))
+    loop.workloads.errors[broken] = DOWN
 
-    await changed(loop)
-    assert loop.cluster.secret(SHOP)["A"] == "one"
-    assert loop.reason == Reason.KUBERNETES_UNAVAILABLE
-    del loop.workloads.errors["each"]
-    for _ in range(6):
-        await quiet(loop)
+    loop.phase.holds(entry("A", "two"), entry("B", "one"))
+    for _ in range(20):
+        await loop.turn(1)
 
     assert loop.cluster.secret(SHOP)["A"] == "two"
+    assert loop.observer.restart_failures
+
+
+async def test_a_workload_that_keeps_changing_holds_up_no_target(loop: Loop) -> None:
+    restless, server = web(name="restless"), web()
+    await synced(loop, restless, server, pollingInterval=5)
+    restless.edit(reads_all("shop"), image="app:2")
+    loop.workloads.restless = restless.ref
+
+    loop.phase.holds(entry("A", "two"), entry("B", "one"))
+    await loop.turn(6)
+
+    assert loop.cluster.secret(SHOP)["A"] == "two"
+    assert target(loop)["notRestarted"] == [
+        "workloads cannot be looked at: Deployment team/restless keeps changing while it is noted"
+    ]
+    await quiet(loop)
     assert server.roll_outs == 1
+    loop.workloads.restless = None
+    await quiet(loop)
+    assert "notRestarted" not in target(loop)
+
+
+async def test_a_kind_that_cannot_be_listed_holds_up_its_own_restarts_and_is_told(loop: Loop) -> None:
+    rollout, server = web(kind=WorkloadKind.ROLLOUT, name="canary"), web()
+    await synced(loop, rollout, server)
+    loop.workloads.errors[WorkloadKind.ROLLOUT] = DOWN
+
+    await changed(loop)
+    for _ in range(3):
+        await quiet(loop)
+
+    assert (rollout.roll_outs, server.roll_outs) == (0, 1)
+    assert target(loop)["restarted"] == ["Deployment web"]
+    assert target(loop)["notRestarted"] == ["workloads cannot be looked at: Rollouts: down"]
+    assert len(events(loop, EVENT_DELAYED)) == 1
+    del loop.workloads.errors[WorkloadKind.ROLLOUT]
+    for _ in range(4):
+        await quiet(loop)
+    assert rollout.roll_outs == 1
+    assert "notRestarted" not in target(loop)
+
+
+async def test_an_unlucky_answer_to_a_list_is_not_worth_a_word(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    await changed(loop)
+    statuses = len(loop.cluster.status_writes)
+    loop.restarts.written(SHOP)
+    loop.workloads.errors["each"] = DOWN
+
+    await loop.turn(WINDOW)
+    del loop.workloads.errors["each"]
+    await quiet(loop)
+
+    assert len(loop.cluster.status_writes) == statuses
+    assert not events(loop, EVENT_DELAYED)
+
+
+async def test_a_list_without_an_end_holds_up_a_target_for_seconds(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server, pollingInterval=5)
+    loop.workloads.hangs.clear()
+
+    loop.phase.holds(entry("A", "two"), entry("B", "one"))
+    for _ in range(60):
+        await loop.turn(1)
+
+    assert loop.cluster.secret(SHOP)["A"] == "two"
+    loop.workloads.hangs.set()
+
+
+async def test_a_target_that_nobody_may_follow_needs_no_look(loop: Loop) -> None:
+    await synced(loop, web(), managedSecretReferences=[{"secretName": "shop", "restart": {"workloads": "None"}}])
+    loop.workloads.errors["each"] = DOWN
+    lists = loop.workloads.lists
+
+    loop.phase.holds(entry("A", "two"), entry("B", "one"))
+    await loop.turn(60)
+
+    assert loop.cluster.secret(SHOP)["A"] == "two"
+    assert loop.workloads.lists == lists
+
+
+async def test_a_workload_that_cannot_be_written_holds_up_no_other(loop: Loop) -> None:
+    first, second = web(name="first"), web(name="second")
+    await synced(loop, first, second)
+    loop.workloads.unwritable = first.ref
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert (first.roll_outs, second.roll_outs) == (0, 1)
+    assert target(loop)["notRestarted"] == ["Deployment first: it cannot be restarted: down"]
+
+
+# Roll-outs with content that is broken.
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WorkloadKind if kind is not WorkloadKind.CRON_JOB])
+async def test_the_cure_is_rolled_over_what_it_cures(loop: Loop, kind: WorkloadKind) -> None:
+    server = web(kind=kind)
+    server.found["spec"]["progressDeadlineSeconds"] = 2**31 - 1
+    await synced(loop, server, pollingInterval=5)
+    server.hold = True
+    await changed(loop, "broken")
+    server.get_stuck()
+    assert server.roll_outs == 1
+
+    loop.phase.holds(entry("A", "cure"), entry("B", "one"))
+    await loop.turn(6)
+    await loop.turn(WINDOW)
+
+    assert loop.cluster.secret(SHOP)["A"] == "cure"
+    assert server.roll_outs == 2
+
+
+async def test_an_ordered_stateful_set_is_marked_and_told_until_its_pod_is_well(loop: Loop) -> None:
+    server = web(kind=WorkloadKind.STATEFUL_SET)
+    await synced(loop, server, pollingInterval=5)
+    server.hold = True
+    await changed(loop, "broken")
+    server.get_stuck()
+
+    await changed(loop, "cure")
+
+    assert server.roll_outs == 2
+    assert "OrderedReady" in target(loop)["notRestarted"][0]
+    server.hold = False
+    server.settle()
+    for _ in range(4):
+        await quiet(loop)
+    assert server.roll_outs == 2
+    assert "notRestarted" not in target(loop)
+
+
+async def test_nobody_waits_for_the_stuck_roll_outs_of_another_namespace(loop: Loop) -> None:
+    stuck = [web(name=f"stuck-{number}") for number in range(2 * AT_ONCE)]
+    await synced(loop, *stuck, pollingInterval=5)
+    good = web(namespace="good")
+    loop.workloads.add(good)
+    key = ObjectKey("good", "shop")
+    loop.cluster.tokens[ObjectKey("good", TOKEN.name)] = "another-token"
+    await loop.show(phase_secret(key, pollingInterval=5))
+    await quiet(loop)
+    for server in stuck:
+        server.hold = True
+        server.found["spec"]["progressDeadlineSeconds"] = 2**31 - 1
+
+    await changed(loop)
+
+    assert good.roll_outs == 1
+    assert sum(server.roll_outs for server in stuck) < len(stuck)
+
+
+async def test_one_that_is_being_deleted_is_left_alone(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    server.found["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:09Z"
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == 0
+    assert "notRestarted" not in target(loop)
+
+
+# What is told of one that is gone.
+
+
+async def test_a_namesake_is_told_nothing_that_never_happened_for_it(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    await changed(loop)
+    await quiet(loop)
+    assert target(loop)["restarted"]
+
+    await loop.bury()
+    del loop.workloads.servers[server.ref]
+    await loop.show(phase_secret(uid="another"))
+    await quiet(loop)
+
+    assert "restarted" not in target(loop)
+
+
+async def test_a_suspended_one_keeps_what_its_status_tells_of_restarts(loop: Loop) -> None:
+    await synced(loop, web())
+    await changed(loop)
+    await quiet(loop)
+
+    await loop.show(phase_secret(suspend=True, generation=2, status=loop.cluster.statuses[KEY]))
+    await quiet(loop)
+
+    assert target(loop)["restarted"] == ["Deployment web"]
+
+
+async def test_nothing_grows_while_phase_secrets_and_workloads_come_and_go(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "one"))
+    sizes = []
+    for number in range(12):
+        key, server = ObjectKey("team", f"shop-{number}"), web(reads_all(f"shop-{number}"), name=f"web-{number}")
+        loop.workloads.add(server)
+        await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": key.name}], pollingInterval=5))
+        await quiet(loop)
+        server.hold = True
+        await changed(loop, f"broken-{number}")
+        server.get_stuck()
+        await changed(loop, f"cure-{number}")
+        server.found["spec"]["paused"] = True
+        await changed(loop, f"again-{number}")
+        await loop.bury(key)
+        del loop.workloads.servers[server.ref]
+        for _ in range(14):
+            await quiet(loop)
+        sizes.append(size(loop.restarts))
+
+    assert len(set(sizes[1:])) == 1, sizes
+
+
+def size(thing: object, seen: set[int] | None = None) -> int:
+    """Return how many entries all collections of the restarts' own objects have."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, dict | list | set | frozenset | tuple):
+        members = [*thing.keys(), *thing.values()] if isinstance(thing, dict) else [*thing]
+        return len(thing) + sum(size(each, seen) for each in members)
+    module = type(thing).__module__
+    if not module.startswith("phase_operator.") or module.endswith((".resources", ".dependents")):
+        return 0
+    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    fields = [*vars(thing).values()] if hasattr(thing, "__dict__") else [getattr(thing, name) for name in slots]
+    return sum(size(each, seen) for each in fields)
+
+
+# Turns.
+
+
+async def test_a_namespace_with_many_workloads_lets_others_pass(loop: Loop) -> None:
+    many = [web(name=f"web-{number}") for number in range(40)]
+    small = web(namespace="small")
+    await synced(loop, *many)
+    loop.workloads.add(small)
+    loop.cluster.tokens[ObjectKey("small", TOKEN.name)] = "another-token"
+    await loop.show(phase_secret(ObjectKey("small", "shop")))
+    await quiet(loop)
+    # Each look at one of them takes a second.
+    loop.workloads.pace = lambda: loop.clock.turn(1.0)
+    order = []
+    loop.workloads.applied = lambda workload: order.append(workload.ref.key.namespace)
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert small.roll_outs == 1
+    assert order.index("small") < 10, order
 
 
 async def test_without_the_right_to_list_targets_are_written_and_that_is_told(loop: Loop) -> None:

@@ -267,8 +267,8 @@ class Restart(ApiModel):
 
     workloads: Followers | None = Field(
         None,
-        description="Annotated: those with the annotation secrets.phase.dev/redeploy, whatever it says. All: every one "
-        "that reads the target. None: no workload. Default: Annotated.",
+        description="Annotated: those with the annotation secrets.phase.dev/redeploy. All: every one "
+        "that reads the target. None: no workload. One that says false is never restarted. Default: Annotated.",
     )
     selector: Annotated[LabelSelector, unless_empty()] = Field(
         None,
