@@ -56,14 +56,16 @@ def as_labels(written: str) -> dict[str, str]:
 
 
 def from_labels(labels: Mapping[str, str], is_ours: Callable[[str], bool]) -> str:
-    """Return the note that labels spell; "" if there is none, or if any of them is not ours."""
+    """Return the note that labels spell, or "" if there is none.
+
+    It ends with the first label that is not ours: one that a hand added after it takes nothing from it, and one that a
+    hand put in the place of ours leaves a note without its seal.
+    """
     pieces = []
     for number in range(len(labels)):
         name = f"{names.LABEL_RUNNING_PREFIX}{number}"
-        if name not in labels:
+        if name not in labels or not is_ours(name):
             break
-        if not is_ours(name):
-            return ""
         pieces.append(labels[name][1:-1])
     return "".join(pieces)
 

@@ -73,10 +73,22 @@ def test_a_note_comes_out_of_its_labels_as_it_went_in(text: str) -> None:
     assert from_labels({"app": "web", **labels}, lambda _: True) == text
 
 
-def test_a_note_of_which_one_label_is_not_ours_is_none() -> None:
-    labels = as_labels("a" * 100)
+def test_a_note_of_which_one_label_is_not_ours_is_not_believed() -> None:
+    labels = as_labels(
+        write_baseline(Baseline(b"t" * 6, {bytes([each]) * 6: b"d" * 6 for each in range(9)}), "uid", DIGEST_KEY)
+    )
+    assert len(labels) > 2
 
-    assert from_labels(labels, lambda name: not name.endswith("1")) == ""
+    for number in range(len(labels)):
+        found = from_labels(labels, lambda name, number=number: not name.endswith(str(number)))  # type: ignore[misc]
+        assert read_baseline(found, "uid", DIGEST_KEY) is None
+
+
+def test_labels_that_a_hand_adds_after_a_note_take_nothing_from_it() -> None:
+    ours = as_labels(TEXT)
+    labels = ours | {f"{names.LABEL_RUNNING_PREFIX}{len(ours)}": "xhandx"}
+
+    assert from_labels(labels, ours.__contains__) == TEXT
 
 
 def test_labels_beyond_a_gap_are_no_part_of_a_note() -> None:

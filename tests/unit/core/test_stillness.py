@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phase_operator.core.progress import LONGEST_DEADLINE, WorkloadKind
 from phase_operator.core.stillness import Patience, Stillness
@@ -63,6 +65,20 @@ def test_one_that_gets_on_is_waited_for_until_its_deadline(kind: WorkloadKind) -
         workload = broken(slow, updated=1 + step)
         assert seen(stillness, workload, 9.0 * step) is FOR_THE_END
     assert seen(stillness, broken(slow, updated=99), deadline) is OVER
+
+
+@given(st.sampled_from(KINDS), st.lists(st.tuples(st.integers(1, 20), st.integers(0, 2)), min_size=60, max_size=60))
+def test_a_cure_is_rolled_within_a_minute_whatever_a_crash_loop_shows(
+    kind: WorkloadKind, looks: list[tuple[int, int]]
+) -> None:
+    stillness, crashing, now = Stillness(), server(kind), 0.0
+    for pause, ready in looks:
+        if seen(stillness, broken(crashing, ready=ready), now) is not FOR_THE_END:
+            break
+        now += pause
+
+    # Up to two pods were ready for the first time meanwhile.
+    assert now <= 3 * 10 + 3 * 20
 
 
 def test_pods_that_come_and_go_are_no_progress() -> None:

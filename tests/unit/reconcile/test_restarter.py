@@ -732,6 +732,23 @@ async def test_nobody_waits_for_the_stuck_roll_outs_of_another_namespace(loop: L
     assert sum(server.roll_outs for server in stuck) < len(stuck)
 
 
+async def test_labels_like_ours_that_a_hand_wrote_cost_no_restart_and_no_write(loop: Loop) -> None:
+    server = web()
+    await synced(loop, server)
+    for number in range(1, 40):
+        server.found["metadata"]["labels"][f"{names.LABEL_RUNNING_PREFIX}{number}"] = "x" * 63
+    server.settle()
+    version = server.version
+    loop.restarts.written(SHOP)
+    await quiet(loop)
+    assert server.version == version
+
+    await changed(loop)
+    await quiet(loop)
+
+    assert server.roll_outs == 1
+
+
 async def test_one_that_is_being_deleted_is_left_alone(loop: Loop) -> None:
     server = web()
     await synced(loop, server)
