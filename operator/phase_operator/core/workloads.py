@@ -71,9 +71,16 @@ class Workload:
     # When somebody else last wrote the pod template, by the API server's clock, as RFC 3339; "" if nobody did.
     edited_at: str
     template: Mapping[str, Any] = field(repr=False)
+    # Its digest, once somebody has asked for it: a template may be larger than a megabyte.
+    _digests: list[bytes] = field(default_factory=list, repr=False, compare=False)
 
     def template_digest(self) -> bytes:
         """Tell this pod template from any other; our own mark does not count."""
+        if not self._digests:
+            self._digests.append(self._template_digest())
+        return self._digests[0]
+
+    def _template_digest(self) -> bytes:
         metadata = mapping(self.template.get("metadata"))
         annotations = mapping(metadata.get("annotations"))
         rest = {key: value for key, value in annotations.items() if key != names.ANNOTATION_CONTENT}

@@ -255,7 +255,7 @@ def test_a_patch_that_is_refused_is_told_and_tried_until_it_is_not(world: World)
 
     eventually(lambda: told(world).get("notRestarted"), what="the status tells")
     assert told(world)["notRestarted"][0].startswith("Deployment web: it cannot be restarted: ")
-    assert "admission policy" in told(world)["notRestarted"][0]
+    assert "ValidatingAdmissionPolicy no-restarts" in told(world)["notRestarted"][0]
     assert world.operator.metric("phase_operator_workload_restart_failures_total") >= 1
     assert generation(world) == 2
     world.plane.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "no-restarts")

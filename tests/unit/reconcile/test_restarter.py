@@ -716,10 +716,10 @@ async def test_an_ordered_stateful_set_is_marked_and_told_until_its_pod_is_well(
 async def test_nobody_waits_for_the_stuck_roll_outs_of_another_namespace(loop: Loop) -> None:
     stuck = [web(name=f"stuck-{number}") for number in range(2 * AT_ONCE)]
     await synced(loop, *stuck, pollingInterval=5)
-    good = web(namespace="good")
+    good = web(namespace="zoo")
     loop.workloads.add(good)
-    key = ObjectKey("good", "shop")
-    loop.cluster.tokens[ObjectKey("good", TOKEN.name)] = "another-token"
+    key = ObjectKey("zoo", "shop")
+    loop.cluster.tokens[ObjectKey("zoo", TOKEN.name)] = "another-token"
     await loop.show(phase_secret(key, pollingInterval=5))
     await quiet(loop)
     for server in stuck:
