@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from phase_operator.core.keys import listing
 from phase_operator.core.targets.base import Desired, Observed
-from phase_operator.core.targets.parts import merge_manager
+from phase_operator.core.targets.parts import Part, merge_manager
 
 # The field managers that the official operator leaves on its Secrets, by POST and PUT. Its first version (Python) has
 # the name that every program with the generated client has; its second (Go, built from cmd/manager) sends its
@@ -35,7 +35,8 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     `gone` are PhaseSecrets that do not want it any more, or cannot write there. What one of its own namespace left is
     free; what one of another namespace left takes `adopt`, like everybody else's.
     """
-    if observed.owner and observed.owner != str(desired.owner.key) and observed.owner not in gone:
+    is_anothers = observed.owner not in {"", str(desired.owner.key), *gone}
+    if is_anothers and not _has_keys(observed.part(merge_manager(desired.owner.key))):
         return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
     if not desired.claim.takes and not _is_own(desired, observed):
         return Objection(_whose(observed))
@@ -55,12 +56,11 @@ def _is_own(desired: Desired, observed: Observed) -> bool:
 
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
-    if observed.owner == str(desired.owner.key):
-        return None
-    rivals = _rivals(desired, observed, gone)
+    is_whole = observed.owner == str(desired.owner.key)
+    rivals = [each.of for each in _rivals(desired, observed, gone) if _has_keys(each) or not is_whole]
     if rivals:
         return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
-    if desired.claim.adopt:
+    if is_whole or desired.claim.adopt:
         return None
     own = merge_manager(desired.owner.key)
     left = [part.of for part in observed.parts if part.manager != own and not _is_free(part.of, desired)]
@@ -129,6 +129,15 @@ def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Obj
     return None
 
 
-def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[str]:
+def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[Part]:
     own = merge_manager(desired.owner.key)
-    return [part.of for part in observed.parts if part.manager != own and part.of not in gone]
+    return [part for part in observed.parts if part.manager != own and part.of not in gone]
+
+
+def _has_keys(part: Part | None) -> bool:
+    """Say whether data in an object is a PhaseSecret's part.
+
+    Beside the owner mark of another one that can only be if that one had let go. It may come back and finds the object
+    taken: the part stays.
+    """
+    return part is not None and bool(part.keys)

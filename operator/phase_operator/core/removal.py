@@ -8,6 +8,7 @@ copies an object copies its marks, too.
 from dataclasses import InitVar, dataclass
 from typing import Final, assert_never, final
 
+from phase_operator.api import names
 from phase_operator.core.claims import Claim
 from phase_operator.core.targets.base import Observed, Owner, TargetRef, origin_mark, version_label
 from phase_operator.core.targets.parts import merge_manager
@@ -38,7 +39,7 @@ class Delete:
 @final
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Take out what the field manager of one PhaseSecret has merged into the object, and nothing else."""
+    """Take out what one of our field managers has written into the object, and nothing else."""
 
     manager: str
     # Without it, an apply would make an object that is gone by now.
@@ -133,7 +134,12 @@ def _unwanted(ref: TargetRef, observed: Observed, owner: Owner, why: Unwanted) -
 
 def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
     is_spared = why.claim is not None and not why.claim.merges and not why.claim.deletes
-    return Leave() if is_spared or why.is_collected or not observed.deletes else _whole(observed, owner)
+    found = Leave() if is_spared or why.is_collected or not observed.deletes else _whole(observed, owner)
+    own = merge_manager(owner.key)
+    if isinstance(found, Delete) and any(part.keys and part.manager != own for part in observed.parts):
+        # Since this PhaseSecret wants it no more, others have merged into it: their keys stay.
+        return Withdraw(names.FIELD_MANAGER, observed.uid, observed.resource_version, "", _DECIDED)
+    return found
 
 
 def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:

@@ -131,6 +131,32 @@ def test_what_the_status_does_not_know_is_found_by_its_marks(stage: World, tmp_p
         assert stage.data("new") is not None
 
 
+def test_keys_that_are_merged_into_what_another_one_let_go_stay(world: World) -> None:
+    only = {"keys": {"include": ["LOG_LEVEL"]}}
+    broken = to("new", template={"data": {"f": "{{ NOPE }}"}})
+    world.phase_secret("first", **to(deletionPolicy="Delete"), **only)
+    world.until_ready("first")
+    world.phase_secret("first", **broken, **only)
+    eventually(lambda: {each["reason"] for each in targets(world, "first")} > {"RemovalPending"}, what="it waits")
+    world.phase_secret("second", **to(creationPolicy="Merge"), keys={"include": ["DATABASE_HOST"]})
+    world.until_ready("second")
+    assert set(world.data() or {}) == {"LOG_LEVEL", "DATABASE_HOST"}
+    uid = (world.get("secret", "shop") or {})["metadata"]["uid"]
+
+    world.phase_secret("first", **to("new"), **only)
+    world.until_ready("first")
+
+    eventually(lambda: set(world.data() or {}) == {"DATABASE_HOST"}, what="the first one's key goes")
+    left = (world.get("secret", "shop") or {})["metadata"]
+    assert left["uid"] == uid
+    assert "ownerReferences" not in left
+    assert names.ANNOTATION_OWNER not in left["annotations"]
+
+    world.phase_secret("first", **to("shop"), **only)
+    assert "second" in world.until_reason("TargetConflict", "first")["message"]
+    assert set(world.data() or {}) == {"DATABASE_HOST"}
+
+
 def test_versions_go_when_a_target_is_versioned_no_more(world: World) -> None:
     world.phase_secret(**to(**VERSIONED, deletionPolicy="Delete"))
     world.until_ready()

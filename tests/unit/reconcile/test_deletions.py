@@ -406,6 +406,72 @@ async def test_a_copy_in_the_same_namespace_is_nobodys_and_takes_adopt(shown: Lo
     assert shown.cluster.secret(secret_ref("backup")) == {"A": "mine"}
 
 
+# Keys that another one merges into what was let go.
+
+
+@pytest.fixture
+async def merged(shown: Loop) -> Loop:
+    """Give a loop in which a target was dropped, and another PhaseSecret merges into what stands there."""
+    shown.phase.holds(entry("A"), entry("B"))
+    await shown.show(phase_secret(keys={"include": ["A"]}, **to("shop")))
+    await shown.show(phase_secret(generation=2, keys={"include": ["A"]}, **to("new")))
+    await shown.show(phase_secret(OTHER, uid="other", keys={"include": ["B"]}, **to("shop", **MERGE)))
+    assert told(shown, OTHER) == {"shop": (True, "Synced")}
+    return shown
+
+
+@pytest.mark.parametrize("policy", [{}, DELETE, {"adopt": True}, {"creationPolicy": "Orphan"}])
+async def test_who_comes_back_takes_no_keys_that_were_merged_meanwhile(merged: Loop, policy: dict[str, Any]) -> None:
+    await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop", **policy)))
+    await merged.refresh()
+
+    assert told(merged) == {"shop": (False, "TargetConflict")}
+    assert told(merged, OTHER) == {"shop": (True, "Synced")}
+    assert merged.cluster.secret(SHOP) == {"A": "text", "B": "text"}
+
+
+async def test_who_comes_back_has_it_again_when_the_other_one_goes(merged: Loop) -> None:
+    await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop")))
+
+    await merged.show(phase_secret(OTHER, uid="other", generation=2, keys={"include": ["B"]}, **to("else", **MERGE)))
+    await merged.refresh()
+
+    assert told(merged) == {"shop": (True, "Synced")}
+    assert merged.cluster.secret(SHOP) == {"A": "text"}
+
+
+async def test_who_merged_into_what_was_let_go_may_want_all_of_it(merged: Loop) -> None:
+    await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop")))
+
+    await merged.show(phase_secret(OTHER, uid="other", generation=2, keys={"include": ["B"]}, **to("shop")))
+    await merged.refresh()
+
+    assert told(merged, OTHER) == {"shop": (True, "Synced")}
+    assert merged.cluster.secret(SHOP) == {"B": "text"}
+
+
+@pytest.mark.parametrize("place", [{}, {"secretNamespace": "elsewhere"}], ids=["at home", "elsewhere"])
+async def test_what_waits_to_be_removed_leaves_keys_that_were_merged_meanwhile(place: dict[str, Any]) -> None:
+    grants = (parse_grant("from=team,to=elsewhere,what=target+adopt"),)
+    async with Loop(tenancy=Tenancy(grants=grants)) as loop:
+        loop.phase.holds(entry("A"), entry("B"))
+        await loop.show(phase_secret(keys={"include": ["A"]}, **to("shop", **place, **DELETE)))
+        broken = to("new", template={"data": {"f": "{{ NOPE }}"}})
+        await loop.show(phase_secret(generation=2, keys={"include": ["A"]}, **broken))
+        assert told(loop)["shop"] == (False, "RemovalPending")
+        await loop.show(phase_secret(OTHER, uid="other", keys={"include": ["B"]}, **to("shop", **place, **MERGE)))
+
+        await loop.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("new")))
+
+        shop = ELSEWHERE if place else SHOP
+        assert loop.cluster.secret(shop) == {"B": "text"}
+        assert not loop.cluster.objects[shop].owner_references()
+        assert f"delete {shop}" not in loop.cluster.writes
+        await loop.refresh()
+        assert told(loop) == {"new": (True, "Synced")}
+        assert told(loop, OTHER) == {"shop": (True, "Synced")}
+
+
 # Another type.
 
 AUTH: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth", "onTypeChange": "Replace"}

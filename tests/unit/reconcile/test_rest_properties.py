@@ -78,6 +78,15 @@ class Game:
         self.loop.cluster.statuses.pop(who, None)
         await self.loop.bury(who)
 
+    def ready(self) -> set[tuple[ObjectKey, str]]:
+        """Return who has which name."""
+        return {
+            (who, target["name"])
+            for who, (wanted, _) in self.wanted.items()
+            for target in self.loop.cluster.statuses[who].get("targets", [])
+            if target["ready"] and target["name"] in wanted
+        }
+
     def check(self) -> None:
         """Fail if a status calls ready what is not there."""
         for who, (_, keys) in self.wanted.items():
@@ -111,5 +120,32 @@ def test_they_come_to_rest_and_tell_the_truth(played: list[Step]) -> None:
             assert loop.cluster.writes[writes:] == []
             assert loop.cluster.status_writes[statuses:] == []
             game.check()
+
+    asyncio.run(scenario())
+
+
+@given(st.lists(steps, min_size=2, max_size=6))
+@example(
+    [
+        (WHO[0], {"x": "Owner"}, "A"),
+        (WHO[0], {"y": "Owner"}, "A"),
+        (WHO[1], {"x": "Merge"}, "B"),
+        (WHO[0], {"x": "Owner"}, "A"),
+    ]
+)
+@settings(max_examples=40, deadline=None)
+def test_what_one_has_no_edit_of_another_takes_away(played: list[Step]) -> None:
+    async def scenario() -> None:
+        async with Loop() as loop:
+            game = Game(loop)
+            loop.phase.holds(*(entry(key, f"new {key}") for key in KEYS))
+            for step in played:
+                before = game.ready()
+                await game.play(step)
+                for _ in range(8):
+                    await loop.turn(60)
+
+                assert {each for each in before if each[0] != step[0]} <= game.ready()
+                game.check()
 
     asyncio.run(scenario())
