@@ -13,11 +13,9 @@ from typing import assert_never
 from phase_operator.core.contents import Content
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
-from phase_operator.core.pacing import doubled
 from phase_operator.core.progress import Progress, WorkloadKind
 from phase_operator.core.restarts import Cause, Keep, Record, RollOut, Wait, decide
 from phase_operator.core.rollouts import Rollouts
-from phase_operator.core.settling import Settling
 from phase_operator.core.stillness import Patience, Stillness
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.told import NOTHING, Told
@@ -25,18 +23,16 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.core.workloads import Workload, WorkloadRef
 from phase_operator.reconcile.dependents import Users
 from phase_operator.reconcile.feeds import Feeds, targets_of
+from phase_operator.reconcile.looks import Looks
 from phase_operator.reconcile.noting import ATTEMPTS, Noting
 from phase_operator.reconcile.ports import Clock, KnownObjects, Observer, Workloads
-from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.queue import QueueClosedError
 from phase_operator.reconcile.resources import Resources
 from phase_operator.reconcile.telling import Look, Telling
 from phase_operator.reconcile.writers import Writers
 
 log = logging.getLogger(__name__)
 
-# Nothing tells us when a roll-out ends, or that a workload is resumed. Places become free while others wait for them.
-_SOON, _SELDOM, _FOR_A_PLACE = 3.0, 60.0, 15.0
-_NOT_YET = 0.5
 # Seconds after which a look lets other namespaces pass, and how many may stand aside so: each holds what it read.
 _TURN, _ASIDE = 1.0, 8
 # So many workloads in a row that cannot be written for the API server's sake: it is the API server, and no workload.
@@ -97,15 +93,10 @@ class Restarter:
         )
         self._all_known = all_known
         self._at_once = at_once
-        self._settling: Settling[str] = Settling(window)
+        self._looks = Looks(clock, window, self._settled)
         self._rollouts = Rollouts(at_once)
-        # When to look again although nothing was touched, and how often that was so in a row.
-        self._again: dict[str, float] = {}
-        self._tries: dict[str, int] = {}
         # Looks that let other namespaces pass.
         self._visits: dict[str, _Visit] = {}
-        self._changed = asyncio.Event()
-        self._closed = False
 
     # For runs.
 
@@ -114,7 +105,7 @@ class Restarter:
         new = list(targets)
         self._telling.remember(key, new, status)
         for target in new:
-            self._touch(target.key.namespace)
+            self._looks.touch(target.key.namespace)
 
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Drop what is remembered of targets that nobody is admitted to any more."""
@@ -130,7 +121,7 @@ class Restarter:
 
     def written(self, target: TargetRef) -> None:
         """Take note that a target was written: its workloads are looked at once all is quiet."""
-        self._touch(target.key.namespace)
+        self._looks.touch(target.key.namespace)
 
     def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
         """Return what the status of a PhaseSecret is to tell of a target; None if that is not for it to know."""
@@ -140,18 +131,7 @@ class Restarter:
 
     async def take(self) -> str:
         """Wait for the next namespace whose workloads are to be looked at; raise QueueClosedError after `close`."""
-        while not self._closed:
-            now = self._clock.monotonic()
-            due = [each for each in (self._settling.next_due(), *self._again.values()) if each is not None]
-            self._changed.clear()
-            if not due or min(due) > now:
-                await wait_for(self._changed, min(due) - now if due else None)
-            elif not self._all_known():
-                # What is not known yet would look as if nobody wrote it any more.
-                await wait_for(self._changed, _NOT_YET)
-            elif found := self._due(now):
-                return found
-        raise QueueClosedError
+        return await self._looks.take(self._all_known)
 
     async def look(self, namespace: str) -> None:
         """Bring the workloads of a namespace in step with what their targets hold."""
@@ -165,18 +145,19 @@ class Restarter:
         try:
             if not await self._look(namespace, visit):
                 self._visits[namespace] = visit
-                return
         except ExpectedError as error:
             self._observer.restart_failed()
             self._telling.report_restarted(look)
             log.warning("workloads not looked at", extra={"namespace": namespace, "detail": error.message})
         finally:
-            self._plan(namespace, look)
+            if namespace in self._visits:
+                self._looks.go_on(namespace)
+            else:
+                self._looks.plan(namespace, look)
 
     def close(self) -> None:
         """Give out no more namespaces."""
-        self._closed = True
-        self._changed.set()
+        self._looks.close()
 
     # For metrics.
 
@@ -211,7 +192,7 @@ class Restarter:
             self._observer.restart_failed()
         look.again = look.soon or bool(look.again and (look.waiting or look.failed))
         # An unlucky answer is not worth a word; what lasts is.
-        lasts = self._tries.get(namespace, -1) >= 1
+        lasts = self._looks.has_lasted(namespace)
         failed = [error for error in look.failed if lasts or not isinstance(error, Transient)]
         targets = self._followed_in(namespace) if failed else ()
         self._telling.report(namespace, look, failed, targets)
@@ -223,9 +204,7 @@ class Restarter:
 
     def _others_wait(self) -> bool:
         """Say whether another namespace is due, and there is room for this one to stand aside."""
-        due, now = self._settling.next_due(), self._clock.monotonic()
-        is_due = (due is not None and due <= now) or any(each <= now for each in self._again.values())
-        return is_due and len(self._visits) < _ASIDE
+        return len(self._visits) < _ASIDE and self._looks.others_wait()
 
     async def _bring_in_step(self, workload: Workload, visit: _Visit) -> None:
         found: Workload | None = workload
@@ -354,43 +333,14 @@ class Restarter:
 
     # When to look.
 
-    def _touch(self, namespace: str) -> None:
-        self._settling.touch(namespace, self._clock.monotonic())
-        self._changed.set()
-
-    def _due(self, now: float) -> str | None:
-        for namespace in self._settling.take(now):
-            self._again[namespace] = now
-            if namespace in self._visits:
-                # What it has passed may be concerned.
-                self._visits[namespace].look.soon = True
-        found = min(((due, each) for each, due in self._again.items() if due <= now), default=None)
-        if found is None:
-            return None
-        del self._again[found[1]]
-        return found[1]
+    def _settled(self, namespace: str) -> None:
+        if namespace in self._visits:
+            # What it has passed may be concerned.
+            self._visits[namespace].look.soon = True
 
     def hurry(self) -> None:
         """Give out now what was to be tried again later."""
-        self._tries.clear()
-        self._again = dict.fromkeys(self._again, self._clock.monotonic())
-        self._changed.set()
-
-    def _plan(self, namespace: str, look: Look) -> None:
-        if not look.again:
-            self._tries.pop(namespace, None)
-            return
-        now = self._clock.monotonic()
-        if namespace in self._visits:
-            self._again[namespace] = now
-            return
-        gets_on = look.soon or (look.wants and look.restarted)
-        tries = self._tries[namespace] = 0 if gets_on else self._tries.get(namespace, -1) + 1
-        delay = doubled(_SOON, _FOR_A_PLACE if look.wants else _SELDOM, tries)
-        if look.due is not None:
-            delay = min(delay, max(look.due - now, _NOT_YET))
-        self._again.setdefault(namespace, now + delay)
-        self._changed.set()
+        self._looks.hurry()
 
 
 class NoRestarts:
