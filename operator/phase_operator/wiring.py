@@ -507,7 +507,7 @@ class Operator:
                 refusals.add(namespace)
 
     def _metadata_watch(self, kind: Kind, scope: str, known: KnownTargets, metrics: Metrics) -> MetadataWatch:
-        ours = f"{names.LABEL_TARGET}={names.LABEL_TARGET_VALUE}"
+        ours = f"{names.LABEL_TARGET} in ({names.LABEL_TARGET_VALUE},{names.LABEL_COPY_VALUE})"
         collection = COLLECTIONS[kind]
         is_secret = kind is Kind.SECRET
 

@@ -503,7 +503,8 @@ def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:
 
 def _is_known(stored: StoredObject) -> bool:
     """Say whether the watches keep it."""
-    return stored.part("metadata", "labels").get(names.LABEL_TARGET) == names.LABEL_TARGET_VALUE
+    label = stored.part("metadata", "labels").get(names.LABEL_TARGET)
+    return label in {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE}
 
 
 def fields_of(manifest: Mapping[str, Any]) -> dict[Path, str]:

@@ -31,6 +31,13 @@ def copy_ref(ref: TargetRef) -> TargetRef:
     return TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
 
 
+def original_ref(copy: TargetRef) -> TargetRef | None:
+    """Return the target that a copy is of, by its place; None if its name had to be cut."""
+    name = copy.key.name.removesuffix(names.COPY_SUFFIX)
+    ref = TargetRef(copy.kind, ObjectKey(copy.key.namespace, name))
+    return ref if copy_ref(ref) == copy else None
+
+
 def copy_owner(key: ObjectKey) -> ObjectKey:
     """Return the owner mark of the copies that a PhaseSecret keeps."""
     return ObjectKey(key.namespace, f"{key.name}{_COPY}")
@@ -42,7 +49,7 @@ def original_owner(mark: str) -> str:
 
 
 def copy_of(desired: Desired) -> Desired:
-    """Return what the copy of a target would be: the same, elsewhere, and not looked after by the watches."""
+    """Return what the copy of a target would be: the same, elsewhere, and nobody's target."""
     ref = copy_ref(desired.ref)
     owner = Owner(copy_owner(desired.owner.key), desired.owner.uid)
     metadata = desired.manifest["metadata"]

@@ -18,6 +18,7 @@ from phase_operator.kube.watch import Metadata
 # Of the largest number that etcd counts to, and some more.
 _DIGITS = 30
 
+_OURS = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE}
 Touched = Callable[[TargetRef], None]
 Place = TypeVar("Place", bound=Hashable)
 # Anybody may write marks of a PhaseSecret of another namespace; so many cost that one nothing.
@@ -172,7 +173,7 @@ class TargetSink:
         """Take one object; our own are kept, all are reported unless we knew them so."""
         ref = self._ref(metadata)
         labels = mapping(metadata.get("labels"))
-        foreign = labels.get(names.LABEL_TARGET) != names.LABEL_TARGET_VALUE and self._known.get(ref) is None
+        foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
         if foreign or self._known.put(ref, observe(metadata)):
             self._report(ref, metadata)
 

@@ -163,20 +163,21 @@ class Keeper:
             message = f"{copy.ref}, where a copy is kept while the type changes, is taken; what stands there has to go"
             raise Waiting(Reason.TARGET_CONFLICT, message)
 
-    async def finish(self, target: TargetRef, owner: Owner) -> None:
-        """Finish what a crash or a refusal left of a replacement; raise ExpectedError.
+    async def finish(self, target: TargetRef, owner: Owner, *, is_seen: bool = False) -> TargetResult | None:
+        """Finish what a crash or a refusal left of a replacement; return what is left to do, raise ExpectedError.
 
-        Asks once after a start or a failure.
+        Asks once after a start or a failure, and if the watches have seen a copy.
         """
-        if target in self._without_copy:
-            return
+        if target in self._without_copy and not is_seen:
+            return None
         copy = copy_ref(target)
         found = await self._cluster.observe(copy, surely=True)
         if isinstance(removal(copy, found, Owner(copy_owner(owner.key), owner.uid), Needless()), Delete):
             if await self._cluster.observe(target, surely=True) is None:
                 await self._restore(copy, target)
-            await self._drop_copy(target, owner)
+            return await self._drop_copy(target, owner)
         self._without_copy.add(target)
+        return None
 
     async def _restore(self, copy: TargetRef, target: TargetRef) -> None:
         try:
@@ -185,10 +186,13 @@ class Keeper:
             message = f"{target} cannot be brought back, what it held stands in {copy}: {error.message}"
             raise Waiting(error.reason, message) from error
 
-    async def _drop_copy(self, target: TargetRef, owner: Owner) -> None:
+    async def _drop_copy(self, target: TargetRef, owner: Owner) -> TargetResult | None:
         copies = Owner(copy_owner(owner.key), owner.uid)
-        if isinstance(await self.take_away(copy_ref(target), copies, Needless()), Leave):
-            self._without_copy.add(target)
+        left = await self.take_away(copy_ref(target), copies, Needless())
+        if not isinstance(left, Leave):
+            return left
+        self._without_copy.add(target)
+        return None
 
     # Take away.
 

@@ -5,7 +5,6 @@ Rule: nothing here waits for Phase. A run takes what is known of its source, and
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
@@ -32,7 +31,7 @@ from phase_operator.core.rendering import renderings, units
 from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
 from phase_operator.core.standing import Clear, Fill, Hold
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef
+from phase_operator.core.targets import Desired, Kind, TargetRef
 from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.tenancy import (
     Tenancy,
@@ -125,7 +124,8 @@ class Reconciler:
         check_targets(admitted.claims, admitted.token)
         task.check()
         self._took_effect(self._admissions.enter(admitted, task.versions), resource)
-        await self._finish_replacements(task)
+        # What fails here is told by the target that is replaced, or when the rest is in step.
+        await self._removals.finish(task, task.claims)
         credential = await self._credential(task, admitted)
         query = source_query(spec, credential.account)
         state = self._sources.subscribe(task.key, query, credential, task.subscription())
@@ -161,12 +161,6 @@ class Reconciler:
         except Waiting:
             self._sources.unsubscribe(task.key)
             raise
-
-    async def _finish_replacements(self, task: Task) -> None:
-        """Finish what a crash left of replacements, without waiting for Phase; what fails is told by its target."""
-        for target in (target for target, claim in task.claims.items() if claim.replace):
-            with suppress(ExpectedError):
-                await self._keeper.finish(target, Owner(task.key, task.resource.uid))
 
     async def _confirm(self, task: Task, query: SourceQuery, revision: Revision | None) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""

@@ -5,7 +5,7 @@ so that a crash between a write and the status forgets nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
@@ -13,6 +13,7 @@ from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient
 from phase_operator.core.outcome import Notice, TargetResult
 from phase_operator.core.removal import Leave, Removal, Unwanted, is_version_of, removal
+from phase_operator.core.replacement import copy_owner, copy_ref, original_ref
 from phase_operator.core.targets import Kind, Observed, Owner, TargetRef
 from phase_operator.core.targets.base import version_label
 from phase_operator.core.wanted import dropped, named
@@ -56,7 +57,9 @@ class Removals:
             return found[:_MOST_TOLD]
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
-        return await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
+        left = await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
+        unfinished = await self._finish(task, (), self._copied(task, task.claims) - task.claims.keys())
+        return _by_target([*left, *unfinished])[:_MOST_TOLD]
 
     async def clear(self, task: Task, target: TargetRef) -> TargetResult | None:
         """Remove a target for which nothing is left, with its versions; say what is left to do, if anything."""
@@ -75,23 +78,41 @@ class Removals:
             # What was written is known from the status and by marks, and these say what is to become of it.
             claims = {}
         targets = dict(claims) | {target: claims.get(target) for target in named(task.resource.status)}
-        left = await self._finish(task, claims)
+        left = await self.finish(task, claims)
         candidates = await self._candidates(task, targets, is_last=True)
         self._tell_spared(task, candidates)
         elsewhere = [target for target in task.versions if target.key.namespace != task.key.namespace]
         return left or await self._remove(task, candidates, elsewhere, is_last=True)
 
-    async def _finish(self, task: Task, claims: Mapping[TargetRef, Claim]) -> list[TargetResult]:
-        """Leave no copy behind that a crash in a replacement left: what it holds comes back first."""
+    async def finish(self, task: Task, claims: Mapping[TargetRef, Claim]) -> list[TargetResult]:
+        """Finish what crashes and refusals left of replacements, also of targets that are wanted otherwise by now.
+
+        What a copy holds comes back before it goes. Needs no answer of Phase; says what is left to do.
+        """
+        replaced = [target for target, claim in claims.items() if claim.replace]
+        return await self._finish(task, replaced, self._copied(task, claims))
+
+    async def _finish(self, task: Task, replaced: Iterable[TargetRef], seen: Set[TargetRef]) -> list[TargetResult]:
         left = []
-        for target, claim in claims.items():
-            if claim.replace and not self._refusal(task.key.namespace, target.key.namespace):
-                try:
-                    await self._keeper.finish(target, _owner(task))
-                except ExpectedError as error:
-                    if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                        left.append(pending(target, error.message, transient=isinstance(error, Transient)))
+        for target in dict.fromkeys([*replaced, *sorted(seen)]):
+            if self._refusal(task.key.namespace, target.key.namespace):
+                continue
+            try:
+                if (rest := await self._keeper.finish(target, _owner(task), is_seen=target in seen)) is not None:
+                    left.append(replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
+            except ExpectedError as error:
+                if error.reason is not Reason.NAMESPACE_NOT_FOUND:
+                    left.append(pending(target, error.message, transient=isinstance(error, Transient)))
         return left
+
+    def _copied(self, task: Task, claims: Mapping[TargetRef, Claim]) -> set[TargetRef]:
+        """Return the targets of which the watches show a copy that is this PhaseSecret's."""
+        copies = self._cluster.marked(copy_owner(task.key))
+        if not copies:
+            return set()
+        known = {copy_ref(target): target for target in (*claims, *named(task.resource.status))}
+        found = (known.get(copy) or original_ref(copy) for copy in copies)
+        return {target for target in found if target is not None}
 
     async def _candidates(
         self, task: Task, targets: Mapping[TargetRef, Claim | None], *, is_last: bool

@@ -131,6 +131,28 @@ def test_what_the_status_does_not_know_is_found_by_its_marks(stage: World, tmp_p
         assert stage.data("new") is not None
 
 
+def test_a_copy_that_a_crash_left_goes_whatever_is_wanted_by_then(stage: World, tmp_path: Path) -> None:
+    with running_operator(stage.plane, tmp_path) as stage.operator:
+        stage.phase_secret(**to(onTypeChange="Replace"))
+        stage.until_ready()
+    # As if the process had died while it made the Secret anew: the copy stands, and the Secret does not.
+    found = stage.get("secret", "shop") or {}
+    kept = found["metadata"]
+    marks = {"labels": kept["labels"] | {names.LABEL_TARGET: names.LABEL_COPY_VALUE}}
+    marks |= {"annotations": kept["annotations"] | {names.ANNOTATION_OWNER: f"{stage.namespace}/shop#copy"}}
+    copy = {"apiVersion": "v1", "kind": "Secret", "type": found["type"], "data": found["data"]}
+    copy["metadata"] = {"name": "shop-replacing", **marks}
+    apply = ("apply", "--server-side", f"--field-manager={names.FIELD_MANAGER}", "-f", "-")
+    stage.plane.kubectl("-n", stage.namespace, *apply, stdin=json.dumps(copy))
+    stage.api.delete("secrets", "shop", namespace=stage.namespace)
+    stage.phase_secret(**to("new"))
+    with running_operator(stage.plane, tmp_path) as stage.operator:
+        stage.until_ready()
+
+        eventually(lambda: stage.data("shop-replacing") is None, what="the copy goes")
+        assert stage.data("shop") == stage.data("new") is not None
+
+
 def test_keys_that_are_merged_into_what_another_one_let_go_stay(world: World) -> None:
     only = {"keys": {"include": ["LOG_LEVEL"]}}
     broken = to("new", template={"data": {"f": "{{ NOPE }}"}})

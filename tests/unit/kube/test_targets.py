@@ -54,6 +54,15 @@ def watched() -> Watched:
     return Watched()
 
 
+def test_a_copy_of_a_replaced_secret_is_known_by_its_mark(watched: Watched) -> None:
+    seen = metadata(5, ours=False)
+    seen |= {"labels": {names.LABEL_TARGET: names.LABEL_COPY_VALUE}}
+    watched.sink.seen(seen | {"annotations": {names.ANNOTATION_OWNER: "team/shop#copy"}})
+
+    assert watched.known.marked(ObjectKey("team", "shop#copy")).keys() == {REF}
+    assert not watched.known.marked(ObjectKey("team", "shop"))
+
+
 def test_an_edit_of_ours_by_another_is_reported_once(watched: Watched) -> None:
     watched.shows(5)
     watched.shows(5)

@@ -541,3 +541,69 @@ async def test_what_ends_after_a_crash_leaves_no_copy_behind(policy: dict[str, A
         await after.show(body | {"spec": phase_secret(**elsewhere(**AUTH, **policy))["spec"]})
 
         assert after.cluster.objects.keys() == stays
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("policy", [{}, DELETE], ids=["Retain", "Delete"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(to("shop"), id="the old type again"),
+        pytest.param(to("shop", **AUTH | {"onTypeChange": "Refuse"}), id="no replacement"),
+        pytest.param(to("shop", **MERGE), id="Merge"),
+        pytest.param(to("shop", **VERSIONED), id="versions"),
+        pytest.param(to("new"), id="another name"),
+    ],
+)
+async def test_an_edit_after_a_crash_in_a_replacement_leaves_no_copy_behind(
+    then: dict[str, Any], policy: dict[str, Any], steps: int
+) -> None:
+    entries = [entry("username"), entry("password")]
+    async with Loop() as before:
+        before.phase.holds(*entries)
+        await before.show(phase_secret(**to("shop", **policy)))
+        before.cluster.fuse = steps
+        await before.show(phase_secret(generation=2, **to("shop", **policy, **AUTH)))
+    assert secret_ref("shop-replacing") in before.cluster.objects
+    before.cluster.fuse = None
+    async with Loop(cluster=before.cluster) as after:
+        after.phase.holds(*entries)
+        await after.show(phase_secret(generation=3, status=before.cluster.statuses[KEY], **then))
+        await after.refresh()
+
+        assert secret_ref("shop-replacing") not in after.cluster.objects
+        # What it held has come back, unless it was to be deleted.
+        is_kept = not policy or then["managedSecretReferences"][0]["secretName"] == "shop"
+        assert (SHOP in after.cluster.objects) or not is_kept or "versioned" in then["managedSecretReferences"][0]
+
+
+async def test_a_copy_that_cannot_be_removed_is_told_and_tried_again(shown: Loop) -> None:
+    shown.phase.holds(entry("username"), entry("password"))
+    await shown.show(phase_secret())
+    shown.cluster.fuse = 1
+    await shown.show(phase_secret(generation=2, **to("shop", **AUTH)))
+    shown.cluster.fuse = None
+    shown.cluster.errors["remove"] = Transient(Reason.KUBERNETES_UNAVAILABLE, "not now")
+
+    await shown.show(phase_secret(generation=3, **to("new")))
+    assert told(shown)["shop"] == (False, "RemovalPending")
+    del shown.cluster.errors["remove"]
+    await shown.refresh()
+
+    assert shown.cluster.objects.keys() == {SHOP, NEW}
+    assert told(shown) == {"new": (True, "Synced")}
+
+
+async def test_a_copy_where_the_grant_ended_is_left_alone() -> None:
+    async with Loop(tenancy=GRANTED) as before:
+        before.phase.holds(entry("username"), entry("password"))
+        await before.show(phase_secret(**elsewhere()))
+        before.cluster.fuse = 2
+        await before.show(phase_secret(generation=2, **elsewhere(**AUTH)))
+    before.cluster.fuse = None
+    writes = len(before.cluster.writes)
+    async with Loop(cluster=before.cluster) as after:
+        after.phase.holds(entry("username"), entry("password"))
+        await after.show(phase_secret(generation=3, status=before.cluster.statuses[KEY], **to("new")))
+
+        assert after.cluster.writes[writes:] == [f"apply {NEW}"]
