@@ -149,8 +149,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
 
 
 def _calls_at_once(settings: Settings) -> int:
-    """Return how many calls to Phase may be under way, quick and slow ones."""
-    return settings.phase_workers * (1 + SLOW_CALLS)
+    """Return how many calls to Phase there may be: quick and slow ones under way, and the next one."""
+    return settings.phase_workers * (1 + SLOW_CALLS) + 1
 
 
 def _open_files(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.query import Account, SourceQuery
+from phase_operator.core.shares import QUICK
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.planner import Planner
 from phase_operator.reconcile.questions import Broken, Call, Fresh, Policy, SourceState, Subscription
@@ -16,7 +17,7 @@ from support.planning import SimPhase, key, tell
 Manner = Callable[[Call, float], tuple[float, ExpectedError | None]]
 GOOD_URL = "https://good.example/service/public"
 # As wiring.py has it.
-PLACES, CALLS = 16, 80
+PLACES, CALLS = 16, 81
 
 
 def down(why: str = "does not answer in time") -> Transient:
@@ -54,6 +55,16 @@ def slow(_: Call, __: float) -> tuple[float, None]:
     return 20.0, None
 
 
+def nearly_slow(_: Call, __: float) -> tuple[float, None]:
+    """Answer well, and as late as somebody may who answers quickly."""
+    return 0.95 * QUICK, None
+
+
+def a_bit_slow(_: Call, __: float) -> tuple[float, None]:
+    """Answer well, and a little too late for that."""
+    return 2.9, None
+
+
 def broken(_: Call, __: float) -> tuple[float, ExpectedError]:
     """Answer with an error page."""
     return 0.05, down("answers 502")
@@ -74,9 +85,8 @@ def forbidden(_: Call, __: float) -> tuple[float, ExpectedError]:
     return 0.05, Waiting(Reason.ACCESS_DENIED, "Phase answers 401: Service account cannot access this app")
 
 
-HOSTILE: dict[str, Manner] = {
-    each.__name__: each for each in (tarpit, silent, unreachable, refusing, slow, broken, fickle, page, forbidden)
-}
+_HOSTILE = (tarpit, silent, unreachable, refusing, slow, nearly_slow, a_bit_slow, broken, fickle, page, forbidden)
+HOSTILE: dict[str, Manner] = {each.__name__: each for each in _HOSTILE}
 
 
 @dataclass
@@ -146,6 +156,11 @@ class Hosts:
             seconds, error = self.manner_of(call)(call, self.now)
             self._serial += 1
             heapq.heappush(self._under_way, (self.now + seconds, self._serial, call, error))
+        surplus = self.planner.surplus(self.now)
+        for at, serial, call, _ in [each for each in self._under_way if any(each[2] is one for one in surplus)]:
+            self._under_way = [each for each in self._under_way if each[1] != serial]
+            heapq.heapify(self._under_way)
+            heapq.heappush(self._under_way, (min(at, self.now), serial, call, down()))
         self._look(self.planner.awakened())
 
     def _end(self, call: Call, error: ExpectedError | None) -> set[ObjectKey]:

@@ -5,16 +5,22 @@ as slow from then on, and whoever was slow last begins as slow: of slow calls a 
 take no place of the quick ones, and the last places of either sort are for namespaces that have none.
 """
 
+import heapq
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 # A call that ends within so many seconds is quick.
-QUICK = 3.0
+QUICK = 1.0
+# What is taken for the time of an account that was never asked, and the least that counts.
+_UNKNOWN, _LEAST = QUICK / 4, QUICK / 50
 # So many slow calls for each place: they wait for others and cost next to nothing here.
 SLOW_CALLS = 4
 _SLOW_OF_ONE_AT_ONE_HOST = 3
+_NEVER = float("inf")
+# So many namespaces are remembered whose calls are in vain.
+_MANY = 1000
 
 
 # Where a share can be used up.
@@ -54,9 +60,12 @@ class Shares:
         self._counts: Counter[Gate] = Counter()
         # Namespace -> its calls under way, of either sort.
         self._loads: Counter[str] = Counter()
-        # How those who ask were answered last, and which of a host's were answered quickly.
-        self._was_quick: dict[Hashable, bool] = {}
+        # How long the last call of an account took, without end if it was not answered; and which of a host's were
+        # answered quickly.
+        self._took: dict[Hashable, float] = {}
         self._quick_at: dict[str, set[Hashable]] = {}
+        # Namespaces whose last call was not answered in time, the latest at the end.
+        self._in_vain: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -67,8 +76,8 @@ class Shares:
 
     def is_slow(self, account: Hashable, host: str) -> bool:
         """Say whether calls of an account begin as slow; one that never asked is what others of its host are."""
-        known = self._was_quick.get(account)
-        return not (known if known is not None else bool(self._quick_at.get(host)))
+        took = self._took.get(account)
+        return took > QUICK if took is not None else not self._quick_at.get(host)
 
     def payer(self, namespaces: Iterable[str]) -> str:
         """Return the one of these namespaces that has the fewest calls under way."""
@@ -77,17 +86,22 @@ class Shares:
         free = next((each for each in found if each not in self._loads), None)
         return free if free is not None else min(found, key=self._load)
 
-    def by_load(self, namespaces: Iterable[str]) -> list[str]:
-        """Return namespaces by how many calls they have under way, the fewest first."""
-        return sorted(namespaces, key=self._load)
+    def cost(self, account: Hashable, namespace: str) -> float:
+        """Return what orders those who wait, the least first: how long a namespace's calls take, with one more.
+
+        So whoever is answered at once does not wait behind many who are not, however many namespaces they have.
+        """
+        least = QUICK if namespace in self._in_vain else _LEAST
+        return (1 + self._load(namespace)) * max(least, self._took.get(account, _UNKNOWN))
 
     def gate(self, account: Hashable, host: str, namespace: str) -> Gate | None:
         """Return what a call of a namespace has to wait for, or None if it may begin."""
         is_slow = self.is_slow(account, host)
-        return next((each for each in _gates(host, namespace, is_slow) if not self.has_room(each, namespace)), None)
+        gates = _gates(host, namespace, is_slow)
+        return next((each for each in gates if not self.has_room(each, account, namespace)), None)
 
-    def has_room(self, gate: Gate, namespace: str) -> bool:
-        """Say whether a gate lets a call of a namespace pass."""
+    def has_room(self, gate: Gate, account: Hashable, namespace: str) -> bool:
+        """Say whether a gate lets a call of an account pass, for a namespace."""
         count = self._counts[gate]
         match gate.at:
             case "namespace" if gate.is_slow:
@@ -100,8 +114,11 @@ class Shares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
-                has_none = not self._counts[Gate("namespace", namespace, gate.is_slow)]
-                return count < _left(self._slow_places if gate.is_slow else self._places, for_first=has_none)
+                is_first = not self._counts[Gate("namespace", namespace, gate.is_slow)]
+                if gate.is_slow:
+                    # What never answered has had its turn, and may come back with any number of hosts and namespaces.
+                    is_first &= account not in self._took and namespace not in self._in_vain
+                return count < _left(self._slow_places if gate.is_slow else self._places, for_first=is_first)
 
     def begin(self, call: int, account: Hashable, host: str, namespace: str, now: float) -> None:
         """Count a call that begins; `call` is a number of its own."""
@@ -119,7 +136,7 @@ class Shares:
         if not self._loads[found.namespace]:
             del self._loads[found.namespace]
         self._add(found, -1)
-        self._judge(found, quick=was_answered and now - found.began <= QUICK)
+        self._judge(found, now - found.began if was_answered else _NEVER)
         gates = _gates(found.host, found.namespace, found.is_slow)
         return [*gates, Gate("namespace", found.namespace, not found.is_slow)]
 
@@ -135,8 +152,24 @@ class Shares:
             freed |= dict.fromkeys(_gates(found.host, found.namespace, is_slow=False))
             found.is_slow = True
             self._add(found, 1)
-            self._judge(found, quick=False)
+            self._judge(found, _NEVER)
         return list(freed)
+
+    def surplus(self, now: float) -> list[int]:
+        """Return the slow calls that are to be broken off, so that the last places are free for who comes next.
+
+        Many calls can become slow at once, of hosts that answered until then. The oldest make room, and sooner those of
+        a namespace that has many.
+        """
+        many = self.count(is_slow=True) - _left(self._slow_places, for_first=False)
+        if many <= 0:
+            return []
+        slow = [(number, call) for number, call in self._calls.items() if call.is_slow]
+
+        def weight(each: tuple[int, _UnderWay]) -> float:
+            return (now - each[1].began) * self._counts[Gate("namespace", each[1].namespace, True)]
+
+        return [number for number, _ in heapq.nlargest(many, slow, key=weight)]
 
     def settles_at(self) -> float | None:
         """Return when `settle` is worth calling next, or None."""
@@ -146,7 +179,7 @@ class Shares:
 
     def forget(self, account: Hashable, host: str) -> None:
         """Forget an account that asks nothing any more."""
-        self._was_quick.pop(account, None)
+        self._took.pop(account, None)
         if quick := self._quick_at.get(host):
             quick.discard(account)
             if not quick:
@@ -161,9 +194,14 @@ class Shares:
             if not self._counts[gate]:
                 del self._counts[gate]
 
-    def _judge(self, call: _UnderWay, *, quick: bool) -> None:
-        self._was_quick[call.account] = quick
-        if quick:
+    def _judge(self, call: _UnderWay, took: float) -> None:
+        self._took[call.account] = took
+        self._in_vain.pop(call.namespace, None)
+        if took == _NEVER:
+            self._in_vain[call.namespace] = None
+            if len(self._in_vain) > _MANY:
+                del self._in_vain[next(iter(self._in_vain))]
+        if took <= QUICK:
             self._quick_at.setdefault(call.host, set()).add(call.account)
         elif kept := self._quick_at.get(call.host):
             kept.discard(call.account)

@@ -221,6 +221,10 @@ class Planner:
             self._turns.passed(turn, now)
         return None
 
+    def surplus(self, now: float) -> list[Call]:
+        """Return the calls that are to be broken off, since too many last for long; asked after `next`."""
+        return self._turns.surplus(now)
+
     def next_due(self) -> float | None:
         """Return when `next` is worth asking again, or None if only an answer can tell."""
         times = (self._turns.next_due(), self._doubtful.next_due())

@@ -5,7 +5,7 @@ Rule: nothing is decided here. One call is one method of the edge, and its end i
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import assert_never
 
@@ -14,7 +14,7 @@ from phase_operator.core.agenda import Urgency
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.guard import moved
 from phase_operator.core.outcome import Notice
-from phase_operator.core.query import Account, Revision, SourceQuery
+from phase_operator.core.query import Account, Revision, SourceQuery, origin
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey
@@ -54,6 +54,8 @@ class Sources:
         self._planner = Planner(policy)
         self._beside = beside or Beside()
         self._credentials: dict[Account, Credential] = {}
+        # The calls under way that can be broken off.
+        self._limits: dict[int, asyncio.Timeout] = {}
         self._changed = asyncio.Event()
         self._steps = Steps(clock)
         self._closed = False
@@ -106,6 +108,7 @@ class Sources:
             now = self._clock.monotonic()
             call = self._planner.next(now)
             self._tell_all(self._planner.awakened())
+            self._break_off(self._planner.surplus(now))
             if call is not None:
                 return call
             due = self._planner.next_due()
@@ -124,7 +127,7 @@ class Sources:
 
     async def _made(self, call: Call) -> None:
         try:
-            woken = await self._make(call, self._credentials[call.account])
+            woken = await self._until_broken_off(call)
             result = "ok"
         except ExpectedError as error:
             woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
@@ -137,6 +140,24 @@ class Sources:
         self._observer.asked(_kind(call), result)
         log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
         self._wake_all(woken)
+
+    async def _until_broken_off(self, call: Call) -> set[ObjectKey]:
+        """Make a call, and end it as one that is not answered if it is broken off meanwhile."""
+        try:
+            async with asyncio.timeout(None) as self._limits[id(call)]:
+                return await self._make(call, self._credentials[call.account])
+        except TimeoutError:
+            pass
+        finally:
+            del self._limits[id(call)]
+        host = origin(call.account.base_url)
+        raise Transient(Reason.PHASE_UNAVAILABLE, f"{host} does not answer in time")
+
+    def _break_off(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            limit = self._limits.get(id(call))
+            if limit is not None and not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
 
     def close(self) -> None:
         """Give out no more calls."""

@@ -19,6 +19,8 @@ from phase_operator.reconcile.queue import Priority, Schedule
 
 # An account of several namespaces waits at the gate of one; another's may open sooner.
 _LOOK_AGAIN = 1.0
+# So often it is the turn of the namespace that has waited longest at a gate, else of the one that takes least time.
+_LONGEST_EVERY = 8
 
 
 class Trial(NamedTuple):
@@ -56,6 +58,7 @@ class Turns:
         self._called: dict[Account, set[Wait]] = {}
         self._under_way: dict[int, tuple[Call, UnderWay]] = {}
         self._serial = 0
+        self._passes = 0
 
     def add(self, account: Account, due: float) -> None:
         """Look at an account at `due`, or sooner if that is planned already."""
@@ -110,6 +113,11 @@ class Turns:
         self._schedule.forget(asker.account)
         self._called.pop(asker.account, None)
         self._shares.forget(asker.account, asker.host.name)
+
+    def surplus(self, now: float) -> list[Call]:
+        """Return the calls that are to be broken off; how they end has to be told as of any other."""
+        numbers = set(self._shares.surplus(now))
+        return [call for call, begun in self._under_way.values() if begun.number in numbers] if numbers else []
 
     def next_due(self) -> float | None:
         """Return when `next` is worth asking again, or None if only the end of a call can tell."""
@@ -201,10 +209,14 @@ class Turns:
 
     def _next_to_share(self, gate: Gate) -> tuple[str, Account] | None:
         waiting = self._waiting[gate]
-        for namespace in self._shares.by_load(waiting):
-            if self._shares.has_room(gate, namespace):
-                return namespace, next(iter(waiting[namespace]))
-        return None
+        firsts = ((namespace, next(iter(accounts))) for namespace, accounts in waiting.items())
+        found = [each for each in firsts if self._shares.has_room(gate, each[1], each[0])]
+        if not found:
+            return None
+        self._passes += 1
+        if self._passes % _LONGEST_EVERY == 0:
+            return found[0]
+        return min(found, key=lambda each: self._shares.cost(each[1], each[0]))
 
     def _next_to_try(self, trial: Trial, now: float) -> tuple[str, Account] | None:
         if self._trial_at(trial, now) > now:

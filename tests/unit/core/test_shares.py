@@ -90,6 +90,33 @@ def test_the_last_places_are_for_namespaces_that_have_none() -> None:
     assert office.begin("new", "new", "good") is None
 
 
+def test_whoever_never_answered_has_no_last_place_again() -> None:
+    office = Office()
+    for number in range(12 * PLACES):
+        office.begin("x", f"host{number}", f"hostile-{number % 12}")
+    office.begin("never", "host", "mallory")
+    office.end(was_answered=False)
+
+    assert office.begin("never", "host", "mallory") is not None
+    assert office.begin("another", "other", "mallory") is not None
+    assert office.begin("another", "other", "good") is None
+
+
+def test_what_turns_slow_beyond_the_places_is_broken_off_and_the_oldest_of_many_first() -> None:
+    office = Office()
+    for number in range(8):
+        office.proven(f"good{number}", f"host{number}")
+        for namespace in range(8):
+            office.begin(f"good{number}", f"host{number}", f"team{namespace}")
+        office.now += QUICK + 0.1
+        office.shares.settle(office.now)
+
+    surplus = office.shares.surplus(office.now)
+
+    assert office.shares.count(is_slow=True) - len(surplus) == PLACES * SLOW_CALLS * 3 // 4
+    assert set(surplus) == set(sorted(office.under_way)[: len(surplus)])
+
+
 def test_an_account_of_several_namespaces_is_counted_for_the_one_that_has_least() -> None:
     office = Office()
     office.begin("x", "host", "a")
