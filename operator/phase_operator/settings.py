@@ -130,8 +130,8 @@ class Settings(BaseSettings):
         80,
         ge=4,
         le=65536,
-        description="Memory for all answers that are held or being read, in MiB. One namespace may take as much as is "
-        "still free: at most half. An answer is held while the next one is read.",
+        description="Memory for all answers that are held or being read, in MiB. One namespace may take twice what "
+        "it leaves to others: at most half. An answer is held while the next one is read.",
     )
     whole_environment_above: int = Field(
         4,

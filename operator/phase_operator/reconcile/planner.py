@@ -24,6 +24,7 @@ from phase_operator.core.guard import Moved, kept, moved
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import next_look, retry_source, spread
 from phase_operator.core.query import Account, AppRef, Revision, SourceQuery, origin
+from phase_operator.core.room import Place, places
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.askers import LIST, Asker, Concern, Host, KnownApp, Question, Task
@@ -235,17 +236,24 @@ class Planner:
         woken, self._awakened = self._awakened, set()
         return woken
 
-    def namespace(self, call: Call) -> str:
-        """Return the namespace for which a call is made; of several that want it, the one that asked first."""
+    def namespaces(self, call: Call) -> set[str]:
+        """Return the namespaces for which a call is made."""
         asker = self._askers[call.account]
         match call:
             case ListApps():
-                questions: Iterable[Question] = asker.questions()
+                return set(asker.namespaces)
             case Probe():
-                questions = asker.apps[call.app].questions() if call.app in asker.apps else ()
+                questions: Iterable[Question] = asker.apps[call.app].questions() if call.app in asker.apps else ()
             case Read():
                 questions = (question for _, question in _still_asked(asker, call))
-        return next((question.namespace for question in questions), "")
+        return {key.namespace for question in questions for key in question.subscriptions}
+
+    def replaced(self, call: Call) -> set[Place]:
+        """Return where the answers are held that a read brings anew."""
+        if not isinstance(call, Read):
+            return set()
+        before = [question.last for _, question in _still_asked(self._askers[call.account], call)]
+        return {place for answer in before if answer is not None for place in places(answer.place)}
 
     # What came of it.
 

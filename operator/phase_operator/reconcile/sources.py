@@ -228,7 +228,8 @@ class Sources:
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url
-        place = self._room.open(self._planner.namespace(call))
+        namespace = self._room.least(sorted(self._planner.namespaces(call)))
+        place = self._room.open(namespace, self._planner.replaced(call))
         match call:
             case ListApps():
                 apps = await self._phase.apps(url, credential, place)
@@ -248,14 +249,13 @@ class Sources:
                 )
                 self._observer.entries_read(len(entries))
                 shelf = await _answers(call, Shelf(call.app_id, entries, place))
-                await self._judge(call, shelf)
+                await self._judge(call, shelf, namespace)
                 return self._planner.was_read(call, shelf, self._clock.monotonic())
             case _:
                 assert_never(call)
 
-    async def _judge(self, call: Read, shelf: Shelf) -> None:
+    async def _judge(self, call: Read, shelf: Shelf, namespace: str) -> None:
         """Have guards look at large answers beside the loop, one after another."""
-        namespace = self._planner.namespace(call)
         for question, before, answer in self._planner.to_judge(call, shelf):
             entries = len(before.entries) + len(answer.entries)
             left = await self._beside.run(partial(moved, before, shelf.by_id), entries, namespace)

@@ -1,9 +1,11 @@
-"""Calls that wait for hosts are broken off when there are too many of them, and end as calls that are not answered."""
+"""The shell around the planner: too many slow calls are broken off, and what many ask is held for who holds least."""
 
 import asyncio
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.apps import App
 from phase_operator.core.query import Account
+from phase_operator.core.room import MIB, Place, Room
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Credential
 from phase_operator.reconcile.questions import Broken, Call, Policy, Subscription
@@ -42,6 +44,34 @@ async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
         assert sources.under_way(is_slow=True) == 6
         waiting.cancel()
         phase.let_go()
+
+
+class Placed(FakePhase):
+    """Takes down for which namespace each list is held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held_for: list[str] = []
+
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """Return the apps, and note the place."""
+        self.held_for.append(place.namespace)
+        return await super().apps(base_url, credential, place)
+
+
+async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least() -> None:
+    """Whoever asks first may have taken all that he gets: that is no reason to refuse the others."""
+    room, phase = Room(MIB), Placed()
+    taken = room.open("mallory")
+    taken.resize(MIB // 2)
+    sources = Sources(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), room)
+    for namespace in ("mallory", "team"):
+        sources.subscribe(key(f"{namespace}/x"), query(), CREDENTIAL, Subscription(60.0))
+
+    await sources.make(await sources.take())
+
+    assert phase.held_for == ["team"]
+    assert taken.size == MIB // 2
 
 
 def _number(account: Account) -> str:
