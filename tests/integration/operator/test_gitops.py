@@ -48,7 +48,9 @@ def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
     world.phase.set("shop", "Production", "POSTGRES_USER", world.canary.value("user"), tags=["backend"])
     world.phase.set("shop", "Staging", "DB_HOST", world.canary.value("host"), path="/backend", tags=["backend"])
     world.phase.set("shop", "Staging", "DB_CERTIFICATE", certificate, path="/backend", tags=["shared"])
-    text = json.dumps(wanted).replace('"default"', f'"{world.namespace}"')
+    for key in ("CLUSTER_URL", "CLUSTER_TOKEN", "REPO_URL", "REPO_USER", "REPO_PASSWORD"):
+        world.phase.set("shop", "Production", key, world.canary.value(key), tags=["argocd"])
+    text = json.dumps(wanted).replace('"default"', f'"{world.namespace}"').replace('"argocd"', '"shop"')
     found: dict[str, Any] = json.loads(text.replace("APP_ID", world.phase.app_id("shop")))
     found["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
     return found
