@@ -226,6 +226,11 @@ async def _headers(_: str, send: Send) -> None:
     await send(b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (each, b"x" * 1000) for each in range(20_000)))
 
 
+async def _interim(_: str, send: Send) -> None:
+    while True:
+        await send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
+
+
 _BEHAVIOURS: dict[str, Behaviour] = {
     "hang": _hang,
     "drip": _drip,
@@ -248,5 +253,6 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "resets": _resets,
     "garbage": _garbage,
     "headers": _headers,
+    "interim": _interim,
 }
 BEHAVIOURS = tuple(_BEHAVIOURS)

@@ -1,10 +1,84 @@
-"""The way to Phase's hosts: directly, or through the platform's proxy for the host that is asked."""
+"""The way to Phase's hosts: directly, or through the platform's proxy for the host that is asked.
+
+Rule: what comes before an answer has a limit in bytes. HTTP allows any number of interim answers (1xx) there, which
+httpx reads until the deadline, thousands of them without a pause.
+"""
 
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
 from phase_operator.core.proxies import Proxies
+
+# Bytes until the head of an answer is complete, and how many of them are handled without a pause. h11 reads heads of
+# 100 KB at most.
+_LARGEST_HEAD = 256 * 1024
+_HEAD_STEP = 8 * 1024
+
+
+@dataclass(slots=True)
+class _Head:
+    """How much more may come until the head of the answer is complete."""
+
+    left: int = _LARGEST_HEAD
+    is_complete: bool = False
+
+
+# That of the request that the current task makes.
+_head: ContextVar[_Head | None] = ContextVar("head", default=None)
+
+
+def with_bounded_heads(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
+    """Have a transport read heads within the limit."""
+    # httpx has no way to say so; its pools take a backend for their connections.
+    pool: Any = transport._pool
+    pool._network_backend = _Backend(pool._network_backend)
+    return transport
+
+
+class _Backend:
+    """Opens connections as another backend does."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def connect_tcp(self, *arguments: Any, **options: Any) -> "_Stream":
+        return _Stream(await self._inner.connect_tcp(*arguments, **options))
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+
+class _Stream:
+    """A connection that counts what is read of a head."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        head = _head.get()
+        if head is None or head.is_complete:
+            return bytes(await self._inner.read(max_bytes, timeout))
+        data = bytes(await self._inner.read(min(max_bytes, _HEAD_STEP), timeout))
+        head.left -= len(data)
+        if head.left < 0:
+            raise httpx.RemoteProtocolError("too much comes before an answer")
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the same
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(self, *arguments: Any, **options: Any) -> "_Stream":
+        return _Stream(await self._inner.start_tls(*arguments, **options))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 class ProxiedTransport(httpx.AsyncBaseTransport):
@@ -23,7 +97,13 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         proxy = self._proxies.of_url(str(request.url))
         if proxy not in self._transports:
             self._transports[proxy] = self._make(proxy)
-        return await self._transports[proxy].handle_async_request(request)
+        head = _Head()
+        before = _head.set(head)
+        try:
+            return await self._transports[proxy].handle_async_request(request)
+        finally:
+            head.is_complete = True
+            _head.reset(before)
 
     async def aclose(self) -> None:
         """Close the connections of every way."""

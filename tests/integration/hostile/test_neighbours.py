@@ -20,7 +20,7 @@ from support.world import World, deployment
 ROUNDS = 3
 ASKS = {
     "do not answer": ("hang", "drip", "slow-head"),
-    "answer too much": ("endless", "bomb", "one-bomb", "many", "large", "deep", "headers"),
+    "answer too much": ("endless", "bomb", "one-bomb", "many", "large", "deep", "headers", "interim"),
     "answer odd things": ("page", "odd-date", "redirects", "resets", "garbage"),
     "refuse": ("refuses", "busy", "broken"),
     "look alike": ("names", "keys"),
