@@ -332,6 +332,18 @@ class FakeCluster:
                 self._touch(stored)
         return True
 
+    async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
+        """Take data keys out under the version that was judged."""
+        await self._answer("take_out")
+        stored = self.objects.get(target)
+        if stored is None or str(stored.version) != observed.resource_version:
+            return False
+        self._burn(f"take out of {target}")
+        for key in keys:
+            _remove(stored, [("data", key), ("binaryData", key)])
+        self._touch(stored)
+        return True
+
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
         """Make a target from its copy."""
         await self._answer("restore")

@@ -147,7 +147,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
-        "Values still hold ${...} that Phase could not resolve.",
+        "Values still hold ${...} that Phase could not resolve. Targets stay as they are, but a ConfigMap loses "
+        "a key whose entry became secret.",
         "Correct the reference or grant access to what it names, or set spec.onSecretReferenceError to Warn.",
         stalled=True,
     ),

@@ -100,8 +100,11 @@ class Guard:
 
 
 def is_too_much(lost: int, had: int, shrink: int, *, nothing_left: bool) -> bool:
-    """Say whether so many lost are more than a percentage of those there were, or all that there were."""
-    return lost > 0 and (nothing_left or lost * 100 > shrink * had)
+    """Say whether so many lost are more than a percentage of those there were, or all that there were.
+
+    All are lost, too, where others stand in their place: so does the answer of another app look.
+    """
+    return lost > 0 and (nothing_left or lost >= had or lost * 100 > shrink * had)
 
 
 def another_app(before: str, now: str) -> Transient:

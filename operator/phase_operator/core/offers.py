@@ -65,6 +65,17 @@ def _may_have_left(rendering: Rendering, stands: Stood | None, names: frozenset[
     return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(stands, rendering.asked)
 
 
+def declared_secret(rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry]) -> frozenset[str]:
+    """Return the keys under which a ConfigMap held entries that have another type now; none that it holds today."""
+    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries)}
+    return frozenset(others.difference(_key(rendering, entry) for entry in rendering.taken))
+
+
+def key_names(rendering: Rendering) -> frozenset[bytes]:
+    """Return the digests of the keys that the entries of a target have there, whether or not it can be made."""
+    return frozenset(name_digest(_key(rendering, entry)) for entry in rendering.taken)
+
+
 def departed(
     rendering: Rendering, spec: PhaseSecretSpec, query: SourceQuery, entries: Sequence[Entry], gone: Collection[Moved]
 ) -> list[Moved]:

@@ -150,6 +150,22 @@ class KubeCluster:
                 self._touched(target)
         return True
 
+    async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
+        """Take data keys out of an object; return False if it is not the one that was judged."""
+        left: Observed | None = None
+        self._known.begin_write(target)
+        try:
+            left = await self._prune(target, observed, keys)
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                return False
+            raise translate(error) from error
+        finally:
+            if self._known.end_write(target, left):
+                self._touched(target)
+        log.info("keys taken out", extra={"object": str(target)})
+        return True
+
     async def prove(self, desired: Desired) -> None:
         """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
         try:

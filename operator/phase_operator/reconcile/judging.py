@@ -9,15 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.contents import name_digest, parted
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.folders import normal_path
 from phase_operator.core.guard import Moved
-from phase_operator.core.offers import departed, note, offer, terms
+from phase_operator.core.offers import declared_secret, departed, key_names, note, offer, terms
 from phase_operator.core.outcome import SourceFacts, TargetResult
 from phase_operator.core.query import Revision, SourceQuery
 from phase_operator.core.rendering import Rendering
-from phase_operator.core.standing import Decision, Hold, decide, stood
-from phase_operator.core.targets import Desired, Observed, Owner
+from phase_operator.core.standing import Decision, Hold, Offer, Stood, decide, doubt, stood
+from phase_operator.core.targets import Desired, Kind, Observed, Owner
 from phase_operator.core.values import Entry, Snapshot
 from phase_operator.core.wanted import told_targets
 from phase_operator.reconcile.task import Task
@@ -61,20 +62,9 @@ class Judge:
 
     def decide(self, observed: Observed | None) -> Decision:
         """Say what is to be done, where this stands."""
-        resource, heard = self.task.resource, self._heard
-        stands = stood(observed, self.task.key, self._before, resource.status, resource.generation)
+        stands = self._stands(observed)
         names = self.desired.names if self.rendering.taken else frozenset()
-        found = offer(
-            self.rendering,
-            self.task.spec,
-            heard.query,
-            heard.answer.app_id,
-            self._entries,
-            heard.moved,
-            stands,
-            names,
-        )
-        decision = decide(stands, found, self._terms)
+        decision = decide(stands, self._offer(stands, names), self._terms)
         if isinstance(decision, Hold) and decision.error.reason is Reason.NO_ENTRIES:
             how = "it is empty" if stands is not None and not stands.entries else "it stays as it is"
             return Hold(Waiting(Reason.NO_ENTRIES, f"{self.rendering.nothing}; {how}"))
@@ -84,6 +74,78 @@ class Judge:
         """Say why what stands is to be left as it is, or None."""
         decision = self.decide(observed)
         return decision.error if isinstance(decision, Hold) else None
+
+    def declared_secret(self, observed: Observed | None) -> tuple[str, ...]:
+        """Return the keys that stand in a ConfigMap and that Phase has as another type now.
+
+        None if its keys do not tell what it is made of.
+        """
+        stands = self._stands(observed)
+        if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+            return ()
+        declared = declared_secret(self.rendering, self.task.spec, self._entries)
+        return tuple(sorted(key for key in declared if name_digest(key) in stands.names))
+
+    def holds_declared(self, observed: Observed | None) -> bool:
+        """Say whether a ConfigMap may hold, in whatever form, what Phase has as another type now."""
+        stands = self._stands(observed)
+        if stands is None or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+            return False
+        if not stands.is_made:
+            return bool(self.declared_secret(observed))
+        is_less = stands.entries > len(self.rendering.taken)
+        return is_less and bool(declared_secret(self.rendering, self.task.spec, self._entries))
+
+    def is_declared_in(self, version: Observed) -> bool:
+        """Say whether an older version of a ConfigMap has a key that Phase has as another type now."""
+        keys = parted(version.names) - self.desired.names
+        return bool(keys) and not keys.isdisjoint(self._declared)
+
+    @cached_property
+    def _declared(self) -> frozenset[bytes]:
+        return frozenset(map(name_digest, declared_secret(self.rendering, self.task.spec, self._entries)))
+
+    def doubt_keys(self, observed: Observed) -> ExpectedError | None:
+        """Say why keys of what stands are to be left there, whether or not it can be made anew, or None."""
+        stands = self._stands(observed)
+        if stands is None or self._heard.twice:
+            return None
+        return doubt(stands, self._offer(stands, key_names(self.rendering)), self._terms.shrink)
+
+    def held(self, observed: Observed) -> int:
+        """Return how many keys of ours stand."""
+        stands = self._stands(observed)
+        return len(stands.names) if stands is not None else 0
+
+    def _stands(self, observed: Observed | None) -> Stood | None:
+        resource = self.task.resource
+        return stood(observed, self.task.key, self._before, resource.status, resource.generation)
+
+    def _offer(self, stands: Stood | None, names: frozenset[bytes]) -> Offer:
+        heard = self._heard
+        return offer(
+            self.rendering,
+            self.task.spec,
+            heard.query,
+            heard.answer.app_id,
+            self._entries,
+            heard.moved,
+            stands,
+            names,
+        )
+
+    def stays(self, error: ExpectedError) -> TargetResult:
+        """Say that the target stays as it was told of before, and why."""
+        keys = self._before.get("keys")
+        return TargetResult(
+            self.rendering.ref,
+            False,
+            error.reason,
+            keys if isinstance(keys, int) else None,
+            error.message,
+            self.task.versions.get(self.rendering.ref),
+            transient=isinstance(error, Transient),
+        )
 
     def told(self, result: TargetResult) -> TargetResult:
         """Return how the target stands, with what there is to know of it."""

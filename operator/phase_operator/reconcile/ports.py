@@ -103,6 +103,12 @@ class Cluster(Protocol):
         Raises Invalid if what is left would be no object of its type.
         """
 
+    async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
+        """Take data keys out of an object of ours; return False if it is not the one that was judged.
+
+        All else stays as it stands, marks included: these say that the object has to be written anew.
+        """
+
     async def prove(self, desired: Desired) -> None:
         """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
 

@@ -4,7 +4,7 @@ Rule: nothing here waits for Phase. A run takes what is known of its source, and
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -26,7 +26,7 @@ from phase_operator.core.outcome import (
     TargetResult,
 )
 from phase_operator.core.query import Revision, SourceQuery, asked_url, source_query
-from phase_operator.core.references import check_references
+from phase_operator.core.references import check_references, unresolved
 from phase_operator.core.rendering import renderings, units
 from phase_operator.core.seal import basis, holds, part_holds, sealed
 from phase_operator.core.selection import nothing_selected
@@ -45,6 +45,7 @@ from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.core.wanted import needs_finalizer, standing, written_before
 from phase_operator.reconcile.admissions import Admissions, Change
 from phase_operator.reconcile.beside import Beside
+from phase_operator.reconcile.declared import take_out
 from phase_operator.reconcile.judging import Heard, Judge, source_facts, told_facts
 from phase_operator.reconcile.keeper import Doubt, Keeper, believed, failed
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
@@ -191,7 +192,8 @@ class Reconciler:
         is_well = all(each.ready for each in found.targets)
         if is_well or task.spec.allow_empty or await self._select(task, query, state.answer):
             return found
-        targets = found.targets
+        # Where none is in step, all stay as they were told of before.
+        targets = found.targets if any(each.ready for each in found.targets) else ()
         if state.full is not None and await self._select(task, query, state.full):
             targets = (await self._sync(task, replace(heard, answer=state.full, revision=None))).targets
         message = await self._beside.run(
@@ -210,20 +212,17 @@ class Reconciler:
     async def _sync(self, task: Task, heard: Heard) -> Synced:
         entries = await self._select(task, heard.query, heard.answer)
         many = units(task.spec, entries)
-        warning = await self._beside.run(
-            lambda: check_references(entries, task.spec.on_secret_reference_error), many, task.key.namespace
-        )
-        rest = renderings(
-            task.spec, task.key.namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation
-        )
+        try:
+            warning = await self._beside.run(
+                lambda: check_references(entries, task.spec.on_secret_reference_error), many, task.key.namespace
+            )
+        except Waiting as error:
+            return await self._hold(task, heard, entries, many, error)
         results: list[TargetResult] = []
-        while (rendering := await self._beside.run(lambda: next(rest, None), many, task.key.namespace)) is not None:
-            if results:
-                # Where nothing is to be written nothing is awaited, and there may be many targets.
-                await asyncio.sleep(0)
-            judge = Judge(task, heard, rendering, entries)
-            result = await self._refuse_token_secret(task, rendering.ref) or await self._target(heard, judge, many)
-            results.append(replace(result, left_out=rendering.left_out))
+        async for judge in self._judges(task, heard, entries, many):
+            result = await self._refuse_token_secret(task, judge.rendering.ref)
+            result = result or await take_out(self._cluster, judge, await self._target(heard, judge, many))
+            results.append(replace(result, left_out=judge.rendering.left_out))
         facts = source_facts(task, heard, entries)
         if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
             # What it is doubted by has to outlive it.
@@ -233,6 +232,38 @@ class Reconciler:
         if versions != task.versions:
             self._took_effect(self._admissions.renew(task.key, versions), task.resource)
         return Synced(facts, tuple(results), warning)
+
+    async def _hold(self, task: Task, heard: Heard, entries: Sequence[Entry], units: int, error: Waiting) -> Synced:
+        """Leave targets as they are, but for what was declared secret; raise the error if nothing was."""
+        if not task.spec.managed_config_map_references:
+            raise error
+        results = [
+            replace(await self._held(heard, judge, units, error), left_out=judge.rendering.left_out)
+            async for judge in self._judges(task, heard, entries, units)
+        ]
+        if not any(each.written or each.reason is Reason.ANSWER_DOUBTED for each in results):
+            raise error
+        return Synced(told_facts(task.resource.status) or source_facts(task, heard, entries), tuple(results))
+
+    async def _held(self, heard: Heard, judge: Judge, units: int, error: Waiting) -> TargetResult:
+        rendering = judge.rendering
+        result = await take_out(self._cluster, judge, judge.stays(error))
+        if result.reason is not error.reason or result.written or unresolved(rendering.taken):
+            return result
+        observed = await self._cluster.observe(standing(rendering.ref, judge.task.versions), surely=False)
+        return await self._target(heard, judge, units) if judge.holds_declared(observed) else result
+
+    async def _judges(self, task: Task, heard: Heard, entries: Sequence[Entry], units: int) -> AsyncIterator[Judge]:
+        """Yield what judges each target, in the spec's order."""
+        namespace = task.key.namespace
+        rest = renderings(task.spec, namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation)
+        is_first = True
+        while (rendering := await self._beside.run(lambda: next(rest, None), units, namespace)) is not None:
+            if not is_first:
+                # Where nothing is to be written nothing is awaited, and there may be many targets.
+                await asyncio.sleep(0)
+            is_first = False
+            yield Judge(task, heard, rendering, entries)
 
     async def _refuse_token_secret(self, task: Task, target: TargetRef) -> TargetResult | None:
         """Refuse a target from which another PhaseSecret reads its token, unless this one was there first.
@@ -316,7 +347,11 @@ class Reconciler:
         if not result.ready:
             return replace(result, version=version)
         result = replace(result, version=desired.ref.key.name)
-        return await self._versions.collect(result, desired.owner, keep) if result.written else result
+        if result.written:
+            result = await self._versions.collect(result, desired.owner, keep)
+        if base.kind is Kind.SECRET:
+            return result
+        return await self._versions.retract(result, desired.owner, judge.is_declared_in)
 
     async def _let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Deal with what the spec names no more, once all that it names is in step; say what is left."""

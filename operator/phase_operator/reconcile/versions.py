@@ -6,11 +6,12 @@ cannot be told, all stay.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.keys import listing
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.removal import Delete, Leave, Superseded, Unwanted, is_version_of, removal
 from phase_operator.core.targets import Observed, Owner, TargetRef
@@ -59,6 +60,22 @@ class Versions:
             return replace(result, message=f"older versions stay: {error.message}")
         return result
 
+    async def retract(self, result: TargetResult, owner: Owner, is_bad: Callable[[Observed], bool]) -> TargetResult:
+        """Delete older versions that hold what they should not and that no pod template names; name the others."""
+        base = result.ref
+        known = self._cluster.known_versions(base)
+        bad = {ref: each for ref, each in known.items() if ref.key.name != result.version and is_bad(each)}
+        if not bad:
+            return result
+        try:
+            named = await self._remove(base, bad, owner, 0, "")
+        except ExpectedError as error:
+            return replace(result, message=f"versions that hold what became secret stay: {error.message}")
+        if not named:
+            return result
+        told = f"a pod template names {listing(named)}, which still holds what became secret"
+        return replace(result, message=told if result.message is None else f"{told}; {result.message}")
+
     async def retire(self, result: TargetResult, owner: Owner, version: str | None) -> TargetResult:
         """Delete the versions of a target that is versioned no more, if they say so and no pod template names them.
 
@@ -75,13 +92,13 @@ class Versions:
 
     async def _remove(
         self, base: TargetRef, found: Mapping[TargetRef, Observed], owner: Owner, keep: int, newest: str
-    ) -> None:
-        """Remove what is ours and not kept; raise the first error after all were tried."""
+    ) -> list[str]:
+        """Remove what is ours and not kept, and return what pod templates name; raise the first error after all."""
         why = Superseded(base)
         ours = {ref.key.name: ref for ref, each in found.items() if removal(ref, each, owner, why) != Leave()}
         old = spare([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
         if not old:
-            return
+            return []
         named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])
         failure: ExpectedError | None = None
         for each in old:
@@ -95,6 +112,7 @@ class Versions:
                 failure = failure or error
         if failure is not None:
             raise failure
+        return sorted(named)
 
 
 def _applied(known: Mapping[TargetRef, Observed], base: TargetRef) -> list[tuple[str, str, str]]:

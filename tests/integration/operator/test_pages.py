@@ -6,12 +6,15 @@ account that was installed, and PhaseSecrets are led from Phase's cloud to the e
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.cluster.catalog import HELM, KUBECTL
@@ -100,6 +103,33 @@ def test_the_readme_leads_to_a_secret(way: int, reader: Reader, plane: ControlPl
         reader.run(wait)
 
     assert steps.world("default").data("shop-secrets")
+
+
+def resources(page: str) -> list[dict[str, Any]]:
+    """Return the PhaseSecrets of a page or of a file."""
+    text = (ROOT / page).read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if page.endswith(".md") else [text]
+    documents = [each for block in blocks for each in yaml.safe_load_all(block)]
+    return [each for each in documents if each["kind"] == "PhaseSecret"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "deploy/samples/secret-and-configmap.yaml"])
+def test_an_example_becomes_ready_for_an_app_without_config_entries(page: str, world: World) -> None:
+    [example] = resources(page)
+    for key in ("DATABASE_HOST", "LOG_LEVEL"):
+        world.phase.set("shop", "Production", key, world.canary.value(key), type="secret")
+
+    example["metadata"]["namespace"] = world.namespace
+    example["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
+    world.apply(example)
+
+    found = world.until_ready(example["metadata"]["name"])
+    [secret], [config_map] = (example["spec"][f"managed{kind}References"] for kind in ("Secret", "ConfigMap"))
+    assert set(world.data(secret["secretName"]) or {}) == {"DATABASE_HOST", "DATABASE_PASSWORD", "LOG_LEVEL"}
+    assert "data" not in (world.get("configmap", config_map["configMapName"]) or {"data": None})
+    [told] = [each for each in found["status"]["targets"] if each["kind"] == "ConfigMap"]
+    assert (told["ready"], told["keys"]) == (True, 0)
+    assert "it is empty" in told["message"]
 
 
 def test_install_with_kubectl_upgrade_and_uninstall(reader: Reader, plane: ControlPlane, steps: Steps) -> None:

@@ -378,3 +378,131 @@ async def test_nothing_is_told_where_all_is_as_asked(house: MAKE) -> None:
     assert "message" not in found.told(SHOP)
     labels = found.cluster.objects[SHOP].part("metadata", "labels")
     assert labels["argocd.argoproj.io/secret-type"] == "repository"
+
+
+# What was declared secret leaves a ConfigMap whatever else is wrong.
+
+BROKEN = entry("URL", "${nowhere.X}")
+WITH_CONFIG_MAP: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
+
+
+async def pass_an_interval(house: House) -> None:
+    for _ in range(14):
+        await house.pass_time(0.5)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        pytest.param([BROKEN], Reason.UNRESOLVED_REFERENCES, id="a reference elsewhere"),
+        pytest.param([config_entry("C", "${x.Y}")], Reason.UNRESOLVED_REFERENCES, id="a reference of its own"),
+        pytest.param([config_entry("b b")], Reason.KEY_INVALID, id="a key of its own"),
+        pytest.param([entry("a b")], Reason.KEY_INVALID, id="another target's error"),
+    ],
+)
+async def test_what_is_declared_secret_leaves_whatever_else_is_wrong(
+    house: MAKE, restarts: bool, wrong: list[Entry], reason: Reason
+) -> None:
+    found = await house(config_entry("A"), config_entry("B"), entry("Z"), **WITH_CONFIG_MAP)
+    found.phase.is_honest(config_entry("A"), config_entry("B"), entry("Z"), *wrong)
+    await pass_an_interval(found)
+    assert (found.reason, "A" in found.keys(CONFIG)) == (reason, True)
+
+    found.phase.is_honest(entry("A"), config_entry("B"), entry("Z"), *wrong)
+    if restarts:
+        await found.start()
+    await pass_an_interval(found)
+
+    assert (found.reason, found.keys(CONFIG)) == (reason, {"B"})
+    writes, statuses = list(found.cluster.writes), len(found.cluster.status_writes)
+    await pass_an_interval(found)
+    assert (found.cluster.writes, len(found.cluster.status_writes)) == (writes, statuses)
+
+
+async def test_what_left_while_something_was_wrong_is_in_step_as_soon_as_it_is_mended(house: MAKE) -> None:
+    found = await house(config_entry("A"), config_entry("B"), **WITH_CONFIG_MAP)
+    broken = config_entry("C", "${x.Y}")
+    found.phase.is_honest(entry("A"), config_entry("B"), broken)
+    await pass_an_interval(found)
+    assert found.keys(CONFIG) == {"B"}
+
+    found.phase.is_honest(entry("A"), config_entry("B"), config_entry("C"))
+    await pass_an_interval(found)
+
+    assert (found.reason, found.keys(CONFIG), found.keys(SHOP)) == (Reason.SYNCED, {"B", "C"}, {"A"})
+
+
+async def test_an_answer_that_is_doubted_takes_nothing_from_a_config_map_either(house: MAKE) -> None:
+    there = [config_entry(key) for key in "ABCDEFGHIJ"]
+    found = await house(*there, BROKEN, shrink=10, onSecretReferenceError="Warn", **WITH_CONFIG_MAP)
+    await found.edit(onSecretReferenceError="Fail")
+    held = found.keys(CONFIG)
+
+    found.phase.lies(entry("A"), BROKEN)
+    await found.start()
+    await pass_an_interval(found)
+
+    assert found.phase.lie is None
+    assert found.keys(CONFIG) == held
+
+
+async def test_a_file_is_made_without_what_was_declared_secret(house: MAKE) -> None:
+    file = [{"configMapName": "shop", "format": "dotenv"}]
+    found = await house(config_entry("A"), config_entry("B"), BROKEN, managedConfigMapReferences=file,
+                        onSecretReferenceError="Warn")  # fmt: skip
+    await found.edit(onSecretReferenceError="Fail")
+    before = dict(found.cluster.objects[CONFIG].fields)
+
+    found.phase.is_honest(entry("A"), config_entry("B"), BROKEN)
+    await pass_an_interval(found)
+
+    assert found.reason == Reason.UNRESOLVED_REFERENCES
+    assert found.cluster.objects[CONFIG].fields != before
+
+
+# Versions that hold what was declared secret.
+
+VERSIONED: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop", "versioned": {"keep": 3}}]}
+
+
+def versions(house: House) -> set[str]:
+    return {ref.key.name for ref in house.cluster.objects if ref.kind is CONFIG.kind}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_versions_that_hold_what_was_declared_secret_go_at_once(house: MAKE, restarts: bool) -> None:
+    found = await house(config_entry("B"), **VERSIONED)
+    harmless = versions(found)
+    found.phase.is_honest(config_entry("A"), config_entry("B"))
+    await pass_an_interval(found)
+
+    found.phase.is_honest(entry("A"), config_entry("B", "other"))
+    if restarts:
+        await found.start()
+    await pass_an_interval(found)
+
+    assert found.reason == Reason.SYNCED
+    assert harmless < versions(found)
+    assert len(versions(found)) == 2
+
+
+async def test_a_version_that_pods_name_stays_and_is_told_by_its_name(house: MAKE) -> None:
+    found = await house(config_entry("A"), config_entry("B"), **VERSIONED)
+    [old] = versions(found)
+    found.cluster.mentions = {old}
+
+    found.phase.is_honest(entry("A"), config_entry("B"))
+    await pass_an_interval(found)
+    told = found.told(CONFIG)
+    statuses = len(found.cluster.status_writes)
+    await pass_an_interval(found)
+
+    assert old in versions(found)
+    assert f'"{old}"' in told["message"]
+    assert (found.reason, len(found.cluster.status_writes)) == (Reason.SYNCED, statuses)
+    found.cluster.mentions = set()
+    found.phase.is_honest(entry("A"), config_entry("B", "other"))
+    await pass_an_interval(found)
+    assert old not in versions(found)
+    assert "message" not in found.told(CONFIG) or old not in found.told(CONFIG)["message"]

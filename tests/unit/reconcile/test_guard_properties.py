@@ -65,9 +65,14 @@ class Model:
     unproven: set[str] = field(default_factory=set)
     # How many true answers there were when the process began.
     began: int = 0
+    # What the lie lacks.
+    lost: set[str] = field(default_factory=set)
 
     def true(self) -> list[Entry]:
         return [made(key, shape) for key, shape in self.shapes.items()]
+
+    def lie(self) -> tuple[Entry, ...]:
+        return tuple(each for each in self.true() if each.key not in self.lost)
 
     def holds(self, key: str) -> set[str]:
         """Return the targets that hold a key."""
@@ -76,11 +81,16 @@ class Model:
 
     def check(self) -> None:
         for key, at in list(self.moved.items()):
-            if self.house.phase.told_truly > at and key not in self.unproven:
+            is_heard = self.house.phase.told_truly > at and not self.is_doubted()
+            if is_heard and key not in self.unproven:
                 del self.moved[key]
         for key, shape in self.shapes.items():
             if key not in self.moved:
                 assert self.holds(key) == {shape}, (key, self.house.status)
+
+    def is_doubted(self) -> bool:
+        """Say whether a target doubts an answer, maybe for what is unproven; then it takes nothing of it."""
+        return any(self.house.told(ref).get("reason") == Reason.ANSWER_DOUBTED for ref in HOMES.values())
 
     def forget(self) -> None:
         """Take down that whoever saw where things were is gone."""
@@ -107,13 +117,17 @@ class Model:
                 # Said again, it would be believed, and rightly.
                 pass
             case ("lie", set(lost)):
-                house.phase.lies(*(each for each in self.true() if each.key not in lost))
+                self.lost = lost
+                house.phase.lies(*self.lie())
             case ("move", str(key), str(shape)):
                 if shape != self.shapes[key]:
                     self.moved[key] = house.phase.told_truly
                     self.unproven |= {key} if house.phase.told_truly == self.began else set()
                 self.shapes[key] = shape
                 house.phase.is_honest(*self.true())
+                if house.phase.lie is not None:
+                    # It lacks entries of the truth as it is when it is told: an old state is no such lie.
+                    house.phase.lie = self.lie()
             case ("outage", float(seconds)):
                 house.phase.fails(DOWN)
                 await self.run(seconds)

@@ -563,7 +563,7 @@ class TestManyMove:
         driver.run(600.0)
 
         for ident in names.values():
-            driver.phase.holds(B, app=ident)
+            driver.phase.holds(A, B, app=ident)
         made = driver.run(61.0)
 
         assert made.count("read") == 200
