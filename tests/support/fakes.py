@@ -255,6 +255,8 @@ class FakeCluster:
         version = None if standing is None else str(standing.version)
         if version not in (None, action.resource_version):
             return False
+        if desired.claim.merges and standing is not None:
+            action = replace(action, type=_named(standing, desired.manager, action.type))
         manifest = intent(desired, action, action.resource_version or "1")
         self._check(desired.ref, desired.manager, manifest, force=action.force)
         if standing is None:
@@ -328,7 +330,8 @@ class FakeCluster:
                 }
                 if not left:
                     raise Invalid(Reason.TARGET_REFUSED, "data[username] (FieldValueRequired)")
-                self._apply(target, manager, {"metadata": {}} | ({"type": action.type} if action.type else {}))
+                kind = _named(stored, manager, action.type)
+                self._apply(target, manager, {"metadata": {}} | ({"type": kind} if kind else {}))
                 self._touch(stored)
         return True
 
@@ -507,6 +510,14 @@ class FakeKnown:
         """Return an object of ours."""
         found = self._cluster.objects.get(ref)
         return observe(found.metadata()) if found is not None and _is_known(found) else None
+
+
+def _named(stored: StoredObject, manager: str, kind: str) -> str:
+    """Return the type that a manager has to name, whatever it takes for its own."""
+    others = _held_by_others(stored, (manager, "Apply"))
+    given_up = TYPE in stored.owned_by(manager, "Apply") and TYPE not in others
+    stands = stored.fields.get(TYPE, "")
+    return kind if stands == (kind or ("Opaque" if given_up else stands)) else stands
 
 
 def _held_by_others(stored: StoredObject, ours: tuple[str, str]) -> set[Path]:

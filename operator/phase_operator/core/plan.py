@@ -83,7 +83,7 @@ def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
     was_whole = observed.owner == str(desired.owner.key)
     if own is not None and not was_whole:
         is_same = own.digest == desired.digest and own.shape == desired.shape and own.recorded == desired.keys
-        return Keep() if is_same else Apply(observed.resource_version, type=own.type)
+        return Keep() if is_same and own.is_marked else Apply(observed.resource_version, type=own.type)
     if was_whole:
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
     held = any(holder.keys & desired.keys for holder in observed.holders)

@@ -72,7 +72,9 @@ def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
 def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: bytes) -> bool:
     """Say whether a PhaseSecret's part of an object stands as it was applied, made from exactly this."""
     part = observed.part(manager) if observed is not None and not observed.terminating else None
-    return part is not None and part.seal != "" and part.seal == _seal(key, part.digest, part.shape, made_from)
+    if part is None or not part.is_marked or not part.seal:
+        return False
+    return part.seal == _seal(key, part.digest, part.shape, made_from)
 
 
 def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:

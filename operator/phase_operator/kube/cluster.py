@@ -8,8 +8,9 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, assert_never
 
 from phase_operator.api import names
@@ -107,7 +108,7 @@ class KubeCluster:
         observed: Observed | None = None
         self._known.begin_write(desired.ref)
         try:
-            applied = await self._apply(desired, action)
+            applied = await self._apply_named(desired, action)
             observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
             for manager in action.release:
                 observed = await self._release(desired, action, manager, observed)
@@ -131,7 +132,8 @@ class KubeCluster:
                     log.info("object deleted", extra={"object": str(target)})
                 case Withdraw():
                     uid, version = action.uid, action.resource_version
-                    left = await self._give_up(target, action.manager, uid, version, action.type)
+                    give_up = partial(self._give_up, target, action.manager, uid, version)
+                    left = await self._naming_type(target, action.type, give_up)
                     observed = left if left.parts else None
                     log.info("keys taken out", extra={"object": str(target)})
                 case _:
@@ -207,6 +209,27 @@ class KubeCluster:
         manifest = intent(desired, action, action.resource_version or _NO_VERSION)
         return await self._send(desired.ref, desired.manager, manifest, force=action.force, dry_run=dry_run)
 
+    async def _apply_named(self, desired: Desired, action: Apply) -> Observed:
+        async def send(kind: str) -> Observed:
+            return await self._apply(desired, replace(action, type=kind))
+
+        return await (self._naming_type(desired.ref, action.type, send) if desired.claim.merges else send(action.type))
+
+    async def _naming_type(self, ref: TargetRef, kind: str, send: Callable[[str], Awaitable[Observed]]) -> Observed:
+        """Send what names the type of an object that we merge into, or none; if it has another one, name that.
+
+        Which type is ours to name is read from a mark, and anybody may edit marks.
+        """
+        try:
+            return await send(kind)
+        except ApiError as error:
+            if translate(error).reason is not Reason.TYPE_IMMUTABLE:
+                raise
+        return await send(await self._type_of(ref))
+
+    async def _type_of(self, ref: TargetRef) -> str:
+        return str((await self._client.request("GET", target_path(ref)))["type"])
+
     async def _release(self, desired: Desired, action: Apply, manager: str, observed: Observed) -> Observed:
         """Own nothing under another field manager of ours any more; a type that only it names stays with the part."""
         try:
@@ -214,8 +237,7 @@ class KubeCluster:
         except ApiError as error:
             if not desired.claim.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
                 raise
-        stands = await self._client.request("GET", target_path(desired.ref))
-        again = replace(action, resource_version=observed.resource_version, type=str(stands["type"]))
+        again = replace(action, resource_version=observed.resource_version, type=await self._type_of(desired.ref))
         kept = await self._apply(desired, again)
         return await self._give_up(desired.ref, manager, kept.uid, kept.resource_version)
 

@@ -62,6 +62,9 @@ class Side(Protocol):
     def labels(self, ref: TargetRef) -> dict[str, str]:
         """Return the object's labels."""
 
+    def annotate(self, ref: TargetRef, name: str, value: str | None) -> None:
+        """Let somebody else annotate the object; None takes the annotation off."""
+
 
 @dataclass
 class FakeSide:
@@ -98,6 +101,9 @@ class FakeSide:
 
     def labels(self, ref: TargetRef) -> dict[str, str]:
         return self.cluster.objects[ref].part("metadata", "labels")
+
+    def annotate(self, ref: TargetRef, name: str, value: str | None) -> None:
+        self.cluster.edit(ref, annotations={name: value})
 
     def resource(self, key: ObjectKey) -> str:
         self.cluster.uids[key] = f"uid-of-{key.name}"
@@ -167,6 +173,11 @@ class RealSide:
 
     def labels(self, ref: TargetRef) -> dict[str, str]:
         return dict((self._get(_KINDS[ref.kind], ref.key.name) or {})["metadata"].get("labels") or {})
+
+    def annotate(self, ref: TargetRef, name: str, value: str | None) -> None:
+        patch = json.dumps({"metadata": {"annotations": {name: value}}})
+        self._kubectl("patch", _KINDS[ref.kind], ref.key.name, "--type=merge", "-p", patch)
+        self.known.drop(ref)
 
     def _get(self, kind: str, name: str) -> dict[str, Any] | None:
         return api_of(self.plane).get(kind, name, self.namespace)

@@ -15,6 +15,7 @@ from phase_operator.core.plan import Apply, Keep, plan
 from phase_operator.core.removal import Delete, Leave, Withdraw, removal
 from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
 from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.targets.parts import merge_annotation, read_mark, spelled
 from phase_operator.core.values import ObjectKey
 from support.builders import DIGEST_KEY, config_entry, entry
 from support.keeping import DROPPED, RETYPED, deletion, keeper_of
@@ -126,6 +127,51 @@ async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     with pytest.raises(Invalid):
         await keeper.take_away(desired.ref, desired.owner, DROPPED)
     assert side.data(desired.ref) == both | {"C": "c"}
+
+
+@pytest.mark.parametrize("target", [MERGE, AUTH | MERGE], ids=["of no type", "typed"])
+@pytest.mark.parametrize("edit", [None, "{}", '{"type":"kubernetes.io/tls"}', '{"type":"Opaque"}', '{"of":"a/b"}'])
+async def test_a_mark_that_was_edited_is_written_again(side: Side, target: dict[str, Any], edit: str | None) -> None:
+    keeper = keeper_of(side.cluster)
+    both = {"username": "u", "password": "p"}
+    desired = a_secret(side, both, **target)
+    await keeper.bring_in_step(desired)
+
+    side.annotate(desired.ref, merge_annotation(desired.manager), edit)
+    assert (await keeper.bring_in_step(desired)).written
+    assert not (await keeper.bring_in_step(desired)).written
+    assert (await keeper.bring_in_step(a_secret(side, both | {"C": "c"}, **target))).written
+
+    assert side.data(desired.ref) == both | {"C": "c"}
+
+
+async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Side) -> None:
+    keeper = keeper_of(side.cluster)
+    desired = a_secret(side, {"A": "1"}, **MERGE)
+    await keeper.bring_in_step(desired)
+    mark = merge_annotation(desired.manager)
+    lie = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"type": "kubernetes.io/tls"}
+    side.annotate(desired.ref, mark, spelled(lie))
+
+    assert await keeper.take_away(desired.ref, desired.owner, DROPPED) == Leave()
+
+    assert not side.data(desired.ref)
+
+
+@kinds
+async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted(side: Side, make: Make) -> None:
+    keeper = keeper_of(side.cluster)
+    whole = make(side, {"A": "1"}, deletionPolicy="Delete")
+    part = make(side, {"B": "2"}, of="other", **MERGE)
+    await keeper.bring_in_step(whole)
+    # The first one has let go of it: it is not there.
+    assert (await keeper.bring_in_step(part)).written
+    uid = side.uid(whole.ref)
+
+    assert await keeper.take_away(whole.ref, whole.owner, DROPPED) == Leave()
+
+    assert (side.data(whole.ref), side.uid(whole.ref)) == ({"B": "2"}, uid)
+    assert plan(part, await seen(side, part.ref)) == Keep()
 
 
 @kinds

@@ -29,7 +29,7 @@ def test_any_metadata_can_be_observed(metadata: Any) -> None:
 @example({merge_annotation(MANAGER): "[" * 2000})
 def test_any_mark_can_be_read(annotations: Any) -> None:
     assert isinstance(read_mark(annotations, MANAGER), dict)
-    hash(part(MANAGER, frozenset(), b"", annotations))
+    hash(part(MANAGER, frozenset(), b"", annotations, {}))
 
 
 @given(anything)

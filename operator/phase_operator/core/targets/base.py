@@ -344,13 +344,15 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         fields = mapping(entry.get("fieldsV1"))
         manager, operation = text(entry.get("manager")) or "unknown", text(entry.get("operation"))
         if manager == names.FIELD_MANAGER and operation == "Apply":
-            ours = fields
+            # The type alone is what is left of an object that was given up: nobody can take it away.
+            ours = fields if fields.keys() - {"f:type"} else {}
             continue
         keys = _data_keys(fields)
         holders.append(Holder(manager, operation, keys))
         if manager.startswith(names.MERGE_MANAGER_PREFIX) and operation == "Apply":
             shape = _observed_shape(fields, keys, labels, {})
-            found = part(manager, keys, shape, annotations)
+            owned = mapping(mapping(fields.get("f:metadata")).get("f:annotations"))
+            found = part(manager, keys, shape, annotations, owned)
             # An intent that was emptied may leave the type of the object behind, which nobody can take away.
             if found.claimed or found.digest:
                 parts.append(found)

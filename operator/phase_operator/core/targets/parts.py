@@ -38,6 +38,8 @@ class Part:
     deletes: bool = False
     # See base.origin_mark; "" if it says none.
     origin: str = ""
+    # False: what it says of itself was edited by hand.
+    is_marked: bool = True
 
     @property
     def claimed(self) -> frozenset[str]:
@@ -104,13 +106,15 @@ def _is_flat(value: object) -> bool:
     return isinstance(value, str | bool)
 
 
-def part(manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, Any]) -> Part:
-    """Put together what managedFields and the annotation say of a part."""
+def part(
+    manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, Any], owned: Mapping[str, Any]
+) -> Part:
+    """Put together what managedFields and the annotation say of a part; `owned` are the fields of annotations."""
     said = read_mark(annotations, manager)
     recorded = said.get("keys")
     return Part(
         manager=manager,
-        of=text(said.get("of")) or manager.removeprefix(names.MERGE_MANAGER_PREFIX),
+        of=_of(manager, text(said.get("of"))),
         keys=keys,
         recorded=frozenset(recorded) if isinstance(recorded, list) else frozenset(),
         digest=text(said.get("digest")),
@@ -119,4 +123,12 @@ def part(manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[
         type=text(said.get("type")),
         deletes=said.get("onRemoval") == "Delete",
         origin=str(said.get("origin") or ""),
+        is_marked=f"f:{merge_annotation(manager)}" in owned,
     )
+
+
+def _of(manager: str, said: str) -> str:
+    """Return whose part it is: the manager's name tells, unless it was too long. A mark can be edited."""
+    name = manager.removeprefix(names.MERGE_MANAGER_PREFIX)
+    namespace, _, rest = said.partition("/")
+    return said if name.startswith("#") and merge_manager(ObjectKey(namespace, rest)) == manager else name
