@@ -18,6 +18,9 @@ from phase_operator.kube.cluster import FEW, MANAGER, items, target_metadata
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
 
+# So many kinds that fail in passing, one after another, are no accident of one kind.
+_SILENT = 2
+
 
 class KubeWorkloads:
     """Reads and restarts workloads."""
@@ -27,8 +30,15 @@ class KubeWorkloads:
         self._recorder = recorder
 
     async def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
-        """Yield the workloads of a namespace; kinds that do not exist in this cluster have none."""
+        """Yield the workloads of a namespace; kinds that do not exist in this cluster have none.
+
+        A kind that cannot be listed fails by itself. When several in a row fail in passing, it is the API server that
+        does, and the rest is not asked for.
+        """
+        silent = 0
         for kind in WorkloadKind:
+            if silent >= _SILENT:
+                return
             api = APIS[kind]
             path = object_path(f"/apis/{api.version}", api.plural, namespace)
             found = items(self._client, path, chunk=FEW)
@@ -37,8 +47,10 @@ class KubeWorkloads:
                     each = await anext(found, None)
                 except ExpectedError as error:
                     failed.append(of_kind(kind, error))
+                    silent += isinstance(error, Transient)
                     break
                 if each is None:
+                    silent = 0
                     break
                 if workload := read_workload(kind, each):
                     yield workload
