@@ -4,7 +4,7 @@ Rule: a target is judged by its metadata alone, as everywhere; what it holds is 
 with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from phase_operator.core.foreign import mapping, mappings, text
 from phase_operator.core.restarts import Gap, Policy
 from phase_operator.core.selectors import Selector, parse_selector
 from phase_operator.core.targets import TargetRef
+from phase_operator.core.targets.base import data_keys
 from phase_operator.core.targets.parts import read_mark
 from phase_operator.core.wanted import config_map_ref, secret_ref
 
@@ -38,21 +39,31 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
     if metadata is None:
         return ABSENT
     annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if isinstance(value, str)}
-    parts: list[Content] = []
-    times: list[str] = []
+    whole: Holding | None = None
+    parts: list[Holding] = []
+    # Those whose keys are theirs: who takes back a whole object leaves the marks of others behind.
+    beside: list[Holding] = []
     for entry in mappings(metadata.get("managedFields")):
-        manager = text(entry.get("manager"))
+        manager, written_at = text(entry.get("manager")), text(entry.get("time"))
         if entry.get("operation") != "Apply" or entry.get("subresource"):
             continue
         if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
-            whole = read_content(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
-            return Holding(whole or Gap.UNKNOWN, text(entry.get("time")))
-        said = read_mark(annotations, manager) if manager.startswith(names.MERGE_MANAGER_PREFIX) else {}
-        part = read_content(text(said.get("content")), digest_key)
-        if part is not None:
-            parts.append(part)
-            times.append(text(entry.get("time")))
-    return Holding(merged(parts), max(times)) if parts else Holding(Gap.UNKNOWN)
+            found = read_content(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
+            whole = Holding(found or Gap.UNKNOWN, written_at)
+        elif manager.startswith(names.MERGE_MANAGER_PREFIX):
+            part = read_content(text(read_mark(annotations, manager).get("content")), digest_key)
+            if part is not None:
+                parts.append(Holding(part, written_at))
+                beside += parts[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
+    if whole is None:
+        return _together(parts) if parts else Holding(Gap.UNKNOWN)
+    # One PhaseSecret let go of it, and others merged into it since.
+    return _together([whole, *beside]) if beside and whole.content is not Gap.UNKNOWN else whole
+
+
+def _together(parts: Sequence[Holding]) -> Holding:
+    contents = [each.content for each in parts if isinstance(each.content, Content)]
+    return Holding(merged(contents), max(each.written_at for each in parts))
 
 
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:

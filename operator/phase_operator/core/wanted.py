@@ -17,6 +17,7 @@ from phase_operator.core.foreign import mappings, text
 from phase_operator.core.keys import listing
 from phase_operator.core.targets.base import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
+from phase_operator.core.versions import is_version
 
 _KINDS = frozenset(map(str, Kind))
 
@@ -73,8 +74,12 @@ def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
 
 
 def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
-    """Return the name of the newest object of each versioned target, as the status has it."""
-    return {target: version for target, told in told_targets(status) if (version := text(told.get("version")))}
+    """Return the name of the newest object of each versioned target, as the status has it.
+
+    Whoever may write statuses may write any name there: only one that a version of the target can have counts.
+    """
+    found = {target: text(told.get("version")) for target, told in told_targets(status)}
+    return {target: version for target, version in found.items() if is_version(version, target.key.name)}
 
 
 def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:

@@ -88,6 +88,11 @@ def test_a_versioned_target_stands_by_its_newest_version() -> None:
     assert standing(secret_ref("b"), versions) == secret_ref("b")
 
 
+@pytest.mark.parametrize("name", ["other", "b-0123456789", "a", "a-0123", "a-0123456789-x"])
+def test_a_name_that_no_version_of_the_target_has_is_none(name: str) -> None:
+    assert standing_versions({"targets": [told("a", version=name)]}) == {}
+
+
 def test_a_status_that_says_nothing_names_nothing() -> None:
     assert list(named({})) == []
     assert standing_versions({}) == {}

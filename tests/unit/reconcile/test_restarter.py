@@ -875,6 +875,22 @@ async def test_a_workload_that_changes_under_our_hands_is_judged_again(loop: Loo
     assert server.roll_outs == 1
 
 
+async def test_what_is_merged_into_an_object_that_was_let_go_restarts_its_readers(loop: Loop) -> None:
+    server = web(reads_key("B", "shop"))
+    await synced(loop, server, keys={"include": ["A"]})
+    await loop.show(phase_secret(generation=2, managedSecretReferences=[{"secretName": "new"}]))
+    merged = {"secretName": "shop", "creationPolicy": "Merge", "keys": {"include": ["B"]}}
+    await loop.show(phase_secret(ObjectKey("team", "other"), uid="other", managedSecretReferences=[merged]))
+    await quiet(loop)
+    assert loop.cluster.secret(SHOP) == {"A": "one", "B": "one"}
+    before = server.roll_outs
+
+    await changed(loop, key="B")
+    await quiet(loop)
+
+    assert server.roll_outs == before + 1
+
+
 async def test_two_that_merge_into_one_secret_are_one_object_to_its_readers(loop: Loop) -> None:
     server = web(reads_key("A", "shop"), reads_key("FOREIGN", "shop"))
     loop.workloads.add(server)

@@ -271,7 +271,6 @@ _TRACKED_BY = frozenset(
         "kubectl.kubernetes.io/last-applied-configuration",
     }
 )
-_OURS = f"{names.GROUP}/"
 
 
 def version_label(base: str) -> str:
@@ -281,7 +280,8 @@ def version_label(base: str) -> str:
 
 def is_reserved(key: str) -> bool:
     """Say whether a label or annotation is one by which deployment tools, or we, know what is whose."""
-    return key in _TRACKED_BY or key.startswith(_OURS)
+    prefix, _, _ = key.partition("/")
+    return key in _TRACKED_BY or prefix == names.GROUP or prefix.endswith(f".{names.GROUP}")
 
 
 def without_reserved(wanted: Mapping[str, str]) -> dict[str, str]:
@@ -347,7 +347,7 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
             # The type alone is what is left of an object that was given up: nobody can take it away.
             ours = fields if fields.keys() - {"f:type"} else {}
             continue
-        keys = _data_keys(fields)
+        keys = data_keys(fields)
         holders.append(Holder(manager, operation, keys))
         if manager.startswith(names.MERGE_MANAGER_PREFIX) and operation == "Apply":
             shape = _observed_shape(fields, keys, labels, {})
@@ -356,7 +356,7 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
             # An intent that was emptied may leave the type of the object behind, which nobody can take away.
             if found.claimed or found.digest:
                 parts.append(found)
-    our_keys = _data_keys(ours)
+    our_keys = data_keys(ours)
     # On most targets others own no data, whatever they label; nothing is kept of them then.
     is_shared = bool(parts) or not ours or any(holder.keys for holder in holders)
     version_of = labels.get(names.LABEL_VERSION_OF, "")
@@ -423,7 +423,8 @@ def _observed_shape(
     return _shape(our_keys, our_labels, our_annotations, owners)
 
 
-def _data_keys(fields: Mapping[str, Any]) -> frozenset[str]:
+def data_keys(fields: Mapping[str, Any]) -> frozenset[str]:
+    """Return the data keys among the fields that a manager owns, as managedFields spell them."""
     return frozenset(key for name in _DATA_FIELDS for key in _names(fields.get(f"f:{name}")))
 
 
