@@ -65,8 +65,8 @@ log = logging.getLogger(__name__)
 _KEY_BYTES = 32
 # A Lease runs out while a virtual machine is suspended; Linux's other clock stands still meanwhile.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# A namespace may have a few calls under way to names that no server tells. A lookup outlasts its call, half a minute at
-# most; a thread is there only once it is needed.
+# More than the slow calls that there may be: each counts as long as its lookup does, unless its deadline comes first. A
+# thread is there only once it is needed.
 _LOOKUPS = 128
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.

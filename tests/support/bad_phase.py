@@ -76,7 +76,8 @@ def bad_phase() -> Iterator[BadPhase]:
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
         # A transport that was closed says goodbye in a later turn.
         loop.run_until_complete(asyncio.sleep(0.1))
         loop.close()

@@ -24,7 +24,7 @@ from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, LARGEST_REFUSAL, from_answer, from_exception, is_answer
 from phase_operator.phase.rows import Limits, Rows, too_large
-from phase_operator.phase.transport import ProxiedTransport, with_bounded_heads
+from phase_operator.phase.transport import ProxiedTransport, bounded
 
 Answer = TypeVar("Answer", covariant=True)
 OnCall = Callable[[str, str, float], None]
@@ -68,7 +68,7 @@ class PhaseClient:
             transport=transport
             or ProxiedTransport(
                 proxies or Proxies(),
-                lambda proxy: with_bounded_heads(
+                lambda proxy: bounded(
                     httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy)
                 ),
             ),

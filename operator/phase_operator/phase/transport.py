@@ -4,9 +4,13 @@ Rule: what comes before an answer has a limit in bytes. HTTP allows any number o
 httpx reads until the deadline, thousands of them without a pause.
 """
 
-from collections.abc import Callable
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -17,6 +21,8 @@ from phase_operator.core.proxies import Proxies
 # 100 KB at most.
 _LARGEST_HEAD = 256 * 1024
 _HEAD_STEP = 8 * 1024
+# Of the addresses of a name so many are tried.
+_ADDRESSES = 4
 
 
 @dataclass(slots=True)
@@ -31,24 +37,50 @@ class _Head:
 _head: ContextVar[_Head | None] = ContextVar("head", default=None)
 
 
-def with_bounded_heads(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
-    """Have a transport read heads within the limit."""
+def bounded(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
+    """Have a transport read heads within the limit, and count lookups as part of the call."""
     # httpx has no way to say so; its pools take a backend for their connections.
     pool: Any = transport._pool
-    pool._network_backend = _Backend(pool._network_backend)
+    pool._network_backend = Backend(pool._network_backend)
     return transport
 
 
-class _Backend:
-    """Opens connections as another backend does."""
+async def addresses(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, the one to be tried first in front."""
+    with suppress(ValueError):
+        return [str(ip_address(host))]
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
 
-    def __init__(self, inner: Any) -> None:
+
+class Backend:
+    """Opens connections as another backend does, once it knows the address.
+
+    The time for a connection begins then: a lookup goes on in its thread, whoever gives it up, so a call lasts, and
+    counts for whoever makes it, as long as its lookup. Else a few names that no server tells would take all threads.
+    """
+
+    def __init__(self, inner: Any, lookup: Callable[[str, int], Awaitable[list[str]]] = addresses) -> None:
         self._inner = inner
+        self._lookup = lookup
 
-    async def connect_tcp(self, *arguments: Any, **options: Any) -> "_Stream":
-        return _Stream(await self._inner.connect_tcp(*arguments, **options))
+    async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> "_Stream":  # noqa: ASYNC109 - httpcore's signature
+        """Look a name up, and open a connection to one of its addresses."""
+        try:
+            found = (await self._lookup(host, port))[:_ADDRESSES]
+        except socket.gaierror as error:
+            raise httpx.ConnectError("the name is not known") from error
+        for number, address in enumerate(found, 1):
+            part = None if timeout is None else timeout / len(found)
+            try:
+                return _Stream(await self._inner.connect_tcp(address, port, timeout=part, **options))
+            except Exception:
+                if number == len(found):
+                    raise
+        raise httpx.ConnectError("the name has no address")
 
     async def sleep(self, seconds: float) -> None:
+        """Wait, as the other does."""
         await self._inner.sleep(seconds)
 
 

@@ -1,10 +1,12 @@
 """What comes before an answer has a limit, and what HTTP allows there otherwise is read."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
@@ -12,6 +14,9 @@ from phase_operator.core.errors import Transient
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.errors import from_exception
+from phase_operator.phase.transport import Backend
+from support.clock import settle
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"data":[]}'
@@ -19,19 +24,26 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 @asynccontextmanager
 async def answering(parts: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[str]:
-    """Serve these bytes, and yield the URL."""
+    """Answer every request with these bytes, and yield the URL."""
+    ends: list[asyncio.Event] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(end := asyncio.Event())
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            async for part in parts():
-                writer.write(part)
-                await writer.drain()
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                async for part in parts():
+                    writer.write(part)
+                    await writer.drain()
         writer.transport.abort()
+        end.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for each in ends:
+            await each.wait()
+        await settle()
 
 
 async def ask(url: str) -> object:
@@ -70,23 +82,63 @@ async def test_some_interim_answers_change_nothing() -> None:
 
 
 async def test_the_next_answer_of_the_same_connection_has_a_limit_of_its_own() -> None:
-    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic, deadline=20.0)
-    connections = [0]
+    async def many() -> AsyncIterator[bytes]:
+        yield INTERIM * 2_000 + ANSWER
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections[0] += 1
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(INTERIM * 2_000 + ANSWER)
-                await writer.drain()
-        writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with answering(many) as url:
+        client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
         for _ in range(5):
             assert await client.apps(url, SecretValue("none"), Room(80 * MIB).open("team")) == []
         await client.close()
 
-    assert connections == [1]
+
+class Inner:
+    """Opens nothing, and notes the addresses; those of the net 10 cannot be reached."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, float | None]] = []
+
+    async def connect_tcp(self, host: str, _: int, timeout: float | None = None) -> str:  # noqa: ASYNC109 - httpcore's signature
+        """Connect, or not."""
+        self.asked.append((host, timeout))
+        if host.startswith("10."):
+            raise httpx.ConnectError("unreachable")
+        return host
+
+
+async def test_a_call_lasts_as_long_as_its_lookup() -> None:
+    """A thread cannot be stopped: who gave the call up after a moment could have any number of them."""
+    told: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+    inner = Inner()
+
+    async def lookup(*_: object) -> list[str]:
+        return await told
+
+    opening = asyncio.create_task(Backend(inner, lookup).connect_tcp("slow.example", 443, timeout=0.0))
+    await settle()
+    assert not opening.done()
+    told.set_result(["192.0.2.1"])
+
+    await opening
+    assert inner.asked == [("192.0.2.1", 0.0)]
+
+
+async def test_the_next_address_is_tried_if_one_cannot_be_reached() -> None:
+    inner = Inner()
+
+    async def lookup(*_: object) -> list[str]:
+        return ["10.0.0.1", "192.0.2.1"]
+
+    await Backend(inner, lookup).connect_tcp("host.example", 443, timeout=4.0)
+
+    assert inner.asked == [("10.0.0.1", 2.0), ("192.0.2.1", 2.0)]
+
+
+async def test_a_name_that_is_not_known_is_said_to_be() -> None:
+    async def lookup(*_: object) -> list[str]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    with pytest.raises(httpx.ConnectError) as caught:
+        await Backend(Inner(), lookup).connect_tcp("none.example", 443)
+
+    assert "its name is not known" in str(from_exception(caught.value, "https://none.example"))
