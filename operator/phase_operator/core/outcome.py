@@ -73,6 +73,8 @@ class Synced:
     source: SourceFacts
     targets: tuple[TargetResult, ...]
     warning: Warned | None = None
+    # What is no fault, and costs something; a sentence that stays the same as long as that is so.
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
             return Verdict(True, Reason.SUSPENDED, "suspended: targets stay as they are")
         case Failed(reason=reason, message=message):
             return Verdict(False, reason, shortened(message))
-        case Synced(targets=targets, warning=warning):
+        case Synced(targets=targets, warning=warning, note=note):
             bad = sorted(
                 (target for target in targets if not target.ready),
                 key=lambda target: not CATALOGUE[target.reason].stalled,
@@ -151,4 +153,6 @@ def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
             message = "1 target is in step" if len(targets) == 1 else f"{len(targets)} targets are in step"
             if warning is not None:
                 message = f"{message}; {shortened(warning.message)}"
+            if note is not None:
+                message = f"{message}; {note}"
             return Verdict(True, Reason.SYNCED, message)

@@ -65,6 +65,8 @@ class Question:
     forced: set[ObjectKey] = field(default_factory=set)
     # It could not be confirmed in time, and its PhaseSecrets have to say so.
     is_late: bool = False
+    # Its PhaseSecrets say that the account may not probe.
+    is_unprobed: bool = False
 
     @property
     def guards(self) -> list[Guard]:
@@ -147,6 +149,8 @@ class KnownApp:
     is_open: bool = False
     # Phase does not answer probes here: questions are read at their own intervals.
     is_unprobed: bool = False
+    # The account may not read its environments, which is what a probe does.
+    is_refused: bool = False
     failures: int = 0
     # Its last probe was answered.
     is_probed: bool = False

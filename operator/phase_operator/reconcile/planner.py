@@ -192,7 +192,8 @@ class Planner:
         if question.answer is None:
             return Unread(seen)
         at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
-        return Fresh(question.answer, question.full, at, question.tags, question.twice, question.left())
+        left, is_unprobed = question.left(), question.is_unprobed
+        return Fresh(question.answer, question.full, at, question.tags, question.twice, left, is_unprobed)
 
     def _error(self, asker: Asker, app: KnownApp, question: Question, key: ObjectKey) -> ExpectedError | None:
         """Return why a question is not known to be answered as Phase would answer it now, if so."""
@@ -281,9 +282,11 @@ class Planner:
         before = app.environments
         app.environments = {each.name.casefold(): each for each in environments}
         app.failures, app.is_unprobed, app.is_probed = 0, False, True
+        app.is_refused = False
         woken |= self._calm(app)
         self._open(asker, app, now)
         for question in app.questions():
+            woken |= _unprobed(question, is_refused=False)
             woken |= self._look(asker, app, question, question.query.environment not in before, now)
         if any(name in before and before[name] != each for name, each in app.environments.items()):
             self._doubt_references(asker, now)
@@ -311,6 +314,8 @@ class Planner:
             question.is_wide = bool(question.query.tags) and not answer.entries
             tags = _tags_instead(call, question.query, answer, shelf)
             woken |= self._believe(asker, app, question, _Answer(answer, tags, shelf, call), now)
+            # Not before a read worked: who may do nothing at all has other things to say.
+            woken |= _unprobed(question, is_refused=app.is_refused)
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
@@ -469,6 +474,7 @@ class Planner:
                     self._keep_looking(asker, app, question, now)
         pause = _NO_PROBE if lasting else retry_source(error, app.failures, _HEALING, repr(app.ref))
         self._plan(asker, app.ref, now + pause)
+        app.is_refused = error.reason is Reason.ACCESS_DENIED
         if lasting:
             return self._calm(app)
         app.trouble = error
@@ -816,3 +822,9 @@ def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:
 def _absent(app: KnownApp) -> set[str]:
     """Return the environments that are asked for and that the account does not see."""
     return set() if app.is_unprobed else {name for name in app.places if name not in app.environments}
+
+
+def _unprobed(question: Question, *, is_refused: bool) -> set[ObjectKey]:
+    """Let PhaseSecrets say whether the account may probe; return whom that is news for."""
+    was_refused, question.is_unprobed = question.is_unprobed, is_refused
+    return set(question.subscriptions) if was_refused is not is_refused else set()

@@ -48,6 +48,8 @@ class Fresh:
     twice: bool = False
     # What was in an answer before, and left on purpose.
     moved: tuple[Moved, ...] = ()
+    # The account may not probe the app, so that the question is read at every interval.
+    is_unprobed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from phase_operator.reconcile.writers import carries
 
 # Units that it takes to compare a tag with those asked for.
 _NEAR = 10
+_UNPROBED = 'Phase is read at every interval, because the account lacks the permission "Environments: read"'
 
 
 class Reconciler:
@@ -190,6 +191,8 @@ class Reconciler:
             self._sources.doubt(task.key)
             return found
         is_well = all(each.ready for each in found.targets)
+        if state.is_unprobed:
+            found = replace(found, note=_UNPROBED)
         if is_well or task.spec.allow_empty or await self._select(task, query, state.answer):
             return found
         # Where none is in step, all stay as they were told of before.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
+from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.values import Entry
 from support.builders import config_entry, config_map_ref, entry, secret_ref
 from support.lying import House
@@ -506,3 +506,33 @@ async def test_a_version_that_pods_name_stays_and_is_told_by_its_name(house: MAK
     await pass_an_interval(found)
     assert old not in versions(found)
     assert "message" not in found.told(CONFIG) or old not in found.told(CONFIG)["message"]
+
+
+# What it costs that an account may not probe.
+
+
+async def test_an_account_that_may_not_read_environments_is_told_once_and_when_it_may_again() -> None:
+    found = House({"pollingInterval": 5})
+    found.phase.is_honest(entry("A"))
+    found.phase.fails(Waiting(Reason.ACCESS_DENIED, "no"), "environments")
+    await found.start()
+    try:
+        await pass_an_interval(found)
+        told = ready_message(found)
+        statuses = len(found.cluster.status_writes)
+        for _ in range(6):
+            await pass_an_interval(found)
+
+        assert (found.reason, "Environments: read" in told) == (Reason.SYNCED, True)
+        assert len(found.cluster.status_writes) == statuses
+        found.phase.works()
+        for _ in range(12):
+            await found.pass_time(60)
+        assert "Environments" not in ready_message(found)
+        assert len(found.cluster.status_writes) == statuses + 1
+    finally:
+        await found.stop()
+
+
+def ready_message(house: House) -> str:
+    return str(next(each["message"] for each in house.status["conditions"] if each["type"] == "Ready"))
