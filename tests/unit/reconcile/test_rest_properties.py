@@ -40,10 +40,11 @@ steps = st.tuples(
 
 
 class Game:
-    """PhaseSecrets in one namespace, and the loop that runs them."""
+    """PhaseSecrets that want things in one namespace, and the loop that runs them."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, place: str = "") -> None:
         self.loop = loop
+        self.place = {"secretNamespace": place} if place else {}
         self.wanted: dict[ObjectKey, tuple[dict[str, str], str]] = {}
         self.generation = 0
 
@@ -56,7 +57,7 @@ class Game:
             await self.delete(who)
             return
         self.wanted[who] = (targets, keys)
-        references = [{"secretName": name, **POLICIES[policy]} for name, policy in targets.items()]
+        references = [{"secretName": name, **self.place, **POLICIES[policy]} for name, policy in targets.items()]
         guarded = [who in self.loop.cluster.guarded]
         await self.loop.show(
             phase_secret(
@@ -83,7 +84,7 @@ class Game:
         return {
             (who, target["name"])
             for who, (wanted, _) in self.wanted.items()
-            for target in self.loop.cluster.statuses[who].get("targets", [])
+            for target in self.loop.cluster.statuses.get(who, {}).get("targets", [])
             if target["ready"] and target["name"] in wanted
         }
 
