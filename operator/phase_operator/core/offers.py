@@ -114,8 +114,14 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     there = {entry.key for entry in rendering.taken}
     if rendering.taken and (vain := sorted(key for key in target.processors if key not in there)):
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
-    if rendering.taken and (vain := [each for each in target.keys.include if _matches_none(each, there)]):
-        yield f"keys.include: no entry matches {listing(map(clean, vain))}"
+    if rendering.taken and (vain := vain_patterns(target.keys.include, there)):
+        yield vain
+
+
+def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
+    """Name the patterns that match none of these keys, or None; of many keys only whole names are compared."""
+    vain = [each for each in include if _matches_none(each, keys)]
+    return f"keys.include: no entry matches {listing(map(clean, vain))}" if vain else None
 
 
 def _matches_none(pattern: str, keys: Collection[str]) -> bool:

@@ -15,6 +15,7 @@ from phase_operator.core.claims import Claim
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
 from phase_operator.core.grants import Use
 from phase_operator.core.keys import listing
+from phase_operator.core.offers import vain_patterns
 from phase_operator.core.outcome import (
     Confirmed,
     Failed,
@@ -192,7 +193,7 @@ class Reconciler:
             return found
         is_well = all(each.ready for each in found.targets)
         if state.is_unprobed:
-            found = replace(found, note=_UNPROBED)
+            found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
         if is_well or task.spec.allow_empty or await self._select(task, query, state.answer):
             return found
         # Where none is in step, all stay as they were told of before.
@@ -234,7 +235,9 @@ class Reconciler:
         versions = {each.ref: each.version for each in results if each.version is not None}
         if versions != task.versions:
             self._took_effect(self._admissions.renew(task.key, versions), task.resource)
-        return Synced(facts, tuple(results), warning)
+        include = task.spec.keys.include
+        vain = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
+        return Synced(facts, tuple(results), warning, f"spec.{vain}" if vain else None)
 
     async def _hold(self, task: Task, heard: Heard, entries: Sequence[Entry], units: int, error: Waiting) -> Synced:
         """Leave targets as they are, but for what was declared secret; raise the error if nothing was."""

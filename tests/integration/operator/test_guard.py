@@ -12,7 +12,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
-from support.world import World
+from support.world import World, deployment
 
 SECRETS = "/v1/secrets/"
 KEYS = ("DATABASE_HOST", "DATABASE_PASSWORD", "LOG_LEVEL")
@@ -205,3 +205,35 @@ def test_what_is_declared_secret_leaves_the_config_map_whatever_else_is_wrong(
     declare_secret(world, "LOG_LEVEL")
 
     eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
+
+
+def test_versions_that_hold_what_was_declared_secret_go_but_for_those_that_pods_name(world: World) -> None:
+    world.phase_secret(managedConfigMapReferences=[{"configMapName": "shop", "versioned": {"keep": 5}}])
+    named = version_of(world.until_ready())
+    reader = deployment("reader", named, replicas=0)
+    [container] = reader["spec"]["template"]["spec"]["containers"]
+    container["envFrom"] = [{"configMapRef": {"name": named}}]
+    world.apply(reader)
+    world.phase.set("shop", "Production", "LOG_LEVEL", world.canary.value("level"))
+    unnamed = eventually(lambda: another_version(world, named), what="a second version")
+
+    declare_secret(world, "LOG_LEVEL")
+
+    eventually(lambda: world.get("configmap", unnamed) is None, within=8, what="what nobody names goes")
+    [told] = [each for each in world.until_ready()["status"]["targets"] if each["kind"] == "ConfigMap"]
+    assert f'"{named}"' in told["message"]
+    assert world.get("configmap", named) is not None
+
+    world.plane.kubectl("-n", world.namespace, "delete", "deployment", "reader", "--cascade=foreground")
+    world.phase.set("shop", "Production", "DATABASE_HOST", world.canary.value("host"))
+    eventually(lambda: world.get("configmap", named) is None, what="the last one that holds it goes")
+
+
+def version_of(found: dict[str, Any]) -> str:
+    [told] = [each for each in found["status"]["targets"] if each["kind"] == "ConfigMap"]
+    return str(told["version"])
+
+
+def another_version(world: World, than: str) -> str | None:
+    found = version_of(world.get("phasesecret", "shop") or {})
+    return found if found != than else None

@@ -371,6 +371,15 @@ async def test_what_is_asked_for_in_vain_is_told(house: MAKE, fields: dict[str, 
     assert told in found.told(SHOP)["message"]
 
 
+async def test_patterns_of_the_whole_that_match_nothing_are_told_and_only_these(house: MAKE) -> None:
+    found = await house(entry("A"), entry("B"), keys={"include": ["A", "N*", "GONE"]})
+
+    assert found.reason == Reason.SYNCED
+    assert ready_message(found) == '1 target is in step; spec.keys.include: no entry matches "N*", "GONE"'
+    await found.edit(keys={"include": ["A"]})
+    assert ready_message(found) == "1 target is in step"
+
+
 async def test_nothing_is_told_where_all_is_as_asked(house: MAKE) -> None:
     template = {"metadata": {"labels": {"argocd.argoproj.io/secret-type": "repository"}}}
     found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", "template": template}])
