@@ -114,8 +114,8 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     there = {entry.key for entry in rendering.taken}
     if rendering.taken and (vain := sorted(key for key in target.processors if key not in there)):
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
-    if rendering.taken and (vain := vain_patterns(target.keys.include, there)):
-        yield vain
+    if rendering.taken and (patterns := vain_patterns(target.keys.include, there)):
+        yield patterns
 
 
 def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
