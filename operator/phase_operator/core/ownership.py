@@ -63,12 +63,12 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
     if is_whole or desired.claim.adopt:
         return None
     own = merge_manager(desired.owner.key)
-    left = [part.of for part in observed.parts if part.manager != own and not _is_free(part.of, desired)]
+    left = [part.of for part in observed.parts if part.manager != own and not is_free(part.of, desired)]
     if left:
         return Objection(
             f"it holds keys of PhaseSecret {', '.join(left)} of another namespace, which wants them no more"
         )
-    if (observed.is_applied and _is_free(observed.owner, desired)) or is_official(desired, observed):
+    if (observed.is_applied and is_free(observed.owner, desired)) or is_official(desired, observed):
         return None
     if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
         # It was merged into by this PhaseSecret, and nobody else has data there.
@@ -76,7 +76,7 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
     return Objection(_whose(observed))
 
 
-def _is_free(by: str, desired: Desired) -> bool:
+def is_free(by: str, desired: Desired) -> bool:
     """Say whether what nobody, or a PhaseSecret that let go, has left is free for this one.
 
     Two namespaces do not trust each other: who comes from another one than the object's has to say `adopt`.
@@ -121,7 +121,7 @@ def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Obj
         return Objection("it belongs to a PhaseSecret whose mark was taken off")
     own = observed.part(desired.manager)
     ours = own.claimed if own else frozenset()
-    free = {part.manager for part in observed.parts if _is_free(part.of, desired)} | {desired.manager}
+    free = {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}
     for holder in observed.holders:
         contested = (holder.keys & desired.keys) - ours
         if contested and holder.manager not in free:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.ownership import Objection, objection
+from phase_operator.core.ownership import Objection, is_free, objection
 from phase_operator.core.targets.base import Desired, Observed
 from phase_operator.core.targets.parts import merge_annotation, merge_manager, read_mark, spelled
 
@@ -86,7 +86,9 @@ def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
         return Keep() if is_same and own.is_marked else Apply(observed.resource_version, type=own.type)
     if was_whole:
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
-    held = any(holder.keys & desired.keys for holder in observed.holders)
+    # What it may take: its own edited by hand, and what a PhaseSecret of this namespace wrote that let go of it.
+    is_left = observed.owner != "" and is_free(observed.owner, desired)
+    held = is_left or any(holder.keys & desired.keys for holder in observed.holders)
     return Apply(observed.resource_version, force=held or desired.claim.adopt)
 
 

@@ -145,6 +145,18 @@ async def test_a_mark_that_was_edited_is_written_again(side: Side, target: dict[
     assert side.data(desired.ref) == both | {"C": "c"}
 
 
+@kinds
+async def test_a_key_that_another_one_left_is_merged_with_any_value(side: Side, make: Make) -> None:
+    keeper = keeper_of(side.cluster)
+    await keeper.bring_in_step(make(side, {"A": "1", "B": "1"}))
+
+    # The first one has let go of it: it is not there.
+    found = await keeper.bring_in_step(make(side, {"A": "2"}, of="other", **MERGE))
+
+    assert found.ready
+    assert side.data(found.ref) == {"A": "2", "B": "1"}
+
+
 async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Side) -> None:
     keeper = keeper_of(side.cluster)
     desired = a_secret(side, {"A": "1"}, **MERGE)
