@@ -19,6 +19,7 @@ from phase_operator.core.query import Revision, SourceQuery
 from phase_operator.core.rendering import Rendering
 from phase_operator.core.standing import Decision, Hold, Offer, Stood, decide, doubt, stood
 from phase_operator.core.targets import Desired, Kind, Observed, Owner
+from phase_operator.core.targets.parts import merge_manager
 from phase_operator.core.values import Entry, Snapshot
 from phase_operator.core.wanted import told_targets
 from phase_operator.reconcile.task import Task
@@ -84,6 +85,10 @@ class Judge:
         if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return ()
         declared = declared_secret(self.rendering, self.task.spec, self._entries)
+        if observed is not None:
+            # What somebody else holds as well is his to take out.
+            mine = merge_manager(self.task.key)
+            declared -= {key for each in observed.holders if each.manager != mine for key in each.keys}
         return tuple(sorted(key for key in declared if name_digest(key) in stands.names))
 
     def holds_declared(self, observed: Observed | None) -> bool:

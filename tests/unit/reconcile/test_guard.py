@@ -545,3 +545,24 @@ async def test_an_account_that_may_not_read_environments_is_told_once_and_when_i
 
 def ready_message(house: House) -> str:
     return str(next(each["message"] for each in house.status["conditions"] if each["type"] == "Ready"))
+
+
+async def test_of_a_config_map_that_others_keep_only_what_nobody_else_holds_is_taken_out() -> None:
+    merged = [{"configMapName": "shop", "creationPolicy": "Merge"}]
+    found = House({"pollingInterval": 5, "managedConfigMapReferences": merged})
+    found.cluster.edit(CONFIG, {"X": "theirs"})
+    found.phase.is_honest(config_entry("A"), config_entry("C"), config_entry("B"))
+    await found.start()
+    try:
+        await pass_an_interval(found)
+        assert found.keys(CONFIG) == {"A", "B", "C", "X"}
+        # Somebody else holds the same key, with the same value.
+        stored = found.cluster.objects[CONFIG]
+        stored.owners.setdefault(("helm", "Apply"), set()).add(("data", "C"))
+
+        found.phase.is_honest(entry("A"), entry("C"), config_entry("B"), BROKEN)
+        await pass_an_interval(found)
+
+        assert (found.reason, found.keys(CONFIG)) == (Reason.UNRESOLVED_REFERENCES, {"B", "C", "X"})
+    finally:
+        await found.stop()
