@@ -131,6 +131,24 @@ async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make)
 
 
 @kinds
+async def test_keys_are_taken_out_under_the_version_that_was_judged_and_the_next_write_mends_it(
+    side: Side, make: Make
+) -> None:
+    desired = make(side, A="1", B="2")
+    await bring_in_step(side, desired)
+    judged = await side.cluster.observe(desired.ref, surely=True)
+    assert judged is not None
+
+    assert await side.cluster.take_out(desired.ref, judged, ["A", "Z"])
+    assert side.data(desired.ref) == {"B": "2"}
+    assert await side.cluster.take_out(desired.ref, judged, ["B"]) is False
+
+    assert side.data(desired.ref) == {"B": "2"}
+    await bring_in_step(side, desired)
+    assert side.data(desired.ref) == {"A": "1", "B": "2"}
+
+
+@kinds
 async def test_what_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
