@@ -6,6 +6,7 @@ at a time is made until one passes, and longer if what fitted may not be the lim
 refused calls are not counted, and one bucket serves all routes of an account.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Mapping
 
@@ -35,6 +36,7 @@ class Budget:
         # The most calls that went through within a window, as far as they are believed still.
         self._most = 0
         self._first: float | None = None
+        self._began_at = -math.inf
         self._careful_until = 0.0
         self._under_way = 0
         # Calls of each kind that have a place now: under way, or ended within the window.
@@ -52,10 +54,12 @@ class Budget:
         """The time that the last refusal named, which may have passed."""
         return self._closed_until
 
-    def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None) -> float:
+    def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, is_spread: bool = False) -> float:
         """Return when to look again: `now` if the next call may begin, or infinity if only the end of a call can tell.
 
         `leave`: for other kinds of call, the share of the limit that they are sure of, as far as they do not use it.
+        `is_spread`: half of the limit may be used at once, and the rest evenly over a window. Else one who asks for
+        much would leave the others nothing until the window has passed.
         """
         self._forget(now)
         if now < self._closed_until:
@@ -68,8 +72,10 @@ class Budget:
         if limit is None:
             return now
         kept = sum(max(0, int(limit * share) - self._used[kind]) for kind, share in (leave or {}).items())
-        if self._under_way + len(self._ended) + kept < limit:
-            return now
+        used = self._under_way + len(self._ended)
+        if used + kept < limit:
+            half = limit // 2
+            return max(now, self._began_at + WINDOW / (limit - half)) if is_spread and used >= half else now
         return self._ended[0][0] + WINDOW if self._ended else float("inf")
 
     def is_free(self, now: float) -> bool:
@@ -80,6 +86,7 @@ class Budget:
     def begin(self, now: float, kind: str = "") -> None:
         """Count a call that begins."""
         self._used[kind] += 1
+        self._began_at = now
         if self._first is None:
             self._first = now
         self._under_way += 1

@@ -313,7 +313,10 @@ class Asker:
             return now
         share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
         other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
-        return self.budget.allowed_at(now, leave={other.name: share, _ATTEMPT: _FOR_ATTEMPTS})
+        leave = {other.name: share, _ATTEMPT: _FOR_ATTEMPTS}
+        # Reads can be as many as somebody likes to force; probes have their times.
+        is_spread = lane is Lane.READ and len(self.namespaces) > 1
+        return self.budget.allowed_at(now, leave=leave, is_spread=is_spread)
 
     def _needs(self, now: float, most: float) -> float:
         limit = self.budget.limit_at(now)

@@ -194,6 +194,29 @@ class TestOneTokenForAll:
         assert max(later - sooner for sooner, later in pairwise(probes)) <= INTERVAL + 5.0
         assert len(mine) <= 10 * 120
 
+    @pytest.mark.parametrize("count", [20, 100])
+    def test_environments_that_change_and_reads_that_are_forced_all_the_time_delay_nobody_else(
+        self, count: int
+    ) -> None:
+        hosts = Hosts(Policy(quota=120))
+        hosts.phase.holds(A)
+        hosts.ask("good/x", GOOD, interval=INTERVAL)
+        for number in range(count):
+            hosts.phase.holds(A, environment=f"e{number}")
+            hosts.ask(f"mallory/m{number}", query(base_url=GOOD_URL, environment=f"e{number}"), interval=INTERVAL)
+        hosts.run(120.0)
+
+        for each in range(10):
+            changed, before = hosts.now, hosts.view("good/x")
+            hosts.phase.holds(A, entry("B", str(each)))
+            while hosts.now - changed < 20.0:
+                if hosts.view("good/x") == before:
+                    assert hosts.now - changed <= INTERVAL + 5.0
+                hosts.run(1.0)
+                for number in range(count):
+                    hosts.phase.holds(A, entry("M", str(hosts.now)), environment=f"e{number}")
+                    hosts.planner.want(key(f"mallory/m{number}"), Urgency.FORCED, hosts.now)
+
     def test_access_that_is_granted_again_is_seen_soon_beside_many_that_are_refused(self) -> None:
         hosts = self.shared(20)
         refuse = hosts.manner_of
