@@ -61,26 +61,31 @@ def ended(writer: asyncio.StreamWriter) -> Iterator[None]:
 @contextmanager
 def bad_phase() -> Iterator[BadPhase]:
     """Run the servers in a thread until the block ends."""
-    found = BadPhase()
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(found.serve, "127.0.0.1", 0, limit=1 << 20))
-    found.port = server.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever, name="bad-phase", daemon=True)
+    found, listens, loops = BadPhase(), threading.Event(), list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
+
+    async def run() -> None:
+        server = await asyncio.start_server(found.serve, "127.0.0.1", 0, limit=1 << 20)
+        found.port = server.sockets[0].getsockname()[1]
+        loops.append((asyncio.get_running_loop(), asyncio.Event()))
+        listens.set()
+        await loops[0][1].wait()
+        server.close()
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
+        # A connection that was aborted is closed in a later turn of the loop.
+        await asyncio.sleep(0.1)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), name="bad-phase", daemon=True)
     thread.start()
+    listens.wait()
     try:
         yield found
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop, end = loops[0]
+        loop.call_soon_threadsafe(end.set)
         thread.join()
-        server.close()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks))
-        # A transport that was closed says goodbye in a later turn.
-        loop.run_until_complete(asyncio.sleep(0.1))
-        loop.close()
 
 
 def _head(status: str = "200 OK", kind: str = _JSON, *more: str) -> bytes:
