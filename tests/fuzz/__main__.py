@@ -42,14 +42,16 @@ class Report:
         return "FAILED" if self.failure else "ok"
 
 
-def fuzz(name: str, cases: int) -> Report:
-    """Try so many cases of a target."""
+def fuzz(name: str, cases: int, seed: int) -> Report:
+    """Try so many cases of a target; `seed` 0 takes other ones each time."""
     began, found = time.monotonic(), _WORK / "corpus" / name
     found.mkdir(parents=True, exist_ok=True)
     (_CORPUS / name).mkdir(parents=True, exist_ok=True)
     _sow(name, found)
     prefix = f"-artifact_prefix={_WORK}/{name}-"
-    done = _run(name, f"-runs={cases}", "-len_control=0", *_BOUNDS, prefix, str(found), str(_CORPUS / name))
+    done = _run(
+        name, f"-runs={cases}", f"-seed={seed}", "-len_control=0", *_BOUNDS, prefix, str(found), str(_CORPUS / name)
+    )
     lines = (done.stdout + done.stderr).splitlines()
     output = "\n".join(line for line in lines if not line.startswith(("INFO:", "WARNING:", "#")))
     number = _DONE.search(output)
@@ -88,13 +90,14 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[[], *TARGETS], help=", ".join(TARGETS))
     parser.add_argument("--cases", type=int, default=1_000_000, help="of all targets together")
     parser.add_argument("--jobs", type=int, default=2, help="targets at once")
+    parser.add_argument("--seed", type=int, default=0, help="for the same cases again")
     parser.add_argument("--keep", action="store_true", help="add new cases to the corpus")
     options = parser.parse_args()
     names = options.targets or list(TARGETS)
     share = -(-options.cases // len(names))
     reports = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        for report in pool.map(lambda name: fuzz(name, share), names):
+        for report in pool.map(lambda name: fuzz(name, share, options.seed), names):
             reports.append(report)
             print(f"{report.name:24} {report.cases:>9} cases {report.seconds:>6.0f} s  {report.result}")
             if options.keep and not report.failure:
