@@ -21,6 +21,8 @@ from phase_operator.core.proxies import Proxies
 # 100 KB at most.
 _LARGEST_HEAD = 256 * 1024
 _HEAD_STEP = 8 * 1024
+# httpcore's words for a connection that ends before the first byte of an answer.
+_CLOSED = "without sending a response"
 # Of the addresses of a name so many are tried.
 _ADDRESSES = 4
 
@@ -129,10 +131,20 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         proxy = self._proxies.of_url(str(request.url))
         if proxy not in self._transports:
             self._transports[proxy] = self._make(proxy)
+        try:
+            return await self._send(self._transports[proxy], request)
+        except httpx.RemoteProtocolError as error:
+            if _CLOSED not in str(error):
+                raise
+        # A connection that was kept may be closed by the host in the moment of its use. That says nothing of the host:
+        # the question, which changes nothing there, is put once more.
+        return await self._send(self._transports[proxy], request)
+
+    async def _send(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
         head = _Head()
         before = _head.set(head)
         try:
-            return await self._transports[proxy].handle_async_request(request)
+            return await transport.handle_async_request(request)
         finally:
             head.is_complete = True
             _head.reset(before)

@@ -1,12 +1,12 @@
 """Merging, removing, making anew and finalizers: the fake and a real API server do the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contract.cluster.sides import Side
+from contract.cluster.sides import RealSide, Side
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
@@ -42,6 +42,18 @@ def a_config_map(side: Side, data: dict[str, str], of: str = "shop", **target: A
 
 Make = Callable[..., Desired]
 kinds = pytest.mark.parametrize("make", [a_secret, a_config_map], ids=["Secret", "ConfigMap"])
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_collector(side: Side) -> Iterator[None]:
+    """Pause Kubernetes' own controllers: the owners here do not exist, and it would take what names them."""
+    if not isinstance(side, RealSide):
+        yield
+        return
+    controllers = side.plane.program("kube-controller-manager")
+    controllers.pause()
+    yield
+    controllers.resume()
 
 
 async def seen(side: Side, ref: TargetRef) -> Observed:

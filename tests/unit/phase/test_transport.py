@@ -11,11 +11,12 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
+from phase_operator.core.proxies import Proxies
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.errors import from_exception
-from phase_operator.phase.transport import Backend
+from phase_operator.phase.transport import Backend, ProxiedTransport
 from support.clock import settle
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
@@ -142,3 +143,37 @@ async def test_a_name_that_is_not_known_is_said_to_be() -> None:
         await Backend(Inner(), lookup).connect_tcp("none.example", 443)
 
     assert "its name is not known" in str(from_exception(caught.value, "https://none.example"))
+
+
+class Hasty(httpx.AsyncBaseTransport):
+    """Closes so many connections before it answers."""
+
+    def __init__(self, closed: int) -> None:
+        self.closed = closed
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if self.asked <= self.closed:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return httpx.Response(200, json={"data": []})
+
+
+async def through(inner: Hasty) -> httpx.Response:
+    transport = ProxiedTransport(Proxies(), lambda _: inner)
+    return await transport.handle_async_request(httpx.Request("GET", "http://phase.example/v1/apps/"))
+
+
+async def test_a_kept_connection_that_the_host_closes_in_the_moment_of_its_use_is_no_failure() -> None:
+    inner = Hasty(closed=1)
+
+    assert (await through(inner)).status_code == 200
+    assert inner.asked == 2
+
+
+async def test_a_host_that_closes_every_connection_is_asked_no_third_time() -> None:
+    inner = Hasty(closed=9)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await through(inner)
+    assert inner.asked == 2
