@@ -59,7 +59,6 @@ _CHUNK = 500
 FEW = 10
 # The revision of an empty etcd: the first object that is ever written has a greater one.
 _NO_VERSION = "1"
-_INVALID = 422
 _ATTEMPTS = 3
 MIN_KEY, MAX_KEY = 16, 64
 
@@ -333,7 +332,7 @@ class KubeCluster:
             )
         except ApiError as error:
             # What is wrong with a status is told with its fields; a test that failed is told without.
-            is_another = error.status == _INVALID and not error.causes
+            is_another = error.invalid and not error.causes
             if not (error.not_found or is_another):
                 raise translate(error) from error
 
