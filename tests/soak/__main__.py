@@ -319,7 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="with the product's packages")
     options = parser.parse_args(arguments)
-    counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python, options.seed)
+    counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python.absolute(), options.seed)
     for what, number in counts.rows():
         print(f"{what:28} {number}")
     for example in counts.examples:
