@@ -412,9 +412,8 @@ class Bench:
     @contextmanager
     def operator(self, *flags: str) -> Iterator[OperatorProcess]:
         """Run the operator under its own RBAC, one of several that elect a leader."""
-        source = {"PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
         with running_operator(
-            self.plane, self.folder, *flags, environment=source, python=self.python, patience=_PATIENCE, elects=True
+            self.plane, self.folder, *flags, python=self.python, patience=_PATIENCE, elects=True
         ) as operator:
             yield operator
 

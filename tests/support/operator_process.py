@@ -123,7 +123,8 @@ def running_operator(
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
     Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
-    `python` is the interpreter whose packages it runs with, `program` what it runs; `patience` is how many seconds it
+    `python` is the interpreter whose packages it runs with (the operator itself comes from this checkout), `program`
+    what it runs; `patience` is how many seconds it
     may take to be ready, for which nobody `waits` if told so.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
@@ -140,7 +141,8 @@ def running_operator(
     command += ["--leader-elect", str(elects).lower()]
     command += ["--health-port", str(health), "--metrics-port", str(metrics), *flags]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PHASE_OPERATOR_")}
-    variables = inherited | dict(environment or {})
+    source = {"PYTHONPATH": str(REPOSITORY / "operator")}
+    variables = inherited | source | dict(environment or {})
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
     operator = OperatorProcess(process, log_file, health, metrics)
