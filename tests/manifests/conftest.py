@@ -15,10 +15,10 @@ import pytest
 from manifests.objects import CHART, KUBERNETES, ROOT, Object, load
 from phase_dev.cluster.catalog import HELM, HELM3, KSTATUS, KUBECTL, PROMTOOL, Program
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.progress import Progress
-from support.cluster_fixture import cluster, control_plane, kubectl, namespace
+from phase_dev.shell.terminal import Progress
+from support.cluster_fixture import control_plane, kubectl, namespace
 
-__all__ = ["cluster", "control_plane", "kubectl", "namespace"]
+__all__ = ["control_plane", "kubectl", "namespace"]
 
 Notes = Callable[[dict[str, Any]], str]
 Run = Callable[..., subprocess.CompletedProcess[str]]

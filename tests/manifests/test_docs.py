@@ -161,7 +161,7 @@ def test_no_page_names_what_does_not_belong_there() -> None:
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
-        pytest.param("$ phase-dev cluster up --nodes 1", None, id="a subcommand of a group"),
+        pytest.param("$ phase-dev cluster run --nodes 1", None, id="a subcommand of a group"),
         pytest.param("$ phase-dev cluster fly", "fly", id="none of a group"),
         pytest.param("phase-operator preview", "preview", id="none of the program"),
         pytest.param("phase-operator crds | kubectl apply -f -", None, id="before a pipe"),

@@ -3,7 +3,7 @@
 Import the fixtures in a conftest.py; wherever they are imported, the session has one cluster. They are plain, not
 asynchronous, and belong to no event loop; so a test with a loop of its own may use them.
 Keep to a namespace of your own (`namespace`), and do no harm to the shared cluster: a test that stops or pauses a
-program starts a cluster for itself with `Cluster.start()`.
+program starts a cluster for itself with `start_control_plane()`.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
-from phase_dev.cluster import Cluster, Completed, ControlPlane, start_control_plane
+from phase_dev.cluster import Completed, ControlPlane, start_control_plane
 from support.api import api_of
 
 Kubectl = Callable[..., Completed]
@@ -31,12 +31,6 @@ def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
         pytestconfig.add_cleanup(plane.close)
         pytestconfig.stash[_PLANE] = plane
     return pytestconfig.stash[_PLANE]
-
-
-@pytest.fixture(scope="session")
-def cluster(control_plane: ControlPlane) -> Cluster:
-    """Give the session's control plane to asynchronous tests."""
-    return Cluster(control_plane)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 import httpx
 
 from phase_dev.cluster import ControlPlane
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.ports import Ports
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.ports import Ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
@@ -124,8 +124,7 @@ def running_operator(
 
     Unless it `elects`, it works at once and beside any other. `port`, `url`: another way to the API server.
     `python` is the interpreter whose packages it runs with (the operator itself comes from this checkout), `program`
-    what it runs; `patience` is how many seconds it
-    may take to be ready, for which nobody `waits` if told so.
+    what it runs. `patience` is how many seconds it may take to be ready; with `waits=False` it only has to serve.
     """
     kubeconfig = plane.service_account_kubeconfig(home, "phase-operator")
     url = f"https://127.0.0.1:{port}" if port is not None else url

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phase_dev.cluster.build import build_environment
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.progress import Progress
 from phase_dev.cluster.toolchain import find_go
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.terminal import Progress
 
 # What the newest of these modules asks for.
 _OLDEST_GO = (1, 26)

@@ -8,7 +8,8 @@ from pathlib import Path
 from phase_dev.cluster.client import Client
 from phase_dev.cluster.commands import Layout
 from phase_dev.cluster.errors import CommandFailed
-from phase_dev.cluster.kubeconfig import render, write_private
+from phase_dev.cluster.kubeconfig import render
+from phase_dev.shell.folders import write_private
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from filelock import FileLock, Timeout
 
 from phase_dev.cluster.catalog import MODULES, Program, go_needed, linker_flags, version_of
 from phase_dev.cluster.errors import BuildFailed
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.progress import Progress
-from phase_dev.cluster.running import run_with_ticks, tail
 from phase_dev.cluster.toolchain import find_go
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.processes import run_with_ticks, tail
+from phase_dev.shell.terminal import Progress
 
 
 def cached(program: Program, folders: Folders, modules: Path = MODULES) -> Path:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from phase_dev.cluster.errors import ClusterError
+from phase_dev.shell.errors import ToolError
 
 MODULES = Path(__file__).parents[3] / "controlplane"
 
@@ -90,7 +90,7 @@ def version_of(program: Program, modules: Path = MODULES) -> str:
     text = read_go_mod(program.module, modules)
     found = re.search(rf"^(?:require)?\s*{re.escape(program.source)} (v\S+)", text, re.MULTILINE)
     if found is None:
-        raise ClusterError(f"{modules / program.module / 'go.mod'} does not require {program.source}")
+        raise ToolError(f"{modules / program.module / 'go.mod'} does not require {program.source}")
     return found[1]
 
 
@@ -98,7 +98,7 @@ def go_needed(program: Program, modules: Path = MODULES) -> tuple[int, int]:
     """Return the oldest Go, as major and minor, that can build the program."""
     found = re.search(r"^go (\d+)\.(\d+)", read_go_mod(program.module, modules), re.MULTILINE)
     if found is None:
-        raise ClusterError(f"{modules / program.module / 'go.mod'} names no Go version")
+        raise ToolError(f"{modules / program.module / 'go.mod'} names no Go version")
     return int(found[1]), int(found[2])
 
 
@@ -120,7 +120,7 @@ def read_go_mod(module: str, modules: Path = MODULES) -> str:
     try:
         return path.read_text()
     except OSError as e:
-        raise ClusterError(
+        raise ToolError(
             f"the sources of the Kubernetes programs are not at {path.parent}: run from a checkout, "
             "or set KUBEBUILDER_ASSETS to a folder that has the programs"
         ) from e

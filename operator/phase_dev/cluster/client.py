@@ -98,14 +98,6 @@ def _trust(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
-def etcd_answers(url: str) -> bool:
-    """Tell whether etcd says that it is healthy."""
-    try:
-        return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
 def node_manifest(name: str) -> dict[str, Any]:
     """Return a node that kwok plays: large enough that the scheduler never runs out."""
     room = {"cpu": "64", "memory": "256Gi", "pods": "1000"}

@@ -1,19 +1,13 @@
-"""What can go wrong with a cluster, said in one sentence."""
+"""What can go wrong with a cluster, beside programs that do not start."""
+
+from phase_dev.shell.errors import ToolError
 
 
-class ClusterError(Exception):
-    """Something is missing or did not work; the text is one sentence for the person at the terminal."""
-
-
-class BuildFailed(ClusterError):
+class BuildFailed(ToolError):
     """A program could not be built."""
 
 
-class StartFailed(ClusterError):
-    """A program ended, or did not become ready in time; the text carries the end of its log."""
-
-
-class CommandFailed(ClusterError):
+class CommandFailed(ToolError):
     """A command that was run against the cluster returned an error; `reason` is the API server's word for it."""
 
     def __init__(self, text: str, *, reason: str = "") -> None:

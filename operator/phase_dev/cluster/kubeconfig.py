@@ -4,12 +4,11 @@ Rule: a file that is not ours is never overwritten and never removed.
 """
 
 import base64
-import os
 from pathlib import Path
 
 import yaml
 
-from phase_dev.cluster.errors import ClusterError
+from phase_dev.shell.errors import ToolError
 
 _MARK = "# Written by `phase-dev cluster`; removed when the cluster ends.\n"
 
@@ -28,20 +27,10 @@ def render(*, url: str, ca: bytes, token: str, user: str, namespace: str = "defa
     return _MARK + yaml.safe_dump(content, sort_keys=False)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, and replace an older one at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(text)
-    fresh.replace(path)
-
-
 def refuse_foreign(path: Path) -> None:
     """Raise when there is a file at this path that we did not write."""
     if path.exists() and not is_ours(path):
-        raise ClusterError(f"{path} is there already and is not ours; name another file for the kubeconfig")
+        raise ToolError(f"{path} is there already and is not ours; name another file for the kubeconfig")
 
 
 def is_ours(path: Path) -> bool:

@@ -5,6 +5,7 @@ Rule: whatever this starts or writes is gone when it is closed, or when this pro
 
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -15,14 +16,16 @@ from typing import Self
 
 from phase_dev.cluster import commands
 from phase_dev.cluster.access import Access
-from phase_dev.cluster.client import Client, etcd_answers, is_ready, node_manifest, takes_pods
+from phase_dev.cluster.catalog import needed
+from phase_dev.cluster.client import Client, is_ready, node_manifest, takes_pods
 from phase_dev.cluster.commands import Layout
-from phase_dev.cluster.errors import StartFailed
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.kubeconfig import write_private
-from phase_dev.cluster.ports import Ports
-from phase_dev.cluster.process import Process, named, sane_environment
-from phase_dev.cluster.waiting import Patience, wait_until
+from phase_dev.cluster.programs import obtain
+from phase_dev.shell.errors import StartFailed
+from phase_dev.shell.folders import Folders, write_private
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.ports import Ports
+from phase_dev.shell.processes import Patience, Process, answers, named, sane_environment, wait_until
+from phase_dev.shell.terminal import Progress
 
 _COMMANDS = {
     "etcd": commands.etcd,
@@ -97,7 +100,7 @@ class ControlPlane(Access):
         """Start every program in the order in which they need each other."""
         first = [self.program("etcd"), self.program("kube-apiserver")]
         first[0].start()
-        wait_until(lambda: etcd_answers(self.layout.etcd_url), "etcd answers", first[:1], self._patience)
+        wait_until(lambda: answers(f"{self.layout.etcd_url}/health"), "etcd answers", first[:1], self._patience)
         first[1].start()
         self.ready()
         write_private(self.kubeconfig, self.kubeconfig_for("admin", self.admin_token))
@@ -155,3 +158,27 @@ class ControlPlane(Access):
     def _wait(self, condition: Callable[[], bool], what: str, timeout: float | None = None) -> None:
         patience = self._patience if timeout is None else replace(self._patience, timeout=timeout)
         wait_until(condition, what, self.processes.values(), patience)
+
+
+def start_control_plane(
+    *,
+    controllers: bool = False,
+    nodes: int = 0,
+    env: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> ControlPlane:
+    """Return a control plane that is ready; close it, or use it as a context manager.
+
+    Nodes bring the controllers along: without them no pod is made or scheduled. `progress.check` is asked on the way,
+    so that a wait or a build can be given up.
+    """
+    own_env = os.environ if env is None else env
+    own_progress = progress or Progress(sys.stderr)
+    found = obtain(needed(controllers=controllers or nodes > 0, nodes=nodes), own_env, own_progress)
+    return ControlPlane.start(
+        {name: program.path for name, program in found.items()},
+        nodes=nodes,
+        env=own_env,
+        ports=Folders.of(own_env).ports,
+        patience=Patience(check=own_progress.check),
+    )

@@ -8,9 +8,9 @@ from typing import Literal
 
 from phase_dev.cluster.build import build, cached
 from phase_dev.cluster.catalog import PROGRAMS, Program, version_of
-from phase_dev.cluster.errors import ClusterError
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.progress import Progress
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.terminal import Progress
 
 ASSETS = "KUBEBUILDER_ASSETS"
 
@@ -50,7 +50,7 @@ def _look(program: Program, env: Mapping[str, str]) -> Found | None:
     assets = env.get(ASSETS)
     if assets:
         if not Path(assets).is_dir():
-            raise ClusterError(f"{ASSETS} is {assets}, which is not a folder")
+            raise ToolError(f"{ASSETS} is {assets}, which is not a folder")
         path = Path(assets) / program.name
         if os.access(path, os.X_OK):
             return Found(program.name, path, "KUBEBUILDER_ASSETS", "")
@@ -62,4 +62,4 @@ def _program(name: str) -> Program:
     try:
         return PROGRAMS[name]
     except KeyError:
-        raise ClusterError(f'there is no program "{name}"; there are {", ".join(PROGRAMS)}') from None
+        raise ToolError(f'there is no program "{name}"; there are {", ".join(PROGRAMS)}') from None

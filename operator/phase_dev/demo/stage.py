@@ -7,33 +7,27 @@ object, and we refuse to begin where ours would meet somebody else's.
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
 from phase_dev.cluster.catalog import KUBECTL, PLAIN
 from phase_dev.cluster.errors import CommandFailed
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.kubeconfig import write_private
-from phase_dev.cluster.ports import Ports
-from phase_dev.cluster.process import Process, sane_environment
+from phase_dev.cluster.plane import start_control_plane
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.progress import Progress
-from phase_dev.cluster.starting import start_control_plane
-from phase_dev.cluster.waiting import Patience, wait_until
-from phase_dev.demo.errors import DemoError
 from phase_dev.demo.kubectl import Kubectl
+from phase_dev.demo.operator import ACCOUNT, HOME, operator_process
 from phase_dev.server import EmbeddedPhase
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders, write_private
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.ports import Ports
+from phase_dev.shell.processes import Patience, answers, sane_environment, wait_until
+from phase_dev.shell.terminal import Progress
 
 NAMESPACE = "phase-demo"
-_HOME = "phase-system"
-_ACCOUNT = "phase-operator"
 _CRDS = "crd/phasesecrets.secrets.phase.dev"
 CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
@@ -56,7 +50,6 @@ class Stage:
     phase_token: str = field(repr=False)
     operator_log: str
     metrics_url: str
-    own_cluster: bool
 
     def client(self, env: Mapping[str, str]) -> Kubectl:
         """Return the kubectl of this cluster's admin."""
@@ -89,11 +82,13 @@ def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) 
         ports = Ports(2, Folders.of(env).ports)
         closing.callback(ports.release)
         with progress.step("operator: a process under that ServiceAccount"):
-            operator = _operator(kubectl, folder, guard.group, ports.numbers, env)
+            kubeconfig_file = folder / "operator.kubeconfig"
+            write_private(kubeconfig_file, _service_account_kubeconfig(kubectl))
+            operator = operator_process(ACCOUNT, kubeconfig_file, folder, guard.group, ports.numbers, env)
             closing.callback(operator.stop)
             operator.start()
             wait_until(
-                lambda: _answers(f"http://127.0.0.1:{ports.numbers[0]}/readyz"),
+                lambda: answers(f"http://127.0.0.1:{ports.numbers[0]}/readyz"),
                 "the operator is ready",
                 [operator],
                 Patience(check=progress.check),
@@ -105,28 +100,25 @@ def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) 
             phase_token=phase.token("operator", form="pss"),
             operator_log=str(operator.log),
             metrics_url=f"http://127.0.0.1:{ports.numbers[1]}/metrics",
-            own_cluster=kubeconfig is None,
         )
 
 
 def prepare(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) -> None:
     """Build what is missing, before anything is put up."""
     if kubeconfig is not None and not kubeconfig.is_file():
-        raise DemoError(f"{kubeconfig} is no file; name the kubeconfig of a cluster, or leave it out")
+        raise ToolError(f"{kubeconfig} is no file; name the kubeconfig of a cluster, or leave it out")
     if kubeconfig is None:
         obtain(PLAIN, env, progress)
 
 
 def refuse_neighbours(kubectl: Kubectl) -> None:
-    """Raise DemoError if the cluster has what the demo would write: a second operator would answer the first."""
+    """Raise ToolError if the cluster has what the demo would write: a second operator would answer the first."""
     try:
-        said = kubectl(
-            "get", "--ignore-not-found", "-o", "name", _CRDS, f"ns/{_HOME}", f"ns/{NAMESPACE}"
-        ).stdout.split()
+        said = kubectl("get", "--ignore-not-found", "-o", "name", _CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}").stdout.split()
     except CommandFailed as e:
-        raise DemoError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
+        raise ToolError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
     if said:
-        raise DemoError(
+        raise ToolError(
             f"this cluster has {', '.join(said)} already; the demo removes what it makes, so it only begins where "
             "nothing of that name is"
         )
@@ -152,29 +144,11 @@ def _remove(kubectl: Kubectl, progress: Progress) -> None:
         kubectl("delete", "--ignore-not-found", "--timeout=60s", *files, timeout=70)
 
 
-def _operator(kubectl: Kubectl, folder: Path, group: int, ports: list[int], env: Mapping[str, str]) -> Process:
-    kubeconfig = folder / "operator.kubeconfig"
-    write_private(kubeconfig, _service_account_kubeconfig(kubectl))
-    command = [sys.executable, "-m", "phase_operator", "run", f"--kubeconfig={kubeconfig}", f"--pod-namespace={_HOME}"]
-    command += ["--host", "127.0.0.1", f"--health-port={ports[0]}", f"--metrics-port={ports[1]}", "--log-format=text"]
-    # Phase is on this machine: no proxy leads there. A cluster of the user's may need one.
-    own_env = {key: value for key, value in env.items() if not key.startswith("PHASE_OPERATOR_")}
-    own_env["NO_PROXY"] = own_env["no_proxy"] = ",".join(filter(None, [env.get("NO_PROXY"), "127.0.0.1"]))
-    return Process("phase-operator", command, log=folder / "operator.log", group=group, env=own_env)
-
-
 def _service_account_kubeconfig(kubectl: Kubectl) -> str:
     """Return the admin's kubeconfig with a token of the operator's ServiceAccount in the admin's place."""
-    token = kubectl("-n", _HOME, "create", "token", _ACCOUNT, "--duration=24h").stdout.strip()
+    token = kubectl("-n", HOME, "create", "token", ACCOUNT, "--duration=24h").stdout.strip()
     content = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json").stdout)
     context = content["contexts"][0]["context"]
-    context["user"] = _ACCOUNT
-    content["users"] = [{"name": _ACCOUNT, "user": {"token": token}}]
+    context["user"] = ACCOUNT
+    content["users"] = [{"name": ACCOUNT, "user": {"token": token}}]
     return json.dumps(content)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False, timeout=2).is_success
-    except httpx.TransportError:
-        return False

@@ -14,9 +14,9 @@ from typing import Self
 
 from filelock import FileLock
 
-from phase_dev.image.errors import ImageError, Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
 from phase_dev.image.storage import Storage
+from phase_dev.shell.errors import ToolError
 
 _CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"'
 # What mmdebstrap takes over from this machine.
@@ -46,7 +46,7 @@ class Named:
         images = dict(re.findall(r"^ARG (BUILD|RUNTIME)_IMAGE=(\S+)", dockerfile, re.MULTILINE))
         found = re.search(r"python:(3\.\d+)-slim-([a-z]+)", images.get("BUILD", ""))
         if found is None or "RUNTIME" not in images:
-            raise ImageError("the Dockerfile names no BUILD_IMAGE python:3.x-slim-<suite> and no RUNTIME_IMAGE")
+            raise ToolError("the Dockerfile names no BUILD_IMAGE python:3.x-slim-<suite> and no RUNTIME_IMAGE")
         return cls(images["BUILD"], images["RUNTIME"], found[1], found[2])
 
 
@@ -138,7 +138,7 @@ def _make(recipe: Recipe, suite: str, storage: Storage, machine: Machine, mirror
             what = f"a stand-in for the {recipe.name} image, from Debian {suite}"
             try:
                 machine.work(what, command, cwd=Path(scratch), SOURCE_DATE_EPOCH="0", LC_ALL="C")
-            except ImageError as e:
+            except ToolError as e:
                 raise Unfit(str(e)) from e
             container = machine.tell(storage.buildah("from", "scratch"))
             try:

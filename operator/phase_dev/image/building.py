@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from phase_dev.image.bases import Bases, Named
-from phase_dev.image.errors import ImageError
 from phase_dev.image.machine import Machine
 from phase_dev.image.storage import Storage, home
 from phase_dev.image.wheels import fetch
+from phase_dev.shell.errors import ToolError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # All that the Dockerfile sees: their last change is the image's date.
@@ -65,7 +65,7 @@ def source_date(machine: Machine, repository: Path = REPOSITORY) -> str:
     given = machine.env.get("SOURCE_DATE_EPOCH", "")
     if given:
         if not given.isdecimal():
-            raise ImageError("SOURCE_DATE_EPOCH is not a number of seconds")
+            raise ToolError("SOURCE_DATE_EPOCH is not a number of seconds")
         return given
     if shutil.which("git", path=machine.env.get("PATH", "")) is None:
         return "0"
@@ -77,7 +77,7 @@ def weigh(layout: Path) -> tuple[str, int]:
     """Return the digest of an OCI layout's only image, and how many bytes a registry sends for it."""
     described = _read(layout / "index.json")["manifests"]
     if len(described) != 1:
-        raise ImageError(f"{layout} holds {len(described)} images instead of one")
+        raise ToolError(f"{layout} holds {len(described)} images instead of one")
     digest = str(described[0]["digest"])
     manifest = _read(layout / "blobs" / digest.replace(":", "/"))
     parts = [described[0], manifest["config"], *manifest["layers"]]

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from phase_dev.cluster.cli import one_sentence
-from phase_dev.cluster.progress import Progress
 from phase_dev.image import bases, building, running, sbom, scan, storage, tools
-from phase_dev.image.errors import ImageError, Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.terminal import Progress, one_sentence
 from phase_operator import __version__
 
 NAME = f"localhost/phase-operator:{__version__}"
@@ -61,7 +60,7 @@ def run(arguments: tuple[str, ...]) -> None:
         place = storage.open_storage(machine)
         machine.require("podman", "runc")
         if machine.ask(place.buildah("inspect", "--type", "image", NAME)).returncode != 0:
-            raise ImageError(f"there is no {NAME}; build it first: make image")
+            raise ToolError(f"there is no {NAME}; build it first: make image")
         command = running.command(place, NAME, *arguments)
         sys.stdout.flush()
         os.execvpe(command[0], command, dict(machine.env))  # noqa: S606  # no shell: signals go to podman itself
@@ -91,7 +90,7 @@ def judge() -> None:
         for line in found:
             click.echo(line)
         if found:
-            raise ImageError(f"{len(found)} findings")
+            raise ToolError(f"{len(found)} findings")
         click.echo(f"{len(judgement.judged)} files judged, {len(judgement.excepted)} rules excepted with a reason")
 
 

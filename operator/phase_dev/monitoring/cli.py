@@ -10,13 +10,12 @@ from pathlib import Path
 
 import click
 
-from phase_dev.cluster.cli import one_sentence
-from phase_dev.cluster.progress import Progress
 from phase_dev.demo.stage import CHECKOUT
 from phase_dev.monitoring.drawing import draw
 from phase_dev.monitoring.panels import read_board
 from phase_dev.monitoring.prometheus import Span
 from phase_dev.monitoring.work import EVERY, live, world
+from phase_dev.shell.terminal import Progress, one_sentence
 
 _BOARD = CHECKOUT / "deploy/monitoring/dashboard.json"
 _POINTS = 240

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from phase_dev.monitoring.errors import PictureError
+from phase_dev.shell.errors import ToolError
 
 
 class Kind(Enum):
@@ -100,7 +100,7 @@ def fill(expr: str, variables: Mapping[str, str], scraped_every: float, step: fl
     known = {**variables, "__rate_interval": every, "__interval": between}
     filled = re.sub(r"\$\{?(\w+)\}?", lambda found: known.get(found[1], found[0]), expr)
     if "$" in filled:
-        raise PictureError(f"the dashboard has a variable that the picture does not know: {filled}")
+        raise ToolError(f"the dashboard has a variable that the picture does not know: {filled}")
     return filled
 
 
@@ -122,7 +122,7 @@ def _panel(document: Mapping[str, Any]) -> Panel:
         kind = Kind(document["type"])
     except ValueError:
         title, known = document["title"], ", ".join(each.value for each in Kind)
-        raise PictureError(
+        raise ToolError(
             f'the panel "{title}" is of the type {document["type"]}, and the picture can only draw {known}'
         ) from None
     at = document["gridPos"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from phase_dev.cluster.process import Process
-from phase_dev.monitoring.errors import PictureError
 from phase_dev.monitoring.panels import Board, Line, Panel, Target, fill, name_line
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.processes import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,6 @@ class Prometheus:
 
     url: str
 
-    def ready(self) -> bool:
-        """Tell whether it answers."""
-        try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False, timeout=2).is_success
-        except httpx.TransportError:
-            return False
-
     def answers(self, board: Board, span: Span) -> dict[Panel, list[Line]]:
         """Ask what every panel asks."""
         return {
@@ -79,7 +72,7 @@ class Prometheus:
     def _get(self, what: str, **query: str | float) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/api/v1/{what}", params=query, trust_env=False, timeout=30).json()
         if answer["status"] != "success":
-            raise PictureError(f"Prometheus refuses {query['query']}: {answer['error']}")
+            raise ToolError(f"Prometheus refuses {query['query']}: {answer['error']}")
         return list(answer["data"]["result"])
 
 

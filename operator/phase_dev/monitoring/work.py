@@ -3,9 +3,7 @@
 Rule: all is real but the pods, which are processes on this machine under the ServiceAccount that we ship.
 """
 
-import contextlib
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,24 +13,20 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from phase_dev.cluster.catalog import PROMETHEUS
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.guard import Guard
-from phase_dev.cluster.plane import ControlPlane
-from phase_dev.cluster.ports import Ports
-from phase_dev.cluster.process import Process, sane_environment
+from phase_dev.cluster.plane import ControlPlane, start_control_plane
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.progress import Progress
-from phase_dev.cluster.starting import start_control_plane
-from phase_dev.cluster.waiting import Patience, wait_until
+from phase_dev.demo.operator import ACCOUNT, HOME, operator_process
 from phase_dev.demo.stage import CHECKOUT, MANIFESTS
 from phase_dev.monitoring import prometheus
 from phase_dev.monitoring.prometheus import Prometheus
 from phase_dev.server import EmbeddedPhase
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.ports import Ports
+from phase_dev.shell.processes import Patience, Process, answers, sane_environment, wait_until
+from phase_dev.shell.terminal import Progress
 
-HOME = "phase-system"
 EVERY = 5.0
 APPS = ("shop", "billing", "search", "mail", "media", "orders", "users", "stock", "prices", "reviews", "audit", "maps")
 ENVIRONMENTS = ("Development", "Staging", "Production")
@@ -99,9 +93,9 @@ def world(env: Mapping[str, str], progress: Progress) -> Iterator[World]:
         config = prometheus.configuration(HOME, names, EVERY)
         own_env = sane_environment(env, folder)
         server = prometheus.process(programs["prometheus"].path, folder, port, config, guard.group, own_env)
-        kubeconfig = plane.service_account_kubeconfig(HOME, "phase-operator")
+        kubeconfig = plane.service_account_kubeconfig(HOME, ACCOUNT)
         pods = [
-            _operator(name, kubeconfig, folder, guard.group, each, env)
+            operator_process(name, kubeconfig, folder, guard.group, each, env, "--resource-metrics=true")
             for name, each in zip(names, zip(health, metrics, strict=True), strict=True)
         ]
         for process in (server, *pods):
@@ -109,7 +103,12 @@ def world(env: Mapping[str, str], progress: Progress) -> Iterator[World]:
         made = World(plane, phase, pods, health, Prometheus(f"http://127.0.0.1:{port}"))
         with progress.step("Prometheus, and two replicas of the operator"):
             server.start()
-            wait_until(made.prometheus.ready, "Prometheus is ready", [server], Patience(check=progress.check))
+            wait_until(
+                lambda: answers(f"{made.prometheus.url}/-/ready"),
+                "Prometheus is ready",
+                [server],
+                Patience(check=progress.check),
+            )
             for number in (0, 1):
                 _start_pod(made, number)
         yield made
@@ -244,27 +243,10 @@ def _follower(number: int) -> dict[str, Any]:
     }
 
 
-def _operator(
-    name: str, kubeconfig: Path, folder: Path, group: int, ports: tuple[int, int], env: Mapping[str, str]
-) -> Process:
-    command = [sys.executable, "-m", "phase_operator", "run", f"--kubeconfig={kubeconfig}", f"--pod-namespace={HOME}"]
-    command += ["--host=127.0.0.1", f"--health-port={ports[0]}", f"--metrics-port={ports[1]}", "--log-format=text"]
-    command += ["--resource-metrics=true"]
-    own_env = {key: value for key, value in env.items() if not key.startswith("PHASE_OPERATOR_")}
-    own_env["NO_PROXY"] = own_env["no_proxy"] = "127.0.0.1"
-    return Process(name, command, log=folder / f"{name}.log", group=group, env=own_env)
-
-
 def _start_pod(at: World, number: int) -> None:
     pod, port = at.pods[number], at.health[number]
     pod.start()
-    wait_until(lambda: _ready(port), f"{pod.name} is ready", [pod], Patience())
-
-
-def _ready(port: int) -> bool:
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=2).is_success
-    return False
+    wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), f"{pod.name} is ready", [pod], Patience())
 
 
 def _entries(app: str) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from integration.cluster.waiting import eventually
+from phase_dev.cluster import locate
 
 pytestmark = pytest.mark.controlplane
 
@@ -35,44 +36,53 @@ def left_behind(folder: Path) -> list[str]:
     return [line for line in lines if str(folder / "tmp") in line] + files
 
 
-def test_up_status_and_down_in_the_background(tmp_path: Path) -> None:
+def test_a_kubeconfig_leads_to_it_and_goes_with_it(tmp_path: Path) -> None:
     env, kubeconfig = environment(tmp_path), tmp_path / "kubeconfig"
+    with subprocess.Popen(command("run", "--kubeconfig", str(kubeconfig)), env=env) as process:
+        eventually(kubeconfig.exists)
+        kubectl = [str(locate("kubectl")), "--kubeconfig", str(kubeconfig)]
 
-    up = run(env, "up", "--kubeconfig", str(kubeconfig))
-    assert up.returncode == 0, up.stderr
-    assert str(kubeconfig) in up.stdout
-    again = run(env, "up")
-    status = run(env, "status")
-    down = run(env, "down")
+        said = subprocess.run([*kubectl, "get", "ns", "-o", "name"], capture_output=True, text=True, check=True).stdout
 
-    assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
-    assert status.returncode == 0
-    assert '"default": ready' in status.stdout
-    assert "kube-apiserver" in status.stdout
-    assert down.returncode == 0
-    assert left_behind(tmp_path) == []
-    assert run(env, "status").returncode == 1
-    assert run(env, "down").returncode == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert "namespace/default" in said
+    eventually(lambda: left_behind(tmp_path) == [])
+
+
+def test_a_program_that_ends_by_itself_ends_the_cluster_in_one_sentence(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    with subprocess.Popen(
+        command("run"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "is at https://127.0.0.1:" in process.stdout.readline()
+        etcd = next(each for each in psutil.Process(process.pid).children(recursive=True) if each.name() == "etcd")
+
+        etcd.kill()
+
+        assert process.wait(20) == 1
+        assert process.stderr.read().splitlines()[-1].startswith("Error: etcd ended with code -9")
+    eventually(lambda: left_behind(tmp_path) == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     env = environment(tmp_path)
-    with subprocess.Popen(command("up", "--foreground"), env=env, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command("run"), env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "is at https://127.0.0.1:" in process.stdout.readline()
 
         process.send_signal(number)
 
         assert process.wait(20) == (-number if number is signal.SIGKILL else 0)
-    if number is signal.SIGKILL:
-        run(env, "down")
     eventually(lambda: left_behind(tmp_path) == [])
 
 
 def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with subprocess.Popen(command("up"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command("run"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         eventually(lambda: any((tmp_path / "tmp").glob("phase-dev-cluster-*/etcd.log")))
 
         process.send_signal(signal.SIGINT)
@@ -84,11 +94,9 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
-        pytest.param(["up"], {"KUBEBUILDER_ASSETS": "/nonexistent"}, id="a folder that is not there"),
-        pytest.param(["up", "--kubeconfig", "{there}"], {}, id="a kubeconfig of somebody else"),
-        pytest.param(["up", "--name", "../x"], {}, id="a name that is none"),
-        pytest.param(["up", "--kubeconfig", "/dev/null/kubeconfig"], {}, id="a kubeconfig that cannot be written"),
-        pytest.param(["status"], {}, id="a status without a cluster"),
+        pytest.param(["run"], {"KUBEBUILDER_ASSETS": "/nonexistent"}, id="a folder that is not there"),
+        pytest.param(["run", "--kubeconfig", "{there}"], {}, id="a kubeconfig of somebody else"),
+        pytest.param(["run", "--kubeconfig", "/dev/null/kubeconfig"], {}, id="a kubeconfig that cannot be written"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(tmp_path: Path, arguments: list[str], variables: dict[str, str]) -> None:

@@ -1,12 +1,13 @@
 """What a test may expect of the session's control plane."""
 
+import asyncio
 import json
 import os
 
 import pytest
 
 from integration.cluster.waiting import eventually
-from phase_dev.cluster import Cluster, CommandFailed, ControlPlane
+from phase_dev.cluster import CommandFailed, ControlPlane
 from phase_dev.cluster.catalog import API_SERVER, version_of
 from support.cluster_fixture import Kubectl
 
@@ -54,17 +55,19 @@ def lamp(watts: int) -> str:
 
 
 @pytest.mark.skipif("KUBEBUILDER_ASSETS" in os.environ, reason="the user's folder decides the version")
-async def test_kubectl_and_the_server_say_the_pinned_version(cluster: Cluster) -> None:
+def test_kubectl_and_the_server_say_the_pinned_version(kubectl: Kubectl) -> None:
     pinned = version_of(API_SERVER)
 
-    said = json.loads((await cluster.kubectl("version", "-o", "json")).stdout)
+    said = json.loads(kubectl("version", "-o", "json").stdout)
 
     assert said["clientVersion"]["gitVersion"] == said["serverVersion"]["gitVersion"] == pinned
     assert pinned.startswith(f"v{said['serverVersion']['major']}.{said['serverVersion']['minor']}.")
 
 
-def test_one_cluster_serves_tests_with_and_without_a_loop(kubectl: Kubectl) -> None:
-    assert "namespace/default" in kubectl("get", "ns", "-o", "name").stdout
+async def test_a_loop_asks_the_same_cluster_in_a_thread(kubectl: Kubectl) -> None:
+    said = await asyncio.to_thread(kubectl, "get", "ns", "-o", "name")
+
+    assert "namespace/default" in said.stdout
 
 
 def test_a_command_that_fails_says_why(kubectl: Kubectl) -> None:
@@ -101,9 +104,9 @@ def test_a_service_account_may_do_what_it_was_granted_and_no_more(control_plane:
     assert "Forbidden" in kubectl("get", "configmaps", "-n", "default", kubeconfig=reader, check=False).stderr
 
 
-async def test_an_account_that_is_not_there_gets_no_token(cluster: Cluster, namespace: str) -> None:
+def test_an_account_that_is_not_there_gets_no_token(control_plane: ControlPlane, namespace: str) -> None:
     with pytest.raises(CommandFailed, match="nobody"):
-        await cluster.service_account_kubeconfig(namespace, "nobody")
+        control_plane.service_account_kubeconfig(namespace, "nobody")
 
 
 def test_a_deployment_becomes_ready_and_can_be_restarted(kubectl: Kubectl, namespace: str) -> None:

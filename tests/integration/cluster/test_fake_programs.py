@@ -14,15 +14,15 @@ import pytest
 from integration.cluster.waiting import eventually
 from phase_dev.cluster.build import build
 from phase_dev.cluster.catalog import ETCD, HELM, KUBECTL
-from phase_dev.cluster.errors import BuildFailed, ClusterError, StartFailed
-from phase_dev.cluster.folders import Folders
-from phase_dev.cluster.guard import Guard
+from phase_dev.cluster.errors import BuildFailed
 from phase_dev.cluster.plane import ControlPlane
-from phase_dev.cluster.process import Process
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.progress import Progress
 from phase_dev.cluster.toolchain import find_go
-from phase_dev.cluster.waiting import Patience
+from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.processes import Patience, Process
+from phase_dev.shell.terminal import Progress
 from unit.phase_dev.cluster.builders import environment, modules, script
 
 GOOD_GO = (
@@ -101,8 +101,8 @@ def test_two_builds_at_once_build_once(tmp_path: Path) -> None:
     script(tmp_path / "bin" / "go", *slow)
     code = (
         "import io, os, pathlib, sys; from phase_dev.cluster.build import build; "
-        "from phase_dev.cluster.catalog import ETCD; from phase_dev.cluster.folders import Folders; "
-        "from phase_dev.cluster.progress import Progress; folders = Folders.of(os.environ); "
+        "from phase_dev.cluster.catalog import ETCD; from phase_dev.shell.folders import Folders; "
+        "from phase_dev.shell.terminal import Progress; folders = Folders.of(os.environ); "
         "build([ETCD], os.environ, folders, Progress(io.StringIO()), modules=pathlib.Path(sys.argv[1]))"
     )
 
@@ -130,11 +130,11 @@ def test_a_build_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
 
     def give_up_when_it_runs() -> None:
         if (tmp_path / "where").exists():
-            raise ClusterError("given up")
+            raise ToolError("given up")
 
     progress = Progress(io.StringIO(), check=give_up_when_it_runs)
 
-    with pytest.raises(ClusterError, match="given up"):
+    with pytest.raises(ToolError, match="given up"):
         build([ETCD], env, Folders.of(env), progress, modules=sources)
 
     assert not Path((tmp_path / "where").read_text().strip()).exists()
@@ -225,7 +225,7 @@ def test_a_port_that_was_lost_is_no_reason_to_give_up(tmp_path: Path) -> None:
     )
     programs = {"etcd": etcd, "kube-apiserver": etcd, "kubectl": etcd}
 
-    with pytest.raises(ClusterError):
+    with pytest.raises(ToolError):
         ControlPlane.start(programs, env=environment(tmp_path), ports=tmp_path / "ports")
 
     assert len((tmp_path / "starts").read_text().splitlines()) == 3
@@ -235,7 +235,7 @@ def test_the_guard_ends_the_group_of_a_parent_that_was_killed(tmp_path: Path) ->
     folder = tmp_path / "data"
     folder.mkdir()
     code = (
-        "import pathlib, subprocess, sys, time; from phase_dev.cluster.guard import Guard; "
+        "import pathlib, subprocess, sys, time; from phase_dev.shell.guard import Guard; "
         f"guard = Guard(pathlib.Path({str(folder)!r})); "
         "child = subprocess.Popen(['sleep', '600'], process_group=guard.group); "
         "print(child.pid, flush=True); time.sleep(600)"

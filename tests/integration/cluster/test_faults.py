@@ -1,23 +1,24 @@
 """Harm to a program: what it does to the cluster, and that the cluster gets over it."""
 
-import asyncio
+import sys
 
 import psutil
 import pytest
 
-from integration.cluster.waiting import eventually
-from phase_dev.cluster import Cluster, CommandFailed, StartFailed
+from phase_dev.cluster import CommandFailed, start_control_plane
+from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.terminal import Progress
 
 pytestmark = pytest.mark.controlplane
 
 
-async def test_two_clusters_share_nothing_and_leave_nothing() -> None:
-    async with Cluster.start() as one, Cluster.start() as other:
-        await one.kubectl("create", "namespace", "only-here")
+def test_two_clusters_share_nothing_and_leave_nothing() -> None:
+    with start_control_plane() as one, start_control_plane() as other:
+        one.kubectl("create", "namespace", "only-here")
 
-        assert "only-here" not in (await other.kubectl("get", "ns")).stdout
+        assert "only-here" not in other.kubectl("get", "ns").stdout
         assert one.url != other.url
-        folders = [each.plane.layout.folder for each in (one, other)]
+        folders = [each.layout.folder for each in (one, other)]
         pids = [each.program(name).pid for each in (one, other) for name in ("etcd", "kube-apiserver")]
 
     assert not any(folder.exists() for folder in folders)
@@ -25,44 +26,41 @@ async def test_two_clusters_share_nothing_and_leave_nothing() -> None:
     assert one.program("etcd").pid is None
 
 
-async def test_the_data_survives_what_happens_to_the_programs() -> None:
-    async with Cluster.start() as cluster:
-        await cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1")
+def test_the_data_survives_what_happens_to_the_programs() -> None:
+    with start_control_plane() as cluster:
+        cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1")
         server, etcd = cluster.program("kube-apiserver"), cluster.program("etcd")
 
-        await server.kill()
+        server.kill()
         with pytest.raises(CommandFailed):
-            await cluster.kubectl("get", "configmap", "kept")
-        await server.restart()
-        await cluster.ready()
-        await cluster.kubectl("get", "configmap", "kept")
+            cluster.kubectl("get", "configmap", "kept")
+        server.restart()
+        cluster.ready()
+        cluster.kubectl("get", "configmap", "kept")
 
-        await server.pause()
+        server.pause()
         with pytest.raises(CommandFailed):
-            await cluster.kubectl("get", "configmap", "kept", "--request-timeout=300ms")
+            cluster.kubectl("get", "configmap", "kept", "--request-timeout=300ms")
         with pytest.raises(StartFailed, match="in vain"):
-            await cluster.ready(timeout=0.1)
-        await server.resume()
-        await cluster.ready()
-        await cluster.kubectl("get", "configmap", "kept")
+            cluster.ready(timeout=0.1)
+        server.resume()
+        cluster.ready()
+        cluster.kubectl("get", "configmap", "kept")
 
-        await etcd.stop(grace=0.5)
-        await etcd.start()
-        await cluster.ready()
-        assert (await cluster.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}")).stdout == "1"
+        etcd.stop(grace=0.5)
+        etcd.start()
+        cluster.ready()
+        assert cluster.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}").stdout == "1"
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
-    async def start() -> None:
-        async with Cluster.start():
-            pytest.fail("the start was not cancelled")
-
+def test_a_start_that_is_given_up_leaves_nothing() -> None:
     before = set(psutil.Process().children(recursive=True))
-    starting = asyncio.create_task(start())
-    await asyncio.to_thread(eventually, lambda: set(psutil.Process().children(recursive=True)) != before)
-    starting.cancel()
 
-    with pytest.raises(asyncio.CancelledError):
-        await starting
+    def give_up_when_etcd_runs() -> None:
+        if any("etcd" in each.name() for each in set(psutil.Process().children(recursive=True)) - before):
+            raise ToolError("given up")
+
+    with pytest.raises(ToolError, match="given up"):
+        start_control_plane(progress=Progress(sys.stderr, check=give_up_when_etcd_runs))
 
     assert set(psutil.Process().children(recursive=True)) == before

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from phase_dev.cluster import ControlPlane, locate
+from phase_dev.cluster import ControlPlane, locate, start_control_plane
 from support.canary import Canary
 
 SECRETS = ("a-long-production-password", "another-long-password", "only-for-development", "lic-0001")
@@ -88,30 +88,17 @@ def test_keep_leaves_it_running_until_it_is_stopped(
     assert demo(canary, environment, "--stop").stdout == "no demo is running\n"
 
 
-def test_a_cluster_of_the_user_is_left_as_it_was(environment: dict[str, str], canary: Canary, tmp_path: Path) -> None:
-    cluster = [sys.executable, "-m", "phase_dev.cluster"]
-    theirs = tmp_path / "theirs.kubeconfig"
-    subprocess.run([*cluster, "up", "--controllers", "--kubeconfig", str(theirs)], env=environment, check=True)
-    try:
-        kubectl = [str(locate("kubectl")), "--kubeconfig", str(theirs)]
+def test_a_cluster_of_the_user_is_left_as_it_was(environment: dict[str, str], canary: Canary) -> None:
+    with start_control_plane(controllers=True) as theirs:
 
         def state() -> set[str]:
-            return set(
-                subprocess.run(
-                    [*kubectl, "get", "ns,crd,clusterroles,clusterrolebindings", "-o", "name"],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                ).stdout.split()
-            )
+            return set(theirs.kubectl("get", "ns,crd,clusterroles,clusterrolebindings", "-o", "name").stdout.split())
 
         before = state()
-        demo(canary, environment, "--kubeconfig", str(theirs))
+        demo(canary, environment, "--kubeconfig", str(theirs.kubeconfig))
         after = state()
-        subprocess.run([*kubectl, "create", "namespace", "phase-system"], check=True)
-        refused = demo(canary, environment, "--kubeconfig", str(theirs), check=False)
-    finally:
-        subprocess.run([*cluster, "down"], env=environment, check=True)
+        theirs.kubectl("create", "namespace", "phase-system")
+        refused = demo(canary, environment, "--kubeconfig", str(theirs.kubeconfig), check=False)
 
     assert after == before
     assert refused.returncode == 1

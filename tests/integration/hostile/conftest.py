@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.operator.conftest import cluster, control_plane, installed, kubectl, namespace, operator, stage, world
+from integration.operator.conftest import control_plane, installed, kubectl, namespace, operator, stage, world
 from phase_dev.cluster import ControlPlane
 from support.bad_phase import BadPhase, bad_phase
 from support.cluster_fixture import new_namespace
@@ -13,7 +13,7 @@ from support.neighbours import Hostile, Watching, hostile_in
 from support.operator_process import REPOSITORY, OperatorProcess, running_operator
 from support.world import World
 
-__all__ = ["cluster", "control_plane", "installed", "kubectl", "namespace", "operator", "stage", "world"]
+__all__ = ["control_plane", "installed", "kubectl", "namespace", "operator", "stage", "world"]
 
 
 @pytest.fixture(scope="module")

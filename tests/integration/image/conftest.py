@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from integration.operator.conftest import installed, stage
-from phase_dev.cluster.progress import Progress
 from phase_dev.image import bases, building, running
 from phase_dev.image.bases import Bases
 from phase_dev.image.building import Built
-from phase_dev.image.errors import Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
 from phase_dev.image.storage import Storage, open_storage
 from phase_dev.image.tools import Tools, bring
-from support.cluster_fixture import cluster, control_plane, kubectl, namespace
+from phase_dev.shell.terminal import Progress
+from support.cluster_fixture import control_plane, kubectl, namespace
 
-__all__ = ["cluster", "control_plane", "installed", "kubectl", "namespace", "stage"]
+__all__ = ["control_plane", "installed", "kubectl", "namespace", "stage"]
 
 NAME = "localhost/phase-operator:under-test"
 

@@ -7,9 +7,9 @@ import pytest
 
 from phase_dev.image import sbom
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.errors import ImageError
 from phase_dev.image.machine import Machine
 from phase_dev.image.tools import Tools
+from phase_dev.shell.errors import ToolError
 
 
 @pytest.fixture(scope="module")
@@ -48,5 +48,5 @@ def test_what_is_no_cyclonedx_is_refused(listed: Path, machine: Machine, tools: 
     content["components"][0]["type"] = "sandwich"
     (bad := tmp_path / "bad.json").write_text(json.dumps(content))
 
-    with pytest.raises(ImageError):
+    with pytest.raises(ToolError):
         sbom.validate(bad, tools, machine)

@@ -8,12 +8,12 @@ import pytest
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
-from support.cluster_fixture import cluster, control_plane, kubectl, namespace
+from support.cluster_fixture import control_plane, kubectl, namespace
 from support.operator_process import OperatorProcess, install, running_operator
 from support.quoting import install_quoting, quoting_webhook
 from support.world import World
 
-__all__ = ["cluster", "control_plane", "kubectl", "namespace"]
+__all__ = ["control_plane", "kubectl", "namespace"]
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ import yaml
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.progress import Progress
 from phase_dev.server import EmbeddedPhase
+from phase_dev.shell.terminal import Progress
 from support.canary import Canary
 from support.cluster_fixture import may
 from support.operator_process import OperatorProcess, eventually, running_operator

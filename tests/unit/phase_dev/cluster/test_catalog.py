@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from phase_dev.cluster import catalog
-from phase_dev.cluster.errors import ClusterError
+from phase_dev.shell.errors import ToolError
 from unit.phase_dev.cluster.builders import modules
 
 
@@ -29,7 +29,7 @@ def test_our_modules_pin_every_program(program: catalog.Program) -> None:
 
 
 def test_a_checkout_without_the_modules_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError) as caught:
+    with pytest.raises(ToolError) as caught:
         catalog.version_of(catalog.ETCD, tmp_path)
 
     assert str(tmp_path) in str(caught.value)
@@ -40,7 +40,7 @@ def test_a_module_that_does_not_pin_the_program_says_so(tmp_path: Path) -> None:
     (tmp_path / "kubernetes").mkdir()
     (tmp_path / "kubernetes" / "go.mod").write_text("module x\n\ngo 1.26.0\n")
 
-    with pytest.raises(ClusterError, match=r"etcd/server"):
+    with pytest.raises(ToolError, match=r"etcd/server"):
         catalog.version_of(catalog.ETCD, tmp_path)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from phase_dev.cluster.errors import ClusterError
-from phase_dev.cluster.kubeconfig import refuse_foreign, remove_if_ours, render, write_private
+from phase_dev.cluster.kubeconfig import refuse_foreign, remove_if_ours, render
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import write_private
 
 
 def kubeconfig() -> str:
@@ -38,7 +39,7 @@ def test_somebody_elses_file_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("apiVersion: v1\nkind: Config\n")
 
-    with pytest.raises(ClusterError, match="config"):
+    with pytest.raises(ToolError, match="config"):
         refuse_foreign(path)
     remove_if_ours(path)
 

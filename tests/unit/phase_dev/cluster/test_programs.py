@@ -6,10 +6,10 @@ import pytest
 
 from phase_dev.cluster.build import build_environment, build_flags, cached, executable, fetched, left, packages_in
 from phase_dev.cluster.catalog import API_SERVER, ETCD, KSTATUS, KUBECTL, PROGRAMS, PROMTOOL, version_of
-from phase_dev.cluster.errors import ClusterError
-from phase_dev.cluster.folders import Folders
 from phase_dev.cluster.programs import locate, obtain
-from phase_dev.cluster.progress import Progress
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.terminal import Progress
 from unit.phase_dev.cluster.builders import Terminal, environment, modules, script
 
 
@@ -43,12 +43,12 @@ def test_a_file_in_the_users_folder_that_cannot_be_run_is_no_program(tmp_path: P
 def test_a_users_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     env = environment(tmp_path, KUBEBUILDER_ASSETS=str(tmp_path / "nowhere"))
 
-    with pytest.raises(ClusterError, match="KUBEBUILDER_ASSETS"):
+    with pytest.raises(ToolError, match="KUBEBUILDER_ASSETS"):
         locate("etcd", env)
 
 
 def test_an_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match=r"kubelet.*kube-apiserver"):
+    with pytest.raises(ToolError, match=r"kubelet.*kube-apiserver"):
         locate("kubelet", environment(tmp_path))
 
 

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from phase_dev.image.bases import Named, recipes
 from phase_dev.image.building import REPOSITORY, source_date, weigh
 from phase_dev.image.cli import image
-from phase_dev.image.errors import ImageError, Unfit
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import Machine, Unfit
 from phase_dev.image.running import DEPLOYMENT, restrictions
 from phase_dev.image.sbom import pinned
 from phase_dev.image.wheels import download
+from phase_dev.shell.errors import ToolError
 
 
 class Silent:
@@ -59,7 +59,7 @@ def test_our_dockerfile_names_one_python_and_one_debian() -> None:
 
 
 def test_a_dockerfile_that_names_no_python_is_refused() -> None:
-    with pytest.raises(ImageError):
+    with pytest.raises(ToolError):
         Named.read("ARG BUILD_IMAGE=debian\nARG RUNTIME_IMAGE=debian\n")
 
 
@@ -95,7 +95,7 @@ def test_another_manifest_gives_other_restrictions() -> None:
 
 
 def test_a_limit_in_a_unit_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ImageError):
+    with pytest.raises(ToolError):
         list(restrictions(pod(resources={"limits": {"memory": "1Gi"}})))
 
 
@@ -107,7 +107,7 @@ def test_the_date_of_an_image(given: str, date: str, tmp_path: Path) -> None:
 
 
 def test_a_date_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ImageError):
+    with pytest.raises(ToolError):
         source_date(machine(SOURCE_DATE_EPOCH="yesterday"))
 
 

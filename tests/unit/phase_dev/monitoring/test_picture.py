@@ -9,11 +9,11 @@ import pytest
 from phase_dev.monitoring import units
 from phase_dev.monitoring.dashboard import dashboard
 from phase_dev.monitoring.drawing import WIDTH, box_of, color_of, draw, legend, runs, width_of
-from phase_dev.monitoring.errors import PictureError
 from phase_dev.monitoring.panels import Board, Kind, Line, Panel, Place, Target, fill, name_line, read_board
 from phase_dev.monitoring.prometheus import Span, configuration
 from phase_dev.monitoring.work import STORY, phase_secret, seed
 from phase_dev.server.seed import parse_seed
+from phase_dev.shell.errors import ToolError
 
 BOARD = read_board(dashboard("note"))
 SPAN = Span(start=1_000_000.0, end=1_000_480.0, step=5.0, scraped_every=5.0)
@@ -69,14 +69,14 @@ def test_the_window_of_rates_is_grafanas() -> None:
 
 
 def test_an_unknown_variable_is_no_query() -> None:
-    with pytest.raises(PictureError, match=r"\$cluster"):
+    with pytest.raises(ToolError, match=r"\$cluster"):
         fill('up{cluster="$cluster"}', {}, 5.0, 5.0)
 
 
 def test_an_unknown_type_of_panel_is_told_with_its_title() -> None:
     text = dashboard("note").replace('"type": "stat"', '"type": "gauge"')
 
-    with pytest.raises(PictureError, match='"Ready" is of the type gauge'):
+    with pytest.raises(ToolError, match='"Ready" is of the type gauge'):
         read_board(text)
 
 

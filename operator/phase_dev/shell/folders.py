@@ -1,5 +1,6 @@
-"""Where the cluster keeps things on this machine; never inside the checkout."""
+"""Where the tools keep things on this machine; never inside the checkout."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,3 +38,13 @@ class Folders:
     def program(self, family: str, version: str, name: str) -> Path:
         """Return where a built program is kept, in a folder named by its version."""
         return self.programs / f"{family}-{version}" / name
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, and replace an older one at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
+    fresh.replace(path)

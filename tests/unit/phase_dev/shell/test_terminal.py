@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from phase_dev.cluster.errors import ClusterError
-from phase_dev.cluster.progress import Progress, spell
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.terminal import Progress, spell
 from unit.phase_dev.cluster.builders import HandClock, Terminal
 
 
@@ -51,8 +51,8 @@ def test_a_step_says_what_is_left_to_do() -> None:
 def test_a_step_that_fails_does_not_say_done() -> None:
     out = io.StringIO()
 
-    with pytest.raises(ClusterError), Progress(out, clock=HandClock()).step("building etcd"):
-        raise ClusterError("no")
+    with pytest.raises(ToolError), Progress(out, clock=HandClock()).step("building etcd"):
+        raise ToolError("no")
 
     assert "done" not in out.getvalue()
     assert "stopped" in out.getvalue()
@@ -60,10 +60,10 @@ def test_a_step_that_fails_does_not_say_done() -> None:
 
 def test_a_check_can_end_a_step() -> None:
     def give_up() -> None:
-        raise ClusterError("given up")
+        raise ToolError("given up")
 
     with (
-        pytest.raises(ClusterError, match="given up"),
+        pytest.raises(ToolError, match="given up"),
         Progress(io.StringIO(), clock=HandClock(), check=give_up).step("building etcd") as tick,
     ):
         tick()

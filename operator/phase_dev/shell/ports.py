@@ -13,7 +13,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from phase_dev.cluster.errors import ClusterError
+from phase_dev.shell.errors import ToolError
 
 RANGE = range(20000, 30000)
 
@@ -51,7 +51,7 @@ class Ports:
             self._try(port, folder)
         if len(self.numbers) < count:
             self.release()
-            raise ClusterError(f"there are no {count} free ports on 127.0.0.1")
+            raise ToolError(f"there are no {count} free ports on 127.0.0.1")
 
     def release(self) -> None:
         """Give the ports back."""

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 
 from phase_dev.cluster.client import node_manifest, takes_pods
-from phase_dev.cluster.errors import ClusterError, StartFailed
-from phase_dev.cluster.process import Process, sane_environment
-from phase_dev.cluster.running import tail
-from phase_dev.cluster.waiting import Patience, wait_until
+from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.processes import Patience, Process, sane_environment, tail, wait_until
 from unit.phase_dev.cluster.builders import HandClock
 
 
@@ -37,9 +35,9 @@ def test_a_wait_in_vain_shows_the_end_of_the_log(tmp_path: Path) -> None:
 
 def test_a_wait_can_be_given_up() -> None:
     def give_up() -> None:
-        raise ClusterError("given up")
+        raise ToolError("given up")
 
-    with pytest.raises(ClusterError, match="given up"):
+    with pytest.raises(ToolError, match="given up"):
         wait_until(lambda: False, "never", [], Patience(check=give_up, pause=lambda _: None))
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from phase_dev.cluster.errors import ClusterError
-from phase_dev.cluster.ports import RANGE, Ports
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.ports import RANGE, Ports
 
 
 def every_port_is_free(_: int) -> bool:
@@ -32,7 +32,7 @@ def test_a_released_port_may_be_taken_again(tmp_path: Path) -> None:
 
 
 def test_too_few_ports_are_one_sentence_and_none_is_kept(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError):
+    with pytest.raises(ToolError):
         Ports(2, tmp_path, candidates=[1001], free=every_port_is_free)
 
     assert Ports(1, tmp_path, candidates=[1001], free=every_port_is_free).numbers == [1001]

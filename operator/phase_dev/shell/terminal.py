@@ -1,12 +1,21 @@
-"""Show that a long step is alive.
+"""The person at the terminal: what is going on, what went wrong, and the signal that ends it.
 
-Rule: one line per step; on a terminal it is rewritten in place, elsewhere a line is added now and then.
+Rule: a step is one line, rewritten in place on a terminal; an error is one sentence and a non-zero exit, never a trace.
 """
 
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TextIO
+
+import click
+
+from phase_dev.shell.errors import ToolError
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Clock = Callable[[], float]
 
@@ -70,3 +79,43 @@ def spell(seconds: float) -> str:
     """Write a duration as minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+class Ended(BaseException):
+    """Somebody asked this process to end; not an Exception, so that nobody takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Raise Ended in the block at the first signal; further ones are ignored, so that the cleaning up is not cut."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        for other in _ENDING:
+            signal.signal(other, signal.SIG_IGN)
+        raise Ended(number)
+
+    before = {number: signal.signal(number, end) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn what goes wrong into one sentence, and a signal into the exit code of its number."""
+    try:
+        with ended_by_signals():
+            yield
+    except ToolError as e:
+        raise click.ClickException(str(e)) from e
+    except OSError as e:
+        raise click.ClickException(f"{e.strerror or e}: {e.filename}" if e.filename else str(e)) from e
+    except Ended as e:
+        click.echo("stopped", err=True)
+        sys.exit(e.exit_code)

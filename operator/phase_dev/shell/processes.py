@@ -1,14 +1,19 @@
-"""One running program, which tests may stop, kill, pause, resume and restart."""
+"""Programs: started and stopped, run to their end, waited for."""
 
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from phase_dev.cluster.errors import ClusterError, StartFailed
-from phase_dev.cluster.running import tail
+import httpx
+
+from phase_dev.shell.errors import StartFailed, ToolError
+
+_TICK = 0.5
 
 State = Literal["running", "paused", "stopped", "exited"]
 
@@ -110,9 +115,85 @@ def named(name: str, processes: Mapping[str, Process]) -> Process:
     try:
         return processes[name]
     except KeyError:
-        raise ClusterError(f'this cluster has no program "{name}"; it has {", ".join(processes)}') from None
+        raise ToolError(f'this cluster has no program "{name}"; it has {", ".join(processes)}') from None
 
 
 def sane_environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return what a program may know of our environment: a path and a home of its own, no proxies, no kubeconfig."""
     return {"PATH": env.get("PATH", os.defpath), "HOME": str(home), "KUBECACHEDIR": str(home / "kube-cache")}
+
+
+def run_with_ticks(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    group: int,
+    tick: Callable[[], None],
+) -> int:
+    """Run the command in a process group, call `tick` while it runs, and return its exit code."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            list(command),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            process_group=group,
+        )
+    try:
+        while True:
+            try:
+                return process.wait(timeout=_TICK)
+            except subprocess.TimeoutExpired:
+                tick()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def tail(log: Path, lines: int = 3, width: int = 400) -> str:
+    """Return the last lines of a log as one line, for an error message."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return "(no log)"
+    last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+    return " | ".join(line[-width:] for line in last) or "(the log is empty)"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, and how."""
+
+    timeout: float = 60.0
+    every: float = 0.05
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    check: Callable[[], None] = lambda: None
+    """Called at every turn; what it raises ends the wait."""
+
+
+def wait_until(condition: Callable[[], bool], what: str, processes: Iterable[Process], patience: Patience) -> None:
+    """Return when the condition holds; raise StartFailed when a program ends by itself or the time is up."""
+    watched = list(processes)
+    deadline = patience.clock() + patience.timeout
+    while not condition():
+        patience.check()
+        for process in watched:
+            process.raise_if_ended()
+        if patience.clock() >= deadline:
+            logs = "; ".join(f"{process.name}: {tail(process.log, 1)}" for process in watched)
+            raise StartFailed(f"waited {patience.timeout:g} s in vain until {what} ({logs})")
+        patience.pause(patience.every)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server on this machine answers that all is well; no proxy leads there."""
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
