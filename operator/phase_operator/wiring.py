@@ -39,9 +39,9 @@ from phase_operator.kube.targets import KnownTargets, TargetSink
 from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
-from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.rows import Limits
+from phase_operator.phase.session import Session
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.beside import Beside
 from phase_operator.reconcile.controller import Controller
@@ -116,16 +116,17 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
         raise StartError(str(error)) from error
     metrics = Metrics()
     client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict)
-    phase_client = PhaseClient(
+    session = Session(
         ca_file=settings.phase_ca_file,
         user_agent=f"phase-operator/{__version__}",
         on_call=metrics.phase_call,
         timer=time.monotonic,
-        limits=Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries),
         proxies=proxies,
     )
-    metrics.track_certificates(phase_client.certificates.soonest)
-    operator = Operator(settings, client, phase_client, metrics, patience or Patience())
+    metrics.track_certificates(session.certificates.soonest)
+    limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
+    phase = PhaseClient(session, secrets.token_bytes(_KEY_BYTES), limits)
+    operator = Operator(settings, client, phase, metrics, patience or Patience())
     # What was imported stays: the collector need not look at it again; and most of what a run makes dies with the run.
     # Measured with 3,000 resources: 8 % of the CPU time of a start.
     gc.collect()
@@ -141,7 +142,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     except PortInUseError as error:
         raise StartError(str(error)) from error
     finally:
-        await phase_client.close()
+        await session.close()
         await client.close()
     log.info("operator stopped")
     # Who has lost the Lease begins anew, with nothing that may be old.
@@ -182,7 +183,7 @@ class Operator:
         self,
         settings: Settings,
         client: KubeClient,
-        phase_client: PhaseClient,
+        phase: PhaseClient,
         metrics: Metrics,
         patience: Patience,
     ) -> None:
@@ -194,7 +195,6 @@ class Operator:
 
         self._clock = clock = SystemClock()
         self._faults = faults = metrics.faults
-        phase = Phase(phase_client, secrets.token_bytes(_KEY_BYTES))
         known = KnownTargets()
         admissions = Admissions()
         queue: WorkQueue[ObjectKey] = WorkQueue(clock)

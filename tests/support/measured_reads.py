@@ -16,8 +16,8 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import SecretValue
-from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.session import Session
 from support.builders import query
 
 _ROOM = 80
@@ -39,7 +39,7 @@ class Turns:
         self._loop.call_soon(self._turn)
 
 
-async def read(phase: Phase, room: Room, url: str, route: str, namespace: str) -> object:
+async def read(phase: PhaseClient, room: Room, url: str, route: str, namespace: str) -> object:
     """Read as the operator does; return what has to be kept."""
     credential = phase.credential(SecretValue("ab" * 32))
     place = room.open(namespace)
@@ -58,8 +58,8 @@ async def read(phase: Phase, room: Room, url: str, route: str, namespace: str) -
 async def main(urls: Sequence[str], route: str) -> None:
     """Read all of these at once."""
     room = Room(_ROOM * MIB)
-    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
-    phase = Phase(client, b"k" * 32)
+    session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
+    phase = PhaseClient(session, b"k" * 32)
     base = _memory("VmRSS")
     turns = Turns()
     reads = (read(phase, room, url, route, f"namespace-{number}") for number, url in enumerate(urls))
@@ -69,7 +69,7 @@ async def main(urls: Sequence[str], route: str) -> None:
     peak = _memory("VmHWM")
     found = {"base": base, "peak": peak, "turn": turns.longest, "held": room.used / MIB, "ends": ends}
     sys.stdout.write(json.dumps(found))
-    await client.close()
+    await session.close()
 
 
 def _memory(name: str) -> float:

@@ -8,6 +8,7 @@ from kubernetes.aio import client as aio
 
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.session import Session
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring import Operator, Patience, StartError, files_to_allow
@@ -17,14 +18,14 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
     """Return what the checks of a standby, and those of a leader besides, say of an operator that has not begun."""
     metrics = Metrics()
     client = KubeClient(aio.Configuration(host="http://127.0.0.1:9"), metrics.kube_call)
-    phase = PhaseClient(ca_file=None, user_agent="test", on_call=metrics.phase_call, timer=time.monotonic)
+    session = Session(ca_file=None, user_agent="test", on_call=metrics.phase_call, timer=time.monotonic)
     try:
         settings = Settings(leader_elect=elects, pod_namespace="system")
-        operator = Operator(settings, client, phase, metrics, patience)
+        operator = Operator(settings, client, PhaseClient(session, b"k" * 32), metrics, patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
         return standby, {name: check() for name, check in operator._leaders_probes.live.items()}
     finally:
-        await phase.close()
+        await session.close()
         await client.close()
 
 

@@ -19,13 +19,18 @@ def shortened(message: str, longest: int = _LONGEST_MESSAGE) -> str:
 
 
 class ExpectedError(Exception):
-    """A failure that the status can explain."""
+    """A failure that the status can explain.
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    `had_no_effect`: of a call that failed it is certain that it changed nothing on the other side, so it may be made
+    again. Otherwise it may have done all that was asked, and only a look there tells.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, had_no_effect: bool = False) -> None:
         message = shortened(message)
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.had_no_effect = had_no_effect
 
     def to_keep(self) -> Self:
         """Return the error without the frames that it was raised in: what they hold would be kept with it."""
@@ -47,8 +52,16 @@ class Transient(ExpectedError):
     `of_question`: it is about what was asked, and says nothing of the server, which answers.
     """
 
-    def __init__(self, reason: Reason, message: str, *, after: float | None = None, of_question: bool = False) -> None:
-        super().__init__(reason, message)
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        after: float | None = None,
+        of_question: bool = False,
+        had_no_effect: bool = False,
+    ) -> None:
+        super().__init__(reason, message, had_no_effect=had_no_effect)
         self.after = after
         self.of_question = of_question
 

@@ -1,227 +1,86 @@
-"""Calls to Phase's REST API, one method an endpoint.
+"""Phase's REST API, one method an endpoint: a call becomes apps, environments, entries, or an error that says why."""
 
-Rule: every call has a deadline, follows no redirect, and ends in parsed JSON or an error of core/errors.
-"""
+import sys
+from collections.abc import Mapping
+from typing import TypeVar
 
-import asyncio
-import ssl
-from collections.abc import Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
-from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
-
-import certifi
-import httpx
-from pydantic import TypeAdapter
-
+from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.proxies import Proxies
 from phase_operator.core.room import Place
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase import wire
-from phase_operator.phase.body import ACCEPTED, parts
-from phase_operator.phase.certificates import Certificates
-from phase_operator.phase.errors import FAILURES, LARGEST_REFUSAL, from_answer, from_exception, is_answer
-from phase_operator.phase.rows import Limits, Rows, too_large
-from phase_operator.phase.transport import ProxiedTransport, bounded
+from phase_operator.phase.credentials import parse
+from phase_operator.phase.readers import Reader, Whole
+from phase_operator.phase.rows import Limits, Rows
+from phase_operator.phase.session import Session, host_of
+from phase_operator.reconcile.ports import Credential
 
-Answer = TypeVar("Answer", covariant=True)
-OnCall = Callable[[str, str, float], None]
-
-_DEADLINE = 60.0
-# How many calls there are is the planner's to say: no host is blamed for what waits here for the connection of another.
-_TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
-_LAST_PORT = 65535
-# So many times the length of a list are taken while it is read.
-_READ_TAKES = 4
+Answer = TypeVar("Answer")
+# Bytes that an app or an environment takes besides its texts.
+_LISTED = 200
 
 
 class PhaseClient:
-    """One connection pool for all hosts of Phase."""
+    """The PhaseApi port. `key` makes names for accounts that say nothing about their tokens."""
 
-    def __init__(
-        self,
-        *,
-        ca_file: Path | None,
-        user_agent: str,
-        on_call: OnCall,
-        timer: Callable[[], float],
-        proxies: Proxies | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        deadline: float = _DEADLINE,
-        limits: Limits | None = None,
-    ) -> None:
-        self._on_call = on_call
-        self._timer = timer
-        self.certificates = Certificates(timer)
-        self._deadline = deadline
+    def __init__(self, session: Session, key: bytes, limits: Limits | None = None) -> None:
+        self._session = session
+        self._key = key
         self._limits = limits or Limits()
-        trusted = trust(ca_file)
-        self._http = httpx.AsyncClient(
-            timeout=_TIMEOUTS,
-            follow_redirects=False,
-            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
-            # A cookie that a proxy sets for one account must not come with the call of another.
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            transport=transport
-            or ProxiedTransport(
-                proxies or Proxies(),
-                lambda proxy: bounded(
-                    httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy)
-                ),
-            ),
-            # Else netrc and the certificates of the environment would be read once more.
-            trust_env=False,
-        )
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
+    def credential(self, token: SecretValue) -> Credential:
+        """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
+        return parse(token, self._key)
 
-    async def secrets(
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
+        host = host_of(base_url)
+        reader = Whole(host, wire.APPS, self._list_limit, place)
+        found = wire.some((await self._get(base_url, credential, "apps", {}, reader)).data, host)
+        place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
+        return [App(app.id, app.name, place) for app in found]
+
+    async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
+        """Return the environments of an app that the account may read, with their revisions; of `place` see `apps`."""
+        host = host_of(base_url)
+        reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
+        answer = await self._get(base_url, credential, "environments", {"app_id": app_id}, reader)
+        found = wire.some(answer.data, host)
+        # Names are kept twice, as they are and without their case.
+        place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
+        return [Environment(each.name, each.revision, place) for each in found]
+
+    async def entries(
         self,
         base_url: str,
-        header: SecretValue,
-        place: Place,
+        credential: Credential,
         *,
         app_id: str,
-        env: str,
+        environment: str,
         path: str | None,
         tags: tuple[str, ...],
+        place: Place,
     ) -> list[Entry]:
-        """Return the entries that GET /v1/secrets/ answers; while they come, `place` is made as large as they are."""
-        params = {"app_id": app_id, "env": env}
+        """Return the entries of an environment: of one folder or all, with any of the tags or all."""
+        params = {"app_id": app_id, "env": environment}
         if path is not None:
             params["path"] = path
         if tags:
             params["tags"] = ",".join(tags)
-        return await self._get(base_url, "secrets", header, params, Rows(_host(base_url), self._limits, place))
-
-    async def apps(self, base_url: str, header: SecretValue, place: Place) -> list[wire.App]:
-        """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
-        reader = Whole(_host(base_url), wire.APPS, self._list_limit, place)
-        return wire.some((await self._get(base_url, "apps", header, {}, reader)).data, _host(base_url))
-
-    async def environments(
-        self, base_url: str, header: SecretValue, place: Place, app_id: str
-    ) -> list[wire.Environment]:
-        """Return the environments of an app that the account may read; of `place` see `apps`."""
-        reader = Whole(_host(base_url), wire.ENVIRONMENTS, self._list_limit, place)
-        found = await self._get(base_url, "environments", header, {"app_id": app_id}, reader)
-        return wire.some(found.data, _host(base_url))
+        return await self._get(base_url, credential, "secrets", params, Rows(host_of(base_url), self._limits, place))
 
     @property
     def _list_limit(self) -> int:
         return min(wire.MAX_LIST, self._limits.size)
 
     async def _get(
-        self, base_url: str, route: str, header: SecretValue, params: dict[str, str], reader: "Reader[Answer]"
+        self, base_url: str, credential: Credential, route: str, params: Mapping[str, str], reader: Reader[Answer]
     ) -> Answer:
-        began = self._timer()
-        status = "cancelled"
-        host = _host(base_url)
+        """Make a call; its error is kept for as long as it lasts, and the frames behind it hold bodies of answers."""
         try:
-            # The trailing slash is part of the route: without it the server answers 404 or a redirect.
-            response, refusal = await self._send(f"{base_url}/v1/{route}/", header, params, host, reader)
-            status = str(response.status_code)
+            return await self._session.call(
+                base_url, credential.header, "GET", route, params=params, reader=reader, is_question=True
+            )
         except ExpectedError as error:
-            status = str(error.reason)
-            raise
-        finally:
-            self._on_call(route, status, self._timer() - began)
-        if refused := from_answer(response, refusal, host):
-            raise refused
-        return reader.end()
-
-    async def _send(
-        self, url: str, header: SecretValue, params: dict[str, str], host: str, reader: "Reader[Answer]"
-    ) -> tuple[httpx.Response, bytes]:
-        """Feed the reader with an answer, or return the body of a refusal as far as its words go."""
-        headers = {"Authorization": header.reveal()}
-        words = _Words()
-        try:
-            async with (
-                asyncio.timeout(self._deadline),
-                self._http.stream("GET", _askable(url), params=params, headers=headers) as response,
-            ):
-                self.certificates.look(host, response)
-                feed = reader.feed if is_answer(response) else words.feed
-                async for part in parts(response, host):
-                    if not feed(part):
-                        break
-        except FAILURES as error:
-            raise from_exception(error, host) from error
-        return response, bytes(words.body)
-
-
-class Reader(Protocol[Answer]):
-    """Makes an answer of a body that comes in parts."""
-
-    def feed(self, part: bytes) -> bool:
-        """Take the next part; return False if no more is wanted. Raises ExpectedError."""
-
-    def end(self) -> Answer:
-        """Return the answer, once the body has ended; raise ExpectedError."""
-
-
-class Whole(Reader[Answer]):
-    """Reads a body that is short enough to be held."""
-
-    def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Place) -> None:
-        self._host = host
-        self._adapter = adapter
-        self._limit = limit
-        self._place = place
-        self._body = bytearray()
-
-    def feed(self, part: bytes) -> bool:
-        """Take the next part."""
-        self._body += part
-        if len(self._body) > self._limit:
-            raise too_large(self._host, self._limit)
-        self._place.resize(_READ_TAKES * len(self._body))
-        return True
-
-    def end(self) -> Answer:
-        """Parse it."""
-        return wire.read_list(bytes(self._body), self._adapter, self._host)
-
-
-class _Words:
-    def __init__(self) -> None:
-        self.body = bytearray()
-
-    def feed(self, part: bytes) -> bool:
-        self.body += part
-        return len(self.body) <= LARGEST_REFUSAL
-
-
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Trust what the system trusts (the public authorities where it has no list), and the file's certificates."""
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"] and not _has_directory():
-        context.load_verify_locations(cafile=certifi.where())
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
-
-
-def _has_directory() -> bool:
-    # OpenSSL reads a directory of authorities (SSL_CERT_DIR) only while it verifies: until then the store looks empty.
-    directory = ssl.get_default_verify_paths().capath
-    return bool(directory) and any(Path(directory).glob("*.[0-9]"))
-
-
-def _askable(url: str) -> httpx.URL:
-    # httpx lets any port pass; the socket's refusal would come as an ExceptionGroup from within its task group.
-    parsed = httpx.URL(url)
-    if (parsed.port or 0) > _LAST_PORT:
-        raise httpx.InvalidURL("the port is out of range")
-    return parsed
-
-
-def _host(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+            error.__cause__ = error.__context__ = None
+            raise error.with_traceback(None) from None

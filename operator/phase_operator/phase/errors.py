@@ -3,7 +3,7 @@
 Rule: the server's own words are repeated if they come as `{"error": "..."}`, on one line, bounded, and without anything
 that looks like a token. Any other body is never shown. What is 4xx is about the question and says nothing of the host.
 401 and 403 mean the same here: which one comes depends on the server's version, and both may mean that access to an
-environment was withdrawn.
+environment was withdrawn. A call is said to have had no effect only where that is certain.
 """
 
 import re
@@ -37,26 +37,40 @@ _LONGEST_DATE = 29
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
 
 
+# The connection was not made, so nothing was sent.
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
 class Meaning(NamedTuple):
-    """A row: statuses, what they mean, and whether only Phase itself (JSON, these words) can mean it."""
+    """A row: statuses, what they mean, and whether only Phase itself (JSON, these words) can mean it.
+
+    `no_effect`: the request was refused before anything was done. What stands between us and Phase may answer 403 to
+    what Phase has done already, and hide Phase's answer; so of a row that only Phase can mean, that is believed only if
+    it comes in Phase's own form.
+    """
 
     statuses: Container[int]
     reason: Reason
     json: bool = False
     words: str = ""
+    no_effect: bool = True
 
 
-# The first row that fits is taken; what fits none is not Phase's API.
+# The first row that fits is taken; the last one is what is not Phase's API.
 MEANINGS = (
     Meaning({429}, Reason.RATE_LIMITED),
     Meaning({401, 403}, Reason.ACCESS_DENIED, json=True),
     Meaning({404}, Reason.APP_NOT_FOUND, json=True, words="App with ID "),
     Meaning({404}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment '"),
-    Meaning({404}, Reason.UNEXPECTED_ANSWER),
-    # Said by proxies on the way, and passing.
+    Meaning({404}, Reason.UNEXPECTED_ANSWER, json=True),
+    # Said by proxies on the way, before they pass a request on; and passing.
     Meaning({407, 408, 421, 425}, Reason.PHASE_UNAVAILABLE),
+    # Phase writes first and refuses then: it makes an entry before its tags, and prolongs a lease that was revoked.
+    Meaning({400}, Reason.REQUEST_REFUSED, json=True, words="Tag name exceeds ", no_effect=False),
+    Meaning({400}, Reason.REQUEST_REFUSED, json=True, words="Lease has already been revoked", no_effect=False),
     Meaning(range(400, 500), Reason.REQUEST_REFUSED, json=True),
-    Meaning(range(500, 1000), Reason.PHASE_UNAVAILABLE),
+    Meaning(range(500, 1000), Reason.PHASE_UNAVAILABLE, no_effect=False),
+    Meaning(range(1000), Reason.UNEXPECTED_ANSWER, no_effect=False),
 )
 
 
@@ -69,16 +83,20 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
     words = _words(body) if is_json else ""
     of_question = httpx.codes.is_client_error(status)
     told = f": {words}" if words else ""
-    match reason := _reason(status, is_json, words):
+    row = _row(status, is_json, words)
+    no_effect = row.no_effect and (bool(words) or not row.json)
+    match row.reason:
         case Reason.RATE_LIMITED:
-            return Transient(reason, "Phase's quota for the account is used up", after=_retry_after(response))
+            message = "Phase's quota for the account is used up"
+            return Transient(row.reason, message, after=_retry_after(response), had_no_effect=no_effect)
         case Reason.PHASE_UNAVAILABLE:
-            return Transient(reason, f"{host} answers {status}{told}", of_question=of_question)
+            message = f"{host} answers {status}{told}"
+            return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
         case Reason.UNEXPECTED_ANSWER:
             message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}"
-            return Transient(reason, message, of_question=of_question)
+            return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
         case _:
-            return Waiting(reason, f"Phase answers {status}{told}")
+            return Waiting(row.reason, f"Phase answers {status}{told}", had_no_effect=no_effect)
 
 
 def is_answer(response: httpx.Response) -> bool:
@@ -86,41 +104,49 @@ def is_answer(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.OK and _is_json(response)
 
 
+def no_url(host: str, *, had_no_effect: bool = True) -> Waiting:
+    """Say that a host cannot be asked as it is spelled."""
+    message = f"spec.phaseHost: {host} is no URL that can be asked"
+    return Waiting(Reason.INVALID_SPEC, message, had_no_effect=had_no_effect)
+
+
 def from_exception(error: Exception, host: str) -> ExpectedError:
     """Say what no answer, or half of one, means."""
-    if untrusted := _behind(error, ssl.SSLCertVerificationError):
-        why = _attribute(untrusted, "verify_message")
-        hint = "give its authority with --phase-ca-file"
-        return Transient(Reason.PHASE_UNAVAILABLE, f"the certificate of {host} is not trusted ({why}); {hint}")
-    if (broken := _behind(error, ssl.SSLError)) and (why := _attribute(broken, "reason")):
-        # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
-        hint = "check the port and --phase-ca-file"
-        return Transient(Reason.PHASE_UNAVAILABLE, f"TLS with {host} fails ({why}); {hint}")
+    not_sent = isinstance(error, NOT_SENT)
     match error:
         case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
-            return Waiting(Reason.INVALID_SPEC, f"spec.phaseHost: {host} is no URL that can be asked")
+            return no_url(host, had_no_effect=not_sent)
         case httpx.RemoteProtocolError() if "incomplete" in str(error) or "without sending complete" in str(error):
             return Transient(Reason.UNEXPECTED_ANSWER, f"{host} breaks off in the middle of an answer")
         case httpx.DecodingError():
             return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers in an encoding that cannot be read")
+    return Transient(Reason.PHASE_UNAVAILABLE, _why(error, host), had_no_effect=not_sent)
+
+
+def _why(error: Exception, host: str) -> str:
+    if untrusted := _behind(error, ssl.SSLCertVerificationError):
+        why = _attribute(untrusted, "verify_message")
+        return f"the certificate of {host} is not trusted ({why}); give its authority with --phase-ca-file"
+    if (broken := _behind(error, ssl.SSLError)) and (why := _attribute(broken, "reason")):
+        # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
+        return f"TLS with {host} fails ({why}); check the port and --phase-ca-file"
+    match error:
         case TimeoutError() | httpx.TimeoutException():
-            why = "does not answer in time"
+            return f"{host} does not answer in time"
         case httpx.ProxyError():
-            why = "cannot be reached: the proxy on the way refuses"
+            return f"{host} cannot be reached: the proxy on the way refuses"
         case httpx.ConnectError() if _behind(error, socket.gaierror):
-            why = "cannot be reached: its name is not known"
+            return f"{host} cannot be reached: its name is not known"
         case httpx.ConnectError():
-            why = "cannot be reached"
-        case _:
-            why = f"cannot be asked: the connection breaks ({type(error).__name__})"
-    return Transient(Reason.PHASE_UNAVAILABLE, f"{host} {why}")
+            return f"{host} cannot be reached"
+    return f"{host} cannot be asked: the connection breaks ({type(error).__name__})"
 
 
-def _reason(status: int, is_json: bool, words: str) -> Reason:
-    for row in MEANINGS:
-        if status in row.statuses and words.startswith(row.words) and (is_json or not row.json):
-            return row.reason
-    return Reason.UNEXPECTED_ANSWER
+def _row(status: int, is_json: bool, words: str) -> Meaning:
+    fitting = (
+        row for row in MEANINGS if status in row.statuses and words.startswith(row.words) and (is_json or not row.json)
+    )
+    return next(fitting)
 
 
 def _behind(error: BaseException | None, kind: type[Cause]) -> Cause | None:

@@ -23,6 +23,9 @@ _LARGEST_HEAD = 256 * 1024
 _HEAD_STEP = 8 * 1024
 # httpcore's words for a connection that ends before the first byte of an answer.
 _CLOSED = "without sending a response"
+# The extension of a request that changes nothing, so that it may be sent twice. A GET of Phase's may well change
+# something: one that asks for a lease makes it.
+QUESTION = "question"
 # Of the addresses of a name so many are tried.
 _ADDRESSES = 4
 
@@ -134,10 +137,10 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         try:
             return await self._send(self._transports[proxy], request)
         except httpx.RemoteProtocolError as error:
-            if _CLOSED not in str(error):
+            if not request.extensions.get(QUESTION) or _CLOSED not in str(error):
                 raise
         # A connection that was kept may be closed by the host in the moment of its use. That says nothing of the host:
-        # the question, which changes nothing there, is put once more.
+        # a question, which changes nothing there, is put once more.
         return await self._send(self._transports[proxy], request)
 
     async def _send(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:

@@ -17,8 +17,8 @@ from phase_operator.core.query import AppRef
 from phase_operator.core.room import MIB, Room
 from phase_operator.core.selection import answering
 from phase_operator.core.values import SecretValue, Snapshot
-from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.session import Session
 from support.builders import query
 
 PATHS = ["/", "/a", "/a/b", "/A"]
@@ -57,8 +57,8 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
 ) -> None:
     for each in held:
         server.set("shop", "Production", each["key"], each["value"], path=each["path"], tags=each["tags"])
-    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
-    edge = Phase(client, b"k" * 32)
+    session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
+    edge = PhaseClient(session, b"k" * 32)
     credential = edge.credential(SecretValue(server.token("operator", form="hex")))
     app_id, base_url = server.app_id("shop"), f"{server.url}/service/public"
     asked = query(base_url=base_url, path=path, tags=tuple(sorted(tags)))
@@ -70,7 +70,7 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
         narrow = await edge.entries(base_url, credential, **where, path=asked.path, tags=asked.tags, place=place)
         wide = await edge.entries(base_url, credential, **where, path=None, tags=(), place=place)
     finally:
-        await client.close()
+        await session.close()
         for each in held:
             server.delete("shop", "Production", each["key"], path=each["path"])
 

@@ -79,6 +79,11 @@ class Session:
         )
         return answer.json()
 
+    def held(self) -> list[object]:
+        """Return what an account can make, change or delete."""
+        state = self.phase.phase.state
+        return [*state.secrets.values(), *state.leases.values(), *state.tokens.values()]
+
     def spell(self, text: str) -> str:
         """Return the text with placeholders and ids as they are here."""
 
@@ -106,8 +111,14 @@ def full_body(body: str) -> str:
     return match[1] + "x" * (int(match[3]) - len(match[1]) - len(end)) + end
 
 
-def play(exchanges: list[Exchange], left_out: dict[int, str]) -> dict[int, list[str]]:
-    """Replay all but the left out; return the differences by number."""
+Look = Callable[[Exchange, httpx.Response, bool], None]
+
+
+def play(exchanges: list[Exchange], left_out: dict[int, str], look: Look = lambda *_: None) -> dict[int, list[str]]:
+    """Replay all but the left out; return the differences by number.
+
+    `look` sees each exchange with its answer, and whether it changed what the server holds.
+    """
     found: dict[int, list[str]] = {}
     with Session() as session:
         for exchange in exchanges:
@@ -117,7 +128,9 @@ def play(exchanges: list[Exchange], left_out: dict[int, str]) -> dict[int, list[
                 continue
             assert exchange.request is not None
             comparison = Comparison(session.names)
+            before = session.held()
             answer = session.send(exchange.request)
+            look(exchange, answer, session.held() != before)
             comparison.answer(exchange.response, answer, same_length=exchange.number not in LENGTH_VARIES)
             check_references(comparison, exchange, answer, session)
             found[exchange.number] = comparison.differences

@@ -12,8 +12,8 @@ import pytest
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.room import MIB, Place, Room
 from phase_operator.core.values import SecretValue
-from phase_operator.phase.api import Phase
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.session import Session
 from phase_operator.reconcile.ports import Credential
 from support.canary import Canary
 
@@ -68,18 +68,26 @@ def refused(status: int, words: str) -> httpx.Response:
     return answered({"error": words}, status)
 
 
-def client(handler: Handler, *, calls: Calls | None = None, timer: Callable[[], float] = lambda: 0.0) -> PhaseClient:
-    return PhaseClient(
+def session(
+    transport: httpx.AsyncBaseTransport,
+    *,
+    calls: Calls | None = None,
+    timer: Callable[[], float] = lambda: 0.0,
+    deadline: float = 60.0,
+) -> Session:
+    return Session(
         ca_file=None,
         user_agent="phase-operator/1.2.3",
         on_call=Calls() if calls is None else calls,
         timer=timer,
-        transport=httpx.MockTransport(handler),  # type: ignore[arg-type]  # httpx knows the two kinds, not their union
+        transport=transport,
+        deadline=deadline,
     )
 
 
-def phase(handler: Handler) -> Phase:
-    return Phase(client(handler), KEY)
+def client(handler: Handler, *, calls: Calls | None = None, timer: Callable[[], float] = lambda: 0.0) -> PhaseClient:
+    transport = httpx.MockTransport(handler)  # type: ignore[arg-type]  # httpx knows the two kinds, not their union
+    return PhaseClient(session(transport, calls=calls, timer=timer), KEY)
 
 
 def credential(text: str = HEX) -> Credential:

@@ -1,267 +1,145 @@
-"""A call is one request to the asked host, bounded in time and size, and told to the observer."""
+"""The port: a call becomes entries, apps, environments, or an error that says why."""
 
-import asyncio
-import gzip
-import json
-from collections.abc import AsyncIterator
+import traceback
 from pathlib import Path
 
 import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
-from phase_operator.core.values import SecretValue
-from phase_operator.phase.client import PhaseClient, trust
-from phase_operator.phase.rows import Limits
+from phase_operator.core.apps import App, Environment
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.values import Entry, SecretValue
+from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.credentials import parse
+from phase_operator.reconcile.ports import Credential, PhaseApi
 from support.canary import Canary
 from unit.phase.builders import (
     APP_ID,
     HEX,
-    HOST,
     HTML,
-    JSON,
+    KEY,
     URL,
-    Calls,
     Server,
     answered,
+    app,
     client,
+    credential,
+    environments,
     failure,
     place,
     refused,
     row,
 )
 
-HEADER = SecretValue(f"Bearer ServiceAccount {HEX}")
-MIB = 1024 * 1024
 
-
-class Stream(httpx.AsyncByteStream):
-    """A body that comes in parts, and may end badly."""
-
-    def __init__(self, *parts: bytes, error: Exception | None = None, hang: bool = False) -> None:
-        self.parts, self.error, self.hang = parts, error, hang
-        self.sent = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self.parts:
-            self.sent += 1
-            yield part
-        if self.hang:
-            await asyncio.Event().wait()
-        if self.error:
-            raise self.error
-
-
-def streaming(stream: Stream, **headers: str) -> httpx.MockTransport:
-    return httpx.MockTransport(lambda _: httpx.Response(200, headers=JSON | headers, stream=stream))
-
-
-def bounded(transport: httpx.MockTransport, *, deadline: float = 60.0, calls: Calls | None = None) -> PhaseClient:
-    return PhaseClient(
-        ca_file=None,
-        user_agent="test",
-        on_call=Calls() if calls is None else calls,
-        timer=lambda: 0.0,
-        transport=transport,
-        deadline=deadline,
-        limits=Limits(size=MIB),
+async def read(edge: PhaseClient, by: Credential | None = None) -> list[Entry]:
+    """Read the root folder of production."""
+    return await edge.entries(
+        URL, by or credential(), app_id=APP_ID, environment="production", path="/", tags=("a", "b"), place=place()
     )
 
 
-async def test_a_question_is_one_get_with_all_its_parts() -> None:
-    server = Server()
+async def test_apps_and_environments_come_with_what_decisions_need() -> None:
+    seen = {"data": [{"id": "e", "name": "Production", "updatedAt": "2030-01-01T00:00:00.000001Z"}]}
+    edge = client(Server(apps={"data": [app("shop")]}, environments=seen))
 
-    await client(server).secrets(URL, HEADER, place(), app_id=APP_ID, env="production", path="/a b", tags=("x", "y&z"))
-
-    [request] = server.requests
-    assert request.method == "GET"
-    assert str(request.url.copy_with(query=None)) == f"{URL}/v1/secrets/"
-    assert dict(request.url.params) == {"app_id": APP_ID, "env": "production", "path": "/a b", "tags": "x,y&z"}
-    assert request.headers["authorization"] == HEADER.reveal()
-    assert request.headers["accept"] == "application/json"
-    assert request.headers["user-agent"] == "phase-operator/1.2.3"
-
-
-async def test_a_question_for_every_folder_names_none() -> None:
-    server = Server()
-
-    await client(server).secrets(URL, HEADER, place(), app_id=APP_ID, env="production", path=None, tags=())
-
-    assert set(server.requests[0].url.params) == {"app_id", "env"}
-
-
-async def test_apps_and_environments_are_unwrapped() -> None:
-    server = Server(
-        apps={"data": [{"id": "1", "name": "shop", "sseEnabled": False}]},
-        environments={"data": [{"id": "2", "name": "Dev", "updatedAt": "x"}]},
-    )
-
-    apps = await client(server).apps(URL, HEADER, place())
-    environments = await client(server).environments(URL, HEADER, place(), "1")
-
-    assert [(app.id, app.name) for app in apps] == [("1", "shop")]
-    assert [each.name for each in environments] == ["Dev"]
-    assert [request.url.path for request in server.requests] == [
-        "/service/public/v1/apps/",
-        "/service/public/v1/environments/",
+    assert await edge.apps(URL, credential(), place()) == [App(str(app("shop")["id"]), "shop")]
+    assert await edge.environments(URL, credential(), APP_ID, place()) == [
+        Environment("Production", "2030-01-01T00:00:00.000001Z")
     ]
 
 
-async def test_a_redirect_is_not_followed() -> None:
-    server = Server(apps=httpx.Response(302, headers=HTML | {"location": "https://elsewhere.test/v1/apps/"}))
+@pytest.mark.parametrize("moved", [None, "", "yesterday", 17, ["2030-01-01T00:00:00Z"]])
+async def test_a_revision_that_is_no_date_is_none(moved: object) -> None:
+    edge = client(Server(environments={"data": [{"id": "e", "name": "Production", "updatedAt": moved}]}))
 
-    error = await failure(client(server).apps(URL, HEADER, place()))
-
-    assert (type(error), error.reason) == (Transient, Reason.UNEXPECTED_ANSWER)
-    assert "redirect" in error.message
-    assert {request.url.host for request in server.requests} == {"phase.test"}
+    assert await edge.environments(URL, credential(), APP_ID, place()) == [Environment("Production", None)]
 
 
-async def test_a_cookie_of_one_account_does_not_come_with_anothers_call() -> None:
-    server = Server(apps=answered({"data": []}, headers=JSON | {"set-cookie": "session=first; Path=/"}))
-    calls = client(server)
+async def test_a_read_asks_for_what_is_wanted_and_leaves_out_dynamic_secrets() -> None:
+    server = Server(secrets=[row("A"), row("B", type="dynamic")])
 
-    await calls.apps(URL, HEADER, place())
-    await calls.apps(URL, SecretValue("Bearer ServiceAccount other"), place())
+    entries = await read(client(server))
 
-    assert "cookie" not in server.requests[1].headers
-
-
-async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
-    stream = Stream(*[b" " * MIB] * 100)
-
-    error = await failure(bounded(streaming(stream)).apps(URL, HEADER, place()))
-
-    assert (error.reason, "1 MiB" in error.message) == (Reason.ANSWER_TOO_LARGE, True)
-    assert stream.sent == 2
+    assert [entry.key for entry in entries] == ["A"]
+    assert dict(server.requests[0].url.params) == {"app_id": APP_ID, "env": "production", "path": "/", "tags": "a,b"}
 
 
-async def test_a_small_answer_that_unpacks_to_a_large_one_is_refused() -> None:
-    stream = Stream(gzip.compress(b" " * 20 * MIB))
+async def test_every_call_goes_to_the_host_of_the_question_with_its_token() -> None:
+    server = Server(apps={"data": []}, secrets=[], environments=environments("dev"))
+    edge = client(server)
 
-    error = await failure(bounded(streaming(stream, **{"content-encoding": "gzip"})).apps(URL, HEADER, place()))
+    await edge.apps(URL, credential(), place())
+    await edge.environments(URL, credential(), APP_ID, place())
+    await read(edge)
 
-    assert error.reason is Reason.ANSWER_TOO_LARGE
-
-
-async def test_an_answer_that_breaks_off_shows_nothing_of_its_beginning(canary: Canary) -> None:
-    start = json.dumps([row(value=canary.value("value"))]).encode()[:-1]
-    stream = Stream(
-        start, error=httpx.RemoteProtocolError("peer closed connection without sending complete message body")
-    )
-
-    call = bounded(streaming(stream)).secrets(
-        URL, SecretValue(canary.token("Bearer ServiceAccount x")), place(), app_id=APP_ID, env="e", path=None, tags=()
-    )
-    error = await failure(call, canary)
-
-    assert (error.reason, error.message) == (
-        Reason.UNEXPECTED_ANSWER,
-        f"{HOST} breaks off in the middle of an answer",
-    )
-
-
-async def test_a_broken_encoding_is_told() -> None:
-    error = await failure(
-        bounded(streaming(Stream(b"no gzip"), **{"content-encoding": "gzip"})).apps(URL, HEADER, place())
-    )
-
-    assert error.reason is Reason.UNEXPECTED_ANSWER
-
-
-async def test_an_answer_that_never_ends_ends_at_the_deadline() -> None:
-    calls = Calls()
-
-    error = await failure(
-        bounded(streaming(Stream(b"[", hang=True)), deadline=0.0, calls=calls).apps(URL, HEADER, place())
-    )
-
-    assert (type(error), error.reason) == (Transient, Reason.PHASE_UNAVAILABLE)
-    assert [status for _, status, _ in calls] == ["PhaseUnavailable"]
-
-
-async def test_a_cancelled_call_is_cancelled_and_counted() -> None:
-    calls = Calls()
-    reached = asyncio.Event()
-
-    async def hang(_: httpx.Request) -> httpx.Response:
-        reached.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    task = asyncio.create_task(client(hang, calls=calls).apps(URL, HEADER, place()))
-    await reached.wait()
-    task.cancel()
-
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert calls == [("apps", "cancelled", 0.0)]
+    assert len(server.requests) == 3
+    assert all(str(request.url).startswith(f"{URL}/v1/") for request in server.requests)
+    assert {request.headers["authorization"] for request in server.requests} == {credential().header.reveal()}
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("answer", "kind", "reason"),
     [
-        pytest.param({"data": []}, "200", id="good"),
-        pytest.param(refused(403, "no"), "403", id="refused"),
-        pytest.param(httpx.Response(502, headers=HTML), "502", id="bad gateway"),
-        pytest.param(answered([]), "200", id="another shape"),
-        pytest.param(httpx.ConnectError("no"), "PhaseUnavailable", id="not reached"),
+        pytest.param(
+            refused(401, "Service account cannot access this app"), Waiting, Reason.ACCESS_DENIED, id="access"
+        ),
+        pytest.param(
+            refused(400, "SSE is not enabled for this App"), Waiting, Reason.REQUEST_REFUSED, id="encrypted app"
+        ),
+        pytest.param(httpx.Response(200, headers=HTML), Transient, Reason.UNEXPECTED_ANSWER, id="login page"),
+        pytest.param({"data": []}, Transient, Reason.UNEXPECTED_ANSWER, id="another shape"),
+        pytest.param(httpx.ConnectError("no"), Transient, Reason.PHASE_UNAVAILABLE, id="not reached"),
     ],
 )
-async def test_every_call_is_told_to_the_observer(answer: object, status: str) -> None:
-    calls = Calls()
-    times = iter([10.0, 12.5])
+async def test_a_failed_read_says_why(answer: object, kind: type[ExpectedError], reason: Reason) -> None:
+    error = await failure(read(client(Server(secrets=answer)), credential()))
 
-    await asyncio.gather(
-        client(Server(apps=answer), calls=calls, timer=lambda: next(times)).apps(URL, HEADER, place()),
-        return_exceptions=True,
-    )
+    assert (type(error), error.reason) == (kind, reason)
 
-    assert calls == [("apps", status, 2.5)]
+
+async def test_a_quota_says_how_long() -> None:
+    quota = answered({"error": "x"}, 429, {"content-type": "application/json", "retry-after": "17"})
+
+    error = await failure(read(client(Server(secrets=quota)), credential()))
+
+    assert isinstance(error, Transient)
+    assert (error.reason, error.after) == (Reason.RATE_LIMITED, 17.0)
 
 
 @pytest.mark.parametrize(
-    "url",
+    "server",
     [
-        pytest.param("https://127.0.0.1:99999", id="port out of range"),
-        pytest.param("https://xn--", id="no host name"),
-        pytest.param("https://999.999.999.999", id="no address"),
-        pytest.param("https://phase.test\x7f", id="not printable"),
-        pytest.param("ftp://phase.test", id="no HTTP"),
+        pytest.param(Server(secrets=[row(value=None), row("B", "VALUE")]), id="an entry without value"),
+        pytest.param(Server(secrets=httpx.ConnectError("no")), id="not reached"),
+        pytest.param(Server(secrets=answered("VALUE", 502)), id="bad gateway"),
     ],
 )
-async def test_a_url_that_cannot_be_asked_is_the_specs_fault(url: str) -> None:
-    calls = PhaseClient(ca_file=None, user_agent="test", on_call=Calls(), timer=lambda: 0.0)
+async def test_a_kept_error_holds_neither_causes_nor_frames_of_the_call(server: Server) -> None:
+    error = await failure(read(client(server), credential()))
 
-    error = await failure(calls.apps(url, HEADER, place()))
-
-    assert error.reason is Reason.INVALID_SPEC
-    await calls.close()
-
-
-async def test_credentials_in_a_url_are_not_told(canary: Canary) -> None:
-    password = canary.token("pass-word-of-url")
-
-    error = await failure(
-        client(Server(apps=httpx.ConnectError(""))).apps(f"https://u:{password}@phase.test", HEADER, place()), canary
-    )
-
-    assert HOST in error.message
+    files = {Path(frame.f_code.co_filename).name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert files.isdisjoint({"session.py", "wire.py", "errors.py"})
 
 
-def test_somebody_is_trusted_even_where_the_system_trusts_nobody(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+async def test_no_error_shows_a_value_or_a_token(canary: Canary) -> None:
+    value, token = canary.value("value"), canary.token(HEX)
+    bad = [
+        [row(value=[value])],
+        {"error": value},
+        answered({"error": f"token {token} is bad"}, 401),
+        httpx.Response(500, headers=HTML, content=value.encode()),
+        httpx.ReadError(value),
+        httpx.ConnectError(f"{token}"),
+    ]
 
-    assert trust(None).cert_store_stats()["x509_ca"] > 50
+    for answer in bad:
+        await failure(read(client(Server(secrets=answer)), credential(token)), canary)
 
 
-def test_a_directory_of_authorities_is_a_choice_that_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "0a775a30.0").write_text("")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+def test_a_token_is_parsed_with_the_key_of_the_process() -> None:
+    edge: PhaseApi = client(Server())
 
-    assert trust(None).cert_store_stats()["x509_ca"] == 0
+    assert edge.credential(SecretValue(f"{HEX}\n")) == parse(SecretValue(HEX), KEY)

@@ -298,3 +298,35 @@ def test_what_is_4xx_is_about_the_question_and_what_is_5xx_is_not(headers: dict[
 
         if isinstance(found, Transient) and found.reason is not Reason.RATE_LIMITED:
             assert found.of_question == (status < 500), status
+
+
+@pytest.mark.parametrize("headers", [JSON, HTML, {}], ids=["JSON", "HTML", "no type"])
+@pytest.mark.parametrize("body", ['{"error": "words"}', '{"detail": "x"}', "<html>", ""])
+def test_only_a_refusal_by_phase_or_by_a_gateway_before_it_had_no_effect(headers: dict[str, str], body: str) -> None:
+    by_phase = headers == JSON and body == '{"error": "words"}'
+    before_phase = {407, 408, 421, 425, 429}
+
+    for status in range(100, 1000):
+        found = from_answer(httpx.Response(status, headers=headers), body.encode(), HOST)
+
+        if found is not None:
+            expected = status in before_phase or (by_phase and 400 <= status < 500)
+            assert found.had_no_effect == expected, status
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("Tag name exceeds 64 characters: 'x'", id="an entry is made before its tags"),
+        pytest.param("Lease has already been revoked at 2030", id="a lease is prolonged before it is looked at"),
+    ],
+)
+def test_what_phase_refuses_after_it_has_written_may_have_had_an_effect(words: str) -> None:
+    assert not must_mean(400, json.dumps({"error": words})).had_no_effect
+
+
+@pytest.mark.parametrize("error", exceptions(), ids=lambda error: type(error).__name__)
+def test_only_what_was_never_sent_had_no_effect(error: Exception) -> None:
+    never_sent = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
+
+    assert from_exception(error, HOST).had_no_effect == (type(error).__name__ in never_sent)

@@ -12,12 +12,13 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.proxies import Proxies
-from phase_operator.core.room import MIB, Room
-from phase_operator.core.values import SecretValue
+from phase_operator.core.room import MIB
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.errors import from_exception
-from phase_operator.phase.transport import Backend, ProxiedTransport
+from phase_operator.phase.session import Session
+from phase_operator.phase.transport import QUESTION, Backend, ProxiedTransport
 from support.clock import settle
+from unit.phase.builders import KEY, credential, place
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"data":[]}'
@@ -48,11 +49,11 @@ async def answering(parts: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[
 
 
 async def ask(url: str) -> object:
-    client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic, deadline=20.0)
+    session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic, deadline=20.0)
     try:
-        return await client.apps(url, SecretValue("none"), Room(80 * MIB).open("team"))
+        return await PhaseClient(session, KEY).apps(url, credential(), place())
     finally:
-        await client.close()
+        await session.close()
 
 
 async def test_interim_answers_without_end_are_read_as_far_as_the_limit() -> None:
@@ -87,10 +88,10 @@ async def test_the_next_answer_of_the_same_connection_has_a_limit_of_its_own() -
         yield INTERIM * 2_000 + ANSWER
 
     async with answering(many) as url:
-        client = PhaseClient(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
+        session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
         for _ in range(5):
-            assert await client.apps(url, SecretValue("none"), Room(80 * MIB).open("team")) == []
-        await client.close()
+            assert await PhaseClient(session, KEY).apps(url, credential(), place()) == []
+        await session.close()
 
 
 class Inner:
@@ -159,9 +160,10 @@ class Hasty(httpx.AsyncBaseTransport):
         return httpx.Response(200, json={"data": []})
 
 
-async def through(inner: Hasty) -> httpx.Response:
+async def through(inner: Hasty, method: str = "GET", *, is_question: bool = True) -> httpx.Response:
     transport = ProxiedTransport(Proxies(), lambda _: inner)
-    return await transport.handle_async_request(httpx.Request("GET", "http://phase.example/v1/apps/"))
+    request = httpx.Request(method, "http://phase.example/v1/apps/", extensions={QUESTION: is_question})
+    return await transport.handle_async_request(request)
 
 
 async def test_a_kept_connection_that_the_host_closes_in_the_moment_of_its_use_is_no_failure() -> None:
@@ -177,3 +179,12 @@ async def test_a_host_that_closes_every_connection_is_asked_no_third_time() -> N
     with pytest.raises(httpx.RemoteProtocolError):
         await through(inner)
     assert inner.asked == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_what_may_have_changed_something_is_not_sent_again(method: str) -> None:
+    inner = Hasty(closed=1)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await through(inner, method, is_question=False)
+    assert inner.asked == 1

@@ -1,0 +1,167 @@
+"""One call to Phase's REST API: one request, and what is read of its answer.
+
+Rule: every call has a deadline, follows no redirect, is made once, and ends in an answer or an error of core/errors
+that says whether the call may have had an effect.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import certifi
+import httpx
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.proxies import Proxies
+from phase_operator.core.values import SecretValue
+from phase_operator.phase.body import ACCEPTED, parts
+from phase_operator.phase.certificates import Certificates
+from phase_operator.phase.errors import FAILURES, from_answer, from_exception, is_answer, no_url
+from phase_operator.phase.readers import Reader, Words
+from phase_operator.phase.transport import QUESTION, ProxiedTransport, bounded
+
+Answer = TypeVar("Answer")
+OnCall = Callable[[str, str, float], None]
+
+_DEADLINE = 60.0
+# How many calls there are is the planner's to say: no host is blamed for what waits here for the connection of another.
+_TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+_LAST_PORT = 65535
+
+
+class Session:
+    """One connection pool for all hosts of Phase."""
+
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None,
+        user_agent: str,
+        on_call: OnCall,
+        timer: Callable[[], float],
+        proxies: Proxies | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        deadline: float = _DEADLINE,
+    ) -> None:
+        self._on_call = on_call
+        self._timer = timer
+        self.certificates = Certificates(timer)
+        self._deadline = deadline
+        trusted = trust(ca_file)
+        self._http = httpx.AsyncClient(
+            timeout=_TIMEOUTS,
+            follow_redirects=False,
+            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
+            # A cookie that a proxy sets for one account must not come with the call of another.
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+            transport=transport
+            or ProxiedTransport(
+                proxies or Proxies(),
+                lambda proxy: bounded(
+                    httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy)
+                ),
+            ),
+            # Else netrc and the certificates of the environment would be read once more.
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(
+        self,
+        base_url: str,
+        header: SecretValue,
+        method: str,
+        route: str,
+        *,
+        reader: Reader[Answer],
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        is_question: bool = False,
+    ) -> Answer:
+        """Make one request under `/v1` and return what the reader makes of the answer; raise ExpectedError.
+
+        It is sent once: the error's `had_no_effect` says whether the caller may make the call again. Only a question,
+        which changes nothing at Phase, is sent again when a connection that was kept is closed in its face.
+        """
+        host = host_of(base_url)
+        began = self._timer()
+        status = "cancelled"
+        try:
+            # The trailing slash is part of the route: without it the server answers 404 or a redirect.
+            request = self._request(f"{base_url}/v1/{route}/", header, method, params, json, host)
+            request.extensions[QUESTION] = is_question
+            response, refusal = await self._send(request, host, reader)
+            status = str(response.status_code)
+        except ExpectedError as error:
+            status = str(error.reason)
+            raise
+        finally:
+            self._on_call(route, status, self._timer() - began)
+        if refused := from_answer(response, refusal, host):
+            raise refused
+        return reader.end()
+
+    def _request(
+        self, url: str, header: SecretValue, method: str, params: Mapping[str, str] | None, json: object, host: str
+    ) -> httpx.Request:
+        headers = {"Authorization": header.reveal()}
+        try:
+            return self._http.build_request(method, _askable(url), params=params, json=json, headers=headers)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise no_url(host) from error
+
+    async def _send(self, request: httpx.Request, host: str, reader: Reader[Answer]) -> tuple[httpx.Response, bytes]:
+        """Feed the reader with an answer, or return the body of a refusal as far as its words go."""
+        words = Words()
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._http.send(request, stream=True)
+                try:
+                    self.certificates.look(host, response)
+                    feed = reader.feed if is_answer(response) else words.feed
+                    async for part in parts(response, host):
+                        if not feed(part):
+                            break
+                finally:
+                    await response.aclose()
+        except FAILURES as error:
+            raise from_exception(error, host) from error
+        return response, words.end()
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust what the system trusts (the public authorities where it has no list), and the file's certificates."""
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"] and not _has_directory():
+        context.load_verify_locations(cafile=certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def _has_directory() -> bool:
+    # OpenSSL reads a directory of authorities (SSL_CERT_DIR) only while it verifies: until then the store looks empty.
+    directory = ssl.get_default_verify_paths().capath
+    return bool(directory) and any(Path(directory).glob("*.[0-9]"))
+
+
+def _askable(url: str) -> httpx.URL:
+    # httpx lets any port pass; the socket's refusal would come as an ExceptionGroup from within its task group.
+    parsed = httpx.URL(url)
+    if (parsed.port or 0) > _LAST_PORT:
+        raise httpx.InvalidURL("the port is out of range")
+    return parsed
+
+
+def host_of(base_url: str) -> str:
+    """Return the part of a URL that is shown: no credentials, no path."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
