@@ -38,6 +38,9 @@ _LIST = "/apis/secrets.phase.dev/v1alpha1/phasesecrets"
 # MiB an hour that no trend is seen in, for a process of this size.
 _FLAT = 4.0
 
+# What may go wrong, as Counts names it.
+WRONG = ("missed_updates", "wrong_statuses", "double_restarts", "missed_restarts")
+
 
 @dataclass
 class Counts:
@@ -72,23 +75,26 @@ class Counts:
                 found.append(slope * 3600)
         return max(found)
 
+    def line(self) -> str:
+        """Return in one line what was done and what went wrong so far."""
+        done = ", ".join(f"{number} {what}" for what, number in sorted(self.done.items()))
+        wrong = {what: getattr(self, what) for what in WRONG}
+        found = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in wrong.items() if number)
+        return f"{done or 'nothing done yet'}; {found or 'nothing wrong'}"
+
     def rows(self) -> list[tuple[str, str]]:
         """Return the table."""
         memory = max((size for samples in self.memory.values() for _, size in samples), default=0.0)
         return [
             *((what, str(number)) for what, number in sorted(self.done.items())),
-            ("missed updates", str(self.missed_updates)),
-            ("wrong statuses", str(self.wrong_statuses)),
-            ("double restarts", str(self.double_restarts)),
-            ("missed restarts", str(self.missed_restarts)),
+            *((what.replace("_", " "), str(getattr(self, what))) for what in WRONG),
             ("memory at most", f"{memory:.0f} MiB"),
             ("memory's trend", f"{self.slope():.1f} MiB an hour"),
         ]
 
     def failed(self) -> bool:
         """Say whether anything went wrong."""
-        wrong = self.missed_updates + self.wrong_statuses + self.double_restarts + self.missed_restarts
-        return bool(wrong) or self.slope() > _FLAT
+        return any(getattr(self, what) for what in WRONG) or self.slope() > _FLAT
 
 
 class Replica:
@@ -149,6 +155,7 @@ class Soak:
         period = min(60.0, seconds / 2)
         next_kill = time.monotonic() + kill_every
         async with fleet.hands(self._plane) as admin:
+            self._say(f"waiting until {self._size} PhaseSecrets are synced")
             await self._until_in_step(admin)
             self._generations = await self._workloads(admin)
             while time.monotonic() - self._began < seconds:
@@ -162,6 +169,11 @@ class Soak:
                     await asyncio.sleep(pause)
                 await self._compare(admin)
                 self._remember()
+                self._say(self.counts.line())
+
+    def _say(self, what: str) -> None:
+        """Print a line, so that whoever waits for an hour sees how it goes."""
+        print(f"minute {(time.monotonic() - self._began) / 60:5.1f}: {what}", flush=True)
 
     async def _one_change(self, admin: fleet.Hands) -> None:
         number = self._chance.randrange(self._size)

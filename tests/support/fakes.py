@@ -128,11 +128,12 @@ class FakePhase:
         if environment not in self._entries:
             raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment does not exist")
         place.resize(sum(each.weight for each in self._entries[environment]))
-        return [
-            each
-            for each in self._entries[environment]
-            if path in (None, each.path) and (not tags or set(tags) & each.tags)
-        ]
+        held = self.says(self._entries[environment])
+        return [each for each in held if path in (None, each.path) and (not tags or set(tags) & each.tags)]
+
+    def says(self, held: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Return what a read finds where an environment holds this."""
+        return held
 
     async def _answer(self, call: str) -> None:
         self._at_once += 1

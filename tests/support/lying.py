@@ -32,28 +32,15 @@ class LyingPhase(FakePhase):
         await super().apps(base_url, credential, place)
         return [App(self.app_id, "shop")]
 
-    async def entries(
-        self,
-        base_url: str,
-        credential: Credential,
-        *,
-        app_id: str,
-        environment: str,
-        path: str | None,
-        tags: tuple[str, ...],
-        place: Place,
-    ) -> list[Entry]:
-        """Answer with the truth, or once with the lie."""
-        true = await super().entries(
-            base_url, credential, app_id=app_id, environment=environment, path=path, tags=tags, place=place
-        )
+    def says(self, held: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Return the truth, or once the lie."""
         self.told += 1
         lie, self.lie = self.lie, None
         self.lied_last = lie is not None
         if lie is None:
             self.told_truly += 1
-            return true
-        return [each for each in lie if path in (None, each.path) and (not tags or set(tags) & each.tags)]
+            return held
+        return lie
 
     def lies(self, *entries: Entry) -> None:
         """Tell this once, as soon as a probe makes somebody ask."""

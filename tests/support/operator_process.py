@@ -65,6 +65,23 @@ def install(plane: ControlPlane) -> None:
     plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
 
 
+@dataclass(frozen=True)
+class Scrape:
+    """An answer of the metrics server, in Prometheus' text format."""
+
+    text: str
+
+    def sum(self, name: str, /, **labels: str) -> float:
+        """Return the sum of a metric's samples that carry these labels."""
+        total = 0.0
+        for line in self.text.splitlines():
+            head, _, value = line.rpartition(" ")
+            found, _, rest = head.partition("{")
+            if found == name and all(f'{key}="{wanted}"' in rest for key, wanted in labels.items()):
+                total += float(value)
+        return total
+
+
 @dataclass
 class OperatorProcess:
     """A running `phase-operator run`."""
@@ -89,14 +106,12 @@ class OperatorProcess:
         return _http().get(f"http://127.0.0.1:{port}{path}")
 
     def metric(self, name: str, /, **labels: str) -> float:
-        """Return the sum of a metric's samples that carry these labels."""
-        total = 0.0
-        for line in self.get("/metrics", metrics=True).text.splitlines():
-            head, _, value = line.rpartition(" ")
-            found, _, rest = head.partition("{")
-            if found == name and all(f'{key}="{wanted}"' in rest for key, wanted in labels.items()):
-                total += float(value)
-        return total
+        """Return the sum of a metric's samples that carry these labels, as they are now."""
+        return self.scrape().sum(name, **labels)
+
+    def scrape(self) -> Scrape:
+        """Return all metrics of one moment: numbers that are compared have to come from one scrape."""
+        return Scrape(self.get("/metrics", metrics=True).text)
 
     def stop(self, number: int = signal.SIGTERM, within: float = 10.0) -> int:
         """Send a signal and return the exit code."""
