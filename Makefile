@@ -6,7 +6,9 @@ BIN := .venv/bin
 KEEP ?=
 # How many processes run tests: each has a control plane of its own, about 0.8 GB. `make test WORKERS=0` is one process.
 WORKERS ?= auto
-PYTEST := $(BIN)/pytest -n $(WORKERS)
+PYTEST_ARGS ?=
+# Bytecode is kept, whatever the environment says: each worker would compile all tests, and each operator its modules.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 # Only from the command line: a KUBECONFIG that happens to be exported may lead to production.
 DEMO_KUBECONFIG := $(if $(findstring command,$(origin KUBECONFIG)),$(KUBECONFIG))
 

@@ -4,29 +4,38 @@ Rule: tests that share something expensive stay together, and a worker has a con
 operator sees what the tests of another worker apply. Without workers, nothing here changes the order of tests.
 """
 
+import json
 import os
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 # A name that ends in a slash is a folder whose modules share something: here, a build of the image.
 TOGETHER = ("tests/integration/image/",)
-# Longest first, so that no worker ends with one of them alone: they wait more than they compute.
-FIRST = (
-    "tests/integration/operator/test_faults.py",
-    "tests/integration/bench/",
-    "tests/integration/operator/test_restarts.py",
-    "tests/integration/operator/test_leaders.py",
-    "tests/integration/image/",
-    "tests/integration/operator/test_asking_alone.py",
-    "tests/integration/operator/test_pages.py",
-    "tests/integration/demo/",
-    "tests/integration/",
-    "tests/contract/",
-    "tests/manifests/",
-)
+# Seconds by group, as they were measured when `--record-durations` was last given; short ones are left out.
+DURATIONS = Path(__file__).with_name("durations.json")
+_SHORT = 3.0
+# For what was never measured: a new module is taken early rather than last.
+_UNKNOWN = 30.0
+_COMPUTES = "tests/unit/"
 # Whoever asks for one of these fixtures gets a real API server.
 _REAL = frozenset({"control_plane", "cluster", "installed", "kubectl"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that measures."""
+    about = "write how long each module took to tests/support/durations.json: on a quiet machine"
+    parser.addoption("--record-durations", action="store_true", help=about)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure, in the process that hears of all tests."""
+    if config.getoption("--record-durations", default=False) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,25 +45,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _REAL.intersection(getattr(item, "fixturenames", ())) or item.nodeid.startswith("tests/integration/"):
             item.add_marker(pytest.mark.controlplane)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _place(item.nodeid))
+        known = durations()
+        items.sort(key=lambda item: place(item.nodeid, known))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Take a worker for each core, and one more where tests wait for an operator: `-n auto`."""
+    """Take a worker for each core, and two more where tests wait for an operator: `-n auto`."""
     cores = os.cpu_count() or 1
-    return cores if config.option.markexpr == "not controlplane" else cores + 1
+    return cores if config.option.markexpr == "not controlplane" else cores + 2
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Keep the tests of a module on one worker, and those of a folder in TOGETHER."""
-    from xdist.scheduler.loadscope import LoadScopeScheduling
+    from support.scheduling import Mixed  # xdist is there when this is called, and need not be otherwise
 
-    config.option.loadscopereorder = False  # the order is that of FIRST, not of how many tests a module has
-    scheduler = LoadScopeScheduling(config, log)
-    scheduler._split_scope = group
-    return scheduler
+    config.option.loadscopereorder = False  # the order is that of durations, not of how many tests a module has
+    return Mixed(config, log)
 
 
 def group(nodeid: str) -> str:
@@ -62,5 +70,37 @@ def group(nodeid: str) -> str:
     return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
-def _place(nodeid: str) -> int:
-    return next((place for place, start in enumerate(FIRST) if nodeid.startswith(start)), len(FIRST))
+def computes(scope: str) -> bool:
+    """Say whether a group neither waits nor starts a control plane."""
+    return scope.startswith(_COMPUTES)
+
+
+def durations() -> dict[str, float]:
+    """Return the seconds of the groups that take long."""
+    found: dict[str, float] = json.loads(DURATIONS.read_text())
+    return found
+
+
+def place(nodeid: str, known: Mapping[str, float]) -> tuple[bool, float, str]:
+    """Return where a test stands: what waits before what computes, long groups before short ones."""
+    scope = group(nodeid)
+    missing = _UNKNOWN if scope.startswith("tests/integration/") else 0.0
+    return computes(scope), -known.get(scope, missing), scope
+
+
+class Recorder:
+    """Measures how long each group takes, and writes it down when all tests have run."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a test's setup, call or teardown."""
+        self._seconds[group(report.nodeid)] += report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        """Replace what is known of the groups that ran; leave the others, unless they are no more."""
+        known = {each: seconds for each, seconds in durations().items() if (ROOT / each).exists()} | self._seconds
+        long = {each: round(seconds) for each, seconds in known.items() if seconds >= _SHORT}
+        ordered = dict(sorted(long.items(), key=lambda each: (-each[1], each[0])))
+        DURATIONS.write_text(json.dumps(ordered, indent=2) + "\n")

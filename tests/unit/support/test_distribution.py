@@ -1,10 +1,12 @@
 """A run of `make check` reaches no control plane, and modules that share something stay on one worker."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from support.distribution import FIRST, TOGETHER, group
+from support.distribution import TOGETHER, computes, durations, group, place
+from support.scheduling import Mixed
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,8 +30,81 @@ def test_who_starts_a_control_plane_is_marked_so_that_make_check_leaves_it_out()
     assert [name for name, text in found.items() if "mark.controlplane" not in text] == []
 
 
-@pytest.mark.parametrize("name", [*TOGETHER, *FIRST])
-def test_what_is_named_is_there(name: str) -> None:
-    path = ROOT / name
+def test_what_is_named_is_there() -> None:
+    assert [name for name in (*TOGETHER, *durations()) if not (ROOT / name).exists()] == []
 
-    assert path.is_dir() if name.endswith("/") else path.is_file()
+
+def test_what_waits_comes_before_what_computes_and_what_is_long_first() -> None:
+    short, new, long, unit = (
+        f"tests/{each}.py::test" for each in ("contract/s", "integration/n", "contract/l", "unit/u")
+    )
+    known = {group(short): 3.0, group(long): 100.0, group(unit): 999.0}
+
+    assert sorted([unit, short, new, long], key=lambda each: place(each, known)) == [long, new, short, unit]
+
+
+class Node:
+    """A worker that ends whatever it was sent when the test says so."""
+
+    def __init__(self, name: str) -> None:
+        self.gateway = SimpleNamespace(id=name)
+        self.shutting_down = False
+        self.waiting: list[int] = []
+
+    def send_runtest_some(self, indexes: list[int]) -> None:
+        """Take tests."""
+        self.waiting += indexes
+
+    def shutdown(self) -> None:
+        """End after the last of them."""
+        self.shutting_down = True
+
+
+def scheduled(workers: int, tests: list[str]) -> list[list[str]]:
+    """Return the tests of each worker when all take equally long."""
+    option = SimpleNamespace(loadscopereorder=False)
+    config = SimpleNamespace(option=option, getvalue=lambda _: ["popen"] * workers)
+    scheduler, nodes = Mixed(config), [Node(str(number)) for number in range(workers)]
+    for node in nodes:
+        scheduler.add_node(node)
+    for node in nodes:
+        scheduler.add_node_collection(node, tests)
+    scheduler.schedule()
+    ran: list[list[str]] = [[] for _ in nodes]
+    while any(node.waiting for node in nodes):
+        for node, done in zip(nodes, ran, strict=True):
+            if node.waiting:
+                done.append(tests[index := node.waiting.pop(0)])
+                scheduler.mark_test_complete(node, index)
+    return ran
+
+
+def modules(folder: str, count: int) -> list[str]:
+    return [f"tests/{folder}/test_{module}.py::test_{number}" for module in range(count) for number in range(4)]
+
+
+def test_one_worker_of_many_computes_while_the_others_wait() -> None:
+    waiting, computing = modules("integration", 20), modules("unit", 3)
+
+    *others, last = scheduled(4, [*waiting, *computing])
+
+    assert last[: len(computing)] == computing
+    assert [each for done in others for each in done if computes(group(each))] == []
+    assert last[len(computing) :], "then it helps the others"
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 8])
+def test_every_test_runs_once_and_a_module_on_one_worker(workers: int) -> None:
+    tests = [*modules("integration", 7), *modules("unit", 9)]
+
+    ran = scheduled(workers, tests)
+
+    assert sorted(each for done in ran for each in done) == sorted(tests)
+    homes = {(group(each), number) for number, done in enumerate(ran) for each in done}
+    assert len(homes) == len({group(each) for each in tests})
+
+
+def test_two_workers_take_the_longest_first() -> None:
+    tests = [*modules("integration", 2), *modules("unit", 2)]
+
+    assert [done[:4] for done in scheduled(2, tests)] == [tests[:4], tests[4:8]]
