@@ -28,15 +28,20 @@ Found = TypeVar("Found")
 def eventually(
     look: Callable[[], Found | None], *, within: float = 20.0, what: str = "it", pause: float = 0.05
 ) -> Found:
-    """Look again and again until there is something; fail with `what` when time is up."""
-    deadline = time.monotonic() + within
+    """Look again and again until there is something; fail with `what` when time is up.
+
+    The pauses grow with the time that has passed, to a quarter of a second: looks cost the machine more than what they
+    look at, and what took seconds may be seen a twentieth later.
+    """
+    began = time.monotonic()
     while True:
         found = look()
         if found:
             return found
-        if time.monotonic() > deadline:
+        passed = time.monotonic() - began
+        if passed > within:
             raise AssertionError(f"{what} did not happen within {within:g} s")
-        time.sleep(pause)
+        time.sleep(max(pause, min(passed / 20, 0.25)))
 
 
 @contextmanager

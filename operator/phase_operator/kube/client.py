@@ -205,7 +205,7 @@ class KubeClient:
             try:
                 async with asyncio.timeout(min(_TIMEOUT, left)):
                     headers = await self._headers(accept) | {"Content-Type": content_type}
-                    data = None if body is None else _Fenced(_spelled(body), self.fence if fenced else None)
+                    data = None if body is None else _Fenced(encoded(body), self.fence if fenced else None)
                     async with self._session().request(
                         method, self._url(path, query), headers=headers, data=data, **self._options
                     ) as response:
@@ -328,7 +328,7 @@ def _scope(path: str) -> str:
     return found.group(1) if found else ""
 
 
-def _spelled(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
+def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
     """Write JSON that is read the same as YAML, which is what the API server takes an apply for.
 
     YAML folds lines at U+2028 and its like, so they are escaped; and it knows no pairs of escapes, so what takes two

@@ -34,4 +34,9 @@ def test_any_mark_can_be_read(annotations: Any) -> None:
 
 @given(anything)
 def test_observe_takes_what_is_no_object(found: Any) -> None:
-    observe({"annotations": found, "labels": found, "managedFields": found, "ownerReferences": found, "uid": found})
+    fields = ("annotations", "labels", "managedFields", "ownerReferences", "uid")
+
+    observed = observe(dict.fromkeys(fields, found))
+
+    assert isinstance(observed.owner, str)
+    hash(observed)

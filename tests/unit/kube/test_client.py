@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio import client as aio
 
-from phase_operator.kube.client import METADATA, KubeClient, _spelled
+from phase_operator.kube.client import METADATA, KubeClient, encoded
 from phase_operator.kube.errors import ApiError
 
 # YAML's own readers stop at these, however they are spelled; the API server's does not.
@@ -23,7 +23,7 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 
 @given(st.dictionaries(TEXTS, TEXTS, max_size=3))
 def test_a_body_is_what_was_given(body: dict[str, Any]) -> None:
-    assert json.loads(_spelled(body)) == body
+    assert json.loads(encoded(body)) == body
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_body_is_what_was_given(body: dict[str, Any]) -> None:
     ],
 )
 def test_yaml_reads_the_same(text: str) -> None:
-    spelled = _spelled({"text": text})
+    spelled = encoded({"text": text})
 
     assert yaml.safe_load(spelled) == {"text": text}
     assert json.loads(spelled) == {"text": text}

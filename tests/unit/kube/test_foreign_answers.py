@@ -1,11 +1,13 @@
 """Whatever an API server, or what stands before it, answers: a reader makes something of it, or an ApiError."""
 
 import contextlib
+import math
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.workloads import read_workload
 from phase_operator.kube.client import metadata_of, page
@@ -38,10 +40,14 @@ def test_any_answer_can_be_read(answer: dict[str, Any]) -> None:
 def test_any_refusal_can_be_read(status: int, body: dict[str, Any], after: str | None) -> None:
     found = from_answer(status, body, after)
 
-    translate(found)
+    assert found.status == status
+    assert found.after is None or 0 < found.after < math.inf
+    assert isinstance(translate(found), Waiting | Transient)
 
 
 @given(st.sampled_from(WorkloadKind), any_object, shallow)
 def test_any_workload_can_be_read(kind: WorkloadKind, found: dict[str, Any], spec: Any) -> None:
-    read_workload(kind, found)
-    read_workload(kind, {"metadata": found, "spec": spec, "status": spec})
+    for shown in (found, {"metadata": found, "spec": spec, "status": spec}):
+        workload = read_workload(kind, shown)
+
+        assert workload is None or workload.ref.kind is kind

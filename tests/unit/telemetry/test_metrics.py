@@ -142,9 +142,12 @@ def test_a_tracked_number_is_asked_for_at_each_scrape() -> None:
 
 
 def test_metrics_are_the_loops_observer() -> None:
-    observer: Observer = Metrics()
+    metrics = Metrics()
+    observer: Observer = metrics
 
     observer.status_written()
+
+    assert metrics.registry.get_sample_value("phase_operator_status_writes_total") == 1
 
 
 def test_two_registries_share_nothing() -> None:
