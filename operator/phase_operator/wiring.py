@@ -29,13 +29,15 @@ from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
-from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration, object_path
-from phase_operator.kube.cluster import COLLECTIONS, CORE, KubeCluster, load_digest_key
+from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
+from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
+from phase_operator.kube.paths import COLLECTIONS, CORE, object_path
 from phase_operator.kube.scopes import Scopes
-from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.target_cache import KnownTargets, TargetSink
 from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
@@ -523,7 +525,7 @@ class Operator:
         return MetadataWatch(
             self._client,
             name=f"{collection} in {scope}" if scope else collection,
-            path=object_path(CORE, collection, scope) if scope else f"{CORE}/{collection}",
+            path=object_path(CORE, collection, scope),
             scope=scope,
             list_selector=ours,
             # Token Secrets do not carry our label, so all Secrets are followed, as metadata.
@@ -539,7 +541,7 @@ class Operator:
         return MetadataWatch(
             self._client,
             name="namespaces",
-            path=f"{CORE}/namespaces",
+            path=object_path(CORE, "namespaces", ""),
             scope="",
             list_selector="",
             follow_selector="",

@@ -6,7 +6,7 @@ into a spec: a GitOps tool would take it for drift.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel
@@ -65,6 +65,7 @@ class Definition:
     short_names: tuple[str, ...]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...] = ()
+    scope: Literal["Namespaced", "Cluster"] = "Namespaced"
 
 
 def _condition(name: str, field: str) -> str:
@@ -112,7 +113,7 @@ def document(definition: Definition) -> dict[str, Any]:
                 "shortNames": list(definition.short_names),
                 "singular": definition.kind.lower(),
             },
-            "scope": "Namespaced",
+            "scope": definition.scope,
             "versions": [
                 {
                     "name": names.VERSION,

@@ -16,13 +16,16 @@ _BARE = 200
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Namespace and name of a Kubernetes object."""
+    """Namespace and name of a Kubernetes object; the kind of a resource of ours that is no PhaseSecret."""
 
     namespace: str
     name: str
+    # Last, so that keys are in order by namespace and name. "" is a PhaseSecret, or what the context says.
+    kind: str = ""
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        """Spell it as marks and messages do; those of PhaseSecrets name no kind."""
+        return f"{self.kind}:{self.namespace}/{self.name}" if self.kind else f"{self.namespace}/{self.name}"
 
 
 class SecretValue:

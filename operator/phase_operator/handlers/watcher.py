@@ -21,6 +21,7 @@ from phase_operator.core.foreign import mapping, text
 from phase_operator.core.pacing import reopen_watch
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
+from phase_operator.kube.listing import CHUNK
 from phase_operator.kube.watch import key_of
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.faults import Faults
@@ -30,7 +31,6 @@ from phase_operator.reconcile.resources import Resources, Version, life_of, vers
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 500
 # Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
 SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
@@ -285,7 +285,7 @@ def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.watching.chunk_size = _CHUNK
+    settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = 0.1
     # Our session ends what takes too long; what it holds back waits for a namespace that refuses us.
     settings.networking.request_timeout = _HELD_BACK

@@ -13,10 +13,9 @@ import re
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -25,7 +24,8 @@ from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
 
 from phase_operator.api import names
-from phase_operator.core.foreign import mapping, mappings, text
+from phase_operator.api.crd import DEFINITIONS
+from phase_operator.core.foreign import mapping, text
 from phase_operator.core.pacing import Pace, look_again
 from phase_operator.core.proxies import Proxies
 from phase_operator.kube.errors import ApiError, from_answer
@@ -38,6 +38,7 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _TIMEOUT = 30.0
 # A watch that is silent for longer than the API server's bookmarks take is dead.
 _WATCH_SILENCE = 90.0
@@ -58,7 +59,7 @@ _REOPENED_PER_SECOND = 0.5
 _NO_JSON = "an answer that is no JSON"
 
 _FORBIDDEN = 403
-_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/{names.PLURAL_PHASE_SECRETS}$")
+_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/(?:{'|'.join(each.plural for each in DEFINITIONS)})$")
 
 _NO_LEADER = "this process does not lead now, and writes nothing"
 
@@ -323,7 +324,7 @@ class KubeClient:
 
 
 def _scope(path: str) -> str:
-    """Return the namespace of a path to a collection of PhaseSecrets in one; else ""."""
+    """Return the namespace of a path to a collection of resources of ours in one; else ""."""
     found = _IN_NAMESPACE.search(path)
     return found.group(1) if found else ""
 
@@ -362,24 +363,6 @@ def _json(raw: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A list, or a part of it: `token` leads to the next one, "" to none."""
-
-    items: list[Mapping[str, Any]]
-    token: str
-    version: str
-
-
-def page(answer: Mapping[str, Any]) -> Page:
-    """Read a list; raise ApiError if it is none: what stands between us and the API server may answer anything."""
-    metadata = mapping(answer.get("metadata"))
-    version = text(metadata.get("resourceVersion"))
-    if not version:
-        raise ApiError(0, "an answer that is no list", "")
-    return Page(list(mappings(answer.get("items"))), text(metadata.get("continue")), version)
-
-
 def metadata_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata of an object; raise ApiError if the answer is none."""
     metadata = mapping(answer.get("metadata"))
@@ -395,11 +378,3 @@ def _resource(path: str) -> str:
     if parts[:1] == ["namespaces"] and len(parts) > 2:
         parts = parts[2:]
     return "/".join([parts[0], *parts[2:]]) if parts else "unknown"
-
-
-def object_path(prefix: str, collection: str, namespace: str, name: str | None = None, subresource: str = "") -> str:
-    """Build a path; names come from users and are quoted."""
-    path = f"{prefix}/namespaces/{quote(namespace, safe='')}/{collection}"
-    if name is not None:
-        path += f"/{quote(name, safe='')}"
-    return path + (f"/{subresource}" if subresource else "")

@@ -13,15 +13,15 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.core.election import Election, Held, Terms, Wait, Write
 from phase_operator.core.foreign import mapping, number, text
-from phase_operator.kube.client import MERGE, KubeClient, object_path
+from phase_operator.kube.client import MANAGER, MERGE, KubeClient
 from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.paths import object_path
 from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
 
 _API = "/apis/coordination.k8s.io/v1"
-_MANAGER = ("fieldManager", names.FIELD_MANAGER)
 # So that whoever waits for it need not wait out the time that it was taken for.
 _RELEASED = 1
 
@@ -155,10 +155,10 @@ class Elector:
         metadata = {"name": self._name, "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME}}
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         path = object_path(_API, "leases", self._namespace)
-        await self._client.request("POST", path, query=[_MANAGER], body=body, fenced=False)
+        await self._client.request("POST", path, query=[MANAGER], body=body, fenced=False)
 
     async def _patch(self, body: dict[str, Any]) -> None:
-        await self._client.request("PATCH", self._path, query=[_MANAGER], body=body, content_type=MERGE, fenced=False)
+        await self._client.request("PATCH", self._path, query=[MANAGER], body=body, content_type=MERGE, fenced=False)
 
     @property
     def _path(self) -> str:

@@ -15,8 +15,9 @@ from phase_operator.api import names
 from phase_operator.core.outcome import Notice
 from phase_operator.core.pacing import Pace
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.client import KubeClient, object_path
+from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
+from phase_operator.kube.paths import CORE, object_path
 from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
@@ -60,8 +61,8 @@ class Recorder:
         self._queue: asyncio.Queue[tuple[Subject, Notice, str]] = asyncio.Queue(_LIMIT)
 
     def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
-        """Queue Events about a PhaseSecret; never waits."""
-        self.post_on(Subject(names.API_VERSION, names.KIND_PHASE_SECRET, key, uid), notices)
+        """Queue Events about a resource of ours; never waits."""
+        self.post_on(Subject(names.API_VERSION, key.kind or names.KIND_PHASE_SECRET, key, uid), notices)
 
     def post_on(self, subject: Subject, notices: Sequence[Notice]) -> None:
         """Queue Events about an object; never waits."""
@@ -88,7 +89,7 @@ class Recorder:
     async def _send(self, subject: Subject, notice: Notice, at: str) -> None:
         body = event_body(subject, notice, at, self._instance)
         try:
-            await self._client.request("POST", object_path("/api/v1", "events", subject.key.namespace), body=body)
+            await self._client.request("POST", object_path(CORE, "events", subject.key.namespace), body=body)
         except ApiError as error:
             self._posted("failed")
             log.debug("event not posted", extra={"reason": str(error)})

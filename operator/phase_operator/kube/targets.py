@@ -1,210 +1,261 @@
-"""What stands at the targets' places, as the watches last showed it.
+"""Reads and writes of targets on the API server.
 
-Rule: newer wins. Our own writes are put here as soon as the API server confirms them, and an event that follows, or
-overtook the confirmation, says nothing new; so a write of ours never looks like somebody else's.
+Rule: a target is read as metadata, and written by server-side apply or deleted under the version that was judged;
+nothing else is ever done to it.
 """
 
-import sys
-from collections.abc import Callable, Hashable, Iterator, Set
-from typing import Any, Generic, TypeVar
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, assert_never
 
 from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Invalid
 from phase_operator.core.foreign import mapping, text
-from phase_operator.core.targets import Kind, Observed, TargetRef
+from phase_operator.core.plan import Apply, intent
+from phase_operator.core.removal import Delete, Removal, Withdraw
+from phase_operator.core.replacement import copy_of_standing, original_of
+from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
 from phase_operator.core.targets.base import observe, version_label
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.watch import Metadata
+from phase_operator.kube.client import APPLY, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
+from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.listing import items
+from phase_operator.kube.paths import COLLECTIONS, CORE, object_path, target_path
+from phase_operator.kube.target_cache import KnownTargets
 
-# Of the largest number that etcd counts to, and some more.
-_DIGITS = 30
+log = logging.getLogger(__name__)
 
-_OURS = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE}
-Touched = Callable[[TargetRef], None]
-Place = TypeVar("Place", bound=Hashable)
-# Anybody may write marks of a PhaseSecret of another namespace; so many cost that one nothing.
-_MAX_ELSEWHERE = 256
-
-
-class _Index(Generic[Place]):
-    """Objects by a place that they share with others."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self._most = most
-        # A set alone takes more memory than the rest of an entry, and most PhaseSecrets have one target.
-        self._refs: dict[Place, TargetRef | set[TargetRef]] = {}
-
-    def __len__(self) -> int:
-        return len(self._refs)
-
-    def of(self, place: Place) -> list[TargetRef]:
-        found = self._refs.get(place, ())
-        return [found] if isinstance(found, TargetRef) else sorted(found)
-
-    def add(self, place: Place, ref: TargetRef) -> None:
-        found = self._refs.get(place)
-        match found:
-            case None:
-                self._refs[place] = ref
-            case TargetRef():
-                self._refs[place] = {found, ref}
-            case set():
-                if self._most is None or len(found) < self._most:
-                    found.add(ref)
-
-    def remove(self, place: Place, ref: TargetRef) -> None:
-        found = self._refs.get(place)
-        if isinstance(found, set):
-            found.discard(ref)
-        if found in (ref, set()):
-            del self._refs[place]
+# The revision of an empty etcd: the first object that is ever written has a greater one.
+_NO_VERSION = "1"
 
 
-class KnownTargets:
-    """Our own objects by reference. Foreign objects are reported when they change, and not kept."""
+class KubeTargets:
+    """Looks at targets, and acts on them."""
 
-    def __init__(self) -> None:
-        self._known: dict[TargetRef, Observed] = {}
-        # By owner mark: in the namespace of the PhaseSecret that it names, and elsewhere. By base name: versions.
-        self._at_home: _Index[str] = _Index()
-        self._elsewhere: _Index[str] = _Index(_MAX_ELSEWHERE)
-        self._versions: _Index[tuple[str, Kind, str]] = _Index()
-        # Targets that we are writing: how often at once, the version that a watch showed meanwhile, and whether that
-        # was the end of it.
-        self._writing: dict[TargetRef, tuple[int, tuple[str, bool] | None]] = {}
-
-    def get(self, ref: TargetRef) -> Observed | None:
-        """Return what is known to stand there, or None if nothing is known."""
-        return self._known.get(ref)
-
-    def put(self, ref: TargetRef, observed: Observed) -> bool:
-        """Keep what was seen if it is newer; return True if it was."""
-        before = self._known.get(ref)
-        if before is not None and not _newer(observed.resource_version, before.resource_version):
-            return False
-        places = self._places(ref, observed)
-        if before is not None and (stood := self._places(ref, before)) != places:
-            for index, place in stood:
-                index.remove(place, ref)
-        if before is None or stood != places:
-            for index, place in places:
-                index.add(place, ref)
-        self._known[ref] = observed
-        return True
-
-    def begin_write(self, ref: TargetRef) -> None:
-        """Hold back what watches show of a target until `end_write`: most likely it is what we are writing."""
-        count, seen = self._writing.get(ref, (0, None))
-        self._writing[ref] = (count + 1, seen)
-
-    def hold_back(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
-        """Return True if a target is being written: `end_write` tells then whether somebody touched it."""
-        if ref not in self._writing:
-            return False
-        self._writing[ref] = (self._writing[ref][0], (version, gone))
-        return True
-
-    def end_write(self, ref: TargetRef, observed: Observed | None) -> bool:
-        """Keep what we wrote, if anything; return True if a watch showed what is not that."""
-        count, seen = self._writing.pop(ref, (1, None))
-        if count > 1:
-            self._writing[ref] = (count - 1, seen)
-        if observed is None:
-            self.drop(ref)
-            return seen is not None
-        self.put(ref, observed)
-        if seen is None or not _newer(seen[0], observed.resource_version):
-            return False
-        if seen[1]:
-            self.drop(ref)
-        return True
-
-    def drop(self, ref: TargetRef) -> None:
-        """Know nothing about it: the next look asks the API server."""
-        before = self._known.pop(ref, None)
-        if before is not None:
-            for index, place in self._places(ref, before):
-                index.remove(place, ref)
-
-    def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
-        """Return what carries a mark of this PhaseSecret; of other namespaces' objects not more than a few hundred."""
-        found = [*self._at_home.of(str(owner)), *self._elsewhere.of(str(owner))]
-        return {ref: self._known[ref] for ref in found}
-
-    def versions(self, base: TargetRef) -> dict[TargetRef, Observed]:
-        """Return what carries the label of this target's versions."""
-        found = self._versions.of((base.key.namespace, base.kind, version_label(base.key.name)))
-        return {ref: self._known[ref] for ref in found}
-
-    def _places(self, ref: TargetRef, observed: Observed) -> list[tuple[_Index[Any], object]]:
-        owners = [observed.owner] if observed.owner else []
-        if observed.parts:
-            owners = list(dict.fromkeys([*owners, *(part.of for part in observed.parts)]))
-        home = f"{ref.key.namespace}/"
-        found: list[tuple[_Index[Any], object]] = [
-            (self._at_home if owner.startswith(home) else self._elsewhere, owner) for owner in owners
-        ]
-        if observed.version_of:
-            found.append((self._versions, (ref.key.namespace, ref.kind, observed.version_of)))
-        return found
-
-    def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
-        """Return what is known of a kind in a namespace, or in all for ""."""
-        return iter([ref for ref in self._known if ref.kind == kind and scope in {"", ref.key.namespace}])
-
-
-class TargetSink:
-    """Takes what a watch of Secrets or ConfigMaps sees, and says what was touched by others."""
-
-    def __init__(self, kind: Kind, known: KnownTargets, touched: Touched, relisted: Callable[[], None]) -> None:
-        self._kind = kind
+    def __init__(self, client: KubeClient, known: KnownTargets, touched: Callable[[TargetRef], None]) -> None:
+        self._client = client
         self._known = known
         self._touched = touched
-        self._relisted = relisted
 
-    def listed(self, scope: str, present: Set[ObjectKey]) -> None:
-        """Learn what a whole list had; what we knew and is not in it is gone."""
-        for ref in self._known.of_kind(self._kind, scope):
-            if ref.key not in present:
-                self._known.drop(ref)
-                self._touched(ref)
-        self._relisted()
+    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+        """Return what stands at the target's place, by metadata alone, or None if nothing does."""
+        known = self._known.get(target)
+        if known is not None or not surely:
+            return known
+        found = await target_metadata(self._client, target)
+        return None if found is None else observe(found)
 
-    def seen(self, metadata: Metadata) -> None:
-        """Take one object; our own are kept, all are reported unless we knew them so."""
-        ref = self._ref(metadata)
-        labels = mapping(metadata.get("labels"))
-        foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
-        if foreign or self._known.put(ref, observe(metadata)):
-            self._report(ref, metadata)
+    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+        """Apply and prune; return False if the object is not the one that was judged."""
+        observed: Observed | None = None
+        self._known.begin_write(desired.ref)
+        try:
+            applied = await self._apply_named(desired, action)
+            observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
+            for manager in action.release:
+                observed = await self._release(desired, action, manager, observed)
+        except ApiError as error:
+            if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
+                return False
+            raise translate(error) from error
+        finally:
+            if self._known.end_write(desired.ref, observed):
+                self._touched(desired.ref)
+        return True
 
-    def unreadable(self, key: ObjectKey) -> None:
-        """Know nothing of it: whoever wants it asks the API server, and tells what comes of that."""
-        ref = TargetRef(self._kind, key)
-        self._known.drop(ref)
-        self._touched(ref)
+    async def remove(self, target: TargetRef, action: Removal) -> bool:
+        """Delete the object, or take our part out of it; return False if it is not the one that was judged."""
+        observed: Observed | None = None
+        self._known.begin_write(target)
+        try:
+            match action:
+                case Delete():
+                    await self._delete(target, action)
+                    log.info("object deleted", extra={"object": str(target)})
+                case Withdraw():
+                    uid, version = action.uid, action.resource_version
+                    give_up = partial(self._give_up, target, action.manager, uid, version)
+                    left = await self._naming_type(target, action.type, give_up)
+                    observed = left if left.parts else None
+                    log.info("keys taken out", extra={"object": str(target)})
+                case _:
+                    assert_never(action)
+        except ApiError as error:
+            if error.not_found:
+                return True
+            if error.conflict:
+                return False
+            if error.invalid:
+                # The object would be none of its type without what we put in: no other try ends better.
+                raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
+            raise translate(error) from error
+        finally:
+            if self._known.end_write(target, observed):
+                self._touched(target)
+        return True
 
-    def gone(self, metadata: Metadata) -> None:
-        """Take one object that is not there any more, or not ours to see."""
-        ref = self._ref(metadata)
-        self._known.drop(ref)
-        self._report(ref, metadata, gone=True)
+    async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
+        """Take data keys out of an object; return False if it is not the one that was judged."""
+        left: Observed | None = None
+        self._known.begin_write(target)
+        try:
+            left = await self._prune(target, observed, keys)
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                return False
+            raise translate(error) from error
+        finally:
+            if self._known.end_write(target, left):
+                self._touched(target)
+        log.info("keys taken out", extra={"object": str(target)})
+        return True
 
-    def _report(self, ref: TargetRef, metadata: Metadata, *, gone: bool = False) -> None:
-        if not self._known.hold_back(ref, text(metadata.get("resourceVersion")), gone=gone):
-            self._touched(ref)
+    async def prove(self, desired: Desired) -> None:
+        """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
+        try:
+            await self._apply(desired, Apply(None), dry_run=True)
+        except ApiError as error:
+            if not error.conflict:
+                raise translate(error) from error
 
-    def _ref(self, metadata: Metadata) -> TargetRef:
-        # Thousands share a namespace: one text for all of them.
-        return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
+    async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
+        """Make a copy of a target as it stands; return False if it is not the one that was judged any more."""
+        try:
+            found = await self._client.request("GET", target_path(target))
+            if found["metadata"]["resourceVersion"] != version:
+                return False
+            manifest = copy_of_standing(found, copy)
+            manifest["metadata"]["resourceVersion"] = _NO_VERSION
+            await self._send(copy.ref, names.FIELD_MANAGER, manifest)
+        except ApiError as error:
+            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
+                return False
+            raise translate(error) from error
+        return True
+
+    async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
+        """Make a target from its copy; return False if something stands there or the copy is gone."""
+        try:
+            kept = await self._client.request("GET", target_path(copy))
+            manifest = original_of(kept, target)
+            manifest["metadata"]["resourceVersion"] = _NO_VERSION
+            await self._send(target, names.FIELD_MANAGER, manifest)
+        except ApiError as error:
+            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
+                return False
+            raise translate(error) from error
+        return True
+
+    async def _apply(self, desired: Desired, action: Apply, *, dry_run: bool = False) -> Observed:
+        # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
+        manifest = intent(desired, action, action.resource_version or _NO_VERSION)
+        return await self._send(desired.ref, desired.manager, manifest, force=action.force, dry_run=dry_run)
+
+    async def _apply_named(self, desired: Desired, action: Apply) -> Observed:
+        async def send(kind: str) -> Observed:
+            return await self._apply(desired, replace(action, type=kind))
+
+        return await (self._naming_type(desired.ref, action.type, send) if desired.claim.merges else send(action.type))
+
+    async def _naming_type(self, ref: TargetRef, kind: str, send: Callable[[str], Awaitable[Observed]]) -> Observed:
+        """Send what names the type of an object that we merge into, or none; if it has another one, name that.
+
+        Which type is ours to name is read from a mark, and anybody may edit marks.
+        """
+        try:
+            return await send(kind)
+        except ApiError as error:
+            if translate(error).reason is not Reason.TYPE_IMMUTABLE:
+                raise
+        return await send(await self._type_of(ref))
+
+    async def _type_of(self, ref: TargetRef) -> str:
+        return str((await self._client.request("GET", target_path(ref)))["type"])
+
+    async def _release(self, desired: Desired, action: Apply, manager: str, observed: Observed) -> Observed:
+        """Own nothing under another field manager of ours any more; a type that only it names stays with the part."""
+        try:
+            return await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
+        except ApiError as error:
+            if not desired.claim.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
+                raise
+        again = replace(action, resource_version=observed.resource_version, type=await self._type_of(desired.ref))
+        kept = await self._apply(desired, again)
+        return await self._give_up(desired.ref, manager, kept.uid, kept.resource_version)
+
+    async def _give_up(self, ref: TargetRef, manager: str, uid: str, version: str, kept: str = "") -> Observed:
+        """Own nothing of an object any more under this manager, but the type that is kept."""
+        manifest: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": str(ref.kind),
+            "metadata": {
+                "namespace": ref.key.namespace,
+                "name": ref.key.name,
+                "uid": uid,
+                "resourceVersion": version,
+            },
+        }
+        return await self._send(ref, manager, manifest | ({"type": kept} if kept else {}))
+
+    async def _send(
+        self, ref: TargetRef, manager: str, manifest: Mapping[str, Any], *, force: bool = True, dry_run: bool = False
+    ) -> Observed:
+        query = [("fieldManager", manager), ("force", "true" if force else "false")]
+        answer = await self._client.request(
+            "PATCH",
+            target_path(ref),
+            query=query + [("dryRun", "All")] * dry_run,
+            body=manifest,
+            content_type=APPLY,
+            accept=METADATA,
+        )
+        return observe(metadata_of(answer))
+
+    async def _delete(self, ref: TargetRef, action: Delete) -> None:
+        await self._client.request(
+            "DELETE",
+            target_path(ref),
+            body={"preconditions": {"uid": action.uid, "resourceVersion": action.resource_version}},
+        )
+
+    async def _prune(self, ref: TargetRef, observed: Observed, keys: Sequence[str]) -> Observed:
+        nothing = dict.fromkeys(keys)
+        body: dict[str, Any] = {"metadata": {"resourceVersion": observed.resource_version}, "data": nothing}
+        if ref.kind is Kind.CONFIG_MAP:
+            body["binaryData"] = nothing
+        answer = await self._client.request(
+            "PATCH", target_path(ref), query=[MANAGER], body=body, content_type=MERGE, accept=METADATA
+        )
+        return observe(metadata_of(answer))
+
+    async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what carries the label of a target's versions."""
+        path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
+        selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
+        listed = items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
+        found = [mapping(item.get("metadata")) async for item in listed]
+        return {
+            TargetRef(base.kind, ObjectKey(base.key.namespace, text(metadata.get("name")))): observe(metadata)
+            for metadata in found
+        }
+
+    def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown of a target's versions."""
+        return self._known.versions(base)
+
+    def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
+        """Return what the watches have shown with a mark of this PhaseSecret."""
+        return self._known.marked(owner)
 
 
-def _newer(one: str, other: str) -> bool:
-    # Resource versions are numbers that grow (KEP-5504); where they are not, equal is the only thing known.
-    if is_number(one) and is_number(other):
-        return int(one) > int(other)
-    return one != other
-
-
-def is_number(version: str) -> bool:
-    """Say whether a version can be compared; anything that is longer is none that an API server gives."""
-    return version.isascii() and version.isdigit() and len(version) <= _DIGITS
+async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
+    """Return a target's metadata as it stands, or None if it is not there. Raises ExpectedError."""
+    try:
+        return metadata_of(await client.request("GET", target_path(target), accept=METADATA))
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise translate(error) from error

@@ -15,14 +15,14 @@ from typing import Any, Protocol
 from phase_operator.core.foreign import mapping, number, text
 from phase_operator.core.pacing import doubled, look_again, reopen_watch
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient, page
+from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
+from phase_operator.kube.listing import CHUNK, page
 from phase_operator.reconcile.faults import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
 
-_CHUNK = "500"
 _SERVER_TIMEOUT = "300"
 # A watch that ends sooner than this was not served: it is not opened again at once, for it would spin.
 _SHORT = 1.0
@@ -144,7 +144,7 @@ class MetadataWatch:
         present: set[ObjectKey] = set()
         token = ""
         while True:
-            query = [("limit", _CHUNK), ("labelSelector", self._list_selector)]
+            query = [("limit", str(CHUNK)), ("labelSelector", self._list_selector)]
             query += [("continue", token)] if token else []
             found = page(await self._client.request("GET", self._path, query=query, accept=METADATA_LIST))
             for item in found.items:

@@ -13,10 +13,12 @@ from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.restarts import Record, RollOut, patch
 from phase_operator.core.targets import TargetRef
 from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
-from phase_operator.kube.client import APPLY, METADATA, KubeClient, object_path
-from phase_operator.kube.cluster import FEW, MANAGER, items, target_metadata
+from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject
+from phase_operator.kube.listing import FEW, items
+from phase_operator.kube.paths import object_path
+from phase_operator.kube.targets import target_metadata
 
 # So many kinds that fail in passing, one after another, are no accident of one kind.
 _SILENT = 2

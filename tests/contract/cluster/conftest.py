@@ -10,7 +10,7 @@ from contract.cluster.sides import FakeSide, RealSide, Side
 from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
-from phase_operator.kube.targets import KnownTargets
+from phase_operator.kube.target_cache import KnownTargets
 from phase_operator.reconcile.faults import Faults
 from support.api import api_of
 from support.clock import HandClock

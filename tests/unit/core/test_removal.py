@@ -259,7 +259,7 @@ def test_one_function_asks_the_api_server_to_delete_and_takes_a_decision() -> No
             if "DELETE" in texts:
                 found.append((path.relative_to(root).as_posix(), ast.unparse(function.args)))
 
-    assert found == [("kube/cluster.py", "self, ref: TargetRef, action: Delete")]
+    assert found == [("kube/targets.py", "self, ref: TargetRef, action: Delete")]
 
 
 def test_marks_of_ours_are_the_ones_that_are_judged() -> None:

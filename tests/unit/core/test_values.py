@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from phase_operator.core.values import ConfigEntry, Entry, SecretValue, Snapshot
+from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 from support.builders import config_entry, entry, snapshot
 
 TEXT = "hunter2-hunter2"
@@ -127,3 +127,11 @@ def test_a_config_entry_is_an_entry_of_its_own_class() -> None:
     assert found.type == "config"
     assert found != Entry(found.id, "A", found.value, type="config")
     assert type(found) is ConfigEntry
+
+
+def test_a_resource_of_another_kind_is_another_resource_and_says_so() -> None:
+    phase_secret, other = ObjectKey("shop", "db"), ObjectKey("shop", "db", "PhaseThing")
+
+    assert phase_secret != other
+    assert (str(phase_secret), str(other)) == ("shop/db", "PhaseThing:shop/db")
+    assert sorted([ObjectKey("shop", "e"), other, phase_secret]) == [phase_secret, other, ObjectKey("shop", "e")]

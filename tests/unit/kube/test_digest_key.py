@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from phase_operator.core.errors import Waiting
-from phase_operator.kube.cluster import MAX_KEY, MIN_KEY, key_of
+from phase_operator.kube.digest_key import MAX_KEY, MIN_KEY, key_of
 
 
 @pytest.mark.parametrize("length", [MIN_KEY, 32, MAX_KEY])

@@ -22,6 +22,7 @@ class Poster:
 
     def __init__(self, expected: int) -> None:
         self.messages: list[str] = []
+        self.kinds: list[str] = []
         self.complete = asyncio.Event()
         self._expected = expected
 
@@ -29,6 +30,7 @@ class Poster:
         """Keep an Event's message."""
         assert (method, path) == ("POST", "/api/v1/namespaces/team/events")
         self.messages.append(body["message"])
+        self.kinds.append(body["involvedObject"]["kind"])
         if len(self.messages) == self._expected:
             self.complete.set()
         return {}
@@ -108,3 +110,14 @@ async def test_an_event_that_cannot_be_made_costs_itself() -> None:
     running.cancel()
 
     assert poster.messages == ["0", "2"]
+
+
+async def test_an_event_is_about_the_kind_that_the_key_says() -> None:
+    poster = Poster(2)
+    events = recorder(poster, HandClock(), Counter())
+    for key in (KEY, ObjectKey("team", "shop", "PhaseThing")):
+        events.post(key, "uid", [Notice("Normal", "TargetWritten", "x")])
+
+    await events.flush()
+
+    assert poster.kinds == ["PhaseSecret", "PhaseThing"]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.progress import WorkloadKind
 from phase_operator.core.workloads import read_workload
-from phase_operator.kube.client import metadata_of, page
+from phase_operator.kube.client import metadata_of
 from phase_operator.kube.errors import ApiError, from_answer, translate
+from phase_operator.kube.listing import page
 from phase_operator.kube.version import too_old
 from phase_operator.kube.watch import key_of
 from support.any_json import any_object, shallow

@@ -11,7 +11,7 @@ from phase_operator.core.targets import Kind
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
-from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.target_cache import KnownTargets, TargetSink
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.reconcile.faults import Faults
 from support.clock import HandClock, settle

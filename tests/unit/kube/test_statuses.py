@@ -9,7 +9,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.errors import from_answer
-from phase_operator.kube.targets import KnownTargets
+from phase_operator.kube.target_cache import KnownTargets
 
 KEY = ObjectKey("team", "shop")
 POLICY = "phasesecrets \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"

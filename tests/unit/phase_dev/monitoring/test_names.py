@@ -10,8 +10,8 @@ import pytest
 
 from phase_dev.monitoring import alerts, dashboard
 from phase_operator.api import names
-from phase_operator.kube.client import _resource, object_path
-from phase_operator.kube.cluster import PHASE
+from phase_operator.kube.client import _resource
+from phase_operator.kube.paths import OURS, object_path
 from unit.telemetry.test_metrics import filled
 
 # Set by Prometheus and its operator on everything that is scraped, and `le` by a histogram.
@@ -102,7 +102,7 @@ def test_what_there_is_not_is_noticed(expr: str, fault: str) -> None:
 
 
 def test_statuses_are_counted_under_the_name_that_the_alert_asks_for() -> None:
-    path = object_path(PHASE, names.PLURAL_PHASE_SECRETS, "team", "shop", "status")
+    path = object_path(OURS, names.PLURAL_PHASE_SECRETS, "team", "shop", "status")
     alert = next(each for each in alerts.ALERTS if each.name == "PhaseOperatorStatusWritesFail")
 
     assert f'resource="{_resource(path)}"' in alert.expr

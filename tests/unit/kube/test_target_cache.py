@@ -8,7 +8,7 @@ from phase_operator.api import names
 from phase_operator.core.targets import Kind, TargetRef
 from phase_operator.core.targets.base import Observed, observe
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.targets import KnownTargets, TargetSink
+from phase_operator.kube.target_cache import KnownTargets, TargetSink
 
 REF = TargetRef(Kind.SECRET, ObjectKey("team", "shop"))
 
@@ -191,3 +191,16 @@ def test_marks_that_another_namespace_forges_are_bounded(watched: Watched) -> No
 
     assert TargetRef(Kind.SECRET, ObjectKey("team", "own")) in found
     assert len(found) <= 300
+
+
+def test_marks_of_another_kind_are_found_by_it_and_bounded_the_same_way(watched: Watched) -> None:
+    mark = {names.ANNOTATION_OWNER: "PhaseThing:team/shop"}
+    for number in range(300):
+        watched.sink.seen(marked(f"own-{number}", number + 1, **mark))
+        watched.sink.seen(marked(f"forged-{number}", number + 1, "mallory", **mark))
+
+    found = watched.known.marked(ObjectKey("team", "shop", "PhaseThing"))
+
+    assert len([ref for ref in found if ref.key.namespace == "team"]) == 300
+    assert len([ref for ref in found if ref.key.namespace == "mallory"]) < 300
+    assert watched.known.marked(ObjectKey("team", "shop")) == {}

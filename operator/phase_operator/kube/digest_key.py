@@ -1,0 +1,63 @@
+"""The operator's key for digests, which it makes once and keeps in a Secret of its own."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.kube.client import MANAGER, KubeClient
+from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.paths import CORE, object_path
+
+MIN_KEY, MAX_KEY = 16, 64
+
+
+async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[], bytes]) -> bytes:
+    """Return the operator's key for digests, made once and kept in a Secret of its own; raise ExpectedError."""
+    path = object_path(CORE, "secrets", namespace, names.DIGEST_KEY_SECRET)
+    try:
+        try:
+            return key_of(await client.request("GET", path))
+        except ApiError as error:
+            if not error.not_found:
+                raise
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": names.DIGEST_KEY_SECRET,
+                "namespace": namespace,
+                "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME},
+            },
+            "data": {"key": base64.b64encode(make()).decode()},
+        }
+        try:
+            return key_of(
+                await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body)
+            )
+        except ApiError as error:
+            # Another replica was faster: its key is the key.
+            if not error.conflict:
+                raise
+            return key_of(await client.request("GET", path))
+    except ApiError as error:
+        raise translate(error) from error
+
+
+def key_of(secret: dict[str, Any]) -> bytes:
+    """Return the key that a Secret holds; raise Waiting if that is none."""
+    try:
+        key = base64.b64decode(secret["data"]["key"], validate=True)
+    except (KeyError, TypeError, binascii.Error):
+        key = b""
+    # An empty key would make digests that anybody can compute; one over 64 bytes is none that blake2b takes.
+    if not MIN_KEY <= len(key) <= MAX_KEY:
+        raise Waiting(
+            Reason.INTERNAL_ERROR,
+            f'Secret {names.DIGEST_KEY_SECRET} has no usable "key" of {MIN_KEY} to {MAX_KEY} bytes; '
+            "delete it to have it made anew",
+        )
+    return key
