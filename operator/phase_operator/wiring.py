@@ -209,7 +209,7 @@ class Operator:
             client, known, self._recorder, lambda target: self._controller.target_changed(target)
         )
         tokens = Tokens(self._cluster)
-        beside = Beside()
+        beside, room = Beside(), Room(settings.answers_mib * MIB)
         sources = Sources(
             phase,
             clock,
@@ -223,7 +223,7 @@ class Operator:
                 reference_bound=settings.reference_seconds,
                 full_read=settings.full_read_seconds,
             ),
-            Room(settings.answers_mib * MIB),
+            room,
             beside,
         )
         tenancy = Tenancy(
@@ -321,6 +321,7 @@ class Operator:
             sources.__len__, sources.entries, sources.staleness, sources.unprobed, sources.open_breakers
         )
         metrics.track_quota(sources.quota_waits)
+        metrics.track_answers(lambda: room.used, room.total)
         under_way = sources.under_way
         metrics.track_calls(partial(under_way, is_slow=False), partial(under_way, is_slow=True), sources.held_back)
         if settings.resource_metrics:

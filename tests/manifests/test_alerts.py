@@ -49,6 +49,7 @@ def of(metric: str, pod: str = "a", **labels: str) -> str:
 CALLS = of("source_calls_total", kind="probe", result="ok")
 # In seconds.
 FORTNIGHT = 14 * 86400
+MIB = 1024 * 1024
 REFUSED = of("phase_requests_total", route="secrets", status="429")
 STATUS = {"verb": "PATCH", "resource": "phasesecrets/status"}
 
@@ -125,6 +126,19 @@ FIRING: Cases = {
         fires_at=24,
         description="PhaseSecrets of the Phase operator in phase-system that are not ready: 2. `kubectl get phs "
         "-A` shows which, and the reason.",
+    ),
+    "answers take nearly all of their memory": Case(
+        "PhaseOperatorAnswersFillMemory",
+        {
+            of("answers_bytes"): f"{20 * MIB}x4 {60 * MIB}x60",
+            of("answers_limit_bytes"): f"{80 * MIB}x64",
+            of("answers_bytes", "b"): "0x64",
+            of("answers_limit_bytes", "b"): f"{80 * MIB}x64",
+        },
+        silent_at=(4, 34),
+        fires_at=35,
+        description="Answers of Phase take 75% of the memory that the Phase operator in phase-system has for them. "
+        "Answers that are new or grow will be refused.",
     ),
     "four have no verdict": Case(
         "PhaseOperatorNotJudged",
@@ -283,6 +297,16 @@ SILENT: Cases = {
     "the verdict is a bad one": Case("PhaseOperatorNotJudged", {of("resources", ready="false"): "4x30"}, (30,)),
     "every source asks for an hour, seen stale": Case(
         "PhaseOperatorStale", {of("source_staleness_seconds"): "0+60x60 " * 4}, tuple(range(1, 240, 7))
+    ),
+    "answers take two thirds of their memory": Case(
+        "PhaseOperatorAnswersFillMemory",
+        {of("answers_bytes"): f"{56 * MIB}x60", of("answers_limit_bytes"): f"{80 * MIB}x60"},
+        (31, 59),
+    ),
+    "a large answer is read anew, now and then": Case(
+        "PhaseOperatorAnswersFillMemory",
+        {of("answers_bytes"): f"{40 * MIB}x20 {75 * MIB}x3 " * 3, of("answers_limit_bytes"): f"{80 * MIB}x70"},
+        tuple(range(0, 70, 5)),
     ),
     "a certificate that is renewed": Case(
         "PhaseOperatorCertificateEnds",

@@ -589,6 +589,7 @@ class FakeObserver:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.entries = 0
+        self.refused: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
         self.statuses = 0
         self.restarts: Counter[str] = Counter()
@@ -597,6 +598,10 @@ class FakeObserver:
     def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
         """Count a run."""
         self.outcomes[outcome, reason] += 1
+
+    def answer_refused(self, limit: str) -> None:
+        """Count an answer that is too large."""
+        self.refused[limit] += 1
 
     def asked(self, kind: str, result: str) -> None:
         """Count a call to Phase."""

@@ -222,6 +222,25 @@ ALERTS = (
         "more. `phase_operator_quota_waiting_calls` tells how many calls wait.",
     ),
     Alert(
+        name="PhaseOperatorAnswersFillMemory",
+        severity=Severity.WARNING,
+        expr=_each("max", "phase_operator_answers_bytes")
+        + " / "
+        + _each("max", "phase_operator_answers_limit_bytes")
+        + " > 0.7",
+        lasting="30m",
+        summary="Answers of Phase take nearly all the memory that they may.",
+        description="Answers of Phase take {{ $value | humanizePercentage }} of the memory that the Phase operator in "
+        "{{ $labels.namespace }} has for them. Answers that are new or grow will be refused.",
+        means="The last quarter of `--answers-mib` is kept back for small answers and for what is read again. A "
+        "namespace that asks for more is told `AnswerTooLarge`; what is held stays, and so do all targets.",
+        threshold="One namespace may take half, two together two thirds. An answer is held while the next one is read, "
+        "which takes seconds; this takes half an hour.",
+        cure="Raise `--answers-mib` and the pod's memory limit with it, or select less in the namespaces whose "
+        "PhaseSecrets read whole environments. `phase_operator_answers_refused_total` with the `limit` `memory` counts "
+        "what was refused so far.",
+    ),
+    Alert(
         name="PhaseOperatorCertificateEnds",
         severity=Severity.WARNING,
         expr=_each("min", "phase_operator_phase_certificate_expiry_timestamp_seconds") + " - time() < 14 * 86400",

@@ -272,6 +272,23 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     Query(f"sum(increase(phase_operator_entries_read_total{_PODS}[1h]))", "read"),
                 ),
             ),
+            Graph(
+                "Memory of answers",
+                "What answers of Phase take, those being read included, and how much they may take. The last quarter "
+                "is kept back for small answers and for what is read again.",
+                Unit.BYTES,
+                (
+                    Query(f"max by (pod) (phase_operator_answers_bytes{_PODS})", "{{pod}}"),
+                    Query(f"max(phase_operator_answers_limit_bytes{_PODS})", "limit"),
+                ),
+            ),
+            Graph(
+                "Answers too large",
+                "Answers of Phase that were refused in the last hour: over the limit for one answer, or over a "
+                "namespace's share of the memory for all of them.",
+                Unit.NUMBER,
+                (Query(f"sum by (limit) (increase(phase_operator_answers_refused_total{_PODS}[1h]))", "{{limit}}"),),
+            ),
         ),
     ),
     (

@@ -20,6 +20,10 @@ _LITTLE = 320
 _PART = 16
 
 
+class NoRoom(Waiting):
+    """Nothing is wrong with the answer itself; the memory for all of them has no place for it."""
+
+
 class Room:
     """So many bytes for all answers that are held or read."""
 
@@ -35,6 +39,11 @@ class Room:
         """How many bytes are taken."""
         return self._used
 
+    @property
+    def total(self) -> int:
+        """How many bytes there are."""
+        return self._total
+
     def open(self, namespace: str, instead_of: Iterable["Place"] = ()) -> "Place":
         """Begin to hold something for a namespace; `instead_of`: what will be given back for it."""
         return Place(self, namespace, sum(each.size for each in set(instead_of) if each.namespace == namespace))
@@ -44,7 +53,7 @@ class Room:
         return min(namespaces, key=lambda each: self._held.get(each, 0), default="")
 
     def move(self, namespace: str, amount: int, replaced: int = 0) -> None:
-        """Take so much more for a namespace, or give back; raise Waiting(ANSWER_TOO_LARGE) if there is no room.
+        """Take so much more for a namespace, or give back; raise NoRoom if there is none left.
 
         `replaced`: how much of what it holds will be given back for it.
         """
@@ -69,7 +78,7 @@ class Room:
         return after - replaced <= fair + little and after - fair <= 2 * (left - kept_back // 4)
 
     def _refuse(self, namespace: str) -> NoReturn:
-        raise Waiting(
+        raise NoRoom(
             Reason.ANSWER_TOO_LARGE,
             f"the answers for namespace {namespace} would take more memory than its share of {self._total // MIB} MiB; "
             "select less, or have the operator's --answers-mib raised",
@@ -88,14 +97,14 @@ class Place:
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Take so many bytes from now on; raise Waiting(ANSWER_TOO_LARGE) if there is no room, and take none any more.
+        """Take so many bytes from now on; raise NoRoom if there is none left, and take none any more.
 
         At once, and not when whoever reads has come to an end: others that read would be refused meanwhile.
         """
         before, self.size = self.size, 0
         try:
             self._room.move(self.namespace, size - before, min(size, self._replaced))
-        except Waiting:
+        except NoRoom:
             self._room.move(self.namespace, -before)
             raise
         self.size = size

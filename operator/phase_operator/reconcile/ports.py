@@ -218,6 +218,9 @@ class Observer(Protocol):
     def entries_read(self, number: int) -> None:
         """Count the entries of an answer: Phase writes an audit record for each of them."""
 
+    def answer_refused(self, limit: str) -> None:
+        """Count an answer that is too large: for the memory of all answers (`memory`), or by itself (`answer`)."""
+
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
 

@@ -15,7 +15,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.guard import moved
 from phase_operator.core.outcome import Notice
 from phase_operator.core.query import Account, Revision, SourceQuery, origin
-from phase_operator.core.room import MIB, Room
+from phase_operator.core.room import MIB, NoRoom, Room
 from phase_operator.core.shelf import Shelf
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.beside import Beside
@@ -132,6 +132,8 @@ class Sources:
         except ExpectedError as error:
             woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
             result = str(error.reason)
+            if error.reason is Reason.ANSWER_TOO_LARGE:
+                self._observer.answer_refused("memory" if isinstance(error, NoRoom) else "answer")
         except Exception:
             # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")

@@ -52,6 +52,9 @@ class Metrics:
         self._asked = counter("source_calls_total", "Apps listed, probes and reads by result.", "kind", "result")
         self._entries_read = counter("entries_read_total", "Entries in answers of Phase; each leaves an audit record.")
         self._entries = gauge("source_entries", "Entries that the sources hold together.")
+        self._answers = gauge("answers_bytes", "Memory that answers of Phase take, those being read included.")
+        self._answers_limit = gauge("answers_limit_bytes", "Memory that all answers of Phase may take together.")
+        self._refused = counter("answers_refused_total", "Answers of Phase that were too large, by limit.", "limit")
         self._quota_calls = gauge("quota_waiting_calls", "Calls to Phase that are due and wait for the quota.")
         self._quota_wait = gauge("quota_wait_seconds", "How long the first of them has waited.")
         self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
@@ -92,6 +95,10 @@ class Metrics:
     def entries_read(self, number: int) -> None:
         """Count the entries of an answer: Phase writes an audit record for each of them."""
         self._entries_read.inc(number)
+
+    def answer_refused(self, limit: str) -> None:
+        """Count an answer that is too large: for the memory of all answers (`memory`), or by itself (`answer`)."""
+        self._refused.labels(limit).inc()
 
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
@@ -185,6 +192,11 @@ class Metrics:
         self._under_way.labels("quick").set_function(quick)
         self._under_way.labels("slow").set_function(slow)
         self._held_back.set_function(held_back)
+
+    def track_answers(self, used: Callable[[], int], total: int) -> None:
+        """Ask at each scrape how much memory answers take, in bytes; `total` is how much they may take."""
+        self._ask(self._answers, used)
+        self._answers_limit.set(total)
 
     def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
         """Ask at each scrape how many calls wait for the quota of their account, and how long the first has."""

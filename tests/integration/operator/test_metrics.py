@@ -40,6 +40,7 @@ def test_each_comes_and_goes_with_its_phase_secret(told: World, canary: Canary) 
     assert operator.metric(SUCCESS, **shop) > 1.7e9
     assert operator.metric(CONFIRMED, app="shop", environment="production", path="/") > 1.7e9
     assert operator.metric("phase_operator_source_entries") >= 3
+    assert 0 < operator.metric("phase_operator_answers_bytes") < operator.metric("phase_operator_answers_limit_bytes")
     assert operator.metric("phase_operator_entries_read_total") >= 3
 
     told.plane.kubectl("-n", told.namespace, "delete", "phasesecret", "shop", "--wait=true")

@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from phase_operator.api.reasons import Reason
 from phase_operator.core.apps import App
+from phase_operator.core.errors import Waiting
 from phase_operator.core.query import Account
 from phase_operator.core.room import MIB, Place, Room
 from phase_operator.core.values import SecretValue
@@ -44,6 +47,31 @@ async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
         assert sources.under_way(is_slow=True) == 6
         waiting.cancel()
         phase.let_go()
+
+
+class Oversized(FakePhase):
+    """Answers lists that are too large: by themselves, or for the memory that all answers share."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """Take the place, and refuse what is found in it."""
+        place.resize(self.size)
+        raise Waiting(Reason.ANSWER_TOO_LARGE, "one answer is too large")
+
+
+@pytest.mark.parametrize(("size", "limit"), [(1, "answer"), (MIB, "memory")])
+async def test_an_answer_that_is_too_large_is_counted_by_the_limit_that_it_met(size: int, limit: str) -> None:
+    observer, room = FakeObserver(), Room(MIB)
+    sources = Sources(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), room)
+    sources.subscribe(key("team/x"), query(), CREDENTIAL, Subscription(60.0))
+
+    await sources.make(await sources.take())
+
+    assert observer.refused == {limit: 1}
+    assert room.used == 0
 
 
 class Placed(FakePhase):

@@ -44,6 +44,7 @@ def counted() -> Metrics:
     metrics.reconciled("Synced", "Succeeded", 0.2)
     metrics.asked("read", "ok")
     metrics.entries_read(12)
+    metrics.answer_refused("memory")
     metrics.target_written("Secret")
     metrics.restarted("Deployment")
     metrics.restart_failed()
@@ -59,6 +60,7 @@ def counted() -> Metrics:
     metrics.track_sources(lambda: 6, lambda: 60, lambda: 7.5, lambda: 8, lambda: 9)
     metrics.track_calls(lambda: 14, lambda: 15, lambda: 16)
     metrics.track_quota(lambda: (12, 13.5))
+    metrics.track_answers(lambda: 17, 18)
     metrics.track_restarts(lambda: 10, lambda: 11)
     return metrics
 
@@ -107,6 +109,9 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("sources", {}, 6, id="sources"),
         pytest.param("source_entries", {}, 60, id="entries"),
         pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
+        pytest.param("answers_bytes", {}, 17, id="memory of answers"),
+        pytest.param("answers_limit_bytes", {}, 18, id="limit of that memory"),
+        pytest.param("answers_refused_total", {"limit": "memory"}, 1, id="answers refused"),
         pytest.param("quota_waiting_calls", {}, 12, id="calls that wait"),
         pytest.param("quota_wait_seconds", {}, 13.5, id="wait"),
         pytest.param("apps_unprobed", {}, 8, id="without probes"),
