@@ -50,7 +50,7 @@ _DELAYED = """\
 An Event on a workload and on the PhaseSecret: the workload follows a target and does not run with what that holds yet.
 `status.targets[].notRestarted` has the sentence as long as it is so, and also those that make no Event. The target
 itself is ready. The Event `WorkloadRestarted` tells of every restart. See [restarts](../restarts.md)."""
-# What core/progress.py, core/restarts.py and reconcile/restarter.py say, and what to do.
+# What core/rollout/progress.py, core/rollout/decision.py and reconcile/restarts/restarter.py say, and what to do.
 _DELAYS = (
     ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
     (

@@ -16,9 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from phase_operator.api import names
 from phase_operator.api.base import NamespaceName
-from phase_operator.core.grants import ANY, Grant, parse_grant
-from phase_operator.core.hosts import Host, parse_host
-from phase_operator.core.proxies import Proxies
+from phase_operator.core.access.grants import ANY, Grant, parse_grant
+from phase_operator.core.access.hosts import Host, parse_host
+from phase_operator.core.access.proxies import Proxies
 
 PREFIX = "PHASE_OPERATOR_"
 # Flags that may be given more than once.

@@ -22,11 +22,11 @@ from typing import Any
 
 from phase_operator import __version__
 from phase_operator.api import names
+from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.room import MIB, Room
-from phase_operator.core.shares import SLOW_CALLS
-from phase_operator.core.targets import Kind, TargetRef
-from phase_operator.core.tenancy import Tenancy
+from phase_operator.core.flow.concurrency import SLOW_CALLS
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
@@ -45,17 +45,18 @@ from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.beside import Beside
+from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.controller import Controller
-from phase_operator.reconcile.dependents import Users
+from phase_operator.reconcile.index import Users
+from phase_operator.reconcile.polling.calls import Policy
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, Restarts
-from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
-from phase_operator.reconcile.reconciler import Reconciler
-from phase_operator.reconcile.resources import Resources
-from phase_operator.reconcile.restarter import NoRestarts, Restarter
-from phase_operator.reconcile.sources import Sources
-from phase_operator.reconcile.tokens import Tokens
+from phase_operator.reconcile.restarts.disabled import NoRestarts
+from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.run.reconciler import Reconciler
+from phase_operator.reconcile.store import Resources
 from phase_operator.settings import Settings, platform_proxies
 from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve

@@ -14,16 +14,17 @@ from typing import Any
 
 from bench import fleet
 from phase_operator.api import names
-from phase_operator.core.contents import content_of
-from phase_operator.core.folders import folders
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.query import source_query
-from phase_operator.core.rendering import renderings
-from phase_operator.core.restarts import Feed, Keep, Policy, Record, decide, patch
-from phase_operator.core.selection import select
-from phase_operator.core.targets import Desired, Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.rollout.decision import Feed, Keep, Policy, Record, decide, patch
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import Workload, read_workload
+from phase_operator.core.source.folders import folders
+from phase_operator.core.source.query import source_query
+from phase_operator.core.source.selection import select
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.fingerprint import content_of
+from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import Entry, ObjectKey
-from phase_operator.core.workloads import Workload, read_workload
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed
 
 ENTRIES, LIMIT, ROUNDS = 10_000, 150.0, 15

@@ -13,41 +13,41 @@ import httpx
 from fuzz.material import Material
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.core.admission import admit
-from phase_operator.core.claims import Claim
+from phase_operator.core.access.admission import admit
+from phase_operator.core.access.grants import parse_grant
+from phase_operator.core.access.hosts import leads_to, parse_hosts
+from phase_operator.core.access.proxies import Proxies
+from phase_operator.core.access.tenancy import Tenancy, check_annotation
+from phase_operator.core.content.template import compile_template
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
-from phase_operator.core.feeds import holding, policies
-from phase_operator.core.folders import folders
-from phase_operator.core.grants import parse_grant
-from phase_operator.core.hosts import leads_to, parse_hosts
 from phase_operator.core.outcome import Failed, Suspended
-from phase_operator.core.plan import Keep, plan
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.proxies import Proxies
-from phase_operator.core.query import source_query
-from phase_operator.core.references import check_references
-from phase_operator.core.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
-from phase_operator.core.rendering import renderings
-from phase_operator.core.restarts import decide
-from phase_operator.core.room import MIB, Room
-from phase_operator.core.selection import select
-from phase_operator.core.selectors import parse_selector
-from phase_operator.core.status import notices, status_document
-from phase_operator.core.targets.base import observe
-from phase_operator.core.targets.parts import merge_manager, read_mark
-from phase_operator.core.template import compile_template
-from phase_operator.core.tenancy import Tenancy, check_annotation
-from phase_operator.core.told import told_before
+from phase_operator.core.rollout.decision import decide
+from phase_operator.core.rollout.followers import holding, policies
+from phase_operator.core.rollout.label_selector import parse_selector
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import read_workload
+from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.folders import folders
+from phase_operator.core.source.query import source_query
+from phase_operator.core.source.selection import select
+from phase_operator.core.source.unresolved import check_references
+from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.recorded import named, standing_versions
+from phase_operator.core.status.restarts import told_before
+from phase_operator.core.targets.merge import merge_manager, read_mark
+from phase_operator.core.targets.observed import observe
+from phase_operator.core.targets.plan import Keep, plan
+from phase_operator.core.targets.policy import Claim, wanted
+from phase_operator.core.targets.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
+from phase_operator.core.targets.rendering import renderings
+from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
-from phase_operator.core.wanted import named, standing_versions, wanted
-from phase_operator.core.words import clean
-from phase_operator.core.workloads import read_workload
 from phase_operator.kube import errors as kube_errors
 from phase_operator.phase import errors as phase_errors
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse as parse_token
 from phase_operator.phase.rows import Limits, Rows
-from phase_operator.reconcile.specs import parse_spec
+from phase_operator.reconcile.context import parse_spec
 from support.builders import DIGEST_KEY, KEY, desired_secret, entry, owner, secret_ref
 
 Target = Callable[[Material], None]

@@ -25,8 +25,8 @@ from manifests.objects import (
 )
 from phase_dev import documents
 from phase_operator import settings
-from phase_operator.core.grants import Grant, Labelled, Use, parse_grant
-from phase_operator.core.hosts import parse_host
+from phase_operator.core.access.grants import Grant, Labelled, Use, parse_grant
+from phase_operator.core.access.hosts import parse_host
 
 WITHOUT_RESTARTS: Permissions = {
     ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),

@@ -12,7 +12,7 @@ from manifests.conftest import Render
 from manifests.objects import KUBERNETES, ROOT, Object, kinds, one, validate
 from phase_dev import documents
 from phase_operator.api import names
-from phase_operator.core import grants
+from phase_operator.core.access import grants
 from phase_operator.core.targets.secret import IMPERSONATION
 
 POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from phase_operator.api import names
-from phase_operator.core.targets.parts import merge_annotation
+from phase_operator.core.targets.merge import merge_annotation
 
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
 DEEP = 3_000

@@ -9,10 +9,14 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy, ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, StatusDocument, Synced, TargetResult, Warned
-from phase_operator.core.query import Account, AppRef, SourceQuery
-from phase_operator.core.status import status_document
-from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
-from phase_operator.core.targets.parts import Holder, Others
+from phase_operator.core.refs import Kind, Owner, TargetRef
+from phase_operator.core.source.query import Account, AppRef, SourceQuery
+from phase_operator.core.status.document import status_document
+from phase_operator.core.targets.configmap import render_config_map
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.merge import Holder, Others
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 
 KEY = ObjectKey("team", "shop")

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.folders import folders
-from phase_operator.core.query import source_query
-from phase_operator.core.rendering import renderings
-from phase_operator.core.selection import select
-from phase_operator.core.targets import Desired
+from phase_operator.core.source.folders import folders
+from phase_operator.core.source.query import source_query
+from phase_operator.core.source.selection import select
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import Entry
-from phase_operator.reconcile.specs import parse_spec
+from phase_operator.reconcile.context import parse_spec
 from support.builders import DIGEST_KEY, KEY, owner
 
 

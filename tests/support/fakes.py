@@ -15,28 +15,30 @@ from typing import Any, Self
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.apps import App, Environment
+from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply, intent
-from phase_operator.core.removal import Delete, Removal, Withdraw
-from phase_operator.core.replacement import copy_of_standing, original_of
-from phase_operator.core.room import Place
-from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
-from phase_operator.core.targets.base import observe, version_label
-from phase_operator.core.tenancy import Tenancy
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.observed import Observed, observe
+from phase_operator.core.targets.plan import Apply, intent
+from phase_operator.core.targets.removal import Delete, Removal, Withdraw
+from phase_operator.core.targets.type_change import copy_of_standing, original_of
+from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.polling.calls import Policy
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Credential, Token
-from phase_operator.reconcile.questions import Policy
 from phase_operator.reconcile.queue import WorkQueue
-from phase_operator.reconcile.reconciler import Reconciler
-from phase_operator.reconcile.resources import Resources
-from phase_operator.reconcile.restarter import Restarter
-from phase_operator.reconcile.sources import Sources
-from phase_operator.reconcile.tokens import Tokens
+from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.run.reconciler import Reconciler
+from phase_operator.reconcile.store import Resources
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
 from support.workloads import FakeWorkloads

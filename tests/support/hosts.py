@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.query import Account, SourceQuery
-from phase_operator.core.shares import QUICK
+from phase_operator.core.flow.concurrency import QUICK
+from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.planner import Planner
-from phase_operator.reconcile.questions import Broken, Call, Fresh, Policy, SourceState, Subscription
+from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, SourceState, Subscription
+from phase_operator.reconcile.polling.scheduler import Planner
 from support.planning import SimPhase, key, tell
 
 # What a host does with a call that begins now: how many seconds it takes, and the error it ends in, if any.

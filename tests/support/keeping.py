@@ -1,11 +1,12 @@
 """A Keeper on any cluster, for PhaseSecrets that may write in their own namespace alone, and reasons to remove."""
 
-from phase_operator.core.removal import Delete, Needless, Retyped, Unwanted, removal
-from phase_operator.core.targets import Desired, Observed
-from phase_operator.reconcile.keeper import Keeper
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.removal import Delete, Needless, Retyped, Unwanted, removal
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.restarter import NoRestarts
-from phase_operator.reconcile.rivals import Rivals
+from phase_operator.reconcile.restarts.disabled import NoRestarts
+from phase_operator.reconcile.run.applier import Keeper
+from phase_operator.reconcile.run.rivals import Rivals
 
 DROPPED, RETYPED, NEEDLESS = Unwanted(), Retyped(), Needless()
 

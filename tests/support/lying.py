@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from phase_operator.core.apps import App
-from phase_operator.core.room import Place
-from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.apps import App
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.ports import Credential
 from support.builders import KEY, phase_secret

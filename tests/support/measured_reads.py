@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.room import MIB, Room
-from phase_operator.core.shelf import Shelf
+from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.shared_answer import Shelf
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session

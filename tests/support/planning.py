@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.query import Account, SourceQuery
-from phase_operator.core.shelf import Shelf
+from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.query import Account, SourceQuery
+from phase_operator.core.source.shared_answer import Shelf
 from phase_operator.core.values import Entry, ObjectKey
-from phase_operator.reconcile.planner import Planner
-from phase_operator.reconcile.questions import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.scheduler import Planner
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "Phase answers 503")
 DENIED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: no")

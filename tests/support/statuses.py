@@ -6,7 +6,7 @@ from typing import Any
 from phase_operator.api.crd import PHASE_SECRET, document
 from phase_operator.api.reasons import Reason
 from phase_operator.core.outcome import Failed, StatusDocument, Suspended, Synced
-from phase_operator.core.status import status_document
+from phase_operator.core.status.document import status_document
 from support.builders import in_step, out_of_step, synced
 
 NOW = "2030-01-01T00:01:00Z"

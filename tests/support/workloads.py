@@ -7,15 +7,15 @@ from typing import Any, Protocol
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.baseline import from_labels
-from phase_operator.core.contents import Content, content_of
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.restarts import Decision, Feed, Policy, Record, RollOut, patch
-from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.rollout.baseline import from_labels
+from phase_operator.core.rollout.decision import Decision, Feed, Policy, Record, RollOut, patch
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
+from phase_operator.core.targets.fingerprint import Content, content_of
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.workloads import of_kind
 from support.builders import DIGEST_KEY
 

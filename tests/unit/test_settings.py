@@ -6,8 +6,8 @@ import certifi
 import pytest
 from pydantic import ValidationError
 
-from phase_operator.core.grants import Grant, Labelled, Use
-from phase_operator.core.hosts import Host
+from phase_operator.core.access.grants import Grant, Labelled, Use
+from phase_operator.core.access.hosts import Host
 from phase_operator.settings import PREFIX, REPEATED, LogFormat, LogLevel, Settings, SettingsError, load
 
 SHARED = Grant("a", "shared", frozenset({Use.TOKEN}))

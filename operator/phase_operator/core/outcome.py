@@ -9,7 +9,7 @@ from typing import Any
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.errors import shortened
-from phase_operator.core.targets.base import TargetRef
+from phase_operator.core.refs import TargetRef
 
 # The `status` of a PhaseSecret as it goes to the API server.
 StatusDocument = dict[str, Any]
@@ -43,7 +43,8 @@ class TargetResult:
     # Seconds that the API server asked to be left alone for.
     after: float | None = None
     left_out: tuple[LeftOut, ...] = ()
-    # What it is made of, if it is in step: what it asks, as core/asked.py spells it, and how many entries it took.
+    # What it is made of, if it is in step: what it asks, as core/targets/request.py spells it, and how many entries it
+    # took.
     selection: str | None = None
     entries: int | None = None
 

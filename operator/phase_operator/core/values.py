@@ -1,7 +1,8 @@
 """The nouns that travel: keys of objects, secret text, entries, snapshots.
 
 Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
-a target (core/targets, core/decoding, core/references, core/digest) or sent to Phase (phase/credentials).
+a target (core/content), where they are searched for references (core/source/unresolved), or where a token is sent to
+Phase (phase/credentials).
 """
 
 import hashlib

@@ -17,17 +17,17 @@ import kopf
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.foreign import mapping, text
-from phase_operator.core.pacing import reopen_watch
+from phase_operator.core.flow.backoff import reopen_watch
+from phase_operator.core.json_access import mapping, text
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.kube.listing import CHUNK
 from phase_operator.kube.watch import key_of
 from phase_operator.reconcile.controller import Controller
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
-from phase_operator.reconcile.resources import Resources, Version, life_of, version_of
+from phase_operator.reconcile.store import Resources, Version, life_of, version_of
 
 log = logging.getLogger(__name__)
 

@@ -25,11 +25,12 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
-from phase_operator.core.foreign import mapping, text
-from phase_operator.core.pacing import Pace, look_again
-from phase_operator.core.proxies import Proxies
+from phase_operator.core.access.proxies import Proxies
+from phase_operator.core.flow.backoff import look_again
+from phase_operator.core.flow.pace import Pace
+from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
-from phase_operator.reconcile.steps import got_on
+from phase_operator.reconcile.watchdog import got_on
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.podspec import mentioned
-from phase_operator.core.targets import TargetRef
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.rollout.pod_references import mentioned
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate

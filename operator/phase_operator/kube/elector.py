@@ -1,7 +1,7 @@
 """The Lease on the API server: take it, renew it, give it back.
 
 Rule: every request has a short timeout of its own, and no answer is ever taken for a yes. What is decided is in
-core/election.py.
+core/flow/election.py.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.election import Election, Held, Terms, Wait, Write
-from phase_operator.core.foreign import mapping, number, text
+from phase_operator.core.flow.election import Election, Held, Terms, Wait, Write
+from phase_operator.core.json_access import mapping, number, text
 from phase_operator.kube.client import MANAGER, MERGE, KubeClient
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.paths import object_path
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.foreign import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.kube.refusals import HIDDEN, denied_by, not_called, permitted_words
 
 _GONE = 410

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.flow.pace import Pace
 from phase_operator.core.outcome import Notice
-from phase_operator.core.pacing import Pace
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.paths import CORE, object_path
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)

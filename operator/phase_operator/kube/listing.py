@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from phase_operator.core.foreign import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate
 

@@ -5,7 +5,7 @@ Rule: only labels are kept, and only a change of them is told. Nobody watches na
 
 from collections.abc import Callable, Mapping, Set
 
-from phase_operator.core.foreign import text, texts
+from phase_operator.core.json_access import text, texts
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, Definition
-from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 
 CORE = "/api/v1"

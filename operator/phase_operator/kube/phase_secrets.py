@@ -10,7 +10,7 @@ from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.foreign import mapping, mappings, number, text
+from phase_operator.core.json_access import mapping, mappings, number, text
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of

@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
 from phase_operator.api import names
-from phase_operator.core.foreign import mapping, text
-from phase_operator.core.targets import Kind, Observed, TargetRef
-from phase_operator.core.targets.base import observe, version_label
+from phase_operator.core.json_access import mapping, text
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.targets.observed import Observed, observe
+from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
 

@@ -13,12 +13,14 @@ from typing import Any, assert_never
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid
-from phase_operator.core.foreign import mapping, text
-from phase_operator.core.plan import Apply, intent
-from phase_operator.core.removal import Delete, Removal, Withdraw
-from phase_operator.core.replacement import copy_of_standing, original_of
-from phase_operator.core.targets import Desired, Kind, Observed, TargetRef
-from phase_operator.core.targets.base import observe, version_label
+from phase_operator.core.json_access import mapping, text
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.observed import Observed, observe
+from phase_operator.core.targets.plan import Apply, intent
+from phase_operator.core.targets.removal import Delete, Removal, Withdraw
+from phase_operator.core.targets.type_change import copy_of_standing, original_of
+from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import APPLY, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
 from phase_operator.kube.errors import ApiError, translate

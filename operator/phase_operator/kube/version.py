@@ -9,7 +9,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.foreign import text
+from phase_operator.core.json_access import text
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate
 

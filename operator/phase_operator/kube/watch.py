@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 from typing import Any, Protocol
 
-from phase_operator.core.foreign import mapping, number, text
-from phase_operator.core.pacing import doubled, look_again, reopen_watch
+from phase_operator.core.flow.backoff import doubled, look_again, reopen_watch
+from phase_operator.core.json_access import mapping, number, text
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.listing import CHUNK, page
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from typing import Any
 
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.restarts import Record, RollOut, patch
-from phase_operator.core.targets import TargetRef
-from phase_operator.core.workloads import APIS, Workload, WorkloadRef, read_workload
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.rollout.decision import Record, RollOut, patch
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.events import Recorder, Subject

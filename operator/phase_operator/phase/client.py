@@ -4,9 +4,9 @@ import sys
 from collections.abc import Mapping
 from typing import TypeVar
 
-from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.room import Place
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse

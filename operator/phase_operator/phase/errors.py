@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.words import clean
+from phase_operator.core.text import clean
 from phase_operator.phase import wire
 
 Cause = TypeVar("Cause", bound=BaseException)

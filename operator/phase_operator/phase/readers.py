@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
-from phase_operator.core.room import Place
+from phase_operator.core.source.answer_memory import Place
 from phase_operator.phase import wire
 from phase_operator.phase.errors import LARGEST_REFUSAL
 from phase_operator.phase.rows import too_large

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.room import MIB, Place
+from phase_operator.core.source.answer_memory import MIB, Place
 from phase_operator.core.values import Entry
 from phase_operator.phase import wire
 

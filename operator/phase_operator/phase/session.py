@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import certifi
 import httpx
 
+from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.proxies import Proxies
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates

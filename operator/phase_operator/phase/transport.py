@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from phase_operator.core.proxies import Proxies
+from phase_operator.core.access.proxies import Proxies
 
 # Bytes until the head of an answer is complete, and how many of them are handled without a pause. h11 reads heads of
 # 100 KB at most.

@@ -6,11 +6,11 @@ Rule: only what tenancy admitted can be entered, since `enter` takes nothing els
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from phase_operator.core.admission import Admitted
-from phase_operator.core.targets import TargetRef
+from phase_operator.core.access.admission import Admitted
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.status.recorded import standing
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.wanted import standing
-from phase_operator.reconcile.dependents import Dependents, Users
+from phase_operator.reconcile.index import Dependents, Users
 
 
 @dataclass(frozen=True, slots=True)

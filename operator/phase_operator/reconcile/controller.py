@@ -1,7 +1,7 @@
 """The loop: keys come in, workers run them, each outcome becomes status, Events, metrics and the next run.
 
-Rule: nothing that a run raises ends the loop. What was not expected (reconcile/faults.py) is told as InternalError, and
-the run is repeated.
+Rule: nothing that a run raises ends the loop. What was not expected (reconcile/internal_errors.py) is told as
+InternalError, and the run is repeated.
 """
 
 import asyncio
@@ -11,7 +11,10 @@ from functools import partial
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outage import Fault, Outage, fault
+from phase_operator.core.flow.backoff import retry_resource
+from phase_operator.core.flow.outage import Fault, Outage, fault
+from phase_operator.core.flow.pace import Damper
+from phase_operator.core.flow.schedule import Priority
 from phase_operator.core.outcome import (
     Confirmed,
     Failed,
@@ -24,20 +27,19 @@ from phase_operator.core.outcome import (
     Synced,
     verdict,
 )
-from phase_operator.core.pacing import Damper, retry_resource
-from phase_operator.core.status import notices, status_document
-from phase_operator.core.targets import TargetRef
-from phase_operator.core.told import with_told
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.restarts import with_told
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.polling.calls import Call
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
-from phase_operator.reconcile.questions import Call
-from phase_operator.reconcile.queue import Priority, QueueClosedError, WorkQueue
-from phase_operator.reconcile.reconciler import Reconciler
-from phase_operator.reconcile.resources import Resource, Resources
-from phase_operator.reconcile.sources import Sources
-from phase_operator.reconcile.tokens import Tokens
+from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
+from phase_operator.reconcile.run.reconciler import Reconciler
+from phase_operator.reconcile.store import Resource, Resources
 
 log = logging.getLogger(__name__)
 

@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from phase_operator.core.apps import App, Environment
-from phase_operator.core.contents import Content
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Notice, StatusDocument
-from phase_operator.core.plan import Apply
-from phase_operator.core.removal import Removal
-from phase_operator.core.restarts import Record, RollOut
-from phase_operator.core.room import Place
-from phase_operator.core.targets.base import Desired, Observed, TargetRef
-from phase_operator.core.told import Told
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.rollout.decision import Record, RollOut
+from phase_operator.core.rollout.workload import Workload, WorkloadRef
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.status.restarts import Told
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.plan import Apply
+from phase_operator.core.targets.removal import Removal
 from phase_operator.core.values import Entry, ObjectKey, SecretValue
-from phase_operator.core.workloads import Workload, WorkloadRef
 
 
 class Clock(Protocol):

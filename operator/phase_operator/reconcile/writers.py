@@ -3,11 +3,12 @@
 Rule: a wish writes nothing. Whom workloads follow, and who is told of them, is asked here and not of the specs.
 """
 
-from phase_operator.core.targets import Observed, TargetRef
-from phase_operator.core.targets.parts import merge_manager
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.targets.merge import merge_manager
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.versions import is_version
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.versions import is_version
-from phase_operator.reconcile.dependents import Users
+from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.ports import KnownObjects
 
 

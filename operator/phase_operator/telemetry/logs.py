@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from phase_operator.reconcile.faults import trace_of
+from phase_operator.reconcile.internal_errors import trace_of
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -11,7 +11,7 @@ from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.target_cache import KnownTargets
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from support.api import api_of
 from support.clock import HandClock
 from support.cluster_fixture import control_plane

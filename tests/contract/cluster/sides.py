@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from phase_dev.cluster import ControlPlane
 from phase_operator.api import names
-from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.target_cache import KnownTargets

@@ -9,9 +9,12 @@ from contract.cluster.sides import Side
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.errors import Waiting
-from phase_operator.core.plan import Apply, Keep, Refuse, plan
-from phase_operator.core.removal import is_version_of
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_config_map, render_secret
+from phase_operator.core.refs import Kind, Owner, TargetRef
+from phase_operator.core.targets.configmap import render_config_map
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.plan import Apply, Keep, Refuse, plan
+from phase_operator.core.targets.removal import is_version_of
+from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.reconcile.ports import Token
 from support.builders import DIGEST_KEY, config_entry, entry

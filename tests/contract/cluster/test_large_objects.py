@@ -9,11 +9,13 @@ import pytest
 from contract.cluster.sides import RealSide, Side
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference
+from phase_operator.core.content.limits import MAX_BYTES
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.marks import check_marks
-from phase_operator.core.plan import Apply
-from phase_operator.core.targets import Desired, Kind, Owner, TargetRef, render_secret
-from phase_operator.core.targets.base import MAX_BYTES
+from phase_operator.core.refs import Kind, Owner, TargetRef
+from phase_operator.core.targets.annotation_limit import check_marks
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.plan import Apply
+from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import Entry, ObjectKey
 from support.builders import DIGEST_KEY, config_entry, entry, spec
 from support.evaluating import evaluate

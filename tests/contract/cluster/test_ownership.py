@@ -11,11 +11,15 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.plan import Apply, Keep, plan
-from phase_operator.core.removal import Delete, Leave, Withdraw, removal
-from phase_operator.core.replacement import copy_of, copy_owner, copy_ref
-from phase_operator.core.targets import Desired, Kind, Observed, Owner, TargetRef, render_config_map, render_secret
-from phase_operator.core.targets.parts import merge_annotation, read_mark, spelled
+from phase_operator.core.refs import Kind, Owner, TargetRef
+from phase_operator.core.targets.configmap import render_config_map
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.merge import merge_annotation, read_mark, spelled
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.plan import Apply, Keep, plan
+from phase_operator.core.targets.removal import Delete, Leave, Withdraw, removal
+from phase_operator.core.targets.secret import render_secret
+from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
 from phase_operator.core.values import ObjectKey
 from support.builders import DIGEST_KEY, config_entry, entry
 from support.keeping import DROPPED, RETYPED, deletion, keeper_of

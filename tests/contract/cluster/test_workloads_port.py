@@ -7,16 +7,16 @@ from typing import Protocol
 import pytest
 
 from contract.cluster.sides import FakeSide, RealSide, Side
-from phase_operator.core.feeds import ABSENT, holding
-from phase_operator.core.plan import Apply
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.restarts import Record, RollOut
-from phase_operator.core.targets import Kind, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.rollout.decision import Record, RollOut
+from phase_operator.core.rollout.followers import ABSENT, holding
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import Workload, WorkloadRef
+from phase_operator.core.targets.plan import Apply
 from phase_operator.core.values import ObjectKey
-from phase_operator.core.workloads import Workload, WorkloadRef
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.workloads import KubeWorkloads
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Workloads
 from support.builders import DIGEST_KEY, desired_secret, entry
 from support.clock import HandClock

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phase_dev.server import EmbeddedPhase
-from phase_operator.core.query import AppRef
-from phase_operator.core.room import MIB, Room
-from phase_operator.core.selection import answering
+from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.query import AppRef
+from phase_operator.core.source.selection import answering
 from phase_operator.core.values import SecretValue, Snapshot
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session

@@ -9,7 +9,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_operator.api import names
-from phase_operator.core.targets.parts import merge_annotation
+from phase_operator.core.targets.merge import merge_annotation
 from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
 from support.operator_process import eventually, running_operator

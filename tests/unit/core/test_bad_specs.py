@@ -6,7 +6,7 @@ does not, and what it let in is still stored.
 
 from phase_operator.api.reasons import CATALOGUE
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.targets import Desired
+from phase_operator.core.targets.desired import Desired
 from support.builders import config_entry, entry
 from support.evaluating import evaluate
 from support.mutants import COUNT, RICH, every_change, mutants

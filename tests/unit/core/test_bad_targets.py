@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.targets import Desired
+from phase_operator.core.targets.desired import Desired
 from support.builders import config_entry, entry, spec
 from support.evaluating import evaluate
 

@@ -3,10 +3,10 @@
 import pytest
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.folders import folders
-from phase_operator.core.query import source_query
-from phase_operator.core.rendering import renderings
-from phase_operator.core.selection import select
+from phase_operator.core.source.folders import folders
+from phase_operator.core.source.query import source_query
+from phase_operator.core.source.selection import select
+from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import ObjectKey
 from support.builders import DIGEST_KEY, owner, parsed
 from support.golden import Pair, pairs, shown, write

@@ -11,7 +11,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import Listing, Watcher
-from phase_operator.reconcile.resources import Life
+from phase_operator.reconcile.store import Life
 from support.any_json import deep
 from support.builders import phase_secret
 from support.clock import settle

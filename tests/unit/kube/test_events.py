@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from phase_operator.core.outcome import Notice
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.events import Recorder, Subject, event_body
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from support.clock import HandClock
 
 KEY = ObjectKey("team", "shop")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.progress import WorkloadKind
-from phase_operator.core.workloads import read_workload
+from phase_operator.core.rollout.progress import WorkloadKind
+from phase_operator.core.rollout.workload import read_workload
 from phase_operator.kube.client import metadata_of
 from phase_operator.kube.errors import ApiError, from_answer, translate
 from phase_operator.kube.listing import page

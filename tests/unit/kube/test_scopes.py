@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from phase_operator.core.pacing import look_again
-from phase_operator.core.targets import Kind
+from phase_operator.core.flow.backoff import look_again
+from phase_operator.core.refs import Kind
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import KnownTargets, TargetSink
 from phase_operator.kube.watch import MetadataWatch
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from support.clock import HandClock, settle
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
-from phase_operator.core.targets import Kind, TargetRef
-from phase_operator.core.targets.base import Observed, observe
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.target_cache import KnownTargets, TargetSink
 

@@ -12,7 +12,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.watch import MetadataWatch, Sink
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from support.clock import HandClock, settle
 
 

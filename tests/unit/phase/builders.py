@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.room import MIB, Place, Room
+from phase_operator.core.source.answer_memory import MIB, Place, Room
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.apps import App, Environment
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.credentials import parse

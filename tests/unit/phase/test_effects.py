@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from pydantic import TypeAdapter
 
+from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.proxies import Proxies
-from phase_operator.core.room import MIB
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.phase.readers import Whole
 from phase_operator.phase.session import Session
 from support.clock import settle

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.room import MIB
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.values import Entry
 from phase_operator.phase.rows import Limits, Rows
 from unit.phase.builders import HOST, place, row

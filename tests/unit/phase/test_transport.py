@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.errors import Transient
-from phase_operator.core.proxies import Proxies
-from phase_operator.core.room import MIB
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.errors import from_exception
 from phase_operator.phase.session import Session

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from phase_operator.core.admission import Admitted, admit
-from phase_operator.core.tenancy import Tenancy
+from phase_operator.core.access.admission import Admitted, admit
+from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions, Change
 from support.builders import KEY, TOKEN, parsed, secret_ref

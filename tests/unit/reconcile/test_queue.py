@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.reconcile.queue import Priority, QueueClosedError, Schedule, WorkQueue
+from phase_operator.core.flow.schedule import Priority, Schedule
+from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
 from support.clock import HandClock, settle
 
 NEW, CHANGED, PERIODIC = Priority.NEW, Priority.CHANGED, Priority.PERIODIC

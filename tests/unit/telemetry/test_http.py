@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from phase_operator.reconcile.faults import Faults
+from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.telemetry.http import Check, PortInUseError, Ports, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from phase_operator.core.query import SourceQuery
+from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Observer
-from phase_operator.reconcile.resources import Resources
+from phase_operator.reconcile.store import Resources
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.telemetry.named import Named
 from support.builders import phase_secret, query

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.sources import Sources
+from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.telemetry.named import Named
 from support.builders import KEY, TOKEN, entry, phase_secret, query
 from support.canary import Canary

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
-from phase_operator.core.claims import claim
-from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
-from phase_operator.core.targets.content import content, metadata
-from phase_operator.core.template import MAX_WORK
+from phase_operator.core.content.data import content, metadata
+from phase_operator.core.content.template import MAX_WORK
+from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.refs import Owner, TargetRef
+from phase_operator.core.targets.desired import Desired, desired
+from phase_operator.core.targets.policy import claim
 from phase_operator.core.values import ConfigEntry, Entry
-from phase_operator.core.work import Budget
 
 
 def render_config_map(

@@ -7,15 +7,16 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, ManagedSecretReference, SecretType
-from phase_operator.core.claims import claim
+from phase_operator.core.content.data import content, metadata
+from phase_operator.core.content.secret_types import check_type
+from phase_operator.core.content.template import MAX_WORK
+from phase_operator.core.content.work_limit import Budget
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.keys import listing
-from phase_operator.core.secret_types import check_type
-from phase_operator.core.targets.base import Desired, Owner, TargetRef, desired
-from phase_operator.core.targets.content import content, metadata
-from phase_operator.core.template import MAX_WORK
+from phase_operator.core.refs import Owner, TargetRef
+from phase_operator.core.targets.desired import Desired, desired
+from phase_operator.core.targets.policy import claim
+from phase_operator.core.text import listing
 from phase_operator.core.values import ConfigEntry, Entry
-from phase_operator.core.work import Budget
 
 # A Secret of these types makes the API server accept its holder as somebody else.
 IMPERSONATION = frozenset({SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN})

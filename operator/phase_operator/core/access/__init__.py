@@ -1,0 +1,1 @@
+"""What a PhaseSecret may use: namespaces, hosts and the way to them, types of Secrets."""

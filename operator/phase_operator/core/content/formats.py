@@ -1,0 +1,225 @@
+r"""Write entries into one file instead of a key each.
+
+Rule: a file reads back as the very text that Phase holds, or it is not written and the error names the keys; nothing
+is mended in silence. Equal entries make equal bytes.
+
+Most formats have one grammar; `dotenv` has as many as it has readers. Two of them decide: a POSIX shell (`. file`) and
+python-dotenv without interpolation. The first row that fits a text says how it is spelled; both read every row right.
+
+| the text holds                                       | is spelled | node reads it right if it holds no |
+|------------------------------------------------------|------------|------------------------------------|
+| letters, digits, `_ . / : @ % + , - =` and no more   | text       |                                    |
+| no `'`, no `\\`, no `\` at its end                   | 'text'     | carriage return                    |
+| no `$`, no backtick                                  | "text"     | carriage return, `"`, `\`          |
+| none of these: a `'`, say, together with a `$`       | refused    |                                    |
+
+docs/formats.md says what else a reader may do to a file that is right.
+"""
+
+import base64
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import Format
+from phase_operator.core.errors import Waiting
+from phase_operator.core.text import listing
+
+_FILE_KEYS = {
+    Format.DOTENV: ".env",
+    Format.JSON: "entries.json",
+    Format.YAML: "entries.yaml",
+    Format.PROPERTIES: "entries.properties",
+    Format.TOML: "entries.toml",
+    # Kubernetes: the one key that a Secret of type kubernetes.io/dockerconfigjson must have.
+    Format.DOCKERCONFIGJSON: ".dockerconfigjson",
+}
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A shell does nothing to these (zsh does to a '=' that comes first), and readers that know no quotes take them too.
+_BARE = re.compile(r"([-A-Za-z0-9_./:@%+,][-A-Za-z0-9_./:@%+,=]*)?")
+# In single quotes a shell takes a backslash as it is; python-dotenv lets it escape a quote or another backslash.
+_NOT_IN_SINGLE_QUOTES = re.compile(r"'|\\\\|\\\Z")
+# In double quotes a shell needs a backslash before these; python-dotenv would keep that backslash.
+_NOT_IN_DOUBLE_QUOTES = re.compile(r"[$`]")
+
+_LOGIN_PART = re.compile(r"(?:(?P<login>.+)[-._])?(?P<part>registry|username|user|password|email)", re.IGNORECASE)
+_REQUIRED = frozenset({"registry", "username", "password"})
+_NOT_IN_REGISTRY = re.compile(r"[\s\x00-\x1f\x7f]")
+# RFC 7617: the first colon of "auth" ends the username, which holds no control characters.
+_NOT_IN_USERNAME = re.compile(r"[:\x00-\x1f\x7f]")
+
+
+def default_file_key(form: Format) -> str:
+    """Name the key of the target that holds the file if the user names none."""
+    if form is Format.KEY_PER_ENTRY:
+        raise ValueError("KeyPerEntry makes no file")
+    return _FILE_KEYS[form]
+
+
+def file_of(form: Format, values: Mapping[str, bytes]) -> bytes:
+    """Return the file that holds these values under their target keys; raise if the format cannot hold one."""
+    texts = _texts(form, values)
+    match form:
+        case Format.DOTENV:
+            return _dotenv(texts).encode()
+        case Format.JSON:
+            return _json(texts).encode()
+        case Format.YAML:
+            return _yaml(texts).encode()
+        case Format.PROPERTIES:
+            return _properties(texts).encode()
+        case Format.TOML:
+            return _toml(texts).encode()
+        case Format.DOCKERCONFIGJSON:
+            return _dockerconfigjson(texts).encode()
+        case Format.KEY_PER_ENTRY:
+            raise ValueError("KeyPerEntry makes no file")
+        case _:
+            assert_never(form)
+
+
+def _texts(form: Format, values: Mapping[str, bytes]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    binary: list[str] = []
+    for key, value in sorted(values.items()):
+        try:
+            texts[key] = value.decode()
+        except UnicodeDecodeError:
+            binary.append(key)
+    # Below the loop, not in it: the cause holds the value.
+    _refuse(form, binary, "holds text in UTF-8 only; leave other values out or use format KeyPerEntry")
+    return texts
+
+
+def _refuse(form: Format, keys: Iterable[str], why: str) -> None:
+    if refused := sorted(keys):
+        raise Waiting(Reason.VALUE_INVALID, f"format {form} {why}; refused: {listing(refused)}")
+
+
+def _dotenv(texts: Mapping[str, str]) -> str:
+    form = Format.DOTENV
+    _refuse(
+        form,
+        (key for key in texts if not _VARIABLE.fullmatch(key)),
+        "takes names of variables only: letters, digits and '_', no digit first; "
+        "choose another nameTransformer or set processors.<key>.asName",
+    )
+    _refuse(form, (key for key, text in texts.items() if "\0" in text), "cannot hold a NUL character")
+    spelled = {key: _spelling(text) for key, text in texts.items()}
+    _refuse(
+        form,
+        (key for key, spelling in spelled.items() if spelling is None),
+        "knows no spelling that shells and python-dotenv read alike for a ' or a doubled or last \\ together with "
+        "a $ or a backtick; leave the key out with keys.exclude, give it a target of its own, change the value, or "
+        "use format json, yaml, toml or properties",
+    )
+    return "".join(f"{key}={spelling}\n" for key, spelling in spelled.items())
+
+
+def _spelling(text: str) -> str | None:
+    if _BARE.fullmatch(text):
+        return text
+    if not _NOT_IN_SINGLE_QUOTES.search(text):
+        return f"'{text}'"
+    if not _NOT_IN_DOUBLE_QUOTES.search(text):
+        return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
+    return None
+
+
+# The libraries are imported by the verb that needs them: the operator counts its memory, and a format that nobody uses
+# costs nothing. JSON, YAML and properties come out in ASCII: they read the same whatever encoding a program assumes.
+
+
+def _json(texts: Mapping[str, str]) -> str:
+    return json.dumps(texts, indent=2, ensure_ascii=True) + "\n"
+
+
+def _yaml(texts: Mapping[str, str]) -> str:
+    import yaml
+
+    # The same bytes from either, but the one in C writes a MiB in milliseconds; the other may be all there is.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    # Quotes around all: what is plain text to PyYAML (1e3, 0o17) is a number to readers of YAML 1.2. The width keeps
+    # a value in one line; sorted already.
+    text: str = yaml.dump(dict(texts), Dumper=dumper, default_style='"', width=2**31 - 1, sort_keys=False)
+    return text
+
+
+# The libraries say how a character is escaped, and Python's `translate` applies it: theirs take seconds for a MiB of
+# signs, and the whole operator would wait for them. A test compares the two.
+
+
+def _properties(texts: Mapping[str, str]) -> str:
+    import javaproperties
+
+    # A blank is escaped in a key, and in a value only where it comes first.
+    escapes = {ord(sign): javaproperties.escape(sign) for sign in set("".join(texts.values())) - {" "}}
+    lines = []
+    for key, text in texts.items():
+        first = "\\" if text.startswith(" ") else ""
+        lines.append(f"{javaproperties.escape(key)}={first}{text.translate(escapes)}\n")
+    return "".join(lines)
+
+
+def _toml(texts: Mapping[str, str]) -> str:
+    import tomli_w
+
+    opening, closing = 'k = "', '"\n'
+    signs = [*map(chr, range(32)), '"', "\\", "\x7f"]
+    escapes = {ord(sign): tomli_w.dumps({"k": sign})[len(opening) : -len(closing)] for sign in signs}
+    # The library spells the key too, before an empty text.
+    return "".join(
+        tomli_w.dumps({key: ""})[: -len(closing)] + text.translate(escapes) + closing for key, text in texts.items()
+    )
+
+
+def _dockerconfigjson(texts: Mapping[str, str]) -> str:
+    form = Format.DOCKERCONFIGJSON
+    logins = _logins(texts)
+    uses = Counter(texts[keys["registry"]] for keys in logins)
+    empty = (keys[part] for keys in logins for part in _REQUIRED if not texts[keys[part]])
+    blank = (keys["registry"] for keys in logins if _NOT_IN_REGISTRY.search(texts[keys["registry"]]))
+    split = (keys["username"] for keys in logins if _NOT_IN_USERNAME.search(texts[keys["username"]]))
+    cut = (keys["password"] for keys in logins if "\0" in texts[keys["password"]])
+    twice = (keys["registry"] for keys in logins if uses[texts[keys["registry"]]] > 1)
+    _refuse(form, empty, "takes no empty registry, username or password")
+    _refuse(form, blank, "takes no blank, line break or control character in a registry")
+    _refuse(form, split, "takes no colon, line break or control character in a username")
+    _refuse(form, cut, "takes no NUL character in a password")
+    _refuse(form, twice, "takes one login for a registry")
+    auths = {texts[keys["registry"]]: _auth({part: texts[key] for part, key in keys.items()}) for keys in logins}
+    return json.dumps({"auths": auths}, sort_keys=True, ensure_ascii=True)
+
+
+def _auth(login: Mapping[str, str]) -> dict[str, str]:
+    # kubelet believes "auth"; other readers want the two parts.
+    both = f"{login['username']}:{login['password']}"
+    shown = {part: login[part] for part in ("username", "password", "email") if part in login}
+    return shown | {"auth": base64.b64encode(both.encode()).decode()}
+
+
+def _logins(keys: Iterable[str]) -> list[dict[str, str]]:
+    """Sort keys into logins by what stands before their last word: HUB_REGISTRY and HUB_PASSWORD are of one login."""
+    form = Format.DOCKERCONFIGJSON
+    logins: dict[str, dict[str, str]] = {}
+    unknown: list[str] = []
+    doubled: set[str] = set()
+    for key in keys:
+        match = _LOGIN_PART.fullmatch(key)
+        if match is None:
+            unknown.append(key)
+            continue
+        word = match["part"].lower()
+        part = "username" if word == "user" else word
+        first = logins.setdefault((match["login"] or "").lower(), {}).setdefault(part, key)
+        if first != key:
+            doubled |= {first, key}
+    _refuse(form, unknown, "takes keys whose last word is REGISTRY, USERNAME (or USER), PASSWORD or EMAIL")
+    _refuse(form, doubled, "takes each part of a login once")
+    partial = (key for parts in logins.values() if not parts.keys() >= _REQUIRED for key in parts.values())
+    _refuse(form, partial, "takes REGISTRY, USERNAME and PASSWORD together, with the same text before each")
+    return list(logins.values())

@@ -1,0 +1,79 @@
+"""Templates, ready to be rendered.
+
+Rule: a text is read once and rendered many times; what is wrong with the text itself waits for an edit, what is wrong
+with the values waits for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.content.template.evaluator import Rendering
+from phase_operator.core.content.template.syntax import MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Body, Data, Refused
+from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.errors import Invalid
+
+# Kubernetes: TotalAnnotationSizeLimit, the bound of all annotations of an object.
+MAX_METADATA_BYTES = 256 * 1024
+# What a template begins with; a text without any of them is no template and stays as it is, to the byte.
+_MARKS = ("{{", "{%", "{#")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with placeholders; `names` are the keys that it mentions, whether or not it gets to use them."""
+
+    where: str
+    names: frozenset[str]
+    body: Body = field(repr=False)
+
+    def render(
+        self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES, budget: Budget | None = None
+    ) -> bytes:
+        """Put the values of a target in, by its keys; raise Waiting if one is missing, unfit or the text too large.
+
+        What it takes is spent of the budget, or of one of its own.
+        """
+        return Rendering(values, self.where, limit, budget).render(self.body)
+
+
+def compile_template(text: str, where: str = "template") -> Template:
+    """Read a template or raise Invalid; `where` opens every message about it, as in `template.data["app.ini"]`."""
+    data = _encoded(text, where)
+    if not any(mark in text for mark in _MARKS):
+        return Template(where, frozenset(), (Data(data),))
+    if len(data) > MAX_SOURCE_BYTES:
+        raise Invalid(Reason.TEMPLATE_INVALID, f"{where} is larger than {MAX_SOURCE_BYTES:,} bytes; use several keys")
+    try:
+        body, names = _parsed(text)
+    except Refused as refused:
+        raise Invalid(Reason.TEMPLATE_INVALID, f"{where}, line {refused.line}: {refused.message}") from None
+    return Template(where, names, body)
+
+
+def render_text(
+    text: str,
+    values: Mapping[str, bytes],
+    where: str = "template",
+    *,
+    limit: int = MAX_METADATA_BYTES,
+    budget: Budget | None = None,
+) -> str:
+    """Render a text for a label or an annotation. Who may read those sees `values`: hand in only what they may see."""
+    return compile_template(text, where).render(values, limit=limit, budget=budget).decode()
+
+
+def _encoded(text: str, where: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Invalid(Reason.TEMPLATE_INVALID, f"{where} is not valid Unicode text") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Body, frozenset[str]]:
+    # Imported by the first template: jinja2 takes 2 MiB, and an operator without templates is spared them.
+    from phase_operator.core.content.template.parser import parse
+
+    return parse(text)

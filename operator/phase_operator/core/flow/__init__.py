@@ -1,0 +1,1 @@
+"""Small machines without I/O: state inside, time an argument. Queues, limits, back-off, election."""

@@ -1,0 +1,127 @@
+"""What the pods of a pod spec read: which Secrets and ConfigMaps, and which of their keys.
+
+Rule: a spec is foreign JSON. Whatever is not as Kubernetes has it is passed over, and nothing here raises. What pods
+read is told exactly; whether an object is named at all is told generously, since that protects it from collection.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.refs import Kind
+
+# Of a pod template. Ephemeral containers are put into pods that run and stand in no template.
+_CONTAINERS = ("initContainers", "containers")
+# Kind, its fields in env, envFrom and a projected volume, its volume, and where that volume has the object's name.
+_SPELLINGS = (
+    (Kind.SECRET, "secretKeyRef", "secretRef", "secret", "secretName"),
+    (Kind.CONFIG_MAP, "configMapKeyRef", "configMapRef", "configMap", "name"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What is read of one object in the pods' namespace."""
+
+    kind: Kind
+    name: str
+    # None: all of them.
+    keys: frozenset[str] | None = None
+    # Pods do not start before the object is there, nor before these keys are.
+    required: bool = False
+    required_keys: frozenset[str] = field(default=frozenset())
+
+    def __or__(self, other: "Reference") -> "Reference":
+        """Return what the two read together of one object."""
+        every = self.keys is None or other.keys is None
+        return Reference(
+            self.kind,
+            self.name,
+            None if every else (self.keys or frozenset()) | (other.keys or frozenset()),
+            self.required or other.required,
+            self.required_keys | other.required_keys,
+        )
+
+
+def references(spec: object) -> tuple[Reference, ...]:
+    """Return what the pods read, one reference for each object, sorted.
+
+    `imagePullSecrets` and what drivers read for themselves are not in it: the kubelet takes those anew by itself.
+    """
+    merged: dict[tuple[Kind, str], Reference] = {}
+    for found in _found(mapping(spec)):
+        before = merged.get((found.kind, found.name))
+        merged[found.kind, found.name] = found if before is None else before | found
+    return tuple(merged[each] for each in sorted(merged))
+
+
+def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
+    """Return those names that stand anywhere in a pod, a template, or whatever else holds one.
+
+    Generous on purpose: pull secrets, drivers, arguments, parts of a longer text. Metadata and status do not count.
+    """
+    looked_for = frozenset(names)
+    if not looked_for:
+        return looked_for
+    spec = {key: part for key, part in mapping(holder).items() if key not in ("metadata", "status")}
+    everything = "\n".join(_texts(spec))
+    return frozenset(name for name in looked_for if name in everything)
+
+
+def _found(spec: Mapping[str, Any]) -> Iterator[Reference]:
+    for containers in _CONTAINERS:
+        for container in mappings(spec.get(containers)):
+            for variable in mappings(container.get("env")):
+                if "valueFrom" in variable:
+                    yield from _of_variable(mapping(variable["valueFrom"]))
+            for source in mappings(container.get("envFrom")):
+                yield from _of_all(source)
+    for volume in mappings(spec.get("volumes")):
+        for kind, _, _, field_name, name in _SPELLINGS:
+            yield from _of_files(kind, volume.get(field_name), name)
+        for source in mappings(mapping(volume.get("projected")).get("sources")):
+            for kind, _, _, field_name, _ in _SPELLINGS:
+                yield from _of_files(kind, source.get(field_name), "name")
+
+
+def _of_variable(source: Mapping[str, Any]) -> Iterator[Reference]:
+    for kind, field_name, *_ in _SPELLINGS:
+        selected = mapping(source.get(field_name))
+        name, key = text(selected.get("name")), text(selected.get("key"))
+        if name and key:
+            yield _reference(kind, name, frozenset({key}), selected)
+
+
+def _of_all(source: Mapping[str, Any]) -> Iterator[Reference]:
+    for kind, _, field_name, *_ in _SPELLINGS:
+        selected = mapping(source.get(field_name))
+        if name := text(selected.get("name")):
+            yield _reference(kind, name, None, selected)
+
+
+def _of_files(kind: Kind, source: object, name_field: str) -> Iterator[Reference]:
+    selected = mapping(source)
+    if name := text(selected.get(name_field)):
+        keys = frozenset(filter(None, (text(item.get("key")) for item in mappings(selected.get("items")))))
+        yield _reference(kind, name, keys or None, selected)
+
+
+def _reference(kind: Kind, name: str, keys: frozenset[str] | None, selected: Mapping[str, Any]) -> Reference:
+    if selected.get("optional") is True:
+        return Reference(kind, name, keys)
+    return Reference(kind, name, keys, required=True, required_keys=keys or frozenset())
+
+
+def _texts(value: object) -> Iterator[str]:
+    # A stack and no recursion: foreign JSON may be deep.
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            left.extend(each)
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)

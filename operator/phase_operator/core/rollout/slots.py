@@ -1,0 +1,80 @@
+"""How many roll-outs go on at once, with a share for each namespace.
+
+Rule: a place is held until its roll-out was seen to have ended or its deadline has passed. One that stands still holds
+a place of its own namespace only, and the last places are for namespaces that have none: nobody waits for another's.
+"""
+
+from dataclasses import dataclass
+
+from phase_operator.core.rollout.workload import WorkloadRef
+
+# So long after it was refused a place a namespace counts as one that wants some.
+_WANTS = 120.0
+# One in so many places is left for namespaces that have none.
+_FOR_OTHERS = 5
+
+
+@dataclass(slots=True)
+class _Place:
+    until: float
+    # It does not get on, so it costs the cluster nothing.
+    is_still: bool = False
+
+
+class Rollouts:
+    """The roll-outs that we began. Times are seconds of one monotonic clock."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left_over = max(1, limit // _FOR_OTHERS) if limit > 1 else 0
+        self._places: dict[WorkloadRef, _Place] = {}
+        # Namespaces that were refused a place, and when.
+        self._wants: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return sum(not place.is_still for place in self._places.values())
+
+    def begin(self, workload: WorkloadRef, now: float, deadline: float) -> bool:
+        """Take a place and return True, or return False if none is free. Called before the write."""
+        for other in [each for each, place in self._places.items() if place.until <= now]:
+            del self._places[other]
+        self._wants = {each: since for each, since in self._wants.items() if since + _WANTS > now}
+        if workload not in self._places and not self._has_room(workload.key.namespace):
+            self._wants[workload.key.namespace] = now
+            return False
+        before = self._places.get(workload)
+        # One that gets on again needs a place of all, if there is one.
+        is_still = before is not None and before.is_still and len(self) >= self._limit
+        self._places[workload] = _Place(now + deadline, is_still)
+        return True
+
+    def end(self, workload: WorkloadRef) -> None:
+        """Free the place: the roll-out has ended, never began, or the workload is gone."""
+        self._places.pop(workload, None)
+
+    def rest(self, workload: WorkloadRef, *, is_still: bool) -> None:
+        """Say whether a roll-out stands still."""
+        if workload in self._places:
+            self._places[workload].is_still = is_still
+
+    def wants_no_more(self, namespace: str) -> None:
+        """Take note that no workload of a namespace waits for a place."""
+        self._wants.pop(namespace, None)
+
+    def in_the_way(self, namespace: str) -> list[WorkloadRef]:
+        """Return the workloads whose places a namespace waits for, to be looked at until they are free, sorted."""
+        return sorted(
+            each for each, place in self._places.items() if not place.is_still or each.key.namespace == namespace
+        )
+
+    def _has_room(self, namespace: str) -> bool:
+        taken = len(self)
+        if taken >= self._limit:
+            return False
+        own = sum(each.key.namespace == namespace for each in self._places)
+        if not own:
+            return True
+        # Whoever is alone may have all but the last ones.
+        others = {each.key.namespace for each, place in self._places.items() if not place.is_still}
+        share = max(1, self._limit // len({namespace, *others, *self._wants}))
+        return taken < self._limit - self._left_over and own < share

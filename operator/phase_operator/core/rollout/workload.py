@@ -1,0 +1,159 @@
+"""A workload as restarts see it: where its pod template is, what that reads, what we noted on it, where it stands.
+
+Rule: it is foreign JSON, so nothing here raises. What we wrote is believed only while we own the field: who copies a
+manifest, or brings back an old one, copies what we wrote with it, in his own name.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.json_access import at, mapping, mappings, text
+from phase_operator.core.rollout.baseline import from_labels
+from phase_operator.core.rollout.pod_references import Reference, references
+from phase_operator.core.rollout.progress import Standing, WorkloadKind, standing
+from phase_operator.core.targets.fingerprint import READ
+from phase_operator.core.values import ObjectKey
+
+_TEMPLATE = ("spec", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a kind is served, and where in it the pod template stands."""
+
+    version: str
+    plural: str
+    template: tuple[str, ...] = _TEMPLATE
+
+
+APIS: dict[WorkloadKind, Api] = {
+    WorkloadKind.DEPLOYMENT: Api("apps/v1", "deployments"),
+    WorkloadKind.STATEFUL_SET: Api("apps/v1", "statefulsets"),
+    WorkloadKind.DAEMON_SET: Api("apps/v1", "daemonsets"),
+    WorkloadKind.CRON_JOB: Api("batch/v1", "cronjobs", ("spec", "jobTemplate", "spec", "template")),
+    WorkloadKind.ROLLOUT: Api("argoproj.io/v1alpha1", "rollouts"),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadRef:
+    """Kind, namespace and name of a workload."""
+
+    kind: WorkloadKind
+    key: ObjectKey
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload, as it was read. It holds on to its template, so it is judged and let go."""
+
+    ref: WorkloadRef
+    uid: str
+    resource_version: str
+    labels: Mapping[str, str]
+    # The official annotation is there and does not say no, or says it.
+    annotated: bool
+    refuses: bool
+    references: tuple[Reference, ...]
+    standing: Standing
+    # Our note on what its pods run with; "" if there is none, or not by us.
+    running: str
+    # Our mark in the pod template; "" if there is none. Somebody else may have written it, from a copy of ours.
+    content: str
+    content_is_ours: bool
+    # When somebody else last wrote the pod template, by the API server's clock, as RFC 3339; "" if nobody did.
+    edited_at: str
+    template: Mapping[str, Any] = field(repr=False)
+    # Its digest, once somebody has asked for it: a template may be larger than a megabyte.
+    _digests: list[bytes] = field(default_factory=list, repr=False, compare=False)
+
+    def template_digest(self) -> bytes:
+        """Tell this pod template from any other; our own mark does not count."""
+        if not self._digests:
+            self._digests.append(self._template_digest())
+        return self._digests[0]
+
+    def _template_digest(self) -> bytes:
+        metadata = mapping(self.template.get("metadata"))
+        annotations = mapping(metadata.get("annotations"))
+        rest = {key: value for key, value in annotations.items() if key != names.ANNOTATION_CONTENT}
+        # With our mark goes the map that holds nothing else, so that it is the same before and after.
+        bare = {key: value for key, value in metadata.items() if key != "annotations"}
+        parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
+        try:
+            written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        except RecursionError:
+            # Deeper than any template that a pod is made from: an own form does for whatever it is.
+            written = "\n".join(_flat(parts))
+        return hashlib.blake2b(written.encode(), digest_size=READ).digest()
+
+
+def _flat(value: object) -> Iterator[str]:
+    """Spell JSON of any depth, so that two that differ are spelt differently."""
+    left: list[object] = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            yield f"{{{len(each)}"
+            left.extend(part for name in sorted(each) for part in (each[name], str(name)))
+        elif isinstance(each, list):
+            yield f"[{len(each)}"
+            left.extend(each)
+        else:
+            yield json.dumps(each)
+
+
+def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | None:
+    """Return what a restart must know; None if there is nothing to restart.
+
+    That is one without a pod template, as a Rollout that takes a Deployment's, and one that is being deleted.
+    """
+    metadata = mapping(found.get("metadata"))
+    template = at(found, APIS[kind].template)
+    if not template or metadata.get("deletionTimestamp"):
+        return None
+    annotations = mapping(metadata.get("annotations"))
+    refuses = text(annotations.get(names.ANNOTATION_REDEPLOY)).strip().lower() == "false"
+    labels = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
+    ours = _fields_of(metadata, ours=True)
+    template_fields = tuple(f"f:{part}" for part in APIS[kind].template)
+    marks = mapping(mapping(template.get("metadata")).get("annotations"))
+    return Workload(
+        ref=WorkloadRef(kind, ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))),
+        uid=text(metadata.get("uid")),
+        resource_version=text(metadata.get("resourceVersion")),
+        labels=labels,
+        annotated=names.ANNOTATION_REDEPLOY in annotations and not refuses,
+        refuses=refuses,
+        references=references(template.get("spec")),
+        standing=standing(kind, found),
+        running=from_labels(labels, lambda name: _owns(ours, (), "f:labels", name)),
+        content=text(marks.get(names.ANNOTATION_CONTENT)),
+        content_is_ours=_owns(ours, template_fields, "f:annotations", names.ANNOTATION_CONTENT),
+        edited_at=max(
+            (time for fields, time in _fields_of(metadata, ours=False) if at(fields, template_fields)), default=""
+        ),
+        template=template,
+    )
+
+
+def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping[str, Any], str]]:
+    """Return the fields that we applied, or those that others wrote, each with its time."""
+    return [
+        (mapping(entry.get("fieldsV1")), text(entry.get("time")))
+        for entry in mappings(metadata.get("managedFields"))
+        if not entry.get("subresource")
+        and ours == (entry.get("manager") == names.FIELD_MANAGER and entry.get("operation") == "Apply")
+    ]
+
+
+def _owns(managed: list[tuple[Mapping[str, Any], str]], path: tuple[str, ...], part: str, name: str) -> bool:
+    where = (*path, "f:metadata", part)
+    return any(f"f:{name}" in at(fields, where) for fields, _ in managed)

@@ -1,0 +1,1 @@
+"""What is asked of Phase, and which entries of an answer count."""

@@ -1,0 +1,86 @@
+"""Names of apps and environments -> what Phase knows them by.
+
+Rule: exact first, then the only one that differs in case alone; several or none is an error, with the near names.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.query import AppRef
+from phase_operator.core.text import SHOWN, clean, hint, listing
+
+_BY_ID = "set spec.phaseAppId"
+# For so many names that mean no app those that come close are looked for: it takes milliseconds each.
+_HINTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app that an account sees."""
+
+    id: str
+    name: str
+    # Where the list that it is of is held.
+    place: Place | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment that an account may read. `revision` moves with every write to it; None if Phase does not say."""
+
+    name: str
+    revision: str | None = None
+    place: Place | None = field(default=None, repr=False, compare=False)
+
+
+class Directory:
+    """The apps that an account sees, made ready once to be found by names: there may be thousands of both."""
+
+    def __init__(self, apps: Iterable[App] = ()) -> None:
+        self._exact: dict[str, list[App]] = {}
+        self._folded: dict[str, list[App]] = {}
+        for app in apps:
+            self._exact.setdefault(app.name, []).append(app)
+            self._folded.setdefault(app.name.casefold(), []).append(app)
+        self._hints = _HINTS
+
+    def matching(self, name: str) -> list[App]:
+        """Return the apps of that exact name, or else those that differ in case alone."""
+        return self._exact.get(name) or self._folded.get(name.casefold(), [])
+
+    def pick(self, name: str) -> str:
+        """Return the id of the one app that a name means; raise Waiting."""
+        found = self.matching(name)
+        if len(found) == 1:
+            return found[0].id
+        if found:
+            ids = listing(sorted(app.id for app in found))
+            raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
+        self._hints -= 1
+        near = hint(name, self._exact) if self._hints >= 0 else ""
+        raise Waiting(Reason.APP_NOT_FOUND, f'the account sees no app "{name}"{near}')
+
+
+def no_list(error: ExpectedError) -> ExpectedError:
+    """Say what helps against the two refusals that only the list of apps meets."""
+    if error.reason is Reason.ACCESS_DENIED and "permission" in error.message:
+        return Waiting(error.reason, f"{error.message}; {_BY_ID}, or give the account's role the permission Apps: read")
+    if error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message:
+        return type(error)(error.reason, f"{error.message}; if it is Phase before v2.69.0, {_BY_ID}")
+    return error
+
+
+def no_environment(error: ExpectedError, app: AppRef, environment: str, names: Iterable[str]) -> ExpectedError:
+    """Put the names that the account does see beside the one that Phase did not find."""
+    found = list(names)
+    if error.reason is not Reason.ENVIRONMENT_NOT_FOUND or not found:
+        return error
+    if environment.casefold() in {name.casefold() for name in found}:
+        return error
+    missing = f'app {app} has no environment "{environment}"{hint(environment, found)}'
+    shown = sorted(found)
+    shown[:SHOWN] = map(clean, shown[:SHOWN])
+    return Waiting(error.reason, f"{missing} (the account sees: {listing(shown)})")

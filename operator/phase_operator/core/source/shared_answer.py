@@ -1,0 +1,65 @@
+"""One answer of Phase, and what of it answers each of the questions that it was read for.
+
+Rule: what many questions share is made once, since many may have been asked and much may have been answered.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.query import SourceQuery
+from phase_operator.core.source.selection import answering
+from phase_operator.core.values import Entry, Snapshot
+
+# Bytes that an entry takes in each further answer that it belongs to.
+_REFERENCE = 8
+
+
+class Shelf:
+    """The entries of one read; `place` is where they are held as long as any of the answers is."""
+
+    def __init__(self, app_id: str, entries: Sequence[Entry], place: Place | None = None) -> None:
+        self._app_id = app_id
+        self._entries = entries
+        self._place = place
+        self._answers: dict[SourceQuery, Snapshot] = {}
+        self._tags: dict[str | None, tuple[str, ...]] = {}
+        # What guards say of an answer beside the one before, where that was found out beforehand.
+        self.verdicts: dict[SourceQuery, tuple[Snapshot, ExpectedError | None]] = {}
+
+    def answer(self, query: SourceQuery) -> Snapshot:
+        """Return what answers a question."""
+        if query not in self._answers:
+            chosen = answering(self._in(query.path), query)
+            self._answers[query] = Snapshot.of(self._app_id, chosen, self._place)
+        return self._answers[query]
+
+    def tags(self, path: str | None) -> tuple[str, ...]:
+        """Return the tags that stand in a folder, or in any, sorted."""
+        if path not in self._tags:
+            self._tags[path] = tuple(sorted({tag for entry in self._in(path) for tag in entry.tags}))
+        return self._tags[path]
+
+    @cached_property
+    def by_id(self) -> dict[str, Entry]:
+        """All entries of the read by their ids."""
+        return {entry.id: entry for entry in self._entries}
+
+    def settle(self) -> None:
+        """Give back the place of what answers no question; raise Waiting if the answers are too large together."""
+        if self._place is None:
+            return
+        held = {id(entry): entry.weight for answer in self._answers.values() for entry in answer.entries}
+        references = sum(len(answer.entries) for answer in self._answers.values())
+        self._place.resize(sum(held.values()) + _REFERENCE * references)
+
+    def _in(self, path: str | None) -> Sequence[Entry]:
+        return self._entries if path is None else self._folders.get(path, ())
+
+    @cached_property
+    def _folders(self) -> dict[str, list[Entry]]:
+        folders: dict[str, list[Entry]] = {}
+        for entry in self._entries:
+            folders.setdefault(entry.path, []).append(entry)
+        return folders

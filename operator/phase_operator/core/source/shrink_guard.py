@@ -1,0 +1,120 @@
+"""What is not believed at first sight, and what is no loss.
+
+Rule: an answer of another app, or one that lost every entry, or more of them than the PhaseSecret allows, counts only
+after a second read says the same. An entry that Phase still has, under its key, is not lost: it left on purpose.
+Names of keys are told, never values.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
+from phase_operator.core.globs import matcher
+from phase_operator.core.source.folders import Folders
+from phase_operator.core.source.selection import is_feasible
+from phase_operator.core.text import clean, listing
+from phase_operator.core.values import Entry, SecretValue, Snapshot
+
+ASKED_AGAIN = "Phase is asked again before that is believed"
+_NO_VALUE = SecretValue("")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An entry as it was, without its value, and what has become of it since."""
+
+    was: Entry
+    now: str
+
+
+def moved(before: Snapshot, after: Mapping[str, Entry]) -> tuple[Moved, ...]:
+    """Return the entries that Phase still has under their keys, and that became another type, folder or set of tags.
+
+    `after` are all entries that are known by now, by id.
+    """
+    pairs = ((was, after.get(was.id)) for was in before.entries)
+    return tuple(
+        Moved(_bare(was), _fate(was, now))
+        for was, now in pairs
+        if now is not None and now.key == was.key and not is_same_place(now, was)
+    )
+
+
+def is_same_place(one: Entry, other: Entry) -> bool:
+    """Say whether two entries are found by the same questions and taken by the same targets."""
+    return (one.key, one.path, one.type, one.tags) == (other.key, other.path, other.type, other.tags)
+
+
+def _bare(entry: Entry) -> Entry:
+    return replace(entry, value=_NO_VALUE)
+
+
+def _fate(was: Entry, now: Entry) -> str:
+    if now.type != was.type:
+        return f"is of type {clean(now.type)} now"
+    if now.path != was.path:
+        return f"lies in {clean(now.path)} now"
+    return "has other tags now"
+
+
+def kept(before: Snapshot, after: Snapshot, left: Collection[Moved]) -> Snapshot:
+    """Return an answer that is doubted together with what it lacks: whatever it does say is taken up at once."""
+    gone = {each.was.id for each in left} | {entry.id for entry in after.entries}
+    lost = [entry for entry in before.entries if entry.id not in gone]
+    # Both places: it keeps entries of both.
+    return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place))
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What one PhaseSecret takes of an answer, and how much of it may go at once."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    # More than this percentage lost at once is doubted; at 100 only the loss of everything.
+    shrink: int = 100
+    folders: Folders | None = None
+
+    def doubt(self, before: Snapshot, after: Snapshot, left: Collection[Moved] = ()) -> Transient | None:
+        """Say why the answer is to be asked for again before it is believed, or None; `left` is what is not lost."""
+        if before.app_id != after.app_id:
+            return another_app(before.app_id, after.app_id)
+        now, had = self._sources(after), self._sources(before)
+        lost = had - now - {each.was.source for each in left}
+        if not is_too_much(len(lost), len(had), self.shrink, nothing_left=not now):
+            return None
+        return lacking(len(lost), len(had), sorted(lost))
+
+    def _sources(self, snapshot: Snapshot) -> frozenset[str]:
+        if not is_feasible(self, snapshot.entries):
+            # Nothing is taken of it either: the run that would is refused.
+            return frozenset()
+        wanted = matcher(self)
+        return frozenset(
+            entry.source
+            for entry in snapshot.entries
+            if (self.folders is None or self.folders.holds(entry.path)) and wanted(entry.key)
+        )
+
+
+def is_too_much(lost: int, had: int, shrink: int, *, nothing_left: bool) -> bool:
+    """Say whether so many lost are more than a percentage of those there were, or all that there were.
+
+    All are lost, too, where others stand in their place: so does the answer of another app look.
+    """
+    return lost > 0 and (nothing_left or lost >= had or lost * 100 > shrink * had)
+
+
+def another_app(before: str, now: str) -> Transient:
+    """Doubt an answer of another app: one made anew under the same name, or a wrong one."""
+    return Transient(
+        Reason.ANSWER_DOUBTED,
+        f'Phase answers for the app with id "{clean(now)}", and before it was id "{clean(before)}"; {ASKED_AGAIN}',
+    )
+
+
+def lacking(lost: int, had: int, which: Collection[str] = ()) -> Transient:
+    """Doubt an answer that lacks entries."""
+    names = f": {listing(map(clean, which))}" if which else ""
+    return Transient(Reason.ANSWER_DOUBTED, f"Phase's answer lacks {lost} of {had} entries{names}; {ASKED_AGAIN}")

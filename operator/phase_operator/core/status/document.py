@@ -1,0 +1,218 @@
+"""Outcome -> the whole status document and the Events of a change; deterministic, and without values.
+
+Rule: a status is written only when it says something new. `lastSyncedTime` moves with a target or the verdict, never
+with the clock alone, so that two equal outcomes make equal documents. The old status may be another version's, or a
+hand's: what is not understood of its targets is kept, and the new one fits the CRD whatever the old one was.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from phase_operator.api.reasons import CATALOGUE, ConditionType, Reason
+from phase_operator.core.errors import shortened
+from phase_operator.core.json_access import bounded, mapping, mappings, number, text
+from phase_operator.core.outcome import (
+    Failed,
+    Notice,
+    StatusDocument,
+    Suspended,
+    Synced,
+    TargetResult,
+    Verdict,
+    verdict,
+)
+from phase_operator.core.status.recorded import told_ref, told_targets
+
+# Of what targets leave out, so many keys are named in one status: it has to fit into etcd whatever their number.
+_NAMED = 500
+# What the CRD takes. Names of Phase, and annotations, may be longer.
+_MOST_TARGETS = 256
+_LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
+LONGEST_SYNC = 256
+_NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
+# What a target was made of. A status that an older version wrote has none of it, and says the same without.
+_MADE_OF = ("entries", "selection")
+
+
+def status_document(
+    outcome: Synced | Suspended | Failed,
+    previous: Mapping[str, Any],
+    *,
+    generation: int,
+    forced: str | None,
+    now: str,
+) -> StatusDocument:
+    """Return the status after a run; equal to `previous` if there is nothing new to say."""
+    found = verdict(outcome)
+    document: StatusDocument = {
+        "observedGeneration": generation,
+        "conditions": conditions(found, list(mappings(previous.get("conditions"))), generation, now),
+    }
+    targets = _targets(outcome, previous)[:_MOST_TARGETS]
+    if targets:
+        document["targets"] = targets
+        document["keys"] = sum(number(target.get("keys")) for target in targets)
+    if source := _source(outcome, previous):
+        document["source"] = source
+    before = previous.get("lastForcedSync")
+    last_forced = forced if forced is not None else before
+    if isinstance(last_forced, str):
+        document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
+    written = any(target.written for target in getattr(outcome, "targets", ()))
+    moved = written or forced not in (None, before) or _essence(document) != _essence(previous)
+    since = text(previous.get("lastSyncedTime")) or None
+    if found.ready and (moved or since is None):
+        since = now
+    if since is not None:
+        document["lastSyncedTime"] = since
+    return document
+
+
+def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    match outcome:
+        case Synced(targets=targets):
+            return _told(targets, previous) + _not_known(previous)
+        case Failed(targets=targets):
+            # They stand as they stood; whether they hold what Phase holds is not known now.
+            known = _told(targets, previous) or [dict(target) for _, target in told_targets(previous)]
+            return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
+        case Suspended():
+            return [dict(target) for target in mappings(previous.get("targets"))]
+
+
+def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a later version told of targets that this one does not know."""
+    return [dict(target) for target in mappings(previous.get("targets")) if told_ref(target) is None]
+
+
+def _told(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    before = dict(told_targets(previous))
+    named = 0
+    told = []
+    for target in targets:
+        named += sum(len(each.keys) for each in target.left_out)
+        told.append(_made_of(_target(target, named=named <= _NAMED), target, before.get(target.ref, {})))
+    return told
+
+
+def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what a target was made of: what stands if it was not written, and nothing if that alone would be new."""
+    if not result.ready or result.selection is None:
+        return found | {name: before[name] for name in _MADE_OF if name in before}
+    same = {key: value for key, value in before.items() if key not in {"restarted", "notRestarted"}}
+    if found == same:
+        return found
+    made = found | {"selection": result.selection}
+    return made if result.entries is None else made | {"entries": result.entries}
+
+
+def _target(result: TargetResult, *, named: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "kind": str(result.ref.kind),
+        "namespace": result.ref.key.namespace,
+        "name": result.ref.key.name,
+        "ready": result.ready,
+        "reason": str(result.reason),
+    }
+    if result.keys is not None:
+        found["keys"] = result.keys
+    if result.message is not None:
+        found["message"] = shortened(result.message)
+    if result.version is not None:
+        found["version"] = result.version
+    if result.left_out:
+        found["leftOut"] = [
+            {"why": str(each.why), "count": each.count} | ({"keys": list(each.keys)} if named and each.keys else {})
+            for each in result.left_out
+        ]
+    return found
+
+
+def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    return {key: value for key, value in target.items() if key != "message"} | {"ready": False, "reason": reason}
+
+
+def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    match outcome:
+        case Synced(source=source):
+            return {
+                "appId": bounded(source.app_id, _LONGEST_ID),
+                "environment": bounded(source.environment, _LONGEST_NAME),
+                "path": bounded(source.path, _LONGEST_PATH),
+                "entries": source.entries,
+            }
+        case _:
+            return mapping(previous.get("source"))
+
+
+def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a status says, without when it said so."""
+    judged = [
+        (condition.get("type"), condition.get("status"), condition.get("reason"))
+        for condition in mappings(document.get("conditions"))
+    ]
+    # What a target leaves out and what is restarted for it is news, but the target has not changed.
+    targets = [
+        {key: value for key, value in target.items() if key not in _hints(target)}
+        for target in mappings(document.get("targets"))
+    ]
+    return (judged, targets)
+
+
+def _hints(target: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields that say nothing of how a target stands; a sentence on one that is in step is a hint."""
+    return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
+
+
+def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """Return the Events of a change: a target written, a verdict that is new or gone. Nothing changed, no Event."""
+    found: list[Notice] = []
+    for target in getattr(outcome, "targets", ()):
+        if target.written:
+            keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
+            found.append(Notice("Normal", "TargetWritten", f"{target.ref}: {keys}"))
+    now = verdict(outcome)
+    before = _ready(previous)
+    if before != (now.ready, str(now.reason), now.message):
+        if not now.ready:
+            found.append(Notice("Warning", str(now.reason), now.message))
+        elif isinstance(outcome, Synced) and outcome.warning is not None:
+            found.append(Notice("Warning", str(outcome.warning.reason), outcome.warning.message))
+        elif now.reason is Reason.SUSPENDED or (before is not None and not before[0]) or before is None:
+            found.append(Notice("Normal", str(now.reason), now.message))
+    return tuple(found)
+
+
+def _ready(status: Mapping[str, Any]) -> tuple[bool, str, str] | None:
+    for condition in mappings(status.get("conditions")):
+        if condition.get("type") == "Ready":
+            return (condition.get("status") == "True", str(condition.get("reason")), str(condition.get("message")))
+    return None
+
+
+def conditions(
+    verdict: Verdict, previous: Sequence[Mapping[str, Any]], generation: int, now: str
+) -> list[dict[str, Any]]:
+    """Return the conditions that a verdict means, sorted by type."""
+    wanted = [(ConditionType.READY, "True" if verdict.ready else "False")]
+    if not verdict.ready:
+        stalled = CATALOGUE[verdict.reason].stalled
+        wanted.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, "True"))
+    before = {str(condition.get("type")): condition for condition in previous}
+    return [
+        {
+            "type": str(kind),
+            "status": status,
+            "observedGeneration": generation,
+            "lastTransitionTime": _since(before.get(str(kind)), status, now),
+            "reason": str(verdict.reason),
+            "message": verdict.message,
+        }
+        for kind, status in sorted(wanted)
+    ]
+
+
+def _since(before: Mapping[str, Any] | None, status: str, now: str) -> str:
+    if before is not None and before.get("status") == status and before.get("lastTransitionTime"):
+        return str(before["lastTransitionTime"])
+    return now

@@ -1,0 +1,61 @@
+"""What a status records of targets: which were written, which the spec does not name any more, which versions stand.
+
+Rule: what was written is known from the status, so a target that is dropped from the spec is not forgotten before it
+was dealt with.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from phase_operator.core.json_access import mappings, text
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.targets.versions import is_version
+from phase_operator.core.values import ObjectKey
+
+_KINDS = frozenset(map(str, Kind))
+
+
+def dropped(status: Mapping[str, Any], targets: Collection[TargetRef]) -> list[TargetRef]:
+    """Return the targets that the status names and the spec does not."""
+    return [target for target in named(status) if target not in targets]
+
+
+def named(status: Mapping[str, Any]) -> Iterator[TargetRef]:
+    """Yield the targets that a status names."""
+    return (target for target, _ in told_targets(status))
+
+
+def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
+    """Say whether the status tells that a target was written; no user can make it say so."""
+    return any(ref == target and "keys" in told for ref, told in told_targets(status))
+
+
+def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
+    """Return the name of the newest object of each versioned target, as the status has it.
+
+    Whoever may write statuses may write any name there: only one that a version of the target can have counts.
+    """
+    found = {target: text(told.get("version")) for target, told in told_targets(status)}
+    return {target: version for target, version in found.items() if is_version(version, target.key.name)}
+
+
+def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
+    """Return the object that stands for a target: its newest version, if it is versioned."""
+    name = versions.get(target)
+    return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
+
+
+def told_targets(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
+    """Yield the targets of a status, each with what it tells; what this version does not know is passed over."""
+    for target in mappings(status.get("targets")):
+        ref = told_ref(target)
+        if ref is not None:
+            yield ref, target
+
+
+def told_ref(target: Mapping[str, Any]) -> TargetRef | None:
+    """Return which target a status tells of; None if a later version, or a hand, wrote what we do not know."""
+    kind, namespace, name = (text(target.get(each)) for each in ("kind", "namespace", "name"))
+    if kind not in _KINDS or not namespace or not name:
+        return None
+    return TargetRef(Kind(kind), ObjectKey(namespace, name))

@@ -1,0 +1,173 @@
+"""What an answer has for one target, and what has left it on purpose.
+
+Rule: an entry left on purpose if Phase still has it under its key: seen by its id while the process remembers where it
+was, or, after a restart, standing where it stood with another type. A namesake in another folder proves nothing.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import CreationPolicy
+from phase_operator.core.content.keys import target_key
+from phase_operator.core.globs import matcher
+from phase_operator.core.refs import Kind
+from phase_operator.core.source.folders import folders, target_folders
+from phase_operator.core.source.query import SourceQuery
+from phase_operator.core.source.selection import select
+from phase_operator.core.source.shrink_guard import Moved, is_same_place
+from phase_operator.core.targets.fingerprint import name_digest
+from phase_operator.core.targets.loss_guard import Offer, Stood, Terms, is_surely_same
+from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.rendering import Rendering, offers_type
+from phase_operator.core.targets.reserved import is_reserved
+from phase_operator.core.text import clean, listing
+from phase_operator.core.values import Entry
+
+_NAMED = 5
+# A hint is worth no more: patterns times keys is what others size.
+_MOST_COMPARED = 500
+_WILD = re.compile(r"[*?\[]")
+
+
+def offer(
+    rendering: Rendering,
+    spec: PhaseSecretSpec,
+    query: SourceQuery,
+    app_id: str,
+    entries: Sequence[Entry],
+    gone: Collection[Moved],
+    stands: Stood | None,
+    names: frozenset[bytes] = frozenset(),
+) -> Offer:
+    """Say what an answer, of which the PhaseSecret selects `entries`, has for a target whose keys have these names."""
+    left = [each.was for each in departed(rendering, spec, query, entries, gone)]
+    retyped = list(_of_other_types(rendering, spec, entries)) if _may_have_left(rendering, stands, names) else []
+    return Offer(
+        names,
+        len(rendering.taken),
+        rendering.asked,
+        app_id,
+        frozenset(name_digest(_key(rendering, entry)) for entry in (*left, *retyped)),
+        len(left),
+        len(entries),
+        len(retyped),
+    )
+
+
+def _may_have_left(rendering: Rendering, stands: Stood | None, names: frozenset[bytes]) -> bool:
+    """Say whether a target holds more than an answer has for it, for another reason than an edit."""
+    if stands is None or not (stands.names - names or stands.entries > len(rendering.taken)):
+        return False
+    # A ConfigMap takes one type, whatever is edited: what is of another one now has left it.
+    return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(stands, rendering.asked)
+
+
+def declared_secret(rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry]) -> frozenset[str]:
+    """Return the keys under which a ConfigMap held entries that have another type now; none that it holds today."""
+    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries)}
+    return frozenset(others.difference(_key(rendering, entry) for entry in rendering.taken))
+
+
+def key_names(rendering: Rendering) -> frozenset[bytes]:
+    """Return the digests of the keys that the entries of a target have there, whether or not it can be made."""
+    return frozenset(name_digest(_key(rendering, entry)) for entry in rendering.taken)
+
+
+def departed(
+    rendering: Rendering, spec: PhaseSecretSpec, query: SourceQuery, entries: Sequence[Entry], gone: Collection[Moved]
+) -> list[Moved]:
+    """Return which of the entries that moved a target took before and does not take now."""
+    if not gone:
+        return []
+    there = {entry.id: entry for entry in rendering.taken}
+    return [
+        each
+        for each in gone
+        if each.was.id not in there
+        and select([each.was], query, spec.keys, folders(spec))
+        and _takes(rendering, spec, each.was)
+        and not any(entry.id == each.was.id and is_same_place(entry, each.was) for entry in entries)
+    ]
+
+
+def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
+    """Return what there is to know of a target that is in step, or None."""
+    told = [] if rendering.taken or rendering.may_be_empty else [f"it is empty: {rendering.nothing}"]
+    ordered = sorted({f'"{each.was.key}" {each.now}' for each in left})
+    if ordered:
+        more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+        told.append(f"left it on purpose: {', '.join(ordered[:_NAMED])}{more}")
+    return "; ".join([*told, *asked_in_vain(rendering)]) or None
+
+
+def asked_in_vain(rendering: Rendering) -> Iterator[str]:
+    """Say what the spec asks for this target and does not get, field by field."""
+    target, metadata = rendering.target, rendering.target.template.metadata
+    if target.creation_policy is CreationPolicy.MERGE and (metadata.labels or metadata.annotations):
+        yield "template.metadata is left out: with Merge, labels and annotations are those of the object's keepers"
+    for name, wanted in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+        if reserved := sorted(filter(is_reserved, wanted)):
+            yield f"template.metadata.{name}: {listing(reserved)} is left out: by it, tools know what is theirs"
+    there = {entry.key for entry in rendering.taken}
+    if rendering.taken and (vain := sorted(key for key in target.processors if key not in there)):
+        yield f"processors: no entry has the key {listing(map(clean, vain))}"
+    if rendering.taken and (patterns := vain_patterns(target.keys.include, there)):
+        yield patterns
+
+
+def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
+    """Name the patterns that match none of these keys, or None; of many keys only whole names are compared."""
+    vain = [each for each in include if _matches_none(each, keys)]
+    return f"keys.include: no entry matches {listing(map(clean, vain))}" if vain else None
+
+
+def _matches_none(pattern: str, keys: Collection[str]) -> bool:
+    if not _WILD.search(pattern):
+        return pattern not in keys
+    return len(keys) <= _MOST_COMPARED and not any(fnmatchcase(key, pattern) for key in keys)
+
+
+def terms(
+    rendering: Rendering, spec: PhaseSecretSpec, claim: Claim, told: Mapping[str, Any], *, selects: bool, twice: bool
+) -> Terms:
+    """Return what the spec says of losses; `selects`: the PhaseSecret selects any entry at all.
+
+    `told` is what its status tells of the target.
+    """
+    is_config_map = rendering.ref.kind is Kind.CONFIG_MAP
+    required = rendering.target.required
+    return Terms(
+        shrink=spec.shrink or 100,
+        allow_empty=bool(spec.allow_empty),
+        may_lack=selects and (is_config_map if required is None else not required),
+        required=bool(required),
+        deletes=claim.deletes and not claim.merges,
+        is_cleared=told.get("ready") is True and told.get("keys") == 0,
+        twice=twice,
+    )
+
+
+def _of_other_types(rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry]) -> Iterator[Entry]:
+    inside, wanted = target_folders(rendering.target, spec), matcher(rendering.target.keys)
+    return (
+        entry
+        for entry in entries
+        if not offers_type(spec, rendering.target, entry) and inside.holds(entry.path) and wanted(entry.key)
+    )
+
+
+def _takes(rendering: Rendering, spec: PhaseSecretSpec, entry: Entry) -> bool:
+    target = rendering.target
+    return (
+        offers_type(spec, target, entry)
+        and target_folders(target, spec).holds(entry.path)
+        and matcher(target.keys)(entry.key)
+    )
+
+
+def _key(rendering: Rendering, entry: Entry) -> str:
+    target = rendering.target
+    return target_key(entry.key, target.name_transformer, target.processors.get(entry.key), target.prefix or "")

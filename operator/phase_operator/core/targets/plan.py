@@ -1,0 +1,103 @@
+"""Desired x observed -> what to do, as data.
+
+Rule: nothing is written when nothing differs, and nothing that is not ours is written at all.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.merge import merge_annotation, merge_manager, read_mark, spelled
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.ownership import Objection, is_free, objection
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Apply the manifest. `resource_version` is the object we judged; None: it must not exist yet."""
+
+    resource_version: str | None
+    # Data keys of others to take out afterwards: server-side apply leaves what it does not own.
+    prune: tuple[str, ...] = ()
+    # Other field managers of ours whose fields are given up afterwards: those of another creationPolicy.
+    release: tuple[str, ...] = ()
+    # With Merge: the type that the object has from us, to be named as long as we own it.
+    type: str = ""
+    # False: a field that another manager holds, unseen by us, is a conflict.
+    force: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Leave it: it is as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Leave it: it is not ours."""
+
+    why: str
+    # The PhaseSecrets in the way, if it is these.
+    by: tuple[str, ...] = ()
+
+
+Plan = Apply | Keep | Refuse
+
+
+def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()) -> Plan:
+    """Say what brings the target to what it should be. `gone` are PhaseSecrets that do not want it any more."""
+    if observed is None:
+        return Apply(resource_version=None, type=desired.made_as)
+    found = objection(desired, observed, gone)
+    if found is not None:
+        return Refuse(f"it exists and is not ours: {found.why}; {_cure(desired, found)}", found.by)
+    return _plan_part(desired, observed) if desired.claim.merges else _plan_whole(desired, observed)
+
+
+def _cure(desired: Desired, found: Objection) -> str:
+    if found.by:
+        return "choose another name, or let that one go first"
+    if desired.claim.takes:
+        return "choose another name, delete it, or set adopt to take it over"
+    # Merge is a word of its own for what adopt allows elsewhere.
+    adopting = "" if desired.claim.merges else ", together with adopt: true"
+    grant = f"from={desired.owner.key.namespace},to={desired.ref.key.namespace},what=target+adopt"
+    return f"choose another name, or have whoever runs the operator allow it (--grant {grant}){adopting}"
+
+
+def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:
+    own = merge_manager(desired.owner.key)
+    release = (own,) if observed.part(own) else ()
+    # What others hold beside us would stay when we give it up.
+    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.holders))
+    prune = tuple(sorted(held - desired.keys))
+    is_same = observed.digest == desired.digest and observed.shape == desired.shape
+    if is_same and not prune and not release:
+        return Keep()
+    return Apply(observed.resource_version, prune, release)
+
+
+def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
+    own = observed.part(desired.manager)
+    was_whole = observed.owner == str(desired.owner.key)
+    if own is not None and not was_whole:
+        is_same = own.digest == desired.digest and own.shape == desired.shape and own.recorded == desired.keys
+        return Keep() if is_same and own.is_marked else Apply(observed.resource_version, type=own.type)
+    if was_whole:
+        return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
+    # What it may take: its own edited by hand, and what a PhaseSecret of this namespace wrote that let go of it.
+    is_left = observed.owner != "" and is_free(observed.owner, desired)
+    held = is_left or any(holder.keys & desired.keys for holder in observed.holders)
+    return Apply(observed.resource_version, force=held or desired.claim.adopt)
+
+
+def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:
+    """Return what is applied."""
+    metadata = desired.manifest["metadata"] | {"resourceVersion": version}
+    if not action.type:
+        return desired.manifest | {"metadata": metadata}
+    marked = read_mark(metadata["annotations"], desired.manager) | {"type": action.type}
+    annotations = metadata["annotations"] | {merge_annotation(desired.manager): spelled(marked)}
+    return desired.manifest | {"metadata": metadata | {"annotations": annotations}, "type": action.type}

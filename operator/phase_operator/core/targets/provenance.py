@@ -1,0 +1,87 @@
+"""Tell, by a target's metadata alone, that it was made from this spec and this state of Phase.
+
+Rule: without the operator's key a seal says nothing and cannot be made. It covers the digest of the content and the
+shape of the object, so that it breaks with any edit; and a seal that is old or missing costs one read, nothing more.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.json_access import mapping, mappings
+from phase_operator.core.source.query import Revision, SourceQuery
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.merge import merge_annotation, read_mark, spelled
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.reserved import is_reserved
+
+# Grows when equal specs and entries would make another object than the version before did.
+_RENDERING = 2
+# So it did for labels and annotations of these: before, all of them were left out of targets.
+_ONCE_LEFT_OUT = (
+    "argocd.argoproj.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+    "meta.helm.sh/",
+    "helm.sh/",
+)
+
+
+def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
+    """Bring down to a few bytes what an object is made from: the spec, the question, the state of the environment."""
+    parts = [
+        _RENDERING + _has_once_left_out(spec),
+        spec,
+        [query.account.base_url, query.environment, query.path, query.tags],
+        [revision.app_id, revision.moved_at],
+    ]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
+    targets = [*mappings(spec.get("managedSecretReferences")), *mappings(spec.get("managedConfigMapReferences"))]
+    metadata = [mapping(mapping(target.get("template")).get("metadata")) for target in targets]
+    keys = [key for each in metadata for name in ("labels", "annotations") for key in mapping(each.get(name))]
+    return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
+
+
+def sealed(desired: Desired, made_from: bytes, key: bytes) -> Desired:
+    """Return the object, or our part of it, with its seal."""
+    metadata = desired.manifest["metadata"]
+    seal = _seal(key, desired.digest, desired.shape, made_from)
+    annotations = metadata["annotations"] | _annotation(desired, seal)
+    return replace(desired, manifest=desired.manifest | {"metadata": metadata | {"annotations": annotations}})
+
+
+def _annotation(desired: Desired, seal: str) -> dict[str, str]:
+    if not desired.claim.merges:
+        return {names.ANNOTATION_SEAL: seal}
+    marked = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"seal": seal}
+    return {merge_annotation(desired.manager): spelled(marked)}
+
+
+def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
+    """Say whether an object stands as it was applied, made from exactly this."""
+    if observed is None or not observed.seal or not observed.shape or observed.foreign_keys or observed.terminating:
+        return False
+    return observed.seal == _seal(key, observed.digest, observed.shape, made_from)
+
+
+def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: bytes) -> bool:
+    """Say whether a PhaseSecret's part of an object stands as it was applied, made from exactly this."""
+    part = observed.part(manager) if observed is not None and not observed.terminating else None
+    if part is None or not part.is_marked or not part.seal:
+        return False
+    return part.seal == _seal(key, part.digest, part.shape, made_from)
+
+
+def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:
+    mac = hashlib.blake2b(key=key, digest_size=16, person=b"phase-seal")
+    for part in (digest.encode(), shape, made_from):
+        mac.update(len(part).to_bytes(4, "big"))
+        mac.update(part)
+    return mac.hexdigest()

@@ -1,0 +1,177 @@
+"""Spec x entries -> one rendering per target: which entries it takes and how it becomes an object.
+
+Rule: ConfigMap targets get `ConfigEntry` values and nothing else; Secret targets leave these out as soon as the spec
+has a ConfigMap target.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import (
+    KeySelection,
+    LeftOutWhy,
+    ManagedConfigMapReference,
+    ManagedSecretReference,
+    TargetFields,
+)
+from phase_operator.core.content.template import MAX_WORK
+from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.errors import Waiting
+from phase_operator.core.globs import matcher
+from phase_operator.core.outcome import LeftOut
+from phase_operator.core.refs import Owner, TargetRef
+from phase_operator.core.source.folders import has_paths, target_folders
+from phase_operator.core.source.selection import check_effort, config_entries, left_out, of_types, secret_entries
+from phase_operator.core.targets.configmap import render_config_map
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.policy import config_map_ref, secret_ref
+from phase_operator.core.targets.request import Asked, asked
+from phase_operator.core.targets.secret import render_secret
+from phase_operator.core.values import ConfigEntry, Entry
+
+_KEPT = 3
+# Bytes of values that are named, encoded and digested in that time.
+_A_MICROSECOND = 100
+# For the templates of all targets together: as much as four of full size, each part of which goes through functions.
+_RUN = 4 * MAX_WORK
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A target and the way to make it; `render` raises what stands in the way."""
+
+    ref: TargetRef
+    make: Callable[[Owner], Desired]
+    target: TargetFields
+    # The entries that it is made of.
+    taken: Sequence[Entry]
+    asked: Asked
+    # What is wrong with it if it takes none.
+    nothing: str
+    may_be_empty: bool = False
+    # What the PhaseSecret selects and this target does not take.
+    left_out: tuple[LeftOut, ...] = ()
+    # How many versions of it stay; None: there is one object, under its own name.
+    keep: int | None = None
+
+    def render(self, owner: Owner) -> Desired:
+        """Make the target; raise if it takes no entry and was not allowed to be empty."""
+        if not self.taken and not self.may_be_empty:
+            raise Waiting(Reason.NO_ENTRIES, f"{self.nothing}; it stays as it is")
+        return self.make(owner)
+
+
+def renderings(
+    spec: PhaseSecretSpec,
+    namespace: str,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    *,
+    impersonation: bool = False,
+) -> Iterator[Rendering]:
+    """Yield a rendering for each target of the spec, in its order."""
+    budget = Budget(_RUN)
+    config = config_entries(entries)
+    for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
+    for secret in spec.managed_secret_references:
+        ref = secret_ref(secret, namespace)
+        offered = for_secrets if secret.types is None else of_types(entries, secret.types)
+        taken, rest = take(entries, offered, secret, spec)
+        yield Rendering(
+            ref,
+            _secret(ref, secret, taken, config, digest_key, impersonation, budget),
+            secret,
+            taken,
+            asked(spec, secret),
+            "no entry that the PhaseSecret selects is for this Secret",
+            bool(spec.allow_empty),
+            rest,
+            _keep(secret),
+        )
+    for config_map in spec.managed_config_map_references:
+        ref = config_map_ref(config_map, namespace)
+        values, rest = take(entries, config, config_map, spec)
+        yield Rendering(
+            ref,
+            _config_map(ref, config_map, values, digest_key, budget),
+            config_map,
+            values,
+            asked(spec, config_map),
+            "no entry that the PhaseSecret selects is of type config and for this ConfigMap",
+            bool(spec.allow_empty),
+            rest,
+            _keep(config_map),
+        )
+
+
+def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
+    """Return about how many microseconds one target of a spec takes to be made of these entries, if it takes all."""
+    targets = (*spec.managed_secret_references, *spec.managed_config_map_references)
+    patterns = max((len(target.keys.include) + len(target.keys.exclude) for target in targets), default=0)
+    texts = max((sum(map(len, target.template.data.values())) for target in targets), default=0)
+    return len(entries) * (4 + patterns) + 4 * texts + sum(entry.value.weight for entry in entries) // _A_MICROSECOND
+
+
+def offers_type(spec: PhaseSecretSpec, target: TargetFields, entry: Entry) -> bool:
+    """Say whether a target takes entries of this entry's type."""
+    is_config = isinstance(entry, ConfigEntry)
+    if not isinstance(target, ManagedSecretReference):
+        return is_config
+    if target.types is not None:
+        return entry.type in target.types
+    return not (is_config and spec.managed_config_map_references)
+
+
+def _keep(target: TargetFields) -> int | None:
+    return None if target.versioned is None else target.versioned.keep or _KEPT
+
+
+def _secret(
+    ref: TargetRef,
+    target: ManagedSecretReference,
+    taken: Sequence[Entry],
+    config: Sequence[ConfigEntry],
+    digest_key: bytes,
+    impersonation: bool,
+    budget: Budget,
+) -> Callable[[Owner], Desired]:
+    def render(owner: Owner) -> Desired:
+        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation, budget=budget)
+
+    return render
+
+
+def _config_map(
+    ref: TargetRef,
+    target: ManagedConfigMapReference,
+    taken: Sequence[ConfigEntry],
+    digest_key: bytes,
+    budget: Budget,
+) -> Callable[[Owner], Desired]:
+    def render(owner: Owner) -> Desired:
+        return render_config_map(ref, owner, target, taken, digest_key, budget=budget)
+
+    return render
+
+
+def take(
+    every: Sequence[Entry], offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec
+) -> tuple[Sequence[AnyEntry], tuple[LeftOut, ...]]:
+    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why."""
+    inside: Sequence[AnyEntry] = offered
+    if has_paths(spec):
+        folders = target_folders(target, spec)
+        inside = [entry for entry in offered if folders.holds(entry.path)]
+    taken: Sequence[AnyEntry] = inside
+    if target.keys != KeySelection():
+        check_effort(target.keys, inside)
+        wanted = matcher(target.keys)
+        taken = [entry for entry in inside if wanted(entry.key)]
+    steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
+    rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
+    return taken, tuple(rest)

@@ -1,0 +1,61 @@
+"""Versioned targets: `shop` is written as `shop-<ten hex digits>`, one object for each content.
+
+Rule: the name follows from the base name and the digest, and which base a name belongs to can be told without asking.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Kubernetes: the name of a Secret or ConfigMap is a DNS subdomain.
+_LONGEST = 253
+_DIGITS = 10
+_SUFFIX = re.compile(rf"-[0-9a-f]{{{_DIGITS}}}")
+_LONGEST_STEM = _LONGEST - _DIGITS - 1
+
+
+def versioned_name(base: str, digest: str) -> str:
+    """Return the name for a content, by a hex digest of it; bases too long to take a suffix are cut."""
+    stem = _stem(base)
+    if stem != base:
+        # Bases that are cut may look alike afterwards; their versions must not.
+        digest = hashlib.blake2b(f"{base}\n{digest}".encode(), digest_size=_DIGITS).hexdigest()
+    return f"{stem}-{digest[:_DIGITS]}"
+
+
+def is_version(name: str, base: str) -> bool:
+    """Say whether a name may be that of a version of this base. Of bases that were cut, more than one may say so."""
+    stem = _stem(base)
+    return name.startswith(stem) and _SUFFIX.fullmatch(name, len(stem)) is not None
+
+
+def refers_to(name: str, base: str) -> bool:
+    """Say whether a reference means the target: by its base name or by that of a version."""
+    return name == base or is_version(name, base)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version that stands: its name and when it was made, as RFC 3339 in UTC, so that texts compare like times."""
+
+    name: str
+    created: str
+
+
+def spare(versions: Iterable[Made], keep: int, newest: str) -> list[Made]:
+    """Return the versions that are not among the newest `keep`, oldest first; `newest` is one of those kept."""
+    others = sorted((each for each in versions if each.name != newest), key=lambda each: (each.created, each.name))
+    return others[: max(0, len(others) - (keep - 1))]
+
+
+def _stem(base: str) -> str:
+    return base if len(base) <= _LONGEST_STEM else base[:_LONGEST_STEM].rstrip("-.")
+
+
+_LABEL = 63
+
+
+def version_label(base: str) -> str:
+    """Return what selects the versions of a base name."""
+    return base if len(base) <= _LABEL else hashlib.blake2b(base.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,83 @@
+"""What nobody expected: taken note of, and outlived.
+
+Rule: an exception that nobody expected costs the step that raised it and no more. Its type and trace are logged and its
+text is not, since that might quote a value; it is counted; and what it ended is begun again.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from phase_operator.core.flow.backoff import doubled
+from phase_operator.reconcile.ports import Clock
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# A task that lasted so many seconds failed for the first time.
+_WENT_WELL = 60.0
+
+
+def _uncounted(_: str) -> None:
+    """Count nothing."""
+
+
+class Faults:
+    """The one place that catches `Exception`: in a step, or in a task that has to go on."""
+
+    def __init__(self, counted: Callable[[str], None] = _uncounted) -> None:
+        self._counted = counted
+
+    def caught(self, message: str, error: BaseException, *, task: str, subject: str = "") -> None:
+        """Log and count what a task did not expect; `subject` is the object that it was about, if any."""
+        self._counted(task)
+        fields = {"task": task} | ({"object": subject} if subject else {})
+        log.error(message, extra=fields | {"error": type(error).__name__, "trace": trace_of(error)})
+
+    async def attempt(self, message: str, step: Awaitable[Result], *, task: str, subject: str = "") -> Result | None:
+        """Await a step and return what it returns; None if it raised what nobody expected."""
+        try:
+            return await step
+        except Exception as error:  # noqa: BLE001 - whoever works on many objects outlives a bug in one of them
+            self.caught(message, error, task=task, subject=subject)
+            return None
+
+    def attempt_now(self, message: str, step: Callable[[], object], *, task: str, subject: str = "") -> bool:
+        """Do a step that does not wait; return whether it went well."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - see attempt
+            self.caught(message, error, task=task, subject=subject)
+            return False
+        return True
+
+    async def keep(
+        self,
+        task: str,
+        work: Callable[[], Awaitable[None]],
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Do work that is meant to last until it returns; begin it again, after a pause, whenever it fails."""
+        failures = 0
+        while True:
+            began = clock.monotonic()
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - a task that ended would take all others with it
+                self.caught("task failed", error, task=task)
+            else:
+                return
+            failures = 1 if clock.monotonic() - began > _WENT_WELL else failures + 1
+            await sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, failures - 1))
+
+
+def trace_of(error: BaseException) -> str:
+    """Return where an exception comes from, without its text; of a group, where each one of it does."""
+    found = "".join(traceback.format_tb(error.__traceback__))
+    if isinstance(error, BaseExceptionGroup):
+        found += "".join(f"{type(each).__name__}:\n{trace_of(each)}" for each in error.exceptions)
+    return found

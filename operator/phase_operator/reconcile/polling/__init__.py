@@ -1,0 +1,1 @@
+"""What is asked of Phase, and when: accounts, queries, calls and their answers."""

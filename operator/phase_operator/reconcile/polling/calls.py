@@ -1,0 +1,115 @@
+"""What PhaseSecrets ask, what is known, and the calls that find out: the planner's nouns."""
+
+from dataclasses import dataclass, field
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
+from phase_operator.core.source.shrink_guard import Guard, Moved
+from phase_operator.core.values import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator's settings say about asking; times in seconds."""
+
+    # Calls under way at once, to hosts that answer quickly.
+    places: int = 16
+    # Calls a minute and account; None: what `default_quota` says of the host.
+    quota: int | None = None
+    # More different questions than this to one environment become one read of all of it; 0: never.
+    wide_above: int = 4
+    # Within this time after any environment moved, answers that may refer to it are read again; 0: never.
+    reference_bound: float = 300.0
+    # Every question is read this often even if nothing moves.
+    full_read: float = 3600.0
+
+
+# What is known of a question.
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """No answer yet. With a revision, a PhaseSecret can tell from its targets whether it needs one."""
+
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Phase's answer; `full` is the last one that had entries, and differs only if this one has none."""
+
+    answer: Snapshot
+    full: Snapshot | None = None
+    revision: Revision | None = None
+    # If nothing has the tags that were asked for: those that stand there instead.
+    tags: tuple[str, ...] = ()
+    # Phase said so at least twice, with a pause between: no loss in it is doubted any more.
+    twice: bool = False
+    # What was in an answer before, and left on purpose.
+    moved: tuple[Moved, ...] = ()
+    # The account may not probe the app, so that the question is read at every interval.
+    is_unprobed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Phase cannot be asked, or is not believed; `full` is the last good answer with entries, if there ever was one."""
+
+    error: ExpectedError
+    full: Snapshot | None
+    twice: bool = False
+    moved: tuple[Moved, ...] = ()
+
+
+SourceState = Unread | Fresh | Broken
+
+
+# The calls that the planner asks for.
+
+
+@dataclass(frozen=True, slots=True)
+class ListApps:
+    """List the apps that the account sees."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """List an app's environments with their revisions."""
+
+    account: Account
+    app: AppRef
+    app_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read entries: those of one question, or all of the environment for several."""
+
+    account: Account
+    app: AppRef
+    app_id: str
+    environment: str
+    path: str | None
+    tags: tuple[str, ...]
+    # The revision that a probe saw before this read began: what is written meanwhile is seen by the next probe.
+    revision: str | None
+    questions: tuple[SourceQuery, ...]
+    # Reads everything that the environment holds.
+    is_whole: bool = False
+
+
+Call = ListApps | Probe | Read
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One PhaseSecret's part in a question."""
+
+    interval: float
+    urgency: Urgency = Urgency.NEW
+    guard: Guard = field(default_factory=Guard)
+    # The resource says of itself that it is in step, and its targets tell from a revision whether that holds.
+    settled: bool = False

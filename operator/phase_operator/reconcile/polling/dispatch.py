@@ -1,0 +1,228 @@
+"""Whose turn it is to ask Phase: accounts that have something to ask, and what they wait for.
+
+Rule: every account that may ask is looked at as soon as it may. One that has to wait for others (a share that is used
+up, the trial of a host that fails) waits at a gate; whatever lets one pass there brings the next one's turn, so that
+an end costs the same however many wait. Nothing here awaits; every method takes `now`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.flow.concurrency import Gate, Shares
+from phase_operator.core.flow.fair_queue import Lane
+from phase_operator.core.flow.schedule import Priority, Schedule
+from phase_operator.core.source.query import Account
+from phase_operator.reconcile.polling.accounts import FOREVER, Asker, Concern, Host, Task, UnderWay
+from phase_operator.reconcile.polling.calls import Call
+
+# An account of several namespaces waits at the gate of one; another's may open sooner.
+_LOOK_AGAIN = 1.0
+# So often it is the turn of the namespace that has waited longest at a gate, else of the one that takes least time.
+_LONGEST_EVERY = 8
+
+
+class Trial(NamedTuple):
+    """The next call to a host that fails."""
+
+    host: str
+
+
+Wait = Gate | Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An account that may make a call now, of these lanes, on a namespace's share."""
+
+    asker: Asker
+    lanes: Sequence[Lane]
+    attempts: bool
+    namespace: str
+    # The gates that let it pass, where others may wait.
+    called: frozenset[Wait]
+
+
+class Turns:
+    """The accounts that have something to ask, and the calls under way."""
+
+    def __init__(self, askers: Mapping[Account, Asker], hosts: Mapping[str, Host], places: int) -> None:
+        self._askers = askers
+        self._hosts = hosts
+        self._shares = Shares(places)
+        self._schedule: Schedule[Account | Wait] = Schedule()
+        # Who waits at a gate: namespace -> its accounts, in the order in which they came.
+        self._waiting: dict[Wait, dict[str, dict[Account, None]]] = {}
+        # Whose turn came because a gate, or more than one, let him pass.
+        self._called: dict[Account, set[Wait]] = {}
+        self._under_way: dict[int, tuple[Call, UnderWay]] = {}
+        self._serial = 0
+        self._passes = 0
+
+    def add(self, account: Account, due: float) -> None:
+        """Look at an account at `due`, or sooner if that is planned already."""
+        self._schedule.add(account, due, Priority.CHANGED)
+
+    def next(self, now: float) -> Turn | None:
+        """Return the next account that may make a call now, or None; `began` or `passed` has to follow."""
+        for gate in self._shares.settle(now):
+            self._let_pass(gate, now)
+        while (turn := self._schedule.take(now)) is not None:
+            self._schedule.done(turn)
+            if not isinstance(turn, Account):
+                self._let_pass(turn, now)
+                continue
+            asker, called = self._askers.get(turn), frozenset(self._called.pop(turn, ()))
+            found = self._look(asker, called, now) if asker is not None else None
+            if found is not None:
+                return found
+            self._pass_on(called, now)
+        return None
+
+    def began(self, turn: Turn, task: Task, call: Call, now: float) -> None:
+        """Count the call that begins with a turn."""
+        asker = turn.asker
+        self._serial += 1
+        begun = asker.begin(task, self._serial, now)
+        self._under_way[id(call)] = (call, begun)
+        self._shares.begin(self._serial, asker.account, asker.host.name, turn.namespace, now)
+        self.passed(turn, now)
+
+    def passed(self, turn: Turn, now: float) -> None:
+        """Go on after a turn: the account may have more to ask, and others may wait for the same."""
+        self.add(turn.asker.account, now)
+        self._pass_on(turn.called, now)
+
+    def ended(self, call: Call, error: ExpectedError | None, now: float, *, was_answered: bool) -> Concern | None:
+        """Count the end of a call, and return whom it concerns; None if its end was counted before."""
+        kept = self._under_way.pop(id(call), None)
+        if kept is None:
+            return None
+        begun = kept[1]
+        asker = self._askers[call.account]
+        concern = asker.end(call, begun, error, now)
+        for gate in self._shares.end(begun.number, now, was_answered=was_answered):
+            self._let_pass(gate, now)
+        self._let_pass(Trial(asker.host.name), now)
+        self.add(asker.account, now)
+        return concern
+
+    def forget(self, asker: Asker) -> None:
+        """Forget an account that asks nothing any more."""
+        self._schedule.forget(asker.account)
+        self._called.pop(asker.account, None)
+        self._shares.forget(asker.account, asker.host.name)
+
+    def surplus(self, now: float) -> list[Call]:
+        """Return the calls that are to be broken off; how they end has to be told as of any other."""
+        numbers = set(self._shares.surplus(now))
+        return [call for call, begun in self._under_way.values() if begun.number in numbers] if numbers else []
+
+    def next_due(self) -> float | None:
+        """Return when `next` is worth asking again, or None if only the end of a call can tell."""
+        return self._schedule.next_due()
+
+    def overdue(self, now: float) -> float:
+        """Return for how many seconds an account has waited to be looked at, with nothing that it has to wait for."""
+        return self._schedule.overdue(now)
+
+    def under_way(self, *, is_slow: bool) -> int:
+        """Return how many calls are under way, slow or quick ones."""
+        return self._shares.count(is_slow=is_slow)
+
+    def waiting(self) -> int:
+        """Return how many accounts wait because the share of their namespace or host is used up."""
+        gates = [each for each in self._waiting if isinstance(each, Gate)]
+        return sum(len(accounts) for gate in gates for accounts in self._waiting[gate].values())
+
+    def _look(self, asker: Asker, called: frozenset[Wait], now: float) -> Turn | None:
+        """Return the turn of an account, or note what it waits for."""
+        account, host = asker.account, asker.host
+        lanes, may_try = asker.open_lanes(now), asker.may_try(now)
+        trial = Trial(host.name)
+        may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
+        attempts = may_try and (host.breaker.error is None or may_be_trial)
+        if not asker.agenda.is_due(now, lanes, attempts=attempts):
+            if may_try and not attempts and asker.agenda.is_due(now, lanes):
+                self._wait(trial, account, self._payer(asker), now)
+            later = asker.next_at(now)
+            if later is not None:
+                self.add(account, later)
+            return None
+        namespace = self._payer(asker)
+        gate = self._shares.gate(account, host.name, namespace)
+        if gate is None:
+            return Turn(asker, lanes, attempts, namespace, called)
+        self._wait(gate, account, namespace, now)
+        if len(asker.namespaces) > 1:
+            self.add(account, now + _LOOK_AGAIN)
+        return None
+
+    def _payer(self, asker: Asker) -> str:
+        return self._shares.payer(asker.namespaces) if asker.namespaces else ""
+
+    def _wait(self, gate: Wait, account: Account, namespace: str, now: float) -> None:
+        accounts = self._waiting.setdefault(gate, {}).setdefault(namespace, {})
+        accounts[account] = None
+        if isinstance(gate, Trial):
+            # Its time may have come already.
+            self._let_pass(gate, now)
+        else:
+            self._open_later(gate, now)
+
+    def _open_later(self, gate: Wait, now: float) -> None:
+        """Plan the moment in which a gate lets somebody pass, if time alone can tell it."""
+        if isinstance(gate, Trial):
+            due: float | None = self._trial_at(gate, now)
+        else:
+            due = None if gate.is_slow else self._shares.settles_at()
+        if due is not None and now < due < FOREVER:
+            self._schedule.add(gate, due, Priority.CHANGED)
+
+    def _trial_at(self, trial: Trial, now: float) -> float:
+        host = self._hosts.get(trial.host)
+        return now if host is None else host.breaker.allowed_at(now)
+
+    def _pass_on(self, called: Iterable[Wait], now: float) -> None:
+        """Give the turn that gates let pass to the next ones who wait there."""
+        for gate in sorted(called, key=repr):
+            self._let_pass(gate, now)
+
+    def _let_pass(self, gate: Wait, now: float) -> None:
+        """Bring the turn of the next one who waits at a gate, if it lets him pass."""
+        while (waiting := self._waiting.get(gate)) is not None:
+            found = self._next_to_try(gate, now) if isinstance(gate, Trial) else self._next_to_share(gate)
+            if found is None:
+                self._open_later(gate, now)
+                return
+            namespace, account = found
+            del waiting[namespace][account]
+            if not waiting[namespace]:
+                del waiting[namespace]
+            if not waiting:
+                del self._waiting[gate]
+            if account in self._askers:
+                self._called.setdefault(account, set()).add(gate)
+                self.add(account, now)
+                return
+
+    def _next_to_share(self, gate: Gate) -> tuple[str, Account] | None:
+        waiting = self._waiting[gate]
+        firsts = ((namespace, next(iter(accounts))) for namespace, accounts in waiting.items())
+        found = [each for each in firsts if self._shares.has_room(gate, each[1], each[0])]
+        if not found:
+            return None
+        self._passes += 1
+        if self._passes % _LONGEST_EVERY == 0:
+            return found[0]
+        return min(found, key=lambda each: self._shares.cost(each[1], each[0]))
+
+    def _next_to_try(self, trial: Trial, now: float) -> tuple[str, Account] | None:
+        if self._trial_at(trial, now) > now:
+            return None
+        host, waiting = self._hosts.get(trial.host), self._waiting[trial]
+        every = ((namespace, account) for namespace, accounts in waiting.items() for account in accounts)
+        if host is None or host.breaker.error is None:
+            return next(every)
+        return min(every, key=lambda each: host.breaker.preference(each[1]))

@@ -1,0 +1,312 @@
+"""The shell around the planner: make the calls that it asks for, and wake whom it names.
+
+Rule: nothing is decided here. One call is one method of the edge, and its end is told to the planner, however it ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import assert_never
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.outcome import Notice
+from phase_operator.core.source.answer_memory import MIB, NoRoom, Room
+from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
+from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shrink_guard import moved
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.scheduler import Planner
+from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
+from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.watchdog import Steps
+
+log = logging.getLogger(__name__)
+
+# Bytes for all answers, if nobody says otherwise.
+_ROOM = 80 * MIB
+
+
+class Sources:
+    """Subscriptions of PhaseSecrets to questions, and the answers."""
+
+    def __init__(
+        self,
+        phase: PhaseApi,
+        clock: Clock,
+        wake: Wake,
+        observer: Observer,
+        tell: Callable[[ObjectKey, Notice], None],
+        policy: Policy,
+        room: Room | None = None,
+        beside: Beside | None = None,
+    ) -> None:
+        self._phase = phase
+        self._room = room or Room(_ROOM)
+        self._clock = clock
+        self._wake = wake
+        self._observer = observer
+        self._tell = tell
+        self._planner = Planner(policy)
+        self._beside = beside or Beside()
+        self._credentials: dict[Account, Credential] = {}
+        # The calls under way that can be broken off.
+        self._limits: dict[int, asyncio.Timeout] = {}
+        self._changed = asyncio.Event()
+        self._steps = Steps(clock)
+        self._closed = False
+
+    # For runs.
+
+    def subscribe(
+        self, key: ObjectKey, query: SourceQuery, credential: Credential, subscription: Subscription
+    ) -> SourceState:
+        """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
+        if query.account not in self._credentials:
+            self._credentials = {each: kept for each, kept in self._credentials.items() if self._planner.knows(each)}
+        self._credentials[query.account] = credential
+        state = self._planner.subscribe(key, query, subscription, self._clock.monotonic())
+        self._changed.set()
+        return state
+
+    def unsubscribe(self, key: ObjectKey) -> None:
+        """Let a PhaseSecret ask nothing."""
+        self._planner.unsubscribe(key)
+
+    def want(self, key: ObjectKey, urgency: Urgency) -> SourceState:
+        """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
+        self._planner.want(key, urgency, self._clock.monotonic())
+        self._changed.set()
+        return self._planner.view(key)
+
+    def doubt(self, key: ObjectKey) -> None:
+        """Read the PhaseSecret's question again after a pause and wake it: it does not believe the answer yet."""
+        self._planner.doubt(key, self._clock.monotonic())
+        self._changed.set()
+
+    def confirm(self, key: ObjectKey, revision: Revision) -> None:
+        """Take a PhaseSecret's word that its targets are in step with a revision."""
+        self._planner.confirm(key, revision, self._clock.monotonic())
+
+    def asks(self, key: ObjectKey) -> bool:
+        """Say whether a PhaseSecret asks anything: then it has a token that it may use."""
+        return self._planner.asks(key)
+
+    def is_owed(self, key: ObjectKey) -> bool:
+        """Say whether an answer is owed to the PhaseSecret."""
+        return self._planner.is_owed(key)
+
+    # For workers.
+
+    async def take(self) -> Call:
+        """Wait for the next call that is to be made; raise QueueClosedError after `close`."""
+        while not self._closed:
+            now = self._clock.monotonic()
+            call = self._planner.next(now)
+            self._tell_all(self._planner.awakened())
+            self._break_off(self._planner.surplus(now))
+            if call is not None:
+                return call
+            due = self._planner.next_due()
+            self._changed.clear()
+            with self._steps.idle():
+                await wait_for(self._changed, None if due is None else due - now)
+        raise QueueClosedError
+
+    async def make(self, call: Call) -> None:
+        """Make a call, tell the planner how it ended, and wake those concerned."""
+        self._steps.begin(call)
+        try:
+            await self._made(call)
+        finally:
+            self._steps.end(call)
+
+    async def _made(self, call: Call) -> None:
+        try:
+            woken = await self._until_broken_off(call)
+            result = "ok"
+        except ExpectedError as error:
+            woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
+            result = str(error.reason)
+            if error.reason is Reason.ANSWER_TOO_LARGE:
+                self._observer.answer_refused("memory" if isinstance(error, NoRoom) else "answer")
+        except Exception:
+            # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
+            bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
+            self._wake_all(self._planner.failed(call, bug, self._clock.monotonic()))
+            raise
+        self._observer.asked(_kind(call), result)
+        log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
+        self._wake_all(woken)
+
+    async def _until_broken_off(self, call: Call) -> set[ObjectKey]:
+        """Make a call, and end it as one that is not answered if it is broken off meanwhile."""
+        try:
+            async with asyncio.timeout(None) as self._limits[id(call)]:
+                return await self._make(call, self._credentials[call.account])
+        except TimeoutError:
+            pass
+        finally:
+            del self._limits[id(call)]
+        host = origin(call.account.base_url)
+        raise Transient(Reason.PHASE_UNAVAILABLE, f"{host} does not answer in time")
+
+    def _break_off(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            limit = self._limits.get(id(call))
+            if limit is not None and not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
+
+    def close(self) -> None:
+        """Give out no more calls."""
+        self._closed = True
+        self._changed.set()
+
+    # For probes and metrics.
+
+    def staleness(self) -> float:
+        """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
+        return self._planner.staleness(self._clock.monotonic())
+
+    def ages(self) -> list[tuple[str, SourceQuery, float]]:
+        """Return each question that was ever confirmed, and for how many seconds it has not been again.
+
+        Once for each namespace whose PhaseSecrets ask it, with that namespace.
+        """
+        now = self._clock.monotonic()
+        return [(namespace, query, now - at) for namespace, query, at in self._planner.confirmed_in()]
+
+    def age(self, key: ObjectKey) -> float | None:
+        """Return that of a PhaseSecret's question; None if it asks none, or had no answer yet."""
+        at = self._planner.confirmed_at(key)
+        return None if at is None else self._clock.monotonic() - at
+
+    def entries(self) -> int:
+        """Return how many entries the answers that are known hold together."""
+        return self._planner.entries()
+
+    def quota_waits(self) -> tuple[int, float]:
+        """Return how many calls are due and wait for the quota of their account, and for how long the first of them."""
+        return self._planner.quota_waits(self._clock.monotonic())
+
+    def overdue(self) -> float:
+        """Return for how many seconds a call that may be made has waited."""
+        return self._planner.overdue(self._clock.monotonic())
+
+    def neglected(self) -> float:
+        """Return for how many seconds a call that may be made has waited while a worker waits for one."""
+        return self._steps.neglected(self.overdue())
+
+    def hanging(self) -> float:
+        """Return for how many seconds the call that hangs for longest has gone on."""
+        return self._steps.hanging()
+
+    def planned(self) -> int:
+        """Return how many calls are planned, now or later."""
+        return self._planner.planned()
+
+    def unprobed(self) -> int:
+        """Return how many apps are read at the polling interval, since Phase answers no probes for them."""
+        return self._planner.unprobed()
+
+    def under_way(self, *, is_slow: bool) -> int:
+        """Return how many calls are under way to those who answer quickly, or to all others."""
+        return self._planner.under_way(is_slow=is_slow)
+
+    def held_back(self) -> int:
+        """Return how many accounts wait for a call, because their namespace or host has its share under way."""
+        return self._planner.held_back()
+
+    def open_breakers(self) -> int:
+        """Return how many hosts and accounts are asked with one call at a time, because they fail."""
+        return self._planner.open_breakers()
+
+    def __len__(self) -> int:
+        return len(self._planner)
+
+    async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
+        url = call.account.base_url
+        namespace = self._room.least(sorted(self._planner.namespaces(call)))
+        place = self._room.open(namespace, self._planner.replaced(call))
+        match call:
+            case ListApps():
+                apps = await self._phase.apps(url, credential, place)
+                return self._planner.apps_listed(call, apps, self._clock.monotonic())
+            case Probe():
+                environments = await self._phase.environments(url, credential, call.app_id, place)
+                return self._planner.probed(call, environments, self._clock.monotonic())
+            case Read():
+                entries = await self._phase.entries(
+                    url,
+                    credential,
+                    app_id=call.app_id,
+                    environment=call.environment,
+                    path=call.path,
+                    tags=call.tags,
+                    place=place,
+                )
+                self._observer.entries_read(len(entries))
+                shelf = await _answers(call, Shelf(call.app_id, entries, place))
+                await self._judge(call, shelf, namespace)
+                return self._planner.was_read(call, shelf, self._clock.monotonic())
+            case _:
+                assert_never(call)
+
+    async def _judge(self, call: Read, shelf: Shelf, namespace: str) -> None:
+        """Have guards look at large answers beside the loop, one after another."""
+        for question, before, answer in self._planner.to_judge(call, shelf):
+            entries = len(before.entries) + len(answer.entries)
+            left = await self._beside.run(partial(moved, before, shelf.by_id), entries, namespace)
+            verdict = None
+            for guard in question.guards:
+                units = entries * (2 + len(guard.include) + len(guard.exclude))
+                verdict = await self._beside.run(partial(guard.doubt, before, answer, left), units, namespace)
+                if verdict is not None:
+                    break
+            shelf.verdicts[question.query] = (before, verdict)
+
+    def _wake_all(self, woken: set[ObjectKey]) -> None:
+        self._tell_all(woken | self._planner.awakened())
+        for key, notice in self._planner.notices():
+            self._tell(key, notice)
+        self._changed.set()
+
+    def _tell_all(self, woken: set[ObjectKey]) -> None:
+        for key in sorted(woken):
+            self._wake(key)
+
+
+async def _answers(call: Read, shelf: Shelf) -> Shelf:
+    """Make the answers to all questions of a read, and let others have their turn meanwhile."""
+    for query in call.questions:
+        shelf.answer(query)
+        await asyncio.sleep(0)
+    shelf.settle()
+    return shelf
+
+
+def _place(call: Call) -> str:
+    """Say for people where a call asks."""
+    match call:
+        case ListApps():
+            return ""
+        case Probe():
+            return call.app.name or call.app_id
+        case Read():
+            return f"{call.app.name or call.app_id}/{call.environment}{'' if call.path in ('/', None) else call.path}"
+        case _:
+            assert_never(call)
+
+
+def _kind(call: Call) -> str:
+    match call:
+        case ListApps():
+            return "apps"
+        case Probe():
+            return "probe"
+        case Read():
+            return "read"

@@ -1,0 +1,1 @@
+"""Workloads that follow targets: looked at, noted, restarted and reported."""

@@ -1,0 +1,153 @@
+"""What pods run with is noted on their workloads before a target gets other content.
+
+Rule: a note that cannot be written delays a restart, and a Secret for seconds at most: it is tried again for so long,
+and then the target is written and its status tells. Most workloads were noted by an earlier look and lose nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.rollout.decision import Keep, prepare
+from phase_operator.core.rollout.progress import Progress
+from phase_operator.core.rollout.stall import Stillness
+from phase_operator.core.rollout.workload import Workload
+from phase_operator.core.targets.fingerprint import Content
+from phase_operator.reconcile.ports import Clock, Workloads
+from phase_operator.reconcile.restarts.followed import Feeds, Known, targets_of
+
+# A workload that changes under our hands is looked at again at once, this many times.
+ATTEMPTS = 3
+# So long a target waits for notes that fail, from the first failure in its namespace on, and so long a look may last.
+_HELD_UP, _LONGEST_LOOK = 5.0, 20.0
+# A failure that is older is another one.
+_FORGOTTEN = 3600.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Targets of a namespace that are about to be written, and share one look."""
+
+    coming: dict[TargetRef, Content] = field(default_factory=dict)
+    is_done: bool = False
+    problem: ExpectedError | None = None
+
+
+class Noting:
+    """Notes what pods run with, for targets of any PhaseSecret."""
+
+    def __init__(
+        self,
+        *,
+        workloads: Workloads,
+        feeds: Feeds,
+        stillness: Stillness,
+        digest_key: Callable[[], bytes],
+        clock: Clock,
+        all_known: Callable[[], bool],
+        window: float,
+        refused: Callable[[TargetRef, str], None],
+    ) -> None:
+        self._workloads = workloads
+        self._feeds = feeds
+        self._stillness = stillness
+        self._digest_key = digest_key
+        self._clock = clock
+        self._all_known = all_known
+        self._window = window
+        self._refused = refused
+        self._batches: dict[str, _Batch] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # What the workloads of a namespace read, as seen a moment ago.
+        self._reads: dict[str, tuple[float, frozenset[TargetRef]]] = {}
+        # Since when notes fail in a namespace.
+        self._failing: dict[str, float] = {}
+
+    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+        """Have noted what the pods that read a target run with; raise Transient if it is worth waiting for that."""
+        namespace = target.key.namespace
+        if not self._feeds.may_be_followed(target) or (is_new and not self._may_be_read(target)):
+            return
+        batch = self._batches.setdefault(namespace, _Batch())
+        batch.coming[target] = content
+        async with self._turns.setdefault(namespace, asyncio.Lock()):
+            if not batch.is_done:
+                # Who comes from now on waits for the next look: this one may have passed what concerns it.
+                del self._batches[namespace]
+                batch.problem = Transient(Reason.INTERNAL_ERROR, "workloads could not be noted")
+                try:
+                    batch.problem = await self._note(namespace, batch.coming)
+                finally:
+                    batch.is_done = True
+        if batch.problem is None:
+            self._failing.pop(namespace, None)
+        elif isinstance(batch.problem, Transient) and self._is_worth_waiting(namespace):
+            raise Transient(batch.problem.reason, batch.problem.message)
+        else:
+            self._refused(target, batch.problem.message)
+
+    def _may_be_read(self, target: TargetRef) -> bool:
+        """Say whether pods may read what does not exist yet: they can, if they say that it is optional."""
+        seen = self._reads.get(target.key.namespace)
+        return seen is None or seen[0] + self._window < self._clock.monotonic() or target in seen[1]
+
+    def _is_worth_waiting(self, namespace: str) -> bool:
+        now = self._clock.monotonic()
+        self._failing = {each: since for each, since in self._failing.items() if since + _FORGOTTEN > now}
+        return now < self._failing.setdefault(namespace, now) + _HELD_UP
+
+    async def _note(self, namespace: str, coming: Mapping[TargetRef, Content]) -> ExpectedError | None:
+        """Note every workload that can be noted, and return what kept others from it."""
+        problems: list[ExpectedError] = []
+        try:
+            async with asyncio.timeout(_LONGEST_LOOK):
+                await self._note_each(namespace, coming, problems)
+        except TimeoutError:
+            problems.append(Transient(Reason.KUBERNETES_UNAVAILABLE, "to look at all of them takes too long"))
+        except ExpectedError as error:
+            problems.append(error)
+        # What passes by itself is worth another try, whatever else is wrong.
+        passing = [each for each in problems if isinstance(each, Transient)]
+        return (passing or problems)[0].to_keep() if problems else None
+
+    async def _note_each(
+        self, namespace: str, coming: Mapping[TargetRef, Content], problems: list[ExpectedError]
+    ) -> None:
+        known: Known = {}
+        reads: set[TargetRef] = set()
+        began = self._clock.monotonic()
+        async for workload in self._workloads.each(namespace, problems):
+            targets = targets_of(workload)
+            reads.update(targets)
+            if coming.keys().isdisjoint(targets):
+                continue
+            if workload.standing.progress is Progress.UNDER_WAY:
+                self._stillness.see(workload, began)
+            try:
+                await self._prepare(workload, coming, known)
+            except Transient:
+                raise
+            except ExpectedError as error:
+                problems.append(error)
+            # Others wait for the loop, and a namespace may have thousands of workloads.
+            await asyncio.sleep(0)
+        self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + self._window >= began}
+        if not problems:
+            self._reads[namespace] = (began, frozenset(reads))
+
+    async def _prepare(self, workload: Workload, coming: Mapping[TargetRef, Content], known: Known) -> None:
+        found: Workload | None = workload
+        for _ in range(ATTEMPTS):
+            if found is None:
+                return
+            feeds = await self._feeds.of(found, known)
+            action = prepare(found, feeds, coming, self._digest_key(), whole=self._all_known())
+            if isinstance(action, Keep) or await self._workloads.apply(found, action):
+                return
+            found = await self._workloads.get(found.ref)
+        # One that others write all the time costs the rest nothing.
+        raise Waiting(Reason.KUBERNETES_UNAVAILABLE, f"{workload.ref} keeps changing while it is noted")

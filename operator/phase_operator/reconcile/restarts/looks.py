@@ -1,0 +1,99 @@
+"""When to look at the workloads of which namespace: what has settled, and what waits for something.
+
+Rule: the namespace that has been due for longest is next, and nobody is due again before the others had a turn.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from phase_operator.core.flow.backoff import doubled
+from phase_operator.core.flow.debounce import Settling
+from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.restarts.report import Look
+
+# Nothing tells us when a roll-out ends, or that a workload is resumed. Places become free while others wait for them.
+_SOON, _SELDOM, _FOR_A_PLACE = 3.0, 60.0, 15.0
+_NOT_YET = 0.5
+
+
+class Looks:
+    """The namespaces whose workloads are to be looked at. `settled` is told of each that was written and is quiet."""
+
+    def __init__(self, clock: Clock, window: float, settled: Callable[[str], None]) -> None:
+        self._clock = clock
+        self._settled = settled
+        self._settling: Settling[str] = Settling(window)
+        # When to look again although nothing was touched, and how often that was so in a row.
+        self._again: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def touch(self, namespace: str) -> None:
+        """Take note that something changed that workloads may read."""
+        self._settling.touch(namespace, self._clock.monotonic())
+        self._changed.set()
+
+    async def take(self, all_known: Callable[[], bool]) -> str:
+        """Wait for the next namespace; raise QueueClosedError after `close`."""
+        while not self._closed:
+            now = self._clock.monotonic()
+            due = [each for each in (self._settling.next_due(), *self._again.values()) if each is not None]
+            self._changed.clear()
+            if not due or min(due) > now:
+                await wait_for(self._changed, min(due) - now if due else None)
+            elif not all_known():
+                # What is not known yet would look as if nobody wrote it any more.
+                await wait_for(self._changed, _NOT_YET)
+            elif found := self._due(now):
+                return found
+        raise QueueClosedError
+
+    def others_wait(self) -> bool:
+        """Say whether a namespace is due."""
+        due, now = self._settling.next_due(), self._clock.monotonic()
+        return (due is not None and due <= now) or any(each <= now for each in self._again.values())
+
+    def has_lasted(self, namespace: str) -> bool:
+        """Say whether the looks before this one came to no end either."""
+        return self._tries.get(namespace, -1) >= 1
+
+    def go_on(self, namespace: str) -> None:
+        """Have a look go on that let others pass."""
+        self._again[namespace] = self._clock.monotonic()
+
+    def plan(self, namespace: str, look: Look) -> None:
+        """Plan the next look after one that is over."""
+        if not look.again:
+            self._tries.pop(namespace, None)
+            return
+        now = self._clock.monotonic()
+        gets_on = look.soon or (look.wants and look.restarted)
+        tries = self._tries[namespace] = 0 if gets_on else self._tries.get(namespace, -1) + 1
+        delay = doubled(_SOON, _FOR_A_PLACE if look.wants else _SELDOM, tries)
+        if look.due is not None:
+            delay = min(delay, max(look.due - now, _NOT_YET))
+        self._again.setdefault(namespace, now + delay)
+        self._changed.set()
+
+    def hurry(self) -> None:
+        """Give out now what was to be tried again later."""
+        self._tries.clear()
+        self._again = dict.fromkeys(self._again, self._clock.monotonic())
+        self._changed.set()
+
+    def close(self) -> None:
+        """Give out no more namespaces."""
+        self._closed = True
+        self._changed.set()
+
+    def _due(self, now: float) -> str | None:
+        for namespace in self._settling.take(now):
+            self._again[namespace] = now
+            self._settled(namespace)
+        found = min(((due, each) for each, due in self._again.items() if due <= now), default=None)
+        if found is None:
+            return None
+        del self._again[found[1]]
+        return found[1]

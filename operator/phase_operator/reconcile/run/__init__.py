@@ -1,0 +1,1 @@
+"""One PhaseSecret, once: from its spec to its targets and its outcome."""

@@ -1,0 +1,245 @@
+"""One target: bring it in step, make it anew, take it away.
+
+Rule: look, judge, act under the version that was judged; what changed meanwhile is looked at again. The new thing
+stands before the old one goes.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import assert_never
+from weakref import WeakValueDictionary
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
+from phase_operator.core.outcome import TargetResult
+from phase_operator.core.refs import Owner, TargetRef
+from phase_operator.core.targets.annotation_limit import check_marks
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.plan import Apply, Keep, Plan, Refuse, plan
+from phase_operator.core.targets.removal import Delete, Leave, Needless, Retyped, Why, removal
+from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
+from phase_operator.reconcile.ports import Cluster, Restarts
+from phase_operator.reconcile.run.rivals import Rivals
+from phase_operator.reconcile.run.type_change import Refusals
+
+# An object that changes under our hands is looked at again at once, this many times in one run.
+_ATTEMPTS = 3
+_BUSY = "it keeps changing while it is written"
+
+
+Doubt = Callable[[Observed | None], ExpectedError | None]
+
+
+def believed(_: Observed | None) -> None:
+    """Doubt nothing."""
+
+
+class Keeper:
+    """Acts on targets, for runs of any PhaseSecret."""
+
+    def __init__(self, cluster: Cluster, restarts: Restarts, rivals: Rivals) -> None:
+        self._cluster = cluster
+        self._rivals = rivals
+        self._restarts = restarts
+        # Where somebody else's object stood when it was last looked at.
+        self._refused: set[TargetRef] = set()
+        # Where no copy is left from a replacement, as far as is known.
+        self._without_copy: set[TargetRef] = set()
+        self._refusals = Refusals()
+        # PhaseSecrets that merge into one object take turns.
+        self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
+
+    def forget(self, targets: Collection[TargetRef]) -> None:
+        """Drop what is remembered of targets that nobody wants any more."""
+        self._refused.difference_update(targets)
+        self._without_copy.difference_update(targets)
+        self._refusals.forget(targets)
+
+    # Bring in step.
+
+    async def bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
+        """Make a target what it should be and say how it stands; raise ExpectedError.
+
+        `doubt` says of what stands why it is not to be touched, if it is not.
+        """
+        if not desired.claim.merges:
+            if desired.claim.replace:
+                await self.finish(desired.ref, desired.owner)
+            return await self._bring_in_step(desired, doubt)
+        async with self._turn(desired.ref):
+            return await self._bring_in_step(desired, doubt)
+
+    def _turn(self, target: TargetRef) -> asyncio.Lock:
+        return self._turns.setdefault(target, asyncio.Lock())
+
+    async def _bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
+        ref = desired.ref
+        for attempt in range(_ATTEMPTS):
+            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
+            # question whether one does is worth a request only after that, or if one did the last time.
+            surely = attempt > 0 or desired.claim.merges or ref in self._refused
+            observed = await self._cluster.observe(ref, surely=surely)
+            if (error := doubt(observed)) is not None:
+                return failed(ref, error)
+            action = await self._judge(desired, observed)
+            self._refused.discard(ref)
+            match action:
+                case Keep():
+                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
+                case Refuse(why=why):
+                    self._refused.add(ref)
+                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
+                case Apply():
+                    if await self._write(desired, action, observed):
+                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
+                case _:
+                    assert_never(action)
+        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=_BUSY, transient=True)
+
+    async def _judge(self, desired: Desired, observed: Observed | None) -> Plan:
+        """Plan; where PhaseSecrets are in the way, ask whether they still want the object."""
+        gone: set[str] = set()
+        while True:
+            action = plan(desired, observed, gone)
+            if not isinstance(action, Refuse) or not action.by:
+                return action
+            let_go = [each for each in action.by if await self._rivals.has_let_go(each, desired.ref)]
+            if not set(let_go) - gone:
+                return action
+            gone.update(let_go)
+
+    async def _write(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
+        check_marks(desired, observed)
+        if desired.content is None or _is_repair(desired, observed):
+            return await self._change(desired, action, observed)
+        # What pods run with can be told before it is written over, and not after.
+        await self._restarts.prepare(desired.ref, desired.content, is_new=observed is None)
+        try:
+            return await self._change(desired, action, observed)
+        finally:
+            # Also if it failed: an answer that got lost may have been a yes.
+            self._restarts.written(desired.ref)
+
+    async def _change(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
+        try:
+            return await self._cluster.carry_out(desired, action)
+        except Waiting as error:
+            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.claim.replace:
+                raise
+            old = removal(desired.ref, observed, desired.owner, Retyped())
+            if not isinstance(old, Delete):
+                raise
+        return await self._make_anew(desired, old)
+
+    # Make anew, with another type.
+
+    async def _make_anew(self, desired: Desired, old: Delete) -> bool:
+        """Replace an object by one of another type; a copy of the old one stands while there is none."""
+        self._refusals.check(desired)
+        self._without_copy.discard(desired.ref)
+        copy = copy_of(desired)
+        await self._free_place(copy)
+        # It may still be refused for its name; but most that is wrong with it comes to light here.
+        await self._cluster.prove(copy)
+        if not await self._cluster.keep(desired.ref, old.resource_version, copy):
+            return False
+        if not await self._cluster.remove(desired.ref, old):
+            return False
+        try:
+            done = await self._cluster.carry_out(desired, Apply(resource_version=None))
+        except Transient:
+            raise
+        except ExpectedError as error:
+            told = self._refusals.add(desired, error)
+            await self.finish(desired.ref, desired.owner)
+            raise told from error
+        if done:
+            await self._drop_copy(desired.ref, desired.owner)
+        return done
+
+    async def _free_place(self, copy: Desired) -> None:
+        """Have the place of a copy empty; raise Waiting if somebody else's object stands there."""
+        await self.take_away(copy.ref, copy.owner, Needless())
+        if await self._cluster.observe(copy.ref, surely=True) is not None:
+            message = f"{copy.ref}, where a copy is kept while the type changes, is taken; what stands there has to go"
+            raise Waiting(Reason.TARGET_CONFLICT, message)
+
+    async def finish(self, target: TargetRef, owner: Owner, *, is_seen: bool = False) -> TargetResult | None:
+        """Finish what a crash or a refusal left of a replacement; return what is left to do, raise ExpectedError.
+
+        Asks once after a start or a failure, and if the watches have seen a copy.
+        """
+        if target in self._without_copy and not is_seen:
+            return None
+        copy = copy_ref(target)
+        found = await self._cluster.observe(copy, surely=True)
+        if isinstance(removal(copy, found, Owner(copy_owner(owner.key), owner.uid), Needless()), Delete):
+            if await self._cluster.observe(target, surely=True) is None:
+                await self._restore(copy, target)
+            return await self._drop_copy(target, owner)
+        self._without_copy.add(target)
+        return None
+
+    async def _restore(self, copy: TargetRef, target: TargetRef) -> None:
+        try:
+            await self._cluster.restore(copy, target)
+        except Waiting as error:
+            message = f"{target} cannot be brought back, what it held stands in {copy}: {error.message}"
+            raise Waiting(error.reason, message) from error
+
+    async def _drop_copy(self, target: TargetRef, owner: Owner) -> TargetResult | None:
+        copies = Owner(copy_owner(owner.key), owner.uid)
+        left = await self.take_away(copy_ref(target), copies, Needless())
+        if not isinstance(left, Leave):
+            return left
+        self._without_copy.add(target)
+        return None
+
+    # Take away.
+
+    async def take_away(self, target: TargetRef, owner: Owner, why: Why) -> TargetResult | Leave:
+        """Remove an object, or our part of it, if it is to be removed; return what is left to do.
+
+        Leave: nothing, it is gone or it stays. Raises Invalid if our part cannot be taken out of the object, whenever
+        it is tried.
+        """
+        try:
+            async with self._turn(target):
+                for _ in range(_ATTEMPTS):
+                    found = await self._cluster.observe(target, surely=True)
+                    action = removal(target, found, owner, why)
+                    if isinstance(action, Leave):
+                        return action
+                    if await self._cluster.remove(target, action):
+                        return Leave()
+        except Invalid:
+            raise
+        except ExpectedError as error:
+            if error.reason is Reason.NAMESPACE_NOT_FOUND:
+                return Leave()
+            return pending(target, error.message, transient=isinstance(error, Transient))
+        return pending(target, _BUSY, transient=True)
+
+
+def _is_repair(desired: Desired, observed: Observed | None) -> bool:
+    """Say whether an object says already that it holds this: those who follow it are told nothing new."""
+    return observed is not None and observed.digest == desired.digest
+
+
+def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
+    """Say that a target is still to be removed."""
+    told = f"it is not wanted any more and still to be removed: {why}"
+    return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
+
+
+def failed(target: TargetRef, error: ExpectedError) -> TargetResult:
+    """Say that a target could not be brought in step."""
+    return TargetResult(
+        target,
+        False,
+        error.reason,
+        message=error.message,
+        transient=isinstance(error, Transient),
+        after=asked_pause(error),
+    )

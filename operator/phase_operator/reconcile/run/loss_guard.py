@@ -1,0 +1,187 @@
+"""Judge one target: by what stands, by what an answer has for it, and by what the spec says of losses.
+
+Rule: nothing is awaited or written here; `decide` of core/targets/loss_guard.py has the word.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.outcome import SourceFacts, TargetResult
+from phase_operator.core.refs import Kind, Owner
+from phase_operator.core.source.folders import normal_path
+from phase_operator.core.source.query import Revision, SourceQuery
+from phase_operator.core.source.shrink_guard import Moved
+from phase_operator.core.status.recorded import told_targets
+from phase_operator.core.targets.available import declared_secret, departed, key_names, note, offer, terms
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.fingerprint import name_digest, parted
+from phase_operator.core.targets.loss_guard import Decision, Hold, Offer, Stood, decide, doubt, stood
+from phase_operator.core.targets.merge import merge_manager
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.rendering import Rendering
+from phase_operator.core.values import Entry, Snapshot
+from phase_operator.reconcile.context import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer to a question, and how far it is to be believed."""
+
+    query: SourceQuery
+    answer: Snapshot
+    # None: it is not known to be the newest.
+    revision: Revision | None
+    # Phase said so at least twice.
+    twice: bool
+    # What left on purpose.
+    moved: tuple[Moved, ...]
+
+
+class Judge:
+    """Judges one target."""
+
+    def __init__(self, task: Task, heard: Heard, rendering: Rendering, entries: Sequence[Entry]) -> None:
+        self.task, self.rendering = task, rendering
+        self._heard, self._entries = heard, entries
+        status = task.resource.status
+        self._before = next((told for ref, told in told_targets(status) if ref == rendering.ref), {})
+        self._terms = terms(
+            rendering,
+            task.spec,
+            task.claims[rendering.ref],
+            self._before,
+            selects=bool(entries),
+            twice=heard.twice,
+        )
+
+    @cached_property
+    def desired(self) -> Desired:
+        """The target as it should be, if need be without any entry; raises what keeps it from being made."""
+        return self.rendering.make(Owner(self.task.key, self.task.resource.uid))
+
+    def decide(self, observed: Observed | None) -> Decision:
+        """Say what is to be done, where this stands."""
+        stands = self._stands(observed)
+        names = self.desired.names if self.rendering.taken else frozenset()
+        decision = decide(stands, self._offer(stands, names), self._terms)
+        if isinstance(decision, Hold) and decision.error.reason is Reason.NO_ENTRIES:
+            how = "it is empty" if stands is not None and not stands.entries else "it stays as it is"
+            return Hold(Waiting(Reason.NO_ENTRIES, f"{self.rendering.nothing}; {how}"))
+        return decision
+
+    def doubt(self, observed: Observed | None) -> ExpectedError | None:
+        """Say why what stands is to be left as it is, or None."""
+        decision = self.decide(observed)
+        return decision.error if isinstance(decision, Hold) else None
+
+    def declared_secret(self, observed: Observed | None) -> tuple[str, ...]:
+        """Return the keys that stand in a ConfigMap and that Phase has as another type now.
+
+        None if its keys do not tell what it is made of.
+        """
+        stands = self._stands(observed)
+        if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+            return ()
+        declared = declared_secret(self.rendering, self.task.spec, self._entries)
+        if observed is not None:
+            # What somebody else holds as well is his to take out.
+            mine = merge_manager(self.task.key)
+            declared -= {key for each in observed.holders if each.manager != mine for key in each.keys}
+        return tuple(sorted(key for key in declared if name_digest(key) in stands.names))
+
+    def holds_declared(self, observed: Observed | None) -> bool:
+        """Say whether a ConfigMap may hold, in whatever form, what Phase has as another type now."""
+        stands = self._stands(observed)
+        if stands is None or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+            return False
+        if not stands.is_made:
+            return bool(self.declared_secret(observed))
+        is_less = stands.entries > len(self.rendering.taken)
+        return is_less and bool(declared_secret(self.rendering, self.task.spec, self._entries))
+
+    def is_declared_in(self, version: Observed) -> bool:
+        """Say whether an older version of a ConfigMap has a key that Phase has as another type now."""
+        keys = parted(version.names) - self.desired.names
+        return bool(keys) and not keys.isdisjoint(self._declared)
+
+    @cached_property
+    def _declared(self) -> frozenset[bytes]:
+        return frozenset(map(name_digest, declared_secret(self.rendering, self.task.spec, self._entries)))
+
+    def doubt_keys(self, observed: Observed) -> ExpectedError | None:
+        """Say why keys of what stands are to be left there, whether or not it can be made anew, or None."""
+        stands = self._stands(observed)
+        if stands is None or self._heard.twice:
+            return None
+        return doubt(stands, self._offer(stands, key_names(self.rendering)), self._terms.shrink)
+
+    def held(self, observed: Observed) -> int:
+        """Return how many keys of ours stand."""
+        stands = self._stands(observed)
+        return len(stands.names) if stands is not None else 0
+
+    def _stands(self, observed: Observed | None) -> Stood | None:
+        resource = self.task.resource
+        return stood(observed, self.task.key, self._before, resource.status, resource.generation)
+
+    def _offer(self, stands: Stood | None, names: frozenset[bytes]) -> Offer:
+        heard = self._heard
+        return offer(
+            self.rendering,
+            self.task.spec,
+            heard.query,
+            heard.answer.app_id,
+            self._entries,
+            heard.moved,
+            stands,
+            names,
+        )
+
+    def stays(self, error: ExpectedError) -> TargetResult:
+        """Say that the target stays as it was told of before, and why."""
+        keys = self._before.get("keys")
+        return TargetResult(
+            self.rendering.ref,
+            False,
+            error.reason,
+            keys if isinstance(keys, int) else None,
+            error.message,
+            self.task.versions.get(self.rendering.ref),
+            transient=isinstance(error, Transient),
+        )
+
+    def told(self, result: TargetResult) -> TargetResult:
+        """Return how the target stands, with what there is to know of it."""
+        rendering = self.rendering
+        result = replace(result, ref=rendering.ref)
+        if not result.ready:
+            return result
+        spec, heard, taken = self.task.spec, self._heard, len(rendering.taken)
+        found = replace(
+            result,
+            message=note(rendering, departed(rendering, spec, heard.query, self._entries, heard.moved)),
+            selection=str(rendering.asked),
+            entries=taken if taken != result.keys else None,
+        )
+        is_lacking = self._terms.required and not self._terms.allow_empty and not taken
+        return replace(found, ready=False, reason=Reason.NO_ENTRIES) if is_lacking else found
+
+
+def source_facts(task: Task, heard: Heard, entries: Sequence[Entry]) -> SourceFacts:
+    """Say what was read."""
+    path = normal_path(task.spec.phase_app_env_path)
+    return SourceFacts(heard.answer.app_id, heard.query.environment, path, len(entries))
+
+
+def told_facts(status: Mapping[str, Any]) -> SourceFacts | None:
+    """Return what a status says was read, if it says it in full."""
+    source = status.get("source")
+    match source:
+        case {"appId": str(app_id), "environment": str(environment), "path": str(path), "entries": int(entries)}:
+            return SourceFacts(app_id, environment, path, entries)
+        case _:
+            return None

@@ -1,0 +1,64 @@
+"""Whether a PhaseSecret that stands in another one's way keeps what it has, or has let go of it.
+
+Rule: a mark is a claim only of a PhaseSecret that is there, still wants the object and may write it. What cannot be
+told is a claim.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from phase_operator.core.errors import Invalid
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.status.recorded import standing_versions
+from phase_operator.core.targets.policy import places
+from phase_operator.core.targets.type_change import original_owner
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.context import parse_spec
+from phase_operator.reconcile.ports import Cluster
+
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+# Why PhaseSecrets of a namespace may not write targets in another one; "" if they may.
+Refusal = Callable[[str, str], str]
+
+
+class Rivals:
+    """Looks PhaseSecrets up, for runs of others."""
+
+    def __init__(self, cluster: Cluster, refusal: Refusal) -> None:
+        self._cluster = cluster
+        self._refusal = refusal
+
+    async def has_let_go(self, other: str, target: TargetRef) -> bool:
+        """Say whether the PhaseSecret that a mark names does not keep this object; raise ExpectedError."""
+        original = original_owner(other)
+        found = await self._writer(original, target)
+        # What a copy holds may be all that is left of a Secret: it is kept as long as its PhaseSecret is there.
+        return found is None or (original == other and not _wants(found, other, target))
+
+    async def keeps_versions(self, other: str, base: TargetRef) -> Mapping[str, Any] | None:
+        """Return the PhaseSecret that a mark names, if it keeps versions of this target; raise ExpectedError."""
+        found = await self._writer(other, base)
+        return found if found is not None and _wants(found, other, base, versioned=True) else None
+
+    async def _writer(self, other: str, target: TargetRef) -> Mapping[str, Any] | None:
+        namespace, _, name = other.partition("/")
+        # Anybody may write a mark: what is no name is nobody's.
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)) or self._refusal(namespace, target.key.namespace):
+            return None
+        return await self._cluster.find_resource(ObjectKey(namespace, name))
+
+
+def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bool = False) -> bool:
+    """Say whether a PhaseSecret names a target, or names it as versioned; one that cannot be read may."""
+    try:
+        spec = parse_spec(body.get("spec") or {})
+    except Invalid:
+        return True
+    named = (fields for ref, fields in places(spec, of.partition("/")[0]) if ref == target)
+    return any(fields.versioned or not versioned for fields in named)
+
+
+def told_version(body: Mapping[str, Any], base: TargetRef) -> bool:
+    """Say whether the status of a PhaseSecret names a version of this target."""
+    return base in standing_versions(body.get("status") or {})

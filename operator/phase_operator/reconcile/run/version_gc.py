@@ -1,0 +1,125 @@
+"""The versions of a versioned target: who may have some, which stand, and which may go.
+
+Rule: a base name is claimed like an object: as long as versions of one PhaseSecret stand under it, and that one still
+wants it, no other writes there. A version that any pod template of the namespace names stays, however old; if that
+cannot be told, all stay.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.outcome import TargetResult
+from phase_operator.core.refs import Owner, TargetRef
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.removal import Delete, Leave, Superseded, Unwanted, is_version_of, removal
+from phase_operator.core.targets.versions import Made, spare
+from phase_operator.core.text import listing
+from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.run.rivals import Rivals, told_version
+
+
+class Versions:
+    """Looks after versions, for runs of any PhaseSecret."""
+
+    def __init__(self, cluster: Cluster, rivals: Rivals) -> None:
+        self._cluster = cluster
+        self._rivals = rivals
+        self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, base: TargetRef) -> asyncio.Lock:
+        """Return what those who want one base name hold one after another while they judge and write."""
+        return self._turns.setdefault(base, asyncio.Lock())
+
+    async def objection(self, base: TargetRef, owner: Owner, *, is_told: bool) -> str | None:
+        """Say why no version may be written under this name, or None; raise ExpectedError.
+
+        `is_told`: the status says that a version of this PhaseSecret stands there.
+        """
+        standing = _applied(self._cluster.known_versions(base), base)
+        own = max((each for each in standing if each[2] == str(owner.key)), default=None)
+        for created, name, rival in sorted(standing, reverse=True):
+            if rival == str(owner.key):
+                continue
+            found = await self._rivals.keeps_versions(rival, base)
+            if found is None:
+                continue
+            # Both have some after a race, or from the time when nobody looked: who is known to have it keeps it.
+            first = (is_told, own) > (told_version(found, base), (created, name, rival)) if own else False
+            if not first:
+                return f"versions of it belong to PhaseSecret {rival}; choose another name, or let that one go first"
+        return None
+
+    async def collect(self, result: TargetResult, owner: Owner, keep: int) -> TargetResult:
+        """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
+        try:
+            found = await self._cluster.versions(result.ref)
+            await self._remove(result.ref, found, owner, keep, result.version or "")
+        except ExpectedError as error:
+            return replace(result, message=f"older versions stay: {error.message}")
+        return result
+
+    async def retract(self, result: TargetResult, owner: Owner, is_bad: Callable[[Observed], bool]) -> TargetResult:
+        """Delete older versions that hold what they should not and that no pod template names; name the others."""
+        base = result.ref
+        known = self._cluster.known_versions(base)
+        bad = {ref: each for ref, each in known.items() if ref.key.name != result.version and is_bad(each)}
+        if not bad:
+            return result
+        try:
+            named = await self._remove(base, bad, owner, 0, "")
+        except ExpectedError as error:
+            return replace(result, message=f"versions that hold what became secret stay: {error.message}")
+        if not named:
+            return result
+        told = f"a pod template names {listing(named)}, which still holds what became secret"
+        return replace(result, message=told if result.message is None else f"{told}; {result.message}")
+
+    async def retire(self, result: TargetResult, owner: Owner, version: str | None) -> TargetResult:
+        """Delete the versions of a target that is versioned no more, if they say so and no pod template names them.
+
+        If that fails the result tells it, and still names the version, so that the next run tries again.
+        """
+        known = self._cluster.known_versions(result.ref)
+        old = {ref: each for ref, each in known.items() if isinstance(removal(ref, each, owner, Unwanted()), Delete)}
+        try:
+            if old:
+                await self._remove(result.ref, old, owner, 0, "")
+        except ExpectedError as error:
+            return replace(result, version=version, message=f"its versions stay: {error.message}")
+        return result
+
+    async def _remove(
+        self, base: TargetRef, found: Mapping[TargetRef, Observed], owner: Owner, keep: int, newest: str
+    ) -> list[str]:
+        """Remove what is ours and not kept, and return what pod templates name; raise the first error after all."""
+        why = Superseded(base)
+        ours = {ref.key.name: ref for ref, each in found.items() if removal(ref, each, owner, why) != Leave()}
+        old = spare([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
+        if not old:
+            return []
+        named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])
+        failure: ExpectedError | None = None
+        for each in old:
+            ref = ours[each.name]
+            action = removal(ref, found[ref], owner, why)
+            if each.name in named or isinstance(action, Leave):
+                continue
+            try:
+                await self._cluster.remove(ref, action)
+            except ExpectedError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return sorted(named)
+
+
+def _applied(known: Mapping[TargetRef, Observed], base: TargetRef) -> list[tuple[str, str, str]]:
+    """Return when and under which name versions were made, and whose they are; copies that others made are nobody's."""
+    return [
+        (each.created, ref.key.name, each.owner)
+        for ref, each in known.items()
+        if each.is_applied and each.owner and not each.terminating and is_version_of(ref, each, base)
+    ]

@@ -1,0 +1,244 @@
+"""The PhaseSecrets as the watch last showed them.
+
+Rule: an object is kept as deflated JSON, not as a tree of Python objects (many times the memory), and parsed when it
+runs. What makes a run necessary is compared here, so that our own status writes come back without starting one.
+"""
+
+import json
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
+from phase_operator.core.status.document import LONGEST_SYNC
+from phase_operator.core.values import ObjectKey
+
+# What makes a run necessary if it changes: uid, generation, forced sync, life.
+Version = tuple[str, int, str | None, "Life"]
+
+# Raw deflate with a small window: an object is a few hundred bytes.
+_LEVEL, _WINDOW, _MEMORY = 6, -12, 5
+# What most objects say, known to both ends beforehand: it makes a third of what is kept of a status.
+_USUAL = json.dumps(
+    [
+        {
+            "authentication": {"serviceToken": {"serviceTokenSecretReference": {"secretName": "phase-service-token"}}},
+            "managedConfigMapReferences": [{"configMapName": ""}],
+            "managedSecretReferences": [{"nameTransformer": "", "processors": {}, "secretType": "Opaque"}],
+            "phaseApp": "",
+            "phaseAppEnv": "production",
+            "phaseAppEnvPath": "/",
+            "phaseHost": "https://console.phase.dev",
+            "pollingInterval": 60,
+        },
+        {"managedSecretReferences": [{"secretName": ""}]},
+        {
+            "observedGeneration": 1,
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True",
+                    "reason": "Synced",
+                    "message": "1 target is in step",
+                    "observedGeneration": 1,
+                    "lastTransitionTime": "2026-",
+                }
+            ],
+            "targets": [{"kind": "Secret", "namespace": "", "name": "", "ready": True, "reason": "Synced", "keys": 10}],
+            "keys": 10,
+            "source": {"appId": "", "environment": "production", "path": "/", "entries": 10},
+            "lastSyncedTime": "2026-",
+        },
+    ],
+    separators=(",", ":"),
+).encode()
+
+
+class Life(Enum):
+    """Whether a PhaseSecret can go without us."""
+
+    FREE = "free"
+    # Our finalizer is on it.
+    GUARDED = "guarded"
+    # It is being deleted, and waits for us.
+    ENDING = "ending"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One PhaseSecret, parsed as far as every run needs."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    sync: str | None
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    life: Life = Life.FREE
+
+    @property
+    def source(self) -> str:
+        """App, environment and folder that it asks for, as a person would say it; also where the spec is no good."""
+        app = self.spec.get("phaseApp") or self.spec.get("phaseAppId") or "?"
+        folder = self.spec.get("phaseAppEnvPath") or "/"
+        return f"{app}/{self.spec.get('phaseAppEnv') or 'production'}{'' if folder == '/' else folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the status last written says of the Ready condition: True, False, or None while there is no verdict."""
+
+    ready: bool | None
+    # Not ready since then, in seconds since 1970; and whether it ever was.
+    since: float | None = None
+    was_ready: bool = False
+
+
+# Most are ready: one instance for all of them.
+_UNJUDGED, _READY = Standing(None), Standing(True, was_ready=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    # The one instance of the key that everybody who keeps it is given.
+    key: ObjectKey
+    uid: str
+    generation: int
+    sync: str | None
+    spec: bytes
+    status: bytes
+    standing: Standing
+    life: Life
+
+
+class Resources:
+    """The store that watch events go into and runs come out of."""
+
+    def __init__(self) -> None:
+        self._kept: dict[ObjectKey, _Kept] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def is_news(self, metadata: Mapping[str, Any]) -> bool:
+        """Say whether what the watch shows of an object calls for a run."""
+        kept = self._kept.get(ObjectKey(text(metadata.get("namespace")), text(metadata.get("name"))))
+        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
+
+    def upsert(self, body: Mapping[str, Any]) -> bool:
+        """Keep what the watch shows; return True if it calls for a run."""
+        metadata = mapping(body.get("metadata"))
+        if not self.is_news(metadata):
+            # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
+            return False
+        # Thousands share a namespace: one text for all of them.
+        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")))
+        before = self._kept.get(key)
+        uid, generation, sync, life = version_of(metadata)
+        shown = mapping(body.get("status"))
+        status, standing = _pack(shown), _standing(shown)
+        if before is not None:
+            key = before.key
+            if before.uid == uid and before.status:
+                # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
+                # make us forget what we have made.
+                status, standing = before.status, before.standing
+        self._kept[key] = _Kept(key, uid, generation, sync, _pack(mapping(body.get("spec"))), status, standing, life)
+        return True
+
+    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
+        """Remember the status that was just written; one of that name made anew meanwhile has none of it."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.uid == uid:
+            self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
+
+    def set_guarded(self, key: ObjectKey, uid: str, guarded: bool) -> None:
+        """Remember that our finalizer was just put on, or taken off; one that is being deleted meanwhile stays so."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.uid == uid and kept.life is not Life.ENDING:
+            self._kept[kept.key] = replace(kept, life=Life.GUARDED if guarded else Life.FREE)
+
+    def remove(self, key: ObjectKey) -> bool:
+        """Forget an object; return True if it was there."""
+        return self._kept.pop(key, None) is not None
+
+    def get(self, key: ObjectKey) -> Resource | None:
+        """Return an object, parsed, or None."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        spec, status = _unpack(kept.spec), _unpack(kept.status)
+        return Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
+
+    def keys(self) -> frozenset[ObjectKey]:
+        """Return the keys of all objects."""
+        return frozenset(self._kept)
+
+    def ready_counts(self) -> tuple[int, int, int]:
+        """Return how many objects are ready, not ready and not judged yet, by the status last written."""
+        judged = Counter(kept.standing.ready for kept in self._kept.values())
+        return judged[True], judged[False], judged[None]
+
+    def not_ready_for(self, now: str) -> float:
+        """Return for how many seconds the object that is not ready for longest has not been; 0 if all are."""
+        moment = moment_of(now) or 0.0
+        every = (kept.standing.since for kept in self._kept.values())
+        return max((moment - since for since in every if since is not None and since < moment), default=0.0)
+
+    def standings(self) -> list[tuple[ObjectKey, Standing]]:
+        """Return all objects with what the status last written says of them."""
+        return [(key, kept.standing) for key, kept in self._kept.items()]
+
+
+def life_of(metadata: Mapping[str, Any]) -> Life | None:
+    """Return whether an object waits for us, or None if it goes and does not."""
+    finalizers = metadata.get("finalizers")
+    guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
+    if "deletionTimestamp" in metadata:
+        return Life.ENDING if guarded else None
+    return Life.GUARDED if guarded else Life.FREE
+
+
+def version_of(metadata: Mapping[str, Any]) -> Version:
+    """Return what makes a run necessary if it changes: uid, generation, forced sync and life."""
+    sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
+    # It is repeated in the status, which takes no longer one.
+    sync = None if sync is None else bounded(sync, LONGEST_SYNC)
+    return text(metadata.get("uid")), number(metadata.get("generation")), sync, life_of(metadata) or Life.FREE
+
+
+def _standing(status: Mapping[str, Any]) -> Standing:
+    found = next((each for each in mappings(status.get("conditions")) if each.get("type") == "Ready"), None)
+    if found is None:
+        return _UNJUDGED
+    if found.get("status") == "True":
+        return _READY
+    return Standing(False, moment_of(found.get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
+
+
+def moment_of(said: object) -> float | None:
+    """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
+    try:
+        return datetime.fromisoformat(text(said)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _pack(value: Mapping[str, Any]) -> bytes:
+    if not value:
+        return b""
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_USUAL)
+    return deflate.compress(json.dumps(value, separators=(",", ":")).encode()) + deflate.flush()
+
+
+def _unpack(kept: bytes) -> dict[str, Any]:
+    return dict(json.loads(zlib.decompressobj(_WINDOW, zdict=_USUAL).decompress(kept))) if kept else {}

@@ -1,0 +1,58 @@
+"""What a status tells about restarts."""
+
+from typing import Any
+
+import pytest
+
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.status.restarts import MAX_WAITING, NOTHING, Told, listed, told_before, with_told
+from support.builders import secret_ref
+
+SHOP = secret_ref()
+TOLD = Told(("Deployment web",), ("StatefulSet db: it waits",))
+
+
+def document(**fields: Any) -> dict[str, Any]:
+    target = {"kind": "Secret", "namespace": "team", "name": "shop", "ready": True, "reason": "Synced", "keys": 1}
+    return {"observedGeneration": 1, "targets": [target | fields]}
+
+
+def of(told: Told) -> Any:
+    def told_of(target: TargetRef) -> Told:
+        return told if target == SHOP else NOTHING
+
+    return told_of
+
+
+def test_what_is_told_stands_with_its_target_and_comes_back_from_there() -> None:
+    found = with_told(document(), of(TOLD))
+
+    assert found["targets"][0]["restarted"] == ["Deployment web"]
+    assert found["targets"][0]["notRestarted"] == ["StatefulSet db: it waits"]
+    assert told_before(found) == {SHOP: TOLD}
+
+
+def test_what_is_not_told_any_more_goes() -> None:
+    before = document(restarted=["Deployment web"], notRestarted=["x"])
+
+    assert with_told(before, of(NOTHING)) == document()
+    assert told_before(document()) == {}
+
+
+def test_a_status_without_targets_stays_as_it_is() -> None:
+    assert with_told({"observedGeneration": 1}, of(TOLD)) == {"observedGeneration": 1}
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_WAITING, MAX_WAITING + 1, 500])
+def test_lists_are_bounded_and_say_what_they_leave_out(count: int) -> None:
+    found = listed([f"w{number}" for number in range(count)], MAX_WAITING)
+
+    assert len(found) == min(count, MAX_WAITING)
+    if count > MAX_WAITING:
+        assert found[-1] == f"and {count - MAX_WAITING + 1} more"
+
+
+def test_long_sentences_are_cut() -> None:
+    found = with_told(document(), of(Told((), ("x" * 5000,))))
+
+    assert len(found["targets"][0]["notRestarted"][0]) == 500

@@ -1,0 +1,82 @@
+"""The policies of a target as they take effect: one table."""
+
+from typing import Any
+
+import pytest
+
+from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.status.recorded import dropped
+from phase_operator.core.targets.policy import Claim, claim, needs_finalizer, wanted
+from phase_operator.core.values import ObjectKey
+from support.builders import parsed, secret_ref
+
+
+@pytest.mark.parametrize(
+    ("creation", "deletion", "deletes"),
+    [
+        pytest.param(None, None, False, id="nothing said"),
+        pytest.param("Owner", None, False, id="Owner"),
+        pytest.param("Owner", "Delete", True, id="Owner, Delete"),
+        pytest.param("Orphan", None, False, id="Orphan"),
+        pytest.param("Orphan", "Retain", False, id="Orphan, Retain"),
+        pytest.param("Orphan", "Delete", False, id="Orphan, Delete, past the API server"),
+        pytest.param("Merge", None, True, id="Merge"),
+        pytest.param("Merge", "Retain", False, id="Merge, Retain"),
+        pytest.param("Merge", "Delete", True, id="Merge, Delete"),
+    ],
+)
+def test_what_becomes_of_a_target(creation: str | None, deletion: str | None, deletes: bool) -> None:
+    policies = {"creationPolicy": creation, "deletionPolicy": deletion}
+    secret = ManagedSecretReference.model_validate({"secretName": "shop", **policies})
+    config_map = ManagedConfigMapReference.model_validate({"configMapName": "shop", **policies})
+
+    for found in (claim(secret), claim(config_map)):
+        assert (found.deletes, found.merges) == (deletes, creation == "Merge")
+
+
+def test_nothing_else_is_claimed_unless_it_is_said() -> None:
+    assert claim(ManagedSecretReference.model_validate({"secretName": "shop"})) == Claim()
+
+
+def test_adopt_and_replace_are_as_said() -> None:
+    found = claim(
+        ManagedSecretReference.model_validate({"secretName": "shop", "adopt": True, "onTypeChange": "Replace"})
+    )
+
+    assert (found.adopt, found.replace) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "needed"),
+    [
+        pytest.param({}, False, id="Retain"),
+        pytest.param({"deletionPolicy": "Delete"}, False, id="Delete here: the garbage collector does it"),
+        pytest.param({"secretNamespace": "team", "deletionPolicy": "Delete"}, False, id="Delete here, spelled out"),
+        pytest.param({"secretNamespace": "other", "deletionPolicy": "Delete"}, True, id="Delete elsewhere"),
+        pytest.param({"secretNamespace": "other"}, False, id="Retain elsewhere"),
+        pytest.param({"creationPolicy": "Merge"}, True, id="Merge"),
+        pytest.param({"creationPolicy": "Merge", "deletionPolicy": "Retain"}, False, id="Merge, Retain"),
+        pytest.param({"creationPolicy": "Orphan"}, False, id="Orphan"),
+    ],
+)
+def test_a_finalizer_stands_only_where_nobody_else_takes_away(target: dict[str, Any], needed: bool) -> None:
+    spec = parsed(managedSecretReferences=[{"secretName": "shop", **target}])
+
+    assert needs_finalizer(wanted(spec, "team"), "team") is needed
+
+
+def test_what_the_status_names_and_the_spec_does_not_is_dropped() -> None:
+    targets = [
+        {"kind": "Secret", "namespace": "team", "name": "shop"},
+        {"kind": "ConfigMap", "namespace": "team", "name": "shop"},
+        {"kind": "Secret", "namespace": "team", "name": "old"},
+    ]
+
+    found = dropped({"targets": targets}, wanted(parsed(), "team"))
+
+    assert found == [TargetRef(Kind.CONFIG_MAP, ObjectKey("team", "shop")), secret_ref("old")]
+
+
+def test_a_status_that_says_nothing_drops_nothing() -> None:
+    assert dropped({}, {}) == []

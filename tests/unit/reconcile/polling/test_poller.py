@@ -1,0 +1,106 @@
+"""The shell around the planner: too many slow calls are broken off, and what many ask is held for who holds least."""
+
+import asyncio
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.source.answer_memory import MIB, Place, Room
+from phase_operator.core.source.apps import App
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import SecretValue
+from phase_operator.reconcile.polling.calls import Broken, Call, Policy, Subscription
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.ports import Credential
+from support.builders import query
+from support.clock import HandClock, settle
+from support.fakes import FakeObserver, FakePhase
+from support.planning import key
+
+CREDENTIAL = Credential("none", SecretValue("none"))
+
+
+async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
+    clock, phase = HandClock(), FakePhase()
+    phase.hold_back()
+    sources = Sources(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy(places=2))
+    # Eight slow places, of which two are kept for those who come next.
+    for number in range(8):
+        asked = query(base_url=f"https://host{number}.example/service/public", account="none")
+        sources.subscribe(key(f"team-{number}/x"), asked, CREDENTIAL, Subscription(60.0))
+
+    async with asyncio.TaskGroup() as group:
+        begun: list[Call] = []
+        for _ in range(8):
+            begun.append(await sources.take())
+            group.create_task(sources.make(begun[-1]))
+            await settle()
+            clock.turn(0.1)
+        waiting = group.create_task(sources.take())
+        await settle()
+
+        oldest = key(f"team-{_number(begun[0].account)}/x")
+        state = sources._planner.view(oldest)
+        assert isinstance(state, Broken)
+        assert state.error.reason is Reason.PHASE_UNAVAILABLE
+        assert sources.under_way(is_slow=True) == 6
+        waiting.cancel()
+        phase.let_go()
+
+
+class Oversized(FakePhase):
+    """Answers lists that are too large: by themselves, or for the memory that all answers share."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """Take the place, and refuse what is found in it."""
+        place.resize(self.size)
+        raise Waiting(Reason.ANSWER_TOO_LARGE, "one answer is too large")
+
+
+@pytest.mark.parametrize(("size", "limit"), [(1, "answer"), (MIB, "memory")])
+async def test_an_answer_that_is_too_large_is_counted_by_the_limit_that_it_met(size: int, limit: str) -> None:
+    observer, room = FakeObserver(), Room(MIB)
+    sources = Sources(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), room)
+    sources.subscribe(key("team/x"), query(), CREDENTIAL, Subscription(60.0))
+
+    await sources.make(await sources.take())
+
+    assert observer.refused == {limit: 1}
+    assert room.used == 0
+
+
+class Placed(FakePhase):
+    """Takes down for which namespace each list is held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held_for: list[str] = []
+
+    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+        """Return the apps, and note the place."""
+        self.held_for.append(place.namespace)
+        return await super().apps(base_url, credential, place)
+
+
+async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least() -> None:
+    """Whoever asks first may have taken all that he gets: that is no reason to refuse the others."""
+    room, phase = Room(MIB), Placed()
+    taken = room.open("mallory")
+    taken.resize(MIB // 2)
+    sources = Sources(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), room)
+    for namespace in ("mallory", "team"):
+        sources.subscribe(key(f"{namespace}/x"), query(), CREDENTIAL, Subscription(60.0))
+
+    await sources.make(await sources.take())
+
+    assert phase.held_for == ["team"]
+    assert taken.size == MIB // 2
+
+
+def _number(account: Account) -> str:
+    return account.base_url.removeprefix("https://host").partition(".")[0]

@@ -1,0 +1,103 @@
+import asyncio
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.polling.tokens import Tokens
+from phase_operator.reconcile.ports import Token
+from support.builders import TOKEN
+from support.clock import settle
+from support.fakes import FakeCluster
+
+OTHER = ObjectKey("team", "other")
+
+
+async def test_a_token_is_read_once() -> None:
+    cluster = FakeCluster()
+    tokens = Tokens(cluster)
+
+    found = [await tokens.get(TOKEN) for _ in range(3)]
+
+    assert found == [Token(SecretValue("token-text"))] * 3
+    assert cluster.token_reads == [TOKEN]
+
+
+async def test_many_who_ask_at_once_share_a_read() -> None:
+    cluster = FakeCluster()
+    tokens = Tokens(cluster)
+
+    await asyncio.gather(*(tokens.get(TOKEN) for _ in range(9)))
+
+    assert cluster.token_reads == [TOKEN]
+
+
+async def test_each_secret_is_read_for_itself() -> None:
+    cluster = FakeCluster()
+    cluster.tokens[OTHER] = "other"
+    tokens = Tokens(cluster)
+
+    found = await asyncio.gather(tokens.get(TOKEN), tokens.get(OTHER))
+
+    assert tuple(found) == (Token(SecretValue("token-text")), Token(SecretValue("other")))
+
+
+@pytest.mark.parametrize("how", ["invalidate", "forget"])
+async def test_a_token_that_may_have_changed_is_read_again(how: str) -> None:
+    cluster = FakeCluster()
+    cluster.tokens[OTHER] = "other"
+    tokens = Tokens(cluster)
+    await tokens.get(TOKEN)
+    await tokens.get(OTHER)
+
+    cluster.tokens[TOKEN] = "rotated"
+    getattr(tokens, how)(TOKEN)
+
+    assert await tokens.get(TOKEN) == Token(SecretValue("rotated"))
+    assert await tokens.get(OTHER) == Token(SecretValue("other"))
+    assert cluster.token_reads == [TOKEN, OTHER, TOKEN]
+
+
+async def test_a_read_that_began_before_a_change_is_not_kept() -> None:
+    cluster = FakeCluster()
+    tokens = Tokens(cluster)
+    reading = asyncio.create_task(tokens.get(TOKEN))
+    await settle(1)
+    assert cluster.token_reads == [TOKEN]
+
+    tokens.invalidate(TOKEN)
+    await reading
+    cluster.tokens[TOKEN] = "rotated"
+
+    assert await tokens.get(TOKEN) == Token(SecretValue("rotated"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Waiting(Reason.TOKEN_SECRET_NOT_FOUND, "no"), id="waiting"),
+        pytest.param(Transient(Reason.KUBERNETES_UNAVAILABLE, "down"), id="passing"),
+    ],
+)
+async def test_a_failure_goes_to_all_who_ask_and_is_not_kept(error: ExpectedError) -> None:
+    cluster = FakeCluster()
+    cluster.errors["read_token"] = error
+    tokens = Tokens(cluster)
+
+    found = await asyncio.gather(*(tokens.get(TOKEN) for _ in range(2)), return_exceptions=True)
+    cluster.errors.clear()
+
+    assert found == [error, error]
+    assert await tokens.get(TOKEN) == Token(SecretValue("token-text"))
+
+
+async def test_who_gives_up_does_not_keep_the_others_from_their_token() -> None:
+    cluster = FakeCluster()
+    tokens = Tokens(cluster)
+    first, second = (asyncio.create_task(tokens.get(TOKEN)) for _ in range(2))
+    await settle(1)
+
+    first.cancel()
+
+    assert await second == Token(SecretValue("token-text"))

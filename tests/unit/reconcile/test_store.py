@@ -1,0 +1,214 @@
+from typing import Any
+
+import pytest
+
+from phase_operator.api import names
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.store import Life, Resource, Resources, Standing, life_of, moment_of
+from support.builders import KEY, UID, phase_secret, spec
+
+OTHER = ObjectKey("team", "other")
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+NOT_READY = {"conditions": [{"type": "Stalled", "status": "True"}, {"type": "Ready", "status": "False"}]}
+
+
+def resources(*bodies: dict[str, Any]) -> Resources:
+    found = Resources()
+    for body in bodies:
+        found.upsert(body)
+    return found
+
+
+def status_of(found: Resources, key: ObjectKey = KEY) -> Any:
+    resource = found.get(key)
+    assert resource is not None
+    return resource.status
+
+
+def test_what_the_watch_shows_comes_back_parsed() -> None:
+    found = resources(phase_secret(generation=3, sync="now", status=READY, suspend=True))
+
+    assert found.get(KEY) == Resource(KEY, UID, 3, "now", spec(suspend=True), READY)
+
+
+def test_a_bare_object_is_kept_as_it_is() -> None:
+    found = resources({"metadata": {"namespace": "team", "name": "shop", "uid": UID}})
+
+    assert found.get(KEY) == Resource(KEY, UID, 0, None, {}, {})
+
+
+def test_what_was_never_shown_is_not_there() -> None:
+    assert resources().get(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("again", "runs"),
+    [
+        pytest.param(phase_secret(), False, id="nothing changed"),
+        pytest.param(phase_secret(status=READY), False, id="the status alone"),
+        pytest.param(phase_secret(generation=2), True, id="the spec"),
+        pytest.param(phase_secret(sync="now"), True, id="the sync annotation"),
+        pytest.param(phase_secret(uid="another"), True, id="deleted and made anew"),
+        pytest.param(phase_secret(OTHER), True, id="another one"),
+    ],
+)
+def test_what_calls_for_a_run(again: dict[str, Any], runs: bool) -> None:
+    assert resources(phase_secret()).upsert(again) is runs
+
+
+@pytest.mark.parametrize(("again", "runs"), [("1", False), ("2", True), (None, True)])
+def test_a_sync_annotation_calls_for_a_run_when_its_value_changes(again: str | None, runs: bool) -> None:
+    assert resources(phase_secret(sync="1")).upsert(phase_secret(sync=again)) is runs
+
+
+def test_a_late_event_does_not_bring_an_old_status_back() -> None:
+    found = resources(phase_secret(status=NOT_READY))
+    found.set_status(KEY, UID, READY)
+
+    found.upsert(phase_secret(status=NOT_READY))
+
+    assert status_of(found) == READY
+
+
+def test_an_edit_that_is_seen_late_does_not_either() -> None:
+    found = resources(phase_secret())
+    found.set_status(KEY, UID, READY)
+
+    found.upsert(phase_secret(generation=2, status={}))
+
+    assert status_of(found) == READY
+
+
+@pytest.mark.parametrize(
+    ("again", "life"),
+    [
+        pytest.param(phase_secret(finalizers=[names.FINALIZER]), Life.GUARDED, id="our finalizer"),
+        pytest.param(phase_secret(finalizers=[names.FINALIZER], deleting=True), Life.ENDING, id="it waits for us"),
+    ],
+)
+def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], life: Life) -> None:
+    found = resources(phase_secret())
+
+    assert found.is_news(again["metadata"])
+    assert found.upsert(again)
+    assert found.get(KEY).life is life  # type: ignore[union-attr]  # that it is not there fails as well
+
+
+@pytest.mark.parametrize(
+    ("body", "life"),
+    [
+        pytest.param(phase_secret(), Life.FREE, id="free"),
+        pytest.param(phase_secret(finalizers=["x/y"]), Life.FREE, id="another's finalizer"),
+        pytest.param(phase_secret(deleting=True), None, id="it goes"),
+        pytest.param(phase_secret(finalizers=["x/y", names.LEGACY_FINALIZER], deleting=True), None, id="not for us"),
+    ],
+)
+def test_whom_a_resource_waits_for(body: dict[str, Any], life: Life | None) -> None:
+    assert life_of(body["metadata"]) is life
+
+
+def test_our_own_finalizer_comes_back_as_no_news() -> None:
+    found = resources(phase_secret())
+
+    found.set_guarded(KEY, UID, True)
+
+    assert not found.upsert(phase_secret(finalizers=[names.FINALIZER]))
+
+
+def test_one_that_is_being_deleted_stays_so() -> None:
+    found = resources(phase_secret(finalizers=[names.FINALIZER], deleting=True))
+
+    found.set_guarded(KEY, UID, True)
+    found.set_guarded(KEY, "another", False)
+
+    assert found.get(KEY).life is Life.ENDING  # type: ignore[union-attr]  # that it is not there fails as well
+
+
+def test_the_status_of_one_that_is_gone_is_not_that_of_its_successor() -> None:
+    found = resources(phase_secret(uid="old"), phase_secret(uid="new"))
+
+    found.set_status(KEY, "old", READY)
+
+    assert status_of(found) == {}
+
+
+def test_the_status_of_one_that_is_gone_brings_it_not_back() -> None:
+    found = resources()
+
+    found.set_status(KEY, UID, READY)
+
+    assert KEY not in found
+
+
+def test_what_is_kept_does_not_change_with_what_was_given() -> None:
+    body = phase_secret(status={"keys": 1})
+    found = resources(body)
+
+    body["spec"]["phaseApp"] = "other"
+    body["status"]["keys"] = 2
+
+    assert found.get(KEY) == Resource(KEY, UID, 1, None, spec(), {"keys": 1})
+
+
+def test_one_that_is_removed_is_gone_once() -> None:
+    found = resources(phase_secret())
+
+    assert (found.remove(KEY), found.remove(KEY)) == (True, False)
+    assert (found.get(KEY), len(found), KEY in found) == (None, 0, False)
+
+
+def test_they_are_counted_by_the_status_last_written() -> None:
+    found = resources(
+        *(phase_secret(ObjectKey("team", name), status=READY) for name in "abc"),
+        *(phase_secret(ObjectKey("team", name), status=NOT_READY) for name in "de"),
+        phase_secret(),
+    )
+    assert found.ready_counts() == (3, 2, 1)
+
+    found.set_status(KEY, UID, READY)
+    found.remove(ObjectKey("team", "d"))
+
+    assert found.ready_counts() == (4, 1, 0)
+
+
+def not_ready(since: object, **fields: Any) -> dict[str, Any]:
+    """Make a status that says since when it is not ready."""
+    return {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}]} | fields
+
+
+def test_the_one_that_is_not_ready_for_longest_says_for_how_long() -> None:
+    found = resources(
+        phase_secret(status=not_ready("2030-01-01T00:10:00Z")),
+        phase_secret(OTHER, status=not_ready("2030-01-01T00:01:00+00:00")),
+        phase_secret(ObjectKey("team", "ready"), status=READY),
+        phase_secret(ObjectKey("team", "new")),
+    )
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 600
+
+    found.set_status(OTHER, UID, READY)
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 60
+    # Another's clock is ahead of ours.
+    assert found.not_ready_for("2030-01-01T00:09:00Z") == 0
+
+    found.remove(KEY)
+    assert found.not_ready_for("2030-01-01T00:11:00Z") == 0
+
+
+@pytest.mark.parametrize("since", [None, "", "yesterday", 5, "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_is_none_is_no_reason_to_fail(since: object) -> None:
+    assert resources(phase_secret(status=not_ready(since))).not_ready_for("2030-01-01T00:11:00Z") == 0
+
+
+def test_each_stands_as_the_status_last_written_says() -> None:
+    fell = "2030-01-01T00:10:00Z"
+    found = resources(
+        phase_secret(status=not_ready(fell, lastSyncedTime="2029-01-01T00:00:00Z")),
+        phase_secret(OTHER, status=not_ready(fell)),
+    )
+    moment = moment_of(fell)
+
+    assert dict(found.standings()) == {KEY: Standing(False, moment, True), OTHER: Standing(False, moment, False)}
+
+    found.set_status(KEY, UID, READY)
+    found.set_status(OTHER, UID, {})
+    assert dict(found.standings()) == {KEY: Standing(True, None, True), OTHER: Standing(None)}

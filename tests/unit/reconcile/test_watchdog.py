@@ -1,0 +1,90 @@
+"""A step that hangs is told from one that waits, for its turn or for an answer."""
+
+import asyncio
+
+from phase_operator.core.flow.schedule import Priority
+from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.watchdog import Steps, got_on
+from support.clock import HandClock, settle
+
+
+async def test_a_long_queue_with_busy_workers_is_no_standstill() -> None:
+    clock = HandClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
+    for key in ("one", "two"):
+        queue.add(key)
+    await queue.take()
+
+    clock.turn(1000.0)
+
+    assert (queue.oldest(), queue.neglected()) == (1000.0, 0.0)
+
+
+def test_work_that_is_due_while_a_worker_waits_for_some_is_neglected() -> None:
+    steps = Steps(HandClock())
+    assert steps.neglected(500.0) == 0.0, "nobody works yet"
+
+    with steps.idle():
+        assert steps.neglected(500.0) == 500.0
+    steps.begin("key")
+    assert steps.neglected(500.0) == 0.0
+
+
+def test_work_that_is_due_while_all_workers_are_gone_is_neglected() -> None:
+    steps = Steps(HandClock())
+    steps.begin("key")
+    steps.end("key")
+
+    assert steps.neglected(500.0) == 500.0
+
+
+async def test_a_step_that_gets_on_does_not_hang() -> None:
+    clock = HandClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
+    goes_on = asyncio.Event()
+
+    async def work() -> None:
+        key = await queue.take()
+        await goes_on.wait()
+        got_on()
+        await asyncio.Event().wait()
+        queue.done(key)
+
+    tasks = [asyncio.create_task(work()) for _ in range(2)]
+    for key in ("hangs", "goes on"):
+        queue.add(key)
+    await settle()
+    clock.turn(300.0)
+    assert queue.hanging() == 300.0
+
+    goes_on.set()
+    await settle()
+
+    assert queue.hanging() == 0.0
+    for task in tasks:
+        task.cancel()
+
+
+async def test_all_ran_when_each_that_was_there_had_a_run_whatever_came_of_it_and_whatever_came_since() -> None:
+    queue: WorkQueue[str] = WorkQueue(HandClock())
+    for key in ("one", "two", "three"):
+        queue.add(key)
+    await run(queue, again=True)
+
+    assert not queue.all_ran(["one", "two", "three"])
+    await run(queue, again=True)
+    # The queue is never idle: what failed is due again, and more comes.
+    queue.add("new", priority=Priority.NEW)
+    assert not queue.all_ran(["one", "two", "three", "new"])
+    for _ in range(3):
+        await run(queue, again=True)
+
+    assert queue.all_ran(["one", "two", "three", "new", "newer"])
+
+
+async def run(queue: WorkQueue[str], *, again: bool) -> None:
+    """Let the next key have its run, and fail."""
+    key = await queue.take()
+    queue.done(key)
+    if again:
+        queue.add(key, priority=Priority.PERIODIC)
