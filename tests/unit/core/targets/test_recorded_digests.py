@@ -1,0 +1,124 @@
+"""Digests that stand in clusters are made today as they were when they were recorded, byte for byte.
+
+The vectors were written by the code before its digests shared one encoding. Another digest would cost every cluster a
+write, a read or a restart, so a vector is never changed; a new form gets a new one.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from phase_operator.api import names
+from phase_operator.core.refs import Kind
+from phase_operator.core.rollout.baseline import Baseline, as_labels, read_baseline, reader, write_baseline
+from phase_operator.core.source.query import Revision
+from phase_operator.core.targets.fingerprint import (
+    content_digest,
+    content_of,
+    joined,
+    merged,
+    name_digest,
+    names_told,
+    read_content,
+)
+from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.provenance import basis, holds, sealed
+from phase_operator.core.values import SecretValue, Snapshot
+from phase_operator.phase.credentials import parse
+from support.builders import desired_secret, entry, query
+
+RECORDED = Path(__file__).with_name("recorded_digests.json")
+KEY, OTHER = bytes(range(32)), b"k" * 16
+SPEC = {"phaseApp": "shop", "managedSecretReferences": [{"secretName": "shop", "format": "dotenv"}]}
+DATA = {"A": b"1", "B": b"", "B C": b"\x00\xff", "\u00fc": "\U0001f511".encode()}
+MANY = {f"KEY_{number:05}": str(number).encode() for number in range(3000)}
+BASELINE = Baseline(b"template-mark"[:6], {b"reader": b"digest", b"READER": b"\xff" * 6, b"abcdef": bytes(6)})
+UID = "8f1d1f4e-0000-4000-8000-00000000cafe"
+
+
+def seal(digest: str, shape: bytes, made_from: bytes, key: bytes) -> str:
+    desired = replace(desired_secret(), digest=digest, shape=shape)
+    return str(sealed(desired, made_from, key).manifest["metadata"]["annotations"][names.ANNOTATION_SEAL])
+
+
+def made() -> dict[str, str]:
+    """Make everything that was recorded."""
+    made_from = basis(SPEC, query(), Revision("app-1", "2030-01-01T00:00:00Z"))
+    content = content_of(KEY, "Secret/team/shop", DATA)
+    entries = [entry("A", "1"), entry("B", "\U0001f511"), entry("C", "\ud800")]
+    return {
+        "digest": content_digest(KEY, DATA, {"kind": "Secret", "type": "Opaque", "shape": "00ff"}),
+        "digest of nothing": content_digest(KEY, {}, {}),
+        "digest with another key": content_digest(OTHER, DATA, {"kind": "ConfigMap"}),
+        "content": str(content),
+        "content of another target": str(content_of(KEY, "ConfigMap/team/shop", DATA)),
+        "content of nothing": str(content_of(KEY, "Secret/team/shop", {})),
+        "content with another key": str(content_of(OTHER, "Secret/team/shop", DATA)),
+        "content of many keys": str(content_of(KEY, "Secret/team/shop", MANY)),
+        "whole": content.read(None).hex(),
+        "some": content.read(frozenset({"A", "missing"})).hex(),
+        "merged": str(merged([content, content_of(KEY, "Secret/team/shop", {"A": b"2"})])),
+        "names": joined(map(name_digest, [*DATA, "\ud800"])).hex(),
+        "made from": made_from.hex(),
+        "seal": seal("0" * 32, b"shape", made_from, KEY),
+        "seal of nothing": seal("", b"", b"", KEY),
+        "seal with another key": seal("0" * 32, b"shape", made_from, OTHER),
+        "reader": reader(Kind.SECRET, "shop", None).hex(),
+        "reader of keys": reader(Kind.CONFIG_MAP, "shop", frozenset({"b", "a"})).hex(),
+        "baseline": write_baseline(BASELINE, UID, KEY),
+        "baseline of nothing": write_baseline(Baseline(b"123456", {}), "", OTHER),
+        "labels": json.dumps(as_labels(write_baseline(BASELINE, UID, KEY))),
+        "revision": Snapshot.of("app-1", entries).revision.hex(),
+        "account": parse(SecretValue("ab" * 32), KEY).account,
+    }
+
+
+@pytest.mark.parametrize("name", made())
+def test_a_digest_is_made_as_it_was_recorded(name: str) -> None:
+    assert made()[name] == json.loads(RECORDED.read_text())[name]
+
+
+def test_no_vector_is_left_out() -> None:
+    assert made().keys() == json.loads(RECORDED.read_text()).keys()
+
+
+def observed(digest: str, shape: bytes, seal: str) -> Observed:
+    return Observed(
+        uid="uid", resource_version="1", owner="team/shop", digest=digest, seal=seal, shape=shape, foreign_keys=()
+    )
+
+
+@pytest.mark.parametrize(
+    "is_read",
+    [
+        pytest.param(
+            lambda old: read_content(old["content"], KEY) == content_of(KEY, "Secret/team/shop", DATA), id="content"
+        ),
+        pytest.param(
+            lambda old: read_content(old["content of many keys"], KEY) == content_of(KEY, "Secret/team/shop", MANY),
+            id="content of many keys",
+        ),
+        pytest.param(
+            lambda old: joined(names_told(old["content"])) == joined(map(name_digest, DATA)), id="names of a content"
+        ),
+        pytest.param(lambda old: read_baseline(old["baseline"], UID, KEY) == BASELINE, id="baseline"),
+        pytest.param(
+            lambda old: holds(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), KEY),
+            id="seal",
+        ),
+    ],
+)
+def test_what_was_recorded_is_read_as_equal(is_read: Callable[[dict[str, str]], bool]) -> None:
+    assert is_read(json.loads(RECORDED.read_text()))
+
+
+def test_what_was_recorded_is_nobody_elses() -> None:
+    old = json.loads(RECORDED.read_text())
+
+    assert read_content(old["content"], OTHER) is None
+    assert read_baseline(old["baseline"], "another uid", KEY) is None
+    assert read_baseline(old["baseline"], UID, OTHER) is None
+    assert not holds(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), OTHER)
