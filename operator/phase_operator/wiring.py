@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,12 +23,12 @@ from phase_operator import __version__
 from phase_operator.api import names
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.flow.concurrency import SLOW_CALLS
+from phase_operator.core.flow.concurrency import calls_at_once
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
-from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
+from phase_operator.kube.client import CONNECTIONS, KubeClient, KubeconfigError, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
@@ -42,8 +41,9 @@ from phase_operator.kube.version import check_version
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.lookups import Unawaited
 from phase_operator.phase.rows import Limits
-from phase_operator.phase.session import Session
+from phase_operator.phase.session import KEPT_CONNECTIONS, Session
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.controller import Controller
@@ -68,14 +68,20 @@ log = logging.getLogger(__name__)
 _KEY_BYTES = 32
 # A Lease runs out while a virtual machine is suspended; Linux's other clock stands still meanwhile.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# More than the slow calls that there may be: each counts as long as its lookup does, unless its deadline comes first. A
-# thread is there only once it is needed.
-_LOOKUPS = 128
+# Lookups of names for each call to Phase that there may be: one for itself, and one that outlived the call before it.
+_LOOKUPS_EACH = 2
+# A lookup has a socket for the name server, and for a moment a file that says where that is.
+_FILES_OF_LOOKUP = 2
+# Sessions that share the API server with the watches: requests, the Lease, and the lists of the watch of PhaseSecrets.
+_SESSIONS = 3
+# Ways to Phase, each with connections that are kept: directly, or by the proxies for http and https.
+_WAYS = 3
 # What has been due, or silent, for this long does not move any more by itself. A watch that nobody disturbs is opened
 # anew by the API server every 5 minutes.
 _STUCK = 420.0
 # A watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
 _WATCHES_EACH = 3
+# Probes, scrapes, and what Python and the system have open.
 _OTHER_FILES = 100
 # So many times as long a step may wait for others that wait for an API server that hangs.
 _HUNG = 4
@@ -125,6 +131,7 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
         on_call=metrics.phase_call,
         timer=time.monotonic,
         proxies=proxies,
+        lookups=_LOOKUPS_EACH * _calls_at_once(settings),
     )
     metrics.track_certificates(session.certificates.soonest)
     limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
@@ -135,8 +142,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-    # Names are looked up in threads. Those of names that no server tells must leave some for Phase and the API server.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="lookup"))
+    # The API server's name is looked up in a thread, too.
+    asyncio.get_running_loop().set_default_executor(Unawaited())
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
         async with serve(operator.probes, metrics.registry, host=settings.host, faults=metrics.faults, **ports):
@@ -153,8 +160,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
 
 
 def _calls_at_once(settings: Settings) -> int:
-    """Return how many calls to Phase there may be: quick and slow ones under way, and the next one."""
-    return settings.phase_workers * (1 + SLOW_CALLS) + 1
+    """Return how many calls to Phase there may be: those under way, and the next one."""
+    return calls_at_once(settings.phase_workers) + 1
 
 
 def _open_files(settings: Settings) -> None:
@@ -166,15 +173,17 @@ def _open_files(settings: Settings) -> None:
 
 def files_to_allow(settings: Settings, limits: tuple[int, int]) -> tuple[int, int] | None:
     """Return the limits of open files that the settings need, or None if they have them; raise StartError."""
-    namespaces = max(1, len(settings.namespace))
-    needed = _WATCHES_EACH * namespaces + settings.workers + settings.phase_workers + _OTHER_FILES
+    namespaces, calls = max(1, len(settings.namespace)), _calls_at_once(settings)
+    watches = _WATCHES_EACH * namespaces + 1
+    needed = watches + _SESSIONS * CONNECTIONS + calls + _WAYS * KEPT_CONNECTIONS
+    needed += _FILES_OF_LOOKUP * _LOOKUPS_EACH * calls + _OTHER_FILES
     soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if needed <= soft:
         return None
     if needed > hard:
         raise StartError(
-            f"--namespace: the watches of {namespaces} namespaces need {needed} open files, and this process may have "
-            f"{hard} (ulimit -Hn); raise that, or watch all namespaces"
+            f"--namespace, --phase-workers: the watches of {namespaces} namespaces and {calls} calls to Phase need "
+            f"{needed} open files, and this process may have {hard} (ulimit -Hn); raise that, or lower these"
         )
     return needed, limits[1]
 

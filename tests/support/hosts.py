@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.flow.concurrency import QUICK
+from phase_operator.core.flow.concurrency import QUICK, calls_at_once
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, SourceState, Subscription
@@ -17,7 +17,8 @@ from support.planning import SimPhase, key, tell
 Manner = Callable[[Call, float], tuple[float, ExpectedError | None]]
 GOOD_URL = "https://good.example/service/public"
 # As wiring.py has it.
-PLACES, CALLS = 16, 81
+PLACES = 16
+CALLS = calls_at_once(PLACES) + 1
 
 
 def down(why: str = "does not answer in time") -> Transient:

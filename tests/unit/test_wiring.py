@@ -6,6 +6,7 @@ import time
 import pytest
 from kubernetes.aio import client as aio
 
+from phase_operator.core.flow.concurrency import calls_at_once
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
@@ -49,13 +50,28 @@ async def test_who_elects_nobody_has_no_lease_to_look_at() -> None:
     assert standby == {}
 
 
-def test_the_open_files_that_the_watches_need_are_asked_for_or_the_start_says_so() -> None:
+def test_the_open_files_that_watches_calls_and_lookups_need_are_asked_for_or_the_start_says_so() -> None:
     names = tuple(f"n{number}" for number in range(500))
-    few, many = Settings(workers=32, phase_workers=8), Settings(namespace=names, workers=32, phase_workers=8)
+    few, many = Settings(phase_workers=16), Settings(namespace=names, phase_workers=16)
     endless = resource.RLIM_INFINITY
 
     assert files_to_allow(few, (1024, 4096)) is None
     assert files_to_allow(many, (endless, endless)) is None
-    assert files_to_allow(many, (1024, endless)) == (1640, endless)
-    with pytest.raises(StartError, match="500 namespaces need 1640 open files"):
+    allowed = files_to_allow(many, (1024, endless))
+    assert allowed is not None
+    calls = calls_at_once(16) + 1
+    # Watches, requests, and all calls with their lookups.
+    assert allowed[0] >= 3 * 500 + 24 + calls * 3
+    with pytest.raises(StartError, match=f"500 namespaces and {calls} calls to Phase need {allowed[0]} open files"):
         files_to_allow(many, (1024, 1024))
+
+
+def test_calls_that_take_longer_need_files_too() -> None:
+    """Of each place there are seven calls: one that is quick, two that are overdue and four that hang."""
+    fewest, most = Settings(phase_workers=1), Settings(phase_workers=64)
+
+    needed = [files_to_allow(each, (0, resource.RLIM_INFINITY)) for each in (fewest, most)]
+
+    assert None not in needed
+    # A socket for each, and for the lookup of its name.
+    assert needed[1][0] - needed[0][0] >= 2 * 5 * 63  # type: ignore[index]  # see above

@@ -44,7 +44,7 @@ _TIMEOUT = 30.0
 # A watch that is silent for longer than the API server's bookmarks take is dead.
 _WATCH_SILENCE = 90.0
 # For requests; more than these few bring no more writes a second.
-_CONNECTIONS = 24
+CONNECTIONS = 24
 # asyncio gives each TLS connection a buffer of 256 KiB and fills it with zeros, so that it takes that much memory. No
 # record of TLS is longer than this. Measured: 68 KiB a connection instead of 310.
 _TLS_RECORD = 16 * 1024
@@ -91,7 +91,7 @@ async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = 
     configuration = aio.Configuration()
     # With trust_env aiohttp looks up netrc and proxies in a thread for each request (measured: a third of our CPU).
     configuration.client_session_kwargs = {"trust_env": False}
-    configuration.connection_pool_maxsize = _CONNECTIONS
+    configuration.connection_pool_maxsize = CONNECTIONS
     try:
         if kubeconfig is not None:
             await aio_config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
@@ -145,7 +145,7 @@ class KubeClient:
         }
         self._on_call = on_call
         self._on_conflict = on_conflict
-        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._places = asyncio.Semaphore(CONNECTIONS)
         self._watching: aiohttp.ClientSession | None = None
         self._apart: list[KubeClient] = []
 
@@ -282,7 +282,7 @@ class KubeClient:
         several is kept from it, and told to the `gate`, until the namespace lets us in.
         """
         paces: dict[str, Pace] = {}
-        listing = asyncio.Semaphore(_CONNECTIONS)
+        listing = asyncio.Semaphore(CONNECTIONS)
 
         async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
             headers: dict[str, str] = {}

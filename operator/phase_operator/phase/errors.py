@@ -20,6 +20,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.text import clean
 from phase_operator.phase import wire
+from phase_operator.phase.lookups import BusyResolverError
 
 Cause = TypeVar("Cause", bound=BaseException)
 
@@ -38,7 +39,13 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, Un
 
 
 # The connection was not made, so nothing was sent.
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    BusyResolverError,
+)
 
 
 class Meaning(NamedTuple):
@@ -131,6 +138,8 @@ def _why(error: Exception, host: str) -> str:
         # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
         return f"TLS with {host} fails ({why}); check the port and --phase-ca-file"
     match error:
+        case BusyResolverError():
+            return f"{host} cannot be reached: {error}"
         case TimeoutError() | httpx.TimeoutException():
             return f"{host} does not answer in time"
         case httpx.ProxyError():

@@ -21,6 +21,7 @@ from phase_operator.core.values import SecretValue
 from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, from_answer, from_exception, is_answer, no_url
+from phase_operator.phase.lookups import Lookups
 from phase_operator.phase.readers import Reader, Words
 from phase_operator.phase.transport import QUESTION, ProxiedTransport, bounded
 
@@ -30,7 +31,10 @@ OnCall = Callable[[str, str, float], None]
 _DEADLINE = 60.0
 # How many calls there are is the planner's to say: no host is blamed for what waits here for the connection of another.
 _TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
+KEPT_CONNECTIONS = 16
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
+# Of lookups under way, if nobody says otherwise.
+_LOOKUPS = 160
 _LAST_PORT = 65535
 
 
@@ -47,12 +51,14 @@ class Session:
         proxies: Proxies | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = _DEADLINE,
+        lookups: int = _LOOKUPS,
     ) -> None:
         self._on_call = on_call
         self._timer = timer
         self.certificates = Certificates(timer)
         self._deadline = deadline
         trusted = trust(ca_file)
+        names = Lookups(lookups)
         self._http = httpx.AsyncClient(
             timeout=_TIMEOUTS,
             follow_redirects=False,
@@ -63,7 +69,8 @@ class Session:
             or ProxiedTransport(
                 proxies or Proxies(),
                 lambda proxy: bounded(
-                    httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy)
+                    httpx.AsyncHTTPTransport(verify=trusted, limits=_LIMITS, trust_env=False, proxy=proxy),
+                    names.addresses,
                 ),
             ),
             # Else netrc and the certificates of the environment would be read once more.
@@ -140,6 +147,8 @@ class Session:
 def trust(ca_file: Path | None) -> ssl.SSLContext:
     """Trust what the system trusts (the public authorities where it has no list), and the file's certificates."""
     context = ssl.create_default_context()
+    # A host could ask for one handshake after another, each of them work for our loop. No answer needs a second one.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if not context.cert_store_stats()["x509_ca"] and not _has_directory():
         context.load_verify_locations(cafile=certifi.where())
     if ca_file is not None:

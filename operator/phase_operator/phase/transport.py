@@ -4,13 +4,10 @@ Rule: what comes before an answer has a limit in bytes. HTTP allows any number o
 httpx reads until the deadline, thousands of them without a pause.
 """
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -42,37 +39,32 @@ class _Head:
 _head: ContextVar[_Head | None] = ContextVar("head", default=None)
 
 
-def bounded(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
-    """Have a transport read heads within the limit, and count lookups as part of the call."""
+Lookup = Callable[[str], Awaitable[list[str]]]
+
+
+def bounded(transport: httpx.AsyncHTTPTransport, lookup: Lookup) -> httpx.AsyncHTTPTransport:
+    """Have a transport read heads within the limit, and look names up as it is told."""
     # httpx has no way to say so; its pools take a backend for their connections.
     pool: Any = transport._pool
-    pool._network_backend = Backend(pool._network_backend)
+    pool._network_backend = Backend(pool._network_backend, lookup)
     return transport
-
-
-async def addresses(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, the one to be tried first in front."""
-    with suppress(ValueError):
-        return [str(ip_address(host))]
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 class Backend:
     """Opens connections as another backend does, once it knows the address.
 
-    The time for a connection begins then: a lookup goes on in its thread, whoever gives it up, so a call lasts, and
-    counts for whoever makes it, as long as its lookup. Else a few names that no server tells would take all threads.
+    The time for a connection begins then: until its deadline a call lasts, and counts for whoever makes it, as long as
+    its lookup.
     """
 
-    def __init__(self, inner: Any, lookup: Callable[[str, int], Awaitable[list[str]]] = addresses) -> None:
+    def __init__(self, inner: Any, lookup: Lookup) -> None:
         self._inner = inner
         self._lookup = lookup
 
     async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> "_Stream":  # noqa: ASYNC109 - httpcore's signature
         """Look a name up, and open a connection to one of its addresses."""
         try:
-            found = (await self._lookup(host, port))[:_ADDRESSES]
+            found = (await self._lookup(host))[:_ADDRESSES]
         except socket.gaierror as error:
             raise httpx.ConnectError("the name is not known") from error
         for number, address in enumerate(found, 1):

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -266,3 +267,7 @@ def test_a_directory_of_authorities_is_a_choice_that_stands(monkeypatch: pytest.
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
     assert trust(None).cert_store_stats()["x509_ca"] == 0
+
+
+def test_a_host_may_ask_for_no_second_handshake() -> None:
+    assert trust(None).options & ssl.OP_NO_RENEGOTIATION

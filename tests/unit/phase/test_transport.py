@@ -109,7 +109,7 @@ class Inner:
 
 
 async def test_a_call_lasts_as_long_as_its_lookup() -> None:
-    """A thread cannot be stopped: who gave the call up after a moment could have any number of them."""
+    """A thread cannot be stopped: calls that were given up after a moment would be many more."""
     told: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
     inner = Inner()
 

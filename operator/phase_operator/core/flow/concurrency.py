@@ -2,21 +2,28 @@
 
 Rule: places are for those who answer quickly. A call that lasts longer than a moment gives its place up and is counted
 as slow from then on, and whoever was slow last begins as slow: of slow calls a namespace may have few, together they
-take no place of the quick ones, and the last places of either sort are for namespaces that have none.
+take no place of the quick ones, and the last places of either sort are for namespaces that have none and were answered
+last. Where places are short, a call that lasts longer than it did before lets another one begin meanwhile.
 """
 
 import heapq
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 # A call that ends within so many seconds is quick.
 QUICK = 1.0
+# A call that lasts for so many times what the account's last one took, and at least so many seconds, is overdue.
+_OVERDUE, _OVERDUE_AT_LEAST = 4.0, QUICK / 5
+# So often it is looked whether places have become short.
+_LOOK_AGAIN = QUICK / 10
 # What is taken for the time of an account that was never asked, and the least that counts.
 _UNKNOWN, _LEAST = QUICK / 4, QUICK / 50
 # So many slow calls for each place: they wait for others and cost next to nothing here.
 SLOW_CALLS = 4
+# So many calls for each place that are overdue and not slow yet, and hold no place meanwhile.
+OVERDUE_CALLS = 2
 _SLOW_OF_ONE_AT_ONE_HOST = 3
 _NEVER = float("inf")
 # So many namespaces are remembered whose calls are in vain.
@@ -42,6 +49,13 @@ class _UnderWay:
     namespace: str
     began: float
     is_slow: bool
+    # It is overdue, and another one has its place among all.
+    is_overdue: bool = False
+
+
+def calls_at_once(places: int) -> int:
+    """Return how many calls there may be under way: quick, overdue and slow ones."""
+    return places * (1 + OVERDUE_CALLS + SLOW_CALLS)
 
 
 class Shares:
@@ -54,8 +68,9 @@ class Shares:
         self._slow_of_namespace = max(1, places // 4)
         self._of_host = max(1, places // 2)
         self._calls: dict[int, _UnderWay] = {}
-        # Quick ones in the order in which they began; those that ended are skipped.
-        self._young: deque[tuple[float, int]] = deque()
+        # Quick ones by the time at which to look at them next; those that ended are skipped.
+        self._young: list[tuple[float, int]] = []
+        self._overdue = 0
         # (sort of gate, its name, slow) -> calls under way
         self._counts: Counter[Gate] = Counter()
         # Namespace -> its calls under way, of either sort.
@@ -72,7 +87,7 @@ class Shares:
 
     def count(self, *, is_slow: bool) -> int:
         """Return how many calls are under way, slow or quick ones."""
-        return self._counts[Gate("all", "", is_slow)]
+        return self._counts[Gate("all", "", is_slow)] + (0 if is_slow else self._overdue)
 
     def is_slow(self, account: Hashable, host: str) -> bool:
         """Say whether calls of an account begin as slow; one that never asked is what others of its host are."""
@@ -114,10 +129,11 @@ class Shares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
+                # Whose last call was in vain has had his turn, and may come back with any number of hosts.
                 is_first = not self._counts[Gate("namespace", namespace, gate.is_slow)]
+                is_first &= namespace not in self._in_vain
                 if gate.is_slow:
-                    # What never answered has had its turn, and may come back with any number of hosts and namespaces.
-                    is_first &= account not in self._took and namespace not in self._in_vain
+                    is_first &= account not in self._took
                 return count < _left(self._slow_places if gate.is_slow else self._places, for_first=is_first)
 
     def begin(self, call: int, account: Hashable, host: str, namespace: str, now: float) -> None:
@@ -127,7 +143,8 @@ class Shares:
         self._loads[namespace] += 1
         self._add(found, 1)
         if not found.is_slow:
-            self._young.append((now, call))
+            usual = self._took.get(account, QUICK)
+            heapq.heappush(self._young, (now + min(QUICK, max(_OVERDUE_AT_LEAST, _OVERDUE * usual)), call))
 
     def end(self, call: int, now: float, *, was_answered: bool) -> list[Gate]:
         """Count a call that ended, and return the gates that may let others pass now."""
@@ -141,19 +158,37 @@ class Shares:
         return [*gates, Gate("namespace", found.namespace, not found.is_slow)]
 
     def settle(self, now: float) -> list[Gate]:
-        """Count as slow what has been under way for too long, and return the gates that may let others pass now."""
+        """Count as slow what has been under way for too long, and return the gates that may let others pass now.
+
+        Many hosts that answered until now can hang together. Where they take the last places, what is overdue holds
+        none, within a limit, so that they are found out sooner and others go on meanwhile.
+        """
         freed: dict[Gate, None] = {}
-        while self._young and (self._young[0][0] + QUICK < now or self._young[0][1] not in self._calls):
-            _, call = self._young.popleft()
+        while self._young and self._young[0][0] <= now:
+            _, call = heapq.heappop(self._young)
             found = self._calls.get(call)
             if found is None:
                 continue
+            if now < found.began + QUICK:
+                if not found.is_overdue and self._may_be_overdue():
+                    self._add(found, -1)
+                    found.is_overdue = True
+                    self._add(found, 1)
+                    freed[Gate("all", "", False)] = None
+                again = QUICK if found.is_overdue else now - found.began + _LOOK_AGAIN
+                heapq.heappush(self._young, (found.began + min(QUICK, again), call))
+                continue
             self._add(found, -1)
             freed |= dict.fromkeys(_gates(found.host, found.namespace, is_slow=False))
-            found.is_slow = True
+            found.is_slow, found.is_overdue = True, False
             self._add(found, 1)
             self._judge(found, _NEVER)
         return list(freed)
+
+    def _may_be_overdue(self) -> bool:
+        """Say whether places are short, and fewer calls than there may be are overdue."""
+        is_short = self._counts[Gate("all", "", False)] >= _left(self._places, for_first=False)
+        return is_short and self._overdue < self._places * OVERDUE_CALLS
 
     def surplus(self, now: float) -> list[int]:
         """Return the slow calls that are to be broken off, so that the last places are free for who comes next.
@@ -174,8 +209,8 @@ class Shares:
     def settles_at(self) -> float | None:
         """Return when `settle` is worth calling next, or None."""
         while self._young and self._young[0][1] not in self._calls:
-            self._young.popleft()
-        return self._young[0][0] + QUICK * 1.001 if self._young else None
+            heapq.heappop(self._young)
+        return self._young[0][0] if self._young else None
 
     def forget(self, account: Hashable, host: str) -> None:
         """Forget an account that asks nothing any more."""
@@ -189,7 +224,11 @@ class Shares:
         return self._loads.get(namespace, 0)
 
     def _add(self, call: _UnderWay, number: int) -> None:
-        for gate in _gates(call.host, call.namespace, call.is_slow):
+        gates = _gates(call.host, call.namespace, call.is_slow)
+        if call.is_overdue:
+            self._overdue += number
+            gates = gates[:-1]
+        for gate in gates:
             self._counts[gate] += number
             if not self._counts[gate]:
                 del self._counts[gate]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.concurrency import QUICK, SLOW_CALLS, Gate, Shares
+from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, Gate, Shares
 
 PLACES = 16
 
@@ -117,6 +117,72 @@ def test_what_turns_slow_beyond_the_places_is_broken_off_and_the_oldest_of_many_
     assert set(surplus) == set(sorted(office.under_way)[: len(surplus)])
 
 
+def all_answer(office: Office, hosts: int) -> None:
+    """Let so many hosts have been answered quickly."""
+    for number in range(hosts):
+        office.proven(f"good{number}", f"host{number}")
+
+
+def hang_together(office: Office, hosts: range) -> None:
+    """Begin a call at each of these hosts, of a namespace of its own, as far as there is room."""
+    for number in hosts:
+        office.begin(f"good{number}", f"host{number}", f"team{number}")
+
+
+def test_where_places_are_short_an_overdue_call_lets_another_begin() -> None:
+    office = Office()
+    all_answer(office, 100)
+    hang_together(office, range(50))
+    assert office.shares.count(is_slow=False) == PLACES
+
+    for number in range(50, 100):
+        office.now += QUICK / 60
+        office.shares.settle(office.now)
+        hang_together(office, range(number, number + 1))
+
+    assert office.shares.count(is_slow=False) == PLACES * (1 + OVERDUE_CALLS)
+    assert office.shares.count(is_slow=True) == 0
+
+
+def test_where_places_are_left_nothing_is_overdue() -> None:
+    office = Office()
+    all_answer(office, PLACES)
+    hang_together(office, range(PLACES // 2))
+
+    office.now += 0.9 * QUICK
+    office.shares.settle(office.now)
+
+    assert office.shares._overdue == 0
+
+
+def test_a_call_that_takes_its_time_as_it_did_before_is_not_overdue() -> None:
+    office = Office()
+    for number in range(100):
+        office.begin(f"good{number}", f"host{number}", f"team{number}")
+        office.now += 0.5 * QUICK
+        office.end()
+        office.now -= 0.5 * QUICK
+    for number in range(100):
+        office.begin(f"good{number}", f"host{number}", f"team{number}")
+
+    office.now += 0.9 * QUICK
+    office.shares.settle(office.now)
+
+    assert office.shares._overdue == 0
+
+
+def test_whose_last_call_was_in_vain_has_none_of_the_last_places() -> None:
+    office = Office()
+    all_answer(office, PLACES)
+    office.proven("mine", "mine")
+    hang_together(office, range(PLACES * 3 // 4))
+    office.begin("hangs", "hangs", "team")
+    office.end(was_answered=False)
+
+    assert office.begin("mine", "mine", "team") == Gate("all", "", False)
+    assert office.begin("mine", "mine", "another") is None
+
+
 def test_an_account_of_several_namespaces_is_counted_for_the_one_that_has_least() -> None:
     office = Office()
     office.begin("x", "host", "a")
@@ -139,12 +205,13 @@ def test_every_count_ends_where_it_began(plan: list[tuple[str, int, int, int, bo
         elif what == "e" and office.under_way:
             office.end(was_answered=was_answered)
         elif what == "t":
-            office.now += 1.0
+            office.now += 0.3
             office.shares.settle(office.now)
-        assert office.shares.count(is_slow=False) <= PLACES
+        assert office.shares.count(is_slow=False) <= PLACES * (1 + OVERDUE_CALLS)
         assert office.shares.count(is_slow=True) <= PLACES * (SLOW_CALLS + 1)
         assert office.shares.count(is_slow=False) + office.shares.count(is_slow=True) == len(office.under_way)
     while office.under_way:
         office.end()
 
     assert not office.shares._counts
+    assert office.shares._overdue == 0

@@ -1,0 +1,106 @@
+"""Lookups that hang are counted until they end, whoever gave them up, and keep no name from being found that was."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from phase_operator.phase.errors import from_exception
+from phase_operator.phase.lookups import BusyResolverError, Lookups, Unawaited
+from support.clock import settle
+
+
+class Resolver:
+    """Tells each name at once, but those that begin with `hang`: these when the test is over."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.over = threading.Event()
+        self.hanging = threading.Semaphore(0)
+
+    def __call__(self, host: str) -> list[str]:
+        self.asked.append(host)
+        if host.startswith("hang"):
+            self.hanging.release()
+            self.over.wait()
+        if host.startswith("none"):
+            raise OSError("no such name")
+        return ["192.0.2.1"]
+
+
+@pytest.fixture
+def resolver() -> Iterator[Resolver]:
+    """Give a resolver whose threads end with the test."""
+    found = Resolver()
+    yield found
+    found.over.set()
+
+
+@asynccontextmanager
+async def hanging(lookups: Lookups, resolver: Resolver, count: int) -> AsyncIterator[None]:
+    """Look so many names up that hang, and give each up as a call does whose time is over."""
+    for number in range(count):
+        task = asyncio.create_task(lookups.addresses(f"hang{number}.example"))
+        await asyncio.get_running_loop().run_in_executor(None, resolver.hanging.acquire)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    yield
+    resolver.over.set()
+    while len(lookups):  # noqa: ASYNC110 - their threads end now
+        await asyncio.sleep(0)
+
+
+async def test_an_address_is_not_looked_up(resolver: Resolver) -> None:
+    assert await Lookups(2, resolver).addresses("::1") == ["::1"]
+    assert resolver.asked == []
+
+
+async def test_of_a_name_there_is_one_lookup_at_a_time(resolver: Resolver) -> None:
+    lookups = Lookups(20, resolver)
+    async with hanging(lookups, resolver, 1):
+        again = asyncio.create_task(lookups.addresses("hang0.example"))
+        await settle()
+        assert len(lookups) == 1
+        resolver.over.set()
+        assert await again == ["192.0.2.1"]
+
+    assert resolver.asked == ["hang0.example"]
+
+
+async def test_what_was_given_up_counts_until_it_ends_and_what_was_found_is_found(resolver: Resolver) -> None:
+    lookups = Lookups(8, resolver)
+    await lookups.addresses("good.example")
+    async with hanging(lookups, resolver, 4):
+        assert len(lookups) == 4
+        with pytest.raises(BusyResolverError) as caught:
+            await lookups.addresses("hang4.example")
+
+        assert await lookups.addresses("good.example") == ["192.0.2.1"]
+
+    assert await lookups.addresses("hang4.example") == ["192.0.2.1"]
+    assert "too many names" in str(from_exception(caught.value, "https://hang4.example"))
+
+
+async def test_a_name_that_is_found_no_more_has_no_place_of_those_that_are(resolver: Resolver) -> None:
+    lookups = Lookups(2, resolver)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no such name"):
+            await lookups.addresses("none.example")
+    async with hanging(lookups, resolver, 1):
+        with pytest.raises(BusyResolverError):
+            await lookups.addresses("none.example")
+
+
+async def test_nobody_waits_for_a_thread_at_the_end() -> None:
+    over, threads = threading.Event(), Unawaited()
+    future = threads.submit(over.wait)
+
+    threads.shutdown(wait=True)
+
+    assert not future.done()
+    assert all(each.daemon for each in threading.enumerate() if each.name == "lookup")
+    over.set()
+    assert future.result(timeout=10) is True
