@@ -8,12 +8,13 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import click
 from pydantic.fields import FieldInfo
 
-from phase_dev import chart, kustomize
+from phase_dev import chart, kustomize, rooms
 from phase_dev.monitoring import alerts, alerts_page, dashboard
 from phase_operator.api import crd, names
 from phase_operator.api.reasons import CATALOGUE
@@ -25,6 +26,7 @@ _MODELS = "operator/phase_operator/api/v1alpha1/phasesecret.py"
 _REASONS = "operator/phase_operator/api/reasons.py"
 _REFERENCE = "docs/api/v1alpha1/phasesecret.md"
 _SETTINGS = "docs/operating/settings.md"
+_ARCHITECTURE = "docs/architecture.md"
 _CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
 _INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
 _ALERTS = "operator/phase_dev/monitoring/alerts.py"
@@ -98,7 +100,15 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         files[f"helm/phase-operator/files/crds/{name}"] = text
     files[_INSTALL] = _install(root, files)
     value_tables = {"values": lambda: chart.tables((root / _VALUES).read_text())}
-    pages = ((_REFERENCE, _reference_parts()), (_SETTINGS, {"settings": _settings_table}), (_CHART, value_tables))
+    drawings: dict[str, Callable[[], str]] = {
+        f"rooms of {each}": partial(rooms.page_part, each, ROOT) for each in rooms.PACKAGES
+    }
+    pages = (
+        (_REFERENCE, _reference_parts()),
+        (_SETTINGS, {"settings": _settings_table}),
+        (_CHART, value_tables),
+        (_ARCHITECTURE, drawings),
+    )
     for page, parts in pages:
         files[page] = _fill(page, (root / page).read_text(), parts)
     files["docs/operating/troubleshooting.md"] = _troubleshooting()

@@ -4,18 +4,22 @@ Pure means: no await, no clock, no log, no I/O, no randomness. Whatever a functi
 it decides is returned as data. So the hard part of the operator is tested with plain values. The machines of `flow`
 and a few of their kind elsewhere keep state between calls, and nothing else does.
 
-| room | subject |
+| room | purpose |
 |---|---|
-| access | what a PhaseSecret may use: namespaces, hosts and the way to them, types of Secrets |
-| status | what a run came to -> what users see: the status document, its conditions and Events |
-| rollout | workloads that follow targets: what their pods have read, and whether to restart them |
-| targets | the objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
-| source | what is asked of Phase, and which entries of an answer count |
-| content | entries -> the bytes of one object: keys, values, formats, types and templates, within limits |
-| flow | small machines without I/O: queues, limits, back-off, election; time is an argument |
-| outcome | what a run came to, as one value |
-| refs | the kinds of target, where a target is, and which PhaseSecret it belongs to |
-| errors, values, text, json_access, globs | nouns and tools of all rooms |
+| access | What a PhaseSecret may use: namespaces, hosts and the way to them, types of Secrets |
+| status | What a run came to -> what users see: the status document, its conditions and Events |
+| rollout | Workloads that follow targets: what their pods have read, and whether to restart them |
+| targets | The objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
+| source | What is asked of Phase, and which entries of an answer count |
+| content | Entries -> the bytes of one object: keys, values, formats, types and templates, within limits |
+| flow | Small machines without I/O: state inside, time an argument. Queues, limits, back-off, election |
+| outcome | What a run came to: the one value that status, Events, metrics and the next run are made from |
+| refs | The names of what is written: kinds of target, where a target is, and the PhaseSecret that it belongs to |
+| errors | The expected failures, by consequence |
+| values | The nouns that travel: keys of objects, secret text, entries, snapshots |
+| text | Text for people: foreign text made fit to be shown, lists of names, and names close to one that was not found |
+| json_access | Look into JSON that others wrote |
+| globs | Glob patterns, compiled once for thousands of keys |
 
 A room uses what stands below it in pyproject.toml's contract "The rooms of the core", and no neighbour.
 """

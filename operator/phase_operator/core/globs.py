@@ -1,4 +1,4 @@
-"""Glob patterns, made ready once for keys by the thousand.
+"""Glob patterns, compiled once for thousands of keys.
 
 Rule: the answer is `fnmatchcase`'s. Patterns and keys both come from others, so what many patterns cost is bounded by
 what they are: texts are looked up, beginnings and ends are compared, and the rest are tried one after another.

@@ -1,19 +1,22 @@
 """The loop, told in ports: key -> resource -> query -> snapshot -> desired -> plan -> outcome -> status and Events.
 
-| room | subject |
+| room | purpose |
 |---|---|
-| controller | keys come in, workers run them, each outcome becomes status, Events, metrics and the next run |
-| run | one PhaseSecret, once: from its spec to its targets and its outcome |
-| restarts | workloads that follow targets: looked at, noted, restarted and reported |
-| context | what one run derives from a PhaseSecret's spec and status |
-| polling | what is asked of Phase, and when: accounts, queries, calls and their answers |
-| admissions, writers | which PhaseSecrets may use a token or a target, and which write a target |
-| internal_errors | what nobody expected: logged, counted, outlived |
-| queue | the work queue and the wait for it |
-| store, index | the PhaseSecrets as the watch showed them, and who uses what |
-| background, watchdog | long computations beside the loop, and whether a step hangs |
-| ports | what the loop needs of the world |
-| attempts | look, judge and act, and anew where the object changed in between |
+| controller | The loop: keys come in, workers run them, each outcome becomes status, Events, metrics and the next run |
+| run | One PhaseSecret, once: from its spec to its targets and its outcome |
+| restarts | Workloads that follow targets: looked at, noted, restarted and reported |
+| context | What one PhaseSecret asks for: everything that a run derives from its spec and status, derived once |
+| polling | What is asked of Phase, and when: accounts, queries, calls and their answers |
+| admissions | Which PhaseSecrets may use which token Secrets and targets, and run again when one of these changes |
+| writers | Which PhaseSecrets write a target: those that were admitted to it and those whose mark its object carries |
+| internal_errors | Errors that nobody expected: logged, counted and outlived |
+| queue | A keyed work queue: coalesces, delays, runs a key once at a time |
+| store | The PhaseSecrets as the watch last showed them |
+| index | Which PhaseSecrets use an object, and run again when it changes: token Secrets, targets |
+| background | Computations that take longer than the event loop may wait, done in a thread |
+| watchdog | Which steps are under way, and whether one of them hangs |
+| ports | What the loop needs of the world, as Protocols; the edges implement them, tests hand in fakes |
+| attempts | Look, judge and act; and anew at once, a few times, where the object changed in between |
 
 A room uses what stands below it in pyproject.toml's contract "The rooms of the loop", and no neighbour.
 """

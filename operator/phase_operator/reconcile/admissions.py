@@ -1,4 +1,4 @@
-"""Which PhaseSecrets were admitted to which token Secrets and targets: who is woken, told and heard when one changes.
+"""Which PhaseSecrets may use which token Secrets and targets, and run again when one of these changes.
 
 Rule: only what tenancy admitted can be entered, since `enter` takes nothing else; everybody else can only look.
 """

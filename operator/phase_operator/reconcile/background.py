@@ -1,4 +1,4 @@
-"""Work that takes longer than the loop may wait for it, done beside it.
+"""Computations that take longer than the event loop may wait, done in a thread.
 
 Rule: what is handed over is pure, and sized by others within limits. One thread does one piece after another, so that
 the loop gets its turn every few milliseconds; and namespaces take turns, so that who asks for much waits for himself.

@@ -1,4 +1,4 @@
-"""Who must run again when this changes: token Secret -> PhaseSecrets, target -> PhaseSecrets.
+"""Which PhaseSecrets use an object, and run again when it changes: token Secrets, targets.
 
 Rule: a PhaseSecret's dependencies are replaced as a whole, so that none outlives the spec that named it.
 """

@@ -1,4 +1,4 @@
-"""What nobody expected: taken note of, and outlived.
+"""Errors that nobody expected: logged, counted and outlived.
 
 Rule: an exception that nobody expected costs the step that raised it and no more. Its type and trace are logged and its
 text is not, since that might quote a value; it is counted; and what it ended is begun again.

@@ -1,4 +1,4 @@
-"""Who writes a target: those that were admitted to it and whose mark its object carries.
+"""Which PhaseSecrets write a target: those that were admitted to it and those whose mark its object carries.
 
 Rule: a wish writes nothing. Whom workloads follow, and who is told of them, is asked here and not of the specs.
 """

@@ -1,1 +1,1 @@
-"""The objects that a PhaseSecret writes: what is desired, what is observed, and what to do about the difference."""
+"""The objects that a PhaseSecret writes: desired, observed, and what to do about the difference."""
