@@ -20,6 +20,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | text | Text for people: foreign text made fit to be shown, lists of names, and names close to one that was not found |
 | json_access | Look into JSON that others wrote |
 | globs | Glob patterns, compiled once for thousands of keys |
+| digests | Digests that stand in a cluster: how their parts are put together, and how they are spelled |
 
 A room uses what stands below it in pyproject.toml's contract "The rooms of the core", and no neighbour.
 """

@@ -5,11 +5,13 @@ a target (core/content), where they are searched for references (core/source/unr
 Phase (phase/credentials).
 """
 
-import hashlib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NoReturn
+
+from phase_operator.core.digests import framed, keyed
 
 # Bytes of an entry without its texts, its places in lists and tuples included.
 _BARE = 200
@@ -122,12 +124,9 @@ class Snapshot:
 
 
 def _revision(app_id: str, entries: tuple[Entry, ...]) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for text in [app_id, *(part for entry in entries for part in _parts(entry))]:
-        raw = text.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()
+    # One text after another: all of them together are as large as the answer.
+    texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
+    return keyed(b"", b"", framed(text.encode("utf-8", "surrogatepass") for text in texts), size=16)
 
 
 def _parts(entry: Entry) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ Rule: only the part that the REST API needs is kept, and no part of a text is ev
 the console offers `pss_service:v2:...` and `ServiceAccount <hex>`; people paste either, with or without `Bearer`.
 """
 
-import hashlib
 import re
 
 from phase_operator.api.reasons import Reason
+from phase_operator.core.digests import keyed
 from phase_operator.core.errors import Waiting
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Credential
@@ -23,7 +23,7 @@ def parse(token: SecretValue, key: bytes) -> Credential:
     """Return the credential in a token's text; raise Waiting(TOKEN_INVALID)."""
     header = SecretValue(_header(token.reveal().strip()))
     # Keyed, so that a name of an account, which is seen in memory dumps and debug lines, confirms no guessed token.
-    account = hashlib.blake2b(header.reveal().encode(), key=key, digest_size=8).hexdigest()
+    account = keyed(key, b"", [header.reveal().encode()], size=8).hex()
     return Credential(account, header)
 
 

@@ -5,14 +5,13 @@ workload's uid. A lost digest key, a copied manifest, a restored backup or anoth
 costs a new baseline; they never mean "changed", which would cost a restart.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phase_operator.api import names
+from phase_operator.core.digests import framed, keyed, pack, unpack
 from phase_operator.core.refs import Kind
 from phase_operator.core.targets.fingerprint import READ
 
@@ -46,7 +45,7 @@ def reader(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
 def write_baseline(baseline: Baseline, uid: str, digest_key: bytes) -> str:
     """Return the note as text: 16 characters for each object that is read."""
     raw = baseline.template + b"".join(name + digest for name, digest in sorted(baseline.seen.items()))
-    return f"{_FORM}.{_encode(_seal(raw, uid, digest_key))}.{_encode(raw)}"
+    return f"{_FORM}.{pack(_seal(raw, uid, digest_key))}.{pack(raw)}"
 
 
 def as_labels(written: str) -> dict[str, str]:
@@ -74,7 +73,7 @@ def read_baseline(text: str, uid: str, digest_key: bytes) -> Baseline | None:
     """Read a note; None if it is not ours, not of this workload, or of another key or form."""
     form, _, rest = text.partition(".")
     sealed, _, encoded = rest.partition(".")
-    raw, seal = _decode(encoded), _decode(sealed)
+    raw, seal = unpack(encoded), unpack(sealed)
     if form != _FORM or raw is None or seal is None or not hmac.compare_digest(seal, _seal(raw, uid, digest_key)):
         return None
     pairs = [raw[start : start + _PAIR] for start in range(READ, len(raw), _PAIR)]
@@ -82,18 +81,5 @@ def read_baseline(text: str, uid: str, digest_key: bytes) -> Baseline | None:
 
 
 def _seal(raw: bytes, uid: str, digest_key: bytes) -> bytes:
-    seal = hashlib.blake2b(key=digest_key, digest_size=_SEAL, person=b"phase-running")
-    seal.update(len(uid).to_bytes(8, "big") + uid.encode("utf-8", "surrogatepass"))
-    seal.update(raw)
-    return seal.digest()
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _decode(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        return None
+    owner = uid.encode("utf-8", "surrogatepass")
+    return keyed(digest_key, b"phase-running", [*framed([owner]), raw], size=_SEAL)

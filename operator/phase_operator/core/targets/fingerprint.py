@@ -4,11 +4,11 @@ Rule: without the operator's key nothing here says anything about a value, nor t
 same one. The values are needed once, when the object is written; from then on the annotation tells.
 """
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from phase_operator.core.digests import framed, keyed, pack, unpack
 
 # Bytes for the name of a key, for its value, and for what one reader gets of an object.
 _NAME, _VALUE, READ = 4, 5, 6
@@ -51,8 +51,8 @@ class Content:
     def __str__(self) -> str:
         """Return it as it stands in the annotation."""
         if self.entries is None:
-            return _WHOLE + _encode(self.made_with + self.whole)
-        return _BY_KEY + _encode(self.made_with + _pack(self.entries))
+            return _WHOLE + pack(self.made_with + self.whole)
+        return _BY_KEY + pack(self.made_with + _joined_entries(self.entries))
 
 
 def _digest(raw: bytes) -> bytes:
@@ -65,16 +65,13 @@ NOTHING = Content({}, _digest(b""))
 
 def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Content:
     """Take down what an object holds, whose kind, namespace and name `target` is. Type and metadata do not count."""
-    base = hashlib.blake2b(key=digest_key, digest_size=_VALUE, person=b"phase-keys")
-    _add(base, target.encode())
+    place = b"".join(framed([target.encode()]))
     entries: dict[bytes, bytes] = {}
     for key in sorted(data):
-        digest = base.copy()
-        _add(digest, key.encode())
-        _add(digest, data[key])
+        value = keyed(digest_key, b"phase-keys", (place, *framed((key.encode(), data[key]))), size=_VALUE)
         name = name_digest(key)
-        entries[name] = entries.get(name, b"") + digest.digest()
-    whole = _digest(_pack(entries))
+        entries[name] = entries.get(name, b"") + value
+    whole = _digest(_joined_entries(entries))
     return Content(entries if len(entries) <= MAX_KEYS else None, whole, made_with=_mark_of(digest_key))
 
 
@@ -86,12 +83,12 @@ def merged(parts: Sequence[Content]) -> Content:
             return Content(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
         for name, value in each.entries.items():
             entries[name] = entries.get(name, b"") + value
-    return Content(entries, _digest(_pack(entries)), is_part=True)
+    return Content(entries, _digest(_joined_entries(entries)), is_part=True)
 
 
 def read_content(text: str, digest_key: bytes) -> Content | None:
     """Read the annotation; None if it says nothing that we understand, or was made with another key."""
-    raw = _decode(text[len(_BY_KEY) :])
+    raw = unpack(text[len(_BY_KEY) :])
     made_with = _mark_of(digest_key)
     if raw is None or raw[:_MARK] != made_with:
         return None
@@ -109,7 +106,7 @@ def read_content(text: str, digest_key: bytes) -> Content | None:
 
 def names_told(text: str) -> frozenset[bytes]:
     """Return the digests of the names that the annotation tells, whichever digest key it was made with."""
-    raw = (_decode(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
+    raw = (unpack(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
     if len(raw) % _ENTRY:
         return frozenset()
     return frozenset(raw[start : start + _NAME] for start in range(0, len(raw), _ENTRY))
@@ -126,10 +123,10 @@ def parted(digests: bytes) -> frozenset[bytes]:
 
 
 def _mark_of(digest_key: bytes) -> bytes:
-    return hashlib.blake2b(key=digest_key, digest_size=_MARK, person=b"phase-key-mark").digest()
+    return keyed(digest_key, b"phase-key-mark", (), size=_MARK)
 
 
-def _pack(entries: Mapping[bytes, bytes]) -> bytes:
+def _joined_entries(entries: Mapping[bytes, bytes]) -> bytes:
     # Names that share a digest, one pair in four billion, stand one after another and are judged together.
     return b"".join(
         name + values[start : start + _VALUE]
@@ -144,29 +141,12 @@ def name_digest(key: str) -> bytes:
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_NAME).digest()
 
 
-def _add(digest: "hashlib.blake2b", *parts: bytes) -> None:
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode()
-
-
-def _decode(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        return None
-
-
 def content_digest(key: bytes, data: Mapping[str, bytes], extra: Mapping[str, str]) -> str:
     """Return 32 hex digits for a data map and whatever else makes the object what it is."""
-    digest = hashlib.blake2b(key=key, digest_size=16)
+    parts: list[bytes] = []
     for name in sorted(extra):
-        _add(digest, name.encode(), extra[name].encode())
-    _add(digest, b"", b"")
+        parts += [name.encode(), extra[name].encode()]
+    parts += [b"", b""]
     for name in sorted(data):
-        _add(digest, name.encode(), data[name])
-    return digest.hexdigest()
+        parts += [name.encode(), data[name]]
+    return keyed(key, b"", framed(parts), size=16).hex()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.digests import framed, keyed
 from phase_operator.core.json_access import mapping, mappings
 from phase_operator.core.source.query import Revision, SourceQuery
 from phase_operator.core.targets.desired import Desired
@@ -80,8 +81,4 @@ def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: b
 
 
 def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:
-    mac = hashlib.blake2b(key=key, digest_size=16, person=b"phase-seal")
-    for part in (digest.encode(), shape, made_from):
-        mac.update(len(part).to_bytes(4, "big"))
-        mac.update(part)
-    return mac.hexdigest()
+    return keyed(key, b"phase-seal", framed((digest.encode(), shape, made_from), width=4), size=16).hex()
