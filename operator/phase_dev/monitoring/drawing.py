@@ -3,22 +3,28 @@
 Rule: nothing is drawn that Prometheus did not answer; a panel without an answer says so, as in Grafana.
 """
 
+import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from phase_dev.monitoring import units
 from phase_dev.monitoring.panels import Board, Kind, Line, Panel, Place
 from phase_dev.monitoring.prometheus import Span
 
+# All lengths are pixels of the picture, which are matplotlib's points.
 WIDTH = 1600
-_COLUMNS, _UNIT, _GAP, _MARGIN = 24, 36, 8, 16
-_HEAD, _FOOT = 64, 44
-_FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-_PAGE, _PANEL, _BORDER, _GRID = "#111217", "#181b1f", "#2a2d33", "#2a2d33"
-_TEXT, _FAINT = "#ccccdc", "#9a9aa6"
+_COLUMNS, _UNIT, _GAP, _MARGIN, _HEAD, _FOOT = 24, 36, 8, 16, 64, 44
+_PAGE, _PANEL, _LINES, _TEXT, _FAINT = "#111217", "#181b1f", "#2a2d33", "#ccccdc", "#9a9aa6"
 _COLORS = {"green": "#73bf69", "red": "#f2495c", "yellow": "#fade2a", "orange": "#ff9830", "blue": "#5794f2"}
 # Grafana's classic palette.
 _PALETTE = (
@@ -32,159 +38,62 @@ _PALETTE = (
     "#705da0",
     "#508642",
     "#cca300",
-    "#447ebc",
-    "#c15c17",
 )
-_SMALL, _NORMAL, _LARGE = 12, 14, 22
-_LEGEND_LINE, _LEGEND_LINES, _DASH = 18, 3, 20
-_TIME_LABEL = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """The x of its right side."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """The y of its lower side."""
-        return self.y + self.height
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A line in a legend: where its name is, and what of it fits."""
-
-    x: float
-    row: int
-    text: str
-    number: int
-
-
-@dataclass(slots=True)
-class Canvas:
-    """The elements that were drawn so far."""
-
-    elements: list[str] = field(default_factory=list)
-
-    def rectangle(self, box: Box, color: str, *, border: str = "none", round_by: int = 0) -> None:
-        """Draw a rectangle."""
-        self.elements.append(
-            f'<rect x="{_number(box.x)}" y="{_number(box.y)}" width="{_number(box.width)}" '
-            f'height="{_number(box.height)}" rx="{round_by}" fill="{color}" stroke="{border}"/>'
-        )
-
-    def text(
-        self,
-        x: float,
-        y: float,
-        said: str,
-        *,
-        size: int = _SMALL,
-        color: str = _TEXT,
-        anchor: str = "start",
-        bold: bool = False,
-    ) -> None:
-        """Write a text; y is that of its base line."""
-        weight = ' font-weight="500"' if bold else ""
-        at = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        place = f'x="{_number(x)}" y="{_number(y)}"{at}'
-        self.elements.append(f'<text {place} font-size="{size}" fill="{color}"{weight}>{escape(said)}</text>')
-
-    def path(self, points: Sequence[tuple[float, float]], color: str, *, width: float = 1.5) -> None:
-        """Draw a line."""
-        self.elements.append(f'<path d="{_path(points)}" stroke="{color}" stroke-width="{width:g}" fill="none"/>')
-
-    def area(self, points: Sequence[tuple[float, float]], base: float, color: str, opacity: float) -> None:
-        """Fill what is between a line and a base."""
-        closed = [(points[0][0], base), *points, (points[-1][0], base)]
-        self.elements.append(f'<path d="{_path(closed)}z" fill="{color}" fill-opacity="{opacity:g}"/>')
-
-    def dot(self, x: float, y: float, color: str) -> None:
-        """Draw a point that has no neighbours."""
-        self.elements.append(f'<circle cx="{_number(x)}" cy="{_number(y)}" r="2" fill="{color}"/>')
+_LEGEND_LINE, _LEGEND_LINES = 18, 3
+_DAY = 86400.0  # matplotlib counts time in days since 1970
+_STYLE: Any = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "phase-operator",  # the same answers give the same bytes
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings
+    "font.size": 12,
+    "text.color": _TEXT,
+    "text.parse_math": False,
+    "axes.facecolor": "none",
+    "axes.edgecolor": "none",
+    "axes.grid": True,
+    "grid.color": _LINES,
+    "xtick.color": _LINES,
+    "ytick.color": _LINES,
+    "xtick.labelcolor": _FAINT,
+    "ytick.labelcolor": _FAINT,
+}
 
 
 def draw(board: Board, answers: Mapping[Panel, Sequence[Line]], span: Span, note: str) -> str:
     """Return the picture; the note stands below it."""
-    canvas = Canvas()
     height = _HEAD + max(each.place.y + each.place.height for each in board.panels) * _UNIT + _FOOT
-    canvas.rectangle(Box(0, 0, WIDTH, height), _PAGE)
-    _draw_head(canvas, board, span)
-    for panel in board.panels:
-        box = box_of(panel.place)
-        lines = answers.get(panel, ())
-        match panel.kind:
-            case Kind.ROW:
-                canvas.text(box.x, box.bottom - 8, panel.title, size=16, bold=True)
-            case Kind.NUMBER:
-                _draw_frame(canvas, panel, box)
-                _draw_numbers(canvas, panel, box, lines)
-            case Kind.GRAPH:
-                _draw_frame(canvas, panel, box)
-                _draw_graph(canvas, panel, box, lines, span)
-    canvas.text(_MARGIN, height - 18, note, color=_FAINT)
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="{_FONT}" role="img">',
-            f"<title>{escape(board.title)}</title>",
-            *canvas.elements,
-            "</svg>\n",
-        ]
-    )
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH / 72, height / 72), facecolor=_PAGE)
+        _head(figure, board, span, height)
+        for panel in board.panels:
+            axes = _panel(figure, panel, height)
+            lines = answers.get(panel, ())
+            if panel.kind is Kind.ROW:
+                continue
+            if not lines:
+                axes.text(0.5, 0.5, "No data", ha="center", va="center", color=_FAINT, size=14)
+            elif panel.kind is Kind.NUMBER:
+                _numbers(axes, panel, lines)
+            else:
+                _graph(figure, box_of(panel.place), height, panel, lines, span)
+        figure.text(_MARGIN / WIDTH, 18 / height, note, color=_FAINT)
+        picture = io.StringIO()
+        figure.savefig(picture, format="svg", metadata={"Title": board.title, "Date": None, "Creator": None})
+    # A tenth of a pixel is as much as anybody sees.
+    short = re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found[0]):.1f}", picture.getvalue())
+    return "\n".join(line.rstrip() for line in short.splitlines()) + "\n"
 
 
-def box_of(place: Place) -> Box:
-    """Return where a panel is in the picture."""
+def box_of(place: Place) -> tuple[float, float, float, float]:
+    """Return where a panel is in the picture: left, top, width and height."""
     column = (WIDTH - 2 * _MARGIN + _GAP) / _COLUMNS
-    return Box(
+    return (
         _MARGIN + place.x * column,
         _HEAD + place.y * _UNIT,
         place.width * column - _GAP,
         place.height * _UNIT - _GAP,
     )
-
-
-def width_of(text: str, size: int = _SMALL) -> float:
-    """Return about how wide a text is; whoever looks at the picture brings the font."""
-    return sum(_width_of(letter) for letter in text) * size
-
-
-def shortened(text: str, width: float, size: int = _SMALL) -> str:
-    """Return as much of a text as fits."""
-    if width_of(text, size) <= width:
-        return text
-    while text and width_of(text + "…", size) > width:
-        text = text[:-1]
-    return text + "…"
-
-
-def legend(names: Iterable[str], width: float) -> list[Item]:
-    """Lay a legend out in rows, as many as there may be; the last item tells how many did not fit."""
-    items: list[Item] = []
-    all_names = list(names)
-    x, row = 0.0, 0
-    for number, name in enumerate(all_names):
-        text = shortened(name, width - _DASH)
-        needed = _DASH + width_of(text) + 16
-        if x > 0 and x + needed - 16 > width:
-            x, row = 0.0, row + 1
-        if row == _LEGEND_LINES:
-            last = items.pop()
-            items.append(Item(last.x, last.row, f"… and {len(all_names) - number + 1} more", -1))
-            break
-        items.append(Item(x, row, text, number))
-        x += needed
-    return items
 
 
 def color_of(panel: Panel, value: float) -> str:
@@ -193,130 +102,112 @@ def color_of(panel: Panel, value: float) -> str:
     return _COLORS.get(names[-1], names[-1]) if names else _TEXT
 
 
-def runs(points: Sequence[tuple[float, float]], step: float) -> Iterator[list[tuple[float, float]]]:
-    """Take a line apart where a value is missing or is no number."""
-    run: list[tuple[float, float]] = []
+def broken(points: Sequence[tuple[float, float]], step: float) -> list[tuple[float, float]]:
+    """Put a value that is no number where values are missing, so that no line is drawn across."""
+    whole: list[tuple[float, float]] = []
     for when, value in points:
-        if run and (when - run[-1][0] > step * 1.5 or math.isnan(value)):
-            yield run
-            run = []
-        if not math.isnan(value):
-            run.append((when, value))
-    if run:
-        yield run
+        if whole and when - whole[-1][0] > step * 1.5:
+            whole.append((whole[-1][0] + step, math.nan))
+        whole.append((when, value))
+    return whole
 
 
-def _draw_head(canvas: Canvas, board: Board, span: Span) -> None:
-    canvas.text(_MARGIN, 40, board.title, size=_LARGE, bold=True)
-    x = _MARGIN + width_of(board.title, _LARGE) + 32
-    for said in board.choices:
-        box = Box(x, 20, width_of(said, _NORMAL) + 20, 28)
-        canvas.rectangle(box, _PANEL, border=_BORDER, round_by=2)
-        canvas.text(x + 10, 39, said, size=_NORMAL)
-        x = box.right + 8
+def alone(values: Sequence[float]) -> list[int]:
+    """Return which values have no neighbour on either side: a line does not show them."""
+    around = [math.nan, *values, math.nan]
+    return [
+        number
+        for number, value in enumerate(values)
+        if not math.isnan(value) and math.isnan(around[number]) and math.isnan(around[number + 2])
+    ]
+
+
+def legend(names: Sequence[str], width: float) -> tuple[list[str], int]:
+    """Return the names that a legend has room for, and its columns; the last name tells how many were left out."""
+    columns = max(1, int(width / (24 + 6.6 * max(map(len, names)))))
+    room = columns * _LEGEND_LINES
+    if len(names) > room:
+        names = [*names[: room - 1], f"… and {len(names) - room + 1} more"]
+    return list(names), columns
+
+
+def _axes(figure: Figure, height: float, left: float, top: float, wide: float, high: float) -> Axes:
+    return figure.add_axes((left / WIDTH, 1 - (top + high) / height, wide / WIDTH, high / height))
+
+
+def _head(figure: Figure, board: Board, span: Span, height: float) -> None:
     start, end = _time(span.start), _time(span.end)
-    said = f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
-    canvas.text(WIDTH - _MARGIN, 39, said, size=_NORMAL, anchor="end")
+    at = 1 - 40 / height
+    figure.text(_MARGIN / WIDTH, at, "   ".join([board.title, *(f"[{each}]" for each in board.choices)]), size=18)
+    when = f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
+    figure.text(1 - _MARGIN / WIDTH, at, when, size=14, ha="right")
 
 
-def _draw_frame(canvas: Canvas, panel: Panel, box: Box) -> None:
-    canvas.rectangle(box, _PANEL, border=_BORDER, round_by=3)
-    canvas.text(box.x + 12, box.y + 22, shortened(panel.title, box.width - 24, _NORMAL), size=_NORMAL, bold=True)
+def _panel(figure: Figure, panel: Panel, height: float) -> Axes:
+    """Draw a panel's frame and title, and return the place inside."""
+    left, top, wide, high = box_of(panel.place)
+    axes = _axes(figure, height, left, top, wide, high)
+    axes.set_axis_off()
+    if panel.kind is Kind.ROW:
+        figure.text(left / WIDTH, 1 - (top + high - 8) / height, panel.title, size=16)
+        return axes
+    axes.add_patch(Rectangle((0, 0), 1, 1, facecolor=_PANEL, edgecolor=_LINES, transform=axes.transAxes))
+    axes.text(12 / wide, 1 - 22 / high, panel.title, size=14)
+    return axes
 
 
-def _draw_numbers(canvas: Canvas, panel: Panel, box: Box, lines: Sequence[Line]) -> None:
-    if not lines:
-        _say_no_data(canvas, box)
-        return
-    each = box.width / len(lines)
+def _numbers(axes: Axes, panel: Panel, lines: Sequence[Line]) -> None:
     for number, line in enumerate(lines):
         values = [value for _, value in line.points if not math.isnan(value)]
         last = values[-1] if values else math.nan
         said = line.name if panel.shows_name else units.write(panel.unit, last)
-        size = next(size for size in range(44, 0, -1) if size == 10 or width_of(said, size) <= each - 24)
+        size = min(44.0, (box_of(panel.place)[2] / len(lines) - 24) / (0.62 * max(1, len(said))))
         color = color_of(panel, last) if values else _FAINT
-        middle = box.x + each * (number + 0.5)
-        canvas.text(middle, box.y + 18 + box.height / 2 + size * 0.3, said, size=size, color=color, anchor="middle")
+        axes.text((number + 0.5) / len(lines), 0.4, said, size=size, color=color, ha="center", va="center")
 
 
-def _draw_graph(canvas: Canvas, panel: Panel, box: Box, lines: Sequence[Line], span: Span) -> None:
-    if not lines:
-        _say_no_data(canvas, box)
-        return
-    items = legend([line.name for line in lines], box.width - 24)
+def _graph(
+    figure: Figure,
+    box: tuple[float, float, float, float],
+    height: float,
+    panel: Panel,
+    lines: Sequence[Line],
+    span: Span,
+) -> None:
+    left, top, wide, high = box
+    shown, columns = legend([line.name for line in lines], wide - 24)
+    below = 34 + _LEGEND_LINE * math.ceil(len(shown) / columns)
+    axes = _axes(figure, height, left + 76, top + 38, wide - 92, high - 38 - below)
     values = [value for line in lines for _, value in line.points if not math.isnan(value)]
-    low = panel.lowest if panel.lowest is not None else min(values, default=0.0)
-    high = max(values, default=low)
-    marks = units.marks(panel.unit, low, high if high > low else low + 1)
-    left = box.x + 18 + max(width_of(each) for each in marks.values())
-    top, bottom = box.y + 40, box.bottom - 34 - _LEGEND_LINE * (items[-1].row + 1)
-    plot = Box(left, top, box.right - 14 - left, bottom - top)
-    _draw_axes(canvas, plot, marks, span)
-    floor, ceiling = min(marks), max(marks)
-
-    def at(when: float, value: float) -> tuple[float, float]:
-        share = (when - span.start) / (span.end - span.start)
-        return plot.x + share * plot.width, plot.bottom - (value - floor) / (ceiling - floor) * plot.height
-
+    scale = units.scale_for(panel.unit, max(values, default=0.0))
     for number, line in enumerate(lines):
+        points = broken(line.points, span.step)
+        times, scaled = [when / _DAY for when, _ in points], [value / scale.factor for _, value in points]
         color = _PALETTE[number % len(_PALETTE)]
-        for run in runs(line.points, span.step):
-            points = [at(*point) for point in run]
-            if len(points) == 1:
-                canvas.dot(*points[0], color)
-                continue
-            if panel.fill:
-                canvas.area(points, plot.bottom, color, panel.fill)
-            canvas.path(points, color)
-    for item in items:
-        x, y = box.x + 12 + item.x, box.bottom - 12 - _LEGEND_LINE * (items[-1].row - item.row)
-        if item.number >= 0:
-            canvas.rectangle(Box(x, y - 6, 14, 4), _PALETTE[item.number % len(_PALETTE)], round_by=1)
-        canvas.text(x + _DASH, y, item.text)
-
-
-def _draw_axes(canvas: Canvas, plot: Box, marks: Mapping[float, str], span: Span) -> None:
-    low, high = min(marks), max(marks)
-    for value, said in marks.items():
-        y = plot.bottom - (value - low) / (high - low) * plot.height
-        canvas.path([(plot.x, y), (plot.right, y)], _GRID, width=1)
-        canvas.text(plot.x - 6, y + 4, said, color=_FAINT, anchor="end")
-    step = units.time_step(span.end - span.start, max(2, int(plot.width / _TIME_LABEL)))
-    for number in range(math.ceil(span.start / step), math.floor(span.end / step) + 1):
-        x = plot.x + (number * step - span.start) / (span.end - span.start) * plot.width
-        canvas.path([(x, plot.y), (x, plot.bottom)], _GRID, width=1)
-        said = f"{_time(number * step):{'%H:%M' if step >= 60 else '%H:%M:%S'}}"
-        # A label that would hang over the side is left out, as in Grafana.
-        if x + width_of(said) / 2 <= plot.right + 14:
-            canvas.text(x, plot.bottom + 16, said, color=_FAINT, anchor="middle")
-
-
-def _say_no_data(canvas: Canvas, box: Box) -> None:
-    middle = box.x + box.width / 2
-    canvas.text(middle, box.y + box.height / 2 + 10, "No data", size=_NORMAL, color=_FAINT, anchor="middle")
-
-
-def _path(points: Sequence[tuple[float, float]]) -> str:
-    """Spell a line; on a stretch that is level its ends are enough."""
-    spelt = [(_number(x), _number(y)) for x, y in points]
-    kept = [
-        point
-        for number, point in enumerate(spelt)
-        if number in (0, len(spelt) - 1) or not spelt[number - 1][1] == point[1] == spelt[number + 1][1]
-    ]
-    return "M" + " ".join(f"{x} {y}" for x, y in kept)
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _width_of(letter: str) -> float:
-    if letter in "iljtfrI.,:;'|!()[]/ -":
-        return 0.34
-    if letter in "mwMW%@":
-        return 0.9
-    return 0.68 if letter.isupper() else 0.57
+        axes.plot(times, scaled, color=color, lw=1.5, marker="o", ms=3, markevery=alone(scaled), label=line.name)
+        if panel.fill:
+            axes.fill_between(times, scaled, panel.lowest or 0.0, color=color, alpha=panel.fill, lw=0)
+    axes.set_xlim(span.start / _DAY, span.end / _DAY)
+    axes.set_ylim(bottom=panel.lowest)
+    if panel.lowest is not None and max(values, default=panel.lowest) <= panel.lowest:
+        axes.set_ylim(top=panel.lowest + 1)
+    axes.tick_params(length=0, labelsize=12)
+    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=max(4, int(wide / 60))))
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M" if span.end - span.start >= 180 else "%H:%M:%S"))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: scale.write(f"{value:g}")))
+    handles = axes.get_lines()[: len(shown)]
+    figure.legend(
+        handles,
+        shown,
+        loc="lower left",
+        bbox_to_anchor=((left + 4) / WIDTH, 1 - (top + high - 2) / height),
+        ncols=columns,
+        frameon=False,
+        handlelength=1.0,
+        columnspacing=1.0,
+        labelspacing=0.3,
+    )
 
 
 def _time(seconds: float) -> datetime:
