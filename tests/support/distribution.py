@@ -53,7 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Take a worker for each core, and two more where tests wait for an operator: `-n auto`."""
     cores = os.cpu_count() or 1
-    return cores if config.option.markexpr == "not controlplane" else cores + 2
+    only_computes = config.option.markexpr == "not controlplane" or all(computes(f"{each}/") for each in config.args)
+    return cores if only_computes else cores + 2
 
 
 @pytest.hookimpl(optionalhook=True)
