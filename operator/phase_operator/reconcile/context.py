@@ -18,7 +18,7 @@ from phase_operator.core.rollout.decision import Policy
 from phase_operator.core.rollout.followers import policies
 from phase_operator.core.source.folders import Folders, folders
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.selection import select
+from phase_operator.core.source.selection import select, select_without_patterns
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.status.recorded import standing_versions
 from phase_operator.core.targets.policy import Claim, places, wanted
@@ -79,6 +79,10 @@ class Task:
     def select(self, snapshot: Snapshot, query: SourceQuery) -> tuple[Entry, ...]:
         """Return the entries that it takes of an answer."""
         return select(snapshot.entries, query, self.spec.keys, self.folders)
+
+    def select_without_patterns(self, snapshot: Snapshot, query: SourceQuery) -> tuple[tuple[Entry, ...], bool]:
+        """Return what can be told of an answer that the patterns take too long for; see core/source/selection.py."""
+        return select_without_patterns(snapshot.entries, query, self.spec.keys, self.folders)
 
     @cached_property
     def is_settled(self) -> bool:

@@ -207,6 +207,26 @@ def test_what_is_declared_secret_leaves_the_config_map_whatever_else_is_wrong(
     eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
 
 
+@pytest.mark.parametrize("where", ["whole", "config map"])
+def test_what_is_declared_secret_leaves_the_config_map_though_patterns_are_refused(world: World, where: str) -> None:
+    for number in range(300):
+        world.phase.set("shop", "Production", f"{number:03}{'L' * 240}", "text", type="config")
+    costly = {"exclude": ["[0-9]*", *(f"{number:02}*{'X' * 250}" for number in range(63))]}
+    plain = {"exclude": ["[0-9]*"]}
+    world.phase_secret(keys=plain, **CONFIG_MAP)
+    world.until_ready()
+    if where == "whole":
+        world.phase_secret(keys=costly, **CONFIG_MAP)
+    else:
+        world.phase_secret(keys={}, managedConfigMapReferences=[{"configMapName": "shop", "keys": costly}])
+    world.until_reason("InvalidSpec")
+    assert config(world) == {"DATABASE_HOST", "LOG_LEVEL"}
+
+    declare_secret(world, "LOG_LEVEL")
+
+    eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
+
+
 def test_versions_that_hold_what_was_declared_secret_go_but_for_those_that_pods_name(world: World) -> None:
     world.phase_secret(managedConfigMapReferences=[{"configMapName": "shop", "versioned": {"keep": 5}}])
     named = version_of(world.until_ready())

@@ -51,10 +51,27 @@ def select(
     )
 
 
-def is_feasible(keys: Patterns, entries: Iterable[Entry]) -> bool:
-    """Say whether patterns can be tried on keys of that number and length within seconds, whatever they are."""
+def select_without_patterns(
+    entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders
+) -> tuple[tuple[Entry, ...], bool]:
+    """Return what can be told of an answer whose keys are too many for the patterns: all that lies in the folders.
+
+    Entries of type config are chosen by the patterns nevertheless, if they alone are few enough; True says so.
+    """
+    inside = [entry for entry in answering(entries, query) if folders.holds(entry.path)]
+    if not is_feasible(keys, config_entries(inside)):
+        return tuple(inside), False
+    wanted = matcher(keys)
+    return tuple(entry for entry in inside if not isinstance(entry, ConfigEntry) or wanted(entry.key)), True
+
+
+def is_feasible(keys: Patterns, entries: Iterable[Entry], most: int = _MOST_TRIED) -> bool:
+    """Say whether patterns can be tried on keys of that number and length, whatever they are.
+
+    `most`: letters of patterns times letters of keys; as many as are not said take seconds.
+    """
     letters = effort(keys)
-    return not letters or letters * sum(len(entry.key) for entry in entries) <= _MOST_TRIED
+    return not letters or letters * sum(len(entry.key) for entry in entries) <= most
 
 
 def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:

@@ -80,6 +80,9 @@ class Guard:
         """Say why the answer is to be asked for again before it is believed, or None; `left` is what is not lost."""
         if before.app_id != after.app_id:
             return another_app(before.app_id, after.app_id)
+        if not is_feasible(self, after.entries):
+            # Nothing is taken of it: the run that would is refused, and each target is judged by itself.
+            return None
         now, had = self._sources(after), self._sources(before)
         lost = had - now - {each.was.source for each in left}
         if not is_too_much(len(lost), len(had), self.shrink, nothing_left=not now):

@@ -16,7 +16,7 @@ from phase_operator.core.globs import matcher
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import folders, target_folders
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.selection import select
+from phase_operator.core.source.selection import is_feasible, select
 from phase_operator.core.source.shrink_guard import Moved, is_same_place
 from phase_operator.core.targets.fingerprint import name_digest
 from phase_operator.core.targets.loss_guard import Offer, Stood, Terms, is_surely_same
@@ -29,6 +29,8 @@ from phase_operator.core.values import Entry
 _NAMED = 5
 # A hint is worth no more: patterns times keys is what others size.
 _MOST_COMPARED = 500
+# Letters of patterns times letters of keys: some hundredths of a second of the loop, at worst.
+_MOST_TRIED = 10_000_000
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -44,7 +46,9 @@ def offer(
 ) -> Offer:
     """Say what an answer, of which the PhaseSecret selects `entries`, has for a target whose keys have these names."""
     left = [each.was for each in departed(rendering, spec, query, entries, gone)]
-    retyped = list(_of_other_types(rendering, spec, entries)) if _may_have_left(rendering, stands, names) else []
+    retyped: list[Entry] = []
+    if stands is not None and _may_have_left(rendering, stands, names):
+        retyped = _of_other_types(rendering, spec, entries, None if stands.is_made else stands.names)
     return Offer(
         names,
         len(rendering.taken),
@@ -57,17 +61,22 @@ def offer(
     )
 
 
-def _may_have_left(rendering: Rendering, stands: Stood | None, names: frozenset[bytes]) -> bool:
+def _may_have_left(rendering: Rendering, stands: Stood, names: frozenset[bytes]) -> bool:
     """Say whether a target holds more than an answer has for it, for another reason than an edit."""
-    if stands is None or not (stands.names - names or stands.entries > len(rendering.taken)):
+    if not (stands.names - names or stands.entries > len(rendering.taken)):
         return False
     # A ConfigMap takes one type, whatever is edited: what is of another one now has left it.
     return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(stands, rendering.asked)
 
 
-def declared_secret(rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry]) -> frozenset[str]:
-    """Return the keys under which a ConfigMap held entries that have another type now; none that it holds today."""
-    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries)}
+def declared_secret(
+    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None = None
+) -> frozenset[str]:
+    """Return the keys under which a ConfigMap held entries that have another type now; none that it holds today.
+
+    `standing`: digests of the names of keys, and no others are looked for.
+    """
+    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries, standing)}
     return frozenset(others.difference(_key(rendering, entry) for entry in rendering.taken))
 
 
@@ -150,13 +159,25 @@ def terms(
     )
 
 
-def _of_other_types(rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry]) -> Iterator[Entry]:
-    inside, wanted = target_folders(rendering.target, spec), matcher(rendering.target.keys)
-    return (
+def _of_other_types(
+    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None
+) -> list[Entry]:
+    """Return what a target would take if it were of another type, or only what stands there under its key.
+
+    Patterns that take long are not tried: what stands in a target and is of another type now has left it either way.
+    """
+    inside, keys = target_folders(rendering.target, spec), rendering.target.keys
+    found = [
         entry
         for entry in entries
-        if not offers_type(spec, rendering.target, entry) and inside.holds(entry.path) and wanted(entry.key)
-    )
+        if not offers_type(spec, rendering.target, entry)
+        and inside.holds(entry.path)
+        and (standing is None or name_digest(_key(rendering, entry)) in standing)
+    ]
+    if not is_feasible(keys, found, _MOST_TRIED):
+        return found
+    wanted = matcher(keys)
+    return [entry for entry in found if wanted(entry.key)]
 
 
 def _takes(rendering: Rendering, spec: PhaseSecretSpec, entry: Entry) -> bool:

@@ -6,7 +6,7 @@ has a ConfigMap target.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
@@ -81,30 +81,30 @@ def renderings(
     for secret in spec.managed_secret_references:
         ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
-        taken, rest = take(entries, offered, secret, spec)
+        taken = take(entries, offered, secret, spec)
         yield Rendering(
             ref,
-            _secret(ref, secret, taken, config, digest_key, impersonation, budget),
+            taken.refusal or _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget),
             secret,
-            taken,
+            taken.entries,
             asked(spec, secret),
             "no entry that the PhaseSecret selects is for this Secret",
             bool(spec.allow_empty),
-            rest,
+            taken.left_out,
             _keep(secret),
         )
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
-        values, rest = take(entries, config, config_map, spec)
+        values = take(entries, config, config_map, spec)
         yield Rendering(
             ref,
-            _config_map(ref, config_map, values, digest_key, budget),
+            values.refusal or _config_map(ref, config_map, values.entries, digest_key, budget),
             config_map,
-            values,
+            values.entries,
             asked(spec, config_map),
             "no entry that the PhaseSecret selects is of type config and for this ConfigMap",
             bool(spec.allow_empty),
-            rest,
+            values.left_out,
             _keep(config_map),
         )
 
@@ -159,19 +159,44 @@ def _config_map(
     return render
 
 
+@dataclass(frozen=True, slots=True)
+class Taken(Generic[AnyEntry]):
+    """What a target takes of the entries of its types, and what it leaves out."""
+
+    entries: Sequence[AnyEntry]
+    left_out: tuple[LeftOut, ...]
+    # Raises why its patterns are not tried; `entries` are then all that they would be tried on.
+    refusal: Callable[[Owner], Desired] | None = None
+
+
 def take(
     every: Sequence[Entry], offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec
-) -> tuple[Sequence[AnyEntry], tuple[LeftOut, ...]]:
-    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why."""
+) -> Taken[AnyEntry]:
+    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why.
+
+    Patterns that would take too long stand in the way of this target and of no other.
+    """
     inside: Sequence[AnyEntry] = offered
     if has_paths(spec):
         folders = target_folders(target, spec)
         inside = [entry for entry in offered if folders.holds(entry.path)]
     taken: Sequence[AnyEntry] = inside
+    refusal = None
     if target.keys != KeySelection():
-        check_effort(target.keys, inside)
-        wanted = matcher(target.keys)
-        taken = [entry for entry in inside if wanted(entry.key)]
+        try:
+            check_effort(target.keys, inside)
+        except Waiting as error:
+            refusal = _refusing(error.reason, error.message)
+        else:
+            wanted = matcher(target.keys)
+            taken = [entry for entry in inside if wanted(entry.key)]
     steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
     rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
-    return taken, tuple(rest)
+    return Taken(taken, tuple(rest), refusal)
+
+
+def _refusing(reason: Reason, message: str) -> Callable[[Owner], Desired]:
+    def refuse(_: Owner) -> Desired:
+        raise Waiting(reason, message)
+
+    return refuse

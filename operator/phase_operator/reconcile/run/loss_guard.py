@@ -86,12 +86,12 @@ class Judge:
         stands = self._stands(observed)
         if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return ()
-        declared = declared_secret(self.rendering, self.task.spec, self._entries)
+        declared = declared_secret(self.rendering, self.task.spec, self._entries, stands.names)
         if observed is not None:
             # What somebody else holds as well is his to take out.
             mine = merge_manager(self.task.key)
             declared -= {key for each in observed.holders if each.manager != mine for key in each.keys}
-        return tuple(sorted(key for key in declared if name_digest(key) in stands.names))
+        return tuple(sorted(declared))
 
     def holds_declared(self, observed: Observed | None) -> bool:
         """Say whether a ConfigMap may hold, in whatever form, what Phase has as another type now."""

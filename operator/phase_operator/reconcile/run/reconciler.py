@@ -5,7 +5,7 @@ Rule: nothing here waits for Phase. A run takes what is known of its source, and
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from phase_operator.api.reasons import Reason
@@ -44,11 +44,11 @@ from phase_operator.core.targets.policy import Claim, needs_finalizer
 from phase_operator.core.targets.provenance import basis, holds, part_holds, sealed
 from phase_operator.core.targets.rendering import renderings, units
 from phase_operator.core.text import listing
-from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.admissions import Admissions, Change
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.context import Task
-from phase_operator.reconcile.polling.calls import Broken, Fresh, Unread
+from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
@@ -60,6 +60,23 @@ from phase_operator.reconcile.run.rivals import Rivals
 from phase_operator.reconcile.run.version_gc import Versions
 from phase_operator.reconcile.store import Life, Resource, Resources
 from phase_operator.reconcile.writers import carries
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a spec takes of an answer."""
+
+    entries: Sequence[Entry]
+    # Why the targets stay as they are. If it is the patterns, the entries of other types than config are all there are;
+    error: ExpectedError | None = None
+    # and so are those of type config, unless it is exact.
+    is_exact: bool = True
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is taken, or that is not known."""
+        return bool(self.entries) or self.error is not None
+
 
 # Units that it takes to compare a tag with those asked for.
 _NEAR = 10
@@ -137,7 +154,10 @@ class Reconciler:
             state = self._sources.want(task.key, Urgency.FORCED)
         if resource.life is Life.FREE and needs_finalizer(task.claims, task.key.namespace):
             # Before anything is written that somebody has to take away.
-            await self._set_finalizer(resource, wanted=True)
+            try:
+                await self._set_finalizer(resource, wanted=True)
+            except ExpectedError as refused:
+                return await self._unguarded(task, query, state, refused)
         match state:
             case Unread(revision=revision):
                 return await self._confirm(task, query, revision)
@@ -152,6 +172,17 @@ class Reconciler:
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
+
+    async def _unguarded(self, task: Task, query: SourceQuery, state: SourceState, error: ExpectedError) -> Outcome:
+        """Write nothing, without the finalizer, that somebody has to take away; what was declared secret leaves."""
+        if not isinstance(state, Fresh):
+            raise error
+        heard = Heard(query, state.answer, state.revision, state.twice, state.moved)
+        chosen = await self._choose(task, heard)
+        found = await self._hold(task, heard, replace(chosen, error=error))
+        if any(each.reason is Reason.ANSWER_DOUBTED for each in found.targets):
+            self._sources.doubt(task.key)
+        return found
 
     async def _credential(self, task: Task, admitted: Admitted) -> Credential:
         """Return what Phase is asked with; raise ExpectedError.
@@ -195,12 +226,13 @@ class Reconciler:
         is_well = all(each.ready for each in found.targets)
         if state.is_unprobed:
             found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
-        if is_well or task.spec.allow_empty or await self._select(task, query, state.answer):
+        if is_well or task.spec.allow_empty or (await self._choose(task, heard)).is_any:
             return found
         # Where none is in step, all stay as they were told of before.
         targets = found.targets if any(each.ready for each in found.targets) else ()
-        if state.full is not None and await self._select(task, query, state.full):
-            targets = (await self._sync(task, replace(heard, answer=state.full, revision=None))).targets
+        full = replace(heard, answer=state.full or state.answer, revision=None)
+        if state.full is not None and (await self._choose(task, full)).is_any:
+            targets = (await self._sync(task, full)).targets
         message = await self._beside.run(
             lambda: nothing_selected(query, state.answer.entries, task.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
@@ -208,21 +240,29 @@ class Reconciler:
         )
         return Failed(Reason.NO_ENTRIES, message, targets=targets)
 
-    async def _select(self, task: Task, query: SourceQuery, snapshot: Snapshot) -> tuple[Entry, ...]:
+    async def _choose(self, task: Task, heard: Heard) -> Chosen:
+        """Choose what the spec takes of an answer, as far as its patterns can be tried."""
+        answer, query, namespace = heard.answer, heard.query, task.key.namespace
         patterns = len(task.spec.keys.include) + len(task.spec.keys.exclude)
-        return await self._beside.run(
-            lambda: task.select(snapshot, query), len(snapshot.entries) * (1 + patterns), task.key.namespace
-        )
+        many = len(answer.entries) * (1 + patterns)
+        try:
+            return Chosen(await self._beside.run(lambda: task.select(answer, query), many, namespace))
+        except Waiting as error:
+            rest, exact = await self._beside.run(lambda: task.select_without_patterns(answer, query), many, namespace)
+            return Chosen(rest, error, exact)
 
     async def _sync(self, task: Task, heard: Heard) -> Synced:
-        entries = await self._select(task, heard.query, heard.answer)
+        chosen = await self._choose(task, heard)
+        if chosen.error is not None:
+            return await self._hold(task, heard, chosen)
+        entries = chosen.entries
         many = units(task.spec, entries)
         try:
             warning = await self._beside.run(
                 lambda: check_references(entries, task.spec.on_secret_reference_error), many, task.key.namespace
             )
         except Waiting as error:
-            return await self._hold(task, heard, entries, many, error)
+            return await self._hold(task, heard, replace(chosen, error=error))
         results: list[TargetResult] = []
         async for judge in self._judges(task, heard, entries, many):
             result = await self._refuse_token_secret(task, judge.rendering.ref)
@@ -240,22 +280,26 @@ class Reconciler:
         vain = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
         return Synced(facts, tuple(results), warning, f"spec.{vain}" if vain else None)
 
-    async def _hold(self, task: Task, heard: Heard, entries: Sequence[Entry], units: int, error: Waiting) -> Synced:
+    async def _hold(self, task: Task, heard: Heard, chosen: Chosen) -> Synced:
         """Leave targets as they are, but for what was declared secret; raise the error if nothing was."""
+        error, entries = chosen.error, chosen.entries
+        assert error is not None
         if not task.spec.managed_config_map_references:
             raise error
+        many = units(task.spec, entries)
         results = [
-            replace(await self._held(heard, judge, units, error), left_out=judge.rendering.left_out)
-            async for judge in self._judges(task, heard, entries, units)
+            replace(await self._held(heard, judge, many, chosen), left_out=judge.rendering.left_out)
+            async for judge in self._judges(task, heard, entries, many)
         ]
         if not any(each.written or each.reason is Reason.ANSWER_DOUBTED for each in results):
             raise error
         return Synced(told_facts(task.resource.status) or source_facts(task, heard, entries), tuple(results))
 
-    async def _held(self, heard: Heard, judge: Judge, units: int, error: Waiting) -> TargetResult:
-        rendering = judge.rendering
+    async def _held(self, heard: Heard, judge: Judge, units: int, chosen: Chosen) -> TargetResult:
+        rendering, error = judge.rendering, chosen.error
+        assert error is not None
         result = await take_out(self._cluster, judge, judge.stays(error))
-        if result.reason is not error.reason or result.written or unresolved(rendering.taken):
+        if result.reason is not error.reason or result.written or not chosen.is_exact or unresolved(rendering.taken):
             return result
         observed = await self._cluster.observe(standing(rendering.ref, judge.task.versions), surely=False)
         return await self._target(heard, judge, units) if judge.holds_declared(observed) else result
