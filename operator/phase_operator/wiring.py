@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.concurrency import calls_at_once
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.timestamps import timestamp
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
 from phase_operator.kube.client import CONNECTIONS, KubeClient, KubeconfigError, load_configuration
@@ -110,7 +110,7 @@ class SystemClock:
 
     def now(self) -> str:
         """Return the wall clock as RFC 3339 in UTC with seconds."""
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return timestamp(time.time())
 
 
 async def run(settings: Settings, patience: Patience | None = None) -> int:

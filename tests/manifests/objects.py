@@ -9,7 +9,7 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types; kubernet
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 
 from phase_dev import documents
-from phase_operator.api.crd import OLDEST_KUBERNETES
+from phase_operator.api.names import OLDEST_KUBERNETES
 
 ROOT = Path(__file__).parents[2]
 CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
@@ -18,7 +18,8 @@ CHART = ROOT / "helm/phase-operator"
 # The Prometheus operator's own definitions.
 MONITORING = ROOT / "tests/manifests/monitoring.coreos.com"
 # The oldest that we promise, and the newest whose schema the validator has.
-KUBERNETES = (OLDEST_KUBERNETES, "1.37")
+OLDEST = ".".join(map(str, OLDEST_KUBERNETES))
+KUBERNETES = (OLDEST, "1.37")
 
 Object = dict[str, Any]
 # (API group, resource, names it is narrowed to) -> verbs

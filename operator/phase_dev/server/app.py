@@ -17,22 +17,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from phase_dev.server.auth import Call
-from phase_dev.server.clock import AdvancingClock, Clock, system_clock
 from phase_dev.server.control import control_app
 from phase_dev.server.facts import facts_of
 from phase_dev.server.installation import Phase
 from phase_dev.server.responses import COMMON_HEADERS, error_response, not_found_page, server_error, spaced
 from phase_dev.server.routes import find, unmounted
-from phase_dev.server.state import State
 
 log = logging.getLogger(__name__)
 VERSION = "v2.73.2"
 ALIVE = "API is alive. Please see https://docs.phase.dev/public-api for documentation on available endpoints."
-
-
-def create_app(state: State, clock: Clock = system_clock, quota: int | None = None) -> ASGIApp:
-    """Return the application over a state; `clock` may be turned by hand."""
-    return application(Phase(state, AdvancingClock(clock), quota))
 
 
 def application(phase: Phase) -> ASGIApp:

@@ -147,15 +147,6 @@ class Phase:
             self.state.put(app)
             return app
 
-    def add_environment(self, app: str, name: str) -> model.Environment:
-        """Make an empty environment."""
-        with self.state.transaction():
-            now, owner = self.clock(), self.app(app)
-            index = len(self.state.environments_of(owner.id))
-            environment = model.Environment(model.new_id(), owner.id, name, now, now, "custom", index)
-            self.state.put(environment)
-            return environment
-
     def change_app(self, app: str, *, name: str | None = None, sse: bool | None = None) -> None:
         """Rename an app or turn server-side encryption on or off."""
         with self.state.transaction():

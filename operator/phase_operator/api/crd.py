@@ -16,9 +16,6 @@ from phase_operator.api.v1alpha1 import PhaseSecret
 
 Schema = dict[str, Any]
 
-# The first version with ratcheting and selectable fields on by default; a stored object never freezes from a new rule.
-OLDEST_KUBERNETES = "1.31"
-
 _ORDER = (
     *(
         "description",

@@ -70,3 +70,6 @@ CLOUD_API = "https://api.phase.dev"
 CLOUD_BASES = (CLOUD_API, f"{DEFAULT_HOST}/service/public")
 DEFAULT_TOKEN_SECRET = "phase-service-token"
 TOKEN_KEY = "token"
+
+# The first version with ratcheting and selectable fields on by default: a stored object never freezes from a new rule.
+OLDEST_KUBERNETES = (1, 31)

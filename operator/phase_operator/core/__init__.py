@@ -18,6 +18,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | errors | The expected failures, by consequence |
 | values | The nouns that travel: keys of objects, secret text, entries, snapshots |
 | text | Text for people: foreign text made fit to be shown, lists of names, and names close to one that was not found |
+| timestamps | Moments as statuses, logs and objects of Kubernetes have them: RFC 3339 in UTC, with seconds |
 | json_access | Look into JSON that others wrote |
 | globs | Glob patterns, compiled once for thousands of keys |
 | digests | Digests that stand in a cluster: how their parts are put together, and how they are spelled |

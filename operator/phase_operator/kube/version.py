@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from phase_operator.api.names import OLDEST_KUBERNETES
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.json_access import text
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate
 
-# What the manifests are tried with; before it, the CRD's rules are not all understood.
-OLDEST = (1, 31)
 # Vendors write 31+.
 _LEADING = re.compile(r"\d+")
 
@@ -33,6 +32,7 @@ def too_old(version: Mapping[str, Any]) -> str | None:
     """Say that an API server is too old; what does not say its version is taken to be new enough."""
     numbers = [_LEADING.match(text(version.get(part))) for part in ("major", "minor")]
     found = tuple(int(number.group()) for number in numbers if number)
-    if len(found) < len(numbers) or found >= OLDEST:
+    if len(found) < len(numbers) or found >= OLDEST_KUBERNETES:
         return None
-    return f"Kubernetes {found[0]}.{found[1]} is too old: {OLDEST[0]}.{OLDEST[1]} or newer is needed"
+    oldest = ".".join(map(str, OLDEST_KUBERNETES))
+    return f"Kubernetes {found[0]}.{found[1]} is too old: {oldest} or newer is needed"

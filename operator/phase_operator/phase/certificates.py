@@ -4,9 +4,10 @@ import logging
 import math
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import httpx
+
+from phase_operator.core.timestamps import timestamp
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,7 @@ class Certificates:
         known = self._seen.get(host)
         now = self._timer()
         if known is None or known[0] != ends:
-            told = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            log.info("certificate of Phase", extra={"host": host, "ends": told})
+            log.info("certificate of Phase", extra={"host": host, "ends": timestamp(ends)})
             self._seen = {each: kept for each, kept in self._seen.items() if now - kept[1] <= _FORGOTTEN}
         self._seen[host] = (ends, now)
 

@@ -10,13 +10,14 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
+from phase_operator.core.source.query import source_name
 from phase_operator.core.status.document import LONGEST_SYNC
+from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 
 # What makes a run necessary if it changes: uid, generation, forced sync, life.
@@ -86,8 +87,7 @@ class Resource:
     def source(self) -> str:
         """App, environment and folder that it asks for, as a person would say it; also where the spec is no good."""
         app = self.spec.get("phaseApp") or self.spec.get("phaseAppId") or "?"
-        folder = self.spec.get("phaseAppEnvPath") or "/"
-        return f"{app}/{self.spec.get('phaseAppEnv') or 'production'}{'' if folder == '/' else folder}"
+        return source_name(app, self.spec.get("phaseAppEnv") or "production", self.spec.get("phaseAppEnvPath") or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +223,6 @@ def _standing(status: Mapping[str, Any]) -> Standing:
     if found.get("status") == "True":
         return _READY
     return Standing(False, moment_of(found.get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
-
-
-def moment_of(said: object) -> float | None:
-    """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
-    try:
-        return datetime.fromisoformat(text(said)).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _pack(value: Mapping[str, Any]) -> bytes:

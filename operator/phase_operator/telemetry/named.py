@@ -10,11 +10,12 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.store import Resources, Standing, moment_of
+from phase_operator.reconcile.store import Resources, Standing
 
 # No folder is called so: they begin with a slash.
 _EVERY_FOLDER = "*"

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.store import Life, Resource, Resources, Standing, life_of, moment_of
+from phase_operator.reconcile.store import Life, Resource, Resources, Standing, life_of
 from support.builders import KEY, UID, phase_secret, spec
 
 OTHER = ObjectKey("team", "other")

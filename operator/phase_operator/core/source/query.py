@@ -58,6 +58,11 @@ class Revision:
     moved_at: str
 
 
+def source_name(app: str, environment: str, path: str | None) -> str:
+    """Return app, environment and folder as messages and logs name them; the root, and all folders, are left out."""
+    return f"{app}/{environment}{'' if path in ('/', None) else path}"
+
+
 def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
     """Say what a spec asks, in the one spelling that equal questions share."""
     taken = folders(spec)

@@ -30,11 +30,6 @@ def is_version(name: str, base: str) -> bool:
     return name.startswith(stem) and _SUFFIX.fullmatch(name, len(stem)) is not None
 
 
-def refers_to(name: str, base: str) -> bool:
-    """Say whether a reference means the target: by its base name or by that of a version."""
-    return name == base or is_version(name, base)
-
-
 @dataclass(frozen=True, slots=True)
 class Made:
     """A version that stands: its name and when it was made, as RFC 3339 in UTC, so that texts compare like times."""

@@ -14,7 +14,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import Urgency
 from phase_operator.core.outcome import Notice
 from phase_operator.core.source.answer_memory import MIB, NoRoom, Room
-from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
+from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
 from phase_operator.core.source.shared_answer import Shelf
 from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
@@ -297,7 +297,7 @@ def _place(call: Call) -> str:
         case Probe():
             return call.app.name or call.app_id
         case Read():
-            return f"{call.app.name or call.app_id}/{call.environment}{'' if call.path in ('/', None) else call.path}"
+            return source_name(call.app.name or call.app_id, call.environment, call.path)
         case _:
             assert_never(call)
 

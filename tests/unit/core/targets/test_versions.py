@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.targets.versions import Made, is_version, refers_to, spare, versioned_name
+from phase_operator.core.targets.versions import Made, is_version, spare, versioned_name
 
 DIGEST = "0123456789abcdef" * 2
 LONG = "a" * 253
@@ -29,12 +29,6 @@ def test_a_version_is_named_by_its_content() -> None:
 )
 def test_a_version_is_known_by_its_name(name: str, version: bool) -> None:
     assert is_version(name, "shop") is version
-
-
-def test_a_reference_means_a_target_by_base_or_version() -> None:
-    assert refers_to("shop", "shop")
-    assert refers_to("shop-0123456789", "shop")
-    assert not refers_to("shop-eu", "shop")
 
 
 def test_a_base_that_is_too_long_is_cut_and_stays_apart() -> None:

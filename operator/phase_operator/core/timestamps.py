@@ -1,0 +1,16 @@
+"""Moments as statuses, logs and objects of Kubernetes have them: RFC 3339 in UTC, with seconds."""
+
+from datetime import UTC, datetime
+
+
+def timestamp(moment: float) -> str:
+    """Return a moment, in seconds since 1970, as RFC 3339."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(said: object) -> float | None:
+    """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
+    try:
+        return datetime.fromisoformat(said).timestamp() if isinstance(said, str) else None
+    except (ValueError, OverflowError, OSError):
+        return None
