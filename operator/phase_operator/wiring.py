@@ -28,7 +28,8 @@ from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.timestamps import timestamp
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.watcher import SWEEP_EVERY, Listing, Watcher
-from phase_operator.kube.client import CONNECTIONS, KubeClient, KubeconfigError, load_configuration
+from phase_operator.kube.client import CONNECTIONS as KUBE_CONNECTIONS
+from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
@@ -59,7 +60,7 @@ from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
 from phase_operator.settings import Settings, platform_proxies
 from phase_operator.telemetry import logs
-from phase_operator.telemetry.http import Check, PortInUseError, Probes, serve
+from phase_operator.telemetry.http import CONNECTIONS, Check, PortInUseError, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.telemetry.named import Named
 
@@ -81,8 +82,8 @@ _WAYS = 3
 _STUCK = 420.0
 # A watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
 _WATCHES_EACH = 3
-# Probes, scrapes, and what Python and the system have open.
-_OTHER_FILES = 100
+# Those who probe and scrape, and what Python and the system have open.
+_OTHER_FILES = 2 * CONNECTIONS + 100
 # So many times as long a step may wait for others that wait for an API server that hangs.
 _HUNG = 4
 
@@ -175,7 +176,7 @@ def files_to_allow(settings: Settings, limits: tuple[int, int]) -> tuple[int, in
     """Return the limits of open files that the settings need, or None if they have them; raise StartError."""
     namespaces, calls = max(1, len(settings.namespace)), _calls_at_once(settings)
     watches = _WATCHES_EACH * namespaces + 1
-    needed = watches + _SESSIONS * CONNECTIONS + calls + _WAYS * KEPT_CONNECTIONS
+    needed = watches + _SESSIONS * KUBE_CONNECTIONS + calls + _WAYS * KEPT_CONNECTIONS
     needed += _FILES_OF_LOOKUP * _LOOKUPS_EACH * calls + _OTHER_FILES
     soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if needed <= soft:
@@ -209,7 +210,7 @@ class Operator:
         self._faults = faults = metrics.faults
         known = KnownTargets()
         admissions = Admissions()
-        queue: WorkQueue[ObjectKey] = WorkQueue(clock)
+        queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
         resources = Resources()
         self._settings = settings
         self._client = client

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from phase_operator.core.flow.schedule import Priority, Schedule
@@ -28,11 +28,11 @@ class QueueClosedError(Exception):
 
 
 class WorkQueue(Generic[Key]):
-    """A Schedule that can be waited for."""
+    """A Schedule that can be waited for; owners of keys take turns."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "") -> None:
         self._clock = clock
-        self._schedule: Schedule[Key] = Schedule()
+        self._schedule: Schedule[Key] = Schedule(owner)
         self._changed = asyncio.Event()
         self._closed = False
         self._steps = Steps(clock)

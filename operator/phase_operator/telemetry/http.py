@@ -1,8 +1,10 @@
 """Answer the kubelet's probes and the scrapes of Prometheus.
 
-Rule: a probe only looks at what is known already; it never waits for anything.
+Rule: a probe only looks at what is known already; it never waits for anything. Whoever reaches a port may open as many
+connections as he likes: the oldest one makes room. So they take no files from the process, and probes are answered.
 """
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,6 +17,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from phase_operator.reconcile.internal_errors import Faults
 
 Check = Callable[[], str | None]
+# Of each server.
+CONNECTIONS = 64
 _CLOSING_SECONDS = 1.0
 _BROKEN = "internal error; the log has the trace"
 # `::` is every address, IPv4 too, as in every Go program.
@@ -122,17 +126,34 @@ async def _listen(routes: list[web.RouteDef], host: str, port: int, use: str) ->
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSING_SECONDS)
     await runner.setup()
+    if (http := runner.server) is None:
+        raise RuntimeError("a runner that is set up has a server")
+
+    def connect() -> asyncio.Protocol:
+        for oldest in http.connections[: 1 - CONNECTIONS]:
+            oldest.force_close()
+        return http()
+
     try:
+        server = await _open(connect, host, port, use)
         try:
-            every = host in _EVERY_ADDRESS
-            await (web.SockSite(runner, _on_every_address(port)) if every else web.TCPSite(runner, host, port)).start()
-        except OSError as e:
-            if e.errno != errno.EADDRINUSE:
-                raise
-            raise PortInUseError(host, port, use) from e
-        yield int(runner.addresses[0][1])
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+async def _open(connect: Callable[[], asyncio.Protocol], host: str, port: int, use: str) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        if host in _EVERY_ADDRESS:
+            return await loop.create_server(connect, sock=_on_every_address(port))
+        return await loop.create_server(connect, host, port)
+    except OSError as e:
+        if e.errno != errno.EADDRINUSE:
+            raise
+        raise PortInUseError(host, port, use) from e
 
 
 def _on_every_address(port: int) -> socket.socket:

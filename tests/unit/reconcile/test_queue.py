@@ -340,3 +340,71 @@ def test_no_key_waits_for_more_than_eight_times_as_many_turns_as_were_before_it(
         left.discard(key)
 
     assert left == set()
+
+
+def owner_of(key: str) -> str:
+    return key.partition("/")[0]
+
+
+def turns_until(found: Schedule[str], wanted: str) -> int:
+    """Take keys until one is taken; return how many turns that took."""
+    for turn in range(1, 10_000):
+        key = found.take(100)
+        assert key is not None
+        found.done(key)
+        if key == wanted:
+            return turn
+    raise AssertionError(wanted)
+
+
+@pytest.mark.parametrize("theirs", [NEW, CHANGED, PERIODIC])
+@pytest.mark.parametrize("mine", [NEW, CHANGED])
+def test_who_has_two_thousand_keys_waits_for_himself(theirs: Priority, mine: Priority) -> None:
+    found: Schedule[str] = Schedule(owner_of)
+    for number in range(2000):
+        found.add(f"mallory/{number}", 1, theirs)
+    for _ in range(100):
+        key = found.take(50)
+        assert key is not None
+        found.done(key)
+
+    found.add("good/x", 60, mine)
+
+    assert turns_until(found, "good/x") <= 3
+
+
+def test_keys_that_come_and_go_all_the_time_delay_nobody_else() -> None:
+    found: Schedule[str] = Schedule(owner_of)
+    found.add("good/x", 1, CHANGED)
+    found.add("good/y", 1, CHANGED)
+    served = []
+
+    for turn in range(8):
+        found.add(f"mallory/{turn}", 1 + turn / 10, NEW)
+        key = found.take(10)
+        assert key is not None
+        found.done(key)
+        served.append(key)
+
+    assert {"good/x", "good/y"} <= set(served[:5])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from([NEW, CHANGED])), min_size=1, max_size=80))
+def test_between_two_turns_of_an_owner_every_other_has_at_most_one_besides_the_oldest(
+    planned: list[tuple[str, Priority]],
+) -> None:
+    found: Schedule[str] = Schedule(owner_of)
+    for number, (owner, priority) in enumerate(planned):
+        found.add(f"{owner}/{number}", 0, priority)
+
+    order = [owner_of(key) for key in drained(found, 1)]
+
+    for owner in set(order):
+        for other in set(order) - {owner}:
+            # As long as both have keys, neither is more than a turn ahead, but for the turns of the oldest.
+            both = order[: 1 + min(_last(order, owner), _last(order, other))]
+            assert abs(both.count(owner) - both.count(other)) <= 1 + len(both) // 8 + 1
+
+
+def _last(order: list[str], owner: str) -> int:
+    return max(place for place, each in enumerate(order) if each == owner)

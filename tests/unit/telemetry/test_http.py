@@ -1,3 +1,4 @@
+import asyncio
 import logging
 
 import aiohttp
@@ -7,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from phase_operator.reconcile.internal_errors import Faults
-from phase_operator.telemetry.http import Check, PortInUseError, Ports, Probes, serve
+from phase_operator.telemetry.http import CONNECTIONS, Check, PortInUseError, Ports, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
 HOST = "127.0.0.1"
@@ -171,3 +172,19 @@ async def test_what_is_noted_does_not_make_readiness_fail() -> None:
         ready = await client.get("/readyz")
 
     assert (ready.status_code, ready.text) == (200, "ok\nnamespaces: x is not served\n")
+
+
+async def test_the_oldest_of_too_many_connections_make_room_for_a_probe() -> None:
+    probes = Probes(live={"loop": says(None)})
+    async with serve(probes, Metrics().registry, host=HOST, health_port=0, metrics_port=None) as ports:
+        opened = [await asyncio.open_connection(HOST, ports.health) for _ in range(3 * CONNECTIONS)]
+
+        assert (await get(ports.health, "/healthz"))[0] == 200
+
+        first, last = opened[: 2 * CONNECTIONS], opened[-CONNECTIONS // 2 :]
+        assert [await reader.read() for reader, _ in first] == [b""] * len(first)
+        for _, writer in last:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert all([(await reader.read()).startswith(b"HTTP/1.1 200") for reader, _ in last])
+        for _, writer in opened:
+            writer.close()

@@ -1,12 +1,14 @@
 """Which key runs next: coalesced, delayed, and once at a time.
 
 Rule: a key that is added while it runs runs once more afterwards, however often it was added; a key that is added
-earlier than planned moves forward, never back. The more urgent goes first, but one turn in eight goes to whoever has
-waited longest, so that what is due is served whatever else comes.
+earlier than planned moves forward, never back. What is new or changed goes before what is due anyway; of either, owners
+take turns, so that who has many keys waits for himself, and the most urgent key of an owner goes first. One turn in
+eight goes to whoever has waited longest, so that what is due is served whatever else comes.
 """
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -22,15 +24,66 @@ class Priority(IntEnum):
     PERIODIC = 2
 
 
-class Schedule(Generic[Key]):
-    """Which key is next, as a pure data structure. Times are seconds of one monotonic clock."""
+_Ready = tuple[Priority, float, int, Key]
+# So many owners are remembered that had a turn and have no key now.
+_MOST_SERVED = 1000
 
-    def __init__(self) -> None:
+
+@dataclass(slots=True)
+class _Turns(Generic[Key]):
+    """Keys that are due, by owners who take turns: start-time fair queueing."""
+
+    keys: dict[str, list[_Ready[Key]]] = field(default_factory=dict)
+    # The owners of these by their next turn, each once.
+    order: list[tuple[int, int, str]] = field(default_factory=list)
+    turn: int = 0
+    # The last turn of owners who had one lately.
+    last: dict[str, int] = field(default_factory=dict)
+
+    def add(self, owner: str, entry: _Ready[Key]) -> None:
+        """Take in a key that is due."""
+        if owner not in self.keys:
+            self.keys[owner] = []
+            self._plan(owner, max(self.turn, self.last.get(owner, -1) + 1), entry[2])
+        heapq.heappush(self.keys[owner], entry)
+
+    def pop(self) -> _Ready[Key] | None:
+        """Take out the most urgent key of the owner whose turn it is."""
+        if not self.order:
+            return None
+        self.turn, _, owner = heapq.heappop(self.order)
+        found = heapq.heappop(self.keys[owner])
+        if self.keys[owner]:
+            self._plan(owner, self.turn + 1, self.keys[owner][0][2])
+        else:
+            del self.keys[owner]
+            self.last[owner] = self.turn
+            if len(self.last) > _MOST_SERVED:
+                self.last = {each: turn for each, turn in self.last.items() if turn >= self.turn}
+        return found
+
+    def _plan(self, owner: str, turn: int, serial: int) -> None:
+        heapq.heappush(self.order, (turn, serial, owner))
+
+
+def _nobody(_: Hashable) -> str:
+    return ""
+
+
+class Schedule(Generic[Key]):
+    """Which key is next, as a pure data structure. Times are seconds of one monotonic clock.
+
+    `owner` says whose a key is; without it all keys are one owner's.
+    """
+
+    def __init__(self, owner: Callable[[Key], str] = _nobody) -> None:
+        self._owner = owner
         self._due: dict[Key, tuple[float, Priority]] = {}
         self._running: dict[Key, tuple[float, Priority] | None] = {}
         # Entries that `_due` no longer agrees with are skipped when they surface.
         self._later: list[tuple[float, int, Key]] = []
-        self._now: list[tuple[Priority, float, int, Key]] = []
+        # What is due anyway, and what is more urgent.
+        self._now: dict[bool, _Turns[Key]] = {True: _Turns(), False: _Turns()}
         # The same keys by age.
         self._oldest: list[tuple[float, int, Key]] = []
         self._turns = 0
@@ -54,23 +107,25 @@ class Schedule(Generic[Key]):
             due, serial, key = heapq.heappop(self._later)
             planned = self._due.get(key)
             if planned is not None and planned[0] == due:
-                heapq.heappush(self._now, (planned[1], due, serial, key))
+                turns = self._now[planned[1] is Priority.PERIODIC]
+                turns.add(self._owner(key), (planned[1], due, serial, key))
                 heapq.heappush(self._oldest, (due, serial, key))
         self._turns += 1
         found = self._longest_waiting() if self._turns % _OLDEST_EVERY == 0 else self._most_urgent()
         if found is None:
             # What is left there was taken by the other order.
-            self._now, self._oldest = [], []
+            self._now, self._oldest = {True: _Turns(), False: _Turns()}, []
             return None
         del self._due[found]
         self._running[found] = None
         return found
 
     def _most_urgent(self) -> Key | None:
-        while self._now:
-            priority, due, _, key = heapq.heappop(self._now)
-            if self._due.get(key) == (due, priority):
-                return key
+        for is_periodic in (False, True):
+            while (found := self._now[is_periodic].pop()) is not None:
+                priority, due, _, key = found
+                if self._due.get(key) == (due, priority):
+                    return key
         return None
 
     def _longest_waiting(self) -> Key | None:
