@@ -37,7 +37,7 @@ class Resource:
 
 
 class Api:
-    """The admin's way to one API server."""
+    """A way to one API server, with the rights of the client that it is given: the admin's, by `api_of`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -59,6 +59,11 @@ class Api:
     def create(self, document: Object, namespace: str = "", **query: str) -> Object:
         """Create an object and return what the server made of it."""
         return self._client.create(_with(self._collection(document, namespace), query), document)
+
+    def apply(self, document: Object, namespace: str, manager: str) -> Object:
+        """Apply an object on the server's side, and take the fields that others hold."""
+        path = f"{self._collection(document, namespace)}/{document['metadata']['name']}"
+        return self._client.apply(_with(path, {"fieldManager": manager, "force": "true"}), document)
 
     def delete(self, kind: str, name: str = "", namespace: str = "") -> None:
         """Delete an object, or all of a kind in a namespace; what is not there is no error, and nobody waits."""

@@ -40,6 +40,10 @@ class Client:
         """Create an object and return what the server made of it."""
         return self._ask("POST", path, manifest)
 
+    def apply(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Apply an object on the server's side; the path names the manager, and whether it takes fields of others."""
+        return self._ask("PATCH", path, manifest, form="application/apply-patch+yaml")
+
     def delete(self, path: str) -> None:
         """Delete the object or the collection at this path, unless it is gone; its end is not waited for."""
         try:
@@ -69,10 +73,17 @@ class Client:
         self.close()
 
     def _ask(
-        self, method: str, path: str, manifest: dict[str, Any] | None = None, *, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        manifest: dict[str, Any] | None = None,
+        *,
+        accept: str = "application/json",
+        form: str = "application/json",
     ) -> dict[str, Any]:
+        headers = {"Accept": accept} if manifest is None else {"Accept": accept, "Content-Type": form}
         try:
-            response = self._http.request(method, path, json=manifest, headers={"Accept": accept})
+            response = self._http.request(method, path, json=manifest, headers=headers)
             body: dict[str, Any] = response.json()
         except (httpx.HTTPError, ValueError) as e:
             raise CommandFailed(f"{method} {path} got no answer from the API server: {e}") from e

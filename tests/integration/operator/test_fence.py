@@ -1,7 +1,8 @@
 """The fence around the operator's account: what passes, what is refused, and that all work goes on inside it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,8 +25,10 @@ from integration.operator.test_ownership import (
 from integration.operator.test_versioned import (
     test_a_change_makes_a_new_object_and_the_old_one_stays_while_a_deployment_names_it,
 )
-from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.cluster import CommandFailed, ControlPlane, start_control_plane
+from phase_dev.cluster.client import Client
 from phase_operator.api import names
+from support.api import Api, api_of
 from support.operator_process import REPOSITORY, OperatorProcess, eventually, install, running_operator
 from support.world import World
 
@@ -67,7 +70,7 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
     install(control_plane)
     control_plane.kubectl("apply", "--server-side", "-f", REPOSITORY / "deploy/fence/policy.yaml")
     trial = Trial(control_plane, "default")
-    eventually(lambda: trial.refused("create", thing("trial"), "--dry-run=server"), what="the fence is in force")
+    eventually(lambda: trial.refuses_to_create(thing("trial"), dryRun="All"), what="the fence is in force")
     return control_plane
 
 
@@ -78,34 +81,57 @@ def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
         yield process
 
 
+@cache
+def account_of(plane: ControlPlane) -> Api:
+    """Return the API server with the rights of the operator's account."""
+    token = plane.shared_client.token("phase-system", "phase-operator", seconds=3600)
+    return Api(Client(plane.url, plane.ca_file, token))
+
+
 class Trial:
     """Writes as the operator's account, in one namespace."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
+        self._admin, self._account = api_of(plane), account_of(plane)
         self._plane = plane
-        self._account = plane.service_account_kubeconfig("phase-system", "phase-operator")
         self.namespace = namespace
 
-    def as_admin(self, verb: str, document: dict[str, Any]) -> None:
-        """Write as somebody whom the fence does not concern."""
-        self._plane.kubectl("-n", self.namespace, verb, "-f", "-", stdin=json.dumps(document))
+    def make(self, document: dict[str, Any]) -> None:
+        """Create an object as somebody whom the fence does not concern."""
+        self._admin.create(document, self.namespace)
+
+    def replace(self, document: dict[str, Any]) -> None:
+        """Replace it, likewise."""
+        self._plane.kubectl("-n", self.namespace, "replace", "-f", "-", stdin=json.dumps(document))
 
     def has(self, kind: str, name: str) -> bool:
         """Say whether an object is there."""
-        return self._plane.kubectl("-n", self.namespace, "get", kind, name, check=False).returncode == 0
+        return self._admin.get(kind, name, self.namespace) is not None
 
-    def refused(self, verb: str, document: dict[str, Any], *options: str) -> bool:
-        """Try a write; say whether the fence, and nothing else, refused it."""
-        arguments = ("-n", self.namespace, verb, *options, "-f", "-")
-        done = self._plane.kubectl(*arguments, stdin=json.dumps(document), check=False, kubeconfig=self._account)
-        by_fence = "ValidatingAdmissionPolicy 'phase-operator-fence'" in done.stderr
-        assert by_fence is (done.returncode != 0), done.stderr
-        return by_fence
+    def refuses_to_create(self, document: dict[str, Any], **query: str) -> bool:
+        """Try to create an object; say whether the fence, and nothing else, refused it."""
+        return refused(lambda: self._account.create(document, self.namespace, **query))
 
-    def refused_apply(self, document: dict[str, Any], manager: str = names.FIELD_MANAGER) -> bool:
+    def refuses_to_delete(self, document: dict[str, Any]) -> bool:
+        """Try to delete what is there."""
+        kind, name = document["kind"], document["metadata"]["name"]
+        assert self.has(kind, name)
+        return refused(lambda: self._account.delete(kind, name, self.namespace))
+
+    def refuses_to_apply(self, document: dict[str, Any], manager: str = names.FIELD_MANAGER) -> bool:
         """Try a server-side apply."""
-        options = ("--server-side", "--force-conflicts", f"--field-manager={manager}", "--validate=false")
-        return self.refused("apply", document, *options)
+        return refused(lambda: self._account.apply(document, self.namespace, manager))
+
+
+def refused(write: Callable[[], object]) -> bool:
+    """Say whether the fence refuses a write; fail if anything else does."""
+    try:
+        write()
+    except CommandFailed as error:
+        if "ValidatingAdmissionPolicy 'phase-operator-fence'" not in str(error):
+            raise
+        return True
+    return False
 
 
 @pytest.fixture
@@ -127,45 +153,45 @@ each_kind = pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
 def test_it_makes_changes_and_deletes_what_carries_its_label(trial: Trial, kind: str, value: str) -> None:
     ours = thing("ours", kind, labels={names.LABEL_TARGET: value})
 
-    assert not trial.refused("create", ours)
-    assert not trial.refused_apply(ours | {"data": {"a": "YQ=="}})
-    assert not trial.refused("delete", ours)
+    assert not trial.refuses_to_create(ours)
+    assert not trial.refuses_to_apply(ours | {"data": {"a": "YQ=="}})
+    assert not trial.refuses_to_delete(ours)
 
 
 @each_kind
 @pytest.mark.parametrize("labels", [{}, {names.LABEL_TARGET: "no"}, {"app": "x"}], ids=str)
 def test_it_makes_nothing_without_its_label(trial: Trial, kind: str, labels: dict[str, str]) -> None:
-    assert trial.refused("create", thing("plain", kind, labels=labels))
-    assert trial.refused_apply(thing("plain", kind, labels=labels))
+    assert trial.refuses_to_create(thing("plain", kind, labels=labels))
+    assert trial.refuses_to_apply(thing("plain", kind, labels=labels))
 
 
 @each_kind
 def test_it_leaves_alone_what_others_made(trial: Trial, kind: str) -> None:
-    trial.as_admin("create", thing("theirs", kind, data={"a": "YQ=="}))
+    trial.make(thing("theirs", kind, data={"a": "YQ=="}))
 
-    assert trial.refused_apply(thing("theirs", kind, data={"a": "Yg=="}))
-    assert trial.refused_apply(thing("theirs", kind, labels={"app": "x"}))
-    assert trial.refused("delete", thing("theirs", kind))
+    assert trial.refuses_to_apply(thing("theirs", kind, data={"a": "Yg=="}))
+    assert trial.refuses_to_apply(thing("theirs", kind, labels={"app": "x"}))
+    assert trial.refuses_to_delete(thing("theirs", kind))
 
 
 @each_kind
 def test_it_merges_into_what_others_made_and_withdraws(trial: Trial, kind: str) -> None:
-    trial.as_admin("create", thing("theirs", kind, data={"a": "YQ=="}))
+    trial.make(thing("theirs", kind, data={"a": "YQ=="}))
     manager = f"{names.MERGE_MANAGER_PREFIX}{trial.namespace}/shop"
 
-    assert not trial.refused_apply(thing("theirs", kind, labels=OURS, data={"b": "Yg=="}), manager)
-    assert not trial.refused_apply(thing("theirs", kind), manager)
-    assert trial.refused("delete", thing("theirs", kind)), "without our label it is theirs again"
+    assert not trial.refuses_to_apply(thing("theirs", kind, labels=OURS, data={"b": "Yg=="}), manager)
+    assert not trial.refuses_to_apply(thing("theirs", kind), manager)
+    assert trial.refuses_to_delete(thing("theirs", kind)), "without our label it is theirs again"
 
 
 @each_kind
 @pytest.mark.parametrize("mark", [names.ANNOTATION_OWNER, f"{names.MERGE_ANNOTATION_PREFIX}0123456789"])
 def test_a_label_that_somebody_took_off_does_not_lock_it_out(trial: Trial, kind: str, mark: str) -> None:
-    trial.as_admin("create", thing("ours", kind, annotations={mark: "shop/shop"}))
+    trial.make(thing("ours", kind, annotations={mark: "shop/shop"}))
 
-    assert not trial.refused_apply(thing("ours", kind, data={"a": "YQ=="}))
-    assert not trial.refused("delete", thing("ours", kind))
-    assert trial.refused("create", thing("new", kind, annotations={mark: "shop/shop"})), "for what stands, and no other"
+    assert not trial.refuses_to_apply(thing("ours", kind, data={"a": "YQ=="}))
+    assert not trial.refuses_to_delete(thing("ours", kind))
+    assert trial.refuses_to_create(thing("new", kind, annotations={mark: "shop/shop"})), "for what stands, and no other"
 
 
 @each_kind
@@ -174,12 +200,12 @@ def test_it_writes_nothing_into_the_namespaces_of_the_system(
     installed: ControlPlane, kind: str, namespace_of_the_system: str
 ) -> None:
     there, ours = Trial(installed, namespace_of_the_system), thing("ours", kind, labels=OURS)
-    assert there.refused("create", ours)
+    assert there.refuses_to_create(ours)
 
-    there.as_admin("create", ours)
+    there.make(ours)
 
-    assert there.refused_apply(ours | {"data": {"a": "YQ=="}})
-    assert there.refused("delete", ours)
+    assert there.refuses_to_apply(ours | {"data": {"a": "YQ=="}})
+    assert there.refuses_to_delete(ours)
 
 
 @pytest.mark.parametrize("kind", IMPERSONATING)
@@ -188,12 +214,12 @@ def test_it_writes_no_secret_that_impersonates(trial: Trial, kind: str) -> None:
     data = {"token-id": "YWJjZGVm", "token-secret": "MDEyMzQ1Njc4OWFiY2RlZg=="}
     ours = thing("ours", labels=OURS, annotations=annotations, type=kind, data=data)
     eventually(lambda: trial.has("serviceaccount", "default"), what="the account that the token is for")
-    assert trial.refused("create", ours)
+    assert trial.refuses_to_create(ours)
 
-    trial.as_admin("create", ours)
+    trial.make(ours)
 
-    assert trial.refused_apply(thing("ours", labels=OURS, data={"a": "YQ=="}))
-    assert trial.refused("delete", ours)
+    assert trial.refuses_to_apply(thing("ours", labels=OURS, data={"a": "YQ=="}))
+    assert trial.refuses_to_delete(ours)
 
 
 def test_it_makes_its_digest_key_and_never_changes_it(installed: ControlPlane, namespace: str) -> None:
@@ -202,15 +228,15 @@ def test_it_makes_its_digest_key_and_never_changes_it(installed: ControlPlane, n
     labelled = thing(names.DIGEST_KEY_SECRET, labels=OURS)
     installed.kubectl("-n", "phase-system", "delete", "secret", names.DIGEST_KEY_SECRET, "--ignore-not-found")
 
-    assert not home.refused("create", key)
+    assert not home.refuses_to_create(key)
 
-    assert home.refused_apply(labelled)
-    assert home.refused("delete", key)
-    home.as_admin("replace", key | labelled)
-    assert home.refused("delete", key)
-    assert home.refused("create", thing("another"))
-    assert home.refused("create", thing(names.DIGEST_KEY_SECRET, "ConfigMap"))
-    assert Trial(installed, namespace).refused("create", key), "in its own namespace only"
+    assert home.refuses_to_apply(labelled)
+    assert home.refuses_to_delete(key)
+    home.replace(key | labelled)
+    assert home.refuses_to_delete(key)
+    assert home.refuses_to_create(thing("another"))
+    assert home.refuses_to_create(thing(names.DIGEST_KEY_SECRET, "ConfigMap"))
+    assert Trial(installed, namespace).refuses_to_create(key), "in its own namespace only"
     installed.kubectl("-n", "phase-system", "delete", "secret", names.DIGEST_KEY_SECRET)
 
 
