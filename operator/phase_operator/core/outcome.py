@@ -38,6 +38,8 @@ class TargetResult:
     version: str | None = None
     # True if this run wrote it.
     written: bool = False
+    # True if this run wrote its seal alone, which is news to nobody.
+    resealed: bool = False
     # True if it failed for a reason that passes by itself.
     transient: bool = False
     # Seconds that the API server asked to be left alone for.

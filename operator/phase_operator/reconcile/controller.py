@@ -332,7 +332,7 @@ class Controller:
         reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
         self._observer.reconciled(type(outcome).__name__, reason, seconds)
         for target in getattr(outcome, "targets", ()):
-            if target.written:
+            if target.written or target.resealed:
                 self._observer.target_written(str(target.ref.kind))
 
 

@@ -38,6 +38,9 @@ class Desired:
     made_as: str = ""
     # What it will hold, for those who read single keys; the same for all versions of one target.
     content: Content | None = None
+    # core/targets/provenance.py: its seal, "" if it gets none, and the one that it may have and that is wrong.
+    seal: str = ""
+    misdated: str = ""
 
     @property
     def names(self) -> frozenset[bytes]:
@@ -45,6 +48,10 @@ class Desired:
         if self.content is not None and self.content.entries is not None:
             return frozenset(self.content.entries)
         return frozenset(map(name_digest, self.keys))
+
+    def is_sealed(self, seal: str) -> bool:
+        """Say whether a seal that stands may stay; one that is old otherwise is no reason to write."""
+        return self.seal == "" or seal not in ("", self.misdated)
 
 
 def desired(

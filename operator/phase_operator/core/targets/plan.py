@@ -27,6 +27,8 @@ class Apply:
     type: str = ""
     # False: a field that another manager holds, unseen by us, is a conflict.
     force: bool = True
+    # True: it stands as it should, and only its seal is new.
+    only_seal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:
     prune = tuple(sorted(held - desired.keys))
     is_same = observed.digest == desired.digest and observed.shape == desired.shape
     if is_same and not prune and not release:
-        return Keep()
+        return Keep() if desired.is_sealed(observed.seal) else Apply(observed.resource_version, only_seal=True)
     return Apply(observed.resource_version, prune, release)
 
 
@@ -84,7 +86,10 @@ def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
     was_whole = observed.owner == str(desired.owner.key)
     if own is not None and not was_whole:
         is_same = own.digest == desired.digest and own.shape == desired.shape and own.recorded == desired.keys
-        return Keep() if is_same and own.is_marked else Apply(observed.resource_version, type=own.type)
+        is_same = is_same and own.is_marked
+        if is_same and desired.is_sealed(own.seal):
+            return Keep()
+        return Apply(observed.resource_version, type=own.type, only_seal=is_same)
     if was_whole:
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
     # What it may take: its own edited by hand, and what a PhaseSecret of this namespace wrote that let go of it.

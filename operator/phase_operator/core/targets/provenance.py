@@ -1,7 +1,8 @@
 """Tell, by a target's metadata alone, that it was made from this spec and this state of Phase.
 
 Rule: without the operator's key a seal says nothing and cannot be made. It covers the digest of the content and the
-shape of the object, so that it breaks with any edit; and a seal that is old or missing costs one read, nothing more.
+shape of the object, so that it breaks with any edit; and a seal that is old costs one read, nothing more. One that is
+missing, or that was made with a wrong date, is written once.
 """
 
 import hashlib
@@ -50,12 +51,15 @@ def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
     return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
 
 
-def sealed(desired: Desired, made_from: bytes, key: bytes) -> Desired:
-    """Return the object, or our part of it, with its seal."""
+def sealed(desired: Desired, made_from: bytes, key: bytes, misdated: bytes | None = None) -> Desired:
+    """Return the object, or our part of it, with its seal; one that was made from `misdated` is to be replaced."""
     metadata = desired.manifest["metadata"]
     seal = _seal(key, desired.digest, desired.shape, made_from)
-    annotations = metadata["annotations"] | _annotation(desired, seal)
-    return replace(desired, manifest=desired.manifest | {"metadata": metadata | {"annotations": annotations}})
+    wrong = _seal(key, desired.digest, desired.shape, misdated) if misdated is not None else ""
+    manifest = desired.manifest | {
+        "metadata": metadata | {"annotations": metadata["annotations"] | _annotation(desired, seal)}
+    }
+    return replace(desired, manifest=manifest, seal=seal, misdated=wrong)
 
 
 def _annotation(desired: Desired, seal: str) -> dict[str, str]:

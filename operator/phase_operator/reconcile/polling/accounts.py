@@ -28,6 +28,8 @@ _FOR_READS = 0.25
 _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
+# A read so soon after a probe needs none of its own.
+_CLOSE = 10.0
 # A target lets go of them within moments; more are not remembered.
 _MOST_MOVED = 1000
 
@@ -44,6 +46,11 @@ class Question:
     full: Snapshot | None = None
     # The environment's revision at which all subscribers are in step.
     revision: str | None = None
+    # The last date of the answer, and the one that it was given first, if that was wrong: targets are sealed with it.
+    dated: str | None = None
+    misdated: str | None = None
+    # No probe has been answered since the answer came: it may be newer than its date.
+    is_young: bool = False
     error: ExpectedError | None = None
     # What Phase says now, as the revision of an answer, and since when; and whether it said so at least twice.
     said: tuple[bytes, float] | None = None
@@ -58,6 +65,8 @@ class Question:
     # Nothing has its tags: the whole environment is read as long as that is so, and tells which tags there are.
     is_wide: bool = False
     tags: tuple[str, ...] = ()
+    # It has waited for a probe, and is read now however old that is.
+    has_waited: bool = False
     # Wants to be read as soon as its app is known.
     wanted: Urgency | None = None
     # Who is woken by the next answer, changed or not; some of them asked for it by the sync annotation.
@@ -100,6 +109,7 @@ class Question:
 
     def take(self, answer: Snapshot, tags: tuple[str, ...], revision: str | None) -> None:
         """Believe an answer."""
+        self._date(answer, revision)
         self.answer, self.tags = answer, tags
         if answer.entries:
             self.full = answer
@@ -107,10 +117,27 @@ class Question:
             # What left must not be written again.
             rest = kept(self.full, answer, self.moved)
             self.full = rest if rest.entries else None
-        self.revision = revision
         self.error, self.wanted = None, None
         self.failures = 0
         self.owed, self.forced = set(), set()
+
+    def _date(self, answer: Snapshot, revision: str | None) -> None:
+        """Date an answer; the same answer with another date right after it came was newer than its first one."""
+        if self.answer is None or self.answer.revision != answer.revision:
+            self.dated, self.misdated, self.is_young = revision, None, True
+        elif revision is not None:
+            self.misdated = self.dated if self._is_misdated(revision) else self.misdated
+            self.dated, self.is_young = revision, False
+        self.revision = revision
+
+    def _is_misdated(self, revision: str) -> bool:
+        return self.is_young and self.dated != revision
+
+    def is_dated_anew(self, answer: Snapshot, revision: str | None) -> bool:
+        """Say whether targets that were made of the same answer are to be sealed anew: at most once for each answer."""
+        if self.answer is None or self.answer.revision != answer.revision or revision is None:
+            return False
+        return self.revision is None or self._is_misdated(revision)
 
     @property
     def interval(self) -> float:
@@ -152,6 +179,11 @@ class KnownApp:
     # The account may not read its environments, which is what a probe does.
     is_refused: bool = False
     failures: int = 0
+    # When the last probe began, and the last one that was answered.
+    probe_began_at: float = -FOREVER
+    probed_at: float = -FOREVER
+    # Reads that wait for the next probe, since what they bring is dated by the one before them.
+    waiting: dict[SourceQuery, Urgency] = field(default_factory=dict)
     # Its last probe was answered.
     is_probed: bool = False
     # How many probes a window it needs to be on time; none before one was answered.
@@ -164,6 +196,12 @@ class KnownApp:
         """Yield all questions of the app."""
         for place in self.places.values():
             yield from place.values()
+
+    def is_out_of_date(self, question: Question, now: float) -> bool:
+        """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
+        if question.has_waited or question.wanted is Urgency.MOVED or now - self.probed_at <= _CLOSE:
+            return False
+        return self.is_probed and self.revision(question.query.environment) is not None
 
     def revision(self, environment: str) -> str | None:
         """Return the revision of an environment that the last probe saw, or None if probes do not tell."""

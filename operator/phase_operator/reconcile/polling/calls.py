@@ -50,6 +50,8 @@ class Fresh:
     moved: tuple[Moved, ...] = ()
     # The account may not probe the app, so that the question is read at every interval.
     is_unprobed: bool = False
+    # The answer was newer than the probe before it: targets that are sealed with this date are sealed anew.
+    misdated: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ class Planner:
             return
         asker.drop(query)
         asker.denied.pop(query, None)
+        app.waiting.pop(query, None)
         del app.places[query.environment][query]
         if not app.places[query.environment]:
             del app.places[query.environment]
@@ -192,8 +193,9 @@ class Planner:
         if question.answer is None:
             return Unread(seen)
         at = Revision(app.id, question.revision) if app.id is not None and question.revision is not None else None
+        misdated = Revision(app.id, question.misdated) if app.id is not None and question.misdated is not None else None
         left, is_unprobed = question.left(), question.is_unprobed
-        return Fresh(question.answer, question.full, at, question.tags, question.twice, left, is_unprobed)
+        return Fresh(question.answer, question.full, at, question.tags, question.twice, left, is_unprobed, misdated)
 
     def _error(self, asker: Asker, app: KnownApp, question: Question, key: ObjectKey) -> ExpectedError | None:
         """Return why a question is not known to be answered as Phase would answer it now, if so."""
@@ -282,12 +284,14 @@ class Planner:
         before = app.environments
         app.environments = {each.name.casefold(): each for each in environments}
         app.failures, app.is_unprobed, app.is_probed = 0, False, True
+        app.probed_at = app.probe_began_at
         app.is_refused = False
         woken |= self._calm(app)
         self._open(asker, app, now)
         for question in app.questions():
             woken |= _unprobed(question, is_refused=False)
             woken |= self._look(asker, app, question, question.query.environment not in before, now)
+        self._end_wait(asker, app, now)
         if any(name in before and before[name] != each for name, each in app.environments.items()):
             self._doubt_references(asker, now)
         is_broken = any(question.error is not None for question in app.questions())
@@ -455,6 +459,7 @@ class Planner:
             return set()
         app.failures += 1
         app.is_probed = False
+        self._end_wait(asker, app, now)
         asker.need(app, None)
         if error.reason is Reason.APP_NOT_FOUND:
             self._lost(asker, app, now)
@@ -503,6 +508,26 @@ class Planner:
         if app.is_open and not app.is_unprobed:
             self._plan(asker, app.ref, next_look(interval, repr(app.ref), now))
 
+    def _wait_for_probe(self, asker: Asker, app: KnownApp, question: Question, now: float) -> None:
+        """Let a read wait for a probe: at once if somebody wants it, else for the next regular one."""
+        app.waiting[question.query] = question.wanted or Urgency.STALE
+        if app.ref not in asker.busy:
+            pause = self._reference_wait(question) if question.wanted is None else 0.0
+            self._plan(asker, app.ref, now + pause)
+
+    def _end_wait(self, asker: Asker, app: KnownApp, now: float) -> None:
+        """Read what has waited for a probe, however that ended."""
+        waiting, app.waiting = app.waiting, {}
+        for query, urgency in waiting.items():
+            question = asker.find(query)
+            if question is not None:
+                question.has_waited = True
+                self._plan(asker, query, now, urgency)
+
+    def _reference_wait(self, question: Question) -> float:
+        """Return for how long a read that nobody wants now may wait for a probe."""
+        return min(question.interval, self._policy.reference_bound / 4 or question.interval)
+
     def _look(self, asker: Asker, app: KnownApp, question: Question, is_new: bool, now: float) -> set[ObjectKey]:
         """Compare a question with what a probe just saw of its environment, which it may see for the first time."""
         name = question.query.environment
@@ -512,6 +537,8 @@ class Planner:
             if name in app.environments and is_new:
                 self._want(asker, app, question, Urgency.MOVED, now)
         elif revision is not None and question.revision == revision:
+            if question.read_at is not None and question.read_at <= app.probed_at:
+                question.is_young = False
             return question.confirm(now)
         elif revision is not None and question.revision is None and question.answer is None:
             return set() if question.wanted is not None else set(question.owed)
@@ -535,9 +562,10 @@ class Planner:
             for question in app.questions():
                 if question.revision is not None and question.error is None and question.query not in asker.busy:
                     last = question.read_at if question.read_at is not None else now - bound
-                    # Not before its own probe: a read that overtakes it is dated by a revision of the past.
-                    own = min(question.interval, bound)
-                    due = max(now + own, now + bound * spread(question.identity), last + bound)
+                    # It waits for a probe of its own app.
+                    wait = self._reference_wait(question)
+                    first = now + (bound - wait) * spread(question.identity)
+                    due = max(first, last + self._policy.reference_bound - wait)
                     self._plan(asker, question.query, due, Urgency.STALE)
 
     # Questions: wanted -> read -> believed.
@@ -575,12 +603,13 @@ class Planner:
             self._want(asker, app, question, Urgency.MOVED, now)
             return set()
         is_news = changed or question.error is not None or question.tags != tags
+        is_news = is_news or question.is_dated_anew(answer, got.call.revision)
         woken = set(question.subscriptions) if is_news else set(question.owed)
         question.take(answer, tags, got.call.revision)
         question.twice = twice
         woken |= question.confirm(now) | self._calm(app)
         self._keep_looking(asker, app, question, now)
-        if got.call.revision != app.revision(question.query.environment):
+        if app.is_probed and got.call.revision != app.revision(question.query.environment):
             # A probe saw a newer state while this one was read.
             self._want(asker, app, question, Urgency.MOVED, now)
         return woken
@@ -685,9 +714,13 @@ class Planner:
             return None
         if isinstance(task, AppRef):
             asker.busy.add(task)
+            app.probe_began_at = now
             return Probe(asker.account, task, app.id)
         place = app.places.get(task.environment, {})
         if task not in place:
+            return None
+        if app.is_out_of_date(place[task], now):
+            self._wait_for_probe(asker, app, place[task], now)
             return None
         is_wide = 0 < self._policy.wide_above < len(place)
         if not is_wide and not place[task].needs_all:
@@ -716,9 +749,12 @@ class Planner:
         for question in questions:
             asker.agenda.drop(question.query)
             asker.busy.add(question.query)
+            app.waiting.pop(question.query, None)
+            question.has_waited = False
         queries = tuple(question.query for question in questions)
         environment = queries[0].environment
-        revision = app.revision(environment)
+        # While probes fail, nobody knows whether what is read is newer than the last one.
+        revision = app.revision(environment) if app.is_probed else None
         return Read(asker.account, app.ref, app_id, environment, path, tags, revision, queries)
 
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Asker, set[ObjectKey]]:

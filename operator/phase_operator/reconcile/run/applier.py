@@ -92,7 +92,10 @@ class Keeper:
                     return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
                 case Apply():
                     if await self._write(desired, action, observed):
-                        return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=True)
+                        written, resealed = not action.only_seal, action.only_seal
+                        return TargetResult(
+                            ref, True, Reason.SYNCED, len(desired.keys), written=written, resealed=resealed
+                        )
                 case _:
                     assert_never(action)
         return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=_BUSY, transient=True)

@@ -39,6 +39,8 @@ class Heard:
     twice: bool
     # What left on purpose.
     moved: tuple[Moved, ...]
+    # The date that it was given first, if that was wrong.
+    misdated: Revision | None = None
 
 
 class Judge:

@@ -218,7 +218,7 @@ class Reconciler:
 
     async def _follow(self, task: Task, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        heard = Heard(query, state.answer, state.revision, state.twice, state.moved)
+        heard = Heard(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
         found = await self._sync(task, heard)
         if any(each.reason is Reason.ANSWER_DOUBTED for each in found.targets):
             self._sources.doubt(task.key)
@@ -384,8 +384,9 @@ class Reconciler:
         """Write what an answer has for a target."""
         desired = self._bounded(judge.desired)
         if heard.revision is not None:
-            made_from = basis(judge.task.resource.spec, heard.query, heard.revision)
-            desired = sealed(desired, made_from, self._digest_key())
+            spec, wrong = judge.task.resource.spec, heard.misdated
+            misdated = basis(spec, heard.query, wrong) if wrong is not None else None
+            desired = sealed(desired, basis(spec, heard.query, heard.revision), self._digest_key(), misdated)
         return judge.told(await self._keeper.bring_in_step(desired, doubt))
 
     async def _version(self, heard: Heard, judge: Judge, keep: int, version: str | None) -> TargetResult:

@@ -7,6 +7,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.core.source.query import Revision
 from phase_operator.core.targets.observed import Observed
+from phase_operator.core.targets.plan import Apply, Keep, plan
 from phase_operator.core.targets.provenance import basis, holds, sealed
 from support.builders import DIGEST_KEY, desired_secret, entry, query, spec
 
@@ -27,6 +28,36 @@ def standing() -> Observed:
         shape=desired.shape,
         foreign_keys=(),
     )
+
+
+WRONG = basis(spec(), query(), replace(REVISION, moved_at="2029-12-31T23:59:59Z"))
+
+
+@pytest.mark.parametrize(
+    ("made_from", "misdated", "is_kept"),
+    [
+        pytest.param(MADE_FROM, None, True, id="the same date"),
+        pytest.param(MADE_FROM, WRONG, True, id="the same date, after a wrong one"),
+        pytest.param(WRONG, None, True, id="another date: what moved did not change it"),
+        pytest.param(WRONG, MADE_FROM, False, id="the date was wrong"),
+        pytest.param(None, None, True, id="no date"),
+    ],
+)
+def test_a_seal_is_written_anew_only_if_its_date_was_wrong(
+    made_from: bytes | None, misdated: bytes | None, is_kept: bool
+) -> None:
+    desired = desired_secret()
+    if made_from is not None:
+        desired = sealed(desired, made_from, DIGEST_KEY, misdated)
+
+    assert plan(desired, standing()) == (Keep() if is_kept else Apply("1", only_seal=True))
+
+
+def test_a_seal_that_is_missing_is_written_once_its_date_is_known() -> None:
+    bare = replace(standing(), seal="")
+
+    assert plan(desired_secret(), bare) == Keep()
+    assert plan(sealed(desired_secret(), MADE_FROM, DIGEST_KEY), bare) == Apply("1", only_seal=True)
 
 
 def test_it_holds_while_nothing_changed() -> None:

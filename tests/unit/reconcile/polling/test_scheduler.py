@@ -9,7 +9,7 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.fair_queue import Urgency
 from phase_operator.core.source.query import AppRef, Revision
 from phase_operator.core.source.shrink_guard import Guard
-from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, Unread
+from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Probe, Read, Unread
 from support.builders import entry, query
 from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, key, kind
 
@@ -190,10 +190,73 @@ class TestProbeThenRead:
 
     def test_a_move_without_a_change_wakes_nobody(self) -> None:
         driver = settled(shop(A))
+        driver.run(61.0)
         driver.phase.holds(A)
 
         assert driver.run(61.0).count("read") == 1
         assert driver.woken_now() == set()
+
+    def test_an_answer_that_may_have_been_newer_than_its_date_is_dated_anew_once(self) -> None:
+        driver = settled(shop(A))
+        driver.phase.holds(A)
+
+        assert driver.run(61.0).count("read") == 1
+        assert driver.woken_now() == {"x"}
+        state = driver.view("x")
+        assert isinstance(state, Fresh)
+        assert (state.misdated, state.revision) == (Revision("app-1", "moved 2"), Revision("app-1", "moved 3"))
+
+        driver.phase.holds(A)
+        driver.run(61.0)
+        assert driver.woken_now() == set()
+
+    def test_a_forced_read_follows_a_probe(self) -> None:
+        driver = settled(shop(A))
+        driver.run(30.0)
+        driver.phase.holds(A, B)
+        driver.planner.want(key("x"), Urgency.FORCED, driver.now)
+
+        assert driver.run() == ["probe", "read"]
+        state = driver.view("x")
+        assert isinstance(state, Fresh)
+        assert state.revision == Revision("app-1", "moved 3")
+        assert "read" not in driver.run(61.0)
+
+    def test_a_forced_read_does_not_wait_for_a_probe_that_fails(self) -> None:
+        driver = settled(shop(A))
+        driver.run(30.0)
+        driver.phase.holds(A, B)
+        driver.phase.errors = {"probe": DOWN}
+        driver.planner.want(key("x"), Urgency.FORCED, driver.now)
+
+        assert driver.run()[:2] == ["probe", "read"]
+        assert fresh(driver) == ["A", "B"]
+
+    @pytest.mark.parametrize("interval", [60.0, 1000.0])
+    def test_what_may_refer_to_what_moved_is_read_after_a_probe_and_within_the_bound(self, interval: float) -> None:
+        driver = shop(A, phase=SimPhase(apps={f"app {each}": f"app-{each}" for each in range(12)}))
+        for each in range(12):
+            driver.phase.holds(A, app=f"app-{each}")
+            driver.ask(f"x{each}", query(app=f"app {each}"), interval=interval)
+        driver.run(2 * interval)
+        driver.phase.holds(B, app="app-0")
+        driver.until("read")
+        moved_at = driver.now
+        for each in range(1, 12):
+            driver.phase.holds(B, app=f"app-{each}")
+        driver.woken_now()
+
+        driver.run(300.0)
+
+        assert {f"x{each}" for each in range(1, 12)} <= driver.woken_now()
+        probed: dict[AppRef, float] = {}
+        for at, call in driver.calls:
+            match call:
+                case Probe():
+                    probed[call.app] = at
+                case Read() if at > moved_at:
+                    assert at - probed[call.app] <= 10.0
+                    assert call.revision == f"moved {driver.phase.places[call.app_id, 'production'].moves}"
 
     def test_only_the_environment_that_moved_is_read(self) -> None:
         driver = settled(shop(A, policy=Policy(reference_bound=0.0)))
@@ -759,6 +822,7 @@ class TestTagsThatNothingHas:
 
     def test_as_long_as_nothing_has_them_everything_is_read_and_nothing_twice(self) -> None:
         driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
+        driver.run(60.0)
         reads(driver)
         driver.phase.holds(entry("A", tags=["db"]), B)
 

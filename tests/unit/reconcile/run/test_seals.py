@@ -1,0 +1,288 @@
+"""A restart reads nothing that is in step: every seal holds the state of Phase that its target was made from.
+
+However the content came to be newer than the probe before it: written between the two, read without a probe, or read
+while probes were refused. What has to be sealed anew is written once, and then there is rest.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.values import Entry
+from support.builders import entry, secret_ref
+from support.lying import House, LyingPhase
+
+SHOP = secret_ref()
+REFUSED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: You don't have permission to read environments.")
+OLD = Transient(Reason.UNEXPECTED_ANSWER, "Phase answers 404 to a probe")
+DOWN = Transient(Reason.PHASE_UNAVAILABLE, "Phase answers 503")
+MERGED = {"managedSecretReferences": [{"secretName": "shop", "creationPolicy": "Merge"}]}
+
+
+class BusyPhase(LyingPhase):
+    """Is written to in the middle of a call, when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_read: Callable[[], None] | None = None
+        self.after_read: Callable[[], None] | None = None
+
+    async def entries(self, *args: Any, **fields: Any) -> list[Entry]:
+        """Answer, with what is written just before or just after."""
+        before, self.before_read = self.before_read, None
+        if before is not None:
+            before()
+        found = await super().entries(*args, **fields)
+        after, self.after_read = self.after_read, None
+        if after is not None:
+            after()
+        return found
+
+
+class Town(House):
+    """A house whose restarts are counted."""
+
+    def __init__(self, **spec: Any) -> None:
+        super().__init__(spec, phase=BusyPhase())
+
+    @property
+    def busy(self) -> BusyPhase:
+        """Phase, to be written to in the middle of a call."""
+        assert isinstance(self.phase, BusyPhase)
+        return self.phase
+
+    @property
+    def writes(self) -> tuple[int, int]:
+        """How many targets and statuses were written."""
+        return len(self.cluster.applied), len(self.cluster.status_writes)
+
+    async def rest(self, seconds: int = 150) -> None:
+        """Let two intervals pass, and half of one."""
+        for _ in range(seconds // 15):
+            await self.pass_time(15)
+
+    async def sync(self, text: str) -> None:
+        """Let somebody ask for a read by the annotation."""
+        assert self.loop is not None
+        body = self.body()
+        body["metadata"]["annotations"] = {names.ANNOTATION_SYNC: text}
+        await self.loop.show(body)
+
+    async def restarted(self) -> tuple[int, int, int]:
+        """Start anew with everything in step; return reads, targets and statuses written within two minutes."""
+        reads, writes = len(self.phase.reads), self.writes
+        await self.start()
+        await self.rest(120)
+        assert self.reason == Reason.SYNCED
+        return len(self.phase.reads) - reads, self.writes[0] - writes[0], self.writes[1] - writes[1]
+
+    def holds(self, value: str) -> bool:
+        """Say whether the target holds a value."""
+        return self.cluster.secret(SHOP) == {"A": value}
+
+
+async def settled(**spec: Any) -> Town:
+    """Let the operator be at work for some minutes, with everything in step."""
+    town = Town(**spec)
+    town.phase.is_honest(entry("A", "1"))
+    await town.start()
+    await town.rest()
+    assert town.reason == Reason.SYNCED
+    return town
+
+
+@pytest.fixture(params=[pytest.param({}, id="Owner"), pytest.param(MERGED, id="Merge")])
+def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return a spec with each way to write a target."""
+    return dict(request.param)
+
+
+async def test_a_value_that_is_written_between_the_probe_and_the_read(spec: dict[str, Any]) -> None:
+    town = await settled(**spec)
+    town.phase.is_honest(entry("A", "2"))
+    town.busy.before_read = lambda: town.phase.is_honest(entry("A", "3"))
+    before = town.writes
+    await town.rest()
+
+    assert town.holds("3")
+    # The content, and once more the seal, of which no status tells.
+    assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (2, 1)
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_a_batch_whose_rows_are_there_before_its_date(spec: dict[str, Any]) -> None:
+    town = await settled(**spec)
+    town.phase.is_honest(entry("A", "2"))
+    town.busy.after_read = lambda: town.phase.is_honest(entry("A", "2"))
+    await town.rest()
+
+    assert town.holds("2")
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_a_first_answer_that_is_newer_than_the_probe(spec: dict[str, Any]) -> None:
+    town = Town(**spec)
+    town.phase.is_honest(entry("A", "1"))
+    town.busy.before_read = lambda: town.phase.is_honest(entry("A", "2"))
+    await town.start()
+    await town.rest()
+
+    assert town.holds("2")
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_a_read_that_the_annotation_asks_for_long_after_the_probe(spec: dict[str, Any]) -> None:
+    town = await settled(**spec)
+    await town.rest(60)
+    before = town.writes
+    town.phase.is_honest(entry("A", "2"))
+    await town.sync("now")
+
+    assert town.holds("2")
+    await town.rest()
+    # The seal is right at once: the environment was probed before it was read.
+    assert town.writes[0] - before[0] == 1
+    body = town.body()
+    body["metadata"]["annotations"] = {names.ANNOTATION_SYNC: "now"}
+    town.body = lambda: body  # type: ignore[method-assign]  # the annotation stands
+    body["status"] = dict(town.status)
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+@pytest.mark.parametrize("error", [pytest.param(REFUSED, id="403"), pytest.param(OLD, id="404")])
+async def test_an_answer_that_was_read_while_probes_were_refused(error: Exception, spec: dict[str, Any]) -> None:
+    town = Town(**spec)
+    town.phase.is_honest(entry("A", "1"))
+    town.phase.fails(error, "environments")
+    await town.start()
+    await town.rest()
+    assert town.holds("1")
+    before = town.writes
+    town.phase.works()
+    await town.rest(900)
+
+    # The status tells that the account may probe, and not that the seal was written.
+    assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (1, int(error is REFUSED))
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_a_target_without_a_seal_is_read_for_once_and_sealed(spec: dict[str, Any]) -> None:
+    town = Town(**spec)
+    town.phase.is_honest(entry("A", "1"))
+    town.phase.fails(REFUSED, "environments")
+    await town.start()
+    await town.rest()
+    # The process ends before probes work.
+    await town.stop()
+    town.phase.works()
+
+    reads, targets, _ = await town.restarted()
+    assert (reads, targets) == (1, 1)
+    told = [each.reason for each in town.cluster.notices]
+    assert told.count("TargetWritten") == 1
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_a_change_while_probes_fail_for_a_while(spec: dict[str, Any]) -> None:
+    town = await settled(**spec)
+    town.phase.fails(REFUSED, "environments")
+    await town.rest()
+    town.phase.is_honest(entry("A", "2"))
+    town.phase.fails(REFUSED, "environments")
+    await town.rest()
+    assert town.holds("2")
+    town.phase.works()
+    await town.rest(900)
+
+    assert await town.restarted() == (0, 0, 0)
+    await town.stop()
+
+
+async def test_who_moves_an_environment_and_changes_nothing_costs_no_write() -> None:
+    town = await settled()
+    before = town.writes
+    for _ in range(10):
+        town.phase.is_honest(entry("A", "1"))
+        await town.rest()
+
+    # Once at most, since the environment may have been written while it was read first.
+    assert town.writes[0] - before[0] <= 1
+    await town.stop()
+
+
+moments = st.sampled_from(["at rest", "before the read", "after the read"])
+steps = st.one_of(
+    st.tuples(st.just("write"), moments),
+    st.tuples(st.just("sync"), st.just("")),
+    st.tuples(st.just("probes"), st.sampled_from(["work", "403", "503"])),
+    st.tuples(st.just("wait"), st.sampled_from(["1", "7", "31", "64", "311", "4000"])),
+    st.tuples(st.just("kill"), st.just("")),
+    st.tuples(st.just("edit"), st.just("")),
+)
+
+
+async def play(town: Town, plan: list[tuple[str, str]]) -> int:
+    """Let things happen, and return which value Phase holds in the end."""
+    value = synced = 1
+    for step, how in plan:
+        match step:
+            case "write":
+                value += 1
+                written = value
+                if how == "at rest":
+                    town.phase.is_honest(entry("A", str(written)))
+                elif how == "before the read":
+                    town.busy.before_read = lambda written=written: town.phase.is_honest(entry("A", str(written)))
+                else:
+                    town.busy.after_read = lambda written=written: town.phase.is_honest(entry("A", str(written)))
+            case "sync":
+                synced += 1
+                await town.sync(str(synced))
+            case "probes":
+                town.phase.works()
+                if how != "work":
+                    town.phase.fails(REFUSED if how == "403" else DOWN, "environments")
+            case "wait":
+                await town.pass_time(float(how))
+            case "kill":
+                await town.rest()
+                await town.start()
+            case _:
+                town.cluster.edit(SHOP, {"A": "edited"})
+                assert town.loop is not None
+                await town.loop.touched(SHOP)
+    return value
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(steps, max_size=12), st.booleans())
+@example([("write", "at rest"), ("probes", "503"), ("sync", ""), ("kill", "")], False)
+def test_whatever_happened_a_restart_reads_and_writes_nothing(plan: list[tuple[str, str]], merges: bool) -> None:
+    async def scenario() -> None:
+        town = await settled(**(MERGED if merges else {}))
+        await play(town, plan)
+        town.phase.works()
+        town.busy.before_read = town.busy.after_read = None
+        # The longest wait: an app without probes is probed again after ten minutes.
+        await town.rest(1500)
+        before = town.writes
+        await town.rest(300)
+        assert town.writes == before
+
+        assert await town.restarted() == (0, 0, 0)
+        await town.stop()
+
+    asyncio.run(scenario())
