@@ -71,8 +71,7 @@ class Estate:
         """Put it into the cluster."""
         self.world.apply(*self.resources)
         for left in self.secrets:
-            create = ("create", "--field-manager", left.manager, "-f", "-")
-            self.world.plane.kubectl("-n", self.world.namespace, *create, stdin=json.dumps(left.manifest()))
+            self.world.api.create(left.manifest(), self.world.namespace, fieldManager=left.manager)
 
     def hand_over(self) -> None:
         """Say of each Secret whose it is, by the commands that docs/migration.md makes."""
@@ -266,9 +265,9 @@ def estate(stage: World) -> Iterator[Estate]:
     found.fill()
     yield found
     # A failed test leaves finalizers that nobody takes away.
-    for body in found.resources:
-        patch = ("phasesecret", body["metadata"]["name"], "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        stage.plane.kubectl("-n", stage.namespace, "patch", *patch, check=False)
+    every = [body["metadata"]["name"] for body in found.resources]
+    patch = ("phasesecret", *every, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    stage.plane.kubectl("-n", stage.namespace, "patch", *patch, check=False)
 
 
 def deployment(name: str, secret: str) -> dict[str, Any]:
