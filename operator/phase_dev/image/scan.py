@@ -5,8 +5,6 @@ Rule: nothing is skipped in silence. Every file that was given must have been ju
 """
 
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from phase_dev import documents
 from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.machine import Command, Machine
+from phase_dev.image.machine import Machine
 from phase_dev.image.storage import home
 from phase_dev.image.tools import Tools
 from phase_dev.shell.errors import ToolError
@@ -45,11 +43,11 @@ def collect(folder: Path, machine: Machine, *, repository: Path = REPOSITORY) ->
     helm, kubectl = programs[HELM.name].path, programs[KUBECTL.name].path
     (folder / "Dockerfile").write_bytes((repository / "Dockerfile").read_bytes())
     for name in OVERLAYS:
-        rendered = _render([kubectl, "kustomize", str(repository / "deploy/overlays" / name)], folder)
+        rendered = machine.tell([kubectl, "kustomize", repository / "deploy/overlays" / name])
         (folder / f"{name}.yaml").write_text(rendered)
     for name, values in CHART.items():
         command: list[str | Path] = [helm, "template", "phase-operator", repository / "helm/phase-operator"]
-        rendered = _render([*command, "--namespace", "phase-system", *values], folder)
+        rendered = machine.tell([*command, "--namespace", "phase-system", *values])
         (folder / f"{name}.yaml").write_text(rendered)
 
 
@@ -112,11 +110,3 @@ def _trivy(folder: Path, tools: Tools, machine: Machine, *flags: str) -> dict[st
         }
         for result in results
     }
-
-
-def _render(command: Command, home_folder: Path) -> str:
-    env = {"PATH": os.defpath, "HOME": str(home_folder.parent)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode != 0:
-        raise ToolError(f"{Path(command[0]).name} cannot render: {' '.join(done.stderr.split())[:400]}")
-    return done.stdout
