@@ -19,7 +19,7 @@ from phase_operator.core.rollout.decision import Feed, Keep, Policy, Record, dec
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
 from phase_operator.core.source.folders import folders
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import content_of
@@ -60,7 +60,7 @@ class Load:
         name = "configMapName" if self.config_map else "secretName"
         targets = {"managedSecretReferences": [], kind: [{name: "shop"} | self.target]}
         spec = parsed(keys={"include": ["SETTING_*"], "exclude": ["*_DEBUG"]}, **targets)
-        query = source_query(spec, "account")
+        query = source_query(ask_of(spec, "team"), "account")
         chosen = select(entries, query, spec.keys, folders(spec))
         return [each.render(owner()) for each in renderings(spec, "team", chosen, DIGEST_KEY)]
 

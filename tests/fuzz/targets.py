@@ -28,7 +28,7 @@ from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
 from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.source.folders import folders
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.source.unresolved import check_references
 from phase_operator.core.status.document import notices, status_document
@@ -102,7 +102,7 @@ def specs(material: Material) -> None:
         wanted(spec, "team")
         folders(spec)
         policies(spec, "team")
-        source_query(spec, _ACCOUNT)
+        source_query(ask_of(spec, "team"), _ACCOUNT)
         admit(Tenancy(), spec, ObjectKey("team", "shop"), {material.text(): material.text()})
 
 
@@ -111,7 +111,7 @@ def targets(material: Material) -> None:
     with suppress(ExpectedError):
         spec = parse_spec(_spec(material))
         entries = tuple(_entries(material))
-        taken = select(entries, source_query(spec, _ACCOUNT), spec.keys, folders(spec))
+        taken = select(entries, source_query(ask_of(spec, "team"), _ACCOUNT), spec.keys, folders(spec))
         check_references(taken, spec.on_secret_reference_error)
         _render(spec, taken)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.folders import folders
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.rendering import renderings
@@ -18,7 +18,7 @@ def evaluate(spec: Mapping[str, Any], entries: Iterable[Entry]) -> list[Desired 
     """Return an object or an error for each target, or the one error that the resource is told."""
     try:
         read = parse_spec(spec)
-        chosen = select(entries, source_query(read, "account"), read.keys, folders(read))
+        chosen = select(entries, source_query(ask_of(read, "team"), "account"), read.keys, folders(read))
     except ExpectedError as error:
         return [error]
     found: list[Desired | ExpectedError] = []

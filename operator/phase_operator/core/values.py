@@ -30,6 +30,13 @@ class ObjectKey:
         """Spell it as marks and messages do; those of PhaseSecrets name no kind."""
         return f"{self.kind}:{self.namespace}/{self.name}" if self.kind else f"{self.namespace}/{self.name}"
 
+    @classmethod
+    def read(cls, mark: str) -> "ObjectKey":
+        """Return the key that is spelled so; anybody may write a mark, and nonsense is a key that nobody has."""
+        kind, _, place = mark.rpartition(":")
+        namespace, _, name = place.partition("/")
+        return cls(namespace, name, kind)
+
 
 class SecretValue:
     """Text that must not be seen: it compares, hashes and measures, but does not print, format or pickle."""

@@ -46,5 +46,9 @@ class KindPaths:
         namespace = key.namespace if found.scope == "Namespaced" else ""
         return object_path(OURS, found.plural, namespace, key.name, subresource)
 
+    def knows(self, kind: str) -> bool:
+        """Say whether a kind is one of ours; a mark may name anything."""
+        return (kind or names.KIND_PHASE_SECRET) in self._definitions
+
     def _definition(self, kind: str) -> Definition:
         return self._definitions[kind or names.KIND_PHASE_SECRET]

@@ -82,7 +82,9 @@ class KubeResources:
         return True
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return a PhaseSecret as it stands, or None if there is none."""
+        """Return a resource as it stands, or None if there is none; nobody has a kind that we do not know."""
+        if not self._paths.knows(key.kind):
+            return None
         try:
             path = self._paths.object_of(key)
             return await self._client.request("GET", path)

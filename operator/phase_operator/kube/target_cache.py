@@ -142,7 +142,7 @@ class KnownTargets:
             owners = list(dict.fromkeys([*owners, *(part.of for part in observed.parts)]))
         home = ref.key.namespace
         found: list[tuple[_Index[Any], object]] = [
-            (self._at_home if _namespace_of(owner) == home else self._elsewhere, owner) for owner in owners
+            (self._at_home if ObjectKey.read(owner).namespace == home else self._elsewhere, owner) for owner in owners
         ]
         if observed.version_of:
             found.append((self._versions, (ref.key.namespace, ref.kind, observed.version_of)))
@@ -197,11 +197,6 @@ class TargetSink:
     def _ref(self, metadata: Metadata) -> TargetRef:
         # Thousands share a namespace: one text for all of them.
         return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
-
-
-def _namespace_of(owner: str) -> str:
-    """Return the namespace that an owner mark names; only marks of other kinds than PhaseSecrets name the kind."""
-    return owner.rpartition(":")[2].partition("/")[0]
 
 
 def _newer(one: str, other: str) -> bool:

@@ -33,9 +33,8 @@ class Writers:
         if found is None:
             return []
         names = dict.fromkeys([found.owner, *(part.of for part in found.parts)])
-        places = (name.partition("/") for name in names)
-        keys = [ObjectKey(namespace, name) for namespace, _, name in places if namespace == target.key.namespace]
-        return [key for key in keys if carries(found, key)]
+        keys = map(ObjectKey.read, names)
+        return [key for key in keys if key.namespace == target.key.namespace and carries(found, key)]
 
     def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
         for each in self._admitted.things_of(key):

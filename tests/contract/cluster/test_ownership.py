@@ -427,3 +427,4 @@ async def test_a_neighbour_is_found_with_its_spec(side: Side) -> None:
     assert found is not None
     assert found["spec"]["managedSecretReferences"] == [{"secretName": "shop"}]
     assert await side.cluster.find_resource(ObjectKey(side.namespace, "gone")) is None
+    assert await side.cluster.find_resource(ObjectKey(side.namespace, "shop", "NoKindOfOurs")) is None

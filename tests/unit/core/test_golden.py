@@ -4,7 +4,7 @@ import pytest
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.folders import folders
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import ObjectKey
@@ -15,7 +15,7 @@ from support.golden import Pair, pairs, shown, write
 @pytest.mark.parametrize("pair", pairs(), ids=lambda pair: pair.name)
 def test_a_pair_comes_out_as_written(pair: Pair, update_golden: bool) -> None:
     spec = parsed(**{"managedSecretReferences": None} | pair.spec("team"))
-    chosen = select(pair.entries(), source_query(spec, "account"), spec.keys, folders(spec))
+    chosen = select(pair.entries(), source_query(ask_of(spec, "team"), "account"), spec.keys, folders(spec))
     objects, refused = [], {}
 
     for each in renderings(spec, "team", chosen, DIGEST_KEY):

@@ -4,6 +4,8 @@ import pickle
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
 from support.builders import config_entry, entry, snapshot
@@ -135,3 +137,11 @@ def test_a_resource_of_another_kind_is_another_resource_and_says_so() -> None:
     assert phase_secret != other
     assert (str(phase_secret), str(other)) == ("shop/db", "PhaseThing:shop/db")
     assert sorted([ObjectKey("shop", "e"), other, phase_secret]) == [phase_secret, other, ObjectKey("shop", "e")]
+
+
+NAMES = st.from_regex(r"[a-z0-9]([-.a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.builds(ObjectKey, NAMES, NAMES, st.sampled_from(["", "PhaseThing", "ClusterThing"])))
+def test_a_key_is_read_from_its_spelling(key: ObjectKey) -> None:
+    assert ObjectKey.read(str(key)) == key

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.core.access.tenancy import Tenancy, check_tenancy, token_place
+from phase_operator.core.access.tenancy import Tenancy, check_tenancy
 from phase_operator.core.refs import TargetRef
+from phase_operator.core.source.query import Ask, ask_of
 from phase_operator.core.targets.policy import Claim, wanted
 from phase_operator.core.values import ObjectKey
 
@@ -22,15 +23,20 @@ class Admitted:
     """A PhaseSecret whose token, host and targets are all allowed, with what it may use."""
 
     key: ObjectKey
-    token: ObjectKey
+    ask: Ask
     # In the spec's order.
     claims: Mapping[TargetRef, Claim]
     by: _Judgement = field(repr=False)
 
+    @property
+    def token(self) -> ObjectKey:
+        """The Secret that holds its token."""
+        return self.ask.token_key
+
 
 def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mapping[str, str]) -> Admitted:
     """Judge what a spec names; raise Invalid if anything of it is not allowed. `labels` are those of its namespace."""
-    token = token_place(spec, key.namespace)
+    ask = ask_of(spec, key.namespace)
     claims = wanted(spec, key.namespace)
-    check_tenancy(tenancy, spec, key, labels, token, claims)
-    return Admitted(key, token, claims, _Judgement())
+    check_tenancy(tenancy, ask, key, labels, claims)
+    return Admitted(key, ask, claims, _Judgement())

@@ -13,7 +13,7 @@ from phase_operator.core.access.grants import Grant, Labelled, Use, allowed
 from phase_operator.core.access.hosts import CLOUD, Host, leads_to, parse_hosts
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.source.query import asked_url
+from phase_operator.core.source.query import Ask
 from phase_operator.core.targets.secret import IMPERSONATION
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
@@ -39,14 +39,6 @@ class Tenancy:
         return any(isinstance(grant.frm, Labelled) for grant in self.grants)
 
 
-def token_place(spec: PhaseSecretSpec, namespace: str) -> ObjectKey:
-    """Return where the token of a PhaseSecret in this namespace lies; raise Invalid if it is the operator's own."""
-    reference = spec.authentication.service_token.service_token_secret_reference
-    if reference.secret_name == names.DIGEST_KEY_SECRET:
-        raise Invalid(Reason.INVALID_SPEC, f"Secret {reference.secret_name} is the operator's own and holds no token")
-    return ObjectKey(reference.secret_namespace or namespace, reference.secret_name)
-
-
 def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
     """Refuse targets that no run may write: the token Secret, the operator's own."""
     for target in targets:
@@ -68,20 +60,15 @@ def keeps_token(user: ObjectKey, writer: ObjectKey, secret: ObjectKey, *, is_use
 
 
 def check_tenancy(
-    tenancy: Tenancy,
-    spec: PhaseSecretSpec,
-    key: ObjectKey,
-    labels: Mapping[str, str],
-    token: ObjectKey,
-    targets: Iterable[TargetRef],
+    tenancy: Tenancy, ask: Ask, key: ObjectKey, labels: Mapping[str, str], targets: Iterable[TargetRef]
 ) -> None:
-    """Refuse namespaces and a host that are not allowed; `labels` are those of the PhaseSecret's namespace."""
-    wanted = [(Use.TOKEN, f"token Secret {token}", token.namespace)]
+    """Refuse namespaces and a host that are not allowed; `labels` are those of the resource's namespace."""
+    wanted = [(Use.TOKEN, f"token Secret {ask.token_key}", ask.token_key.namespace)]
     wanted += [(Use.TARGET, str(target), target.key.namespace) for target in targets]
     for use, what, namespace in wanted:
         if why := reach_refusal(tenancy, use, key.namespace, labels, namespace):
             raise Invalid(Reason.CROSS_NAMESPACE, f"{what}: {why}")
-    if why := host_refusal(tenancy, asked_url(spec), foreign=token.namespace != key.namespace):
+    if why := host_refusal(tenancy, ask.base_url, foreign=ask.foreign):
         raise Invalid(Reason.HOST_REFUSED, why)
 
 

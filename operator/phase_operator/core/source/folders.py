@@ -27,7 +27,6 @@ class Folders:
 def folders(spec: PhaseSecretSpec) -> Folders:
     """Return the folders that a PhaseSecret takes for its targets; raise Invalid if one leads out of its own."""
     root = normal_path(spec.phase_app_env_path)
-    roots = []
     for name, targets in (
         ("managedSecretReferences", spec.managed_secret_references),
         ("managedConfigMapReferences", spec.managed_config_map_references),
@@ -38,8 +37,15 @@ def folders(spec: PhaseSecretSpec) -> Folders:
                 raise Invalid(
                     Reason.INVALID_SPEC, f'spec.{name}[{number}].path: not inside phaseAppEnvPath, which is "{root}"'
                 )
-            roots.append(path)
-    return Folders(tuple(dict.fromkeys(roots)) or (root,), bool(spec.recursive))
+    return taken_folders(spec)
+
+
+def taken_folders(spec: PhaseSecretSpec) -> Folders:
+    """Return the folders that a PhaseSecret names for its targets, wherever they are."""
+    targets = (*spec.managed_secret_references, *spec.managed_config_map_references)
+    paths = [spec.phase_app_env_path if target.path is None else target.path for target in targets]
+    roots = tuple(dict.fromkeys(map(normal_path, paths or [spec.phase_app_env_path])))
+    return Folders(roots, bool(spec.recursive))
 
 
 def target_folders(target: TargetFields, spec: PhaseSecretSpec) -> Folders:

@@ -11,7 +11,8 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
-from phase_operator.core.source.folders import folders
+from phase_operator.core.source.folders import taken_folders
+from phase_operator.core.values import ObjectKey
 
 _PUBLIC = "/service/public"
 # Phase's server takes a request line of 4,094 bytes; method, version and the id of the app are in it.
@@ -63,18 +64,49 @@ def source_name(app: str, environment: str, path: str | None) -> str:
     return f"{app}/{environment}{'' if path in ('/', None) else path}"
 
 
-def source_query(spec: PhaseSecretSpec, account: str) -> SourceQuery:
-    """Say what a spec asks, in the one spelling that equal questions share."""
-    taken = folders(spec)
-    app = AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app)
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a resource of any kind asks of Phase: where, with which token, and for what."""
+
+    # Root of the REST API.
+    base_url: str
+    # The Secret that holds the token, and whether it lies in another namespace than the resource.
+    token_key: ObjectKey
+    foreign: bool
+    app: AppRef
+    environment: str
+    # None asks for every folder of the environment.
+    path: str | None
+    tags: tuple[str, ...]
+
+
+def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
+    """Say what a PhaseSecret in this namespace asks; raise Invalid if it names no URL, or no Secret for a token."""
+    reference = spec.authentication.service_token.service_token_secret_reference
+    token = token_place(reference.secret_namespace or namespace, reference.secret_name)
+    taken = taken_folders(spec)
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
-    query = SourceQuery(
-        account=Account(asked_url(spec), account),
-        app=app,
+    return Ask(
+        base_url=asked_url(spec),
+        token_key=token,
+        foreign=token.namespace != namespace,
+        app=AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app),
         environment=(spec.phase_app_env or "production").casefold(),
         path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
         tags=tuple(sorted(set(tags))),
     )
+
+
+def token_place(namespace: str, name: str) -> ObjectKey:
+    """Return where a token lies; raise Invalid if that is the operator's own Secret."""
+    if name == names.DIGEST_KEY_SECRET:
+        raise Invalid(Reason.INVALID_SPEC, f"Secret {name} is the operator's own and holds no token")
+    return ObjectKey(namespace, name)
+
+
+def source_query(ask: Ask, account: str) -> SourceQuery:
+    """Return the question, in the one spelling that equal questions share; raise Invalid if it is too long."""
+    query = SourceQuery(Account(ask.base_url, account), ask.app, ask.environment, ask.path, ask.tags)
     check_length(query)
     return query
 

@@ -169,10 +169,10 @@ def _desired_part(
 
 
 def _owner_reference(owner: Owner) -> dict[str, Any]:
-    # Not blocking: deleting the PhaseSecret must never wait for the operator or the garbage collector.
+    # Not blocking: deleting the owner must never wait for the operator or the garbage collector.
     return {
         "apiVersion": names.API_VERSION,
-        "kind": names.KIND_PHASE_SECRET,
+        "kind": owner.key.kind or names.KIND_PHASE_SECRET,
         "name": owner.key.name,
         "uid": owner.uid,
         "controller": True,

@@ -130,5 +130,4 @@ def part(
 def _of(manager: str, said: str) -> str:
     """Return whose part it is: the manager's name tells, unless it was too long. A mark can be edited."""
     name = manager.removeprefix(names.MERGE_MANAGER_PREFIX)
-    namespace, _, rest = said.partition("/")
-    return said if name.startswith("#") and merge_manager(ObjectKey(namespace, rest)) == manager else name
+    return said if name.startswith("#") and merge_manager(ObjectKey.read(said)) == manager else name

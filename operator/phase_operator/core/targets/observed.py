@@ -131,7 +131,7 @@ def _our_names(ours: frozenset[str], held_by_others: frozenset[str], annotations
 
 def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
     for each in mappings(metadata.get("ownerReferences")):
-        if each.get("kind") == names.KIND_PHASE_SECRET and text(each.get("apiVersion")).startswith(f"{names.GROUP}/"):
+        if text(each.get("apiVersion")).startswith(f"{names.GROUP}/"):
             return text(each.get("uid"))
     return annotations.get(names.ANNOTATION_ORIGIN, "")
 

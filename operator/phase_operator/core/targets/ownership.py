@@ -14,6 +14,7 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import Part, merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.text import listing
+from phase_operator.core.values import ObjectKey
 
 # The field managers that the official operator leaves on its Secrets, by POST and PUT. Its first version (Python) has
 # the name that every program with the generated client has; its second (Go, built from cmd/manager) sends its
@@ -82,7 +83,7 @@ def is_free(by: str, desired: Desired) -> bool:
 
     Two namespaces do not trust each other: who comes from another one than the object's has to say `adopt`.
     """
-    return not by or {by.partition("/")[0], desired.owner.key.namespace} == {desired.ref.key.namespace}
+    return not by or {ObjectKey.read(by).namespace, desired.owner.key.namespace} == {desired.ref.key.namespace}
 
 
 def _whose(observed: Observed) -> str:

@@ -41,7 +41,7 @@ def original_ref(copy: TargetRef) -> TargetRef | None:
 
 def copy_owner(key: ObjectKey) -> ObjectKey:
     """Return the owner mark of the copies that a PhaseSecret keeps."""
-    return ObjectKey(key.namespace, f"{key.name}{_COPY}")
+    return replace(key, name=f"{key.name}{_COPY}")
 
 
 def original_owner(mark: str) -> str:
@@ -91,7 +91,7 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
         "labels": labels | {names.LABEL_TARGET: names.LABEL_COPY_VALUE},
         "annotations": annotations | {names.ANNOTATION_OWNER: str(copy.owner.key)},
     }
-    owners = [each for each in mappings(kept.get("ownerReferences")) if each.get("kind") == names.KIND_PHASE_SECRET]
+    owners = [each for each in mappings(kept.get("ownerReferences")) if each.get("apiVersion") == names.API_VERSION]
     if owners:
         metadata["ownerReferences"] = owners
     found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}

@@ -6,6 +6,7 @@ stands before the old one goes.
 
 import asyncio
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import assert_never
 from weakref import WeakValueDictionary
 
@@ -19,12 +20,11 @@ from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.plan import Apply, Keep, Plan, Refuse, plan
 from phase_operator.core.targets.removal import Delete, Leave, Needless, Retyped, Why, removal
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
+from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster, Restarts
 from phase_operator.reconcile.run.rivals import Rivals
 from phase_operator.reconcile.run.type_change import Refusals
 
-# An object that changes under our hands is looked at again at once, this many times in one run.
-_ATTEMPTS = 3
 _BUSY = "it keeps changing while it is written"
 
 
@@ -73,32 +73,34 @@ class Keeper:
     def _turn(self, target: TargetRef) -> asyncio.Lock:
         return self._turns.setdefault(target, asyncio.Lock())
 
-    async def _bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
+    async def _bring_in_step(self, desired: Desired, doubt: Doubt) -> TargetResult:
+        busy = TargetResult(desired.ref, False, Reason.KUBERNETES_UNAVAILABLE, message=_BUSY, transient=True)
+        return await attempts(partial(self._attempt, desired, doubt)) or busy
+
+    async def _attempt(self, desired: Desired, doubt: Doubt, number: int) -> TargetResult | None:
+        """Look, judge and act once; return None if the object changed in between."""
         ref = desired.ref
-        for attempt in range(_ATTEMPTS):
-            # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
-            # question whether one does is worth a request only after that, or if one did the last time.
-            surely = attempt > 0 or desired.claim.merges or ref in self._refused
-            observed = await self._cluster.observe(ref, surely=surely)
-            if (error := doubt(observed)) is not None:
-                return failed(ref, error)
-            action = await self._judge(desired, observed)
-            self._refused.discard(ref)
-            match action:
-                case Keep():
-                    return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
-                case Refuse(why=why):
-                    self._refused.add(ref)
-                    return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
-                case Apply():
-                    if await self._write(desired, action, observed):
-                        written, resealed = not action.only_seal, action.only_seal
-                        return TargetResult(
-                            ref, True, Reason.SYNCED, len(desired.keys), written=written, resealed=resealed
-                        )
-                case _:
-                    assert_never(action)
-        return TargetResult(ref, False, Reason.KUBERNETES_UNAVAILABLE, message=_BUSY, transient=True)
+        # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
+        # question whether one does is worth a request only after that, or if one did the last time.
+        surely = number > 0 or desired.claim.merges or ref in self._refused
+        observed = await self._cluster.observe(ref, surely=surely)
+        if (error := doubt(observed)) is not None:
+            return failed(ref, error)
+        action = await self._judge(desired, observed)
+        self._refused.discard(ref)
+        match action:
+            case Keep():
+                return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
+            case Refuse(why=why):
+                self._refused.add(ref)
+                return TargetResult(ref, False, Reason.TARGET_CONFLICT, message=why)
+            case Apply():
+                if not await self._write(desired, action, observed):
+                    return None
+                written, resealed = not action.only_seal, action.only_seal
+                return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=written, resealed=resealed)
+            case _:
+                assert_never(action)
 
     async def _judge(self, desired: Desired, observed: Observed | None) -> Plan:
         """Plan; where PhaseSecrets are in the way, ask whether they still want the object."""
@@ -207,22 +209,23 @@ class Keeper:
         Leave: nothing, it is gone or it stays. Raises Invalid if our part cannot be taken out of the object, whenever
         it is tried.
         """
+
+        async def attempt(_: int) -> Leave | None:
+            action = removal(target, await self._cluster.observe(target, surely=True), owner, why)
+            if isinstance(action, Leave):
+                return action
+            return Leave() if await self._cluster.remove(target, action) else None
+
         try:
             async with self._turn(target):
-                for _ in range(_ATTEMPTS):
-                    found = await self._cluster.observe(target, surely=True)
-                    action = removal(target, found, owner, why)
-                    if isinstance(action, Leave):
-                        return action
-                    if await self._cluster.remove(target, action):
-                        return Leave()
+                left = await attempts(attempt)
         except Invalid:
             raise
         except ExpectedError as error:
             if error.reason is Reason.NAMESPACE_NOT_FOUND:
                 return Leave()
             return pending(target, error.message, transient=isinstance(error, Transient))
-        return pending(target, _BUSY, transient=True)
+        return left or pending(target, _BUSY, transient=True)
 
 
 def _is_repair(desired: Desired, observed: Observed | None) -> bool:

@@ -32,7 +32,7 @@ from phase_operator.core.outcome import (
     TargetResult,
 )
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.source.query import Revision, SourceQuery, asked_url, source_query
+from phase_operator.core.source.query import Revision, SourceQuery, source_query
 from phase_operator.core.source.selection import nothing_selected
 from phase_operator.core.source.unresolved import check_references, unresolved
 from phase_operator.core.status.recorded import standing, written_before
@@ -148,7 +148,7 @@ class Reconciler:
         # What fails here is told by the target that is replaced, or when the rest is in step.
         await self._removals.finish(task, task.claims)
         credential = await self._credential(task, admitted)
-        query = source_query(spec, credential.account)
+        query = source_query(admitted.ask, credential.account)
         state = self._sources.subscribe(task.key, query, credential, task.subscription())
         if self._forced_now(resource):
             state = self._sources.want(task.key, Urgency.FORCED)
@@ -191,7 +191,7 @@ class Reconciler:
         """
         try:
             token = await self._tokens.get(admitted.token)
-            check_annotation(token.hosts, asked_url(task.spec), admitted.token)
+            check_annotation(token.hosts, admitted.ask.base_url, admitted.token)
             return self._phase.credential(token.text)
         except Waiting:
             self._sources.unsubscribe(task.key)

@@ -9,12 +9,10 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Kind
+from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.applier import failed
 from phase_operator.reconcile.run.loss_guard import Judge
-
-# An object that changes under our hands is looked at again at once, this many times in one run.
-_ATTEMPTS = 3
 
 
 async def take_out(cluster: Cluster, judge: Judge, result: TargetResult) -> TargetResult:
@@ -26,17 +24,21 @@ async def take_out(cluster: Cluster, judge: Judge, result: TargetResult) -> Targ
     is_fixed = rendering.ref.kind is not Kind.CONFIG_MAP or rendering.keep is not None
     if is_fixed or result.ready or result.reason is Reason.ANSWER_DOUBTED:
         return result
+
+    async def attempt(_: int) -> TargetResult | None:
+        observed = await cluster.observe(rendering.ref, surely=False)
+        keys = judge.declared_secret(observed)
+        if observed is None or not keys:
+            return result
+        if (doubt := judge.doubt_keys(observed)) is not None:
+            return failed(rendering.ref, doubt)
+        if not await cluster.take_out(rendering.ref, observed, keys):
+            return None
+        return replace(result, keys=judge.held(observed) - len(keys), written=True)
+
+    again = replace(result, transient=True)
     try:
-        for _ in range(_ATTEMPTS):
-            observed = await cluster.observe(rendering.ref, surely=False)
-            keys = judge.declared_secret(observed)
-            if observed is None or not keys:
-                return result
-            if (doubt := judge.doubt_keys(observed)) is not None:
-                return failed(rendering.ref, doubt)
-            if await cluster.take_out(rendering.ref, observed, keys):
-                return replace(result, keys=judge.held(observed) - len(keys), written=True)
+        return await attempts(attempt) or again
     except ExpectedError:
         # It is tried again, and told by what keeps the target from being written.
-        return replace(result, transient=True)
-    return replace(result, transient=True)
+        return again

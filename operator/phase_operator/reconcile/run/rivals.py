@@ -42,11 +42,12 @@ class Rivals:
         return found if found is not None and _wants(found, other, base, versioned=True) else None
 
     async def _writer(self, other: str, target: TargetRef) -> Mapping[str, Any] | None:
-        namespace, _, name = other.partition("/")
+        key = ObjectKey.read(other)
         # Anybody may write a mark: what is no name is nobody's.
-        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)) or self._refusal(namespace, target.key.namespace):
+        is_name = _NAME.fullmatch(key.namespace) and _NAME.fullmatch(key.name)
+        if not is_name or self._refusal(key.namespace, target.key.namespace):
             return None
-        return await self._cluster.find_resource(ObjectKey(namespace, name))
+        return await self._cluster.find_resource(key)
 
 
 def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bool = False) -> bool:
@@ -55,7 +56,7 @@ def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bo
         spec = parse_spec(body.get("spec") or {})
     except Invalid:
         return True
-    named = (fields for ref, fields in places(spec, of.partition("/")[0]) if ref == target)
+    named = (fields for ref, fields in places(spec, ObjectKey.read(of).namespace) if ref == target)
     return any(fields.versioned or not versioned for fields in named)
 
 

@@ -1,5 +1,6 @@
 """What is refused before anything is read, and who could allow it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from phase_operator.core.access.tenancy import (
     check_tenancy,
     impersonates,
     keeps_token,
-    token_place,
 )
 from phase_operator.core.errors import Invalid, Waiting
+from phase_operator.core.source.query import ask_of
 from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import ObjectKey
 from support.builders import KEY, TOKEN, config_map_ref, parsed
@@ -39,7 +40,8 @@ def check(found: Tenancy, token: ObjectKey = TOKEN, labels: dict[str, str] | Non
     """Check a PhaseSecret of namespace `team`."""
     spec = parsed(**fields)
     targets = [each.ref for each in renderings(spec, KEY.namespace, (), b"")]
-    check_tenancy(found, spec, KEY, labels or {}, token, targets)
+    ask = replace(ask_of(spec, KEY.namespace), token_key=token, foreign=token.namespace != KEY.namespace)
+    check_tenancy(found, ask, KEY, labels or {}, targets)
 
 
 def test_the_own_namespace_needs_no_grant() -> None:
@@ -149,21 +151,6 @@ def test_the_annotation_of_a_tokens_secret(annotation: str | None, goes: bool) -
     assert caught.value.reason is Reason.HOST_REFUSED
     assert str(TOKEN) in caught.value.message
     assert "nonsense" not in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("reference", "key"),
-    [
-        pytest.param({}, TOKEN, id="not said"),
-        pytest.param({"secretNamespace": "other"}, ObjectKey("other", TOKEN.name), id="another namespace"),
-        pytest.param({"secretName": "own"}, ObjectKey("team", "own"), id="a name"),
-        pytest.param({"secretNamespace": "team"}, TOKEN, id="the own namespace"),
-    ],
-)
-def test_where_the_token_lies(reference: dict[str, str], key: ObjectKey) -> None:
-    spec = parsed(authentication={"serviceToken": {"serviceTokenSecretReference": reference}})
-
-    assert token_place(spec, KEY.namespace) == key
 
 
 def test_a_config_map_may_have_the_name_of_a_secret_that_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
 from phase_operator.core.source.folders import folders
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.rendering import renderings
@@ -46,7 +46,7 @@ DB = [entry("DB_USER", "u"), entry("DB_PASSWORD", "p@ss")]
 def written(entries: list[Entry], **fields: Any) -> list[Desired]:
     """Return all targets of a spec, made from what Phase holds."""
     spec = parsed(**fields)
-    chosen = select(entries, source_query(spec, "account"), spec.keys, folders(spec))
+    chosen = select(entries, source_query(ask_of(spec, "team"), "account"), spec.keys, folders(spec))
     return [each.render(owner()) for each in renderings(spec, "team", chosen, DIGEST_KEY)]
 
 
@@ -64,7 +64,7 @@ def refusal(entries: list[Entry], **target: Any) -> ExpectedError:
 
 class TestFolders:
     def test_one_folder_is_asked_for_by_name(self) -> None:
-        assert source_query(parsed(phaseAppEnvPath="/api/"), "account").path == "/api"
+        assert source_query(ask_of(parsed(phaseAppEnvPath="/api/"), "team"), "account").path == "/api"
 
     @pytest.mark.parametrize(
         "fields",
@@ -77,7 +77,7 @@ class TestFolders:
         fields = {"managedSecretReferences": [{"secretName": "a"}, {"secretName": "b", "path": "/api"}]} | fields
         fields["managedSecretReferences"] = [{"secretName": "z"}, *fields["managedSecretReferences"]]
 
-        assert source_query(parsed(**fields), "account").path is None
+        assert source_query(ask_of(parsed(**fields), "team"), "account").path is None
 
     def test_a_folder_is_taken_without_those_below_it(self) -> None:
         assert secret(TREE[:3], spec={"phaseAppEnvPath": "/api"}) == {"DB": "d"}

@@ -16,7 +16,7 @@ from phase_operator.core.content.secret_types import check_type
 from phase_operator.core.content.work_limit import Budget
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.apps import App, Directory
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.source.selection import select
 from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.text import clean, close, close_tags
@@ -144,7 +144,7 @@ def test_patterns_that_take_seconds_are_refused_and_not_tried(pattern: str) -> N
     entries = [entry("A" * 2_000 + str(number), "x") for number in range(5_000)]
 
     with pytest.raises(Waiting) as caught:
-        assert took(lambda: select(entries, source_query(spec, "account"), spec.keys)) < LONG
+        assert took(lambda: select(entries, source_query(ask_of(spec, "team"), "account"), spec.keys)) < LONG
 
     assert caught.value.reason is Reason.INVALID_SPEC
 
@@ -158,7 +158,7 @@ def test_many_ordinary_patterns_choose_among_thousands_of_keys_in_bounded_time()
     )
     entries = [entry(f"OTHER_{number}", "x") for number in range(10_000)]
 
-    assert took(lambda: select(entries, source_query(spec, "account"), spec.keys)) < LONG
+    assert took(lambda: select(entries, source_query(ask_of(spec, "team"), "account"), spec.keys)) < LONG
 
 
 def _tlv(tag: int, content: bytes) -> bytes:

@@ -1,10 +1,17 @@
 import pytest
 
+from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Invalid
 from phase_operator.core.source.folders import normal_path
-from phase_operator.core.source.query import AppRef, asked_url, base_url, source_query
-from support.builders import parsed
+from phase_operator.core.source.query import AppRef, SourceQuery, ask_of, asked_url, base_url, source_query
+from phase_operator.core.values import ObjectKey
+from support.builders import TOKEN, parsed
+
+
+def question(**fields: object) -> SourceQuery:
+    """Return what a PhaseSecret of namespace `team` asks."""
+    return source_query(ask_of(parsed(**fields), "team"), "account")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +96,7 @@ def test_a_folder_has_one_spelling(path: str | None, normal: str) -> None:
     ],
 )
 def test_equal_questions_are_equal(other: dict[str, object]) -> None:
-    assert source_query(parsed(**other), "account") == source_query(parsed(phaseAppEnv="production"), "account")
+    assert question(**other) == question(phaseAppEnv="production")
 
 
 @pytest.mark.parametrize(
@@ -104,30 +111,30 @@ def test_equal_questions_are_equal(other: dict[str, object]) -> None:
     ],
 )
 def test_other_questions_are_other(other: dict[str, object]) -> None:
-    assert source_query(parsed(**other), "account") != source_query(parsed(), "account")
+    assert question(**other) != question()
 
 
 def test_another_account_asks_another_question() -> None:
-    assert source_query(parsed(), "one") != source_query(parsed(), "other")
+    assert question() != source_query(ask_of(parsed(), "team"), "other")
 
 
 def test_one_tag_and_a_list_of_one_are_equal() -> None:
-    one = source_query(parsed(phaseAppEnvTag="a"), "account")
+    one = question(phaseAppEnvTag="a")
 
-    assert one == source_query(parsed(phaseAppEnvTags=["a"]), "account")
+    assert one == question(phaseAppEnvTags=["a"])
     assert one.tags == ("a",)
 
 
 def test_tags_are_sorted_and_unique() -> None:
-    assert source_query(parsed(phaseAppEnvTags=["b", "a", "b"]), "account").tags == ("a", "b")
+    assert question(phaseAppEnvTags=["b", "a", "b"]).tags == ("a", "b")
 
 
 def test_the_id_of_an_app_wins_over_its_name() -> None:
-    assert source_query(parsed(phaseApp="shop", phaseAppId="1-2"), "account").app == AppRef(id="1-2")
+    assert question(phaseApp="shop", phaseAppId="1-2").app == AppRef(id="1-2")
 
 
 def test_without_a_host_the_console_is_asked() -> None:
-    found = source_query(parsed(phaseHost=None), "account")
+    found = question(phaseHost=None)
 
     assert found.account.base_url == "https://console.phase.dev/service/public"
 
@@ -145,7 +152,7 @@ def test_a_question_that_no_server_reads_is_refused_and_names_its_longest_field(
     field: str, fields: dict[str, object]
 ) -> None:
     with pytest.raises(Invalid, match=rf"^spec\.{field}: ") as caught:
-        source_query(parsed(**fields), "account")
+        question(**fields)
 
     assert caught.value.reason is Reason.INVALID_SPEC
 
@@ -160,4 +167,30 @@ def test_a_question_that_no_server_reads_is_refused_and_names_its_longest_field(
     ],
 )
 def test_what_a_server_reads_is_asked(fields: dict[str, object]) -> None:
-    assert source_query(parsed(**fields), "account").account.name == "account"
+    assert question(**fields).account.name == "account"
+
+
+@pytest.mark.parametrize(
+    ("reference", "key", "foreign"),
+    [
+        pytest.param({}, TOKEN, False, id="not said"),
+        pytest.param({"secretNamespace": "other"}, ObjectKey("other", TOKEN.name), True, id="another namespace"),
+        pytest.param({"secretName": "own"}, ObjectKey("team", "own"), False, id="a name"),
+        pytest.param({"secretNamespace": "team"}, TOKEN, False, id="the own namespace"),
+    ],
+)
+def test_a_token_lies_where_the_spec_says(reference: dict[str, str], key: ObjectKey, foreign: bool) -> None:
+    spec = parsed(authentication={"serviceToken": {"serviceTokenSecretReference": reference}})
+
+    found = ask_of(spec, "team")
+
+    assert (found.token_key, found.foreign) == (key, foreign)
+
+
+def test_the_operators_own_secret_holds_no_token() -> None:
+    reference = {"secretName": names.DIGEST_KEY_SECRET}
+
+    with pytest.raises(Invalid) as caught:
+        ask_of(parsed(authentication={"serviceToken": {"serviceTokenSecretReference": reference}}), "team")
+
+    assert names.DIGEST_KEY_SECRET in caught.value.message

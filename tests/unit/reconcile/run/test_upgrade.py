@@ -8,7 +8,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.source.query import source_query
+from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.targets import provenance
 from phase_operator.core.targets.observed import observe
 from phase_operator.reconcile.context import parse_spec
@@ -23,7 +23,7 @@ LABELLED = {"secretName": "shop", "template": {"metadata": {"labels": {SECRET_TY
 def seal_as_before(house: House) -> None:
     """Seal the Secret as the version before did, from the spec as it is now."""
     spec = house.body()["spec"]
-    query = source_query(parse_spec(spec), "account")
+    query = source_query(ask_of(parse_spec(spec), "team"), "account")
     moved_at = f"2030-01-01T00:00:{house.phase._revisions['production']:02}Z"
     # Version 2 of the rendering left the label out.
     parts: list[Any] = [2, spec, [query.account.base_url, query.environment, query.path, query.tags]]
