@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import ssl
 import threading
 import zlib
 from collections import Counter
@@ -21,16 +22,25 @@ _JSON = "application/json"
 
 
 class BadPhase:
-    """The servers; `asked` counts requests by behaviour."""
+    """The servers; `asked` counts requests by behaviour. `tls_port` has what `port` has, behind a handshake."""
 
     def __init__(self) -> None:
         self.port = 0
+        self.tls_port = 0
         self.asked: Counter[str] = Counter()
 
     def url(self, behaviour: str, number: int = 0) -> str:
         """Return the address of a host that behaves so."""
         assert behaviour in _BEHAVIOURS, behaviour
         return f"http://127.0.0.1:{self.port}/{behaviour}/{number}"
+
+    def host(self, behaviour: str, number: int) -> str:
+        """Return the address of a host of its own for each number: they differ in their IP."""
+        return f"http://127.1.{number // 250}.{1 + number % 250}:{self.port}/{behaviour}/0"
+
+    def tls_url(self, behaviour: str, number: int = 0) -> str:
+        """Return the address of a host that behaves so once the handshake is done."""
+        return f"https://127.0.0.1:{self.tls_port}/{behaviour}/{number}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, once."""
@@ -59,17 +69,21 @@ def ended(writer: asyncio.StreamWriter) -> Iterator[None]:
 
 
 @contextmanager
-def bad_phase() -> Iterator[BadPhase]:
-    """Run the servers in a thread until the block ends."""
+def bad_phase(tls: ssl.SSLContext | None = None) -> Iterator[BadPhase]:
+    """Run the servers in a thread until the block ends; with `tls` also behind that."""
     found, listens, loops = BadPhase(), threading.Event(), list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
 
     async def run() -> None:
-        server = await asyncio.start_server(found.serve, "127.0.0.1", 0, limit=1 << 20)
+        server = await asyncio.start_server(found.serve, "0.0.0.0", 0, limit=1 << 20, backlog=512)
         found.port = server.sockets[0].getsockname()[1]
+        secure = await asyncio.start_server(found.serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls) if tls else None
+        if secure is not None:
+            found.tls_port = secure.sockets[0].getsockname()[1]
         loops.append((asyncio.get_running_loop(), asyncio.Event()))
         listens.set()
         await loops[0][1].wait()
-        server.close()
+        for each in filter(None, (server, secure)):
+            each.close()
         answering = asyncio.all_tasks() - {asyncio.current_task()}
         for task in answering:
             task.cancel()

@@ -13,6 +13,8 @@ import httpx
 import psutil
 
 from phase_dev.cluster import ControlPlane
+from phase_dev.cluster.client import Client
+from support.bad_connections import BadConnections
 from support.bad_phase import BadPhase
 from support.operator_process import OperatorProcess, eventually
 from support.world import World, phase_secret, secret
@@ -31,6 +33,15 @@ class Hostile:
     namespace: str
     kubeconfig: Path
     phase: BadPhase
+    connections: BadConnections
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Talk to the API server with his rights, without a process for each request."""
+        with self.plane.client() as admin:
+            token = admin.token(self.namespace, _NAME, 3600)
+        with Client(self.plane.url, self.plane.ca_file, token) as found:
+            yield found
 
     def apply(self, *documents: dict[str, Any], check: bool = True) -> str:
         """Apply documents with his rights; return what the API server says."""
@@ -54,7 +65,7 @@ class Hostile:
 
 
 @contextmanager
-def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase) -> Iterator[Hostile]:
+def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase, connections: BadConnections) -> Iterator[Hostile]:
     """Let him into a namespace, with a token that looks like one."""
     account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
@@ -70,7 +81,7 @@ def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase) -> Iterator
     token = secret("phase-service-token", {"token": "a1" * 32})
     body = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, token]})
     plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=body)
-    yield Hostile(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), phase)
+    yield Hostile(plane, namespace, plane.service_account_kubeconfig(namespace, _NAME), phase, connections)
 
 
 @dataclass

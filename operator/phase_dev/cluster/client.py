@@ -44,6 +44,10 @@ class Client:
         """Apply an object on the server's side; the path names the manager, and whether it takes fields of others."""
         return self._ask("PATCH", path, manifest, form="application/apply-patch+yaml")
 
+    def patch(self, path: str, change: dict[str, Any]) -> dict[str, Any]:
+        """Change an object by a JSON merge patch and return what the server made of it."""
+        return self._ask("PATCH", path, change, form="application/merge-patch+json")
+
     def delete(self, path: str) -> None:
         """Delete the object or the collection at this path, unless it is gone; its end is not waited for."""
         try:

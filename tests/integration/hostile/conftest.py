@@ -7,26 +7,51 @@ import pytest
 
 from integration.operator.conftest import control_plane, installed, kubectl, namespace, operator, stage, world
 from phase_dev.cluster import ControlPlane
+from support.attacks import TRUSTED
+from support.bad_connections import BadConnections
+from support.bad_connections import bad_connections as listening
 from support.bad_phase import BadPhase, bad_phase
-from support.cluster_fixture import new_namespace
-from support.neighbours import Hostile, Watching, hostile_in
+from support.neighbours import Watching
 from support.operator_process import REPOSITORY, OperatorProcess, running_operator
+from support.resolving import PROGRAM
 from support.world import World
 
 __all__ = ["control_plane", "installed", "kubectl", "namespace", "operator", "stage", "world"]
 
 
 @pytest.fixture(scope="module")
-def leader(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """Run one operator for a module's tests, as the manifests do: for the whole cluster, with a Lease."""
-    with running_operator(installed, tmp_path_factory.mktemp("leader"), elects=True) as process:
+def bad_connections(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadConnections]:
+    """Run hosts whose connections misbehave; their certificates are trusted."""
+    with listening(tmp_path_factory.mktemp("connections")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def leader(
+    installed: ControlPlane, bad_connections: BadConnections, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """Run one operator for a module's tests, as the manifests do: for the whole cluster, with a Lease.
+
+    It trusts the hosts of the tests, whose names its resolver knows, and a namespace with a certain label may write
+    anywhere.
+    """
+    installed.kubectl("apply", "-f", str(REPOSITORY / "deploy/namespace-labels/rbac.yaml"))
+    label, value = next(iter(TRUSTED.items()))
+    flags = (
+        "--phase-ca-file",
+        str(bad_connections.authority),
+        "--grant",
+        f"fromLabel={label}={value},to=*,what=target",
+    )
+    folder = tmp_path_factory.mktemp("leader")
+    with running_operator(installed, folder, *flags, elects=True, program=PROGRAM) as process:
         yield process
 
 
-@pytest.fixture
-def bad() -> Iterator[BadPhase]:
+@pytest.fixture(scope="module")
+def bad(bad_connections: BadConnections) -> Iterator[BadPhase]:
     """Run Phase servers that misbehave."""
-    with bad_phase() as found:
+    with bad_phase(bad_connections.context) as found:
         yield found
 
 
@@ -37,14 +62,6 @@ def good(stage: World, leader: OperatorProcess) -> World:
     stage.phase_secret()
     stage.until_ready()
     return stage
-
-
-@pytest.fixture
-def hostile(stage: World, bad: BadPhase) -> Iterator[Hostile]:
-    """Give a tenant with a namespace of his own and the role `edit` in it."""
-    with new_namespace(stage.plane) as own, hostile_in(stage.plane, own, bad) as found:
-        yield found
-        stage.plane.kubectl("-n", own, "delete", "phasesecrets", "--all", "--wait=false")
 
 
 @pytest.fixture

@@ -1,0 +1,263 @@
+"""What one tenant can do to others, an attack a function; each goes on until its block ends.
+
+An attack has the rights of the built-in role `edit` and every right on PhaseSecrets, in a namespace of its own.
+"""
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from phase_operator.api import names
+from support.bad_phase import BEHAVIOURS
+from support.neighbours import Hostile
+from support.operator_process import eventually, meanwhile
+from support.resolving import DEAD, HANGS, SLOW
+from support.world import World, deployment, phase_secret, secret
+
+Document = dict[str, Any]
+Attack = Callable[[Hostile, World], AbstractContextManager[None]]
+# The label by which the operator of these tests lets a namespace write targets anywhere.
+TRUSTED = {"tenant": "trusted"}
+_MANY = 2_000
+
+_GROUP = "/apis/secrets.phase.dev/v1alpha1/namespaces"
+ATTACKS: dict[str, Attack] = {}
+
+
+def attack(does: Callable[[Hostile, World], Iterator[None]]) -> Callable[[Hostile, World], Iterator[None]]:
+    """Name an attack by its function."""
+    ATTACKS[does.__name__] = contextmanager(does)
+    return does
+
+
+def _hosts(name: str, *behaviours: str) -> None:
+    """Let 48 PhaseSecrets ask hosts that behave so."""
+
+    def does(hostile: Hostile, _: World) -> Iterator[None]:
+        each = 48 // len(behaviours)
+        hostile.apply(*(hostile.asks(f"{one}-{n}", one, n) for one in behaviours for n in range(each)))
+        eventually(lambda: any(hostile.phase.asked[one] for one in behaviours), within=60, what=f"{name} is asked")
+        yield
+
+    does.__name__ = name
+    attack(does)
+
+
+HOSTS = {
+    "hosts_that_do_not_answer": ("hang", "drip", "slow-head"),
+    "hosts_that_answer_too_much": ("endless", "bomb", "one-bomb", "many", "large", "deep", "headers", "interim"),
+    "hosts_that_answer_odd_things": ("page", "odd-date", "redirects", "resets", "garbage"),
+    "hosts_that_refuse": ("refuses", "busy", "broken"),
+    "hosts_with_names_that_look_alike": ("names", "keys"),
+}
+for _name, _behaviours in HOSTS.items():
+    _hosts(_name, *_behaviours)
+assert sorted(sum(HOSTS.values(), ("good",))) == sorted(BEHAVIOURS), "there is an attack with every behaviour"
+
+
+def _connections(name: str, *manners: str) -> None:
+    """Let 48 PhaseSecrets ask hosts whose connections are so."""
+
+    def does(hostile: Hostile, _: World) -> Iterator[None]:
+        each = 48 // len(manners)
+        urls = [(one, n, hostile.connections.url(one, n)) for one in manners for n in range(each)]
+        hostile.apply(*(phase_secret(f"{one}-{n}", url) for one, n, url in urls))
+        met = hostile.connections.met
+        eventually(lambda: any(met.get(one) for one in manners), within=60, what=f"{name} is asked")
+        yield
+
+    does.__name__ = name
+    attack(does)
+
+
+_connections("connections_that_are_not_accepted_or_shake_no_hands", "never-accepts", "silent-tls", "drips-tls")
+_connections("certificates_of_a_megabyte_and_resets_at_each_byte", "long-chain", "cut-tls", "resets")
+
+
+@attack
+def floods_after_the_handshake(hostile: Hostile, _: World) -> Iterator[None]:
+    """Headers, interim answers and bodies without end, from hosts whose certificate is trusted."""
+    behaviours = ("headers", "interim", "endless", "drip")
+    asked = [(one, n, hostile.phase.tls_url(one, n)) for one in behaviours for n in range(12)]
+    hostile.apply(*(phase_secret(f"{one}-{n}", url) for one, n, url in asked))
+    yield
+
+
+@attack
+def names_that_no_server_tells(hostile: Hostile, _: World) -> Iterator[None]:
+    """Names whose lookups hang or take 20 s, and names of 64 addresses at which nothing answers."""
+    port = hostile.connections.ports["never-accepts"]
+    hosts = [f"n{n}.{one}:{port}" for one in (HANGS, SLOW, DEAD) for n in range(16)]
+    hostile.apply(*(phase_secret(f"name-{n}", f"http://{host}") for n, host in enumerate(hosts)))
+    yield
+
+
+@attack
+def questions_that_a_proxy_refuses(hostile: Hostile, good: World) -> Iterator[None]:
+    """Ask the good tenant's own Phase questions that are as long as may be, with an invented token."""
+    long: dict[str, Any] = {"phaseHost": good.phase.url, "phaseAppEnvTags": ["é" * 60] * 10}
+    asks = (hostile.asks(f"long-{n}", "good", phaseAppEnv=f"env-{n}", **long) for n in range(12))
+    hostile.apply(*asks, check=False)
+    yield
+
+
+@attack
+def patterns(hostile: Hostile, _: World) -> Iterator[None]:
+    """Patterns that match nearly everything, over and over, for as many keys as an answer may have."""
+    globs = [f"*{chr(97 + number % 26)}*{number}*" for number in range(64)]
+    keys = {"include": globs, "exclude": [f"{each}?" for each in globs]}
+    for number in range(20):
+        hostile.apply(hostile.asks(f"patterns-{number}", "keys", keys=keys), check=False)
+    yield
+
+
+@attack
+def templates(hostile: Hostile, _: World) -> Iterator[None]:
+    """Texts that each miss a key whose name nearly all have."""
+    texts = {f"text-{number}": "{{ " + "A" * 150 + f"{number} }}}}" for number in range(16)}
+    targets = [{"secretName": f"templates-{number}", "template": {"data": texts}} for number in range(64)]
+    hostile.apply(hostile.asks("templates", "keys", managedSecretReferences=targets), check=False)
+    yield
+
+
+@attack
+def apps_and_tags_that_are_nearly_there(hostile: Hostile, _: World) -> Iterator[None]:
+    """Apps and tags whose names are nearly those that there are."""
+    for number in range(10):
+        asks: dict[str, Any] = {"phaseApp": "a" * 180 + str(number), "phaseAppEnvTags": ["b" * 60]}
+        hostile.apply(hostile.asks(f"names-{number}", "names", **asks), check=False)
+    yield
+
+
+@attack
+def fights_for_targets(hostile: Hostile, _: World) -> Iterator[None]:
+    """PhaseSecrets that fight for the same objects, as wholes, as versions and as keys."""
+    fields: list[dict[str, Any]] = [{}, {"adopt": True}, {"versioned": {"keep": 1}}, {"creationPolicy": "Merge"}]
+    for number in range(24):
+        prizes = [{"secretName": f"prize-{prize}", **fields[number % 4]} for prize in range(16)]
+        hostile.apply(hostile.asks(f"fight-{number}", "good", managedSecretReferences=prizes), check=False)
+    yield
+
+
+@attack
+def a_storm_of_edits(hostile: Hostile, _: World) -> Iterator[None]:
+    """Fifty PhaseSecrets that are told to sync again and again."""
+    hostile.apply(*(hostile.asks(f"storm-{number}", "good") for number in range(50)))
+    turn = itertools.count()
+
+    def storm() -> None:
+        value = f"{next(turn)}-" + "x" * 1000
+        hostile.kubectl("annotate", "phasesecrets", "--all", "--overwrite", f"{names.ANNOTATION_SYNC}={value}")
+
+    with meanwhile(storm, every=0.1):
+        yield
+
+
+@attack
+def two_thousand_at_once(hostile: Hostile, _: World) -> Iterator[None]:
+    """As many apps, environments, hosts and targets, and a hundred tokens."""
+    hostile.apply(*(secret(f"token-{number}", {"token": f"{number:064x}"}) for number in range(100)))
+    waiting = iter(range(_MANY))
+    taken = threading.Lock()
+
+    def asks(number: int) -> Document:
+        token = {"serviceToken": {"serviceTokenSecretReference": {"secretName": f"token-{number % 100}"}}}
+        where: dict[str, Any] = {"phaseApp": f"shop-{number}", "phaseAppEnv": f"env-{number}", "authentication": token}
+        return phase_secret(f"m{number}", hostile.phase.host(("good", "hang")[number % 8 == 0], number), **where)
+
+    def create(_: int) -> None:
+        with hostile.client() as client:
+            while True:
+                with taken:
+                    number = next(waiting, None)
+                if number is None:
+                    return
+                client.create(f"{_GROUP}/{hostile.namespace}/phasesecrets", asks(number))
+
+    with ThreadPoolExecutor(8) as creating:
+        creation = creating.map(create, range(8))
+        yield
+        list(creation)
+
+
+@attack
+def statuses_that_he_writes_himself(hostile: Hostile, good: World) -> Iterator[None]:
+    """Statuses that no version of the operator would write."""
+    hostile.apply(*(hostile.asks(f"status-{number}", "good") for number in range(4)))
+    target = {"kind": "Secret", "name": "x", "namespace": good.namespace, "ready": True}
+    strange: list[dict[str, Any]] = [
+        {"targets": [{**target, "kind": "Nonsense"}]},
+        {"targets": [{**target, "name": f"x-{number}"} for number in range(256)]},
+        {"source": {"entries": 2**31 - 1, "appId": "x" * 64}, "lastForcedSync": "x" * 256},
+        {"conditions": [], "observedGeneration": 2**60},
+    ]
+    for number, status in enumerate(strange):
+        patch = json.dumps({"status": status})
+        hostile.kubectl("patch", "phasesecret", f"status-{number}", "--subresource=status", "--type=merge", "-p", patch)
+    yield
+
+
+@attack
+def workloads_that_never_come_up(hostile: Hostile, _: World) -> Iterator[None]:
+    """Twelve Deployments without a deadline."""
+    hostile.apply(hostile.asks("stuck", "good"))
+    for number in range(12):
+        stuck = deployment(f"stuck-{number}", "stuck")
+        stuck["metadata"]["annotations"] = {names.ANNOTATION_REDEPLOY: "true"}
+        stuck["spec"]["progressDeadlineSeconds"] = 2**31 - 1
+        stuck["spec"]["template"]["spec"]["nodeSelector"] = {"there-is": "no-such-node"}
+        hostile.apply(stuck)
+    yield
+
+
+@attack
+def objects_that_he_marks_as_others(hostile: Hostile, good: World) -> Iterator[None]:
+    """Secrets with every label and annotation of the operator's, that name the good tenant's PhaseSecret."""
+    marks = {
+        names.ANNOTATION_OWNER: f"{good.namespace}/shop",
+        names.ANNOTATION_DIGEST: "00" * 32,
+        names.ANNOTATION_KEYS: "A" * 4000,
+        names.ANNOTATION_SEAL: "B" * 4000,
+        names.ANNOTATION_ON_REMOVAL: "Delete",
+    }
+    labels = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE, names.LABEL_VERSION_OF: "shop"}
+    named = [(kind, f"marked-{number}") for kind in ("Secret", "ConfigMap") for number in range(50)]
+    metadata = {"labels": labels, "annotations": marks}
+    hostile.apply(*({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}} for kind, name in named))
+    yield
+    assert hostile.kubectl("get", "secrets", "-l", names.LABEL_VERSION_OF, "-o", "name").count("marked-") == 50
+
+
+@attack
+def names_of_his_neighbour_s(hostile: Hostile, good: World) -> Iterator[None]:
+    """PhaseSecrets that name the good tenant's token, Secret and namespace in every place that takes a namespace."""
+    token = {"serviceToken": {"serviceTokenSecretReference": {"secretNamespace": good.namespace, "secretName": "shop"}}}
+    target = {"secretName": "shop", "secretNamespace": good.namespace}
+    more: dict[str, dict[str, Any]] = {
+        "restart": {"restart": "All"},
+        "merge": {"creationPolicy": "Merge"},
+        "versions": {"versioned": {"keep": 1}},
+        "adopt": {"adopt": True},
+    }
+    spies = [
+        hostile.asks("token", "good", authentication=token),
+        hostile.asks("target", "good", managedSecretReferences=[target]),
+        hostile.asks("suspended", "good", suspend=True, managedSecretReferences=[target]),
+        *(hostile.asks(name, "good", managedSecretReferences=[{**target, **each}]) for name, each in more.items()),
+    ]
+    for each in spies:
+        hostile.apply(each, check=False)
+    yield
+    refused = json.loads(hostile.kubectl("get", "phasesecrets", "-o", "json"))["items"]
+    assert refused
+    assert {reason for each in refused for reason in _reasons(each)} <= {"CrossNamespaceRefused", "InvalidSpec"}
+
+
+def _reasons(found: Document) -> Iterator[str]:
+    for condition in (found.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready":
+            yield condition["reason"]
