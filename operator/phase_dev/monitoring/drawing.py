@@ -196,12 +196,15 @@ def _graph(
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M" if span.end - span.start >= 180 else "%H:%M:%S"))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: scale.write(f"{value:g}")))
-    handles = axes.get_lines()[: len(shown)]
+    _legend(figure, axes, shown, columns, at=((left + 4) / WIDTH, 1 - (top + high - 2) / height))
+
+
+def _legend(figure: Figure, axes: Axes, shown: Sequence[str], columns: int, at: tuple[float, float]) -> None:
     figure.legend(
-        handles,
+        axes.get_lines()[: len(shown)],
         shown,
         loc="lower left",
-        bbox_to_anchor=((left + 4) / WIDTH, 1 - (top + high - 2) / height),
+        bbox_to_anchor=at,
         ncols=columns,
         frameon=False,
         handlelength=1.0,
