@@ -14,7 +14,7 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -22,6 +22,7 @@ from aiohttp.abc import AbstractStreamWriter
 from kubernetes.aio import client as aio
 from kubernetes.aio import config as aio_config
 from kubernetes.aio.config.config_exception import ConfigException
+from yarl import URL
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
@@ -31,6 +32,9 @@ from phase_operator.core.flow.pace import Pace
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
 from phase_operator.reconcile.watchdog import got_on
+
+if TYPE_CHECKING:
+    from phase_operator.kube.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -147,12 +151,23 @@ class KubeClient:
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._watching: aiohttp.ClientSession | None = None
+        # Makes watches share connections, if it is there.
+        self._streams: Streams | None = None
         self._apart: list[KubeClient] = []
 
     def apart(self) -> "KubeClient":
         """Return a client with connections of its own, for what must not wait for other requests; closed with this."""
         self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict))
         return self._apart[-1]
+
+    def share_connections(self) -> None:
+        """Let watches share a few connections from now on, if the API server speaks HTTP/2; for many watches."""
+        # Not at the top: the library takes memory that few watches do not save.
+        from phase_operator.kube.streams import Streams
+
+        # Of a client of its own, since a session that speaks HTTP/1.1 must not offer anything else.
+        trust = aio.ApiClient(self._configuration).rest_client.ssl_context
+        self._streams = Streams(URL(self.host), trust, buffer=_LONGEST_LINE // 2, silence=_WATCH_SILENCE)
 
     @property
     def host(self) -> str:
@@ -165,6 +180,8 @@ class KubeClient:
             await each.close()
         if self._watching is not None:
             await self._watching.close()
+        if self._streams is not None:
+            await self._streams.close()
         await self._api.close()
 
     async def request(
@@ -232,7 +249,9 @@ class KubeClient:
         """Open a watch and yield its events; raise ApiError when it cannot be opened or breaks."""
         try:
             if self._watching is None:
-                self._watching = self._unlimited(read_bufsize=_LONGEST_LINE // 2)
+                self._watching = self._unlimited(
+                    read_bufsize=_LONGEST_LINE // 2, middlewares=[] if self._streams is None else [self._streams]
+                )
             response = await self._watching.get(
                 self._url(path, query),
                 headers=await self._headers(accept),
@@ -283,6 +302,7 @@ class KubeClient:
         """
         paces: dict[str, Pace] = {}
         listing = asyncio.Semaphore(CONNECTIONS)
+        send: aiohttp.ClientMiddlewareType = self._streams or _alone
 
         async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
             headers: dict[str, str] = {}
@@ -294,11 +314,11 @@ class KubeClient:
                 now = asyncio.get_running_loop().time()
                 pace = paces.setdefault(request.url.path, Pace(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
                 await asyncio.sleep(pace.wait(now))
-                return await handler(request)
+                return await send(request, handler)
             if "limit" in request.url.query and "continue" not in request.url.query:
                 lists()
             async with listing, asyncio.timeout(_TIMEOUT):
-                response = await handler(request)
+                response = await send(request, handler)
                 # What the engine reads afterwards is there by then: no answer takes longer than our own may.
                 await response.read()
                 return response
@@ -322,6 +342,10 @@ class KubeClient:
                 await asyncio.sleep(look_again(failures=refusals, identity=scope))
 
         return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)
+
+
+async def _alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    return await handler(request)
 
 
 def _scope(path: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 import trustme
 import yaml
 
@@ -87,7 +88,10 @@ def test_networks_in_no_proxy_are_asked_without_it(stage: World, tmp_path: Path)
         stage.until_ready()
 
 
-def test_a_kubeconfig_s_proxy_and_server_name_hold_for_every_request(stage: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("further", [pytest.param(0, id="one"), pytest.param(9, id="many, whose watches are streams")])
+def test_a_kubeconfig_s_proxy_and_server_name_hold_for_every_request(
+    stage: World, tmp_path: Path, further: int
+) -> None:
     """The API server is known by a name that nothing resolves and reached through a proxy that the kubeconfig names."""
     name = "kubernetes.default.svc"
     port = urlsplit(stage.plane.url).port
@@ -102,7 +106,8 @@ def test_a_kubeconfig_s_proxy_and_server_name_hold_for_every_request(stage: Worl
         kubeconfig = tmp_path / "proxied.kubeconfig"
         kubeconfig.write_text(yaml.safe_dump(document))
         environment = {"HTTPS_PROXY": "http://127.0.0.1:9"}
-        only = ("--namespace", stage.namespace, "--kubeconfig", str(kubeconfig))
+        only = ["--namespace", stage.namespace, "--kubeconfig", str(kubeconfig)]
+        only += [part for number in range(further) for part in ("--namespace", f"nobody-made-{number}")]
         with running_operator(stage.plane, tmp_path, *only, environment=environment) as stage.operator:
             stage.phase_secret()
 

@@ -43,9 +43,7 @@ def test_many_namespaces_are_all_served(stage: World, roles: Roles, tmp_path: Pa
             assert "lease not known" not in operator.log
 
 
-def test_three_hundred_namespaces_fit_into_the_memory_of_the_manifests(
-    stage: World, roles: Roles, tmp_path: Path
-) -> None:
+def test_three_hundred_namespaces_take_little_memory(stage: World, roles: Roles, tmp_path: Path) -> None:
     with namespaces(stage.plane, f"{stage.namespace}-most", 300) as names:
         roles.let_into(names)
         with running_operator(stage.plane, tmp_path, *flags(names), home=roles.home, patience=60) as operator:
@@ -55,7 +53,8 @@ def test_three_hundred_namespaces_fit_into_the_memory_of_the_manifests(
 
             assert operator.get("/readyz").text == "ok\n"
             resident = operator.metric("process_resident_memory_bytes") / 2**20
-            assert resident < 192, f"{resident:.0f} MiB; 256 is the limit of the manifests"
+            # With a connection for each watch it is 151.
+            assert resident < 120, f"{resident:.0f} MiB"
 
 
 @pytest.fixture
