@@ -41,7 +41,7 @@ from phase_operator.core.targets.policy import Claim, wanted
 from phase_operator.core.targets.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
 from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.text import clean
-from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
 from phase_operator.kube import errors as kube_errors
 from phase_operator.phase import errors as phase_errors
 from phase_operator.phase import wire
@@ -141,7 +141,10 @@ def answers(material: Material) -> None:
         try:
             for at in range(0, len(body), size):
                 rows.feed(body[at : at + size])
-            outcomes.append(Snapshot.of("app", rows.end()).revision)
+            found = rows.end()
+            dynamic = [each for each in found if isinstance(each, DynamicKey)]
+            answer = Snapshot.of("app", [each for each in found if isinstance(each, Entry)], dynamic=dynamic)
+            outcomes.append(answer.revision)
         except (Transient, Waiting) as error:
             outcomes.append(type(error).__name__.encode())
     assert outcomes[0] == outcomes[1], outcomes

@@ -27,7 +27,7 @@ from phase_operator.core.targets.plan import Apply, intent
 from phase_operator.core.targets.removal import Delete, Removal, Withdraw
 from phase_operator.core.targets.type_change import copy_of_standing, original_of
 from phase_operator.core.targets.versions import version_label
-from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.internal_errors import Faults
@@ -59,7 +59,7 @@ class FakePhase:
         self.lists = 0
         self.most_at_once = 0
         self._at_once = 0
-        self._entries: dict[str, tuple[Entry, ...]] = {"production": ()}
+        self._entries: dict[str, tuple[Entry | DynamicKey, ...]] = {"production": ()}
         self._revisions: Counter[str] = Counter({"production": 1})
         self._errors: dict[str, Exception] = {}
         self._broken: dict[str, Exception] = {}
@@ -67,7 +67,7 @@ class FakePhase:
         self._open = asyncio.Event()
         self._open.set()
 
-    def holds(self, *entries: Entry, environment: str = "production") -> None:
+    def holds(self, *entries: Entry | DynamicKey, environment: str = "production") -> None:
         """Let these be the entries of an environment, whose revision moves, and let nothing fail."""
         self._entries[environment] = entries
         self._revisions[environment] += 1
@@ -121,7 +121,7 @@ class FakePhase:
         path: str | None,
         tags: tuple[str, ...],
         place: Place,
-    ) -> list[Entry]:
+    ) -> list[Entry | DynamicKey]:
         """Answer as the server selects."""
         self.reads.append((environment, path, tags))
         await self._answer("entries")
@@ -131,9 +131,13 @@ class FakePhase:
             raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment does not exist")
         place.resize(sum(each.weight for each in self._entries[environment]))
         held = self.says(self._entries[environment])
-        return [each for each in held if path in (None, each.path) and (not tags or set(tags) & each.tags)]
+        return [
+            each
+            for each in held
+            if path in (None, each.path) and (isinstance(each, DynamicKey) or not tags or set(tags) & each.tags)
+        ]
 
-    def says(self, held: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def says(self, held: tuple[Entry | DynamicKey, ...]) -> tuple[Entry | DynamicKey, ...]:
         """Return what a read finds where an environment holds this."""
         return held
 

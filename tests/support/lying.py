@@ -8,7 +8,7 @@ from typing import Any
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import Place
 from phase_operator.core.source.apps import App
-from phase_operator.core.values import Entry
+from phase_operator.core.values import DynamicKey, Entry
 from phase_operator.reconcile.ports import Credential
 from support.builders import KEY, phase_secret
 from support.clock import HandClock, settle
@@ -32,7 +32,7 @@ class LyingPhase(FakePhase):
         await super().apps(base_url, credential, place)
         return [App(self.app_id, "shop")]
 
-    def says(self, held: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def says(self, held: tuple[Entry | DynamicKey, ...]) -> tuple[Entry | DynamicKey, ...]:
         """Return the truth, or once the lie."""
         self.told += 1
         lie, self.lie = self.lie, None
@@ -47,7 +47,7 @@ class LyingPhase(FakePhase):
         self._revisions["production"] += 1
         self.lie = entries
 
-    def is_honest(self, *entries: Entry) -> None:
+    def is_honest(self, *entries: Entry | DynamicKey) -> None:
         """Let these be true, whatever fails meanwhile."""
         errors = self._errors
         self.holds(*entries)

@@ -123,6 +123,10 @@ class EmbeddedPhase:
         """Create a secret or change it; what is not given stays as it was."""
         self.phase.set_secret(app, env, key, value, path=path, type=type, tags=tags, comment=comment)
 
+    def add_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
+        """Create a dynamic secret."""
+        self.phase.add_dynamic(app, env, name, path=path)
+
     def delete(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete a secret."""
         self.phase.delete_secret(app, env, key, path=path)

@@ -98,6 +98,15 @@ class Phase:
             self.state.touch(environment.id, now)
             return secret
 
+    def add_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> model.DynamicSecret:
+        """Create a dynamic secret, which hands out nothing before somebody leases it."""
+        with self.state.transaction():
+            environment, now = self.environment(app, env), self.clock()
+            made = model.DynamicSecret(model.new_id(), environment.id, name, now, now, path=model.normalise_path(path))
+            self.state.put(made)
+            self.state.touch(environment.id, now)
+            return made
+
     def delete_secret(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete the secret."""
         with self.state.transaction():

@@ -130,8 +130,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.NO_ENTRIES: Entry(
-        "Nothing in Phase matches path, tags, keys and types; tags that come close are in the message. An empty answer "
-        "never empties a target.",
+        "Nothing in Phase matches path, tags, keys and types, or a key that the spec names is a dynamic secret's, "
+        "which is not read; tags that come close are in the message. An empty answer never empties a target.",
         "Correct the path, the tags or the key patterns, or add the entries in Phase.",
         stalled=True,
     ),

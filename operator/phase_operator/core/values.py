@@ -106,6 +106,19 @@ class ConfigEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class DynamicKey:
+    """A key that a dynamic secret of Phase has while somebody leases it; it holds no value."""
+
+    key: str
+    path: str = "/"
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        return _BARE + sys.getsizeof(self.key)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What Phase answered to one question at one moment."""
 
@@ -115,9 +128,13 @@ class Snapshot:
     revision: bytes = field(repr=False, default=b"")
     # Where its entries are held: a place, or several; they are kept as long as this is.
     place: object = field(repr=False, compare=False, default=None)
+    # What nobody gets, so that it can be told.
+    dynamic: tuple[DynamicKey, ...] = ()
 
     @classmethod
-    def of(cls, app_id: str, entries: Iterable[Entry], place: object = None) -> "Snapshot":
+    def of(
+        cls, app_id: str, entries: Iterable[Entry], place: object = None, dynamic: Iterable[DynamicKey] = ()
+    ) -> "Snapshot":
         """Bring an answer into the one form that equal answers share: no entry twice, sorted by (path, key, id).
 
         What is the same entry says so in all that it says: two with one id are two, and none of them is lost.
@@ -127,12 +144,14 @@ class Snapshot:
             ordered = tuple(sorted(every, key=lambda entry: (entry.path, entry.key, entry.id)))
         else:
             ordered = tuple(sorted(dict.fromkeys(every), key=lambda entry: (entry.path, entry.key, _parts(entry))))
-        return cls(app_id, ordered, _revision(app_id, ordered), place)
+        unread = tuple(sorted(set(dynamic), key=lambda each: (each.path, each.key)))
+        return cls(app_id, ordered, _revision(app_id, ordered, unread), place, unread)
 
 
-def _revision(app_id: str, entries: tuple[Entry, ...]) -> bytes:
+def _revision(app_id: str, entries: tuple[Entry, ...], dynamic: tuple[DynamicKey, ...]) -> bytes:
     # One text after another: all of them together are as large as the answer.
     texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
+    texts = chain(texts, (part for each in dynamic for part in (each.path, each.key)))
     return keyed(b"", b"", framed(text.encode("utf-8", "surrogatepass") for text in texts), size=16)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Place
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.values import Entry, SecretValue
+from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse
 from phase_operator.phase.readers import Reader, Whole
@@ -60,9 +60,10 @@ class PhaseClient:
         path: str | None,
         tags: tuple[str, ...],
         place: Place,
-    ) -> list[Entry]:
+    ) -> list[Entry | DynamicKey]:
         """Return the entries of an environment: of one folder or all, with any of the tags or all."""
-        params = {"app_id": app_id, "env": environment}
+        # Named, so that what nobody gets can be told; without `lease` none is made.
+        params = {"app_id": app_id, "env": environment, "dynamic": "true"}
         if path is not None:
             params["path"] = path
         if tags:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import MIB, Place
-from phase_operator.core.values import Entry
+from phase_operator.core.values import DynamicKey, Entry
 from phase_operator.phase import wire
 
 # Enough for what a Secret can hold, in base64 or with every second character escaped.
@@ -47,7 +47,7 @@ class Rows:
         self._place = place
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._reader = wire.Entries(host)
-        self._entries: list[Entry] = []
+        self._entries: list[Entry | DynamicKey] = []
         self._number = 0
         self._size = 0
         # Text that is not read yet, and how much of it is worth a look.
@@ -67,7 +67,7 @@ class Rows:
             self._read()
         return True
 
-    def end(self) -> list[Entry]:
+    def end(self) -> list[Entry | DynamicKey]:
         """Return the entries; raise ExpectedError if the array is not complete."""
         self._keep(self._decoded(b"", final=True))
         self._read()
@@ -140,9 +140,7 @@ class Rows:
                 f"{self._host} answers more than {self._limits.entries:,} entries; select a folder or tags, or have "
                 "the operator's --answer-entries raised",
             )
-        entry = self._reader.entry(element)
-        if entry is not None:
-            self._entries.append(entry)
+        self._entries += self._reader.made(element)
 
     def _check_blank(self, text: str, at: int) -> None:
         if first := text[at:].strip(_BLANK)[:1]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, Valida
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.values import ConfigEntry, Entry, SecretValue
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, SecretValue
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 # Bytes of a list of apps or environments.
@@ -48,6 +48,17 @@ class Secret(_Part):
     value: str | None = Field(None, repr=False)
     path: str | None = None
     tags: tuple[str, ...] | None = None
+    # Of dynamic secrets alone, and never a reason to refuse an answer.
+    name: Any = None
+    key_map: Any = Field(None, alias="keyMap")
+
+    @property
+    def key_names(self) -> list[str]:
+        """Return the keys that a dynamic secret has while it is leased; its own name if it tells none."""
+        listed = self.key_map if isinstance(self.key_map, list) else []
+        named = [each.get("keyName") for each in listed if isinstance(each, dict)]
+        told = [each[:MAX_WORD] for each in named if isinstance(each, str) and each]
+        return told or [self.name[:MAX_WORD] if isinstance(self.name, str) and self.name else self.id[:MAX_WORD]]
 
 
 class App(_Part):
@@ -129,15 +140,15 @@ class Entries:
         # Bytes that the entries made so far take in memory.
         self.weight = 0
 
-    def entry(self, element: object) -> Entry | None:
-        """Return the entry, or None for a dynamic secret, which holds no value; raise ExpectedError.
+    def made(self, element: object) -> list[Entry | DynamicKey]:
+        """Return the entry, or the keys of a dynamic secret, which holds no value; raise ExpectedError.
 
         Any other without key or value is refused with the whole answer: an empty text in its place would be written,
         and leaving it out would drop a key from the target.
         """
         secret = self._checked(element)
         if secret.type == "dynamic":
-            return None
+            return self._dynamic(secret)
         if secret.key is None or secret.value is None:
             raise not_phase(self._host, f"missing at [].{'key' if secret.key is None else 'value'}")
         path, kind = secret.path or "/", secret.type or "secret"
@@ -153,7 +164,13 @@ class Entries:
             type=self._shared(kind),
         )
         self.weight += made.weight
-        return made
+        return [made]
+
+    def _dynamic(self, secret: Secret) -> list[Entry | DynamicKey]:
+        path = self._shared((secret.path or "/")[:MAX_WORD])
+        keys = [DynamicKey(name, path) for name in secret.key_names]
+        self.weight += sum(each.weight for each in keys)
+        return [*keys]
 
     def _shared(self, text: str) -> str:
         if text not in self._texts:

@@ -20,7 +20,7 @@ from phase_operator.core.targets.fingerprint import Content
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.plan import Apply
 from phase_operator.core.targets.removal import Removal
-from phase_operator.core.values import Entry, ObjectKey, SecretValue
+from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 
 
 class Clock(Protocol):
@@ -76,8 +76,11 @@ class PhaseApi(Protocol):
         path: str | None,
         tags: tuple[str, ...],
         place: Place,
-    ) -> Sequence[Entry]:
-        """Return the entries of an environment: of one folder or all, with any of the tags or all."""
+    ) -> Sequence[Entry | DynamicKey]:
+        """Return the entries of an environment: of one folder or all, with any of the tags or all.
+
+        And the keys of its dynamic secrets, whatever the tags.
+        """
 
 
 class Cluster(Protocol):

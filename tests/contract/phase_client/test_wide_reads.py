@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from phase_dev.server import EmbeddedPhase
 from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.source.query import AppRef
-from phase_operator.core.source.selection import answering
-from phase_operator.core.values import SecretValue, Snapshot
+from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
 from support.builders import query
@@ -74,5 +74,6 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
         for each in held:
             server.delete("shop", "Production", each["key"], path=each["path"])
 
-    assert Snapshot.of(app_id, answering(wide, asked)) == Snapshot.of(app_id, narrow)
-    assert len(Snapshot.of(app_id, wide).entries) == len(held)
+    everything = query(base_url=base_url, path=None)
+    assert Shelf(app_id, wide).answer(asked) == Shelf(app_id, narrow).answer(asked)
+    assert len(Shelf(app_id, wide).answer(everything).entries) == len(held)

@@ -35,9 +35,10 @@ from unit.phase.builders import (
 
 async def read(edge: PhaseClient, by: Credential | None = None) -> list[Entry]:
     """Read the root folder of production."""
-    return await edge.entries(
+    found = await edge.entries(
         URL, by or credential(), app_id=APP_ID, environment="production", path="/", tags=("a", "b"), place=place()
     )
+    return [each for each in found if isinstance(each, Entry)]
 
 
 async def test_apps_and_environments_come_with_what_decisions_need() -> None:
@@ -63,7 +64,14 @@ async def test_a_read_asks_for_what_is_wanted_and_leaves_out_dynamic_secrets() -
     entries = await read(client(server))
 
     assert [entry.key for entry in entries] == ["A"]
-    assert dict(server.requests[0].url.params) == {"app_id": APP_ID, "env": "production", "path": "/", "tags": "a,b"}
+    assert "lease" not in server.requests[0].url.params
+    assert dict(server.requests[0].url.params) == {
+        "app_id": APP_ID,
+        "env": "production",
+        "path": "/",
+        "tags": "a,b",
+        "dynamic": "true",
+    }
 
 
 async def test_every_call_goes_to_the_host_of_the_question_with_its_token() -> None:

@@ -25,7 +25,7 @@ def read(parts: list[bytes], limits: Limits | None = None, total: int = 80 * MIB
     rows = Rows(HOST, limits or Limits(), place(total))
     for part in parts:
         rows.feed(part)
-    return rows.end()
+    return [each for each in rows.end() if isinstance(each, Entry)]
 
 
 def cut(body: bytes, at: list[int]) -> list[bytes]:

@@ -69,7 +69,8 @@ def bounded(transport: httpx.MockTransport, *, deadline: float = 60.0, calls: Ca
 async def entries(
     edge: PhaseClient, by: Credential = ACCOUNT, path: str | None = None, tags: tuple[str, ...] = ()
 ) -> list[Entry]:
-    return await edge.entries(URL, by, app_id=APP_ID, environment="production", path=path, tags=tags, place=place())
+    found = await edge.entries(URL, by, app_id=APP_ID, environment="production", path=path, tags=tags, place=place())
+    return [each for each in found if isinstance(each, Entry)]
 
 
 async def test_a_question_is_one_get_with_all_its_parts() -> None:
@@ -82,7 +83,13 @@ async def test_a_question_is_one_get_with_all_its_parts() -> None:
     [request] = server.requests
     assert request.method == "GET"
     assert str(request.url.copy_with(query=None)) == f"{URL}/v1/secrets/"
-    assert dict(request.url.params) == {"app_id": APP_ID, "env": "production", "path": "/a b", "tags": "x,y&z"}
+    assert dict(request.url.params) == {
+        "app_id": APP_ID,
+        "env": "production",
+        "path": "/a b",
+        "tags": "x,y&z",
+        "dynamic": "true",
+    }
     assert request.headers["authorization"] == ACCOUNT.header.reveal()
     assert request.headers["accept"] == "application/json"
     assert request.headers["user-agent"] == "phase-operator/1.2.3"
@@ -95,7 +102,7 @@ async def test_a_question_for_every_folder_names_none() -> None:
         URL, ACCOUNT, place=place(), app_id=APP_ID, environment="production", path=None, tags=()
     )
 
-    assert set(server.requests[0].url.params) == {"app_id", "env"}
+    assert set(server.requests[0].url.params) == {"app_id", "env", "dynamic"}
 
 
 async def test_each_endpoint_has_its_route() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.values import ConfigEntry, Entry, SecretValue, Snapshot
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, SecretValue, Snapshot
 from phase_operator.phase import wire
 from phase_operator.phase.body import STEP
 from phase_operator.phase.rows import Limits, Rows
@@ -23,7 +23,7 @@ def parsed(body: bytes) -> list[Entry]:
     rows = Rows(HOST, Limits(), place())
     for part in (body[start : start + STEP] for start in range(0, len(body), STEP)):
         rows.feed(part)
-    return rows.end()
+    return [each for each in rows.end() if isinstance(each, Entry)]
 
 
 def test_an_entry_has_all_that_phase_says() -> None:
@@ -60,6 +60,24 @@ def test_dynamic_secrets_are_left_out() -> None:
     found = entries(row("A"), {"id": "2", "type": "dynamic", "name": "aws", "keyMap": []})
 
     assert [entry.key for entry in found] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        pytest.param({"keyMap": [{"keyName": "K"}, {"keyName": "L"}]}, ["K", "L"], id="keys"),
+        pytest.param({"keyMap": [{"keyName": "K" * 5000}, {}, 7]}, ["K" * 2048], id="a long one and others' rubbish"),
+        pytest.param({}, ["aws"], id="none"),
+        pytest.param({"keyMap": {"a": 1}, "name": 7}, ["2"], id="neither"),
+    ],
+)
+def test_of_dynamic_secrets_the_keys_are_known_and_no_value(fields: dict[str, Any], keys: list[str]) -> None:
+    rows = Rows(HOST, Limits(), place())
+    element = {"id": "2", "type": "dynamic", "name": "aws", "path": "/aws", "value": "no"} | fields
+
+    rows.feed(json.dumps([element]).encode())
+
+    assert rows.end() == [DynamicKey(key, "/aws") for key in keys]
 
 
 def test_a_row_that_is_sent_twice_is_one_entry_and_order_says_nothing() -> None:

@@ -15,7 +15,7 @@ from phase_operator.core.outcome import LeftOut
 from phase_operator.core.source.folders import Folders
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.text import clean, close_tags, did_you_mean, listing
-from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
 # Letters of patterns times letters of keys: 128 patterns on 20,000 keys of the usual length, or seconds of the worst.
 _MOST_TRIED = 1_000_000_000
@@ -65,7 +65,7 @@ def select_without_patterns(
     return tuple(entry for entry in inside if not isinstance(entry, ConfigEntry) or wanted(entry.key)), True
 
 
-def is_feasible(keys: Patterns, entries: Iterable[Entry], most: int = _MOST_TRIED) -> bool:
+def is_feasible(keys: Patterns, entries: Iterable[Entry | DynamicKey], most: int = _MOST_TRIED) -> bool:
     """Say whether patterns can be tried on keys of that number and length, whatever they are.
 
     `most`: letters of patterns times letters of keys; as many as are not said take seconds.

@@ -10,7 +10,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Place
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import answering
-from phase_operator.core.values import Entry, Snapshot
+from phase_operator.core.values import DynamicKey, Entry, Snapshot
 
 # Bytes that an entry takes in each further answer that it belongs to.
 _REFERENCE = 8
@@ -19,9 +19,10 @@ _REFERENCE = 8
 class Shelf:
     """The entries of one read; `place` is where they are held as long as any of the answers is."""
 
-    def __init__(self, app_id: str, entries: Sequence[Entry], place: Place | None = None) -> None:
+    def __init__(self, app_id: str, found: Sequence[Entry | DynamicKey], place: Place | None = None) -> None:
         self._app_id = app_id
-        self._entries = entries
+        self._entries = [each for each in found if isinstance(each, Entry)]
+        self._dynamic = [each for each in found if isinstance(each, DynamicKey)]
         self._place = place
         self._answers: dict[SourceQuery, Snapshot] = {}
         self._tags: dict[str | None, tuple[str, ...]] = {}
@@ -32,7 +33,7 @@ class Shelf:
         """Return what answers a question."""
         if query not in self._answers:
             chosen = answering(self._in(query.path), query)
-            self._answers[query] = Snapshot.of(self._app_id, chosen, self._place)
+            self._answers[query] = Snapshot.of(self._app_id, chosen, self._place, self._dynamic_for(query))
         return self._answers[query]
 
     def tags(self, path: str | None) -> tuple[str, ...]:
@@ -51,8 +52,13 @@ class Shelf:
         if self._place is None:
             return
         held = {id(entry): entry.weight for answer in self._answers.values() for entry in answer.entries}
-        references = sum(len(answer.entries) for answer in self._answers.values())
+        held |= {id(each): each.weight for answer in self._answers.values() for each in answer.dynamic}
+        references = sum(len(answer.entries) + len(answer.dynamic) for answer in self._answers.values())
         self._place.resize(sum(held.values()) + _REFERENCE * references)
+
+    def _dynamic_for(self, query: SourceQuery) -> list[DynamicKey]:
+        """Return the keys of dynamic secrets that a question asks for: these have no tags."""
+        return [each for each in self._dynamic if not query.tags and query.path in (None, each.path)]
 
     def _in(self, path: str | None) -> Sequence[Entry]:
         return self._entries if path is None else self._folders.get(path, ())

@@ -63,7 +63,7 @@ def kept(before: Snapshot, after: Snapshot, left: Collection[Moved]) -> Snapshot
     gone = {each.was.id for each in left} | {entry.id for entry in after.entries}
     lost = [entry for entry in before.entries if entry.id not in gone]
     # Both places: it keeps entries of both.
-    return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place))
+    return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place), after.dynamic)
 
 
 @dataclass(frozen=True, slots=True)

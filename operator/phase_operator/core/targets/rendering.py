@@ -30,7 +30,8 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.policy import config_map_ref, secret_ref
 from phase_operator.core.targets.request import Asked, asked
 from phase_operator.core.targets.secret import render_secret
-from phase_operator.core.values import ConfigEntry, Entry
+from phase_operator.core.targets.unread import checked
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
 _KEPT = 3
 # Bytes of values that are named, encoded and digested in that time.
@@ -73,6 +74,7 @@ def renderings(
     digest_key: bytes,
     *,
     impersonation: bool = False,
+    dynamic: Sequence[DynamicKey] = (),
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in its order."""
     budget = Budget(_RUN)
@@ -82,13 +84,15 @@ def renderings(
         ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken = take(entries, offered, secret, spec)
+        make = taken.refusal or _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget)
+        make, unread = checked(make, spec, secret, taken.entries, dynamic)
         yield Rendering(
             ref,
-            taken.refusal or _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget),
+            make,
             secret,
             taken.entries,
             asked(spec, secret),
-            "no entry that the PhaseSecret selects is for this Secret",
+            f"no entry that the PhaseSecret selects is for this Secret{unread}",
             bool(spec.allow_empty),
             taken.left_out,
             _keep(secret),
@@ -96,13 +100,15 @@ def renderings(
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
         values = take(entries, config, config_map, spec)
+        make = values.refusal or _config_map(ref, config_map, values.entries, digest_key, budget)
+        make, unread = checked(make, spec, config_map, values.entries, dynamic)
         yield Rendering(
             ref,
-            values.refusal or _config_map(ref, config_map, values.entries, digest_key, budget),
+            make,
             config_map,
             values.entries,
             asked(spec, config_map),
-            "no entry that the PhaseSecret selects is of type config and for this ConfigMap",
+            f"no entry that the PhaseSecret selects is of type config and for this ConfigMap{unread}",
             bool(spec.allow_empty),
             values.left_out,
             _keep(config_map),

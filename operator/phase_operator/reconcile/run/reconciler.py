@@ -43,6 +43,7 @@ from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.policy import Claim, needs_finalizer
 from phase_operator.core.targets.provenance import basis, holds, part_holds, sealed
 from phase_operator.core.targets.rendering import renderings, units
+from phase_operator.core.targets.unread import unread
 from phase_operator.core.text import listing
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.admissions import Admissions, Change
@@ -238,7 +239,8 @@ class Reconciler:
             len(state.answer.entries) + _NEAR * len(state.tags),
             task.key.namespace,
         )
-        return Failed(Reason.NO_ENTRIES, message, targets=targets)
+        left = unread(task.spec, state.answer.dynamic)
+        return Failed(Reason.NO_ENTRIES, message if left is None else f"{message}; {left}", targets=targets)
 
     async def _choose(self, task: Task, heard: Heard) -> Chosen:
         """Choose what the spec takes of an answer, as far as its patterns can be tried."""
@@ -278,7 +280,9 @@ class Reconciler:
             self._took_effect(self._admissions.renew(task.key, versions), task.resource)
         include = task.spec.keys.include
         vain = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
-        return Synced(facts, tuple(results), warning, f"spec.{vain}" if vain else None)
+        left = unread(task.spec, heard.answer.dynamic)
+        told = "; ".join(each for each in (f"spec.{vain}" if vain else None, left) if each)
+        return Synced(facts, tuple(results), warning, told or None)
 
     async def _hold(self, task: Task, heard: Heard, chosen: Chosen) -> Synced:
         """Leave targets as they are, but for what was declared secret; raise the error if nothing was."""
@@ -307,7 +311,14 @@ class Reconciler:
     async def _judges(self, task: Task, heard: Heard, entries: Sequence[Entry], units: int) -> AsyncIterator[Judge]:
         """Yield what judges each target, in the spec's order."""
         namespace = task.key.namespace
-        rest = renderings(task.spec, namespace, entries, self._digest_key(), impersonation=self._tenancy.impersonation)
+        rest = renderings(
+            task.spec,
+            namespace,
+            entries,
+            self._digest_key(),
+            impersonation=self._tenancy.impersonation,
+            dynamic=heard.answer.dynamic,
+        )
         is_first = True
         while (rendering := await self._beside.run(lambda: next(rest, None), units, namespace)) is not None:
             if not is_first:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.values import Entry
+from phase_operator.core.values import DynamicKey, Entry
 from support.builders import entry, secret_ref
 from support.lying import House, LyingPhase
 
@@ -34,7 +34,7 @@ class BusyPhase(LyingPhase):
         self.before_read: Callable[[], None] | None = None
         self.after_read: Callable[[], None] | None = None
 
-    async def entries(self, *args: Any, **fields: Any) -> list[Entry]:
+    async def entries(self, *args: Any, **fields: Any) -> list[Entry | DynamicKey]:
         """Answer, with what is written just before or just after."""
         before, self.before_read = self.before_read, None
         if before is not None:

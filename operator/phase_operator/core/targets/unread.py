@@ -1,0 +1,102 @@
+"""Dynamic secrets, which are not read: what of them a spec asks for is told, and is an error where it names a key.
+
+Rule: names are told, in one order and only a few of them, so that a message stays the same while its cause does.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, TargetFields
+from phase_operator.core.content.keys import target_key
+from phase_operator.core.errors import Waiting
+from phase_operator.core.globs import matcher
+from phase_operator.core.refs import Owner
+from phase_operator.core.source.folders import target_folders
+from phase_operator.core.source.selection import is_feasible
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.text import clean, listing
+from phase_operator.core.values import DynamicKey, Entry
+
+Make = Callable[[Owner], Desired]
+
+# Letters of patterns times letters of keys: some hundredths of a second, at worst.
+_MOST_TRIED = 10_000_000
+_QUOTED = re.compile(r'"([^"]*)"')
+
+
+def unread(spec: PhaseSecretSpec, dynamic: Sequence[DynamicKey]) -> str | None:
+    """Say which keys of dynamic secrets a spec asks for without naming them, or None; they are in no target."""
+    if not dynamic:
+        return None
+    found = {
+        each.key
+        for target in spec.managed_secret_references
+        if target.types is None
+        for each in _wanted(spec, target, dynamic)
+    }
+    return not_read(found) if found else None
+
+
+def not_read(keys: Iterable[str]) -> str:
+    """Say of keys that nobody gets them."""
+    return f"dynamic secrets are not read by a PhaseSecret: {listing(sorted({clean(key)[:253] for key in keys}))}"
+
+
+def checked(
+    make: Make, spec: PhaseSecretSpec, target: TargetFields, taken: Iterable[Entry], dynamic: Sequence[DynamicKey]
+) -> tuple[Make, str]:
+    """Return the way to make a target that says which of the keys that it names are a dynamic secret's.
+
+    And the words for a target that takes nothing, "" if it asks for no dynamic secret.
+    """
+    wanted = _wanted(spec, target, dynamic) if dynamic else []
+    if not wanted:
+        return make, ""
+    there = {entry.key for entry in taken}
+    keys = {each.key for each in wanted} - there
+    named = keys & {*target.keys.include, *target.processors, *_named_above(spec, target)}
+    if named:
+        message = f"{not_read(named)}; take it out of keys.include and processors, or make it a static secret"
+        return _refusing(message), f"; {not_read(named)}"
+    spelled = {target_key(key, target.name_transformer, None, target.prefix or ""): key for key in keys}
+    is_for_secrets = isinstance(target, ManagedSecretReference) and target.types is None
+    return _explaining(make, spelled), f"; {not_read(keys)}" if keys and is_for_secrets else ""
+
+
+def _named_above(spec: PhaseSecretSpec, target: TargetFields) -> Collection[str]:
+    """Return the keys that the spec names for all targets that take any type."""
+    is_for_any = isinstance(target, ManagedSecretReference) and target.types is None
+    return spec.keys.include if is_for_any else ()
+
+
+def _wanted(spec: PhaseSecretSpec, target: TargetFields, dynamic: Sequence[DynamicKey]) -> list[DynamicKey]:
+    folders = target_folders(target, spec)
+    found = [each for each in dynamic if folders.holds(each.path)]
+    for keys in (spec.keys, target.keys):
+        if is_feasible(keys, found, _MOST_TRIED):
+            wants = matcher(keys)
+            found = [each for each in found if wants(each.key)]
+    return found
+
+
+def _refusing(message: str) -> Make:
+    def refuse(_: Owner) -> Desired:
+        raise Waiting(Reason.NO_ENTRIES, message)
+
+    return refuse
+
+
+def _explaining(make: Make, spelled: dict[str, str]) -> Make:
+    def explain(owner: Owner) -> Desired:
+        try:
+            return make(owner)
+        except Waiting as error:
+            lacking = [spelled[key] for key in _QUOTED.findall(error.message) if key in spelled]
+            if error.reason is not Reason.TEMPLATE_FAILED or not lacking:
+                raise
+            message = f"{error.message}; {not_read(lacking)}"
+        raise Waiting(Reason.TEMPLATE_FAILED, message)
+
+    return explain

@@ -1,0 +1,113 @@
+"""Keys of dynamic secrets are in no target; who asks for them is told, and it is an error to name one."""
+
+from typing import Any
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.values import DynamicKey
+from support.builders import config_entry, entry, secret_ref
+from support.lying import House
+
+LEASED = "AWS_ACCESS_KEY_ID"
+DYNAMIC = DynamicKey(LEASED, "/")
+
+
+async def settled(*more: DynamicKey, empty: bool = False, **fields: Any) -> House:
+    found = House({"pollingInterval": 5, **fields})
+    static = () if empty else (entry("A"), config_entry("B"))
+    found.phase.is_honest(*static, *(more or (DYNAMIC,)))
+    await found.start()
+    await found.pass_time(1)
+    return found
+
+
+def message(house: House) -> str:
+    return str(next(each["message"] for each in house.status["conditions"] if each["type"] == "Ready"))
+
+
+def secret(**fields: Any) -> dict[str, Any]:
+    return {"managedSecretReferences": [{"secretName": "shop", **fields}]}
+
+
+async def test_who_selects_one_is_told_once_and_is_in_step() -> None:
+    house = await settled()
+    try:
+        statuses = len(house.cluster.status_writes)
+        for _ in range(20):
+            await house.pass_time(5)
+
+        assert house.reason == Reason.SYNCED
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
+        assert house.keys(secret_ref()) == {"A", "B"}
+        assert len(house.cluster.status_writes) == statuses
+
+        house.phase.is_honest(entry("A"), config_entry("B"))
+        for _ in range(14):
+            await house.pass_time(0.5)
+        assert LEASED not in message(house)
+    finally:
+        await house.stop()
+
+
+async def test_of_thousands_a_few_are_named() -> None:
+    house = await settled(*(DynamicKey(f"{number:04}{'K' * 500}") for number in range(3000)))
+    try:
+        assert '"0000K' in message(house)
+        assert "and 2995 more" in message(house)
+        assert len(message(house)) < 2000
+    finally:
+        await house.stop()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"keys": {"include": ["A"]}}, id="patterns of the whole"),
+        pytest.param({"keys": {"exclude": ["AWS_*"]}}, id="patterns that leave it out"),
+        pytest.param(secret(keys={"exclude": ["AWS_*"]}), id="patterns of the target"),
+        pytest.param(secret(types=["secret", "config"]), id="types"),
+        pytest.param({"phaseAppEnvPath": "/elsewhere"}, id="another folder"),
+        pytest.param({"phaseAppEnvTags": ["db"]}, id="tags, which it has none of"),
+    ],
+)
+async def test_who_does_not_ask_for_it_is_told_nothing(fields: dict[str, Any]) -> None:
+    house = await settled(**fields)
+    try:
+        assert LEASED not in message(house)
+    finally:
+        await house.stop()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        pytest.param({"keys": {"include": ["A", LEASED]}}, Reason.NO_ENTRIES, id="a key of the whole"),
+        pytest.param(secret(keys={"include": ["A", LEASED]}), Reason.NO_ENTRIES, id="a key of the target"),
+        pytest.param(secret(keys={"include": [LEASED]}), Reason.NO_ENTRIES, id="nothing but the key"),
+        pytest.param(secret(processors={LEASED: {"asName": "k"}}), Reason.NO_ENTRIES, id="a processor"),
+        pytest.param(secret(template={"data": {"t": "{{ " + LEASED + " }}"}}), Reason.TEMPLATE_FAILED, id="a template"),
+    ],
+)
+async def test_who_names_one_is_refused_and_loses_nothing(fields: dict[str, Any], reason: Reason) -> None:
+    house = await settled()
+    try:
+        held = house.keys(secret_ref())
+        await house.edit(**fields)
+        for _ in range(14):
+            await house.pass_time(0.5)
+
+        assert house.reason == reason
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
+        assert house.keys(secret_ref()) == held
+    finally:
+        await house.stop()
+
+
+async def test_where_there_is_nothing_else_it_is_told() -> None:
+    house = await settled(empty=True)
+    try:
+        assert house.reason == Reason.NO_ENTRIES
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
+    finally:
+        await house.stop()
