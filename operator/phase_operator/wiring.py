@@ -85,7 +85,7 @@ _WATCHES_EACH = 3
 # Those who probe and scrape, and what Python and the system have open.
 _OTHER_FILES = 2 * CONNECTIONS + 100
 # The watches of more namespaces share connections: what that takes by itself is less than they save.
-_NAMESPACES_APART = 8
+_NAMESPACES_APART = 16
 # So many times as long a step may wait for others that wait for an API server that hangs.
 _HUNG = 4
 

@@ -88,7 +88,7 @@ def test_networks_in_no_proxy_are_asked_without_it(stage: World, tmp_path: Path)
         stage.until_ready()
 
 
-@pytest.mark.parametrize("further", [pytest.param(0, id="one"), pytest.param(9, id="many, whose watches are streams")])
+@pytest.mark.parametrize("further", [pytest.param(0, id="one"), pytest.param(17, id="many, whose watches are streams")])
 def test_a_kubeconfig_s_proxy_and_server_name_hold_for_every_request(
     stage: World, tmp_path: Path, further: int
 ) -> None:
