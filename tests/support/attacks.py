@@ -8,9 +8,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
+from phase_dev.cluster import CommandFailed
+from phase_dev.cluster.client import Client
 from phase_operator.api import names
 from support.bad_phase import BEHAVIOURS
 from support.neighbours import Hostile
@@ -22,6 +24,8 @@ Document = dict[str, Any]
 Attack = Callable[[Hostile, World], AbstractContextManager[None]]
 # The label by which the operator of these tests lets a namespace write targets anywhere.
 TRUSTED = {"tenant": "trusted"}
+# So often something is edited without a pause.
+_EVERY = 1 / 50
 _MANY = 2_000
 
 _GROUP = "/apis/secrets.phase.dev/v1alpha1/namespaces"
@@ -155,6 +159,84 @@ def a_storm_of_edits(hostile: Hostile, _: World) -> Iterator[None]:
 
     with meanwhile(storm, every=0.1):
         yield
+
+
+@attack
+def secrets_edited_50_times_a_second(hostile: Hostile, _: World) -> Iterator[None]:
+    """Edit the token of ten PhaseSecrets, and their targets."""
+    hostile.apply(*(hostile.asks(f"edits-{number}", "good") for number in range(10)))
+    secrets = f"/api/v1/namespaces/{hostile.namespace}/secrets"
+    eventually(lambda: "edits-0" in hostile.kubectl("get", "secrets", "-o", "name"), what="a target is written")
+
+    def token(client: Client, number: int) -> None:
+        client.patch(f"{secrets}/{names.DEFAULT_TOKEN_SECRET}", {"stringData": {"token": f"{number % 7:064x}"}})
+
+    def target(client: Client, number: int) -> None:
+        change = {"stringData": {"KEY_1": str(number)}, "metadata": {"annotations": {"x": str(number)}}}
+        client.patch(f"{secrets}/edits-{number % 10}", change)
+
+    with _again_and_again(hostile, token), _again_and_again(hostile, target):
+        yield
+
+
+@attack
+def phase_secrets_flipped_50_times_a_second(hostile: Hostile, _: World) -> Iterator[None]:
+    """One between two questions, one between work and rest, one that comes and goes."""
+    hostile.apply(*(hostile.asks(f"flips-{name}", "good") for name in ("spec", "suspend", "life")))
+    path = f"{_GROUP}/{hostile.namespace}/phasesecrets"
+    life = hostile.asks("flips-life", "good", managedSecretReferences=[{"secretName": "l", "deletionPolicy": "Delete"}])
+
+    def spec(client: Client, number: int) -> None:
+        url = hostile.phase.url(("good", "keys")[number % 2], number % 2)
+        client.patch(f"{path}/flips-spec", {"spec": {"phaseHost": url}})
+
+    def suspend(client: Client, number: int) -> None:
+        client.patch(f"{path}/flips-suspend", {"spec": {"suspend": number % 2 == 0}})
+
+    def come_and_go(client: Client, _: int) -> None:
+        client.delete(f"{path}/flips-life")
+        client.create(path, life)
+
+    with ExitStack() as stack:
+        for each in (spec, suspend, come_and_go):
+            stack.enter_context(_again_and_again(hostile, each))
+        yield
+
+
+@attack
+def a_grant_that_comes_and_goes_50_times_a_second(hostile: Hostile, good: World) -> Iterator[None]:
+    """Flip the label by which his namespace may write to others; `edit` cannot set it, so an admin does."""
+    theirs = {"secretNamespace": good.namespace}
+    targets = [{"secretName": f"foreign-{number}", **theirs} for number in range(4)]
+    asks = [hostile.asks(f"grant-{n}", "good", managedSecretReferences=[target]) for n, target in enumerate(targets)]
+    # One wants what is his neighbour's.
+    asks.append(hostile.asks("grant-theirs", "good", managedSecretReferences=[{"secretName": "shop", **theirs}]))
+    hostile.apply(*asks)
+    path = f"/api/v1/namespaces/{hostile.namespace}"
+
+    def label(client: Client, number: int) -> None:
+        value = TRUSTED["tenant"] if number % 2 else None
+        client.patch(path, {"metadata": {"labels": {"tenant": value, "other": str(number % 9)}}})
+
+    with _again_and_again(hostile, label, is_admin=True):
+        yield
+
+
+@contextmanager
+def _again_and_again(
+    hostile: Hostile, edit: Callable[[Client, int], None], *, is_admin: bool = False
+) -> Iterator[None]:
+    """Edit 50 times a second, or as often as the API server lets him; what it refuses is tried again."""
+    numbers = itertools.count(1)
+    with hostile.plane.client() if is_admin else hostile.client() as client:
+
+        def once() -> None:
+            with suppress(CommandFailed):
+                edit(client, next(numbers))
+
+        with meanwhile(once, every=_EVERY):
+            yield
+    assert next(numbers) > 50, "there were edits"
 
 
 @attack

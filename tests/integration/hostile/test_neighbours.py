@@ -36,7 +36,12 @@ SIDE_BY_SIDE = {
         "templates",
         "apps_and_tags_that_are_nearly_there",
     ),
-    "edits": ("a_storm_of_edits",),
+    "edits": (
+        "a_storm_of_edits",
+        "secrets_edited_50_times_a_second",
+        "phase_secrets_flipped_50_times_a_second",
+        "a_grant_that_comes_and_goes_50_times_a_second",
+    ),
     "forgery": (
         "fights_for_targets",
         "statuses_that_he_writes_himself",
