@@ -4,10 +4,12 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from support.api import api_of
+from support.cut_tunnel import tunnel_to
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.roles import Roles, namespaces, roles_in
 from support.world import World
@@ -55,6 +57,26 @@ def test_three_hundred_namespaces_take_little_memory(stage: World, roles: Roles,
             resident = operator.metric("process_resident_memory_bytes") / 2**20
             # With a connection for each watch it is 151.
             assert resident < 120, f"{resident:.0f} MiB"
+
+
+def test_watches_that_lose_their_shared_connections_go_on(stage: World, tmp_path: Path) -> None:
+    watched = flags([stage.namespace, *(f"nobody-made-{number}" for number in range(19))])
+    with (
+        tunnel_to(urlsplit(stage.plane.url).port or 0) as tunnel,
+        running_operator(stage.plane, tmp_path, *watched, port=tunnel.port) as operator,
+    ):
+        stage.phase_secret()
+        stage.until_ready()
+        restarts = operator.metric("phase_operator_watch_restarts_total")
+
+        assert 0 < tunnel.cut() < 60
+        eventually(
+            lambda: operator.metric("phase_operator_watch_restarts_total") >= restarts + 40, what="the watches are cut"
+        )
+
+        stage.plane.kubectl("-n", stage.namespace, "delete", "secret", "shop")
+        eventually(stage.data, within=20, what="the target is repaired")
+        eventually(lambda: operator.get("/readyz").text == "ok\n", what="all watches are back")
 
 
 @pytest.fixture
