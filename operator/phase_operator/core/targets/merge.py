@@ -36,7 +36,7 @@ class Part:
     # The type that the object was made with; "" if others made it, or if it is the usual one.
     type: str = ""
     deletes: bool = False
-    # See base.origin_mark; "" if it says none.
+    # See desired.origin_mark; "" if it says none.
     origin: str = ""
     # False: what it says of itself was edited by hand.
     is_marked: bool = True

@@ -1,6 +1,6 @@
 """Who asks: accounts with their quota and breakers, the apps they see, the questions they ask.
 
-Rule: records and their own bookkeeping; what follows from an answer is decided in planner.py.
+Rule: records and their own bookkeeping; what follows from an answer is decided in scheduler.py.
 """
 
 from collections import Counter
