@@ -129,6 +129,9 @@ def test_what_one_tenant_sizes_costs_no_other(
         assert running.process.poll() is None
         assert running.metric("phase_operator_internal_errors_total") == 0
         assert running.metric("phase_operator_leader") == 1
+        refused = sum(reason == "AnswerTooLarge" for *_, reason in ATTACKS.values())
+        assert running.metric("phase_operator_answers_refused_total", limit="answer") >= refused
+        assert 0 < running.metric("phase_operator_answers_bytes") < running.metric("phase_operator_answers_limit_bytes")
         assert watched.slowest < HEALTHY, watched.slowest
         assert watched.largest < MOST, watched.largest
 
