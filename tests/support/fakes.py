@@ -29,16 +29,19 @@ from phase_operator.core.targets.type_change import copy_of_standing, original_o
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.triggers import Triggers
+from phase_operator.reconcile.workers import Workers
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
 from support.workloads import FakeWorkloads
@@ -663,13 +666,16 @@ class Loop:
         self.faults = Faults(self.faulty.append)
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
         self.resources = Resources()
-        self.tokens = Tokens(self.cluster)
+        self.retries = Retries(self.queue, self.clock)
+        self.triggers = Triggers(self.queue, self.resources, self.admissions, self.retries, self.clock)
+        self.tokens = Tokens(self.cluster, self.admissions.tokens, self.triggers.token_changed)
+        self.events = Events(self.cluster, self.resources)
         self.sources = Sources(
             self.phase,
             self.clock,
             self.queue.add,
             self.observer,
-            lambda key, notice: self.controller.tell(key, notice),
+            self.events.post,
             policy or Policy(),
         )
         self.workloads = workloads or FakeWorkloads(self.cluster.objects)
@@ -681,8 +687,8 @@ class Loop:
             digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,
-            wake=lambda target: self.controller.restarts_changed(target),
-            tell=lambda key, notice: self.controller.tell(key, notice),
+            wake=self.triggers.restarts_changed,
+            tell=self.events.post,
             all_known=lambda: True,
             window=WINDOW,
             at_once=AT_ONCE,
@@ -699,24 +705,33 @@ class Loop:
             labels_of=lambda namespace: self.labels.get(namespace, {}),
             restarts=self.restarts,
         )
-        self.controller = Controller(
+        self.workers = Workers(
             queue=self.queue,
             resources=self.resources,
-            sources=self.sources,
-            tokens=self.tokens,
+            targets=self.admissions.targets,
             reconciler=self.reconciler,
-            cluster=self.cluster,
-            admissions=self.admissions,
-            clock=self.clock,
-            observer=self.observer,
+            sources=self.sources,
             restarts=self.restarts,
+            triggers=self.triggers,
+            retries=self.retries,
+            report=Report(
+                cluster=self.cluster,
+                resources=self.resources,
+                retries=self.retries,
+                restarts=self.restarts,
+                clock=self.clock,
+                observer=self.observer,
+                faults=self.faults,
+            ),
+            events=self.events,
+            clock=self.clock,
             faults=self.faults,
         )
 
     async def __aenter__(self) -> Self:
         self._driving = self.clock.driving()
         self._driving.__enter__()
-        self._work = asyncio.create_task(self.controller.run(workers=4, phase_workers=16))
+        self._work = asyncio.create_task(self.workers.run(workers=4, phase_workers=16))
         return self
 
     async def __aexit__(
@@ -724,7 +739,7 @@ class Loop:
     ) -> None:
         try:
             self.phase.let_go()
-            self.controller.stop()
+            self.workers.stop()
             await self._work
         finally:
             self._driving.__exit__(None, None, None)
@@ -734,13 +749,13 @@ class Loop:
         key = ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])
         self.cluster.bodies[key] = body
         if self.resources.upsert(body):
-            self.controller.resource_changed(key)
+            self.triggers.resource_changed(key)
         await settle()
 
     async def bury(self, key: ObjectKey = KEY) -> None:
         """Let the watch show that a PhaseSecret is gone, and let the loop come to rest."""
         self.cluster.bodies.pop(key, None)
-        self.controller.resource_gone(key)
+        self.triggers.resource_gone(key)
         await settle()
 
     async def turn(self, seconds: float) -> None:
@@ -755,7 +770,7 @@ class Loop:
 
     async def touched(self, ref: TargetRef) -> None:
         """Let the watch tell that a target changed, and let the loop come to rest."""
-        self.controller.target_changed(ref)
+        self.triggers.target_changed(ref)
         await settle()
 
     def condition(self, kind: str = "Ready", key: ObjectKey = KEY) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from phase_operator.phase.session import Session
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring import Operator, Patience, StartError, files_to_allow
+from support.clock import HandClock
 
 
 async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str | None], dict[str, str | None]]:
@@ -22,9 +23,9 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
     session = Session(ca_file=None, user_agent="test", on_call=metrics.phase_call, timer=time.monotonic)
     try:
         settings = Settings(leader_elect=elects, pod_namespace="system")
-        operator = Operator(settings, client, PhaseClient(session, b"k" * 32), metrics, patience)
+        operator = Operator(settings, client, PhaseClient(session, b"k" * 32), metrics, HandClock(), patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
-        return standby, {name: check() for name, check in operator._leaders_probes.live.items()}
+        return standby, {name: check() for name, check in operator.leaders_probes.live.items()}
     finally:
         await session.close()
         await client.close()

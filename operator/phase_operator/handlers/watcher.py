@@ -23,11 +23,11 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.kube.listing import CHUNK
 from phase_operator.kube.watch import key_of
-from phase_operator.reconcile.controller import Controller
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
 from phase_operator.reconcile.store import Resources, Version, life_of, version_of
+from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,16 @@ ListAll = Callable[[], Awaitable[Listing]]
 
 
 class Watcher:
-    """Feeds the store of resources and the controller."""
+    """Feeds the store of PhaseSecrets and the triggers."""
 
     def __init__(
         self,
         *,
         resources: Resources,
-        controller: Controller,
+        triggers: Triggers,
+        not_understood: Callable[[ObjectKey, str], None],
+        is_back: Callable[[], None],
+        listed: asyncio.Event,
         session: Callable[[Callable[[], None]], aiohttp.ClientSession],
         server: str,
         is_served: Callable[[], Awaitable[bool]],
@@ -78,7 +81,11 @@ class Watcher:
     ) -> None:
         self._faults = faults
         self._resources = resources
-        self._controller = controller
+        self._triggers = triggers
+        self._not_understood = not_understood
+        self._is_back = is_back
+        # Set once the watch has shown all that the first list has.
+        self._listed = listed
         self._session = session
         self._server = server
         self._is_served = is_served
@@ -148,6 +155,7 @@ class Watcher:
         """Tell when the first list is complete, and from then on find ghosts: in time, and after every interruption."""
         while not await self._try(self._first_seen):
             await self._sleep(_LOOK_EVERY)
+        self._listed.set()
         while True:
             self._missed = None
             self._interrupted.clear()
@@ -162,7 +170,7 @@ class Watcher:
                     await self._sleep(_LOOK_AGAIN[min(looks, len(_LOOK_AGAIN) - 1)])
                     looks += 1
             if was_interrupted:
-                self._controller.kubernetes_is_back()
+                self._is_back()
 
     async def _try(self, look: Callable[[], Awaitable[bool]]) -> bool:
         try:
@@ -221,7 +229,7 @@ class Watcher:
         for key in sorted(ghosts - there):
             if key.namespace not in again.left_out:
                 log.info("resource gone unseen", extra={"object": str(key)})
-                self._controller.resource_gone(key)
+                self._triggers.resource_gone(key)
 
     def listed_anew(self) -> None:
         """Look soon for what vanished: kopf tells nothing of what is not in its list any more."""
@@ -262,7 +270,7 @@ class Watcher:
             self._not_taken.discard(state)
             return
         self._not_taken = {each for each in self._not_taken if each[0] != key} | {state}
-        self._controller.not_understood(key, text(metadata.get("uid")))
+        self._not_understood(key, text(metadata.get("uid")))
 
     def _take(self, kind: str, key: ObjectKey, body: Mapping[str, Any]) -> None:
         """Keep the object and queue its key, if there is anything to do."""
@@ -272,9 +280,9 @@ class Watcher:
             self._leaving.discard(key)
         if _is_gone(kind, body):
             if key in self._resources:
-                self._controller.resource_gone(key)
+                self._triggers.resource_gone(key)
         elif self._resources.upsert(body):
-            self._controller.resource_changed(key)
+            self._triggers.resource_changed(key)
 
 
 def _is_gone(kind: str, body: Mapping[str, Any]) -> bool:

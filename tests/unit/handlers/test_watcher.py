@@ -42,7 +42,10 @@ class Sweep:
         self._shows = shows
         self.watcher = Watcher(
             resources=self.loop.resources,
-            controller=self.loop.controller,
+            triggers=self.loop.triggers,
+            not_understood=self.loop.events.not_understood,
+            is_back=self.loop.workers.kubernetes_is_back,
+            listed=asyncio.Event(),
             session=lambda _: aiohttp.ClientSession(),
             is_served=self._served,
             server="https://example",

@@ -51,14 +51,14 @@ async def test_a_long_sync_annotation_is_answered_with_one_read_even_while_no_st
 
 async def test_a_bug_in_what_follows_a_run_is_tried_again_and_ends_no_worker(loop: Loop) -> None:
     broken = ObjectKey("team", "broken")
-    plan_next = loop.controller._plan_next
+    run_ended = loop.retries.run_ended
 
-    def fail_once(key: ObjectKey, outcome: Any) -> None:
+    def fail_once(key: ObjectKey, outcome: Any) -> bool:
         if key == broken and not loop.faulty:
             raise KeyError(QUOTED)
-        plan_next(key, outcome)
+        return run_ended(key, outcome)
 
-    loop.controller._plan_next = fail_once  # type: ignore[method-assign]  # a bug, as nobody foresees it
+    loop.retries.run_ended = fail_once  # type: ignore[method-assign]  # a bug, as nobody foresees it
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret(broken, managedSecretReferences=[{"secretName": "other"}]))
     await loop.show(phase_secret())

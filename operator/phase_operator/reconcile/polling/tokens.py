@@ -5,19 +5,24 @@ PhaseSecrets with one token Secret cost one read, and a rotated one is seen at o
 """
 
 import asyncio
+from collections.abc import Callable
 
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.ports import Cluster, Token
 
 
 class Tokens:
     """A cache over `Cluster.read_token` with one read under way per Secret. Failures are not kept."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, users: Users[ObjectKey], wake: Callable[[ObjectKey], None]) -> None:
         self._cluster = cluster
+        self._users = users
+        # Queues the users of a token Secret.
+        self._wake = wake
         self._known: dict[ObjectKey, Token] = {}
         self._locks: dict[ObjectKey, asyncio.Lock] = {}
-        # Grows with every invalidation, so that a read that began before one is not kept after it.
+        # Grows with every change, so that a read that began before one is not kept after it.
         self._era: dict[ObjectKey, int] = {}
 
     async def get(self, key: ObjectKey) -> Token:
@@ -33,10 +38,17 @@ class Tokens:
                 self._known[key] = token
             return token
 
-    def invalidate(self, key: ObjectKey) -> None:
-        """Read the Secret again when the token is next asked for."""
-        self._era[key] = self._era.get(key, 0) + 1
-        self._known.pop(key, None)
+    def changed(self, key: ObjectKey) -> None:
+        """Read a Secret that changed again, and run the PhaseSecrets that use it, if there are any."""
+        if key in self._users:
+            self._era[key] = self._era.get(key, 0) + 1
+            self._known.pop(key, None)
+            self._wake(key)
+
+    def all_changed(self) -> None:
+        """Read every token again: changes may have been missed."""
+        for key in self._users.things():
+            self.changed(key)
 
     def forget(self, key: ObjectKey) -> None:
         """Drop all that is known of a Secret that nobody names any more."""

@@ -1,22 +1,31 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.values import ObjectKey, SecretValue
+from phase_operator.reconcile.index import Dependents
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Token
-from support.builders import TOKEN
+from support.builders import KEY, TOKEN
 from support.clock import settle
 from support.fakes import FakeCluster
 
 OTHER = ObjectKey("team", "other")
 
 
+def tokens_of(cluster: FakeCluster, wake: Callable[[ObjectKey], None] = print) -> Tokens:
+    """Return a cache of which one PhaseSecret uses two Secrets."""
+    users: Dependents[ObjectKey] = Dependents()
+    users.set(KEY, [TOKEN, OTHER])
+    return Tokens(cluster, users, wake)
+
+
 async def test_a_token_is_read_once() -> None:
     cluster = FakeCluster()
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
 
     found = [await tokens.get(TOKEN) for _ in range(3)]
 
@@ -26,7 +35,7 @@ async def test_a_token_is_read_once() -> None:
 
 async def test_many_who_ask_at_once_share_a_read() -> None:
     cluster = FakeCluster()
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
 
     await asyncio.gather(*(tokens.get(TOKEN) for _ in range(9)))
 
@@ -36,18 +45,18 @@ async def test_many_who_ask_at_once_share_a_read() -> None:
 async def test_each_secret_is_read_for_itself() -> None:
     cluster = FakeCluster()
     cluster.tokens[OTHER] = "other"
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
 
     found = await asyncio.gather(tokens.get(TOKEN), tokens.get(OTHER))
 
     assert tuple(found) == (Token(SecretValue("token-text")), Token(SecretValue("other")))
 
 
-@pytest.mark.parametrize("how", ["invalidate", "forget"])
+@pytest.mark.parametrize("how", ["changed", "forget"])
 async def test_a_token_that_may_have_changed_is_read_again(how: str) -> None:
     cluster = FakeCluster()
     cluster.tokens[OTHER] = "other"
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
     await tokens.get(TOKEN)
     await tokens.get(OTHER)
 
@@ -61,12 +70,12 @@ async def test_a_token_that_may_have_changed_is_read_again(how: str) -> None:
 
 async def test_a_read_that_began_before_a_change_is_not_kept() -> None:
     cluster = FakeCluster()
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
     reading = asyncio.create_task(tokens.get(TOKEN))
     await settle(1)
     assert cluster.token_reads == [TOKEN]
 
-    tokens.invalidate(TOKEN)
+    tokens.changed(TOKEN)
     await reading
     cluster.tokens[TOKEN] = "rotated"
 
@@ -83,7 +92,7 @@ async def test_a_read_that_began_before_a_change_is_not_kept() -> None:
 async def test_a_failure_goes_to_all_who_ask_and_is_not_kept(error: ExpectedError) -> None:
     cluster = FakeCluster()
     cluster.errors["read_token"] = error
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
 
     found = await asyncio.gather(*(tokens.get(TOKEN) for _ in range(2)), return_exceptions=True)
     cluster.errors.clear()
@@ -94,10 +103,22 @@ async def test_a_failure_goes_to_all_who_ask_and_is_not_kept(error: ExpectedErro
 
 async def test_who_gives_up_does_not_keep_the_others_from_their_token() -> None:
     cluster = FakeCluster()
-    tokens = Tokens(cluster)
+    tokens = tokens_of(cluster)
     first, second = (asyncio.create_task(tokens.get(TOKEN)) for _ in range(2))
     await settle(1)
 
     first.cancel()
 
     assert await second == Token(SecretValue("token-text"))
+
+
+async def test_users_of_a_changed_token_run_and_other_secrets_wake_nothing() -> None:
+    woken: list[ObjectKey] = []
+    tokens = tokens_of(FakeCluster(), woken.append)
+
+    tokens.changed(ObjectKey("team", "no token of anybody"))
+    tokens.changed(TOKEN)
+    assert woken == [TOKEN]
+    tokens.all_changed()
+
+    assert woken == [TOKEN, TOKEN, OTHER]

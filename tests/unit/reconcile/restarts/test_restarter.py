@@ -556,7 +556,7 @@ async def test_a_workload_waits_no_longer_than_the_api_server_is_away(loop: Loop
         await quiet(loop)
     del loop.workloads.errors["apply"]
 
-    loop.controller.kubernetes_is_back()
+    loop.workers.kubernetes_is_back()
     await settle()
 
     assert server.roll_outs == 1

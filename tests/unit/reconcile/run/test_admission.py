@@ -219,7 +219,7 @@ async def test_a_token_that_cannot_be_used_any_more_is_not_used(text: str | None
             del loop.cluster.tokens[TOKEN]
         else:
             loop.cluster.tokens[TOKEN] = text
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await settle()
         asked = (loop.phase.probes, len(loop.phase.reads))
         await rest(loop)
@@ -230,7 +230,7 @@ async def test_a_token_that_cannot_be_used_any_more_is_not_used(text: str | None
         assert loop.cluster.secret(SHOP) == {"A": "one"}
 
         loop.cluster.tokens[TOKEN] = "a-new-one"
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await rest(loop)
         assert loop.reason == Reason.SYNCED
 
@@ -239,7 +239,7 @@ async def test_a_token_that_cannot_be_read_for_a_while_goes_on_being_used() -> N
     async with loop_with() as loop:
         await loop.show(phase_secret())
         loop.cluster.errors["read_token"] = DOWN
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await settle()
         probes = loop.phase.probes
         await rest(loop)

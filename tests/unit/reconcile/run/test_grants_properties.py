@@ -37,7 +37,7 @@ def granted(loop: Loop, namespace: str) -> bool:
 def turn_grant(loop: Loop, namespace: str) -> None:
     """End a namespace's grant, or give it back."""
     loop.labels[namespace] = {} if loop.labels.get(namespace) else {"tenant": namespace}
-    loop.controller.namespace_changed(namespace)
+    loop.triggers.namespace_changed(namespace)
 
 
 def written_by(loop: Loop, namespace: str) -> dict[str, dict[str, str]]:

@@ -198,7 +198,7 @@ def break_phase(loop: Loop) -> None:
 
 def lose_token(loop: Loop) -> None:
     loop.cluster.tokens.pop(TOKEN)
-    loop.controller.token_changed(TOKEN)
+    loop.tokens.changed(TOKEN)
 
 
 @pytest.mark.parametrize(

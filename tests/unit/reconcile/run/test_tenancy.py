@@ -122,7 +122,7 @@ async def test_a_token_whose_secret_begins_to_name_hosts_is_not_sent_elsewhere_a
         assert loop.reason == Reason.SYNCED
 
         loop.cluster.token_hosts[TOKEN] = "https://other.example"
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await settle()
         before = loop.phase.probes
         await loop.refresh()
@@ -138,7 +138,7 @@ async def test_a_host_that_is_added_to_the_annotation_is_used_at_once() -> None:
         await loop.show(phase_secret())
 
         loop.cluster.token_hosts[TOKEN] = f"https://other.example, {PHASE}"
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await settle()
 
         assert loop.reason == Reason.SYNCED
@@ -150,12 +150,12 @@ async def test_a_label_that_comes_and_goes_takes_its_grant_along() -> None:
         assert loop.reason == Reason.CROSS_NAMESPACE
 
         loop.labels["team"] = {"team": "a"}
-        loop.controller.namespace_changed("team")
+        loop.triggers.namespace_changed("team")
         await settle()
         assert loop.reason == Reason.SYNCED
 
         loop.labels["team"] = {}
-        loop.controller.namespace_changed("team")
+        loop.triggers.namespace_changed("team")
         await settle()
         assert loop.reason == Reason.CROSS_NAMESPACE
         assert loop.cluster.secret(secret_ref()) == {"A": "1"}
@@ -166,7 +166,7 @@ async def test_a_label_of_another_namespace_wakes_nobody() -> None:
         await loop.show(phase_secret())
         runs = loop.observer.outcomes.total()
 
-        loop.controller.namespace_changed("shared")
+        loop.triggers.namespace_changed("shared")
         await settle()
 
         assert loop.observer.outcomes.total() == runs
@@ -228,7 +228,7 @@ async def test_a_target_is_written_when_nobody_reads_his_token_there_any_more() 
         await loop.show(phase_secret())
         assert loop.reason == Reason.TARGET_IS_TOKEN
 
-        loop.controller.resource_gone(OTHER)
+        loop.triggers.resource_gone(OTHER)
         await loop.turn(60)
 
         assert loop.reason == Reason.SYNCED

@@ -10,7 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspended
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.controller import retry_wanted
+from phase_operator.reconcile.retries import retry_wanted
 from support.builders import KEY, TOKEN, entry, in_step, out_of_step, phase_secret, secret_ref, synced
 from support.canary import Canary
 from support.clock import settle
@@ -35,7 +35,7 @@ async def started(loop: Loop, value: str = "1", **fields: Any) -> None:
 
 
 async def gone(loop: Loop, key: ObjectKey = KEY) -> None:
-    loop.controller.resource_gone(key)
+    loop.triggers.resource_gone(key)
     await settle()
 
 
@@ -95,7 +95,7 @@ async def test_an_edit_during_a_run_starts_another(loop: Loop) -> None:
 
     for generation in (2, 3):
         loop.resources.upsert(phase_secret(generation=generation, phaseAppEnv=f"e{generation}"))
-        loop.controller.resource_changed(KEY)
+        loop.triggers.resource_changed(KEY)
         await settle(1)
     await settle()
 
@@ -273,7 +273,7 @@ async def test_a_rotated_token_is_taken_up_at_once_and_nothing_is_reported(loop:
     await started(loop)
 
     loop.cluster.tokens[TOKEN] = "rotated"
-    loop.controller.token_changed(TOKEN)
+    loop.tokens.changed(TOKEN)
     await settle()
 
     assert len(loop.phase.accounts) == 2
@@ -286,12 +286,12 @@ async def test_a_token_secret_that_somebody_edits_all_the_time_is_read_slowly(lo
     reads = len(loop.cluster.token_reads)
 
     for _ in range(50):
-        loop.controller.token_changed(TOKEN)
+        loop.tokens.changed(TOKEN)
         await settle()
 
     assert len(loop.cluster.token_reads) - reads <= 6
     loop.cluster.tokens[TOKEN] = "rotated"
-    loop.controller.token_changed(TOKEN)
+    loop.tokens.changed(TOKEN)
     await loop.turn(60)
     assert len(loop.phase.accounts) == 2
 
@@ -301,7 +301,7 @@ async def test_a_namespace_whose_labels_change_all_the_time_runs_its_resources_s
     looks = len(loop.cluster.observed)
 
     for _ in range(50):
-        loop.controller.namespace_changed(KEY.namespace)
+        loop.triggers.namespace_changed(KEY.namespace)
         await settle()
 
     assert len(loop.cluster.observed) - looks <= 6
@@ -315,7 +315,7 @@ async def test_a_token_that_appears_is_taken_up_at_once(loop: Loop, before: str 
     assert loop.reason in {Reason.TOKEN_SECRET_NOT_FOUND, Reason.TOKEN_INVALID}
 
     loop.cluster.tokens[TOKEN] = "token-text"
-    loop.controller.token_changed(TOKEN)
+    loop.tokens.changed(TOKEN)
     await settle()
 
     assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
@@ -325,7 +325,7 @@ async def test_a_token_that_is_deleted_is_told_and_the_target_stays(loop: Loop) 
     await started(loop)
 
     loop.cluster.tokens.clear()
-    loop.controller.token_changed(TOKEN)
+    loop.tokens.changed(TOKEN)
     await settle()
 
     assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.TOKEN_SECRET_NOT_FOUND, {"A": "1"})
@@ -334,7 +334,7 @@ async def test_a_token_that_is_deleted_is_told_and_the_target_stays(loop: Loop) 
 async def test_a_secret_that_holds_nobodys_token_starts_no_read(loop: Loop) -> None:
     await started(loop)
 
-    loop.controller.token_changed(OTHER)
+    loop.tokens.changed(OTHER)
     await settle()
 
     assert loop.cluster.token_reads == [TOKEN]
@@ -347,7 +347,7 @@ async def test_every_token_is_read_again_when_changes_may_have_been_missed(loop:
     await loop.show(other(authentication=own))
     loop.cluster.token_reads.clear()
 
-    loop.controller.tokens_unknown()
+    loop.tokens.all_changed()
     await settle()
 
     assert sorted(loop.cluster.token_reads) == [ObjectKey("team", "own"), TOKEN]
@@ -397,10 +397,10 @@ async def test_after_a_restart_what_stands_is_neither_written_nor_told_again(loo
 
     again.clock.turn(1000)
     again.resources.upsert(phase_secret(status=loop.cluster.statuses[KEY]))
-    again.controller.resource_changed(KEY)
-    work = asyncio.create_task(again.controller.run(1, 1))
+    again.triggers.resource_changed(KEY)
+    work = asyncio.create_task(again.workers.run(1, 1))
     await settle()
-    again.controller.stop()
+    again.workers.stop()
     await work
 
     assert (again.phase.reads, again.phase.probes) == ([], 1)
@@ -567,8 +567,8 @@ async def test_resources_that_were_never_judged_go_first() -> None:
     loop.resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
     loop.resources.upsert(other())
 
-    loop.controller.resource_changed(KEY)
-    loop.controller.resource_changed(OTHER)
+    loop.triggers.resource_changed(KEY)
+    loop.triggers.resource_changed(OTHER)
 
     assert [await loop.queue.take(), await loop.queue.take()] == [OTHER, KEY]
 
@@ -617,12 +617,12 @@ async def test_stop_lets_runs_end_and_begins_none() -> None:
     loop = Loop()
     loop.phase.holds(entry("A"))
     loop.phase.hold_back()
-    work = asyncio.create_task(loop.controller.run(1, 1))
+    work = asyncio.create_task(loop.workers.run(1, 1))
     await loop.show(phase_secret())
     assert loop.phase.lists == 1
 
-    loop.controller.stop()
-    loop.controller.resource_changed(KEY)
+    loop.workers.stop()
+    loop.triggers.resource_changed(KEY)
     await settle()
     assert not work.done()
     loop.phase.let_go()
@@ -678,7 +678,7 @@ async def test_a_watch_that_is_back_runs_who_was_refused(loop: Loop) -> None:
     await loop.turn(5)
     assert loop.reason == Reason.TARGET_REFUSED
 
-    loop.controller.kubernetes_is_back()
+    loop.workers.kubernetes_is_back()
     await settle()
 
     assert loop.reason == Reason.SYNCED
@@ -688,7 +688,7 @@ async def test_a_watch_that_is_back_runs_nobody_else(loop: Loop) -> None:
     await started(loop)
     runs = len(loop.cluster.observed)
 
-    loop.controller.kubernetes_is_back()
+    loop.workers.kubernetes_is_back()
     await settle()
 
     assert len(loop.cluster.observed) == runs

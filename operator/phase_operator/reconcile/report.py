@@ -1,0 +1,144 @@
+"""What a run came to -> the status, Events, the log and metrics; each only where there is something new to say."""
+
+import logging
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.outcome import (
+    Confirmed,
+    Failed,
+    Notice,
+    Outcome,
+    StatusDocument,
+    Suspended,
+    Synced,
+    verdict,
+)
+from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.restarts import with_told
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
+from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.store import Resource, Resources
+
+log = logging.getLogger(__name__)
+
+INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
+# Targets that a log line names: a PhaseSecret may have hundreds.
+_LOGGED = 20
+
+
+class Events:
+    """Posts Events that belong to no outcome; the conditions stay as they are."""
+
+    def __init__(self, cluster: Cluster, resources: Resources) -> None:
+        self._cluster = cluster
+        self._resources = resources
+
+    def post(self, key: ObjectKey, notice: Notice) -> None:
+        """Post an Event on a PhaseSecret that is known."""
+        if resource := self._resources.get(key):
+            self._cluster.notify(key, resource.uid, [notice])
+
+    def not_understood(self, key: ObjectKey, uid: str) -> None:
+        """Post an Event on a PhaseSecret that a bug keeps out of the store; what was known of it stays."""
+        self._cluster.notify(key, uid, [Notice("Warning", str(INTERNAL.reason), INTERNAL.message)])
+
+
+class Report:
+    """Writes the status of a PhaseSecret, and the Events of its outcome."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        resources: Resources,
+        retries: Retries,
+        restarts: Restarts,
+        clock: Clock,
+        observer: Observer,
+        faults: Faults,
+    ) -> None:
+        self._cluster = cluster
+        self._resources = resources
+        self._retries = retries
+        self._restarts = restarts
+        self._clock = clock
+        self._observer = observer
+        self._faults = faults
+
+    async def run_ended(self, resource: Resource | None, outcome: Outcome, forced: str | None) -> Outcome:
+        """Write what is new of a run's outcome; return the outcome, or why its status could not be written.
+
+        `resource` is the PhaseSecret as the run saw it, `forced` the value of the sync annotation that it answered.
+        """
+        if resource is None:
+            return outcome
+        match outcome:
+            case Synced() | Suspended() | Failed():
+                report = self._report(resource, outcome, forced)
+            case Confirmed():
+                report = self._restart_report(resource, outcome)
+            case _:
+                return outcome
+        told = await self._faults.attempt("reporting failed", report, task="resources", subject=str(resource.key))
+        return told or await self._bug(resource)
+
+    def count(self, outcome: Outcome, seconds: float) -> None:
+        """Count a run of so many seconds, and the targets that it wrote."""
+        reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
+        self._observer.reconciled(type(outcome).__name__, reason, seconds)
+        for target in getattr(outcome, "targets", ()):
+            if target.written or target.resealed:
+                self._observer.target_written(str(target.ref.kind))
+
+    async def _report(self, resource: Resource, outcome: Synced | Suspended | Failed, forced: str | None) -> Outcome:
+        document = status_document(
+            outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
+        )
+        events = notices(outcome, resource.status)
+        problem = await self._write(resource, document)
+        if problem is not None:
+            return Failed(problem.reason, problem.message, transient=True, targets=getattr(outcome, "targets", ()))
+        if events:
+            self._log(resource, outcome)
+            self._cluster.notify(resource.key, resource.uid, events)
+        return outcome
+
+    async def _restart_report(self, resource: Resource, outcome: Confirmed) -> Outcome:
+        """Write what is new about restarts into a status that is right otherwise."""
+        problem = await self._write(resource, dict(resource.status))
+        return outcome if problem is None else Failed(problem.reason, problem.message, transient=True)
+
+    async def _bug(self, resource: Resource) -> Outcome:
+        """Report an internal error without a look at the old status, which may be what caused it."""
+        if self._retries.is_first(resource.key):
+            document = status_document(INTERNAL, {}, generation=resource.generation, forced=None, now=self._clock.now())
+            kept = {name: value for name, value in resource.status.items() if name not in document}
+            write = self._cluster.write_status(resource.key, resource.uid, kept | document)
+            await self._faults.attempt("reporting failed", write, task="resources", subject=str(resource.key))
+        return INTERNAL
+
+    async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
+        """Write the status if it says something new; return what kept it from being written."""
+        document = with_told(document, lambda target: self._restarts.told(target, resource.key))
+        if document == resource.status:
+            return None
+        try:
+            await self._cluster.write_status(resource.key, resource.uid, document)
+        except ExpectedError as error:
+            if self._retries.is_first(resource.key):
+                log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
+            return error.to_keep()
+        self._resources.set_status(resource.key, resource.uid, document)
+        self._observer.status_written()
+        return None
+
+    def _log(self, resource: Resource, outcome: Synced | Suspended | Failed) -> None:
+        found = verdict(outcome)
+        fields: dict[str, object] = {"object": str(resource.key), "source": resource.source}
+        fields |= {"ready": found.ready, "reason": str(found.reason), "detail": found.message}
+        if written := [str(target.ref) for target in getattr(outcome, "targets", ()) if target.written]:
+            fields["written"] = [*written[:_LOGGED], *(["..."] if len(written) > _LOGGED else [])]
+        log.info("resource changed", extra=fields)

@@ -1,0 +1,76 @@
+"""When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away."""
+
+from phase_operator.core.flow.backoff import retry_resource
+from phase_operator.core.flow.outage import Fault, Outage, fault
+from phase_operator.core.flow.schedule import Priority
+from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.queue import WorkQueue
+
+
+class Retries:
+    """Counts failures in a row, and queues the next try."""
+
+    def __init__(self, queue: WorkQueue[ObjectKey], clock: Clock) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._failures: dict[ObjectKey, int] = {}
+        self._outage: Outage[ObjectKey] = Outage()
+
+    def is_first(self, key: ObjectKey) -> bool:
+        """Return True unless the run before failed as well. Thousands fail together: log the first failure only."""
+        return key not in self._failures
+
+    def forget(self, key: ObjectKey) -> None:
+        """Begin to count anew: the PhaseSecret was edited, or a run went well."""
+        self._failures.pop(key, None)
+
+    def run_ended(self, key: ObjectKey, outcome: Outcome) -> bool:
+        """Queue the next try, if there is to be one. Return True if the run shows that the API server is back."""
+        found = fault(outcome)
+        if isinstance(outcome, Gone):
+            self._outage.forget(key)
+        is_back = not isinstance(outcome, Gone) and found is None and self._outage.passed(key)
+        transient = retry_wanted(outcome)
+        if transient is None:
+            self.forget(key)
+        else:
+            self.repeat(key, transient=transient, found=found, at_least=pause_wanted(outcome))
+        return is_back
+
+    def repeat(self, key: ObjectKey, *, transient: bool, found: Fault | None = None, at_least: float = 0.0) -> None:
+        """Queue the next try: soon if the failure is `transient`, slowly if somebody has to act first.
+
+        `at_least` is a pause in seconds that a server asked for.
+        """
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = retry_resource(transient=transient, failures=failures, identity=str(key))
+        if found is not None:
+            delay = self._outage.failed(key, found, delay, self._clock.monotonic())
+        self._queue.add(key, delay=max(delay, at_least), priority=Priority.PERIODIC)
+
+    def kubernetes_is_back(self) -> bool:
+        """Queue what failed because the API server was away. Return False if it flaps, so that they wait a little."""
+        delay = self._outage.pause(self._clock.monotonic())
+        for key in self._outage.over():
+            self._queue.add(key, delay=delay)
+        return not delay
+
+
+def retry_wanted(outcome: Outcome) -> bool | None:
+    """Say whether a run is to be repeated by itself: None no, True soon, False slowly."""
+    match outcome:
+        case Gone() | Pending() | Suspended() | Confirmed():
+            return None
+        case Failed(transient=transient):
+            return transient
+        case Synced(targets=targets):
+            bad = [target for target in targets if not target.ready]
+            return any(target.transient for target in bad) if bad else None
+
+
+def pause_wanted(outcome: Outcome) -> float:
+    """Return the longest pause in seconds that a server asked for during the run; 0 if none did."""
+    asked = [target.after for target in getattr(outcome, "targets", ()) if not target.ready]
+    return max((after for after in (*asked, getattr(outcome, "after", None)) if after is not None), default=0.0)

@@ -1,0 +1,101 @@
+"""From an event to the keys that have to run: the only door from the watches to the work queue.
+
+A trigger never runs anything itself. What the same neighbour changes again and again is answered more and more slowly,
+so that an endless stream of edits costs its author alone.
+"""
+
+from collections.abc import Collection, Iterator
+
+from phase_operator.core.flow.pace import Damper
+from phase_operator.core.flow.schedule import Priority
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.admissions import Admissions
+from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.store import Resources
+
+
+class Triggers:
+    """Queues the PhaseSecrets that an event concerns."""
+
+    def __init__(
+        self,
+        queue: WorkQueue[ObjectKey],
+        resources: Resources,
+        admissions: Admissions,
+        retries: Retries,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._resources = resources
+        self._token_users = admissions.tokens
+        self._target_users = admissions.targets
+        self._retries = retries
+        self._clock = clock
+        self._target_edits: Damper[TargetRef] = Damper()
+        self._shared_writes: Damper[tuple[TargetRef, ObjectKey]] = Damper()
+        self._token_edits: Damper[ObjectKey] = Damper()
+        self._label_edits: Damper[str] = Damper()
+
+    def resource_changed(self, key: ObjectKey) -> None:
+        """Queue a PhaseSecret that is new or was edited; one without conditions goes first."""
+        resource = self._resources.get(key)
+        is_new = resource is not None and not resource.status.get("conditions")
+        self._retries.forget(key)
+        self._queue.add(key, priority=Priority.NEW if is_new else Priority.CHANGED)
+
+    def resource_gone(self, key: ObjectKey) -> None:
+        """Queue a PhaseSecret that was deleted: its run ends what is under way for it."""
+        self._resources.remove(key)
+        self._queue.add(key)
+
+    def token_changed(self, key: ObjectKey) -> None:
+        """Queue the users of a token Secret that changed."""
+        delay = self._token_edits.pause(key, self._clock.monotonic())
+        for user in self._token_users.of(key):
+            self._queue.add(user, delay=delay)
+
+    def target_changed(self, target: TargetRef) -> None:
+        """Queue the owners of a target that somebody else edited."""
+        owners = self._target_users.of(target)
+        if not owners:
+            return
+        delay = self._target_edits.pause(target, self._clock.monotonic())
+        for owner in owners:
+            self._queue.add(owner, delay=delay)
+
+    def restarts_changed(self, target: TargetRef) -> None:
+        """Queue the owners of a target whose restart report has changed."""
+        for owner in self._target_users.of(target):
+            self._queue.add(owner)
+
+    def namespace_changed(self, namespace: str) -> None:
+        """Queue the PhaseSecrets of a namespace whose labels changed: its grants may have changed with them."""
+        delay = self._label_edits.pause(namespace, self._clock.monotonic())
+        for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
+            self._queue.add(key, delay=delay)
+
+    def run_ended(
+        self, key: ObjectKey, *, before: Collection[TargetRef], written: Collection[TargetRef]
+    ) -> Iterator[str]:
+        """Queue the other owners of each target that a run wrote or gave up.
+
+        `before` is what the PhaseSecret was admitted to when its run began. Yields a sentence for each target that is
+        written again and again; the caller must exhaust the iterator.
+        """
+        now = self._target_users.things_of(key)
+        given_up = [target for target in before if target not in now] if before != now else []
+        moment = self._clock.monotonic()
+        for target in (*written, *given_up):
+            others = [each for each in self._target_users.of(target) if each != key]
+            # Owners that share an object write it once each, one after the other; rivals write it again.
+            delay = self._shared_writes.pause((target, key), moment) if others else 0.0
+            for other in others:
+                self._queue.add(other, delay=delay)
+        for target in written:
+            if self._target_edits.is_to_tell(target, moment):
+                yield f"{target} is changed by others again and again"
+            if self._shared_writes.is_to_tell((target, key), moment):
+                yield f"{target}, which other PhaseSecrets want as well, is written again and again"

@@ -1,0 +1,144 @@
+"""The worker loops: keys run, calls to Phase are made, namespaces are looked at for restarts.
+
+Nothing that a step raises ends a loop: what was not expected (reconcile/internal_errors.py) becomes the outcome
+InternalError, and the step is repeated.
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from phase_operator.core.outcome import Notice
+from phase_operator.core.refs import TargetRef
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.index import Users
+from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.polling.calls import Call
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.ports import Clock, Restarts
+from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
+from phase_operator.reconcile.report import INTERNAL, Events, Report
+from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.run.reconciler import Reconciler
+from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.triggers import Triggers
+
+log = logging.getLogger(__name__)
+
+EVENT_CONTESTED = "TargetContested"
+
+
+class Workers:
+    """Runs what is queued, from the start of the process to its end."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue[ObjectKey],
+        resources: Resources,
+        targets: Users[TargetRef],
+        reconciler: Reconciler,
+        sources: Sources,
+        restarts: Restarts,
+        triggers: Triggers,
+        retries: Retries,
+        report: Report,
+        events: Events,
+        clock: Clock,
+        faults: Faults,
+    ) -> None:
+        self._queue = queue
+        self._resources = resources
+        self._targets = targets
+        self._reconciler = reconciler
+        self._sources = sources
+        self._restarts = restarts
+        self._triggers = triggers
+        self._retries = retries
+        self._report = report
+        self._events = events
+        self._clock = clock
+        self._faults = faults
+
+    async def run(self, workers: int, phase_workers: int) -> None:
+        """Work until `stop`; return when the last run has ended.
+
+        `phase_workers` bounds the calls to Phase under way, quick and slow; the scheduler decides whose they are.
+        """
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._faults.keep("resources", self._run_resources, self._clock))
+            asking = partial(self._ask_phase, group, asyncio.Semaphore(phase_workers))
+            group.create_task(self._faults.keep("sources", asking, self._clock))
+            group.create_task(self._faults.keep("restarts", self._restart, self._clock))
+
+    def stop(self) -> None:
+        """Begin no more runs."""
+        self._queue.close()
+        self._sources.close()
+        self._restarts.close()
+
+    def kubernetes_is_back(self) -> None:
+        """Try again what failed because the API server was away: a broken watch works again, or a run does."""
+        if self._retries.kubernetes_is_back():
+            self._restarts.hurry()
+
+    async def _run_resources(self) -> None:
+        while True:
+            try:
+                key = await self._queue.take()
+            except QueueClosedError:
+                return
+            try:
+                await self._run_resource(key)
+            except Exception as error:  # noqa: BLE001 - a bug in what follows a run must not end the worker
+                self._faults.caught("run failed", error, task="resources", subject=str(key))
+                self._retries.repeat(key, transient=True)
+            finally:
+                self._queue.done(key)
+
+    async def _run_resource(self, key: ObjectKey) -> None:
+        began = self._clock.monotonic()
+        # The report speaks of the resource as it is now; an edit meanwhile starts another run.
+        resource, before = self._resources.get(key), self._targets.things_of(key)
+        run = self._reconciler.reconcile(key)
+        outcome = await self._faults.attempt("run failed", run, task="resources", subject=str(key)) or INTERNAL
+        outcome = await self._report.run_ended(resource, outcome, self._reconciler.forced(key))
+        written = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
+        for fight in self._triggers.run_ended(key, before=before, written=written):
+            message = f"{fight}; it is looked at more and more slowly meanwhile"
+            self._events.post(key, Notice("Warning", EVENT_CONTESTED, message))
+        if self._retries.run_ended(key, outcome):
+            self.kubernetes_is_back()
+        seconds = self._clock.monotonic() - began
+        log.debug("run ended", extra={"object": str(key), "outcome": type(outcome).__name__, "seconds": seconds})
+        self._report.count(outcome, seconds)
+
+    async def _ask_phase(self, group: asyncio.TaskGroup, free: asyncio.Semaphore) -> None:
+        """Make the calls that are due, each beside the others."""
+        while True:
+            await free.acquire()
+            try:
+                call = await self._sources.take()
+            except QueueClosedError:
+                return
+            except BaseException:
+                free.release()
+                raise
+            group.create_task(self._make(call, free))
+
+    async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
+        try:
+            made = self._sources.make(call)
+            await self._faults.attempt("asking Phase failed", made, task="sources", subject=type(call).__name__)
+        finally:
+            free.release()
+
+    async def _restart(self) -> None:
+        while True:
+            try:
+                namespace = await self._restarts.take()
+            except QueueClosedError:
+                return
+            look = self._restarts.look(namespace)
+            await self._faults.attempt("restarting failed", look, task="restarts", subject=namespace)

@@ -1,0 +1,174 @@
+"""Everything between the watches and the world, built from the inside out: each part gets those it calls."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from phase_operator.core.access.tenancy import Tenancy
+from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.client import KubeClient
+from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.events import Recorder
+from phase_operator.kube.namespaces import NamespaceLabels
+from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.workloads import KubeWorkloads
+from phase_operator.phase.client import PhaseClient
+from phase_operator.reconcile.admissions import Admissions
+from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.polling.calls import Policy
+from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.tokens import Tokens
+from phase_operator.reconcile.ports import Clock, Restarts
+from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.report import Events, Report
+from phase_operator.reconcile.restarts.disabled import NoRestarts
+from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.run.reconciler import Reconciler
+from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.triggers import Triggers
+from phase_operator.reconcile.workers import Workers
+from phase_operator.settings import Settings
+from phase_operator.telemetry.metrics import Metrics
+
+KEY_BYTES = 32
+
+
+class Startup:
+    """What becomes known after the start: the digest key, and that the first list of PhaseSecrets is complete."""
+
+    def __init__(self) -> None:
+        self.key: bytes | None = None
+        self.listed = asyncio.Event()
+
+    def digest_key(self) -> bytes:
+        """Return the key; no run begins before it was read."""
+        if self.key is None:
+            raise RuntimeError("a run began before the digest key was read")
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The connected parts that others look at."""
+
+    queue: WorkQueue[ObjectKey]
+    resources: Resources
+    known: KnownTargets
+    recorder: Recorder
+    cluster: KubeCluster
+    tokens: Tokens
+    tenancy: Tenancy
+    labels: NamespaceLabels
+    sources: Sources
+    memory: Room
+    triggers: Triggers
+    events: Events
+    workers: Workers
+
+
+def build_loop(
+    settings: Settings, client: KubeClient, phase: PhaseClient, metrics: Metrics, clock: Clock, startup: Startup
+) -> Loop:
+    """Connect the parts; nothing runs yet."""
+    queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
+    resources, admissions, known = Resources(), Admissions(), KnownTargets()
+    retries = Retries(queue, clock)
+    triggers = Triggers(queue, resources, admissions, retries, clock)
+    recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.faults)
+    cluster = KubeCluster(client, known, recorder, triggers.target_changed)
+    tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
+    events = Events(cluster, resources)
+    labels = NamespaceLabels(triggers.namespace_changed)
+    tenancy, memory, beside = _tenancy(settings), Room(settings.answers_mib * MIB), Beside()
+    sources = Sources(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
+    restarts: Restarts = NoRestarts()
+    if settings.restarts:
+        restarter = Restarter(
+            workloads=KubeWorkloads(client, recorder),
+            resources=resources,
+            admitted=admissions.targets,
+            known=known,
+            digest_key=startup.digest_key,
+            clock=clock,
+            observer=metrics,
+            wake=triggers.restarts_changed,
+            tell=events.post,
+            all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),
+            window=settings.restart_settle_seconds,
+            at_once=settings.restarts_at_once,
+        )
+        metrics.track_restarts(restarter.under_way, restarter.waiting)
+        restarts = restarter
+    reconciler = Reconciler(
+        beside=beside,
+        resources=resources,
+        sources=sources,
+        tokens=tokens,
+        cluster=cluster,
+        phase=phase,
+        admissions=admissions,
+        digest_key=startup.digest_key,
+        tenancy=tenancy,
+        labels_of=labels.of,
+        restarts=restarts,
+    )
+    report = Report(
+        cluster=cluster,
+        resources=resources,
+        retries=retries,
+        restarts=restarts,
+        clock=clock,
+        observer=metrics,
+        faults=metrics.faults,
+    )
+    workers = Workers(
+        queue=queue,
+        resources=resources,
+        targets=admissions.targets,
+        reconciler=reconciler,
+        sources=sources,
+        restarts=restarts,
+        triggers=triggers,
+        retries=retries,
+        report=report,
+        events=events,
+        clock=clock,
+        faults=metrics.faults,
+    )
+    return Loop(
+        queue=queue,
+        resources=resources,
+        known=known,
+        recorder=recorder,
+        cluster=cluster,
+        tokens=tokens,
+        tenancy=tenancy,
+        labels=labels,
+        sources=sources,
+        memory=memory,
+        triggers=triggers,
+        events=events,
+        workers=workers,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        places=settings.phase_workers,
+        quota=settings.phase_quota,
+        wide_above=settings.whole_environment_above,
+        reference_bound=settings.reference_seconds,
+        full_read=settings.full_read_seconds,
+    )
+
+
+def _tenancy(settings: Settings) -> Tenancy:
+    return Tenancy(
+        grants=settings.grant,
+        hosts=settings.allow_phase_host,
+        home=settings.pod_namespace,
+        watched=frozenset(settings.namespace),
+        impersonation=settings.allow_impersonation_types,
+    )

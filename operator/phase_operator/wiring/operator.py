@@ -1,0 +1,165 @@
+"""The life of one replica: wait for the Lease, prepare, work, drain, give the Lease back."""
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.kube.client import KubeClient
+from phase_operator.kube.digest_key import load_digest_key
+from phase_operator.kube.elector import Elector
+from phase_operator.kube.version import check_version
+from phase_operator.phase.client import PhaseClient
+from phase_operator.reconcile.ports import Clock
+from phase_operator.settings import Settings
+from phase_operator.telemetry.metrics import Metrics
+from phase_operator.wiring.files import most_calls
+from phase_operator.wiring.loop import KEY_BYTES, Startup, build_loop
+from phase_operator.wiring.probes import Patience, leader_probes, standby_probes, track
+from phase_operator.wiring.watches import Watches
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """One replica, connected and not begun."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        phase: PhaseClient,
+        metrics: Metrics,
+        clock: Clock,
+        patience: Patience,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._faults = metrics.faults
+        self._clock = clock
+        self._startup = Startup()
+        self._loop = build_loop(settings, client, phase, metrics, clock, self._startup)
+        self._watches = Watches(settings, client, self._loop, metrics, clock, self._startup, patience.sweep)
+        self._stop = asyncio.Event()
+        self._elector = self._make_elector()
+        if self._elector is not None:
+            client.fence = self._elector.left
+        metrics.track_leader(self._is_leading)
+        track(settings, self._loop, self._watches, metrics, clock)
+        self._starting: str | None = "the operator's own key is not read yet"
+        self.probes = standby_probes(self._elector, patience)
+        self.leaders_probes = leader_probes(self._loop, self._watches, lambda: self._starting, patience)
+
+    def _make_elector(self) -> Elector | None:
+        settings = self._settings
+        if not settings.leader_elect:
+            return None
+        return Elector(
+            # Whatever else waits for the API server, the Lease does not wait for it.
+            self._client.apart(),
+            self._clock,
+            namespace=settings.pod_namespace,
+            name=settings.lease_name,
+            identity=f"{socket.gethostname()}_{secrets.token_hex(8)}",
+            duration=settings.lease_seconds,
+            faults=self._faults,
+        )
+
+    def _is_leading(self) -> bool:
+        return self._elector is None or self._elector.is_leading()
+
+    async def run(self) -> bool:
+        """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
+        self._own_signals()
+        stopping = asyncio.create_task(self._stop.wait())
+        elector = self._elector
+        if elector is None:
+            await self._work(stopping)
+            return True
+        electing = asyncio.create_task(elector.run())
+        leading, losing = asyncio.create_task(elector.leading.wait()), asyncio.create_task(elector.lost.wait())
+        try:
+            await asyncio.wait({leading, stopping, electing}, return_when=asyncio.FIRST_COMPLETED)
+            if leading.done():
+                await self._work(stopping, losing, electing)
+        finally:
+            for task in (electing, leading, losing, stopping):
+                task.cancel()
+        if electing.done() and not electing.cancelled():
+            # A bug there ends the process: better than to work, or to wait, for ever.
+            electing.result()
+        if elector.lost.is_set():
+            return False
+        await elector.release()
+        return True
+
+    async def _work(self, *ends: asyncio.Task[Any]) -> None:
+        """Prepare, work, drain, until any of `ends` ends: the first one is the wish to stop."""
+        self.probes.live.update(self.leaders_probes.live)
+        self.probes.ready.update(self.leaders_probes.ready)
+        self.probes.notes.update(self.leaders_probes.notes)
+
+        def kept(task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+            return group.create_task(self._faults.keep(task, work, self._clock))
+
+        async with asyncio.TaskGroup() as group:
+            background = [kept(watch.name, watch.run) for watch in self._watches.metadata]
+            background.append(kept("events", self._loop.recorder.run))
+            preparing = kept("start", self._prepare)
+            await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if not any(each.done() for each in ends):
+                working = group.create_task(self._loop.workers.run(self._settings.workers, most_calls(self._settings)))
+                background += [kept("phasesecrets", self._watch), kept("sweep", self._watches.resources.sweep)]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                log.info("operator stops")
+                self._loop.workers.stop()
+                if ends[0].done():
+                    await asyncio.wait({working}, timeout=self._settings.drain_seconds)
+                working.cancel()
+            preparing.cancel()
+            for task in background:
+                task.cancel()
+        if ends[0].done():
+            await self._flush_events()
+
+    async def _prepare(self) -> None:
+        """Read the digest key and the lists that decisions need; wait for the API server as long as it takes."""
+        while self._startup.key is None:
+            what = "the API server"
+            try:
+                await check_version(self._client)
+                what = "the operator's own key"
+                self._startup.key = await load_digest_key(
+                    self._client, self._settings.pod_namespace, lambda: secrets.token_bytes(KEY_BYTES)
+                )
+            except ExpectedError as error:
+                waits_for = f"{what}: {error.message}"
+                if waits_for != self._starting:
+                    # Once, and not with every try.
+                    log.warning("start waits", extra={"detail": waits_for})
+                self._starting = waits_for
+                await asyncio.sleep(2.0)
+        self._starting = None
+        for watch in self._watches.metadata:
+            await watch.answered.wait()
+
+    async def _watch(self) -> None:
+        await self._watches.resources.watch(self._own_signals)
+        # Ends only by a signal that came while kopf held the signals.
+        self._stop.set()
+
+    async def _flush_events(self) -> None:
+        try:
+            async with asyncio.timeout(1.0):
+                await self._loop.recorder.flush()
+        except TimeoutError:
+            log.warning("events not posted at the end")
+
+    def _own_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)

@@ -1,0 +1,106 @@
+"""The process: what there is before the operator, and after it."""
+
+import asyncio
+import gc
+import logging
+import secrets
+import sys
+import time
+
+from phase_operator import __version__
+from phase_operator.core.source.answer_memory import MIB
+from phase_operator.core.timestamps import timestamp
+from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
+from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.lookups import Unawaited
+from phase_operator.phase.rows import Limits
+from phase_operator.phase.session import Session
+from phase_operator.settings import Settings, platform_proxies
+from phase_operator.telemetry import logs
+from phase_operator.telemetry.http import PortInUseError, serve
+from phase_operator.telemetry.metrics import Metrics
+from phase_operator.wiring.files import LOOKUPS_EACH, StartError, most_calls, open_files
+from phase_operator.wiring.loop import KEY_BYTES
+from phase_operator.wiring.operator import Operator
+from phase_operator.wiring.probes import Patience
+
+log = logging.getLogger(__name__)
+
+# A Lease runs out while a virtual machine is suspended; Linux's other clock stands still meanwhile.
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+# The watches of more namespaces share connections: what that takes by itself is less than they save.
+_NAMESPACES_APART = 16
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards, and go on while the machine is suspended."""
+        return time.clock_gettime(_CLOCK)
+
+    def now(self) -> str:
+        """Return the wall clock as RFC 3339 in UTC with seconds."""
+        return timestamp(time.time())
+
+
+async def run(settings: Settings, patience: Patience | None = None) -> int:
+    """Run the operator until SIGTERM or SIGINT; return the exit code."""
+    logs.configure(settings.log_format, settings.log_level, sys.stderr)
+    logs.watch_loop(asyncio.get_running_loop())
+    open_files(settings)
+    metrics = Metrics()
+    client = await _kube_client(settings, metrics)
+    session = _phase_session(settings, metrics)
+    limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
+    phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits)
+    operator = Operator(settings, client, phase, metrics, SystemClock(), patience or Patience())
+    _tune_collector()
+    # The API server's name is looked up in a thread, too.
+    asyncio.get_running_loop().set_default_executor(Unawaited())
+    ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
+    try:
+        async with serve(operator.probes, metrics.registry, host=settings.host, faults=metrics.faults, **ports):
+            log.info("operator starts", extra={"version": __version__, "server": client.host})
+            still_leads = await operator.run()
+    except PortInUseError as error:
+        raise StartError(str(error)) from error
+    finally:
+        await session.close()
+        await client.close()
+    log.info("operator stopped")
+    # A process that lost the Lease ends, so that the next one begins with nothing that may be old.
+    return 0 if still_leads else 1
+
+
+async def _kube_client(settings: Settings, metrics: Metrics) -> KubeClient:
+    try:
+        configuration = await load_configuration(settings.kubeconfig, platform_proxies())
+    except KubeconfigError as error:
+        raise StartError(str(error)) from error
+    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict)
+    if len(settings.namespace) > _NAMESPACES_APART:
+        client.share_connections()
+    return client
+
+
+def _phase_session(settings: Settings, metrics: Metrics) -> Session:
+    session = Session(
+        ca_file=settings.phase_ca_file,
+        user_agent=f"phase-operator/{__version__}",
+        on_call=metrics.phase_call,
+        timer=time.monotonic,
+        proxies=platform_proxies(),
+        lookups=LOOKUPS_EACH * most_calls(settings),
+    )
+    metrics.track_certificates(session.certificates.soonest)
+    return session
+
+
+def _tune_collector() -> None:
+    # What was imported stays: the collector need not look at it again; and most of what a run makes dies with the run.
+    # Measured with 3,000 resources: 8 % of the CPU time of a start.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)

@@ -1,0 +1,130 @@
+"""The watches of one replica, and the lists of PhaseSecrets that their watch is compared with."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.core.errors import Waiting
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.handlers.watcher import Listing, Watcher
+from phase_operator.kube.client import KubeClient
+from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.paths import COLLECTIONS, CORE, object_path
+from phase_operator.kube.scopes import Scopes
+from phase_operator.kube.target_cache import TargetSink
+from phase_operator.kube.watch import MetadataWatch, Sink
+from phase_operator.reconcile.ports import Clock
+from phase_operator.settings import Settings
+from phase_operator.telemetry.metrics import Metrics
+from phase_operator.wiring.loop import Loop, Startup
+
+_OURS = f"{names.LABEL_TARGET} in ({names.LABEL_TARGET_VALUE},{names.LABEL_COPY_VALUE})"
+
+
+class Watches:
+    """Watches of Secrets, ConfigMaps and namespaces as metadata, and kopf's watch of PhaseSecrets."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        loop: Loop,
+        metrics: Metrics,
+        clock: Clock,
+        startup: Startup,
+        sweep_every: float,
+    ) -> None:
+        self._client, self._loop, self._metrics, self._clock = client, loop, metrics, clock
+        self.metadata = [self._targets(kind, scope) for kind in Kind for scope in (settings.namespace or ("",))]
+        self.scopes = Scopes(settings.namespace, self.metadata, metrics.watch_restarted)
+        lists = _Lists(loop.cluster, self.scopes, is_everywhere=not settings.namespace)
+        self.resources = Watcher(
+            resources=loop.resources,
+            triggers=loop.triggers,
+            not_understood=loop.events.not_understood,
+            is_back=loop.workers.kubernetes_is_back,
+            listed=startup.listed,
+            faults=metrics.faults,
+            session=partial(client.session_for_watching, gate=self.scopes),
+            server=client.host,
+            is_served=loop.cluster.is_served,
+            count=lists.count,
+            list_all=lists.list_all,
+            clock=clock,
+            namespaces=settings.namespace,
+            restarted=metrics.watch_restarted,
+            sweep_every=sweep_every,
+        )
+        if loop.tenancy.asks_for_labels:
+            self.metadata.append(self._watch("namespaces", "namespaces", loop.labels))
+
+    def _targets(self, kind: Kind, scope: str) -> MetadataWatch:
+        loop, collection, is_secret = self._loop, COLLECTIONS[kind], kind is Kind.SECRET
+
+        def touched(target: TargetRef) -> None:
+            loop.triggers.target_changed(target)
+            if is_secret:
+                loop.tokens.changed(target.key)
+
+        def relisted() -> None:
+            if is_secret:
+                loop.tokens.all_changed()
+
+        sink = TargetSink(kind, loop.known, touched, relisted)
+        # Token Secrets do not carry our label, so all Secrets are followed, as metadata.
+        follow = "" if is_secret else _OURS
+        name = f"{collection} in {scope}" if scope else collection
+        return self._watch(name, collection, sink, scope=scope, listed=_OURS, followed=follow)
+
+    def _watch(
+        self, name: str, collection: str, sink: Sink, *, scope: str = "", listed: str = "", followed: str = ""
+    ) -> MetadataWatch:
+        return MetadataWatch(
+            self._client,
+            name=name,
+            path=object_path(CORE, collection, scope),
+            scope=scope,
+            list_selector=listed,
+            follow_selector=followed,
+            sink=sink,
+            restarted=self._metrics.watch_restarted,
+            is_back=self._loop.workers.kubernetes_is_back,
+            clock=self._clock,
+            faults=self._metrics.faults,
+        )
+
+
+class _Lists:
+    """Lists of all PhaseSecrets in the namespaces that are served."""
+
+    def __init__(self, cluster: KubeCluster, scopes: Scopes, *, is_everywhere: bool) -> None:
+        self._cluster, self._scopes = cluster, scopes
+        self._everywhere: tuple[None, ...] = (None,) if is_everywhere else ()
+
+    async def count(self) -> int:
+        count = 0
+        for namespace in self._scopes.served() or self._everywhere:
+            with _unless_refused(namespace, set()):
+                count += await self._cluster.count_resources(namespace)
+        return count
+
+    async def list_all(self) -> Listing:
+        found: list[Mapping[str, Any]] = []
+        left_out = set(self._scopes.unserved())
+        for namespace in self._scopes.served() or self._everywhere:
+            with _unless_refused(namespace, left_out):
+                found += await self._cluster.list_resources(namespace)
+        return Listing(found, left_out)
+
+
+@contextmanager
+def _unless_refused(namespace: str | None, left_out: set[str]) -> Iterator[None]:
+    """Leave out a namespace that refuses us, at no cost to the others; its watch may not have noticed yet."""
+    try:
+        yield
+    except Waiting:
+        if namespace is None:
+            raise
+        left_out.add(namespace)
