@@ -111,6 +111,9 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     )
     for page, parts in pages:
         files[page] = _fill(page, (root / page).read_text(), parts)
+    for package in rooms.PACKAGES:
+        path = f"operator/phase_operator/{package}/__init__.py"
+        files[path] = rooms.with_map(package, (root / path).read_text(), ROOT)
     files["docs/operating/troubleshooting.md"] = _troubleshooting()
     return files | _monitoring()
 

@@ -39,6 +39,14 @@ def rows(package: str, root: Path) -> list[str]:
     return [f"| {room} | {purpose(package, room, root)} |" for room in every]
 
 
+def with_map(package: str, text: str, root: Path) -> str:
+    """Return the text of a package's `__init__` with the table of its rooms as they are now."""
+    head = "| room | purpose |\n|---|---|\n"
+    before, _, rest = text.partition(head)
+    after = rest.split("\n\n", 1)[1]
+    return before + head + "\n".join(rows(package, root)) + "\n\n" + after
+
+
 def page_part(package: str, root: Path) -> str:
     """Return the drawing and the table of a package's rooms for a page."""
     return "\n".join(["```text", drawing(layers(package, root)), "```", "", "| room | purpose |", "|---|---|"]) + (

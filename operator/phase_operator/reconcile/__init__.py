@@ -2,9 +2,12 @@
 
 | room | purpose |
 |---|---|
-| controller | The loop: keys come in, workers run them, each outcome becomes status, Events, metrics and the next run |
+| workers | The worker loops: keys run, calls to Phase are made, namespaces are looked at for restarts |
+| triggers | From an event to the keys that have to run: the only door from the watches to the work queue |
+| report | What a run came to -> the status, Events, the log and metrics; each only where there is something new to say |
 | run | One PhaseSecret, once: from its spec to its targets and its outcome |
 | restarts | Workloads that follow targets: looked at, noted, restarted and reported |
+| retries | When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away |
 | context | What one PhaseSecret asks for: everything that a run derives from its spec and status, derived once |
 | polling | What is asked of Phase, and when: accounts, queries, calls and their answers |
 | admissions | Which PhaseSecrets may use which token Secrets and targets, and run again when one of these changes |
