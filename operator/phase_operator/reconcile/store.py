@@ -118,9 +118,10 @@ class _Kept:
 
 
 class Resources:
-    """The store that watch events go into and runs come out of."""
+    """The store that watch events of one kind go into and runs come out of; of the kind see ObjectKey."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "") -> None:
+        self._kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
 
     def __len__(self) -> int:
@@ -129,9 +130,13 @@ class Resources:
     def __contains__(self, key: object) -> bool:
         return key in self._kept
 
+    def key_of(self, metadata: Mapping[str, Any]) -> ObjectKey:
+        """Return the key of an object; with no name if there is none to be read."""
+        return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self._kind)
+
     def is_news(self, metadata: Mapping[str, Any]) -> bool:
         """Say whether what the watch shows of an object calls for a run."""
-        kept = self._kept.get(ObjectKey(text(metadata.get("namespace")), text(metadata.get("name"))))
+        kept = self._kept.get(self.key_of(metadata))
         return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
@@ -141,7 +146,7 @@ class Resources:
             # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
             return False
         # Thousands share a namespace: one text for all of them.
-        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")))
+        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self._kind)
         before = self._kept.get(key)
         uid, generation, sync, life = version_of(metadata)
         shown = mapping(body.get("status"))

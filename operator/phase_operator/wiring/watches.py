@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.api.crd import PHASE_SECRET
 from phase_operator.core.errors import Waiting
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.handlers.watcher import Listing, Watcher
+from phase_operator.handlers.kind import Listing, ShownKind
+from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.paths import COLLECTIONS, CORE, object_path
@@ -40,18 +42,23 @@ class Watches:
         self.metadata = [self._targets(kind, scope) for kind in Kind for scope in (settings.namespace or ("",))]
         self.scopes = Scopes(settings.namespace, self.metadata, metrics.watch_restarted)
         lists = _Lists(loop.cluster, self.scopes, is_everywhere=not settings.namespace)
-        self.resources = Watcher(
+        phase_secrets = ShownKind(
+            definition=PHASE_SECRET,
             resources=loop.resources,
-            triggers=loop.triggers,
+            changes=loop.triggers,
             not_understood=loop.events.not_understood,
+            count=lists.count,
+            list_all=lists.list_all,
+            clock=clock,
+            faults=metrics.faults,
+        )
+        self.resources = Watcher(
+            kinds=[phase_secrets],
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
-            faults=metrics.faults,
             session=partial(client.session_for_watching, gate=self.scopes),
             server=client.host,
             is_served=loop.cluster.is_served,
-            count=lists.count,
-            list_all=lists.list_all,
             clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,

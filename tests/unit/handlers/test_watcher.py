@@ -1,17 +1,20 @@
 """The store is complete before anybody calls us ready, and what vanished unseen is found."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 
 from phase_operator.api import names
+from phase_operator.api.crd import PHASE_SECRET
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
-from phase_operator.handlers.watcher import Listing, Watcher
-from phase_operator.reconcile.store import Life
+from phase_operator.handlers.kind import Listing, ShownKind
+from phase_operator.handlers.watcher import Watcher
+from phase_operator.reconcile.store import Life, Resources
 from support.any_json import deep
 from support.builders import phase_secret
 from support.clock import settle
@@ -40,21 +43,26 @@ class Sweep:
         self.lasts: dict[int, float] = {}
         # What the watch shows during each sleep; after the last one the test is over.
         self._shows = shows
-        self.watcher = Watcher(
+        self.shown = ShownKind(
+            definition=PHASE_SECRET,
             resources=self.loop.resources,
-            triggers=self.loop.triggers,
+            changes=self.loop.triggers,
             not_understood=self.loop.events.not_understood,
+            count=self._count,
+            list_all=self._list,
+            clock=self.loop.clock,
+            faults=self.loop.faults,
+        )
+        self.watcher = Watcher(
+            kinds=[self.shown],
             is_back=self.loop.workers.kubernetes_is_back,
             listed=asyncio.Event(),
             session=lambda _: aiohttp.ClientSession(),
             is_served=self._served,
             server="https://example",
-            count=self._count,
-            list_all=self._list,
             clock=self.loop.clock,
             namespaces=(),
             restarted=lambda _: None,
-            faults=self.loop.faults,
             sleep=self._sleep,
         )
 
@@ -100,7 +108,7 @@ class Sweep:
             raise asyncio.CancelledError
         for name in self._shows.pop(0):
             body: dict[str, Any] = phase_secret(key(name)) if isinstance(name, str) else name
-            self.watcher.take("ADDED", body)
+            self.shown.take("ADDED", body)
 
 
 def key(name: str) -> ObjectKey:
@@ -138,12 +146,12 @@ async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
 async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
     async with Sweep([key("a")], [["a"]]) as sweep:
         ending = phase_secret(key("a"), finalizers=[names.FINALIZER, names.LEGACY_FINALIZER], deleting=True)
-        sweep.watcher.take("MODIFIED", ending)
+        sweep.shown.take("MODIFIED", ending)
         kept = sweep.loop.resources.get(key("a"))
         assert kept is not None
         assert kept.life is Life.ENDING
 
-        sweep.watcher.take("MODIFIED", phase_secret(key("a"), finalizers=["someone/else"], deleting=True))
+        sweep.shown.take("MODIFIED", phase_secret(key("a"), finalizers=["someone/else"], deleting=True))
 
         assert sweep.loop.resources.keys() == set()
 
@@ -177,7 +185,7 @@ async def test_an_api_server_that_is_away_is_no_standstill() -> None:
         assert sweep.watcher.blind() == 500.0
         sweep.error = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
 
-        assert not await sweep.watcher._try(sweep.watcher._all_seen)
+        assert not await sweep.watcher._try(ShownKind.all_seen)
 
         assert sweep.watcher.blind() == 0.0
 
@@ -255,7 +263,7 @@ class Storm(Sweep):
         name = f"s{self.lists % 3}"
         shown, self._on_its_way = self._on_its_way, key(name)
         if shown is not None:
-            self.watcher.take("MODIFIED", phase_secret(shown, generation=self.generations[shown]))
+            self.shown.take("MODIFIED", phase_secret(shown, generation=self.generations[shown]))
         self.generations[key(name)] = self.generations.get(key(name), 1) + 1
         return await super()._list()
 
@@ -299,11 +307,109 @@ async def test_a_phase_secret_that_cannot_be_taken_costs_itself_and_is_told() ->
     broken: Any = phase_secret(key("bad"))
     broken["spec"] = {"deep": deep()}
     async with Sweep([key("bad"), key("a")], [[broken, "a"], *[[]] * 20]) as sweep:
-        sweep.watcher.take("MODIFIED", broken)
-        sweep.watcher.take("MODIFIED", {"metadata": 7})
+        sweep.shown.take("MODIFIED", broken)
+        sweep.shown.take("MODIFIED", {"metadata": 7})
         await sweep.pass_time(601.0)
 
         assert sweep.loop.resources.keys() == {key("a")}
         assert sweep.watcher.blind() == 0.0
         assert [notice.reason for notice in sweep.loop.cluster.notices] == ["InternalError"] * 2
         assert set(sweep.loop.faulty) == {"phasesecrets"}
+
+
+class Known:
+    """A store for a kind, the events that it was told of, and what a list has."""
+
+    def __init__(self, kind: str, listed: list[str], sweep: Sweep) -> None:
+        self.resources = Resources("" if kind == PHASE_SECRET.kind else kind)
+        self.listed = listed
+        self.error: Exception | None = None
+        self.changed: list[ObjectKey] = []
+        self.gone: list[ObjectKey] = []
+        self.shown = ShownKind(
+            definition=replace(PHASE_SECRET, kind=kind, plural=f"{kind.lower()}s"),
+            resources=self.resources,
+            changes=self,
+            not_understood=self.not_understood,
+            count=self._count,
+            list_all=self._list,
+            clock=sweep.loop.clock,
+            faults=sweep.loop.faults,
+        )
+
+    def resource_changed(self, key: ObjectKey) -> None:
+        self.changed.append(key)
+
+    def resource_gone(self, key: ObjectKey) -> None:
+        self.gone.append(key)
+
+    def not_understood(self, key: ObjectKey, uid: str) -> None:
+        raise AssertionError(f"{key} {uid}")
+
+    async def _count(self) -> int:
+        if self.error is not None:
+            raise self.error
+        return len(self.listed)
+
+    async def _list(self) -> Listing:
+        await self._count()
+        return Listing([phase_secret(key(name))["metadata"] for name in self.listed])
+
+
+def two_kinds(sweep: Sweep) -> tuple[Watcher, Known, Known]:
+    """Watch two kinds, each with a resource of the same name."""
+    one, other = Known("PhaseSecret", ["shop"], sweep), Known("PhaseThing", ["shop"], sweep)
+    watcher = Watcher(
+        kinds=[one.shown, other.shown],
+        is_back=sweep.loop.workers.kubernetes_is_back,
+        listed=asyncio.Event(),
+        session=lambda _: aiohttp.ClientSession(),
+        is_served=sweep._served,
+        server="https://example",
+        clock=sweep.loop.clock,
+        namespaces=(),
+        restarted=lambda _: None,
+        sleep=sweep._sleep,
+    )
+    return watcher, one, other
+
+
+async def test_each_kind_has_a_watch_of_its_own_and_a_store_of_its_own() -> None:
+    watcher, one, other = two_kinds(Sweep([], []))
+    registry = watcher._registry()
+
+    every = registry._watching.get_all_handlers()
+    handlers: dict[str, Any] = {str(each.selector.any_name): each for each in every if each.selector is not None}
+    assert handlers.keys() == {"phasesecrets", "phasethings"}
+    event = {"type": "ADDED", "object": phase_secret(key("shop"))}
+    assert handlers["phasethings"].when(event=event)
+    await handlers["phasethings"].fn(event=event)
+
+    assert (one.changed, other.changed) == ([], [ObjectKey("team", "shop", "PhaseThing")])
+    assert (list(one.resources.keys()), list(other.resources.keys())) == ([], other.changed)
+    assert not handlers["phasethings"].when(event=event)
+    assert handlers["phasesecrets"].when(event=event)
+
+
+async def test_every_kind_is_seen_before_anybody_is_ready() -> None:
+    watcher, one, other = two_kinds(Sweep([], []))
+
+    assert not await watcher._try(ShownKind.first_seen)
+    one.shown.take("ADDED", phase_secret(key("shop")))
+    assert not await watcher._try(ShownKind.first_seen)
+    assert watcher.problem == "1 PhaseThings not seen by the watch yet"
+    other.shown.take("ADDED", phase_secret(key("shop")))
+
+    assert await watcher._try(ShownKind.first_seen)
+
+
+async def test_a_kind_that_cannot_be_listed_keeps_no_other_from_being_looked_at() -> None:
+    watcher, one, other = two_kinds(Sweep([], []))
+    one.error = Transient(Reason.KUBERNETES_UNAVAILABLE, "it is away")
+    for name in ("shop", "ghost"):
+        other.shown.take("ADDED", phase_secret(key(name)))
+
+    assert not await watcher._try(ShownKind.all_seen)
+
+    assert watcher.problem == "PhaseSecrets cannot be listed: it is away"
+    assert other.gone == [ObjectKey("team", "ghost", "PhaseThing")]
