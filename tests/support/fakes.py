@@ -41,7 +41,7 @@ from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
 from phase_operator.reconcile.triggers import Triggers
-from phase_operator.reconcile.workers import Workers
+from phase_operator.reconcile.workers import Runs, Workers
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
 from support.workloads import FakeWorkloads
@@ -705,11 +705,13 @@ class Loop:
             labels_of=lambda namespace: self.labels.get(namespace, {}),
             restarts=self.restarts,
         )
+        # By kind; a test may add one.
+        self.runs: dict[str, Runs] = {"": self.reconciler}
         self.workers = Workers(
             queue=self.queue,
             resources=self.resources,
             targets=self.admissions.targets,
-            reconciler=self.reconciler,
+            runs=self.runs,
             sources=self.sources,
             restarts=self.restarts,
             triggers=self.triggers,

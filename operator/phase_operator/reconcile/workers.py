@@ -6,9 +6,11 @@ InternalError, and the step is repeated.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Notice, Outcome
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Users
@@ -19,13 +21,22 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
 from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)
 
 EVENT_CONTESTED = "TargetContested"
+
+
+class Runs(Protocol):
+    """Brings one resource of a kind in step."""
+
+    async def reconcile(self, key: ObjectKey) -> Outcome:
+        """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
+
+    def forced(self, key: ObjectKey) -> str | None:
+        """Return the value of the sync annotation that the run just ended has answered, if any."""
 
 
 class Workers:
@@ -37,7 +48,7 @@ class Workers:
         queue: WorkQueue[ObjectKey],
         resources: Resources,
         targets: Users[TargetRef],
-        reconciler: Reconciler,
+        runs: Mapping[str, Runs],
         sources: Sources,
         restarts: Restarts,
         triggers: Triggers,
@@ -50,7 +61,8 @@ class Workers:
         self._queue = queue
         self._resources = resources
         self._targets = targets
-        self._reconciler = reconciler
+        # By the kind in a key.
+        self._runs = runs
         self._sources = sources
         self._restarts = restarts
         self._triggers = triggers
@@ -101,9 +113,12 @@ class Workers:
         began = self._clock.monotonic()
         # The report speaks of the resource as it is now; an edit meanwhile starts another run.
         resource, before = self._resources.get(key), self._targets.things_of(key)
-        run = self._reconciler.reconcile(key)
-        outcome = await self._faults.attempt("run failed", run, task="resources", subject=str(key)) or INTERNAL
-        outcome = await self._report.run_ended(resource, outcome, self._reconciler.forced(key))
+        runs = self._runs[key.kind]
+        outcome = (
+            await self._faults.attempt("run failed", runs.reconcile(key), task="resources", subject=str(key))
+            or INTERNAL
+        )
+        outcome = await self._report.run_ended(resource, outcome, runs.forced(key))
         written = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
         for fight in self._triggers.run_ended(key, before=before, written=written):
             message = f"{fight}; it is looked at more and more slowly meanwhile"

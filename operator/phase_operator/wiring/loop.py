@@ -127,7 +127,7 @@ def build_loop(
         queue=queue,
         resources=resources,
         targets=admissions.targets,
-        reconciler=reconciler,
+        runs={"": reconciler},
         sources=sources,
         restarts=restarts,
         triggers=triggers,

@@ -692,3 +692,35 @@ async def test_a_watch_that_is_back_runs_nobody_else(loop: Loop) -> None:
     await settle()
 
     assert len(loop.cluster.observed) == runs
+
+
+# Kinds.
+
+
+class Ran:
+    """Runs of another kind, which do nothing."""
+
+    def __init__(self) -> None:
+        self.keys: list[ObjectKey] = []
+
+    async def reconcile(self, key: ObjectKey) -> Outcome:
+        self.keys.append(key)
+        return Gone()
+
+    def forced(self, key: ObjectKey) -> str | None:
+        assert key in self.keys
+        return None
+
+
+async def test_a_resource_is_run_by_its_kind_and_its_namesake_is_another_one(loop: Loop) -> None:
+    thing = ObjectKey(KEY.namespace, KEY.name, "PhaseThing")
+    ran = loop.runs["PhaseThing"] = Ran()
+    await started(loop)
+    runs = len(loop.observer.outcomes)
+
+    loop.queue.add(thing)
+    await settle()
+
+    assert ran.keys == [thing]
+    assert len(loop.observer.outcomes) == runs + 1
+    assert loop.resources.keys() == {KEY}
