@@ -1,1 +1,1 @@
-"""What the operator says about itself: logs, metrics, probes."""
+"""What the operator reports about itself: logs, metrics, probes."""

@@ -1,7 +1,7 @@
 """Answer the kubelet's probes and the scrapes of Prometheus.
 
-Rule: a probe only looks at what is known already; it never waits for anything. Whoever reaches a port may open as many
-connections as he likes: the oldest one makes room. So they take no files from the process, and probes are answered.
+Rule: a probe reports what is already known; it never waits. A server keeps a bounded number of connections and closes
+the oldest for a new one, so clients can neither use up the open files of the process nor keep probes from an answer.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from phase_operator.reconcile.internal_errors import Faults
 
 Check = Callable[[], str | None]
-# Of each server.
+# Connections that each server keeps open.
 CONNECTIONS = 64
 _CLOSING_SECONDS = 1.0
 _BROKEN = "internal error; the log has the trace"
@@ -27,24 +27,24 @@ _EVERY_ADDRESS = ("", "::")
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Named checks; None is fine, a text says what is wrong."""
+    """Checks by name; a check returns None if all is well, else what is wrong."""
 
     live: dict[str, Check] = field(default_factory=dict)
     ready: dict[str, Check] = field(default_factory=dict)
-    # What is told with readiness and does not make it fail.
+    # Shown with readiness; they do not make it fail.
     notes: dict[str, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the two are served; None is off."""
+    """The ports of health and metrics; None means not served."""
 
     health: int | None
     metrics: int | None
 
 
 class PortInUseError(Exception):
-    """Somebody else listens there."""
+    """Another process listens on the port."""
 
     def __init__(self, host: str, port: int, use: str) -> None:
         super().__init__(
@@ -84,7 +84,7 @@ async def serve(
 
 def _health_routes(probes: Probes, faults: Faults) -> list[web.RouteDef]:
     async def healthz(_: web.Request) -> web.Response:
-        # A check that is broken tells of nothing that stands still.
+        # A check that raised proves no standstill, so it must not get the process killed.
         return _verdict(_told(probes.live, faults, broken=None))
 
     async def readyz(_: web.Request) -> web.Response:
@@ -107,12 +107,12 @@ def _verdict(failed: list[str], notes: Sequence[str] = ()) -> web.Response:
 
 
 def _told(checks: Mapping[str, Check], faults: Faults, *, broken: str | None = _BROKEN) -> list[str]:
-    """Return a line for each check that something is wrong with; one that is `broken` says that."""
+    """Return a line for each check that found a problem; a check that raised gets `broken`, or no line for None."""
     lines = []
     for name, check in checks.items():
         try:
             wrong = check()
-        except Exception as error:  # noqa: BLE001 - a check that is broken must not break the others
+        except Exception as error:  # noqa: BLE001 - a check that raises must not stop the others
             faults.caught("check not done", error, task="probes", subject=name)
             wrong = broken
         if wrong is not None:

@@ -1,8 +1,7 @@
 """Write log lines, as JSON or as text, with the fields of `extra` in both.
 
-Rule: nothing that looks like a token leaves through a log line, and of an exception no text at all: its type and where
-it comes from are told. Secret text does not print anyway (core/values.py); the masks here are the last resort, for text
-that others put into their messages.
+Rule: no log line contains what looks like a token, nor the text of an exception: only its type and traceback. Secret
+values do not print anyway (core/values.py); the masks here are the last resort, for messages of libraries.
 """
 
 import asyncio
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Libraries that tell of every step, and some of them of every body: at DEBUG the Kubernetes client prints responses,
-# Secrets included. They never speak below WARNING, whatever the level of the operator.
+# Libraries that log every step, some of them every body: at DEBUG the Kubernetes client prints responses, Secrets
+# included. They never log below WARNING, whatever the level of the operator.
 QUIET = ("aiohttp.access", "asyncio", "client", "httpcore", "httpx", "kopf", "kopf.objects", "kubernetes", "urllib3")
 
 _MASK = "***"
@@ -36,7 +35,7 @@ _MASKS = (
     (re.compile(r"\b(Bearer)\s+[^\"'\\,;}\r\n]+", re.IGNORECASE), rf"\1 {_MASK}"),
     (re.compile(r"[0-9a-fA-F]{64,}"), _MASK),
 )
-# kopf's own luggage on its records: no field for a reader; taskName is asyncio's name for a task.
+# Attributes that kopf adds for itself, and asyncio's name for a task: of no use to a reader.
 _LUGGAGE = ("settings", "k8s_skip", "taskName")
 _NO_FIELDS = frozenset((*RESERVED_ATTRS, *_LUGGAGE))
 _PLAIN = re.compile(r"[^\s\"'=\\\x00-\x1f]+")
@@ -53,14 +52,14 @@ def configure(format: str, level: str, stream: TextIO) -> None:  # noqa: A002 - 
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # Python itself would print what ends a process, a thread or a task: as text, and with the text of the exception.
+    # Python would print an exception that ends the process or a thread as plain text, with the exception's message.
     sys.excepthook = _ended
     threading.excepthook = _thread_ended
     sys.unraisablehook = _ignored
 
 
 def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Log what asyncio finds in tasks and callbacks that nobody waits for, without its text."""
+    """Log errors of tasks and callbacks that nothing awaits, without their text."""
     loop.set_exception_handler(_in_loop)
 
 
@@ -79,7 +78,7 @@ def _ignored(found: "UnraisableHookArgs") -> None:
 
 
 def _in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # Its own words name the task, and quote what the task was called with.
+    # asyncio's own message is left out: it quotes the arguments of the task.
     _unexpected(context.get("exception"), "unknown")
 
 
@@ -96,7 +95,7 @@ def mask(text: str) -> str:
 
 
 class _MaskingHandler(logging.StreamHandler[TextIO]):
-    """Writes a masked copy: the record itself is shared with other handlers and stays as it is."""
+    """Writes a masked copy of each record; other handlers share the record, so it is not changed."""
 
     def emit(self, record: logging.LogRecord) -> None:
         super().emit(_masked(record))
@@ -142,7 +141,7 @@ def _masked(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def _told(error: BaseException | None) -> str:
-    """Say where an exception comes from, and what it comes of, without a word of any."""
+    """Return the tracebacks and types of an exception and its causes, without their messages."""
     lines: list[str] = []
     while error is not None:
         lines.insert(0, f"{trace_of(error)}{type(error).__name__}")
@@ -169,7 +168,7 @@ def _masked_value(value: object) -> object:
         case list() | tuple() | set() | frozenset():
             return [_masked_value(inner) for inner in value]
         case _:
-            # As text, never by its fields: an encoder that opens objects would find what their repr hides.
+            # As text, never by its fields: an encoder that reads fields would show what their repr hides.
             return mask(str(value))
 
 

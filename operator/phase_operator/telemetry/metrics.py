@@ -1,7 +1,7 @@
 """Count what the operator does; docs/operating/metrics.md says what each number means.
 
-Rule: a label has few values that are known beforehand. No names of resources, no paths, no text from elsewhere; metrics
-that have some are in named.py, off by default.
+Rule: a label has few values, so no label holds names of resources, paths in Phase or text of others; `watch` alone
+names namespaces, those that `--namespace` lists. Metrics with other names are in named.py, and off by default.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class Metrics:
-    """Everything that is counted, in a registry of its own; it implements reconcile.ports.Observer."""
+    """All metrics of the operator, in a registry of their own; implements reconcile.ports.Observer."""
 
     def __init__(self, version: str = __version__) -> None:
-        # One more series for each counter, to say when it began: a process has its start time already.
+        # They would add a series to each counter for its start; the start time of the process says the same.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it without annotations
         self.registry = registry = CollectorRegistry()
         self.faults = Faults(self.internal_error)
@@ -39,43 +39,43 @@ class Metrics:
             return Histogram(name, meaning, labels, namespace=ns, registry=registry, buckets=_SECONDS)
 
         # fmt: off
-        self._build = gauge("build_info", "Always 1; the version of the operator is the label.", "version")
-        self._leader = gauge("leader", "1 if this process leads and works, 0 if it stands by.")
+        self._build = gauge("build_info", "Always 1; the label is the version of the operator.", "version")
+        self._leader = gauge("leader", "1 if this process is the leader, 0 if it is a standby.")
         self._resources = gauge("resources", "PhaseSecrets by the status of their Ready condition.", "ready")
-        self._not_ready = gauge("not_ready_seconds", "How long that has lasted which is not ready for longest.")
-        self._runs = counter("reconcile_total", "Finished runs by outcome and reason.", "outcome", "reason")
-        self._run_seconds = histogram("reconcile_seconds", "Duration of a run.")
-        self._queue_depth = gauge("queue_depth", "Items that wait in a queue.", "queue")
-        self._queue_oldest = gauge("queue_oldest_seconds", "Wait of the oldest item that is due in a queue.", "queue")
-        self._calls = counter("phase_requests_total", "Requests to Phase by route and status.", "route", "status")
+        self._not_ready = gauge("not_ready_seconds", "How long the longest-unready PhaseSecret has been unready.")
+        self._runs = counter("reconcile_total", "Finished reconciles, by outcome and reason.", "outcome", "reason")
+        self._run_seconds = histogram("reconcile_seconds", "Duration of a reconcile.")
+        self._queue_depth = gauge("queue_depth", "Items waiting in a queue.", "queue")
+        self._queue_oldest = gauge("queue_oldest_seconds", "Overdue time of the oldest item in a queue.", "queue")
+        self._calls = counter("phase_requests_total", "Requests to Phase, by route and status.", "route", "status")
         self._call_seconds = histogram("phase_request_seconds", "Duration of a request to Phase.", "route")
-        self._asked = counter("source_calls_total", "Apps listed, probes and reads by result.", "kind", "result")
-        self._entries_read = counter("entries_read_total", "Entries in answers of Phase; each leaves an audit record.")
-        self._entries = gauge("source_entries", "Entries that the sources hold together.")
-        self._answers = gauge("answers_bytes", "Memory that answers of Phase take, those being read included.")
-        self._answers_limit = gauge("answers_limit_bytes", "Memory that all answers of Phase may take together.")
-        self._refused = counter("answers_refused_total", "Answers of Phase that were too large, by limit.", "limit")
-        self._quota_calls = gauge("quota_waiting_calls", "Calls to Phase that are due and wait for the quota.")
-        self._quota_wait = gauge("quota_wait_seconds", "How long the first of them has waited.")
-        self._staleness = gauge("source_staleness_seconds", "Time since the source furthest behind was confirmed.")
-        self._unprobed = gauge("apps_unprobed", "Apps read at the polling interval: Phase answers no probes for them.")
-        self._breakers = gauge("breakers_open", "Hosts and accounts asked with one call at a time, because they fail.")
-        self._under_way = gauge("calls_under_way", "Calls to Phase under way, of those who answer soon or not.", "pace")
-        self._held_back = gauge("calls_held_back", "Accounts that wait for their share of the calls.")
-        self._certificate = gauge("phase_certificate_expiry_timestamp_seconds", "When Phase's certificate runs out.")
-        self._sources = gauge("sources", "Distinct sources that are watched.")
-        self._targets = counter("targets_written_total", "Objects written, by kind.", "kind")
+        self._asked = counter("source_calls_total", "App lists, probes and reads, by result.", "kind", "result")
+        self._entries_read = counter("entries_read_total", "Entries read from Phase; Phase audits each of them.")
+        self._entries = gauge("source_entries", "Entries held in memory for all sources.")
+        self._answers = gauge("answers_bytes", "Memory taken by answers of Phase, including those being read.")
+        self._answers_limit = gauge("answers_limit_bytes", "Memory limit for all answers of Phase together.")
+        self._refused = counter("answers_refused_total", "Answers of Phase refused as too large, by limit.", "limit")
+        self._quota_calls = gauge("quota_waiting_calls", "Due calls to Phase that wait for the rate limit.")
+        self._quota_wait = gauge("quota_wait_seconds", "Longest wait of a due call for the rate limit.")
+        self._staleness = gauge("source_staleness_seconds", "Seconds since the stalest source was last confirmed.")
+        self._unprobed = gauge("apps_unprobed", "Apps without probes: read at every polling interval instead.")
+        self._breakers = gauge("breakers_open", "Open circuit breakers of failing hosts and accounts.")
+        self._under_way = gauge("calls_under_way", "Calls to Phase in flight, by how soon they are answered.", "pace")
+        self._held_back = gauge("calls_held_back", "Accounts that wait for a concurrency share.")
+        self._certificate = gauge("phase_certificate_expiry_timestamp_seconds", "Expiry of Phase's certificate.")
+        self._sources = gauge("sources", "Distinct sources that are polled.")
+        self._targets = counter("targets_written_total", "Secrets and ConfigMaps written, by kind.", "kind")
         self._restarted = counter("workload_restarts_total", "Workloads restarted, by kind.", "kind")
-        self._not_restarted = counter("workload_restart_failures_total", "Restarts that failed and are tried again.")
-        self._rollouts = gauge("rollouts", "Roll-outs that were begun and may still go on.")
-        self._waiting = gauge("restarts_waiting", "Targets with workloads whose restart waits for something.")
-        self._statuses = counter("status_writes_total", "Statuses written.")
-        self._events = counter("events_total", "Events posted, by type.", "type")
-        self._kube = counter("kubernetes_requests_total", "Kubernetes requests.", "verb", "resource", "code")
-        self._conflicts = counter("conflicts_total", "Writes refused: somebody else was faster.", "resource")
-        self._restarts = counter("watch_restarts_total", "Watches that ended and were started again.", "watch")
-        self._unserved = gauge("namespaces_unserved", "Watched namespaces that refuse us or do not exist.")
-        self._faults = counter("internal_errors_total", "Errors that nobody expected, by the task.", "task")
+        self._not_restarted = counter("workload_restart_failures_total", "Restarts that failed and will be retried.")
+        self._rollouts = gauge("rollouts", "Roll-outs started by the operator that may still be in progress.")
+        self._waiting = gauge("restarts_waiting", "Targets with at least one postponed restart.")
+        self._statuses = counter("status_writes_total", "Writes of PhaseSecret statuses.")
+        self._events = counter("events_total", "Kubernetes Events, by type, failed or dropped.", "type")
+        self._kube = counter("kubernetes_requests_total", "Requests to Kubernetes.", "verb", "resource", "code")
+        self._conflicts = counter("conflicts_total", "Writes refused because the object had changed.", "resource")
+        self._restarts = counter("watch_restarts_total", "Watches that ended and were reopened.", "watch")
+        self._unserved = gauge("namespaces_unserved", "Watched namespaces that do not exist or deny access.")
+        self._faults = counter("internal_errors_total", "Unexpected errors, by task.", "task")
         # fmt: on
 
         self._build.labels(version).set(1)
@@ -97,7 +97,7 @@ class Metrics:
         self._entries_read.inc(number)
 
     def answer_refused(self, limit: str) -> None:
-        """Count an answer that is too large: for the memory of all answers (`memory`), or by itself (`answer`)."""
+        """Count an answer that is too large by itself (`answer`) or for the memory of all answers (`memory`)."""
         self._refused.labels(limit).inc()
 
     def target_written(self, kind: str) -> None:
@@ -113,11 +113,11 @@ class Metrics:
         self._restarted.labels(kind).inc()
 
     def restart_failed(self) -> None:
-        """Count a workload, or a look at a namespace's workloads, that failed and is tried again."""
+        """Count a failed restart, or a failed list of a namespace's workloads; both are tried again."""
         self._not_restarted.inc()
 
     def event_posted(self, kind: str) -> None:
-        """Count an Event by its type, Normal or Warning."""
+        """Count an Event by its type (Normal, Warning), or as `failed` or `dropped`."""
         self._events.labels(kind).inc()
 
     def phase_call(self, route: str, status: str, seconds: float) -> None:
@@ -130,7 +130,7 @@ class Metrics:
         self._kube.labels(verb, resource, code).inc()
 
     def kube_conflict(self, resource: str) -> None:
-        """Count a write that was refused since the object is not the one any more that was judged."""
+        """Count a write that was refused because the object has changed since it was judged."""
         self._conflicts.labels(resource).inc()
 
     def watch_restarted(self, watch: str) -> None:
@@ -138,37 +138,37 @@ class Metrics:
         self._restarts.labels(watch).inc()
 
     def internal_error(self, task: str) -> None:
-        """Count what a task did not expect."""
+        """Count an unexpected error of a task."""
         self._faults.labels(task).inc()
 
     def _ask(self, gauge: Gauge, number: Callable[[], float]) -> None:
-        """Ask at each scrape; what cannot be told is no number, and costs the others nothing."""
+        """Have a gauge call `number` at each scrape; one that raises is NaN and does not spoil the other metrics."""
 
         def asked() -> float:
             try:
                 return float(number())
-            except Exception as error:  # noqa: BLE001 - one number that is missing must not be all of them
+            except Exception as error:  # noqa: BLE001 - one missing number must not fail the scrape
                 self.faults.caught("number not known", error, task="metrics")
                 return nan
 
         gauge.set_function(asked)
 
     def track_namespaces(self, unserved: Callable[[], int]) -> None:
-        """Ask at each scrape how many of the watched namespaces cannot be served."""
+        """Report at each scrape how many of the watched namespaces cannot be served."""
         self._ask(self._unserved, unserved)
 
     def track_leader(self, is_leading: Callable[[], bool]) -> None:
-        """Ask at each scrape whether this process leads."""
+        """Report at each scrape whether this process leads."""
         self._ask(self._leader, lambda: float(is_leading()))
 
     def track_resources(self, count: Callable[[], tuple[int, int, int]], not_ready: Callable[[], float]) -> None:
-        """Ask at each scrape how many resources are ready, not ready, unknown; and how long one has not been ready."""
+        """Report at each scrape how many resources are ready, unready and unknown, and the longest unready time."""
         self._ask(self._not_ready, not_ready)
         for position, ready in enumerate(("true", "false", "unknown")):
             self._ask(self._resources.labels(ready), partial(_nth, count, position))
 
     def track_queue(self, name: str, depth: Callable[[], int], oldest: Callable[[], float]) -> None:
-        """Ask at each scrape how long a queue is, and how late."""
+        """Report at each scrape how many items a queue holds, and how many seconds the oldest is overdue."""
         self._ask(self._queue_depth.labels(name), depth)
         self._ask(self._queue_oldest.labels(name), oldest)
 
@@ -180,7 +180,7 @@ class Metrics:
         unprobed: Callable[[], int],
         open_breakers: Callable[[], int],
     ) -> None:
-        """Ask at each scrape what sources there are, how old the oldest answer is, and what keeps them back."""
+        """Report at each scrape the number of sources, their entries, their age, and what slows them down."""
         self._ask(self._sources, count)
         self._ask(self._entries, entries)
         self._ask(self._staleness, staleness)
@@ -188,27 +188,27 @@ class Metrics:
         self._ask(self._breakers, open_breakers)
 
     def track_calls(self, quick: Callable[[], int], slow: Callable[[], int], held_back: Callable[[], int]) -> None:
-        """Ask at each scrape how many calls to Phase are under way, and how many accounts wait for their share."""
+        """Report at each scrape how many calls to Phase are in flight, and how many accounts wait for their share."""
         self._under_way.labels("quick").set_function(quick)
         self._under_way.labels("slow").set_function(slow)
         self._held_back.set_function(held_back)
 
     def track_answers(self, used: Callable[[], int], total: int) -> None:
-        """Ask at each scrape how much memory answers take, in bytes; `total` is how much they may take."""
+        """Report at each scrape how many bytes the answers take; `total` is their limit."""
         self._ask(self._answers, used)
         self._answers_limit.set(total)
 
     def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
-        """Ask at each scrape how many calls wait for the quota of their account, and how long the first has."""
+        """Report at each scrape how many calls wait for their account's rate limit, and the longest wait."""
         self._ask(self._quota_calls, lambda: waits()[0])
         self._ask(self._quota_wait, lambda: waits()[1])
 
     def track_certificates(self, soonest: Callable[[], float]) -> None:
-        """Ask at each scrape when the first certificate of Phase's hosts runs out, in seconds since 1970."""
+        """Report at each scrape when the first certificate of Phase's hosts expires, in seconds since 1970."""
         self._ask(self._certificate, soonest)
 
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
-        """Ask at each scrape how many roll-outs are going on, and how many targets have workloads that wait."""
+        """Report at each scrape how many roll-outs are in progress, and how many targets have postponed restarts."""
         self._ask(self._rollouts, under_way)
         self._ask(self._waiting, waiting)
 

@@ -1,7 +1,7 @@
-"""Metrics of each PhaseSecret and each source, for whoever asks for them by `--resource-metrics`.
+"""Metrics of each PhaseSecret and each source, exported with `--resource-metrics`.
 
-Rule: nothing is kept for them, a scrape reads what the loop knows. Labels are names, which are no secret; never a key,
-a value or a token, and nothing of the account.
+Rule: they have no state of their own; a scrape reads what the loop knows. Labels are names, which are not secret: never
+a key of an entry, a value, a token or anything about the account.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,12 +17,12 @@ from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.store import Resources, Standing
 
-# No folder is called so: they begin with a slash.
+# No folder has this name: paths begin with a slash.
 _EVERY_FOLDER = "*"
 
 
 class Named(Collector):
-    """What there is to say of each; series come and go with what they are named after."""
+    """Collects the metrics; a series exists as long as its PhaseSecret or source does."""
 
     def __init__(self, resources: Resources, sources: Sources, clock: Clock, faults: Faults) -> None:
         self._faults = faults
@@ -31,45 +31,48 @@ class Named(Collector):
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
-        """Make the metrics of one scrape; if one cannot be made, the scrape goes on without it and the next ones."""
+        """Yield the metrics of one scrape; an error ends them there and does not fail the scrape."""
         try:
             yield from self._made()
-        except Exception as error:  # noqa: BLE001 - these must not cost the operator's own metrics
+        except Exception as error:  # noqa: BLE001 - an error here must not hide the operator's own metrics
             self._faults.caught("number not known", error, task="metrics")
 
     def _made(self) -> Iterator[Metric]:
         now, standings = moment_of(self._clock.now()) or 0.0, self._resources.standings()
         yield _gauge(
             "resource_ready",
-            "1 if the PhaseSecret is ready, 0 if it is not, or not judged yet.",
+            "1 if the PhaseSecret is ready, 0 if it is not ready or not yet reconciled.",
             ("namespace", "name"),
             (((key.namespace, key.name), float(standing.ready is True)) for key, standing in standings),
         )
         succeeded = (((key.namespace, key.name), self._succeeded_at(key, standing, now)) for key, standing in standings)
         yield _gauge(
             "resource_last_success_timestamp_seconds",
-            "When the PhaseSecret was last known to be in step.",
+            "Last time at which the PhaseSecret was known to be in step.",
             ("namespace", "name"),
             ((labels, at) for labels, at in succeeded if at is not None),
         )
         yield _gauge(
             "source_confirmed_timestamp_seconds",
-            "When the source was last confirmed by a probe or a read.",
+            "Last time at which a probe or a read confirmed the source.",
             ("namespace", "app", "environment", "path"),
             self._confirmed_at(now),
         )
 
     def _succeeded_at(self, key: ObjectKey, standing: Standing, now: float) -> float | None:
-        """Return when its source was confirmed, if it is ready; else since when it is not; None if it never was."""
+        """Return when the source of a ready PhaseSecret was confirmed, or when an unready one stopped being ready.
+
+        None if it was never ready, or its source was never confirmed.
+        """
         if not standing.ready:
             return standing.since if standing.was_ready else None
         age = self._sources.age(key)
         return None if age is None else round(now - age)
 
     def _confirmed_at(self, now: float) -> Iterator[tuple[tuple[str, ...], float]]:
-        """Yield places; of the questions that differ in account, host and tags only, the one furthest behind.
+        """Yield the labels and the time of each source; of queries with the same labels, the stalest one counts.
 
-        Each namespace by itself: what others name alike, on a host of their own, says nothing of its sources.
+        Namespaces are kept apart: another namespace may use the same names for an app on a host of its own.
         """
         ages: dict[tuple[str, ...], float] = {}
         for namespace, query, age in self._sources.ages():
