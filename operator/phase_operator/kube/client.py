@@ -1,8 +1,8 @@
-"""Requests to the API server as raw dicts, by the configuration, authentication and transport of kubernetes.aio.
+"""Requests to the API server as raw dicts, with the configuration, authentication and transport of kubernetes.aio.
 
 Rule: every request has a timeout and ends in a dict or an ApiError. Typed models are not used: they cost memory and
-time and say nothing that a dict does not. Requests share a few connections, and their time begins when they have one; a
-watch has one of its own, so that any number of watches takes none from the requests.
+time and add nothing to a dict. Requests share a few connections, and the timeout of a request begins when it has one.
+Watches use connections of their own, so that no number of watches can keep requests waiting.
 """
 
 import asyncio
@@ -45,19 +45,19 @@ METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,applica
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 MANAGER = ("fieldManager", names.FIELD_MANAGER)
 _TIMEOUT = 30.0
-# A watch that is silent for longer than the API server's bookmarks take is dead.
+# The API server sends a bookmark about once a minute; a watch that is silent for longer is dead.
 _WATCH_SILENCE = 90.0
-# For requests; more than these few bring no more writes a second.
+# Connections for requests; more of them bring no more writes a second.
 CONNECTIONS = 24
-# asyncio gives each TLS connection a buffer of 256 KiB and fills it with zeros, so that it takes that much memory. No
-# record of TLS is longer than this. Measured: 68 KiB a connection instead of 310.
+# asyncio gives each TLS connection a buffer of 256 KiB and zeroes it, so all of it takes memory. No TLS record is
+# longer than this. Measured: 68 KiB a connection instead of 310.
 _TLS_RECORD = 16 * 1024
-# An object's metadata, as a watch shows it: more than etcd stores.
+# The longest line of a watch that is read. It holds the metadata of one object, and etcd stores no object this large.
 _LONGEST_LINE = 4 * 1024 * 1024
-# A backslash that stands for itself, which is no part of a pair; or a pair.
+# An escaped backslash, matched first so that it is never read as the start of a pair; or a surrogate pair.
 _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
-# So often the watch engine opens a watch; kopf itself would spin.
+# How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
 
@@ -73,23 +73,23 @@ Query = Sequence[tuple[str, str]]
 
 
 class Gate(Protocol):
-    """Which namespaces the watch engine may read, and who is told what they answer."""
+    """Decides when kopf may read a namespace, and records whether the namespace refuses it."""
 
     async def opened(self, namespace: str) -> None:
-        """Return when there is no reason of our own to wait with a namespace."""
+        """Wait until the operator is ready for the PhaseSecrets of a namespace."""
 
     def tell(self, namespace: str, refusal: str | None) -> None:
-        """Learn that a namespace refuses the watch of its PhaseSecrets, or does not."""
+        """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
 
 
 class KubeconfigError(Exception):
-    """There is no usable way to a cluster; the message is for the person who started us."""
+    """No usable configuration of a cluster; the message is for the person who started the operator."""
 
 
 async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = None) -> aio.Configuration:
-    """Find the cluster: the kubeconfig given, else the pod's ServiceAccount, else the usual kubeconfig.
+    """Return the configuration of `kubeconfig`, else of the pod's ServiceAccount, else of the default kubeconfig.
 
-    A proxy that the kubeconfig names wins over `proxies`, as with kubectl.
+    A proxy that the kubeconfig names wins over `proxies`, as with kubectl. Raise KubeconfigError.
     """
     SSLProtocol.max_size = _TLS_RECORD
     configuration = aio.Configuration()
@@ -112,9 +112,9 @@ async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = 
 
 
 class _Fenced(aiohttp.BytesPayload):
-    """A body that is sent while we may write, and not after.
+    """A body that is sent only while this process may write.
 
-    A process that was frozen between the judgement and this moment sends before any of its timers runs.
+    The check is repeated here because a process that was frozen after the first one sends before its timers run.
     """
 
     def __init__(self, body: bytes, fence: Callable[[], float] | None) -> None:
@@ -135,7 +135,7 @@ class KubeClient:
         self, configuration: aio.Configuration, on_call: OnCall, on_conflict: Callable[[str], None] = lambda _: None
     ) -> None:
         self._configuration = configuration
-        # For how many seconds we may write.
+        # For how many more seconds this process may write.
         self.fence: Callable[[], float] = lambda: math.inf
         self._api = aio.ApiClient(configuration)
         self._options: dict[str, Any] = {
@@ -151,27 +151,27 @@ class KubeClient:
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._watching: aiohttp.ClientSession | None = None
-        # Makes watches share connections, if it is there.
+        # Set if watches share connections.
         self._streams: Streams | None = None
         self._apart: list[KubeClient] = []
 
     def apart(self) -> "KubeClient":
-        """Return a client with connections of its own, for what must not wait for other requests; closed with this."""
+        """Return a client with connections of its own, which wait for no other requests; `close` closes it too."""
         self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict))
         return self._apart[-1]
 
     def share_connections(self) -> None:
-        """Let watches share a few connections from now on, if the API server speaks HTTP/2; for many watches."""
-        # Not at the top: the library takes memory that few watches do not save.
+        """Let watches opened from now on share a few connections, if the API server speaks HTTP/2."""
+        # Imported here: the library takes memory, which pays only with many watches.
         from phase_operator.kube.streams import Streams
 
-        # Of a client of its own, since a session that speaks HTTP/1.1 must not offer anything else.
+        # The context of a client of its own: this one must offer HTTP/2, and the sessions of HTTP/1.1 must not.
         trust = aio.ApiClient(self._configuration).rest_client.ssl_context
         self._streams = Streams(URL(self.host), trust, buffer=_LONGEST_LINE // 2, silence=_WATCH_SILENCE)
 
     @property
     def host(self) -> str:
-        """URL of the API server."""
+        """The URL of the API server."""
         return str(self._configuration.host)
 
     async def close(self) -> None:
@@ -195,9 +195,9 @@ class KubeClient:
         accept: str = "application/json",
         fenced: bool = True,
     ) -> dict[str, Any]:
-        """Do one request and return its JSON; raise ApiError.
+        """Send one request and return its JSON; raise ApiError.
 
-        A write that is `fenced` is not begun, nor waited for, once somebody else may lead.
+        A `fenced` write is neither begun nor awaited once another process may lead.
         """
         try:
             return await self._requested(method, path, query, body, content_type, accept, fenced=fenced)
@@ -217,7 +217,7 @@ class KubeClient:
     ) -> dict[str, Any]:
         resource = _resource(path)
         async with self._places:
-            # Judged with a place at hand, for that may have taken a while.
+            # Checked once a connection is free: the wait for it may have taken a while.
             left = self.fence() if fenced and method != "GET" else math.inf
             if left <= 0:
                 raise ApiError(0, _NO_LEADER, "")
@@ -236,7 +236,7 @@ class KubeClient:
         answer = _json(raw) if raw else {}
         if response.status >= 400:
             refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))
-            # A field that another manager holds is no race: whoever judged the object knew, or is to be told.
+            # A field of another manager is no lost race, so it is not counted as one; the run reports it.
             if refusal.conflict and not refusal.held:
                 self._on_conflict(resource)
             raise refusal
@@ -246,7 +246,7 @@ class KubeClient:
 
     @asynccontextmanager
     async def watch(self, path: str, query: Query, accept: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Open a watch and yield its events; raise ApiError when it cannot be opened or breaks."""
+        """Open a watch and yield its events; raise ApiError if it cannot be opened or breaks."""
         try:
             if self._watching is None:
                 self._watching = self._unlimited(
@@ -270,14 +270,14 @@ class KubeClient:
             response.close()
 
     def _unlimited(self, **options: Any) -> aiohttp.ClientSession:
-        """Return a session with our trust and as many connections as there are watches: wiring counts these."""
+        """Return a session with our trust and no limit of connections; wiring/files counts them beforehand."""
         connector = aiohttp.TCPConnector(ssl=self._api.rest_client.ssl_context, limit=0)
         return aiohttp.ClientSession(connector=connector, **options)
 
     def _session(self) -> aiohttp.ClientSession:
         """Return the library's own session, with its trust and identity.
 
-        Its `request` would spell a body itself, and spell emoji in a way that the API server cannot read in an apply.
+        The library's `request` would encode the body itself, with emoji in a form that an apply does not accept.
         """
         rest = self._api.rest_client
         if rest.pool_manager is None:
@@ -294,11 +294,11 @@ class KubeClient:
         return f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def session_for_watching(self, lists: Callable[[], None], gate: "Gate | None" = None) -> aiohttp.ClientSession:
-        """Return a session of its own for the watch engine, with our trust, identity and fresh tokens.
+        """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
-        `lists` is called when the engine reads a list anew. It opens a watch that breaks again and again without a
-        pause, so the pauses are made here. It ends altogether when one namespace refuses it, so a refusal by one of
-        several is kept from it, and told to the `gate`, until the namespace lets us in.
+        `lists` is called whenever kopf begins to read a list. kopf reopens a failing watch without a pause, so the
+        pauses are made here. kopf also ends when one namespace refuses it. So with a `gate`, a refusal by a namespace
+        is not passed on: it is reported to the gate, and the request is repeated until the namespace allows it.
         """
         paces: dict[str, Pace] = {}
         listing = asyncio.Semaphore(CONNECTIONS)
@@ -308,7 +308,7 @@ class KubeClient:
             headers: dict[str, str] = {}
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
             request.headers.update(headers)
-            # A session has no such option of its own, and the engine does not give it with its requests.
+            # A session has no option for it, and kopf does not set it on its requests.
             request.server_hostname = self._configuration.tls_server_name or request.server_hostname
             if "watch" in request.url.query:
                 now = asyncio.get_running_loop().time()
@@ -319,7 +319,7 @@ class KubeClient:
                 lists()
             async with listing, asyncio.timeout(_TIMEOUT):
                 response = await send(request, handler)
-                # What the engine reads afterwards is there by then: no answer takes longer than our own may.
+                # Read here, within the timeout; kopf then finds the body in memory.
                 await response.read()
                 return response
 
@@ -349,16 +349,16 @@ async def _alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerT
 
 
 def _scope(path: str) -> str:
-    """Return the namespace of a path to a collection of resources of ours in one; else ""."""
+    """Return the namespace in the path of a collection of our resources; "" for every other path."""
     found = _IN_NAMESPACE.search(path)
     return found.group(1) if found else ""
 
 
 def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
-    """Write JSON that is read the same as YAML, which is what the API server takes an apply for.
+    """Return JSON that means the same when it is read as YAML, as the API server reads the body of an apply.
 
-    YAML folds lines at U+2028 and its like, so they are escaped; and it knows no pairs of escapes, so what takes two
-    of them (emoji) is written as it is.
+    YAML folds lines at U+2028 and similar characters, so they are escaped. It does not know surrogate pairs of escapes,
+    so characters that need two escapes (emoji) are written as they are.
     """
     return _PAIR.sub(_as_it_is, json.dumps(body, separators=(",", ":"))).encode()
 
@@ -380,7 +380,7 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, An
 
 
 def _json(raw: bytes) -> dict[str, Any] | None:
-    """Return an object, or None for what is no object, no JSON, or too deep to be read."""
+    """Return a JSON object, or None if `raw` is no JSON, no object, or nested too deeply to be read."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
@@ -389,7 +389,7 @@ def _json(raw: bytes) -> dict[str, Any] | None:
 
 
 def metadata_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the metadata of an object; raise ApiError if the answer is none."""
+    """Return the metadata of an answer; raise ApiError if the answer is no object."""
     metadata = mapping(answer.get("metadata"))
     if not text(metadata.get("uid")) or not text(metadata.get("resourceVersion")):
         raise ApiError(0, "an answer that is no object", "")
@@ -397,7 +397,7 @@ def metadata_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _resource(path: str) -> str:
-    """Name the collection in a path for metrics: .../namespaces/NS/secrets/NAME -> secrets; bounded by construction."""
+    """Return the collection in a path, for metrics: .../namespaces/NS/secrets/NAME -> secrets."""
     parts = path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
     if parts[:1] == ["namespaces"] and len(parts) > 2:

@@ -1,4 +1,4 @@
-"""The Cluster port on the real API server: targets, resources, and what else a run looks at."""
+"""The Cluster port on the real API server: targets, resources, tokens, and names that pod templates mention."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ from phase_operator.kube.target_cache import KnownTargets
 from phase_operator.kube.targets import KubeTargets
 from phase_operator.reconcile.ports import Token
 
-# Where pod templates stand. Argo Rollouts where that kind exists; ReplicaSets are what a roll-back goes back to.
+# The kinds with pod templates. A roll-back returns to a ReplicaSet; Argo Rollouts are read where that kind exists.
 _POD_TEMPLATES = (
     *(("/apis/apps/v1", kind) for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
     *(("/apis/batch/v1", kind) for kind in ("cronjobs", "jobs")),
@@ -30,7 +30,7 @@ _POD_TEMPLATES = (
 
 
 class KubeCluster(KubeTargets, KubeResources):
-    """Reads and writes for the loop."""
+    """All reads and writes of a run on the API server."""
 
     def __init__(
         self, client: KubeClient, known: KnownTargets, recorder: Recorder, touched: Callable[[TargetRef], None]
@@ -40,7 +40,10 @@ class KubeCluster(KubeTargets, KubeResources):
         self._reading = asyncio.Lock()
 
     async def read_token(self, key: ObjectKey) -> Token:
-        """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
+        """Return the token of a Secret and the hosts that its annotation allows.
+
+        Raise Waiting if the Secret or its key is missing, or the key holds no text; else ExpectedError if a read fails.
+        """
         try:
             secret = await self._client.request("GET", object_path(CORE, "secrets", key.namespace, key.name))
         except ApiError as error:
@@ -59,9 +62,9 @@ class KubeCluster(KubeTargets, KubeResources):
         return Token(text, (secret["metadata"].get("annotations") or {}).get(names.ANNOTATION_ALLOWED_HOSTS))
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
-        """Return which of these names stand in a pod template of the namespace."""
+        """Return which of these names a pod template of the namespace mentions."""
         found: frozenset[str] = frozenset()
-        # One namespace after another, and a few objects at a time: whole ones are large, and others say how large.
+        # One namespace at a time and a few objects in each answer: others decide how large their workloads are.
         async with self._reading:
             for prefix, collection in _POD_TEMPLATES:
                 async for item in items(self._client, object_path(prefix, collection, namespace), chunk=FEW):

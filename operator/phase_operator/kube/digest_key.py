@@ -1,4 +1,4 @@
-"""The operator's key for digests, which it makes once and keeps in a Secret of its own."""
+"""The operator's key for digests, created once and stored in a Secret of the operator's own."""
 
 import base64
 import binascii
@@ -16,7 +16,10 @@ MIN_KEY, MAX_KEY = 16, 64
 
 
 async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[], bytes]) -> bytes:
-    """Return the operator's key for digests, made once and kept in a Secret of its own; raise ExpectedError."""
+    """Return the operator's key for digests; create its Secret, with a key from `make`, if there is none.
+
+    Raise ExpectedError.
+    """
     path = object_path(CORE, "secrets", namespace, names.DIGEST_KEY_SECRET)
     try:
         try:
@@ -39,7 +42,7 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
                 await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body)
             )
         except ApiError as error:
-            # Another replica was faster: its key is the key.
+            # Another replica created it first: its key counts.
             if not error.conflict:
                 raise
             return key_of(await client.request("GET", path))
@@ -48,12 +51,12 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
 
 
 def key_of(secret: dict[str, Any]) -> bytes:
-    """Return the key that a Secret holds; raise Waiting if that is none."""
+    """Return the key that a Secret holds; raise Waiting if the key is not usable."""
     try:
         key = base64.b64decode(secret["data"]["key"], validate=True)
     except (KeyError, TypeError, binascii.Error):
         key = b""
-    # An empty key would make digests that anybody can compute; one over 64 bytes is none that blake2b takes.
+    # Anybody could compute digests under an empty key; blake2b takes no key over 64 bytes.
     if not MIN_KEY <= len(key) <= MAX_KEY:
         raise Waiting(
             Reason.INTERNAL_ERROR,

@@ -1,7 +1,7 @@
 """The Lease on the API server: take it, renew it, give it back.
 
-Rule: every request has a short timeout of its own, and no answer is ever taken for a yes. What is decided is in
-core/flow/election.py.
+Rule: every step has a short timeout, and only a confirmed write counts as leadership: a timeout, an error or a conflict
+never does. The decisions are made in core/flow/election.py.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from phase_operator.reconcile.ports import Clock
 log = logging.getLogger(__name__)
 
 _API = "/apis/coordination.k8s.io/v1"
-# So that whoever waits for it need not wait out the time that it was taken for.
+# A released Lease expires after one second, so a standby takes over at once.
 _RELEASED = 1
 
 
 class Elector:
-    """Keeps one process informed whether it leads."""
+    """Tells this process whether it is the leader, and keeps its Lease renewed."""
 
     def __init__(
         self,
@@ -50,24 +50,24 @@ class Elector:
         self._sleep = sleep
         self.leading = asyncio.Event()
         self.lost = asyncio.Event()
-        # What keeps us from knowing who leads.
+        # Why it is not known who leads; None if it is known.
         self.problem: str | None = "the Lease is not read yet"
         self._looked = clock.monotonic()
 
     def left(self) -> float:
-        """Return for how many seconds we may write."""
+        """Return for how many more seconds this process may write."""
         return self._election.left(self._clock.monotonic())
 
     def is_leading(self) -> bool:
-        """Say whether we may write now."""
+        """Return whether this process may write now."""
         return self.left() > 0
 
     def silent(self) -> float:
-        """Return for how many seconds nobody has even tried to look at the Lease: the loop stands still."""
+        """Return the seconds since the last attempt to read the Lease; many mean that the loop is stuck."""
         return self._clock.monotonic() - self._looked
 
     async def run(self) -> None:
-        """Take the Lease when it is free and renew it, until cancelled or until somebody else leads."""
+        """Take the Lease when it is free and renew it, until cancelled or until another process has taken it."""
         while not self.lost.is_set():
             self._looked = self._clock.monotonic()
             try:
@@ -78,7 +78,7 @@ class Elector:
                 self._tell("the API server does not answer")
             except ApiError as error:
                 self._tell(translate(error).message)
-            except Exception as error:  # noqa: BLE001 - what is not understood is no yes, and the next look may be
+            except Exception as error:  # noqa: BLE001 - an unreadable answer grants nothing; try again
                 self._faults.caught("task failed", error, task="lease")
                 self._tell("internal error; the log has the trace")
             pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
@@ -102,7 +102,7 @@ class Elector:
             self.leading.set()
 
     async def release(self) -> None:
-        """Give the Lease back, if we hold it: the next one need not wait. Losing it otherwise is no error."""
+        """Give the Lease back if this process holds it, so that a standby need not wait; a failure is only logged."""
         try:
             async with asyncio.timeout(1.0):
                 held = await self._read()
@@ -130,7 +130,7 @@ class Elector:
         )
 
     async def _write(self, found: Write) -> bool:
-        # For people. Its fraction is of another clock, and makes sure that every renewal is a change.
+        # For people only. The fraction comes from the monotonic clock and makes every renewal a change.
         now = f"{self._clock.now().removesuffix('Z')}.{int(self._clock.monotonic() % 1 * 1e6):06}Z"
         spec: dict[str, Any] = {
             "holderIdentity": self._election.identity,
@@ -166,6 +166,6 @@ class Elector:
 
     def _tell(self, problem: str) -> None:
         if problem != self.problem:
-            # Once, and not with every try.
+            # Logged once for each problem, not with every try.
             log.warning("lease not known", extra={"detail": problem})
         self.problem = problem

@@ -1,8 +1,8 @@
-"""What the API server answers -> our errors; one table, one translation.
+"""Answers of the API server -> our errors; the one translation at this edge.
 
-Rule: an object may hold values, so no message is repeated. What is shown is named here: fields and causes of the API
-server's own validation, and the refusals that kube/refusals.py reads. Of an admission policy or webhook only its name
-is believed, whatever status it answers with: the rest of such an answer is its author's.
+Rule: a message may quote values of the object, so none is repeated. Shown are only fields and causes of the API
+server's own validation, and the refusals that kube/refusals.py recognises. Of an answer by an admission policy or
+webhook only its name is used, whatever the status: its author chose the rest.
 """
 
 import math
@@ -32,7 +32,7 @@ class Cause:
 
 @dataclass(slots=True)
 class ApiError(Exception):
-    """An answer that is no success, or no answer (`status` 0). Stays inside this room."""
+    """A failed request: an answer that is no success, or no answer (`status` 0). It never leaves this package."""
 
     status: int
     reason: str
@@ -45,18 +45,18 @@ class ApiError(Exception):
 
     @property
     def gone(self) -> bool:
-        """The resource version is too old to go on from."""
+        """The resource version is too old to continue from."""
         return not self.denied_by and (self.status == _GONE or self.reason == "Expired")
 
     @property
     def conflict(self) -> bool:
-        """The object is not the one that was judged."""
+        """The object has changed or was replaced since it was judged, or others own fields of it (see `held`)."""
         is_another = self.status == _INVALID and any(cause.field == "metadata.uid" for cause in self.causes)
         return not self.denied_by and (self.status == _CONFLICT or is_another)
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The fields that another manager holds, where the write was not to take any."""
+        """The fields of another field manager that stopped an apply without force."""
         return tuple(cause.field for cause in self.causes if cause.reason == "FieldManagerConflict")
 
     @property
@@ -66,7 +66,7 @@ class ApiError(Exception):
 
     @property
     def invalid(self) -> bool:
-        """The object breaks a rule of Kubernetes itself: no other try ends better."""
+        """The object breaks a rule of Kubernetes itself, so a retry cannot succeed."""
         return not self.denied_by and self.status == _INVALID
 
     def __str__(self) -> str:
@@ -74,10 +74,10 @@ class ApiError(Exception):
 
 
 _TOO_LARGE = "etcdserver: request is too large"
-# Seconds: nothing that the API server waits for takes longer to be worth another try.
+# Seconds that we wait at most when the API server asks for a pause.
 _LONGEST_PAUSE = 300.0
 _DIGITS = 9
-# metav1.StatusReason: what the API server itself gives as the reason of a Status.
+# The values of metav1.StatusReason that the API server itself uses.
 _REASONS = frozenset(
     {
         "AlreadyExists",
@@ -104,11 +104,11 @@ _REASONS = frozenset(
 
 
 def from_answer(status: int, body: Mapping[str, Any], retry_after: str | None) -> ApiError:
-    """Read a Kubernetes Status object, which may say anything or nothing."""
+    """Return the error that a Kubernetes Status describes; the body may have any content."""
     message = text(body.get("message"))
     if denied := denied_by(message):
-        # A webhook chooses status, reason, details and causes of its answer: none of them says anything about the API
-        # server or the object, and each may quote a value.
+        # A webhook chooses status, reason, details and causes of its answer. They prove nothing about the API server
+        # or the object, and each may quote a value.
         return ApiError(status, "Denied", "", denied_by=denied)
     details = mapping(body.get("details"))
     reason = text(body.get("reason"))
@@ -127,9 +127,9 @@ def _causes(found: Any) -> list[Cause]:
 
 
 def _after(header: str | None, seconds: Any) -> float | None:
-    """Return the seconds to wait, bounded; None if none are asked for."""
+    """Return the pause that the answer asks for, in seconds and bounded; None if it asks for none."""
     if header and header.isdecimal() and header.isascii():
-        # More digits than these are no time that anybody waits, and longer ones no number that Python reads.
+        # Cut, since Python refuses to read very long numbers; nine digits are far above the bound already.
         seconds = float(header[:_DIGITS])
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         return None
@@ -137,7 +137,7 @@ def _after(header: str | None, seconds: Any) -> float | None:
 
 
 def translate(error: ApiError) -> ExpectedError:
-    """Say what an answer means for a run that wanted to read or write an object."""
+    """Return the error that a failed request means for a run that wanted to read or write an object."""
     if error.status == 0:
         return Transient(Reason.KUBERNETES_UNAVAILABLE, f"the API server does not answer: {error.reason}")
     if error.denied_by:
@@ -158,7 +158,7 @@ def translate(error: ApiError) -> ExpectedError:
     if error.invalid and (found := _immutable(error) or _too_long(error)):
         return found
     if error.status == 500 and _TOO_LARGE in error.message:
-        # etcd's own bound; what others put into the object counts as well. No other try ends better.
+        # etcd's own limit. Data that others put into the object counts as well, so a retry cannot succeed.
         return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
     if error.status in {400, 413, _INVALID}:
         told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
@@ -176,7 +176,7 @@ def _too_long(error: ApiError) -> Waiting | None:
     fields = sorted({cause.field for cause in error.causes if cause.reason == "FieldValueTooLong"})
     if not fields:
         return None
-    # Others' keys or annotations in the object count as well, so it may have been small enough by itself.
+    # Keys and annotations of others count as well: our own part may be small enough by itself.
     return Waiting(
         Reason.TOO_LARGE,
         f"with what others have in it, the object would be larger than Kubernetes allows: {', '.join(fields)}",

@@ -1,8 +1,7 @@
-"""Kubernetes Events about PhaseSecrets and what they restart.
+"""Kubernetes Events about PhaseSecrets and the workloads that they restart.
 
-Rule: Events wait for nobody and nobody waits for them. They are posted one after another behind the loop's back, at a
-pace that leaves the API server to the work itself: when thousands of targets change at once, nobody reads an Event for
-each. When more come than can be posted, the oldest are dropped and counted.
+Rule: posting an Event never blocks a run. One task posts the Events one after another, at a bounded rate, so that the
+API server keeps its capacity for the work itself. When the queue is full, the oldest Event is dropped and counted.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from phase_operator.reconcile.ports import Clock
 log = logging.getLogger(__name__)
 
 _LIMIT = 200
-# As client-go paces its clients: a burst goes out at once, and then so many a second.
+# A token bucket: a burst goes out at once, and then so many a second.
 _BURST, _PACE = 50.0, 10.0
 # The API server's limit for an Event's message, in bytes.
 _MESSAGE = 1024
@@ -32,7 +31,7 @@ _MESSAGE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an Event is about."""
+    """The object that an Event is about."""
 
     version: str
     kind: str
@@ -103,7 +102,7 @@ def event_body(subject: Subject, notice: Notice, now: str, instance: str) -> dic
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        # Cut, a name may end in a sign that no part of a name may end in.
+        # A name that was cut may end in "." or "-", which the API server refuses before the next ".".
         "metadata": {"generateName": f"{key.name[:200].rstrip('.-')}.", "namespace": key.namespace},
         "involvedObject": {
             "apiVersion": subject.version,

@@ -1,6 +1,6 @@
 """Lists of the API server, read in chunks.
 
-Rule: an answer that is no list is an error, and a collection that does not exist holds nothing.
+Rule: an answer that is no list is an error; a collection that does not exist is empty.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,16 +11,16 @@ from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate
 
-# Objects in an answer: of metadata, or small.
+# Objects in one answer, if only their metadata is read or they are small.
 CHUNK = 500
-# Of whole objects. A workload is some kilobytes, or hundreds if somebody wants, and ten times as much as dicts: what
-# these take, the next ones take again.
+# Whole objects in one answer. A workload usually takes a few kilobytes and may take hundreds, and ten times as much as
+# dicts. The next answer reuses that memory, so small answers bound it.
 FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list, or a part of it: `token` leads to the next one, "" to none."""
+    """A list, or a part of it; `token` asks for the next part and is "" in the last one."""
 
     items: list[Mapping[str, Any]]
     token: str
@@ -28,7 +28,7 @@ class Page:
 
 
 def page(answer: Mapping[str, Any]) -> Page:
-    """Read a list; raise ApiError if it is none: what stands between us and the API server may answer anything."""
+    """Return an answer as a list; raise ApiError if it is none, for a proxy in between may answer anything."""
     metadata = mapping(answer.get("metadata"))
     version = text(metadata.get("resourceVersion"))
     if not version:
@@ -44,7 +44,7 @@ async def items(
     query: Sequence[tuple[str, str]] = (),
     chunk: int = CHUNK,
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield what a collection holds, read in chunks; one that does not exist holds nothing. Raises ExpectedError."""
+    """Yield the objects of a collection, read in chunks; none if it does not exist. Raises ExpectedError."""
     token = ""
     while True:
         more = [("limit", str(chunk)), *query] + ([("continue", token)] if token else [])

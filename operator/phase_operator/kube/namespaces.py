@@ -1,6 +1,7 @@
 """The labels of namespaces, as the watch last showed them.
 
-Rule: only labels are kept, and only a change of them is told. Nobody watches namespaces unless a grant asks for labels.
+Rule: only labels are stored, and only a change of them is reported. Namespaces are watched only if a grant selects
+namespaces by labels.
 """
 
 from collections.abc import Callable, Mapping, Set
@@ -24,7 +25,7 @@ class NamespaceLabels:
         return self._labels.get(namespace, _NONE)
 
     def listed(self, _: str, present: Set[ObjectKey]) -> None:
-        """Learn what a whole list had; a namespace that is not in it is gone."""
+        """Take a whole list; a namespace that is not in it is gone."""
         for name in self._labels.keys() - {key.name for key in present}:
             self._put(name, _NONE)
 
@@ -33,11 +34,11 @@ class NamespaceLabels:
         self._put(text(metadata.get("name")), texts(metadata.get("labels")))
 
     def unreadable(self, key: ObjectKey) -> None:
-        """Take a namespace that cannot be understood for one without labels: it is granted nothing then."""
+        """Treat a namespace that cannot be read as one without labels, so that it is granted nothing."""
         self._put(key.name, _NONE)
 
     def gone(self, metadata: Metadata) -> None:
-        """Take one namespace that is not there any more."""
+        """Take one namespace that was deleted."""
         self._put(text(metadata.get("name")), _NONE)
 
     def _put(self, name: str, labels: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
-"""Where the API server serves what.
+"""The paths of the API server.
 
-Rule: names come from users and are quoted. Of our own kinds, plural and scope are what their CRD says.
+Rule: names come from users, so they are quoted. Plural and scope of our own kinds come from their CRD.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ COLLECTIONS = {Kind.SECRET: "secrets", Kind.CONFIG_MAP: "configmaps"}
 
 
 def object_path(prefix: str, collection: str, namespace: str, name: str | None = None, subresource: str = "") -> str:
-    """Return the path of an object, or of a collection; without a namespace, of all of them."""
+    """Return the path of an object or collection; an empty namespace means all of them, or a cluster-wide object."""
     path = f"{prefix}/namespaces/{quote(namespace, safe='')}" if namespace else prefix
     path += f"/{collection}"
     if name is not None:
@@ -26,28 +26,28 @@ def object_path(prefix: str, collection: str, namespace: str, name: str | None =
 
 
 def target_path(target: TargetRef) -> str:
-    """Return where a target is served."""
+    """Return the path of a target."""
     return object_path(CORE, COLLECTIONS[target.kind], target.key.namespace, target.key.name)
 
 
 class KindPaths:
-    """Where resources of our kinds are served; a kind is named as in a key: "" is PhaseSecret."""
+    """Paths of resources of our kinds; a kind is named as in an ObjectKey: "" is PhaseSecret."""
 
     def __init__(self, definitions: Iterable[Definition] = DEFINITIONS) -> None:
         self._definitions = {each.kind: each for each in definitions}
 
     def collection_of(self, kind: str, namespace: str) -> str:
-        """Return where the resources of a kind are served: those of a namespace, or all for ""."""
+        """Return the path of a kind's resources in a namespace, or of all of them for ""."""
         return object_path(OURS, self._definition(kind).plural, namespace)
 
     def object_of(self, key: ObjectKey, subresource: str = "") -> str:
-        """Return where a resource is served. The path of one that is in no namespace names none."""
+        """Return the path of a resource; that of a cluster-wide kind names no namespace."""
         found = self._definition(key.kind)
         namespace = key.namespace if found.scope == "Namespaced" else ""
         return object_path(OURS, found.plural, namespace, key.name, subresource)
 
     def knows(self, kind: str) -> bool:
-        """Say whether a kind is one of ours; a mark may name anything."""
+        """Return whether a kind is one of ours; an owner mark on an object may name any kind."""
         return (kind or names.KIND_PHASE_SECRET) in self._definitions
 
     def _definition(self, kind: str) -> Definition:

@@ -1,6 +1,7 @@
 """Reads and writes of PhaseSecrets on the API server: statuses, finalizers, lists.
 
-Rule: a write names the uid or the version that it is meant for, so it never hits a namesake.
+Rule: a write names the uid or the resource version that it is meant for, so it never changes another object with the
+same name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from phase_operator.reconcile.attempts import attempts
 
 
 class KubeResources:
-    """Looks at resources of ours, and says there what is true of them."""
+    """Reads our resources, and writes their statuses, finalizers and Events."""
 
     def __init__(self, client: KubeClient, recorder: Recorder) -> None:
         self._client = client
@@ -30,8 +31,8 @@ class KubeResources:
         self._paths = KindPaths()
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
-        """Replace the status; a resource that is gone, or another one by now, is no error."""
-        # A server-side apply would do, but for its uid: the API server does not compare it on a subresource.
+        """Replace the status; it is no error if the resource is gone or was replaced by another one."""
+        # A JSON patch, since the API server does not compare the uid in a server-side apply of a subresource.
         body: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
@@ -46,13 +47,13 @@ class KubeResources:
                 accept=METADATA,
             )
         except ApiError as error:
-            # What is wrong with a status is told with its fields; a test that failed is told without.
+            # An invalid status is reported with its fields; a failed `test` is reported without any.
             is_another = error.invalid and not error.causes
             if not (error.not_found or is_another):
                 raise translate(error) from error
 
     async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
-        """Put our finalizer on a resource, or take it off; one that is gone, or another by now, is no error."""
+        """Add or remove our finalizer; it is no error if the resource is gone or was replaced by another one."""
         try:
             done = await attempts(lambda _: self._set_finalizer(self._paths.object_of(key), uid, wanted=wanted))
         except ApiError as error:
@@ -66,12 +67,12 @@ class KubeResources:
     async def _set_finalizer(self, path: str, uid: str, *, wanted: bool) -> bool | None:
         metadata = metadata_of(await self._client.request("GET", path, accept=METADATA))
         before = metadata.get("finalizers") or []
-        # The API server takes no new finalizer for what is being deleted.
+        # The API server accepts no new finalizer on an object in deletion.
         is_late = wanted and "deletionTimestamp" in metadata
         if metadata["uid"] != uid or (names.FINALIZER in before) is wanted or is_late:
             return True
         after = [*before, names.FINALIZER] if wanted else [each for each in before if each != names.FINALIZER]
-        # A list is replaced as a whole: under its version, or another's finalizer would be lost.
+        # A merge patch replaces the whole list; without the version another's finalizer could be lost.
         body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": after}}
         try:
             await self._client.request("PATCH", path, query=[MANAGER], body=body, content_type=MERGE, accept=METADATA)
@@ -82,7 +83,7 @@ class KubeResources:
         return True
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return a resource as it stands, or None if there is none; nobody has a kind that we do not know."""
+        """Return a resource as it is now; None if it does not exist or its kind is not one of ours."""
         if not self._paths.knows(key.kind):
             return None
         try:
@@ -94,11 +95,11 @@ class KubeResources:
             raise translate(error) from error
 
     def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
-        """Have Events posted in their own time."""
+        """Queue Events about a resource; never waits."""
         self._recorder.post(key, uid, notices)
 
     async def is_served(self) -> bool:
-        """Say whether the API server serves our kinds, by what the watch engine reads; raise ExpectedError."""
+        """Return whether the API server serves our kinds, judged by what kopf reads; raise ExpectedError."""
         try:
             groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
             if not any(group.get("name") == names.GROUP for group in groups):
@@ -111,7 +112,7 @@ class KubeResources:
         return {each.plural for each in DEFINITIONS} <= {text(kind.get("name")) for kind in kinds}
 
     async def count_resources(self, namespace: str | None) -> int:
-        """Return how many PhaseSecrets there are in a namespace, or in all."""
+        """Return how many PhaseSecrets exist in a namespace, or in all."""
         try:
             answer = await self._client.request(
                 "GET", self._paths.collection_of("", namespace or ""), query=[("limit", "1")], accept=METADATA_LIST
@@ -128,5 +129,5 @@ class KubeResources:
 
 
 def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    # Thousands are kept for a moment, without what nobody looks at.
+    # Thousands are in memory at once, so managedFields, which nothing reads, is left out.
     return {key: value for key, value in metadata.items() if key != "managedFields"}

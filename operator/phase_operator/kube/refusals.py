@@ -1,7 +1,7 @@
-"""Who refused a request, read from the API server's message without repeating what its author wrote.
+"""Read from the API server's message who refused a request, without repeating free text.
 
-Rule: a text is shown only if it is made here of parts that fit a narrow form. Policies and webhooks may quote the
-object, so of their messages nothing but their name is read.
+Rule: a text is shown only if it is built here, from parts that match a narrow pattern. Policies and webhooks may quote
+the object, so only their name is read from their messages.
 """
 
 import re
@@ -9,16 +9,16 @@ from typing import Final
 
 # Names of policies, bindings and webhooks are DNS names.
 _NAME: Final = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
-# How a refusal begins. It has to begin so: a value that is quoted further on may look like anything.
+# The start of a refusal. Matched only at the start, since a value quoted further on may look like anything.
 _OBJECT = r'[a-z]{1,63}(?:\.[a-z0-9.-]{1,253})?(?: "[a-z0-9.:-]{1,253}")? is forbidden: '
 _POLICY = re.compile(rf"{_OBJECT}((?:Validating|Mutating)AdmissionPolicy) '({_NAME})' with binding '{_NAME}' ")
 _WEBHOOK = re.compile(rf'admission webhook "({_NAME})" (?:denied|attempted)\b')
 _NOT_CALLED = re.compile(rf'Internal error occurred: failed calling webhook "({_NAME})"')
-# As soon as a policy or webhook may be speaking, nothing else of the message is believed.
+# If the message may be that of a policy or webhook, nothing else in it is believed.
 _ADMISSION = re.compile(r"admission ?(?:policy|webhook)|with binding '|denied (?:the )?request", re.IGNORECASE)
 
 _VERBS = "get|list|watch|create|update|patch|delete|deletecollection"
-# RBAC's sentence, from its first word on; what an authorizer adds behind it is not read.
+# RBAC's sentence, from its first word; what an authorizer appends is not read.
 _RBAC = re.compile(
     rf'(?:{_OBJECT}|forbidden: )User "(?P<user>[A-Za-z0-9:@._-]{{1,320}})" cannot (?P<verb>{_VERBS}) '
     r'(?:path "(?P<path>/[a-z0-9/._-]{0,100})"|resource "(?P<resource>[a-z/]{1,100})" '
@@ -36,7 +36,7 @@ HIDDEN = "its words may quote values and are not shown"
 
 
 def denied_by(message: str) -> str:
-    """Return the admission policy or webhook that denied a request, fit to be shown; "" if none did."""
+    """Return the admission policy or webhook that denied a request, safe to show; "" if none did."""
     if found := _WEBHOOK.match(message):
         return f'admission webhook "{found[1]}"'
     if found := _POLICY.match(message):
@@ -45,13 +45,13 @@ def denied_by(message: str) -> str:
 
 
 def not_called(message: str) -> str:
-    """Return the webhook that the API server could not ask, fit to be shown; "" if that is not what a message says."""
+    """Return the webhook that the API server could not call, safe to show; "" if the message is another one."""
     found = _NOT_CALLED.match(message)
     return f'admission webhook "{found[1]}"' if found else ""
 
 
 def permitted_words(message: str) -> str:
-    """Return what may be shown of a 401 or 403: RBAC's sentence, a quota's counts, or that its words are hidden."""
+    """Return the text to show for a 401 or 403: RBAC's sentence, a quota's counts, or a note that it is hidden."""
     if found := _RBAC.match(message):
         if found["path"]:
             return f'User "{found["user"]}" cannot {found["verb"]} {found["path"]}'

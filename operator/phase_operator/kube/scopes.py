@@ -1,7 +1,7 @@
-"""Which of the watched namespaces are served, and what keeps us from the others.
+"""Which of the watched namespaces are served, and why the others are not.
 
-Rule: a namespace that does not exist, or in which we have no rights, costs itself alone. It is named, and taken up when
-it lets us in. Without a list of namespaces there is one scope, "", and nothing to serve beside it.
+Rule: a namespace that does not exist or denies access affects no other one. It is reported, and served as soon as it
+allows access. Without a list of namespaces there is one scope, "", which this module does not track.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Scopes:
-    """Looks at the watches of each namespace, and is told what the watch of its PhaseSecrets is answered."""
+    """Combines the watches of each namespace with the refusals that kopf's watch of its PhaseSecrets meets."""
 
     def __init__(
         self, namespaces: Sequence[str], watches: Iterable[MetadataWatch], restarted: Callable[[str], None]
@@ -27,11 +27,11 @@ class Scopes:
         self._restarted = restarted
 
     async def opened(self, namespace: str) -> None:
-        """Return when the targets and tokens of a namespace are known: before that no run could judge them."""
+        """Wait until the targets and tokens of a namespace are known, which every run needs."""
         await asyncio.gather(*(watch.listed.wait() for watch in self._watches.get(namespace, ())))
 
     def tell(self, namespace: str, refusal: str | None) -> None:
-        """Learn that a namespace refuses the watch of its PhaseSecrets, or does not."""
+        """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
         before = self._refusals.get(namespace)
         if refusal == before:
             return
@@ -45,26 +45,26 @@ class Scopes:
             log.warning("watch interrupted", extra={"watch": watch, "reason": refusal})
 
     def why_not(self, namespace: str) -> str | None:
-        """Return what keeps us from serving a namespace, or None if nothing does."""
+        """Return why a namespace is not served, or None if it is."""
         refusals = [watch.problem for watch in self._watches[namespace] if watch.is_refused and watch.problem]
         if namespace in self._refusals:
             refusals.append(f"phasesecrets in {namespace}: {self._refusals[namespace]}")
         return "; ".join(refusals) or None
 
     def unserved(self) -> dict[str, str]:
-        """Return the namespaces that we are kept from, and by what."""
+        """Return the namespaces that are not served, each with the reason."""
         found = {namespace: self.why_not(namespace) for namespace in self._watches}
         return {namespace: why for namespace, why in found.items() if why is not None}
 
     def served(self) -> list[str]:
-        """Return the namespaces that nothing keeps us from."""
+        """Return the namespaces that are served."""
         unserved = self.unserved()
         return [namespace for namespace in self._watches if namespace not in unserved]
 
     def note(self) -> str | None:
-        """Say which namespaces are not served, for people; None if all are."""
+        """Return a sentence for people about the namespaces that are not served; None if all are."""
         return "; ".join(f"{namespace} is not served ({why})" for namespace, why in self.unserved().items()) or None
 
     def problem(self) -> str | None:
-        """Say what is wrong if no namespace at all is served."""
+        """Return what is wrong if no namespace is served; None if at least one is."""
         return self.note() if self._watches and not self.served() else None

@@ -1,8 +1,8 @@
 """Many watches over few connections: each watch is a stream of HTTP/2 (RFC 9113), for sessions of aiohttp.
 
-Rule: a stream that is slow, silent or refused costs itself. A connection that is lost ends the streams on it, and
-whoever watches opens his stream again. A server that does not speak HTTP/2 gets a connection for each watch, by
-HTTP/1.1, as without this module. Only wiring with many namespaces imports it: the library takes memory of its own.
+Rule: a slow, silent or refused stream does not disturb the others. A lost connection ends its streams, and their
+watches are reopened. With a server that does not speak HTTP/2, each watch has a connection of HTTP/1.1, as without this
+module. It is imported only with many namespaces, since the library takes memory of its own.
 """
 
 import asyncio
@@ -34,48 +34,48 @@ from h2.settings import SettingCodes, Settings
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-# Streams of one connection; an API server allows 100 or more, and says how many.
+# Streams of one connection at a time; the API server announces its own limit, usually 100 or more.
 _STREAMS = 100
-# What a stream may send before somebody takes it. The connection allows as much for each of its streams at once: one
-# that nobody reads keeps nothing from the others.
+# Bytes that a stream may send before they are read. The window of the connection is the sum of these for all streams,
+# so that an unread stream cannot block the others.
 _WINDOW = 65535
-# After so many a connection gets no new stream: the library remembers each one that ended.
+# Streams of one connection in its lifetime: the library keeps a record of each stream that ended.
 _STREAMS_EVER = 2000
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
-# Of the silence that ends a stream: so often it is looked for.
+# Silent streams are looked for this many times within the silence that ends one.
 _LOOK_SHARE = 9
-# A server that does not speak HTTP/2 is asked again after this.
+# HTTP/2 is tried again after this time with a server that did not speak it.
 _ASK_AGAIN_SECONDS = 600.0
-# What is looked at of an answer's head; thousands would be kept.
+# The headers of an answer that are used; others would take memory in thousands of streams.
 _KEPT = {"content-type", "retry-after"}
-# Of the one connection that HTTP/1.1 has, or for the codings of a body that we would have to undo.
+# Headers of HTTP/1.1 connections, and of content codings that we would have to decode.
 _NOT_OF_A_STREAM = {"host", "connection", "accept-encoding", "transfer-encoding", "content-length", "keep-alive"}
 
 
 class _SentNothing(AbstractStreamWriter):
-    """Stands where aiohttp looks for how much of a body was sent."""
+    """A writer without a body: aiohttp asks a response how much of the request's body was sent."""
 
     output_size = 0
 
     async def write(self, chunk: object) -> None:
-        """Refuse: no stream has a body."""
+        """Refuse: no request of a stream has a body."""
         raise NotImplementedError
 
     async def write_eof(self, chunk: bytes = b"") -> None:
-        """End what has not begun."""
+        """Do nothing: there is no body to end."""
 
     async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None:
-        """Send nothing: the head has gone already."""
+        """Do nothing: the headers were sent already."""
 
     async def drain(self) -> None:
-        """Wait for nothing."""
+        """Do nothing: no data is waiting."""
 
     def enable_compression(self, *_: object) -> None:
-        """Compress nothing."""
+        """Do nothing: there is no body to compress."""
 
     def enable_chunking(self) -> None:
-        """Cut nothing."""
+        """Do nothing: there is no body to send in chunks."""
 
 
 _SENT_NOTHING = _SentNothing()
@@ -84,7 +84,7 @@ _NO_TIMER = TimerNoop()
 
 
 class _Stream(BaseProtocol):
-    """What one stream received and nobody has taken yet; aiohttp's reader tells it when to pause."""
+    """One stream: its answer and the data that is not read yet; aiohttp's reader pauses and resumes it."""
 
     __slots__ = ("_connection", "_held", "_number", "answered", "content", "headers", "heard")
 
@@ -100,21 +100,21 @@ class _Stream(BaseProtocol):
 
     @property
     def connected(self) -> bool:
-        """Say that there may be more to read: what ended is known to the reader."""
+        """Return True: the reader learns of the end of the stream by `ends`."""
         return True
 
     def pause_reading(self) -> None:
-        """Let the window close."""
+        """Stop acknowledging data, so that the server stops sending."""
         self._reading_paused = True
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Open the window again."""
+        """Acknowledge the data that was held back, so that the server goes on."""
         self._reading_paused = False
         held, self._held = self._held, 0
         self._connection.taken(self._number, held)
 
     def received(self, data: bytes, size: int) -> None:
-        """Take a part of the body, which took `size` of the window."""
+        """Take a part of the body; it used `size` bytes of the window."""
         self.content.feed_data(data)
         if self._reading_paused:
             self._held += size
@@ -122,15 +122,15 @@ class _Stream(BaseProtocol):
             self._connection.taken(self._number, size)
 
     def begins(self, status: int, headers: CIMultiDictProxy[str]) -> None:
-        """Take the answer's head."""
+        """Take the status and headers of the answer."""
         self.headers = headers
         if self.answered is not None and not self.answered.done():
             self.answered.set_result(status)
 
     def ends(self, error: Exception | None = None) -> None:
-        """Take the end of the body, or what came instead of it."""
+        """Take the end of the body, or the error that ended the stream."""
         if self.answered is not None and not self.answered.done():
-            # Asked again by aiohttp, once.
+            # aiohttp sends a request again, once, if the server disconnected before an answer.
             self.answered.set_exception(error or aiohttp.ServerDisconnectedError())
         if error is None:
             self.content.feed_eof()
@@ -138,12 +138,12 @@ class _Stream(BaseProtocol):
             self.content.set_exception(error)
 
     def close(self) -> None:
-        """Tell the server that nobody listens any more, and forget the stream."""
+        """Cancel the stream at the server, and forget it."""
         self._connection.leave(self._number, self._held)
 
 
 class _Response(aiohttp.ClientResponse):
-    """The answer that came by a stream."""
+    """The answer to a request that was sent as a stream."""
 
     def __init__(
         self, stream: _Stream, status: int, request: aiohttp.ClientRequest, asked: aiohttp.RequestInfo
@@ -178,7 +178,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class _Connection:
-    """One connection with its streams; a parser in the eyes of aiohttp, which feeds it."""
+    """One connection with its streams; aiohttp feeds it with data as it would feed a parser."""
 
     def __init__(self, socket: Socket, loop: asyncio.AbstractEventLoop, silence: float) -> None:
         self._socket = socket
@@ -196,7 +196,7 @@ class _Connection:
         )
 
     def begin(self) -> None:
-        """Greet the server; what it has said already is read."""
+        """Send the preface of HTTP/2, and read what the server has already sent."""
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window((_STREAMS - 1) * _WINDOW)
         self._flush()
@@ -207,12 +207,12 @@ class _Connection:
 
     @property
     def is_open(self) -> bool:
-        """Say whether it is usable."""
+        """Return whether the connection is usable."""
         return not self._socket.closed
 
     @property
     def has_room(self) -> bool:
-        """Say whether it takes another stream."""
+        """Return whether the connection takes another stream."""
         return self.is_open and len(self._streams) < self._limit and self._opened < _STREAMS_EVER
 
     def ask(self, headers: list[tuple[str, str]], buffer: int) -> _Stream:
@@ -225,13 +225,13 @@ class _Connection:
         return stream
 
     def taken(self, number: int, size: int) -> None:
-        """Let the server send as much as was taken."""
+        """Acknowledge data that was read, so that the server may send as much again."""
         if size and not self._socket.closed:
             self._h2.acknowledge_received_data(size, number)
             self._flush()
 
     def leave(self, number: int, held: int) -> None:
-        """Forget a stream; tell the server if it did not end it."""
+        """Forget a stream, and cancel it at the server if it has not ended."""
         if self._streams.pop(number, None) is None:
             return
         if not self._socket.closed:
@@ -241,7 +241,7 @@ class _Connection:
             self._flush()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what the server sent."""
+        """Take data of the server."""
         self._heard = self._loop.time()
         try:
             events = self._h2.receive_data(data)
@@ -259,7 +259,7 @@ class _Connection:
         self.end(aiohttp.ServerDisconnectedError)
 
     def end(self, error: Callable[[], Exception] | None) -> None:
-        """Close the connection and end all its streams, each with an error of its own."""
+        """Close the connection and end all its streams, each with an exception of its own."""
         if self._looking is not None:
             self._looking.cancel()
         self._limit = 0
@@ -287,7 +287,7 @@ class _Connection:
             case StreamReset(stream_id=int(number)) if number in self._streams:
                 self._streams.pop(number).ends(aiohttp.ClientPayloadError("the stream was reset"))
             case ConnectionTerminated(error_code=code):
-                # A server that goes down says so, with no error: a watch that ends that way is opened again at once.
+                # A server that shuts down reports no error; the streams end normally and are reopened at once.
                 self.end(None if code == ErrorCodes.NO_ERROR else aiohttp.ServerDisconnectedError)
 
     def _received(self, number: int, data: bytes, size: int) -> None:
@@ -299,7 +299,7 @@ class _Connection:
         stream.received(data, size)
 
     def _look(self) -> None:
-        """End what has been silent for too long: a stream, or the connection if none of its streams was heard."""
+        """End each stream that is silent for too long, and a connection that is silent or has no streams."""
         self._looking = self._loop.call_later(self._pause, self._look)
         too_long_ago = self._loop.time() - self._silence
         if not self._streams and self._heard < self._loop.time() - self._pause:
@@ -334,16 +334,16 @@ class Streams:
     """Opens watches of one API server as streams, and the connections for them."""
 
     def __init__(self, server: URL, trust: SSLContext, *, buffer: int, silence: float) -> None:
-        """Take a context of its own, which it changes; how much of a body may wait, in bytes; seconds."""
+        """Take over a TLS context, which is changed; `buffer` is bytes of unread body, `silence` is seconds."""
         trust.set_alpn_protocols(["h2", "http/1.1"])
         self._connector = aiohttp.TCPConnector(ssl=trust, limit=0)
         self._buffer = buffer
         self._silence = silence
-        # What answers say of their request: one for all, without the path, and without the token among its headers.
+        # One description of the request for all responses: it saves memory, and keeps the token out of them.
         self._asked = aiohttp.RequestInfo(server, "GET", _NO_HEADERS, server)
         self._connections: list[_Connection] = []
         self._connecting: asyncio.Task[_Connection | None] | None = None
-        # Until then the server is taken for one that does not speak HTTP/2.
+        # Before this time the server is assumed not to speak HTTP/2.
         self._not_before = 0.0
 
     async def close(self) -> None:
@@ -357,7 +357,7 @@ class Streams:
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Answer a request of a session, as its middleware: by a stream, or else by the session itself."""
+        """Send a request of a session as a stream, or by the session itself if the server does not speak HTTP/2."""
         connection = await self._with_room(request) if request.url.scheme == "https" else None
         if connection is None:
             return await handler(request)
@@ -383,7 +383,7 @@ class Streams:
             if self._connecting is None:
                 self._connecting = loop.create_task(self._connect(request, loop))
                 self._connecting.add_done_callback(self._connected)
-            # Whoever waits for a connection shares what comes of it, a failure too.
+            # All requests that wait for a connection share its result, also a failure.
             made = await asyncio.shield(self._connecting)
             if made is not None and not made.is_open:
                 raise aiohttp.ServerDisconnectedError
@@ -392,7 +392,7 @@ class Streams:
     def _connected(self, task: asyncio.Task[_Connection | None]) -> None:
         self._connecting = None
         if not task.cancelled():
-            # Looked at, whoever has gone meanwhile.
+            # Retrieved, or asyncio would log it if no request waits for it any more.
             task.exception()
 
     async def _connect(self, request: aiohttp.ClientRequest, loop: asyncio.AbstractEventLoop) -> _Connection | None:

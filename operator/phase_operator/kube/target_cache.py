@@ -1,7 +1,7 @@
-"""What stands at the targets' places, as the watches last showed it.
+"""The target cache: the metadata of targets, as the watches last showed it.
 
-Rule: newer wins. Our own writes are put here as soon as the API server confirms them, and an event that follows, or
-overtook the confirmation, says nothing new; so a write of ours never looks like somebody else's.
+Rule: the newer resource version wins. Our own writes are stored as soon as the API server confirms them, and events of
+a target are held back while it is being written, so a write of ours is never taken for that of others.
 """
 
 import sys
@@ -16,22 +16,22 @@ from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
 
-# Of the largest number that etcd counts to, and some more.
+# More digits than the largest revision of etcd has.
 _DIGITS = 30
 
 _OURS = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE}
 Touched = Callable[[TargetRef], None]
 Place = TypeVar("Place", bound=Hashable)
-# Anybody may write marks of a PhaseSecret of another namespace; so many cost that one nothing.
+# Anyone can mark objects with a PhaseSecret of another namespace, so no more of them are indexed for it.
 _MAX_ELSEWHERE = 256
 
 
 class _Index(Generic[Place]):
-    """Objects by a place that they share with others."""
+    """Targets by a key that several may share; `most` bounds the targets of one key."""
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        # A set alone takes more memory than the rest of an entry, and most PhaseSecrets have one target.
+        # Most PhaseSecrets have one target, and a set would take more memory than the rest of an entry.
         self._refs: dict[Place, TargetRef | set[TargetRef]] = {}
 
     def __len__(self) -> int:
@@ -61,24 +61,24 @@ class _Index(Generic[Place]):
 
 
 class KnownTargets:
-    """Our own objects by reference. Foreign objects are reported when they change, and not kept."""
+    """The cache: our own objects by reference. Changes of foreign objects are reported, but not stored."""
 
     def __init__(self) -> None:
         self._known: dict[TargetRef, Observed] = {}
-        # By owner mark: in the namespace of the PhaseSecret that it names, and elsewhere. By base name: versions.
+        # By owner mark, in the namespace of the PhaseSecret and in others; and versions by the name of their base.
         self._at_home: _Index[str] = _Index()
         self._elsewhere: _Index[str] = _Index(_MAX_ELSEWHERE)
         self._versions: _Index[tuple[str, Kind, str]] = _Index()
-        # Targets that we are writing: how often at once, the version that a watch showed meanwhile, and whether that
-        # was the end of it.
+        # Targets that are being written: the number of writes at once, and the version that a watch showed meanwhile,
+        # with True if it was a deletion.
         self._writing: dict[TargetRef, tuple[int, tuple[str, bool] | None]] = {}
 
     def get(self, ref: TargetRef) -> Observed | None:
-        """Return what is known to stand there, or None if nothing is known."""
+        """Return the cached metadata of a target, or None if it is not cached."""
         return self._known.get(ref)
 
     def put(self, ref: TargetRef, observed: Observed) -> bool:
-        """Keep what was seen if it is newer; return True if it was."""
+        """Store what was observed if it is newer than what is cached; return whether it was."""
         before = self._known.get(ref)
         if before is not None and not _newer(observed.resource_version, before.resource_version):
             return False
@@ -93,19 +93,22 @@ class KnownTargets:
         return True
 
     def begin_write(self, ref: TargetRef) -> None:
-        """Hold back what watches show of a target until `end_write`: most likely it is what we are writing."""
+        """Hold back events of a target until `end_write`: most likely they show our own write."""
         count, seen = self._writing.get(ref, (0, None))
         self._writing[ref] = (count + 1, seen)
 
     def hold_back(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
-        """Return True if a target is being written: `end_write` tells then whether somebody touched it."""
+        """Return True while our own write is in flight; `end_write` then decides whether others changed the target."""
         if ref not in self._writing:
             return False
         self._writing[ref] = (self._writing[ref][0], (version, gone))
         return True
 
     def end_write(self, ref: TargetRef, observed: Observed | None) -> bool:
-        """Keep what we wrote, if anything; return True if a watch showed what is not that."""
+        """Store what we wrote, or drop the target if that is not known (None).
+
+        Return True if a watch showed, during the write, what may be a change of others.
+        """
         count, seen = self._writing.pop(ref, (1, None))
         if count > 1:
             self._writing[ref] = (count - 1, seen)
@@ -120,19 +123,19 @@ class KnownTargets:
         return True
 
     def drop(self, ref: TargetRef) -> None:
-        """Know nothing about it: the next look asks the API server."""
+        """Remove a target from the cache, so that the next run reads it from the API server."""
         before = self._known.pop(ref, None)
         if before is not None:
             for index, place in self._places(ref, before):
                 index.remove(place, ref)
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
-        """Return what carries a mark of this PhaseSecret; of other namespaces' objects not more than a few hundred."""
+        """Return the objects with an owner mark of this PhaseSecret; from other namespaces at most a few hundred."""
         found = [*self._at_home.of(str(owner)), *self._elsewhere.of(str(owner))]
         return {ref: self._known[ref] for ref in found}
 
     def versions(self, base: TargetRef) -> dict[TargetRef, Observed]:
-        """Return what carries the label of this target's versions."""
+        """Return the objects that carry the label of this target's versions."""
         found = self._versions.of((base.key.namespace, base.kind, version_label(base.key.name)))
         return {ref: self._known[ref] for ref in found}
 
@@ -149,12 +152,12 @@ class KnownTargets:
         return found
 
     def of_kind(self, kind: Kind, scope: str) -> Iterator[TargetRef]:
-        """Return what is known of a kind in a namespace, or in all for ""."""
+        """Return the cached targets of a kind in a namespace, or in all for ""."""
         return iter([ref for ref in self._known if ref.kind == kind and scope in {"", ref.key.namespace}])
 
 
 class TargetSink:
-    """Takes what a watch of Secrets or ConfigMaps sees, and says what was touched by others."""
+    """Stores what a watch of Secrets or ConfigMaps shows, and reports the objects that others changed."""
 
     def __init__(self, kind: Kind, known: KnownTargets, touched: Touched, relisted: Callable[[], None]) -> None:
         self._kind = kind
@@ -163,7 +166,7 @@ class TargetSink:
         self._relisted = relisted
 
     def listed(self, scope: str, present: Set[ObjectKey]) -> None:
-        """Learn what a whole list had; what we knew and is not in it is gone."""
+        """Take a whole list of a scope: cached objects that are not in it are gone."""
         for ref in self._known.of_kind(self._kind, scope):
             if ref.key not in present:
                 self._known.drop(ref)
@@ -171,7 +174,7 @@ class TargetSink:
         self._relisted()
 
     def seen(self, metadata: Metadata) -> None:
-        """Take one object; our own are kept, all are reported unless we knew them so."""
+        """Take one object: store it if it is ours, and report it unless this version was cached already."""
         ref = self._ref(metadata)
         labels = mapping(metadata.get("labels"))
         foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
@@ -179,13 +182,13 @@ class TargetSink:
             self._report(ref, metadata)
 
     def unreadable(self, key: ObjectKey) -> None:
-        """Know nothing of it: whoever wants it asks the API server, and tells what comes of that."""
+        """Drop and report an object that cannot be read; a run that needs it reads it and reports the problem."""
         ref = TargetRef(self._kind, key)
         self._known.drop(ref)
         self._touched(ref)
 
     def gone(self, metadata: Metadata) -> None:
-        """Take one object that is not there any more, or not ours to see."""
+        """Take one object that was deleted, or is no longer in the watch's selection."""
         ref = self._ref(metadata)
         self._known.drop(ref)
         self._report(ref, metadata, gone=True)
@@ -195,17 +198,17 @@ class TargetSink:
             self._touched(ref)
 
     def _ref(self, metadata: Metadata) -> TargetRef:
-        # Thousands share a namespace: one text for all of them.
+        # Thousands share a namespace, so they share one string for it.
         return TargetRef(self._kind, ObjectKey(sys.intern(metadata["namespace"]), metadata["name"]))
 
 
 def _newer(one: str, other: str) -> bool:
-    # Resource versions are numbers that grow (KEP-5504); where they are not, equal is the only thing known.
+    # Resource versions are growing numbers (KEP-5504). If one is not, all that we can tell is whether they are equal.
     if is_number(one) and is_number(other):
         return int(one) > int(other)
     return one != other
 
 
 def is_number(version: str) -> bool:
-    """Say whether a version can be compared; anything that is longer is none that an API server gives."""
+    """Return whether a version can be compared as a number; an API server uses none with more digits."""
     return version.isascii() and version.isdigit() and len(version) <= _DIGITS

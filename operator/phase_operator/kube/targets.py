@@ -1,7 +1,8 @@
 """Reads and writes of targets on the API server.
 
-Rule: a target is read as metadata, and written by server-side apply or deleted under the version that was judged;
-nothing else is ever done to it.
+Rule: targets are observed as metadata. Every write names the resource version that was judged, or can only create; it
+is an apply, a deletion, or a merge patch that removes keys. A whole object is read only to make or restore a copy, or
+to learn its type.
 """
 
 import logging
@@ -30,12 +31,12 @@ from phase_operator.kube.target_cache import KnownTargets
 
 log = logging.getLogger(__name__)
 
-# The revision of an empty etcd: the first object that is ever written has a greater one.
+# The revision of an empty etcd. No object has it, so an apply under it can only create.
 _NO_VERSION = "1"
 
 
 class KubeTargets:
-    """Looks at targets, and acts on them."""
+    """Reads and writes targets."""
 
     def __init__(self, client: KubeClient, known: KnownTargets, touched: Callable[[TargetRef], None]) -> None:
         self._client = client
@@ -43,7 +44,10 @@ class KubeTargets:
         self._touched = touched
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
-        """Return what stands at the target's place, by metadata alone, or None if nothing does."""
+        """Return the target as its metadata shows it, or None if it does not exist.
+
+        It comes from the cache if it is there; if not, it is read from the API server if `surely`, else taken as None.
+        """
         known = self._known.get(target)
         if known is not None or not surely:
             return known
@@ -51,7 +55,7 @@ class KubeTargets:
         return None if found is None else observe(found)
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
-        """Apply and prune; return False if the object is not the one that was judged."""
+        """Apply, prune and release; return False if the object is not the one that was judged."""
         observed: Observed | None = None
         self._known.begin_write(desired.ref)
         try:
@@ -69,7 +73,7 @@ class KubeTargets:
         return True
 
     async def remove(self, target: TargetRef, action: Removal) -> bool:
-        """Delete the object, or take our part out of it; return False if it is not the one that was judged."""
+        """Delete the object, or withdraw our share of it; return False if it is not the one that was judged."""
         observed: Observed | None = None
         self._known.begin_write(target)
         try:
@@ -91,7 +95,7 @@ class KubeTargets:
             if error.conflict:
                 return False
             if error.invalid:
-                # The object would be none of its type without what we put in: no other try ends better.
+                # Without our keys the object would not be valid for its type, so a retry cannot succeed.
                 raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
             raise translate(error) from error
         finally:
@@ -100,7 +104,7 @@ class KubeTargets:
         return True
 
     async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
-        """Take data keys out of an object; return False if it is not the one that was judged."""
+        """Remove data keys from an object; return False if it is not the one that was judged."""
         left: Observed | None = None
         self._known.begin_write(target)
         try:
@@ -116,7 +120,7 @@ class KubeTargets:
         return True
 
     async def prove(self, desired: Desired) -> None:
-        """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
+        """Have the API server validate a new object by a dry run; raise ExpectedError if it refuses the object."""
         try:
             await self._apply(desired, Apply(None), dry_run=True)
         except ApiError as error:
@@ -124,7 +128,7 @@ class KubeTargets:
                 raise translate(error) from error
 
     async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
-        """Make a copy of a target as it stands; return False if it is not the one that was judged any more."""
+        """Create a copy of a target as it is now; return False if the target is not the one that was judged."""
         try:
             found = await self._client.request("GET", target_path(target))
             if found["metadata"]["resourceVersion"] != version:
@@ -139,7 +143,7 @@ class KubeTargets:
         return True
 
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
-        """Make a target from its copy; return False if something stands there or the copy is gone."""
+        """Create a target from its copy; return False if the target exists or the copy is gone."""
         try:
             kept = await self._client.request("GET", target_path(copy))
             manifest = original_of(kept, target)
@@ -152,7 +156,7 @@ class KubeTargets:
         return True
 
     async def _apply(self, desired: Desired, action: Apply, *, dry_run: bool = False) -> Observed:
-        # An object that appeared meanwhile is a conflict, not prey: no object has the version that we ask for then.
+        # If the object did not exist when it was judged, one that appeared since must be a conflict.
         manifest = intent(desired, action, action.resource_version or _NO_VERSION)
         return await self._send(desired.ref, desired.manager, manifest, force=action.force, dry_run=dry_run)
 
@@ -163,9 +167,9 @@ class KubeTargets:
         return await (self._naming_type(desired.ref, action.type, send) if desired.claim.merges else send(action.type))
 
     async def _naming_type(self, ref: TargetRef, kind: str, send: Callable[[str], Awaitable[Observed]]) -> Observed:
-        """Send what names the type of an object that we merge into, or none; if it has another one, name that.
+        """Call `send` with the recorded type of a Secret that we merge into; if it differs, again with the real one.
 
-        Which type is ours to name is read from a mark, and anybody may edit marks.
+        The type is recorded in a mark on the object, which anyone may edit, so it can be wrong.
         """
         try:
             return await send(kind)
@@ -178,7 +182,7 @@ class KubeTargets:
         return str((await self._client.request("GET", target_path(ref)))["type"])
 
     async def _release(self, desired: Desired, action: Apply, manager: str, observed: Observed) -> Observed:
-        """Own nothing under another field manager of ours any more; a type that only it names stays with the part."""
+        """Give up all fields under another field manager of ours; a type that only it owned stays with our share."""
         try:
             return await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
         except ApiError as error:
@@ -189,7 +193,7 @@ class KubeTargets:
         return await self._give_up(desired.ref, manager, kept.uid, kept.resource_version)
 
     async def _give_up(self, ref: TargetRef, manager: str, uid: str, version: str, kept: str = "") -> Observed:
-        """Own nothing of an object any more under this manager, but the type that is kept."""
+        """Give up all fields of an object under this field manager, except the type if `kept` names one."""
         manifest: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": str(ref.kind),
@@ -234,7 +238,7 @@ class KubeTargets:
         return observe(metadata_of(answer))
 
     async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
-        """Return what carries the label of a target's versions."""
+        """Return the objects that carry the label of a target's versions, by a live read."""
         path = object_path(CORE, COLLECTIONS[base.kind], base.key.namespace)
         selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
         listed = items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
@@ -245,16 +249,16 @@ class KubeTargets:
         }
 
     def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
-        """Return what the watches have shown of a target's versions."""
+        """Return the cached versions of a target."""
         return self._known.versions(base)
 
     def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
-        """Return what the watches have shown with a mark of this PhaseSecret."""
+        """Return the cached objects with an owner mark of this PhaseSecret."""
         return self._known.marked(owner)
 
 
 async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
-    """Return a target's metadata as it stands, or None if it is not there. Raises ExpectedError."""
+    """Return a target's metadata by a live read, or None if it does not exist. Raises ExpectedError."""
     try:
         return metadata_of(await client.request("GET", target_path(target), accept=METADATA))
     except ApiError as error:

@@ -1,6 +1,6 @@
-"""Which Kubernetes this is, and whether it is new enough.
+"""Check that the version of Kubernetes is new enough.
 
-Rule: an API server that is too old is named and waited for: it may be in the middle of its own upgrade.
+Rule: an API server that is too old is reported and asked again, since it may be in the middle of an upgrade.
 """
 
 import re
@@ -14,12 +14,12 @@ from phase_operator.core.json_access import text
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError, translate
 
-# Vendors write 31+.
+# Vendors append to the number, as in "31+".
 _LEADING = re.compile(r"\d+")
 
 
 async def check_version(client: KubeClient) -> None:
-    """Ask for the version; raise Waiting if it is too old, ExpectedError if it cannot be asked for."""
+    """Read the version; raise Waiting if it is too old, ExpectedError if it cannot be read."""
     try:
         found = await client.request("GET", "/version")
     except ApiError as error:
@@ -29,7 +29,7 @@ async def check_version(client: KubeClient) -> None:
 
 
 def too_old(version: Mapping[str, Any]) -> str | None:
-    """Say that an API server is too old; what does not say its version is taken to be new enough."""
+    """Return why an API server is too old, or None; one without a readable version counts as new enough."""
     numbers = [_LEADING.match(text(version.get(part))) for part in ("major", "minor")]
     found = tuple(int(number.group()) for number in numbers if number)
     if len(found) < len(numbers) or found >= OLDEST_KUBERNETES:

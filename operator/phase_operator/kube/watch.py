@@ -1,9 +1,9 @@
-"""A watch of metadata: list once in chunks, then follow, for ever.
+"""A watch of metadata: list once in chunks, then follow for ever.
 
-Rule: values of Secrets are never transferred. What is listed is chosen by our label; what is followed may be wider
-(all Secrets of the namespaces, as metadata), so that a label taken off, a rotated token or a foreign object that goes
-away is seen at once, at a cost that does not grow with the objects that nobody touches. An object that cannot be
-understood costs what is known of it, and not the watch.
+Rule: values of Secrets are never transferred. The list contains only objects with our label. The watch may cover more
+(all Secrets, as metadata), so that it also shows a removed label, a rotated token and the deletion of a foreign object;
+objects that do not change cost nothing. An object that cannot be read is dropped from what we know, and the watch goes
+on.
 """
 
 import asyncio
@@ -24,34 +24,34 @@ from phase_operator.reconcile.ports import Clock
 log = logging.getLogger(__name__)
 
 _SERVER_TIMEOUT = "300"
-# A watch that ends sooner than this was not served: it is not opened again at once, for it would spin.
+# A watch that ends sooner than this counts as a failure; reopening it at once would spin.
 _SHORT = 1.0
-# What a namespace answers that does not exist, or in which we have no rights.
+# The answers for a namespace that does not exist or denies access.
 _REFUSED = (403, 404)
-# After a bug of ours all is listed anew, and the bug may well be met again.
+# Pauses after a bug of ours: everything is listed again then, and probably meets the same bug.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Metadata = Mapping[str, Any]
 
 
 class Sink(Protocol):
-    """Where a watch puts what it sees."""
+    """Receives what a watch shows."""
 
     def seen(self, metadata: Metadata) -> None:
         """Take one object that was listed, added or changed."""
 
     def gone(self, metadata: Metadata) -> None:
-        """Take one object that was deleted or left the selection."""
+        """Take one object that was deleted or is no longer selected."""
 
     def listed(self, scope: str, present: Set[ObjectKey]) -> None:
-        """Learn what a whole list of a scope (a namespace, or "" for all) had; what is not in it is gone."""
+        """Take a whole list of a scope (a namespace, or "" for all); objects that are not in it are gone."""
 
     def unreadable(self, key: ObjectKey) -> None:
-        """Know nothing any more about an object: what was shown of it could not be understood."""
+        """Forget an object, because what the watch showed of it could not be read."""
 
 
 def key_of(metadata: Metadata) -> ObjectKey:
-    """Return where an object stands; its namespace is "" for one that is in none."""
+    """Return the key of an object; the namespace is "" for a cluster-wide one."""
     return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
 
 
@@ -89,21 +89,21 @@ class MetadataWatch:
         self._is_back = is_back
         self._sleep = sleep
         self.listed = asyncio.Event()
-        # It was listed, or its namespace refuses us: there is nothing to wait for.
+        # Set once the collection was listed or its namespace denied access: the start need not wait any longer.
         self.answered = asyncio.Event()
         self.is_refused = False
         self.problem: str | None = f"{name}: not listed yet"
-        # In a row; a watch that only opens, and shows an error, has not recovered.
+        # Failures in a row. A watch that opens and shows only an error has not recovered.
         self._failures = 0
-        # What the log says of them.
+        # The problem that was logged last.
         self._told: str | None = None
 
     def silent(self) -> float:
-        """Return for how many seconds nothing was seen, nor tried: far more than a watch lasts means that it hangs."""
+        """Return the seconds since the last event or attempt; far more than a watch lasts means that it hangs."""
         return self._clock.monotonic() - self._seen
 
     async def run(self) -> None:
-        """Follow until cancelled; no fault of the API server ends it, and none of ours."""
+        """List and follow until cancelled; neither faults of the API server nor bugs of ours end it."""
         version: str | None = None
         while True:
             self._seen = self._clock.monotonic()
@@ -135,7 +135,7 @@ class MetadataWatch:
         if is_news or not self.is_refused:
             self._restarted(self.name)
         if is_news:
-            # Once, and not with every try.
+            # Logged once for each problem, not with every try.
             log.warning("watch interrupted", extra={"watch": self.name, "reason": why})
         self._told = self.problem
         self._failures += 1
@@ -187,11 +187,11 @@ class MetadataWatch:
         return version
 
     def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
-        """Give one object to the sink; whoever wrote it may have written anything."""
+        """Pass one object to the sink; its content may be anything that the API server accepts."""
         try:
             if metadata.get("name"):
                 sink(metadata)
-        except Exception as error:  # noqa: BLE001 - an object that is not understood costs itself
+        except Exception as error:  # noqa: BLE001 - an object that cannot be read must not end the watch
             self._not_understood(key_of(metadata), error)
 
     def _not_understood(self, key: ObjectKey, error: Exception) -> None:

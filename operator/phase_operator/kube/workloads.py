@@ -1,7 +1,7 @@
 """The Workloads port on the real API server.
 
-Rule: workloads are read when they are needed, few at a time, and not kept; all that is ever written to one are our two
-annotations, by server-side apply under the version that was judged.
+Rule: workloads are read when they are needed, a few at a time, and are not cached. The only write is a server-side
+apply of our labels on the workload and our annotation in its pod template, under the resource version that was judged.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,22 +20,22 @@ from phase_operator.kube.listing import FEW, items
 from phase_operator.kube.paths import object_path
 from phase_operator.kube.targets import target_metadata
 
-# So many kinds that fail in passing, one after another, are no accident of one kind.
+# If this many kinds in a row fail with a transient error, the API server itself is failing.
 _SILENT = 2
 
 
 class KubeWorkloads:
-    """Reads and restarts workloads."""
+    """Reads workloads, and writes our labels and annotation to them."""
 
     def __init__(self, client: KubeClient, recorder: Recorder) -> None:
         self._client = client
         self._recorder = recorder
 
     async def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
-        """Yield the workloads of a namespace; kinds that do not exist in this cluster have none.
+        """Yield the workloads of a namespace; a kind that this cluster does not have yields none.
 
-        A kind that cannot be listed fails by itself. When several in a row fail in passing, it is the API server that
-        does, and the rest is not asked for.
+        The error of a kind that cannot be listed is appended to `failed`, and the next kind is listed. After several
+        transient errors in a row the remaining kinds are skipped, for the API server itself is failing.
         """
         silent = 0
         for kind in WorkloadKind:
@@ -58,7 +58,7 @@ class KubeWorkloads:
                     yield workload
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
-        """Return a workload, or None if there is none."""
+        """Return a workload, or None if it does not exist."""
         try:
             return read_workload(ref.kind, await self._client.request("GET", _path(ref)))
         except ApiError as error:
@@ -67,11 +67,11 @@ class KubeWorkloads:
             raise translate(error) from error
 
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
-        """Return a target's metadata, or None if it is not there."""
+        """Return a target's metadata by a live read, or None if it does not exist."""
         return await target_metadata(self._client, target)
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
-        """Carry it out and return True, or return False if the workload is not the one that was judged."""
+        """Apply our labels and annotation; return False if the workload is not the one that was judged."""
         try:
             await self._client.request(
                 "PATCH",
@@ -88,13 +88,13 @@ class KubeWorkloads:
         return True
 
     def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
-        """Have Events posted on a workload."""
+        """Queue Events about a workload; never waits."""
         ref = workload.ref
         self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), notices)
 
 
 def of_kind(kind: WorkloadKind, error: ExpectedError) -> ExpectedError:
-    """Return the error of a list with the kind that it is about."""
+    """Return the error of a failed list, with the kind in its message."""
     make = Transient if isinstance(error, Transient) else Waiting
     return make(error.reason, f"{kind}s: {error.message}")
 
