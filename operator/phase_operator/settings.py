@@ -1,6 +1,7 @@
 """Flags and environment -> frozen Settings.
 
-Rule: the only reader of the environment. A bad setting is one sentence that names it and says what to do.
+Rule: no other module reads environment variables for settings. The error for a bad setting is one sentence that names
+the setting and what is wrong with it.
 """
 
 import os
@@ -27,18 +28,18 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message is one sentence for the person who started us."""
+    """A setting cannot be used; the message is one sentence for the person who started the operator."""
 
 
 class LogFormat(StrEnum):
-    """How log lines look."""
+    """The format of log lines."""
 
     JSON = "json"
     TEXT = "text"
 
 
 class LogLevel(StrEnum):
-    """From which level on lines are logged."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -47,7 +48,7 @@ class LogLevel(StrEnum):
 
 
 class Settings(BaseSettings):
-    """How the operator runs; what it does is in its resources."""
+    """How the operator runs; PhaseSecrets say what it does."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
     @field_validator("namespace", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        # One that is named twice is watched once.
+        # A namespace that is named twice is watched once.
         parts = _parts(value, ",")
         return tuple(dict.fromkeys(parts)) if isinstance(parts, list | tuple) else parts
 
@@ -217,7 +218,7 @@ class Settings(BaseSettings):
 
 
 def load(flags: Mapping[str, Any]) -> Settings:
-    """Combine flags, which win, with the environment and what can be found out; raise SettingsError."""
+    """Return the settings from flags, which win, environment and defaults; raise SettingsError."""
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     try:
         return Settings(**given)
@@ -229,7 +230,7 @@ def load(flags: Mapping[str, Any]) -> Settings:
 
 
 def platform_proxies() -> Proxies:
-    """Return what `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say; raise SettingsError."""
+    """Return the proxies of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; raise SettingsError."""
     try:
         return Proxies.of(os.environ)
     except ValueError as error:
@@ -237,7 +238,7 @@ def platform_proxies() -> Proxies:
 
 
 def _parts(value: Any, separator: str) -> Any:
-    """Take a variable apart; the values of a repeated flag are apart already."""
+    """Split a variable; the values of a repeated flag are split already."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(separator) if part.strip())
     return value

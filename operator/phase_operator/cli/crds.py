@@ -1,7 +1,7 @@
 """`phase-operator crds`: print the CustomResourceDefinitions.
 
-Rule: it prints what the models of this very version say, so that a CRD that is piped into `kubectl apply --server-side`
-never is one of another version.
+Rule: the CRDs are generated from the models of this version, so what is piped into `kubectl apply --server-side` always
+fits the operator that printed it.
 """
 
 import click

@@ -1,4 +1,4 @@
-"""A click group whose subcommands are imported when they are called, so that one does not pay for another."""
+"""A click group that imports a subcommand when it is called, so that one does not load the modules of another."""
 
 import importlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class LazyGroup(click.Group):
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one subcommand, or None when there is none of that name."""
+        """Import and return a subcommand, or None if none has that name."""
         if cmd_name not in self._modules:
             return None
         module, attribute = self._modules[cmd_name]

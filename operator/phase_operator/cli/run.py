@@ -1,6 +1,6 @@
 """`phase-operator run`: start the operator.
 
-Rule: every setting is a flag and a variable of the same name; both come from one model, so they cannot differ.
+Rule: every setting is a flag and an environment variable of the same name; both come from one model, so they agree.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ def _flags(command: Callable[..., None]) -> Callable[..., None]:
     for name, field in reversed(Settings.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
         text = f"{field.description}  [{PREFIX}{name.upper()}]"
-        # A switch may stand alone: --flag is --flag=true.
+        # A boolean flag needs no value: --flag is --flag=true.
         alone: Any = {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
         command = click.option(flag, name, help=text, multiple=name in REPEATED, metavar="VALUE", **alone)(command)
     return command

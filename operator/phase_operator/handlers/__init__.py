@@ -1,1 +1,1 @@
-"""kopf: events in, keys into the queue, nothing else."""
+"""kopf as the watch engine: its events put keys into the queue, and nothing else."""

@@ -1,6 +1,6 @@
-"""What the watch has shown of one kind of resource, and what lists have of it.
+"""The resources of one kind: as the watch shows them, compared with lists of the API server.
 
-Rule: an object is kept once it was shown; one that no list has any more was missed, and is taken for gone.
+Rule: a resource is stored when the watch shows it, and dropped when the watch or two lists in a row show it gone.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The metadata of all resources of a kind, and the namespaces that could not be looked into."""
+    """The metadata of all resources of a kind, and the namespaces that could not be listed."""
 
     found: list[Mapping[str, Any]]
     left_out: Set[str] = frozenset()
@@ -32,17 +32,17 @@ ListAll = Callable[[], Awaitable[Listing]]
 
 
 class Changes(Protocol):
-    """Who learns what has become of resources."""
+    """Receives the changes of resources."""
 
     def resource_changed(self, key: ObjectKey) -> None:
-        """Learn of a resource that is new or was edited."""
+        """Take note of a resource that is new or was edited."""
 
     def resource_gone(self, key: ObjectKey) -> None:
-        """Learn of a resource that was deleted."""
+        """Take note of a resource that was deleted."""
 
 
 class ShownKind:
-    """Takes the events of one kind, and compares what they have shown with lists."""
+    """Takes the events of one kind, and compares lists with what the events have shown."""
 
     def __init__(
         self,
@@ -65,34 +65,35 @@ class ShownKind:
         self._list_all = list_all
         self._clock = clock
         self._faults = faults
-        # What lists have had, since when, and the watch has not shown: each object in a certain state.
+        # Objects, each at one version, that lists contain and the watch has not shown, and since when.
         self._missing: dict[State, float] = {}
-        # What cannot be taken, for a bug of ours; it was shown, so nothing stands still.
+        # Versions of objects that we failed to take in, by a bug of ours. The watch showed them, so it is not stuck.
         self._not_taken: set[State] = set()
-        # Those that are being deleted and wait for somebody else: listed, and not kept.
+        # Objects in deletion that wait for a finalizer of others: lists contain them, and we do not store them.
         self._leaving: set[ObjectKey] = set()
-        # What the watch has not shown; None if nothing.
+        # What the watch has not shown, in words for readiness; None if it has shown everything.
         self.missed: str | None = f"{self._named} not listed yet"
 
     def cannot_be_listed(self, why: str) -> None:
-        """Learn that the API server is away: it shows nothing, and that is no standstill of ours."""
+        """Take note that the API server cannot be reached: a watch that shows nothing then is not stuck."""
         self.missed = f"{self._named} cannot be listed: {why}"
         self._missing = {}
 
     async def first_seen(self) -> bool:
-        """Say whether the watch has shown as many as there are: a list of thousands costs more than to count them."""
+        """Return whether the watch has shown as many resources as exist; a count is cheaper than a list."""
         missing = await self._count() - len(self._resources) - len(self._leaving)
         self.missed = f"{missing} {self._named} not seen by the watch yet" if missing > 0 else None
         return missing <= 0
 
     def blind(self) -> float:
-        """Return for how many seconds the watch has not shown what lists have: it stands still."""
+        """Return for how many seconds the watch has failed to show what lists contain."""
         return self._clock.monotonic() - min(self._missing.values(), default=self._clock.monotonic())
 
     async def all_seen(self) -> bool:
-        """Say whether the watch has shown all that there is, and bury what is not there any more.
+        """Return whether the watch has shown every listed resource; drop the resources that no longer exist.
 
-        An edit of this very moment is on its way, so what is missed is what two looks in a row find in the same state.
+        The watch may be about to show a recent edit, so an object counts as missed only if two calls in a row find it
+        missing at the same version.
         """
         now, before = self._clock.monotonic(), self._missing
         listing = await self._list_all()
@@ -119,7 +120,7 @@ class ShownKind:
         ghosts = {key for key in ghosts if key.namespace not in left_out}
         if not ghosts:
             return
-        # Made since the list was read? Then a second list has it.
+        # A resource created after the list was read is no ghost: a second list contains it.
         again = await self._list_all()
         there = {self._resources.key_of(metadata) for metadata in again.found}
         for key in sorted(ghosts - there):
@@ -128,14 +129,14 @@ class ShownKind:
                 self._changes.resource_gone(key)
 
     def is_news(self, change: str, body: Mapping[str, Any]) -> bool:
-        """Say whether an event is worth to be taken: every status that we write comes back as one."""
+        """Return whether an event needs handling; our own status writes come back as events and do not."""
         try:
             return _is_gone(change, body) or self._resources.is_news(mapping(body.get("metadata")))
-        except Exception:  # noqa: BLE001 - the handler will meet it again, and tell
+        except Exception:  # noqa: BLE001 - the handler meets the same error and reports it
             return True
 
     def take(self, change: str, body: Mapping[str, Any]) -> None:
-        """Take one event; an object that cannot be taken costs itself, and is told by an Event."""
+        """Handle one event; an object that we fail to handle gets an Event and does not disturb others."""
         metadata = mapping(body.get("metadata"))
         key = self._resources.key_of(metadata)
         if not key.name:
@@ -149,7 +150,7 @@ class ShownKind:
         self._not_understood(key, text(metadata.get("uid")))
 
     def _take(self, change: str, key: ObjectKey, body: Mapping[str, Any]) -> None:
-        """Keep the object and queue its key, if there is anything to do."""
+        """Store the object, or drop it, and queue its key if a run has something to do."""
         if _is_gone(change, body) and change != "DELETED":
             self._leaving.add(key)
         else:

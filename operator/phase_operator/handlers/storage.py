@@ -1,7 +1,8 @@
 """Storages that store nothing.
 
-kopf keeps what it last handled in annotations of each object, and copies and compares every object for it even when
-there are only event handlers. We compare generations ourselves, so these save both (measured: a quarter of the cost).
+kopf stores the state that it last handled in annotations of each object. For that it copies and compares every object,
+even with event handlers alone. We compare generations ourselves, so these classes avoid that work (measured: a quarter
+of the cost).
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import kopf
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Remembers no last-handled state."""
+    """Stores no last-handled state."""
 
     def build(self, *, body: Any, extra_fields: Any = None) -> Any:
         """Return nothing to compare."""
@@ -25,7 +26,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Remembers no progress of handlers: event handlers have none."""
+    """Stores no progress of handlers: event handlers have none."""
 
     def fetch(self, *, key: Any, body: Any) -> Any:
         """Return nothing."""

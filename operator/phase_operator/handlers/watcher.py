@@ -1,7 +1,7 @@
-"""The watch of our resources, by kopf, and its supervision.
+"""The watch of our resources, run by kopf, and its supervision.
 
-Rule: kopf watches and nothing else: `on.event` puts keys into our queue. Where kopf would end the process (long 5xx,
-RBAC taken away, the CRD deleted) the watch is started again in place; the loop and what it knows outlive it.
+Rule: kopf only watches; its event handlers put keys into our queue. Where kopf would end the process (a long 5xx, lost
+RBAC, a deleted CRD) the watch is restarted in place, and the loop keeps running with all that it knows.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from phase_operator.reconcile.queue import wait_for
 
 log = logging.getLogger(__name__)
 
-# Objects that vanish while the watch is broken are never reported by kopf; a list of keys finds them.
+# kopf never reports an object that was deleted while the watch was broken; a comparison with a list finds it.
 SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
-# After an interruption: while the API server is away, and then until the watch has shown what a list has; a list of
-# thousands is not read every second for ever.
+# Pauses after an interruption: while the API server cannot be reached, and then until the watch has shown what a list
+# contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
-# So long a list of a namespace may wait for that namespace, before kopf begins anew.
+# A list may wait this long for a namespace that denies access, before kopf begins anew.
 _HELD_BACK = 3600.0
-# A watch that lasted so long failed for the first time.
+# A watch that lasted this long was healthy: its failure counts as the first.
 _WENT_WELL = 30.0
 
 
 class Watcher:
-    """Has kopf watch our kinds, and sees to it that each is known as a whole."""
+    """Runs kopf's watch of our kinds, and compares it with lists so that no resource is missed."""
 
     def __init__(
         self,
@@ -57,39 +57,39 @@ class Watcher:
     ) -> None:
         self._kinds = kinds
         self._is_back = is_back
-        # Set once the watch has shown all that the first list has.
+        # Set once the watch has shown as many resources as exist.
         self._listed = listed
         self._session = session
         self._server = server
         self._is_served = is_served
         self._clock = clock
-        # The last list could not be read.
+        # Whether the last comparison failed because the API server could not be read.
         self._is_away = False
         self._interrupted = asyncio.Event()
         self._namespaces = namespaces
         self._restarted = restarted
         self._sweep_every = sweep_every
         self._sleep = sleep
-        # What keeps the watch from being there.
+        # Why there is no watch at present, if there is none.
         self._broken: str | None = None
 
     @property
     def problem(self) -> str | None:
-        """What keeps us from knowing every resource."""
+        """Why some resources may be unknown; None if all are known."""
         return self._broken or next((kind.missed for kind in self._kinds if kind.missed), None)
 
     def blind(self) -> float:
-        """Return for how many seconds the watch has not shown what lists have: it stands still."""
+        """Return for how many seconds the watch has failed to show what lists contain."""
         return max(kind.blind() for kind in self._kinds)
 
     async def watch(self, own_signals: Callable[[], None]) -> None:
-        """Watch until told to stop by a signal; start again after every fault."""
+        """Watch until a signal stops it; start again after every fault."""
         failures = 0
         told: str | None = None
         while True:
             began = self._clock.monotonic()
             try:
-                # kopf looks once what is served, and would wait for ever for what is not.
+                # kopf discovers the served kinds once, and would wait for ever for a missing one.
                 if not await self._is_served():
                     raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
                 tasks = await kopf.spawn_tasks(
@@ -99,28 +99,31 @@ class Watcher:
                     namespaces=self._namespaces,
                     standalone=True,
                 )
-                # kopf takes the signals for itself; they are ours.
+                # kopf installs signal handlers of its own; put ours back.
                 own_signals()
                 self._broken = None
                 await kopf.run_tasks(tasks, ignored=_Everything())
                 return
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - kopf ends with whatever its tasks raised; all of it means: again
+            except Exception as error:  # noqa: BLE001 - kopf raises any error of its tasks; each means: start again
                 why = error.message if isinstance(error, ExpectedError) else type(error).__name__
                 self._broken = f"PhaseSecrets are not watched: {why}"
                 self._restarted("phasesecrets")
                 self._interrupted.set()
-                # By how long it went well: what fails in a stream may be listed well meanwhile.
+                # Judged by duration: a list may succeed even while every stream fails.
                 failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
                 if failures == 1 or why != told:
-                    # Once, and not with every try.
+                    # Logged once for each reason, not with every try.
                     log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
                 told = why
                 await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
 
     async def sweep(self) -> None:
-        """Tell when the first list is complete, and from then on find ghosts: in time, and after every interruption."""
+        """Wait until the watch has shown all resources, and report it; then compare with lists, for ever.
+
+        A list is compared at a fixed interval and after each interruption; what no longer exists is dropped.
+        """
         while not await self._try(ShownKind.first_seen):
             await self._sleep(_LOOK_EVERY)
         self._listed.set()
@@ -142,7 +145,7 @@ class Watcher:
                 self._is_back()
 
     async def _try(self, look: Callable[[ShownKind], Awaitable[bool]]) -> bool:
-        """Look at every kind, and say whether each is as it should be."""
+        """Return whether `look` holds for every kind; a kind that cannot be listed fails."""
         self._is_away = False
         done = True
         for kind in self._kinds:
@@ -154,7 +157,7 @@ class Watcher:
         return done
 
     def listed_anew(self) -> None:
-        """Look soon for what vanished: kopf tells nothing of what is not in its list any more."""
+        """Compare with a list soon: kopf does not report what is missing from a list that it reads again."""
         self._interrupted.set()
 
     def _registry(self) -> kopf.OperatorRegistry:
@@ -171,7 +174,7 @@ class Watcher:
 
 def _register(registry: kopf.OperatorRegistry, kind: ShownKind) -> None:
     def is_news(event: Mapping[str, Any], **_: Any) -> bool:
-        # What says nothing new is not worth a handler's call.
+        # Filtered here, since each call of a handler costs time in kopf.
         return kind.is_news(str(event.get("type")), event["object"])
 
     @kopf.on.event(names.GROUP, names.VERSION, kind.plural, registry=registry, when=is_news)
@@ -185,10 +188,10 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = 0.1
-    # Our session ends what takes too long; what it holds back waits for a namespace that refuses us.
+    # Our session has a timeout of its own. A request that it holds back waits for a namespace that denies access.
     settings.networking.request_timeout = _HELD_BACK
     settings.networking.connect_timeout = 30.0
-    # Then it ends, and is started again by us, who say so.
+    # After these kopf gives up; `Watcher.watch` logs that and starts it again.
     settings.networking.error_backoffs = (0.5, 1.0, 1.0)
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
@@ -198,7 +201,7 @@ def _settings() -> kopf.OperatorSettings:
 
 
 class _Everything(Collection[Any]):
-    """Every task: kopf cancels what started while it ran, except for these; our loop must not die with the watch."""
+    """Claims to contain every task, so that kopf, when it ends, does not cancel tasks of ours that began meanwhile."""
 
     def __contains__(self, item: object) -> bool:
         return True

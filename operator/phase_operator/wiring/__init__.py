@@ -1,14 +1,14 @@
-"""The composition root: settings become connected objects, which start and stop in the right order.
+"""The composition root: connect objects by the settings, and start and stop them in the right order.
 
-The only room that knows all others. It decides nothing but order.
+The only package that imports all others. It decides nothing but order.
 
 | module | builds |
 |---|---|
-| process | the process: clients, logs, ports, limits of the system; `run` is what the command line calls |
+| process | the process: clients, logs, ports, system limits; the command line calls its `run` |
 | operator | the life of one replica: wait for the Lease, prepare, work, drain, give it back |
-| loop | everything between the watches and the world, from the queue to the workers |
+| loop | the parts of the reconcile loop, from the work queue to the workers |
 | watches | the watches, and the lists that they are compared with |
-| probes | what liveness and readiness look at, and what metrics read at a scrape |
+| probes | the checks of liveness and readiness, and the figures that metrics read at a scrape |
 | files | how many files the settings need open |
 """
 

@@ -1,4 +1,4 @@
-"""How many files the settings need open: a connection that cannot be opened is a watch that never starts."""
+"""How many open files the settings need: without one for each connection, some watches would never start."""
 
 import resource
 import sys
@@ -9,17 +9,17 @@ from phase_operator.phase.session import KEPT_CONNECTIONS
 from phase_operator.settings import Settings
 from phase_operator.telemetry.http import CONNECTIONS
 
-# Lookups of names for each call to Phase that there may be: one for itself, and one that outlived the call before it.
+# DNS lookups for each call to Phase: its own, and one that outlived the call before it.
 LOOKUPS_EACH = 2
-# A lookup has a socket for the name server, and for a moment a file that says where that is.
+# A lookup opens a socket to the name server, and for a moment the file with the name server's address.
 _FILES_OF_LOOKUP = 2
-# Sessions that share the API server with the watches: requests, the Lease, and the lists of the watch of PhaseSecrets.
+# Sessions to the API server beside the watches: requests, the Lease, and the lists of kopf's watch.
 _SESSIONS = 3
-# Ways to Phase, each with connections that are kept: directly, or by the proxies for http and https.
+# Connection pools to Phase, each with idle connections: direct, and by the proxies for http and https.
 _WAYS = 3
-# A watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
+# For each namespace: a watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
 _WATCHES_EACH = 3
-# Those who probe and scrape, and what Python and the system have open.
+# Connections of probes and scrapes, and what Python and the system have open.
 _OTHER_FILES = 2 * CONNECTIONS + 100
 
 
@@ -28,19 +28,19 @@ class StartError(Exception):
 
 
 def most_calls(settings: Settings) -> int:
-    """Return how many calls to Phase there may be: those under way, and the next one."""
+    """Return the greatest number of calls to Phase at once: those in flight, and the next one."""
     return calls_at_once(settings.phase_workers) + 1
 
 
 def open_files(settings: Settings) -> None:
-    """Let as many files be open as there are connections; raise StartError if the system does not allow it."""
+    """Raise the limit of open files to what the settings need; raise StartError if the system does not allow it."""
     limit = files_to_allow(settings, resource.getrlimit(resource.RLIMIT_NOFILE))
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
 def files_to_allow(settings: Settings, limits: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the limits of open files that the settings need, or None if they have them; raise StartError."""
+    """Return the soft and hard limit that the settings need, or None if `limits` suffice; raise StartError."""
     namespaces, calls = max(1, len(settings.namespace)), most_calls(settings)
     watches = _WATCHES_EACH * namespaces + 1
     needed = watches + _SESSIONS * KUBE_CONNECTIONS + calls + _WAYS * KEPT_CONNECTIONS

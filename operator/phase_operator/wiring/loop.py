@@ -1,4 +1,4 @@
-"""Everything between the watches and the world, built from the inside out: each part gets those it calls."""
+"""Build the reconcile loop from the inside out: each part is given the parts that it calls."""
 
 import asyncio
 import socket
@@ -36,14 +36,14 @@ KEY_BYTES = 32
 
 
 class Startup:
-    """What becomes known after the start: the digest key, and that the first list of PhaseSecrets is complete."""
+    """What becomes known after the start: the digest key, and that all PhaseSecrets were seen once."""
 
     def __init__(self) -> None:
         self.key: bytes | None = None
         self.listed = asyncio.Event()
 
     def digest_key(self) -> bytes:
-        """Return the key; no run begins before it was read."""
+        """Return the key; raise RuntimeError before it was read, which is before any run."""
         if self.key is None:
             raise RuntimeError("a run began before the digest key was read")
         return self.key
@@ -51,7 +51,7 @@ class Startup:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The connected parts that others look at."""
+    """The connected parts that watches, probes and metrics use."""
 
     queue: WorkQueue[ObjectKey]
     resources: Resources
@@ -71,7 +71,7 @@ class Loop:
 def build_loop(
     settings: Settings, client: KubeClient, phase: PhaseClient, metrics: Metrics, clock: Clock, startup: Startup
 ) -> Loop:
-    """Connect the parts; nothing runs yet."""
+    """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
     resources, admissions, known = Resources(), Admissions(), KnownTargets()
     retries = Retries(queue, clock)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Operator:
-    """One replica, connected and not begun."""
+    """One replica: its parts are connected at once, and `run` starts them."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Operator:
         if not settings.leader_elect:
             return None
         return Elector(
-            # Whatever else waits for the API server, the Lease does not wait for it.
+            # A client of its own: renewing the Lease must not wait for other requests.
             self._client.apart(),
             self._clock,
             namespace=settings.pod_namespace,
@@ -73,7 +73,7 @@ class Operator:
         return self._elector is None or self._elector.is_leading()
 
     async def run(self) -> bool:
-        """Wait for the Lease, work, drain, give it back; return False if another process leads by now."""
+        """Wait for the Lease, work, drain, give the Lease back; return False if another process leads now."""
         self._own_signals()
         stopping = asyncio.create_task(self._stop.wait())
         elector = self._elector
@@ -90,7 +90,7 @@ class Operator:
             for task in (electing, leading, losing, stopping):
                 task.cancel()
         if electing.done() and not electing.cancelled():
-            # A bug there ends the process: better than to work, or to wait, for ever.
+            # A bug in the election ends the process, which is better than to work or to wait for ever.
             electing.result()
         if elector.lost.is_set():
             return False
@@ -98,7 +98,7 @@ class Operator:
         return True
 
     async def _work(self, *ends: asyncio.Task[Any]) -> None:
-        """Prepare, work, drain, until any of `ends` ends: the first one is the wish to stop."""
+        """Prepare and work until any of `ends` ends, then stop; drain if the first one, a stop signal, ended it."""
         self.probes.live.update(self.leaders_probes.live)
         self.probes.ready.update(self.leaders_probes.ready)
         self.probes.notes.update(self.leaders_probes.notes)
@@ -127,7 +127,7 @@ class Operator:
             await self._flush_events()
 
     async def _prepare(self) -> None:
-        """Read the digest key and the lists that decisions need; wait for the API server as long as it takes."""
+        """Read the digest key and the lists that decisions need; retry until the API server answers."""
         while self._startup.key is None:
             what = "the API server"
             try:
@@ -139,7 +139,7 @@ class Operator:
             except ExpectedError as error:
                 waits_for = f"{what}: {error.message}"
                 if waits_for != self._starting:
-                    # Once, and not with every try.
+                    # Logged once for each reason, not with every try.
                     log.warning("start waits", extra={"detail": waits_for})
                 self._starting = waits_for
                 await asyncio.sleep(2.0)
@@ -149,7 +149,7 @@ class Operator:
 
     async def _watch(self) -> None:
         await self._watches.resources.watch(self._own_signals)
-        # Ends only by a signal that came while kopf held the signals.
+        # The watch ends only by a signal that came while kopf's own handlers were installed.
         self._stop.set()
 
     async def _flush_events(self) -> None:

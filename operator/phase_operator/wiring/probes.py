@@ -1,7 +1,7 @@
-"""What liveness and readiness look at, and what metrics read at a scrape.
+"""The checks of liveness and readiness, and the figures that metrics read at a scrape.
 
-Liveness measures what stands still: work that is due and not begun while workers are idle, a step that does not end, a
-watch without a sign of life. Waiting for Phase or the API server is no standstill.
+Liveness fails when the loop is stuck: work is due while workers are idle, a step does not end, or a watch shows no sign
+of life. A loop that waits for Phase or the API server is not stuck.
 """
 
 from collections.abc import Callable
@@ -19,25 +19,25 @@ from phase_operator.telemetry.named import Named
 from phase_operator.wiring.loop import Loop
 from phase_operator.wiring.watches import Watches
 
-# What has been due, or silent, for so many seconds does not recover by itself. A watch that nothing disturbs is opened
-# anew by the API server every 5 minutes.
+# After this many seconds, overdue work or a silent watch does not recover by itself. The API server ends each watch
+# after 5 minutes, so a healthy one gives a sign of life sooner.
 _STUCK = 420.0
-# So many times as long a step may wait for others that wait for an API server that hangs.
+# A step may take this many times as long: it may wait for other steps, each of which waits for a hanging API server.
 _HUNG = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds; shorter ones are for tests, which make things stand still."""
+    """Limits in seconds; tests that provoke a standstill set shorter ones."""
 
-    # After this a standstill fails liveness.
+    # Liveness fails when the loop has been stuck for longer.
     stuck: float = _STUCK
-    # So often what the watch of PhaseSecrets has shown is compared with a list.
+    # The interval at which the watch of PhaseSecrets is compared with a list.
     sweep: float = SWEEP_EVERY
 
 
 def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
-    """Return all that a replica without the Lease can say of itself."""
+    """Return the checks of a replica that does not hold the Lease."""
     probes = Probes(ready={"lease": lambda: None if elector is None else elector.problem})
     if elector is not None:
         probes.live["lease"] = _check(patience.stuck, "lease", elector.silent, "no look at it")
@@ -45,7 +45,7 @@ def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
 
 
 def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience) -> Probes:
-    """Return what the leader's probes look at as well; `starting` says what the start waits for."""
+    """Return the additional checks of the leader; `starting` returns what the start waits for."""
     stuck, hung = partial(_check, patience.stuck), partial(_check, _HUNG * patience.stuck)
     queue, sources, watcher = loop.queue, loop.sources, watches.resources
     return Probes(
@@ -64,7 +64,7 @@ def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | Non
 
 
 def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, clock: Clock) -> None:
-    """Let the metrics read their figures from the loop at each scrape."""
+    """Connect the metrics with the loop, so that each scrape reads current figures."""
     sources, resources, memory = loop.sources, loop.resources, loop.memory
     metrics.track_namespaces(lambda: len(watches.scopes.unserved()))
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
@@ -80,7 +80,7 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
 
 
 def _problem_of(watch: MetadataWatch) -> str | None:
-    # What a namespace refuses is reported with the namespace.
+    # A refusal is reported by the check of its namespace.
     return None if watch.is_refused else watch.problem
 
 

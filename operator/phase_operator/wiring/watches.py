@@ -80,7 +80,7 @@ class Watches:
                 loop.tokens.all_changed()
 
         sink = TargetSink(kind, loop.known, touched, relisted)
-        # Token Secrets do not carry our label, so all Secrets are followed, as metadata.
+        # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata.
         follow = "" if is_secret else _OURS
         name = f"{collection} in {scope}" if scope else collection
         return self._watch(name, collection, sink, scope=scope, listed=_OURS, followed=follow)
@@ -128,7 +128,7 @@ class _Lists:
 
 @contextmanager
 def _unless_refused(namespace: str | None, left_out: set[str]) -> Iterator[None]:
-    """Leave out a namespace that refuses us, at no cost to the others; its watch may not have noticed yet."""
+    """Add a namespace that denies access to `left_out` instead of raising; its watch may not have noticed yet."""
     try:
         yield
     except Waiting:
