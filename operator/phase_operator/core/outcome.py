@@ -4,11 +4,11 @@ Rule: nothing about a run is reported that is not in its Outcome, so the reports
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
-from phase_operator.core.errors import shortened
+from phase_operator.core.errors import ExpectedError, Transient, asked_pause, shortened
 from phase_operator.core.refs import TargetRef
 
 # The `status` of a PhaseSecret as it goes to the API server.
@@ -50,6 +50,19 @@ class TargetResult:
     selection: str | None = None
     entries: int | None = None
 
+    @classmethod
+    def failed(
+        cls, ref: TargetRef, error: ExpectedError, *, keys: int | None = None, version: str | None = None
+    ) -> Self:
+        """Return the result of a target that an error kept from being brought in step.
+
+        `keys` and `version` are what the target is known to have.
+        """
+        is_transient = isinstance(error, Transient)
+        return cls(
+            ref, False, error.reason, keys, error.message, version, transient=is_transient, after=asked_pause(error)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
@@ -69,6 +82,17 @@ class Warned:
     message: str
 
 
+class _WithoutTargets:
+    """An outcome of a run that brought no target in step."""
+
+    __slots__ = ()
+
+    @property
+    def targets(self) -> tuple[TargetResult, ...]:
+        """No target."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Synced:
     """The source was read; each target says for itself how it stands."""
@@ -81,7 +105,7 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspended:
+class Suspended(_WithoutTargets):
     """Nothing was asked or written, because the resource says so."""
 
 
@@ -96,19 +120,24 @@ class Failed:
     after: float | None = None
     targets: tuple[TargetResult, ...] = ()
 
+    @classmethod
+    def of(cls, error: ExpectedError) -> Self:
+        """Return the outcome of a run that ended in an error."""
+        return cls(error.reason, error.message, transient=isinstance(error, Transient), after=asked_pause(error))
+
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(_WithoutTargets):
     """The status is right as it stands: spec, targets and Phase are what they were when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(_WithoutTargets):
     """The source has not been read yet; its answer will start the next run. Nothing is reported."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(_WithoutTargets):
     """The resource does not exist any more."""
 
 

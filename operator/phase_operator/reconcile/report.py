@@ -89,7 +89,7 @@ class Report:
         """Count a run of so many seconds, and the targets that it wrote."""
         reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
         self._observer.reconciled(type(outcome).__name__, reason, seconds)
-        for target in getattr(outcome, "targets", ()):
+        for target in outcome.targets:
             if target.written or target.resealed:
                 self._observer.target_written(str(target.ref.kind))
 
@@ -100,7 +100,7 @@ class Report:
         events = notices(outcome, resource.status)
         problem = await self._write(resource, document)
         if problem is not None:
-            return Failed(problem.reason, problem.message, transient=True, targets=getattr(outcome, "targets", ()))
+            return Failed(problem.reason, problem.message, transient=True, targets=outcome.targets)
         if events:
             self._log(resource, outcome)
             self._cluster.notify(resource.key, resource.uid, events)
@@ -139,6 +139,6 @@ class Report:
         found = verdict(outcome)
         fields: dict[str, object] = {"object": str(resource.key), "source": resource.source}
         fields |= {"ready": found.ready, "reason": str(found.reason), "detail": found.message}
-        if written := [str(target.ref) for target in getattr(outcome, "targets", ()) if target.written]:
+        if written := [str(target.ref) for target in outcome.targets if target.written]:
             fields["written"] = [*written[:_LOGGED], *(["..."] if len(written) > _LOGGED else [])]
         log.info("resource changed", extra=fields)

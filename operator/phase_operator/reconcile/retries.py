@@ -72,5 +72,7 @@ def retry_wanted(outcome: Outcome) -> bool | None:
 
 def pause_wanted(outcome: Outcome) -> float:
     """Return the longest pause in seconds that a server asked for during the run; 0 if none did."""
-    asked = [target.after for target in getattr(outcome, "targets", ()) if not target.ready]
-    return max((after for after in (*asked, getattr(outcome, "after", None)) if after is not None), default=0.0)
+    asked = [target.after for target in outcome.targets if not target.ready]
+    if isinstance(outcome, Failed):
+        asked.append(outcome.after)
+    return max((after for after in asked if after is not None), default=0.0)

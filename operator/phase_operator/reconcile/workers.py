@@ -119,7 +119,7 @@ class Workers:
             or INTERNAL
         )
         outcome = await self._report.run_ended(resource, outcome, runs.forced(key))
-        written = [target.ref for target in getattr(outcome, "targets", ()) if target.written]
+        written = [target.ref for target in outcome.targets if target.written]
         for fight in self._triggers.run_ended(key, before=before, written=written):
             message = f"{fight}; it is looked at more and more slowly meanwhile"
             self._events.post(key, Notice("Warning", EVENT_CONTESTED, message))

@@ -29,7 +29,7 @@ class Fault(Enum):
 
 def fault(outcome: Outcome) -> Fault | None:
     """Say whether a run failed for the API server's sake, in whole or in part."""
-    reasons = {target.reason for target in getattr(outcome, "targets", ()) if not target.ready}
+    reasons = {target.reason for target in outcome.targets if not target.ready}
     reasons |= {outcome.reason} if isinstance(outcome, Failed) else set()
     if Reason.KUBERNETES_UNAVAILABLE in reasons:
         return Fault.SILENT

@@ -58,7 +58,7 @@ def status_document(
     last_forced = forced if forced is not None else before
     if isinstance(last_forced, str):
         document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
-    written = any(target.written for target in getattr(outcome, "targets", ()))
+    written = any(target.written for target in outcome.targets)
     moved = written or forced not in (None, before) or _essence(document) != _essence(previous)
     since = text(previous.get("lastSyncedTime")) or None
     if found.ready and (moved or since is None):
@@ -167,7 +167,7 @@ def _hints(target: Mapping[str, Any]) -> frozenset[str]:
 def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:
     """Return the Events of a change: a target written, a verdict that is new or gone. Nothing changed, no Event."""
     found: list[Notice] = []
-    for target in getattr(outcome, "targets", ()):
+    for target in outcome.targets:
         if target.written:
             keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
             found.append(Notice("Normal", "TargetWritten", f"{target.ref}: {keys}"))

@@ -11,7 +11,7 @@ from typing import assert_never
 from weakref import WeakValueDictionary
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.annotation_limit import check_marks
@@ -85,7 +85,7 @@ class Keeper:
         surely = number > 0 or desired.claim.merges or ref in self._refused
         observed = await self._cluster.observe(ref, surely=surely)
         if (error := doubt(observed)) is not None:
-            return failed(ref, error)
+            return TargetResult.failed(ref, error)
         action = await self._judge(desired, observed)
         self._refused.discard(ref)
         match action:
@@ -224,7 +224,7 @@ class Keeper:
         except ExpectedError as error:
             if error.reason is Reason.NAMESPACE_NOT_FOUND:
                 return Leave()
-            return pending(target, error.message, transient=isinstance(error, Transient))
+            return pending_for(target, error)
         return left or pending(target, _BUSY, transient=True)
 
 
@@ -239,13 +239,6 @@ def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
     return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
 
 
-def failed(target: TargetRef, error: ExpectedError) -> TargetResult:
-    """Say that a target could not be brought in step."""
-    return TargetResult(
-        target,
-        False,
-        error.reason,
-        message=error.message,
-        transient=isinstance(error, Transient),
-        after=asked_pause(error),
-    )
+def pending_for(target: TargetRef, error: ExpectedError) -> TargetResult:
+    """Say that an error kept a target from being removed."""
+    return pending(target, error.message, transient=isinstance(error, Transient))

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.outcome import SourceFacts, TargetResult
 from phase_operator.core.refs import Kind, Owner
 from phase_operator.core.source.folders import normal_path
@@ -146,15 +146,10 @@ class Judge:
     def stays(self, error: ExpectedError) -> TargetResult:
         """Say that the target stays as it was told of before, and why."""
         keys = self._before.get("keys")
-        return TargetResult(
-            self.rendering.ref,
-            False,
-            error.reason,
-            keys if isinstance(keys, int) else None,
-            error.message,
-            self.task.versions.get(self.rendering.ref),
-            transient=isinstance(error, Transient),
-        )
+        ref = self.rendering.ref
+        known = keys if isinstance(keys, int) else None
+        # The pause that an error may ask for is not this target's.
+        return replace(TargetResult.failed(ref, error, keys=known, version=self.task.versions.get(ref)), after=None)
 
     def told(self, result: TargetResult) -> TargetResult:
         """Return how the target stands, with what there is to know of it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError, Invalid, Transient
+from phase_operator.core.errors import ExpectedError, Invalid
 from phase_operator.core.outcome import Notice, TargetResult
 from phase_operator.core.refs import Kind, Owner, TargetRef
 from phase_operator.core.status.recorded import dropped, named
@@ -20,7 +20,7 @@ from phase_operator.core.targets.type_change import copy_owner, copy_ref, origin
 from phase_operator.core.targets.versions import version_label
 from phase_operator.reconcile.context import Task
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.applier import Keeper, pending
+from phase_operator.reconcile.run.applier import Keeper, pending, pending_for
 from phase_operator.reconcile.run.rivals import Refusal
 
 # With those that the spec names, fewer than a status takes. What is not told is found again by its marks.
@@ -103,7 +103,7 @@ class Removals:
                     left.append(replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
             except ExpectedError as error:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                    left.append(pending(target, error.message, transient=isinstance(error, Transient)))
+                    left.append(pending_for(target, error))
         return left
 
     def _copied(self, task: Task, claims: Mapping[TargetRef, Claim]) -> set[TargetRef]:
@@ -150,7 +150,7 @@ class Removals:
                 found = await self._cluster.versions(base)
             except ExpectedError as error:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                    left.append(pending(base, error.message, transient=isinstance(error, Transient)))
+                    left.append(pending_for(base, error))
                 continue
             why = self._why(task, base, None, is_told=True, is_last=is_last)
             of_base = {ref: each for ref, each in found.items() if is_version_of(ref, each, base)}

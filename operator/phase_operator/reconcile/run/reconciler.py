@@ -19,7 +19,7 @@ from phase_operator.core.access.tenancy import (
     keeps_token,
     reach_refusal,
 )
-from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting, asked_pause
+from phase_operator.core.errors import ExpectedError, Invalid, Waiting
 from phase_operator.core.flow.fair_queue import Urgency
 from phase_operator.core.outcome import (
     Confirmed,
@@ -53,7 +53,7 @@ from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, U
 from phase_operator.reconcile.polling.poller import Sources
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
-from phase_operator.reconcile.run.applier import Doubt, Keeper, believed, failed
+from phase_operator.reconcile.run.applier import Doubt, Keeper, believed
 from phase_operator.reconcile.run.loss_guard import Heard, Judge, source_facts, told_facts
 from phase_operator.reconcile.run.pruner import Removals
 from phase_operator.reconcile.run.redaction import take_out
@@ -133,8 +133,7 @@ class Reconciler:
             self._release(key)
             return Failed(error.reason, error.message)
         except ExpectedError as error:
-            transient = isinstance(error, Transient)
-            return Failed(error.reason, error.message, transient=transient, after=asked_pause(error))
+            return Failed.of(error)
 
     async def _run(self, task: Task) -> Outcome:
         resource, spec = task.resource, task.spec
@@ -167,7 +166,8 @@ class Reconciler:
             case Broken(error=error, full=full):
                 if full is None:
                     # Not raised: an error that is kept would keep the frames of every run that raises it, for ever.
-                    return Failed(error.reason, error.message, transient=isinstance(error, Transient))
+                    # The pause that Phase asked for is kept by those who call it: a run makes no call.
+                    return replace(Failed.of(error), after=None)
                 # Phase is silent, but a target that was edited by hand is mended from the last good answer.
                 last = await self._sync(task, Heard(query, full, None, state.twice, state.moved))
                 return Failed(error.reason, error.message, targets=last.targets)
@@ -344,7 +344,7 @@ class Reconciler:
         try:
             observed = await self._cluster.observe(target, surely=True)
         except ExpectedError as error:
-            return failed(target, error)
+            return TargetResult.failed(target, error)
         if written_before(task.resource.status, target) if observed is None else carries(observed, task.key):
             return None
         message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
@@ -363,7 +363,7 @@ class Reconciler:
             observed = await self._cluster.observe(standing(rendering.ref, task.versions), surely=False)
             match decision := judge.decide(observed):
                 case Hold(error=error):
-                    return replace(failed(rendering.ref, error), version=version)
+                    return TargetResult.failed(rendering.ref, error, version=version)
                 case Clear():
                     return await self._clear(task, heard, judge)
                 case Fill() if rendering.keep is None:
@@ -374,7 +374,7 @@ class Reconciler:
                 case _:
                     assert_never(decision)
         except ExpectedError as error:
-            return replace(failed(rendering.ref, error), version=version)
+            return TargetResult.failed(rendering.ref, error, version=version)
 
     async def _whole(self, heard: Heard, judge: Judge, version: str | None, doubt: Doubt = believed) -> TargetResult:
         """Write a target that has no versions; it may have had: `version` is the newest that the status tells of."""

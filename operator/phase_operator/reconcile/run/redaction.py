@@ -11,7 +11,6 @@ from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Kind
 from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.applier import failed
 from phase_operator.reconcile.run.loss_guard import Judge
 
 
@@ -31,7 +30,7 @@ async def take_out(cluster: Cluster, judge: Judge, result: TargetResult) -> Targ
         if observed is None or not keys:
             return result
         if (doubt := judge.doubt_keys(observed)) is not None:
-            return failed(rendering.ref, doubt)
+            return TargetResult.failed(rendering.ref, doubt)
         if not await cluster.take_out(rendering.ref, observed, keys):
             return None
         return replace(result, keys=judge.held(observed) - len(keys), written=True)
