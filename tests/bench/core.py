@@ -14,17 +14,15 @@ from typing import Any
 
 from bench import fleet
 from phase_operator.api import names
+from phase_operator.core.pipeline import choose, render
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.rollout.decision import Feed, Keep, Policy, Record, decide, patch
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
-from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
-from phase_operator.core.source.selection import select
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import content_of
-from phase_operator.core.targets.rendering import renderings
-from phase_operator.core.values import Entry, ObjectKey
+from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed
 
 ENTRIES, LIMIT, ROUNDS = 10_000, 150.0, 15
@@ -61,8 +59,8 @@ class Load:
         targets = {"managedSecretReferences": [], kind: [{name: "shop"} | self.target]}
         spec = parsed(keys={"include": ["SETTING_*"], "exclude": ["*_DEBUG"]}, **targets)
         query = source_query(ask_of(spec, "team"), "account")
-        chosen = select(entries, query, spec.keys, folders(spec))
-        return [each.render(owner()) for each in renderings(spec, "team", chosen, DIGEST_KEY)]
+        chosen = choose(spec, query, Snapshot("app", tuple(entries)))
+        return [each.made for each in render(spec, owner(), chosen.entries, DIGEST_KEY)]
 
 
 LOADS = (

@@ -21,6 +21,7 @@ from phase_operator.core.access.tenancy import Tenancy, check_annotation
 from phase_operator.core.content.template import compile_template
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.outcome import Failed, Suspended
+from phase_operator.core.pipeline import render_all
 from phase_operator.core.rollout.decision import decide
 from phase_operator.core.rollout.followers import holding, policies
 from phase_operator.core.rollout.label_selector import parse_selector
@@ -29,17 +30,15 @@ from phase_operator.core.rollout.workload import read_workload
 from phase_operator.core.source.answer_memory import MIB, Room
 from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
-from phase_operator.core.source.selection import select
-from phase_operator.core.source.unresolved import check_references
 from phase_operator.core.status.document import notices, status_document
 from phase_operator.core.status.recorded import named, standing_versions
 from phase_operator.core.status.restarts import told_before
+from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_manager, read_mark
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.targets.plan import Keep, plan
 from phase_operator.core.targets.policy import Claim, wanted
 from phase_operator.core.targets.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
-from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
 from phase_operator.kube import errors as kube_errors
@@ -111,19 +110,17 @@ def targets(material: Material) -> None:
     with suppress(ExpectedError):
         spec = parse_spec(_spec(material))
         entries = tuple(_entries(material))
-        taken = select(entries, source_query(ask_of(spec, "team"), _ACCOUNT), spec.keys, folders(spec))
-        check_references(taken, spec.on_secret_reference_error)
-        _render(spec, taken)
+        for each in render_all(spec, owner(), Snapshot("app", entries), DIGEST_KEY):
+            made = each.result
+            if isinstance(made, Desired):
+                _check_made(made)
 
 
-def _render(spec: PhaseSecretSpec, entries: tuple[Entry, ...]) -> None:
-    for rendering in renderings(spec, "team", entries, DIGEST_KEY):
-        with suppress(ExpectedError):
-            made = rendering.render(owner())
-            held = {**made.manifest.get("data", {}), **made.manifest.get("binaryData", {})}
-            assert set(made.keys) == set(held), made.ref
-            json.dumps(made.manifest)
-            assert not isinstance(plan(made, None), Keep)
+def _check_made(made: Desired) -> None:
+    held = {**made.manifest.get("data", {}), **made.manifest.get("binaryData", {})}
+    assert set(made.keys) == set(held), made.ref
+    json.dumps(made.manifest)
+    assert not isinstance(plan(made, None), Keep)
 
 
 def templates(material: Material) -> None:

@@ -9,6 +9,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | access | What a PhaseSecret may use: namespaces, hosts and the way to them, types of Secrets |
 | status | What a run came to -> what users see: the status document, its conditions and Events |
 | rollout | Workloads that follow targets: what their pods have read, and whether to restart them |
+| pipeline | The way from a spec and an answer to the objects that a PhaseSecret wants: choose, check, render; without a cluster |
 | targets | The objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
 | source | What is asked of Phase, and which entries of an answer count |
 | content | Entries -> the bytes of one object: keys, values, formats, types and templates, within limits |

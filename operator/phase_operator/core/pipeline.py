@@ -1,0 +1,123 @@
+"""The way from a spec and an answer to the objects that a PhaseSecret wants: choose, check, render; without a cluster.
+
+Rule: what keeps one target from being made is that target's own error. What keeps entries from being chosen is an error
+of all targets. Nothing is made before it is asked for, so a caller may pause between two targets.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.outcome import Warned
+from phase_operator.core.refs import Owner
+from phase_operator.core.source.folders import folders
+from phase_operator.core.source.query import SourceQuery, ask_of, source_query
+from phase_operator.core.source.selection import select, select_without_patterns
+from phase_operator.core.source.unresolved import check_references
+from phase_operator.core.targets.available import vain_patterns
+from phase_operator.core.targets.desired import Desired
+from phase_operator.core.targets.rendering import Rendering, renderings
+from phase_operator.core.targets.unread import unread
+from phase_operator.core.values import DynamicKey, Entry, Snapshot
+
+# Equal questions of two accounts select the same entries.
+_ANY_ACCOUNT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The entries that a spec takes of an answer."""
+
+    entries: Sequence[Entry]
+    # Why the targets stay as they are; None if they do not.
+    error: ExpectedError | None = None
+    # If the patterns are the error, they were tried on entries of type config alone (True) or on none (False).
+    is_exact: bool = True
+    warning: Warned | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is taken, or that is not known."""
+        return bool(self.entries) or self.error is not None
+
+
+@dataclass(frozen=True)
+class RenderedTarget:
+    """One target of a spec; its object is made when it is first asked for."""
+
+    rendering: Rendering
+    owner: Owner
+
+    @cached_property
+    def made(self) -> Desired:
+        """The object, also one without any entry; raises ExpectedError if it cannot be made."""
+        return self.rendering.make(self.owner)
+
+    @property
+    def result(self) -> Desired | ExpectedError:
+        """The object, or the target's own error; a target that takes no entry is one, unless it may be empty."""
+        try:
+            return self.rendering.render(self.owner)
+        except ExpectedError as error:
+            return error
+
+
+def render_all(
+    spec: PhaseSecretSpec, owner: Owner, answer: Snapshot, digest_key: bytes, *, impersonation: bool = False
+) -> Iterator[RenderedTarget]:
+    """Return the targets that a spec makes of an answer, in its order; raise ExpectedError if that fails for all.
+
+    `impersonation`: Secrets of the types that let their holder act as somebody else are made as well.
+    """
+    query = source_query(ask_of(spec, owner.key.namespace), _ANY_ACCOUNT)
+    chosen = check(spec, choose(spec, query, answer))
+    if chosen.error is not None:
+        raise chosen.error
+    return render(spec, owner, chosen.entries, digest_key, dynamic=answer.dynamic, impersonation=impersonation)
+
+
+def choose(spec: PhaseSecretSpec, query: SourceQuery, answer: Snapshot) -> Chosen:
+    """Return the entries that a spec takes of an answer, as far as its patterns can be tried.
+
+    Raises Invalid if a target's folder is not inside the PhaseSecret's own.
+    """
+    taken = folders(spec)
+    try:
+        return Chosen(select(answer.entries, query, spec.keys, taken))
+    except Waiting as error:
+        entries, is_exact = select_without_patterns(answer.entries, query, spec.keys, taken)
+        return Chosen(entries, error.to_keep(), is_exact)
+
+
+def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
+    """Return what was chosen with a warning, or an error, if Phase left references in it unresolved."""
+    if chosen.error is not None:
+        return chosen
+    try:
+        return replace(chosen, warning=check_references(chosen.entries, spec.on_secret_reference_error))
+    except Waiting as error:
+        return replace(chosen, error=error.to_keep())
+
+
+def note(spec: PhaseSecretSpec, chosen: Chosen, answer: Snapshot) -> str | None:
+    """Return which patterns of a spec match nothing and which keys are not read, as one sentence; None if none are."""
+    include, entries = spec.keys.include, chosen.entries
+    vain = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
+    left = unread(spec, answer.dynamic)
+    return "; ".join(each for each in (f"spec.{vain}" if vain else None, left) if each) or None
+
+
+def render(
+    spec: PhaseSecretSpec,
+    owner: Owner,
+    entries: Sequence[Entry],
+    digest_key: bytes,
+    *,
+    dynamic: Sequence[DynamicKey] = (),
+    impersonation: bool = False,
+) -> Iterator[RenderedTarget]:
+    """Yield each target of a spec, in its order, as these entries make it."""
+    found = renderings(spec, owner.key.namespace, entries, digest_key, impersonation=impersonation, dynamic=dynamic)
+    return (RenderedTarget(rendering, owner) for rendering in found)
