@@ -103,6 +103,11 @@ class Synced:
     # What is no fault, and costs something; a sentence that stays the same as long as that is so.
     note: str | None = None
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether any target takes the answer for wrong, so that it has to be read again."""
+        return any(target.reason is Reason.ANSWER_DOUBTED for target in self.targets)
+
 
 @dataclass(frozen=True, slots=True)
 class Suspended(_WithoutTargets):

@@ -57,7 +57,7 @@ class RenderedTarget:
 
     @property
     def result(self) -> Desired | ExpectedError:
-        """The object, or the target's own error; a target that takes no entry is one, unless it may be empty."""
+        """The object, or why there is none; without any entry there is one only if the spec allows that."""
         try:
             return self.rendering.render(self.owner)
         except ExpectedError as error:

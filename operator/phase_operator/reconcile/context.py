@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,16 +13,13 @@ from phase_operator.core.errors import Invalid
 from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
 from phase_operator.core.flow.fair_queue import Urgency
 from phase_operator.core.json_access import mappings
-from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Policy
+from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import policies
 from phase_operator.core.source.folders import Folders, folders
-from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.selection import select, select_without_patterns
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.status.recorded import standing_versions
-from phase_operator.core.targets.policy import Claim, places, wanted
-from phase_operator.core.values import Entry, ObjectKey, Snapshot
+from phase_operator.core.targets.policy import Claim, wanted
+from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Subscription
 from phase_operator.reconcile.store import Resource
 
@@ -31,60 +28,36 @@ _guard = lru_cache(1024)(Guard)
 _subscription = lru_cache(1024)(Subscription)
 
 
-@dataclass(frozen=True)
-class Task:
-    """One PhaseSecret as one run sees it; anything here may raise Invalid."""
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A PhaseSecret, the targets that its spec names, and the versions that its status records."""
 
     resource: Resource
+    # In the spec's order, with what is claimed of each.
+    claims: Mapping[TargetRef, Claim]
+    # The name of the newest object of each versioned target.
+    versions: Mapping[TargetRef, str]
 
     @property
     def key(self) -> ObjectKey:
         """Its namespace and name."""
         return self.resource.key
 
-    @cached_property
-    def spec(self) -> PhaseSecretSpec:
-        """The spec, parsed."""
-        return parse_spec(self.resource.spec)
+    @property
+    def owner(self) -> Owner:
+        """The PhaseSecret, as its targets name it."""
+        return Owner(self.resource.key, self.resource.uid)
 
-    @cached_property
-    def claims(self) -> Mapping[TargetRef, Claim]:
-        """The targets, in the spec's order, with what is claimed of each."""
-        return wanted(self.spec, self.key.namespace)
 
-    @cached_property
-    def versions(self) -> Mapping[TargetRef, str]:
-        """The name of the newest object of each versioned target."""
-        return standing_versions(self.resource.status)
+@dataclass(frozen=True, slots=True)
+class Task(Declared):
+    """One PhaseSecret whose spec was understood, as one run sees it."""
 
-    @cached_property
-    def versioned(self) -> frozenset[TargetRef]:
-        """The targets that are versioned."""
-        return frozenset(ref for ref, target in places(self.spec, self.key.namespace) if target.versioned)
+    spec: PhaseSecretSpec
+    # The folders of Phase that it takes.
+    folders: Folders
 
-    @cached_property
-    def policies(self) -> Mapping[TargetRef, Policy]:
-        """Who follows each target."""
-        return policies(self.spec, self.key.namespace)
-
-    @cached_property
-    def folders(self) -> Folders:
-        """The folders of Phase that it takes."""
-        return folders(self.spec)
-
-    def check(self) -> None:
-        """Raise Invalid if something in the spec cannot be understood that no field's own rule finds."""
-        _ = self.folders, self.policies
-
-    def select(self, snapshot: Snapshot, query: SourceQuery) -> tuple[Entry, ...]:
-        """Return the entries that it takes of an answer."""
-        return select(snapshot.entries, query, self.spec.keys, self.folders)
-
-    def select_without_patterns(self, snapshot: Snapshot, query: SourceQuery) -> tuple[tuple[Entry, ...], bool]:
-        """Return what can be told of an answer that the patterns take too long for; see core/source/selection.py."""
-        return select_without_patterns(snapshot.entries, query, self.spec.keys, self.folders)
-
-    @cached_property
+    @property
     def is_settled(self) -> bool:
         """Whether the status claims that all is in step, for the spec as it is now."""
         resource, status = self.resource, self.resource.status
@@ -99,11 +72,36 @@ class Task:
         return Urgency.EDITED if self.resource.status.get("lastSyncedTime") else Urgency.NEW
 
     def subscription(self) -> Subscription:
-        """Say how it takes part in its question."""
+        """Return how it takes part in its question."""
         spec = self.spec
         guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, self.folders)
         interval = float(spec.polling_interval or DEFAULT_INTERVAL)
         return _subscription(interval, self.urgency, guard, self.is_settled)
+
+
+def task_of(resource: Resource, spec: PhaseSecretSpec, claims: Mapping[TargetRef, Claim]) -> Task:
+    """Return what a run works with; `claims` are the targets that `resource` was admitted to.
+
+    Raises Invalid if no field's own rule finds what is wrong with the spec: a folder that is not inside the
+    PhaseSecret's own, or a selector of workloads that cannot be read.
+    """
+    taken = folders(spec)
+    # Read again by those who restart workloads; a selector that is wrong has to be known before anything is written.
+    policies(spec, resource.key.namespace)
+    return Task(resource, claims, standing_versions(resource.status), spec, taken)
+
+
+def declared_by(resource: Resource) -> Declared:
+    """Return what a PhaseSecret declares; no targets if its spec cannot be read.
+
+    What it wrote is then known from its status and from the marks on objects.
+    """
+    claims: Mapping[TargetRef, Claim]
+    try:
+        claims = wanted(parse_spec(resource.spec), resource.key.namespace)
+    except Invalid:
+        claims = {}
+    return Declared(resource, claims, standing_versions(resource.status))
 
 
 def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:

@@ -1,8 +1,21 @@
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.outcome import Failed, Suspended, Synced, Verdict, Warned, verdict
-from support.builders import in_step, out_of_step, synced
+from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.outcome import (
+    Confirmed,
+    Failed,
+    Gone,
+    Outcome,
+    Pending,
+    Suspended,
+    Synced,
+    TargetResult,
+    Verdict,
+    Warned,
+    verdict,
+)
+from support.builders import in_step, out_of_step, secret_ref, synced
 
 WARNING = Warned(Reason.UNRESOLVED_REFERENCES, "references are left")
 
@@ -69,3 +82,24 @@ def test_the_message_does_not_tell_what_changes_from_run_to_run() -> None:
     busy = verdict(synced(in_step(keys=4, written=True), entries=4))
 
     assert quiet == busy
+
+
+@pytest.mark.parametrize("outcome", [Suspended(), Confirmed(), Pending(), Gone()], ids=lambda each: type(each).__name__)
+def test_an_outcome_that_brought_no_target_in_step_has_none(outcome: Outcome) -> None:
+    assert outcome.targets == ()
+
+
+def test_a_failure_keeps_of_an_error_what_the_next_run_needs() -> None:
+    busy, missing = Transient(Reason.RATE_LIMITED, "busy", after=30.0), Waiting(Reason.ACCESS_DENIED, "no")
+
+    assert Failed.of(busy) == Failed(Reason.RATE_LIMITED, "busy", transient=True, after=30.0)
+    assert Failed.of(missing) == Failed(Reason.ACCESS_DENIED, "no")
+
+
+def test_a_failed_target_keeps_of_an_error_what_the_next_run_needs() -> None:
+    busy = Transient(Reason.KUBERNETES_UNAVAILABLE, "busy", after=30.0)
+
+    found = TargetResult.failed(secret_ref(), busy, version="shop-1")
+
+    assert (found.ready, found.reason, found.message, found.version) == (False, busy.reason, "busy", "shop-1")
+    assert (found.transient, found.after) == (True, 30.0)

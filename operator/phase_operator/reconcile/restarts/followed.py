@@ -7,13 +7,15 @@ from phase_operator.core.errors import Invalid
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import Feed, Gap, Policy
 from phase_operator.core.rollout.followers import ABSENT, Holding, holding
+from phase_operator.core.rollout.followers import policies as policies_of
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.status.recorded import standing
+from phase_operator.core.status.recorded import standing, standing_versions
+from phase_operator.core.targets.policy import places
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.context import Task
+from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.ports import Workloads
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.writers import Writers
 
 # None: its PhaseSecrets do not say who follows it.
@@ -69,18 +71,20 @@ class Feeds:
         policies = []
         versions: Mapping[TargetRef, str] = {}
         is_versioned = False
-        for task in self._tasks(target):
+        for resource in self._writing(target):
             try:
-                policy = task.policies.get(target)
+                spec = parse_spec(resource.spec)
+                policy = policies_of(spec, resource.key.namespace).get(target)
             except Invalid:
                 continue
             if policy is not None:
                 policies.append(policy)
-                is_versioned = is_versioned or target in task.versioned
-                versions = {**versions, **task.versions}
+                fields = [each for ref, each in places(spec, resource.key.namespace) if ref == target]
+                is_versioned = is_versioned or any(each.versioned for each in fields)
+                versions = {**versions, **standing_versions(resource.status)}
         return policies, versions, is_versioned
 
-    def _tasks(self, target: TargetRef) -> Iterator[Task]:
+    def _writing(self, target: TargetRef) -> Iterator[Resource]:
         """Yield those that write a target, and those of its namespace that wrote it and are suspended since.
 
         What these wrote before still reaches the pods.
@@ -89,7 +93,7 @@ class Feeds:
         for key in dict.fromkeys([*writing, *self._writers.marked(target)]):
             resource = self._resources.get(key)
             if resource is not None and (key in writing or resource.spec.get("suspend") is True):
-                yield Task(resource)
+                yield resource
 
     async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
         key = self._digest_key()

@@ -11,7 +11,8 @@ from typing import Any
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.outcome import SourceFacts, TargetResult
-from phase_operator.core.refs import Kind, Owner
+from phase_operator.core.pipeline import RenderedTarget
+from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import normal_path
 from phase_operator.core.source.query import Revision, SourceQuery
 from phase_operator.core.source.shrink_guard import Moved
@@ -22,7 +23,6 @@ from phase_operator.core.targets.fingerprint import name_digest, parted
 from phase_operator.core.targets.loss_guard import Decision, Hold, Offer, Stood, decide, doubt, stood
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.rendering import Rendering
 from phase_operator.core.values import Entry, Snapshot
 from phase_operator.reconcile.context import Task
 
@@ -46,24 +46,25 @@ class Heard:
 class Judge:
     """Judges one target."""
 
-    def __init__(self, task: Task, heard: Heard, rendering: Rendering, entries: Sequence[Entry]) -> None:
-        self.task, self.rendering = task, rendering
+    def __init__(self, task: Task, heard: Heard, target: RenderedTarget, entries: Sequence[Entry]) -> None:
+        self.task, self.rendering = task, target.rendering
+        self._target = target
         self._heard, self._entries = heard, entries
         status = task.resource.status
-        self._before = next((told for ref, told in told_targets(status) if ref == rendering.ref), {})
+        self._before = next((told for ref, told in told_targets(status) if ref == self.rendering.ref), {})
         self._terms = terms(
-            rendering,
+            self.rendering,
             task.spec,
-            task.claims[rendering.ref],
+            task.claims[self.rendering.ref],
             self._before,
             selects=bool(entries),
             twice=heard.twice,
         )
 
-    @cached_property
+    @property
     def desired(self) -> Desired:
-        """The target as it should be, if need be without any entry; raises what keeps it from being made."""
-        return self.rendering.make(Owner(self.task.key, self.task.resource.uid))
+        """The target as it should be, also one without any entry; raises ExpectedError if it cannot be made."""
+        return self._target.made
 
     def decide(self, observed: Observed | None) -> Decision:
         """Say what is to be done, where this stands."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid
 from phase_operator.core.outcome import Notice, TargetResult
-from phase_operator.core.refs import Kind, Owner, TargetRef
+from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.status.recorded import dropped, named
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.policy import Claim
 from phase_operator.core.targets.removal import Leave, Removal, Unwanted, is_version_of, removal
 from phase_operator.core.targets.type_change import copy_owner, copy_ref, original_ref
 from phase_operator.core.targets.versions import version_label
-from phase_operator.reconcile.context import Task
+from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.applier import Keeper, pending, pending_for
 from phase_operator.reconcile.run.rivals import Refusal
@@ -46,101 +46,108 @@ class Removals:
         self._keeper = keeper
         self._refusal = refusal
 
-    async def let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
+    async def let_go(self, declared: Declared, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Remove what the spec names no more, once all that it names is in step; return what is left to do."""
-        told = dict.fromkeys(dropped(task.resource.status, task.claims))
-        candidates = await self._candidates(task, told, is_last=False)
-        self._tell_spared(task, [each for each in candidates if each.why.is_told])
-        due = [each for each in candidates if not isinstance(_decision(each, task), Leave)]
+        told = dict.fromkeys(dropped(declared.resource.status, declared.claims))
+        candidates = await self._candidates(declared, told, is_last=False)
+        self._tell_spared(declared, [each for each in candidates if each.why.is_told])
+        due = [each for each in candidates if not isinstance(_decision(each, declared), Leave)]
         if not all(result.ready for result in results):
             waiting = dict.fromkeys(each.base for each in due)
             found = [pending(base, "the others are not in step yet", transient=False) for base in waiting]
             return found[:_MOST_TOLD]
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
-        left = await self._remove(task, [*unseen, *due], [target for target in told if target in task.versions])
-        unfinished = await self._finish(task, (), self._copied(task, task.claims) - task.claims.keys())
+        left = await self._remove(declared, [*unseen, *due], [target for target in told if target in declared.versions])
+        unfinished = await self._finish(declared, (), self._copied(declared) - declared.claims.keys())
         return _by_target([*left, *unfinished])[:_MOST_TOLD]
 
-    async def clear(self, task: Task, target: TargetRef) -> TargetResult | None:
+    async def clear(self, declared: Declared, target: TargetRef) -> TargetResult | None:
         """Remove a target for which nothing is left, with its versions; say what is left to do, if anything."""
-        why = self._why(task, target, task.claims[target], is_told=True, is_last=False)
+        why = self._why(declared, target, declared.claims[target], is_told=True, is_last=False)
         versions = self._cluster.known_versions(target).items()
         found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
         known = await self._cluster.observe(target, surely=False)
-        left = await self._remove(task, [_Candidate(target, target, why, known), *found], [])
+        left = await self._remove(declared, [_Candidate(target, target, why, known), *found], [])
         return left[0] if left else None
 
-    async def end(self, task: Task) -> list[TargetResult]:
+    async def end(self, declared: Declared) -> list[TargetResult]:
         """Remove what goes with a PhaseSecret; return what is left to do."""
-        try:
-            claims = task.claims
-        except Invalid:
-            # What was written is known from the status and by marks, and these say what is to become of it.
-            claims = {}
-        targets = dict(claims) | {target: claims.get(target) for target in named(task.resource.status)}
-        left = await self.finish(task, claims)
-        candidates = await self._candidates(task, targets, is_last=True)
-        self._tell_spared(task, candidates)
-        elsewhere = [target for target in task.versions if target.key.namespace != task.key.namespace]
-        return left or await self._remove(task, candidates, elsewhere, is_last=True)
+        # Where the spec cannot be read, the marks on objects say what is to become of them.
+        targets = dict(declared.claims) | {
+            target: declared.claims.get(target) for target in named(declared.resource.status)
+        }
+        left = await self.finish(declared)
+        candidates = await self._candidates(declared, targets, is_last=True)
+        self._tell_spared(declared, candidates)
+        elsewhere = [target for target in declared.versions if target.key.namespace != declared.key.namespace]
+        return left or await self._remove(declared, candidates, elsewhere, is_last=True)
 
-    async def finish(self, task: Task, claims: Mapping[TargetRef, Claim]) -> list[TargetResult]:
+    async def finish(self, declared: Declared) -> list[TargetResult]:
         """Finish what crashes and refusals left of replacements, also of targets that are wanted otherwise by now.
 
         What a copy holds comes back before it goes. Needs no answer of Phase; says what is left to do.
         """
-        replaced = [target for target, claim in claims.items() if claim.replace]
-        return await self._finish(task, replaced, self._copied(task, claims))
+        replaced = [target for target, claim in declared.claims.items() if claim.replace]
+        return await self._finish(declared, replaced, self._copied(declared))
 
-    async def _finish(self, task: Task, replaced: Iterable[TargetRef], seen: Set[TargetRef]) -> list[TargetResult]:
+    async def _finish(
+        self, declared: Declared, replaced: Iterable[TargetRef], seen: Set[TargetRef]
+    ) -> list[TargetResult]:
         left = []
         for target in dict.fromkeys([*replaced, *sorted(seen)]):
-            if self._refusal(task.key.namespace, target.key.namespace):
+            if self._refusal(declared.key.namespace, target.key.namespace):
                 continue
             try:
-                if (rest := await self._keeper.finish(target, _owner(task), is_seen=target in seen)) is not None:
+                if (rest := await self._keeper.finish(target, declared.owner, is_seen=target in seen)) is not None:
                     left.append(replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
             except ExpectedError as error:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
                     left.append(pending_for(target, error))
         return left
 
-    def _copied(self, task: Task, claims: Mapping[TargetRef, Claim]) -> set[TargetRef]:
+    def _copied(self, declared: Declared) -> set[TargetRef]:
         """Return the targets of which the watches show a copy that is this PhaseSecret's."""
-        copies = self._cluster.marked(copy_owner(task.key))
+        copies = self._cluster.marked(copy_owner(declared.key))
         if not copies:
             return set()
-        known = {copy_ref(target): target for target in (*claims, *named(task.resource.status))}
+        known = {copy_ref(target): target for target in (*declared.claims, *named(declared.resource.status))}
         found = (known.get(copy) or original_ref(copy) for copy in copies)
         return {target for target in found if target is not None}
 
     async def _candidates(
-        self, task: Task, targets: Mapping[TargetRef, Claim | None], *, is_last: bool
+        self, declared: Declared, targets: Mapping[TargetRef, Claim | None], *, is_last: bool
     ) -> list[_Candidate]:
         """Return the objects of these targets, and what else carries our marks and is wanted no more, as known."""
-        marked = self._cluster.marked(task.key)
+        marked = self._cluster.marked(declared.key)
         found: dict[TargetRef, _Candidate] = {}
         for target, claim in targets.items():
-            why = self._why(task, target, claim, is_told=True, is_last=is_last)
+            why = self._why(declared, target, claim, is_told=True, is_last=is_last)
             known = await self._cluster.observe(target, surely=False)
             found[target] = _Candidate(target, target, why, known)
             for ref, each in self._cluster.known_versions(target).items():
                 if is_version_of(ref, each, target):
                     found[ref] = _Candidate(ref, target, why, each)
-        kept = set() if is_last else {*task.claims, *_of_bases(marked, task.claims)}
+        kept = set() if is_last else {*declared.claims, *_of_bases(marked, declared.claims)}
         for ref, each in marked.items():
             if ref not in found and ref not in kept:
-                why = self._why(task, ref, None, is_told=False, is_last=is_last)
+                why = self._why(declared, ref, None, is_told=False, is_last=is_last)
                 found[ref] = _Candidate(ref, ref, why, each)
         return list(found.values())
 
-    def _why(self, task: Task, ref: TargetRef, claim: Claim | None, *, is_told: bool, is_last: bool) -> Unwanted:
-        is_collected = is_last and ref.key.namespace == task.key.namespace
-        return Unwanted(claim, is_collected, self._refusal(task.key.namespace, ref.key.namespace), is_told)
+    def _why(
+        self, declared: Declared, ref: TargetRef, claim: Claim | None, *, is_told: bool, is_last: bool
+    ) -> Unwanted:
+        is_collected = is_last and ref.key.namespace == declared.key.namespace
+        return Unwanted(claim, is_collected, self._refusal(declared.key.namespace, ref.key.namespace), is_told)
 
     async def _remove(
-        self, task: Task, candidates: Sequence[_Candidate], versioned: Sequence[TargetRef], *, is_last: bool = False
+        self,
+        declared: Declared,
+        candidates: Sequence[_Candidate],
+        versioned: Sequence[TargetRef],
+        *,
+        is_last: bool = False,
     ) -> list[TargetResult]:
         """Remove all, also when some cannot be; for the versioned ones the cluster is asked what versions there are."""
         left: list[TargetResult] = []
@@ -152,45 +159,41 @@ class Removals:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
                     left.append(pending_for(base, error))
                 continue
-            why = self._why(task, base, None, is_told=True, is_last=is_last)
+            why = self._why(declared, base, None, is_told=True, is_last=is_last)
             of_base = {ref: each for ref, each in found.items() if is_version_of(ref, each, base)}
             by_ref = {ref: _Candidate(ref, base, why, each) for ref, each in of_base.items()} | by_ref
         for each in by_ref.values():
-            result = await self._take_away(task, each, is_last=is_last)
+            result = await self._take_away(declared, each, is_last=is_last)
             if result is not None:
                 left.append(result)
         return _by_target(left)[:_MOST_TOLD]
 
-    async def _take_away(self, task: Task, each: _Candidate, *, is_last: bool) -> TargetResult | None:
+    async def _take_away(self, declared: Declared, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:
-            found = await self._keeper.take_away(each.ref, _owner(task), each.why)
+            found = await self._keeper.take_away(each.ref, declared.owner, each.why)
         except Invalid as error:
             if not is_last:
                 return pending(each.base, error.message, transient=False)
             # Nothing that we could wait for would change it, and a PhaseSecret that cannot be deleted helps nobody.
-            self._tell(task, error.reason, f"{each.ref}: our keys stay in it: {error.message}")
+            self._tell(declared, error.reason, f"{each.ref}: our keys stay in it: {error.message}")
             return None
         if isinstance(found, Leave):
             return None
         message = found.message if each.ref == each.base else f"{each.ref}: {found.message}"
         return TargetResult(each.base, False, found.reason, message=message, transient=found.transient)
 
-    def _tell_spared(self, task: Task, candidates: Sequence[_Candidate]) -> None:
+    def _tell_spared(self, declared: Declared, candidates: Sequence[_Candidate]) -> None:
         for each in candidates:
-            found = _decision(each, task)
+            found = _decision(each, declared)
             if isinstance(found, Leave) and found.why:
-                self._tell(task, Reason.CROSS_NAMESPACE, f"{each.ref} stays as it is: {found.why}")
+                self._tell(declared, Reason.CROSS_NAMESPACE, f"{each.ref} stays as it is: {found.why}")
 
-    def _tell(self, task: Task, reason: Reason, message: str) -> None:
-        self._cluster.notify(task.key, task.resource.uid, [Notice("Warning", str(reason), message)])
-
-
-def _owner(task: Task) -> Owner:
-    return Owner(task.key, task.resource.uid)
+    def _tell(self, declared: Declared, reason: Reason, message: str) -> None:
+        self._cluster.notify(declared.key, declared.resource.uid, [Notice("Warning", str(reason), message)])
 
 
-def _decision(each: _Candidate, task: Task) -> Removal | Leave:
-    return removal(each.ref, each.known, _owner(task), each.why)
+def _decision(each: _Candidate, declared: Declared) -> Removal | Leave:
+    return removal(each.ref, each.known, declared.owner, each.why)
 
 
 def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:

@@ -1,0 +1,226 @@
+"""From the entries that a resource takes to its targets in the cluster: judge, fill, version, clear and let go.
+
+Rule: an error of one target is the result of that target, and the others are brought in step.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self, assert_never
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.outcome import SourceFacts, Synced, TargetResult
+from phase_operator.core.pipeline import render
+from phase_operator.core.refs import Kind
+from phase_operator.core.source.unresolved import unresolved
+from phase_operator.core.status.recorded import standing
+from phase_operator.core.targets.loss_guard import Clear, Fill, Hold
+from phase_operator.core.targets.merge import merge_manager
+from phase_operator.core.targets.provenance import basis, holds, part_holds, sealed
+from phase_operator.core.targets.rendering import units
+from phase_operator.core.values import Entry
+from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.context import Declared, Task
+from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.run.applier import Doubt, Keeper, believed
+from phase_operator.reconcile.run.finalizer import Finalizer
+from phase_operator.reconcile.run.loss_guard import Heard, Judge, source_facts, told_facts
+from phase_operator.reconcile.run.pruner import Removals
+from phase_operator.reconcile.run.redaction import take_out
+from phase_operator.reconcile.run.registration import Registration
+from phase_operator.reconcile.run.target_access import TargetAccess
+from phase_operator.reconcile.run.version_gc import Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the targets of a resource are made from."""
+
+    heard: Heard
+    # What the resource takes of it.
+    entries: Sequence[Entry]
+    facts: SourceFacts
+    # core/targets/provenance.py: what targets are sealed with, None if that is not known; and what an earlier run
+    # sealed them with by mistake.
+    made_from: bytes | None = None
+    misdated: bytes | None = None
+
+    @classmethod
+    def of(cls, task: Task, heard: Heard, entries: Sequence[Entry]) -> Self:
+        """Return what a PhaseSecret's targets are made from, where it takes these entries of an answer."""
+        spec, query = task.resource.spec, heard.query
+        made_from = basis(spec, query, heard.revision) if heard.revision is not None else None
+        misdated = basis(spec, query, heard.misdated) if heard.misdated is not None else None
+        return cls(heard, entries, source_facts(task, heard, entries), made_from, misdated)
+
+
+class Writer:
+    """Brings targets in step with entries, for runs of any resource."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        keeper: Keeper,
+        versions: Versions,
+        removals: Removals,
+        finalizer: Finalizer,
+        registration: Registration,
+        access: TargetAccess,
+        beside: Beside,
+        digest_key: Callable[[], bytes],
+    ) -> None:
+        self._cluster = cluster
+        self._keeper = keeper
+        self._versions = versions
+        self._removals = removals
+        self._finalizer = finalizer
+        self._registration = registration
+        self._access = access
+        self._beside = beside
+        self._digest_key = digest_key
+
+    async def has_made(self, declared: Declared, made_from: bytes) -> bool:
+        """Return True if every target is as it was applied, and made from exactly this; nothing is read from Phase."""
+        key, manager = self._digest_key(), merge_manager(declared.key)
+        found = []
+        for target, claim in declared.claims.items():
+            observed = await self._cluster.observe(standing(target, declared.versions), surely=False)
+            merges = claim.merges
+            found.append(part_holds(observed, manager, made_from, key) if merges else holds(observed, made_from, key))
+        return all(found)
+
+    async def bring(self, task: Task, inputs: Inputs) -> Synced:
+        """Bring every target in step, remove what the spec names no more, and return the results of all.
+
+        An error of a target is its result. Raises ExpectedError if the finalizer cannot be removed.
+        """
+        many = units(task.spec, inputs.entries)
+        results: list[TargetResult] = []
+        async for judge in self._judges(task, inputs, many):
+            result = await self._access.token_refusal(task, judge.rendering.ref)
+            result = result or await take_out(self._cluster, judge, await self._target(inputs, judge, many))
+            results.append(replace(result, left_out=judge.rendering.left_out))
+        facts = inputs.facts
+        if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
+            # The facts that an answer is doubted by have to outlive it.
+            facts = told_facts(task.resource.status) or facts
+        results += await self._let_go(task, results)
+        self._registration.renew(task, {each.ref: each.version for each in results if each.version is not None})
+        return Synced(facts, tuple(results))
+
+    async def hold(self, task: Task, inputs: Inputs, error: ExpectedError, *, is_exact: bool) -> Synced:
+        """Leave targets as they are, but for entries that were declared secret; raise the error if there are none.
+
+        `is_exact`: the entries of type config in `inputs` are those that the spec takes, and no more.
+        """
+        if not task.spec.managed_config_map_references:
+            raise error
+        many = units(task.spec, inputs.entries)
+        results = [
+            replace(await self._held(inputs, judge, many, error, is_exact=is_exact), left_out=judge.rendering.left_out)
+            async for judge in self._judges(task, inputs, many)
+        ]
+        if not any(each.written or each.reason is Reason.ANSWER_DOUBTED for each in results):
+            raise error
+        return Synced(told_facts(task.resource.status) or inputs.facts, tuple(results))
+
+    async def _held(
+        self, inputs: Inputs, judge: Judge, units: int, error: ExpectedError, *, is_exact: bool
+    ) -> TargetResult:
+        rendering = judge.rendering
+        result = await take_out(self._cluster, judge, judge.stays(error))
+        if result.reason is not error.reason or result.written or not is_exact or unresolved(rendering.taken):
+            return result
+        observed = await self._cluster.observe(standing(rendering.ref, judge.task.versions), surely=False)
+        return await self._target(inputs, judge, units) if judge.holds_declared(observed) else result
+
+    async def _judges(self, task: Task, inputs: Inputs, units: int) -> AsyncIterator[Judge]:
+        """Yield what judges each target, in the spec's order."""
+        rest = render(
+            task.spec,
+            task.owner,
+            inputs.entries,
+            self._digest_key(),
+            dynamic=inputs.heard.answer.dynamic,
+            impersonation=self._access.impersonation,
+        )
+        is_first = True
+        while (target := await self._beside.run(lambda: next(rest, None), units, task.key.namespace)) is not None:
+            if not is_first:
+                # Where nothing is to be written nothing is awaited, and there may be many targets.
+                await asyncio.sleep(0)
+            is_first = False
+            yield Judge(task, inputs.heard, target, inputs.entries)
+
+    async def _target(self, inputs: Inputs, judge: Judge, units: int) -> TargetResult:
+        """Bring one target in step, as far as what it holds lets the answer be believed."""
+        task, rendering = judge.task, judge.rendering
+        version = task.versions.get(rendering.ref)
+        try:
+            if rendering.taken:
+                await self._beside.run(lambda: judge.desired, units, task.key.namespace)
+            if rendering.taken and rendering.keep is None:
+                return await self._whole(inputs, judge, version, judge.doubt)
+            # What stands has to be known before something is made, or under another name.
+            observed = await self._cluster.observe(standing(rendering.ref, task.versions), surely=False)
+            match decision := judge.decide(observed):
+                case Hold(error=error):
+                    return TargetResult.failed(rendering.ref, error, version=version)
+                case Clear():
+                    return await self._clear(inputs, judge)
+                case Fill() if rendering.keep is None:
+                    return await self._whole(inputs, judge, version)
+                case Fill():
+                    async with self._versions.turn(rendering.ref):
+                        return await self._version(inputs, judge, rendering.keep, version)
+                case _:
+                    assert_never(decision)
+        except ExpectedError as error:
+            return TargetResult.failed(rendering.ref, error, version=version)
+
+    async def _whole(self, inputs: Inputs, judge: Judge, version: str | None, doubt: Doubt = believed) -> TargetResult:
+        """Write a target that has no versions; `version` is the newest that the status records from earlier."""
+        result = await self._fill(inputs, judge, doubt)
+        # It had versions until now, or may have had when the status could not be written.
+        had_versions = result.ready and (result.written or version is not None)
+        return await self._versions.retire(result, judge.desired.owner, version) if had_versions else result
+
+    async def _clear(self, inputs: Inputs, judge: Judge) -> TargetResult:
+        """Remove a target for which nothing is left; empty one that may not be deleted."""
+        task, ref = judge.task, judge.rendering.ref
+        left = await self._removals.clear(task, ref)
+        if left is None and await self._cluster.observe(standing(ref, task.versions), surely=False) is not None:
+            return await self._fill(inputs, judge)
+        return left or judge.told(TargetResult(ref, True, Reason.SYNCED, 0))
+
+    async def _fill(self, inputs: Inputs, judge: Judge, doubt: Doubt = believed) -> TargetResult:
+        """Write what an answer has for a target."""
+        desired = self._access.bounded(judge.desired)
+        if inputs.made_from is not None:
+            desired = sealed(desired, inputs.made_from, self._digest_key(), inputs.misdated)
+        return judge.told(await self._keeper.bring_in_step(desired, doubt))
+
+    async def _version(self, inputs: Inputs, judge: Judge, keep: int, version: str | None) -> TargetResult:
+        """Write a target as a version of its own; `version` is the name of the newest that the status records."""
+        base, desired = judge.rendering.ref, judge.desired
+        why = await self._versions.objection(base, desired.owner, is_told=version is not None)
+        if why is not None:
+            return TargetResult(base, False, Reason.TARGET_CONFLICT, message=why)
+        result = await self._fill(inputs, judge)
+        if not result.ready:
+            return replace(result, version=version)
+        result = replace(result, version=desired.ref.key.name)
+        if result.written:
+            result = await self._versions.collect(result, desired.owner, keep)
+        if base.kind is Kind.SECRET:
+            return result
+        return await self._versions.retract(result, desired.owner, judge.is_declared_in)
+
+    async def _let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
+        """Remove what the spec names no more, once all that it names is in step; return what is left to remove."""
+        left = await self._removals.let_go(task, results)
+        if not left and all(result.ready for result in results):
+            await self._finalizer.remove_if_needless(task)
+        return left
