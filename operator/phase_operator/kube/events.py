@@ -1,7 +1,8 @@
 """Kubernetes Events about PhaseSecrets and the workloads that they restart.
 
 Rule: posting an Event never blocks a run. One task posts the Events one after another, at a bounded rate, so that the
-API server keeps its capacity for the work itself. When the queue is full, the oldest Event is dropped and counted.
+API server keeps its capacity for the work itself; namespaces take turns. When too many Events wait, the oldest of the
+namespace that has most of them is dropped and counted.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.flow.pace import Pace
+from phase_operator.core.flow.turns import BoundedTurns
 from phase_operator.core.outcome import Notice
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
@@ -40,7 +42,7 @@ class Subject:
 
 
 class Recorder:
-    """A bounded queue of Events and the task that posts them."""
+    """The Events that wait, of which each namespace has its turn, and the task that posts them."""
 
     def __init__(
         self,
@@ -57,7 +59,8 @@ class Recorder:
         self._clock = clock
         self._instance = instance
         self._posted = posted
-        self._queue: asyncio.Queue[tuple[Subject, Notice, str]] = asyncio.Queue(_LIMIT)
+        self._waiting: BoundedTurns[tuple[Subject, Notice, str]] = BoundedTurns(_LIMIT)
+        self._added = asyncio.Event()
 
     def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
         """Queue Events about a resource of ours; never waits."""
@@ -66,24 +69,29 @@ class Recorder:
     def post_on(self, subject: Subject, notices: Sequence[Notice]) -> None:
         """Queue Events about an object; never waits."""
         for notice in notices:
-            if self._queue.full():
-                self._queue.get_nowait()
+            if self._waiting.add(subject.key.namespace, (subject, notice, self._clock.now())) is not None:
                 self._posted("dropped")
-            self._queue.put_nowait((subject, notice, self._clock.now()))
+            self._added.set()
 
     async def run(self) -> None:
         """Post until cancelled."""
         pace = Pace(_BURST, _PACE, self._clock.monotonic())
         while True:
-            event = await self._queue.get()
-            await self._sleep(pace.wait(self._clock.monotonic()))
-            await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
+            await self._added.wait()
+            self._added.clear()
+            while self._waiting:
+                # Taken after the pause: what comes meanwhile may be of a namespace whose turn is sooner.
+                await self._sleep(pace.wait(self._clock.monotonic()))
+                await self._post_next()
 
     async def flush(self) -> None:
         """Post what is queued and return."""
-        while not self._queue.empty():
-            event = self._queue.get_nowait()
-            await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
+        while self._waiting:
+            await self._post_next()
+
+    async def _post_next(self) -> None:
+        event = self._waiting.take()
+        await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
 
     async def _send(self, subject: Subject, notice: Notice, at: str) -> None:
         body = event_body(subject, notice, at, self._instance)

@@ -1,4 +1,4 @@
-"""Events are posted in their own time, at a pace, and the newest survive a flood."""
+"""Events are posted in their own time, at a pace; the newest survive a flood, and all of other namespaces."""
 
 import asyncio
 import re
@@ -20,7 +20,8 @@ KEY = ObjectKey("team", "shop")
 class Poster:
     """Takes what would go to the API server."""
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, *namespaces: str) -> None:
+        self._paths = {f"/api/v1/namespaces/{each}/events" for each in namespaces or ("team",)}
         self.messages: list[str] = []
         self.kinds: list[str] = []
         self.complete = asyncio.Event()
@@ -28,7 +29,8 @@ class Poster:
 
     async def request(self, method: str, path: str, *, body: dict[str, Any]) -> dict[str, Any]:
         """Keep an Event's message."""
-        assert (method, path) == ("POST", "/api/v1/namespaces/team/events")
+        assert method == "POST"
+        assert path in self._paths
         self.messages.append(body["message"])
         self.kinds.append(body["involvedObject"]["kind"])
         if len(self.messages) == self._expected:
@@ -76,6 +78,21 @@ async def test_of_a_flood_the_newest_are_posted_and_the_rest_is_counted() -> Non
 
     assert messages == [f"{number}" for number in range(1300, 1500)]
     assert counts == {"dropped": 1300, "Normal": 200}
+
+
+async def test_a_flood_of_one_namespace_costs_no_other_an_event_and_delays_it_little() -> None:
+    poster, clock, counts = Poster(200, "team", "good"), HandClock(), Counter[str]()
+    events = recorder(poster, clock, counts)
+    for number in range(5):
+        events.post(ObjectKey("good", "shop"), "uid", [Notice("Normal", "TargetWritten", f"good {number}")])
+    for number in range(1000):
+        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+    running = asyncio.create_task(events.run())
+    await poster.complete.wait()
+    running.cancel()
+
+    assert [each for each in poster.messages[:10] if "good" in each] == [f"good {number}" for number in range(5)]
+    assert counts == {"dropped": 805, "Normal": 200}
 
 
 # Kubernetes: the name of an object is a DNS subdomain, and a generated one gets five letters.

@@ -1,0 +1,52 @@
+"""What waits for its turn: namespaces take turns, and what there is too much of is dropped where most waits.
+
+Rule: what somebody adds can push out his own and nobody else's, as long as he has more waiting than they.
+"""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class BoundedTurns(Generic[Item]):
+    """Items by namespace; `limit` is how many wait together.
+
+    A namespace that never has more waiting than its even part of the limit loses none.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._number = 0
+        # The namespace whose turn is next comes first.
+        self._waiting: dict[str, deque[Item]] = {}
+
+    def __len__(self) -> int:
+        return self._number
+
+    def add(self, namespace: str, item: Item) -> Item | None:
+        """Add an item; return what was dropped for it: the oldest of the namespace that has most, of equals his own."""
+        self._waiting.setdefault(namespace, deque()).append(item)
+        self._number += 1
+        if self._number <= self._limit:
+            return None
+        most = max(self._waiting, key=lambda each: (len(self._waiting[each]), each == namespace))
+        return self._pop(most)
+
+    def take(self) -> Item:
+        """Return the oldest item of the namespace whose turn it is; raise LookupError if there is none."""
+        if not self._waiting:
+            raise LookupError("nothing waits")
+        namespace = next(iter(self._waiting))
+        item = self._pop(namespace)
+        if (rest := self._waiting.pop(namespace, None)) is not None:
+            self._waiting[namespace] = rest
+        return item
+
+    def _pop(self, namespace: str) -> Item:
+        items = self._waiting[namespace]
+        item = items.popleft()
+        self._number -= 1
+        if not items:
+            del self._waiting[namespace]
+        return item
