@@ -10,6 +10,7 @@ from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse
+from phase_operator.phase.lookups import looking_up_for
 from phase_operator.phase.readers import Reader, Whole
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.phase.session import Session, host_of
@@ -36,7 +37,7 @@ class PhaseClient:
         """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
         host = host_of(base_url)
         reader = Whole(host, wire.APPS, self._list_limit, place)
-        found = wire.some((await self._get(base_url, credential, "apps", {}, reader)).data, host)
+        found = wire.some((await self._get(base_url, credential, "apps", {}, reader, place)).data, host)
         place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
         return [App(app.id, app.name, place) for app in found]
 
@@ -44,7 +45,7 @@ class PhaseClient:
         """Return the environments of an app that the account may read, with their revisions; of `place` see `apps`."""
         host = host_of(base_url)
         reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
-        answer = await self._get(base_url, credential, "environments", {"app_id": app_id}, reader)
+        answer = await self._get(base_url, credential, "environments", {"app_id": app_id}, reader, place)
         found = wire.some(answer.data, host)
         # Names are kept twice, as they are and without their case.
         place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
@@ -68,20 +69,31 @@ class PhaseClient:
             params["path"] = path
         if tags:
             params["tags"] = ",".join(tags)
-        return await self._get(base_url, credential, "secrets", params, Rows(host_of(base_url), self._limits, place))
+        reader = Rows(host_of(base_url), self._limits, place)
+        return await self._get(base_url, credential, "secrets", params, reader, place)
 
     @property
     def _list_limit(self) -> int:
         return min(wire.MAX_LIST, self._limits.size)
 
     async def _get(
-        self, base_url: str, credential: Credential, route: str, params: Mapping[str, str], reader: Reader[Answer]
+        self,
+        base_url: str,
+        credential: Credential,
+        route: str,
+        params: Mapping[str, str],
+        reader: Reader[Answer],
+        place: Place,
     ) -> Answer:
-        """Make a call; its error is kept for as long as it lasts, and the frames behind it hold bodies of answers."""
+        """Make a call; its error is kept for as long as it lasts, and the frames behind it hold bodies of answers.
+
+        A lookup of the host's name counts for the namespace whose memory the answer takes.
+        """
         try:
-            return await self._session.call(
-                base_url, credential.header, "GET", route, params=params, reader=reader, is_question=True
-            )
+            with looking_up_for(place.namespace):
+                return await self._session.call(
+                    base_url, credential.header, "GET", route, params=params, reader=reader, is_question=True
+                )
         except ExpectedError as error:
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None) from None

@@ -1,19 +1,26 @@
-"""Lookups that hang are counted until they end, whoever gave them up, and keep no name from being found that was."""
+"""Lookups that hang are counted until they end, whoever gave them up, and keep no name from being found that was.
+
+Nor do they keep other namespaces from looking names up, those that were found and others.
+"""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from phase_operator.phase.errors import from_exception
-from phase_operator.phase.lookups import BusyResolverError, Lookups, Unawaited
+from phase_operator.phase.lookups import BusyResolverError, Lookups, Unawaited, looking_up_for
 from support.clock import settle
 
 
 class Resolver:
-    """Tells each name at once, but those that begin with `hang`: these when the test is over."""
+    """Tells each name at once, but those that begin with `hang`: these when the test is over.
+
+    Those that begin with `once` are told once, and hang from then on.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -21,8 +28,9 @@ class Resolver:
         self.hanging = threading.Semaphore(0)
 
     def __call__(self, host: str) -> list[str]:
+        is_first = host not in self.asked
         self.asked.append(host)
-        if host.startswith("hang"):
+        if host.startswith("hang") or (host.startswith("once") and not is_first):
             self.hanging.release()
             self.over.wait()
         if host.startswith("none"):
@@ -38,16 +46,35 @@ def resolver() -> Iterator[Resolver]:
     found.over.set()
 
 
+async def look(lookups: Lookups, namespace: str, host: str) -> list[str]:
+    with looking_up_for(namespace):
+        return await lookups.addresses(host)
+
+
+async def hang(lookups: Lookups, resolver: Resolver, namespace: str, host: str) -> None:
+    """Look a name up that hangs, and give it up as a call does whose time is over; raise if there is no room for it."""
+    task = asyncio.create_task(look(lookups, namespace, host))
+    began = asyncio.get_running_loop().run_in_executor(None, resolver.hanging.acquire)
+    both: list[asyncio.Future[Any]] = [task, began]
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        resolver.hanging.release()
+        await began
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 @asynccontextmanager
 async def hanging(lookups: Lookups, resolver: Resolver, count: int) -> AsyncIterator[None]:
-    """Look so many names up that hang, and give each up as a call does whose time is over."""
+    """Have so many namespaces look a name up that hangs."""
     for number in range(count):
-        task = asyncio.create_task(lookups.addresses(f"hang{number}.example"))
-        await asyncio.get_running_loop().run_in_executor(None, resolver.hanging.acquire)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await hang(lookups, resolver, f"team{number}", f"hang{number}.example")
     yield
+    await ended(lookups, resolver)
+
+
+async def ended(lookups: Lookups, resolver: Resolver) -> None:
     resolver.over.set()
     while len(lookups):  # noqa: ASYNC110 - their threads end now
         await asyncio.sleep(0)
@@ -92,6 +119,40 @@ async def test_a_name_that_is_found_no_more_has_no_place_of_those_that_are(resol
     async with hanging(lookups, resolver, 1):
         with pytest.raises(BusyResolverError):
             await lookups.addresses("none.example")
+
+
+@pytest.mark.parametrize("name", ["hang", "once"])
+async def test_any_number_of_names_of_many_namespaces_leave_room_for_all_others(resolver: Resolver, name: str) -> None:
+    lookups = Lookups(224, resolver)
+    await look(lookups, "good", "good.example")
+    refused = 0
+    for team in range(40):
+        for number in range(16):
+            host = f"{name}{team}-{number}.example"
+            try:
+                if name == "once":
+                    await look(lookups, f"team{team}", host)
+                await hang(lookups, resolver, f"team{team}", host)
+            except BusyResolverError:
+                refused += 1
+
+    assert refused > 100
+    assert await look(lookups, "good", "good.example") == ["192.0.2.1"]
+    assert await look(lookups, "good", "new.example") == ["192.0.2.1"]
+    assert len(lookups) <= 224
+    await ended(lookups, resolver)
+    assert not lookups._of_namespace
+
+
+async def test_one_namespace_has_its_share(resolver: Resolver) -> None:
+    lookups = Lookups(64, resolver)
+    for number in range(4):
+        await hang(lookups, resolver, "team", f"hang{number}.example")
+
+    with pytest.raises(BusyResolverError, match="of this namespace"):
+        await look(lookups, "team", "new.example")
+
+    await ended(lookups, resolver)
 
 
 async def test_nobody_waits_for_a_thread_at_the_end() -> None:
