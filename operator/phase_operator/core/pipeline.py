@@ -16,10 +16,10 @@ from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import SourceQuery, ask_of, source_query
 from phase_operator.core.source.selection import select, select_without_patterns
 from phase_operator.core.source.unresolved import check_references
-from phase_operator.core.targets.available import vain_patterns
+from phase_operator.core.targets.available import vain_patterns, vain_tags
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.rendering import Rendering, renderings
-from phase_operator.core.targets.unread import unread
+from phase_operator.core.targets.unread import overridden, unread
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
 
 # Equal questions of two accounts select the same entries.
@@ -102,11 +102,12 @@ def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
 
 
 def note(spec: PhaseSecretSpec, chosen: Chosen, answer: Snapshot) -> str | None:
-    """Return which patterns of a spec match nothing and which keys are not read, as one sentence; None if none are."""
+    """Return which patterns and tags of a spec match nothing, and what is not read, as one text; None if nothing is."""
     include, entries = spec.keys.include, chosen.entries
-    vain = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
-    left = unread(spec, answer.dynamic)
-    return "; ".join(each for each in (f"spec.{vain}" if vain else None, left) if each) or None
+    patterns = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
+    tags = vain_tags(sorted(spec.phase_app_env_tags or ()), answer.entries)
+    in_vain = [f"spec.{each}" for each in (patterns, tags) if each is not None]
+    return "; ".join([*in_vain, *filter(None, (unread(spec, answer.dynamic), overridden(entries)))]) or None
 
 
 def render(

@@ -86,6 +86,8 @@ class Entry:
     path: str = "/"
     tags: frozenset[str] = frozenset()
     type: str = "secret"
+    # The user whose token reads it has a value of his own in its place, which nobody gets.
+    is_overridden: bool = False
 
     @property
     def source(self) -> str:
@@ -152,6 +154,7 @@ def _revision(app_id: str, entries: tuple[Entry, ...], dynamic: tuple[DynamicKey
     # One text after another: all of them together are as large as the answer.
     texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
     texts = chain(texts, (part for each in dynamic for part in (each.path, each.key)))
+    texts = chain(texts, (part for entry in entries if entry.is_overridden for part in ("overridden", entry.id)))
     return keyed(b"", b"", framed(text.encode("utf-8", "surrogatepass") for text in texts), size=16)
 
 

@@ -48,9 +48,16 @@ class Secret(_Part):
     value: str | None = Field(None, repr=False)
     path: str | None = None
     tags: tuple[str, ...] | None = None
+    # Answered to users alone, of whom each sees his own. Its value is never looked at.
+    override: Any = Field(None, repr=False)
     # Of dynamic secrets alone, and never a reason to refuse an answer.
     name: Any = None
     key_map: Any = Field(None, alias="keyMap")
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether the user who asks has put a value of his own in this one's place."""
+        return isinstance(self.override, dict) and self.override.get("isActive") is True
 
     @property
     def key_names(self) -> list[str]:
@@ -162,6 +169,7 @@ class Entries:
             path=self._shared(path),
             tags=self._tagged(secret.tags or ()),
             type=self._shared(kind),
+            is_overridden=secret.is_overridden,
         )
         self.weight += made.weight
         return [made]

@@ -56,6 +56,27 @@ def test_what_newer_servers_say_is_ignored() -> None:
     assert entries(row(lifecycle="static", folder=None, override={"value": "y"}, invented={"a": [1]})) == entries(row())
 
 
+@pytest.mark.parametrize(
+    ("override", "is_overridden"),
+    [
+        pytest.param({"id": "1", "value": "mine", "isActive": True}, True, id="in use"),
+        pytest.param({"id": "1", "value": "mine", "isActive": False}, False, id="not in use"),
+        pytest.param(None, False, id="none"),
+        pytest.param(["isActive"], False, id="others' rubbish"),
+    ],
+)
+def test_of_a_personal_override_it_is_known_that_it_is_there(override: object, is_overridden: bool) -> None:
+    found = entries(row("A", "base", override=override))
+
+    assert [(each.value, each.is_overridden) for each in found] == [(SecretValue("base"), is_overridden)]
+
+
+def test_an_override_that_comes_or_goes_is_a_change() -> None:
+    with_override = entries(row("A", "base", override={"isActive": True}))
+
+    assert Snapshot.of("app", with_override).revision != Snapshot.of("app", entries(row("A", "base"))).revision
+
+
 def test_dynamic_secrets_are_left_out() -> None:
     found = entries(row("A"), {"id": "2", "type": "dynamic", "name": "aws", "keyMap": []})
 

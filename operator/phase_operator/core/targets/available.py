@@ -5,7 +5,7 @@ was, or, after a restart, standing where it stood with another type. A namesake 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -105,6 +105,8 @@ def departed(
 def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
     """Return what there is to know of a target that is in step, or None."""
     told = [] if rendering.taken or rendering.may_be_empty else [f"it is empty: {rendering.nothing}"]
+    if rendering.may_be_empty and rendering.no_folder:
+        told.append(f"it is empty: {rendering.no_folder}")
     ordered = sorted({f'"{each.was.key}" {each.now}' for each in left})
     if ordered:
         more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
@@ -131,6 +133,17 @@ def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
     """Name the patterns that match none of these keys, or None; of many keys only whole names are compared."""
     vain = [each for each in include if _matches_none(each, keys)]
     return f"keys.include: no entry matches {listing(map(clean, vain))}" if vain else None
+
+
+def vain_tags(tags: Sequence[str], entries: Iterable[Entry]) -> str | None:
+    """Name which of several tags none of these entries has, or None; that nothing has any of them is told elsewhere."""
+    vain = tags if len(tags) > 1 else ()
+    for entry in entries:
+        if not vain:
+            return None
+        vain = [each for each in vain if each not in entry.tags]
+    is_any_there = 0 < len(vain) < len(tags)
+    return f"phaseAppEnvTags: no entry has the tag {listing(map(clean, vain))}" if is_any_there else None
 
 
 def _matches_none(pattern: str, keys: Collection[str]) -> bool:

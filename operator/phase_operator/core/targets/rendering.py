@@ -31,6 +31,7 @@ from phase_operator.core.targets.policy import config_map_ref, secret_ref
 from phase_operator.core.targets.request import Asked, asked
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.targets.unread import checked
+from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
 _KEPT = 3
@@ -57,6 +58,8 @@ class Rendering:
     may_be_empty: bool = False
     # What the PhaseSecret selects and this target does not take.
     left_out: tuple[LeftOut, ...] = ()
+    # If it takes none, and it names a folder in which the PhaseSecret selects none: words that say so.
+    no_folder: str = ""
     # How many versions of it stay; None: there is one object, under its own name.
     keep: int | None = None
 
@@ -86,15 +89,17 @@ def renderings(
         taken = take(entries, offered, secret, spec)
         make = taken.refusal or _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget)
         make, unread = checked(make, spec, secret, taken.entries, dynamic)
+        empty = vain_path(spec, secret, entries) if not taken.entries else ""
         yield Rendering(
             ref,
             make,
             secret,
             taken.entries,
             asked(spec, secret),
-            f"no entry that the PhaseSecret selects is for this Secret{unread}",
+            f"{empty or 'no entry that the PhaseSecret selects is for this Secret'}{unread}",
             bool(spec.allow_empty),
             taken.left_out,
+            empty,
             _keep(secret),
         )
     for config_map in spec.managed_config_map_references:
@@ -102,15 +107,17 @@ def renderings(
         values = take(entries, config, config_map, spec)
         make = values.refusal or _config_map(ref, config_map, values.entries, digest_key, budget)
         make, unread = checked(make, spec, config_map, values.entries, dynamic)
+        empty = vain_path(spec, config_map, entries) if not values.entries else ""
         yield Rendering(
             ref,
             make,
             config_map,
             values.entries,
             asked(spec, config_map),
-            f"no entry that the PhaseSecret selects is of type config and for this ConfigMap{unread}",
+            f"{empty or 'no entry that the PhaseSecret selects is of type config and for this ConfigMap'}{unread}",
             bool(spec.allow_empty),
             values.left_out,
+            empty,
             _keep(config_map),
         )
 
@@ -131,6 +138,17 @@ def offers_type(spec: PhaseSecretSpec, target: TargetFields, entry: Entry) -> bo
     if target.types is not None:
         return entry.type in target.types
     return not (is_config and spec.managed_config_map_references)
+
+
+def vain_path(spec: PhaseSecretSpec, target: TargetFields, entries: Sequence[Entry]) -> str:
+    """Say that none of the entries that a PhaseSecret selects lies in the folder that a target names, or ""."""
+    if target.path is None:
+        return ""
+    folders = target_folders(target, spec)
+    if any(folders.holds(entry.path) for entry in entries):
+        return ""
+    where = f'folder "{clean(folders.roots[0])}"' + (" or below" if folders.recursive else "")
+    return f"path: no entry that the PhaseSecret selects lies in {where}"
 
 
 def _keep(target: TargetFields) -> int | None:

@@ -1,4 +1,4 @@
-"""Dynamic secrets, which are not read: what of them a spec asks for is told, and is an error where it names a key.
+"""What Phase has and nobody gets: dynamic secrets, of which it is an error to name a key, and personal overrides.
 
 Rule: names are told, in one order and only a few of them, so that a message stays the same while its cause does.
 """
@@ -41,7 +41,18 @@ def unread(spec: PhaseSecretSpec, dynamic: Sequence[DynamicKey]) -> str | None:
 
 def not_read(keys: Iterable[str]) -> str:
     """Say of keys that nobody gets them."""
-    return f"dynamic secrets are not read by a PhaseSecret: {listing(sorted({clean(key)[:253] for key in keys}))}"
+    return f"dynamic secrets are not read by a PhaseSecret: {_named(keys)}"
+
+
+def overridden(entries: Iterable[Entry]) -> str | None:
+    """Say of which entries the token's user has a value of his own, or None; targets get the environment's."""
+    keys = {entry.key for entry in entries if entry.is_overridden}
+    told = "personal overrides of the token's user are not read by a PhaseSecret, which takes the environment's value: "
+    return f"{told}{_named(keys)}" if keys else None
+
+
+def _named(keys: Iterable[str]) -> str:
+    return listing(sorted({clean(key)[:253] for key in keys}))
 
 
 def checked(

@@ -1,6 +1,7 @@
 """What a target holds outlives the process, an edit and a suspension, and so does the doubt of an answer without it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -378,6 +379,57 @@ async def test_patterns_of_the_whole_that_match_nothing_are_told_and_only_these(
     assert ready_message(found) == '1 target is in step; spec.keys.include: no entry matches "N*", "GONE"'
     await found.edit(keys={"include": ["A"]})
     assert ready_message(found) == "1 target is in step"
+
+
+async def test_tags_that_nothing_has_are_told_where_others_have_some(house: MAKE) -> None:
+    found = await house(entry("A", tags=["db"]), phaseAppEnvTags=["db", "typo", "Db"])
+
+    assert ready_message(found) == '1 target is in step; spec.phaseAppEnvTags: no entry has the tag "Db", "typo"'
+    await found.edit(phaseAppEnvTags=["db"])
+    assert ready_message(found) == "1 target is in step"
+
+
+@pytest.mark.parametrize("fields", [{}, {"allowEmpty": True}, {"required": False}], ids=str)
+async def test_a_folder_that_nothing_has_is_told_where_others_have_some(house: MAKE, fields: dict[str, Any]) -> None:
+    of_target = {name: value for name, value in fields.items() if name == "required"}
+    found = await house(
+        entry("A"),
+        entry("B", path="/db"),
+        managedSecretReferences=[
+            {"secretName": "shop"},
+            {"secretName": "db", "path": "/db"},
+            {"secretName": "typo", "path": "/d", **of_target},
+        ],
+        **{name: value for name, value in fields.items() if name not in of_target},
+    )
+    targets = [secret_ref(name) for name in ("shop", "db", "typo")]
+
+    assert 'path: no entry that the PhaseSecret selects lies in folder "/d"' in found.told(targets[2])["message"]
+    assert [found.told(each)["ready"] for each in targets] == [True, True, bool(fields)]
+    assert not any("folder" in str(found.told(each).get("message")) for each in targets[:2])
+
+
+async def test_personal_overrides_are_told_once_and_are_in_no_target(house: MAKE) -> None:
+    found = await house(replace(entry("A", "base"), is_overridden=True), entry("B"))
+    writes = len(found.cluster.status_writes)
+    for _ in range(20):
+        await found.pass_time(5)
+
+    assert found.reason == Reason.SYNCED
+    assert "personal overrides" in ready_message(found)
+    assert ready_message(found).endswith(': "A"')
+    assert len(found.cluster.status_writes) == writes
+    found.phase.is_honest(entry("A", "base"), entry("B"))
+    for _ in range(14):
+        await found.pass_time(0.5)
+    assert ready_message(found) == "1 target is in step"
+
+
+async def test_of_thousands_of_overrides_a_few_are_named(house: MAKE) -> None:
+    found = await house(*(replace(entry(f"K{number:04}{'X' * 200}"), is_overridden=True) for number in range(300)))
+
+    assert "and 295 more" in ready_message(found)
+    assert len(ready_message(found)) < 2000
 
 
 async def test_nothing_is_told_where_all_is_as_asked(house: MAKE) -> None:

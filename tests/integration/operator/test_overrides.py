@@ -1,0 +1,46 @@
+"""Personal overrides of Phase, on a real API server: a user's token reads the environment's values, and it is told."""
+
+import time
+
+import httpx
+
+from support.operator_process import eventually
+from support.world import World
+
+KEY = "DATABASE_HOST"
+
+
+def override(world: World, account: str, value: str, *, is_active: bool) -> None:
+    """Let a user put a value of his own in the place of a key's, or take it back."""
+    with httpx.Client(base_url=world.phase.url, headers=world.phase.headers(account), trust_env=False) as http:
+        place = {"app_id": world.phase.app_id("shop"), "env": "Production"}
+        rows = http.get("/service/public/v1/secrets/", params=place).raise_for_status().json()
+        (ident,) = (row["id"] for row in rows if row.get("key") == KEY and row["path"] == "/")
+        change = {"id": ident, "override": {"value": value, "isActive": is_active}}
+        http.put("/service/public/v1/secrets/", params=place, json={"secrets": [change]}).raise_for_status()
+
+
+def test_an_override_is_told_once_and_is_in_no_target(world: World) -> None:
+    world.phase.grant("developer", "shop", "Production")
+    world.canary.token(world.phase.token("developer", form="pss"))
+    world.token(account="developer")
+    world.phase_secret()
+    world.until_ready()
+    held = world.data()
+    assert held
+
+    override(world, "developer", world.canary.value("mine"), is_active=True)
+
+    eventually(lambda: KEY in world.condition("shop").get("message", ""), what="it is told")
+    told = world.condition("shop")
+    assert (told["status"], told["reason"]) == ("True", "Synced")
+    assert "personal overrides" in told["message"]
+    assert world.data() == held
+    version = (world.get("phasesecret", "shop") or {})["metadata"]["resourceVersion"]
+    time.sleep(11)
+    assert (world.get("phasesecret", "shop") or {})["metadata"]["resourceVersion"] == version
+
+    override(world, "developer", world.canary.value("mine"), is_active=False)
+
+    eventually(lambda: KEY not in world.condition("shop").get("message", ""), what="nothing is told")
+    assert world.data() == held
