@@ -122,6 +122,14 @@ BAD = [
             ("an Orphan to delete", {"creationPolicy": "Orphan", "deletionPolicy": "Delete"}, "deletionPolicy"),
             ("merged and immutable", {"creationPolicy": "Merge", "immutable": True}, "immutable"),
             ("merged and replaced", {"creationPolicy": "Merge", "onTypeChange": "Replace"}, "onTypeChange"),
+            ("a file that a text replaces", {"format": "json", "template": {"data": {"a": "b"}}}, "format"),
+            (
+                "a file that a text replaces, in so many words",
+                {"format": "json", "template": {"data": {"a": "b"}, "mergePolicy": "Replace"}},
+                "format",
+            ),
+            ("versions that change", {"versioned": {}, "immutable": False}, "immutable"),
+            ("a selector for no restart", {"restart": {"workloads": "None", "selector": "a=b"}}, "restart.selector"),
             ("a text under an illegal key", {"template": {"data": {"a/b": "c"}}}, "template.data"),
             ("a text under two dots", {"template": {"data": {"..": "c"}}}, "template.data"),
             ("a path that is none", {"path": "shop"}, "path"),
@@ -154,6 +162,17 @@ BAD = [
             what=f"{path} is not inside {root}",
         )
         for root, path in (("/shop", "/"), ("/shop", "/shops"), ("/shop/", "/shops"), ("/shop", "/other/shop"))
+    ),
+    *(
+        Bad(
+            {"allowEmpty": True, "managedSecretReferences": ..., field: [{name: "a", "required": True}]},
+            f"spec.{field}",
+            what=f"{field} that are required and may be emptied",
+        )
+        for field, name in (
+            ("managedSecretReferences", "secretName"),
+            ("managedConfigMapReferences", "configMapName"),
+        )
     ),
     Bad({"managedSecretReferences": targets("a", "b", "a")}, "spec.managedSecretReferences", what="twice"),
     Bad(
@@ -260,6 +279,10 @@ GOOD = [
             )
         },
         what="labels, annotations and keys as Kubernetes takes them",
+    ),
+    Good(
+        {"allowEmpty": True, "managedSecretReferences": targets({"secretName": "a", "required": False}, "b")},
+        what="targets that may be emptied",
     ),
     Good({"phaseHost": "https://[2001:db8::1]:8443/phase"}, what="a host that is an address"),
     Good({"managedSecretReferences": [], "managedConfigMapReferences": [{"configMapName": "a"}]}, what="config"),

@@ -265,6 +265,16 @@ class Followers(StrEnum):
 class Restart(ApiModel):
     """Which workloads are restarted when a target changes."""
 
+    model_config = ApiModel.model_config | {
+        "json_schema_extra": rules(
+            rule(
+                '!has(self.workloads) || self.workloads != "None" || !has(self.selector) || self.selector == ""',
+                "with workloads None nothing is restarted: leave selector out",
+                ".selector",
+            )
+        )
+    }
+
     workloads: Followers | None = Field(
         None,
         description="Annotated: those with the annotation secrets.phase.dev/redeploy. All: every one "
@@ -300,7 +310,8 @@ class TargetFields(ApiModel):
     format: Format | None = Field(
         None,
         description="KeyPerEntry, or one file that holds all entries: dotenv, json, yaml, properties, toml, "
-        "dockerconfigjson; see docs/formats.md. Default: KeyPerEntry.",
+        "dockerconfigjson; see docs/formats.md. Beside template.data, a file needs its mergePolicy Merge. Default: "
+        "KeyPerEntry.",
     )
     file_key: DataKey | None = Field(
         None,
@@ -381,6 +392,17 @@ _TARGET_RULES = (
         ".fileKey",
     ),
     rule(
+        '!has(self.format) || self.format == "KeyPerEntry" || !has(self.template) || !has(self.template.data) || '
+        'size(self.template.data) == 0 || has(self.template.mergePolicy) && self.template.mergePolicy == "Merge"',
+        "template.data takes the place of the file of a format: leave format out, or set template.mergePolicy to Merge",
+        ".format",
+    ),
+    rule(
+        "!has(self.versioned) || !has(self.immutable) || self.immutable",
+        "every object of a versioned target is immutable: leave immutable out",
+        ".immutable",
+    ),
+    rule(
         '!has(self.versioned) || !has(self.creationPolicy) || self.creationPolicy == "Owner"',
         "a versioned target is the PhaseSecret's own: creationPolicy has to be Owner",
         ".creationPolicy",
@@ -457,6 +479,15 @@ class PhaseSecretSpec(ApiModel):
                 ".managedSecretReferences",
             ),
             not_the_token(),
+            *(
+                rule(
+                    f"!has(self.allowEmpty) || !self.allowEmpty || !has(self.{field}) || "
+                    f"self.{field}.all(target, !has(target.required) || !target.required)",
+                    "with allowEmpty every target may be emptied: leave required out",
+                    f".{field}",
+                )
+                for field in ("managedSecretReferences", "managedConfigMapReferences")
+            ),
             *(
                 rule(
                     # Spelled with doubled slashes or none, it is left to the operator, who knows all spellings.

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import CreationPolicy
+from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, Followers, Format, TargetFields, TemplateMerge
 from phase_operator.core.content.keys import target_key
 from phase_operator.core.globs import matcher
 from phase_operator.core.refs import Kind
@@ -117,6 +117,7 @@ def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
 def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     """Say what the spec asks for this target and does not get, field by field."""
     target, metadata = rendering.target, rendering.target.template.metadata
+    yield from _contradictions(target)
     if target.creation_policy is CreationPolicy.MERGE and (metadata.labels or metadata.annotations):
         yield "template.metadata is left out: with Merge, labels and annotations are those of the object's keepers"
     for name, wanted in (("labels", metadata.labels), ("annotations", metadata.annotations)):
@@ -127,6 +128,17 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
     if rendering.taken and (patterns := vain_patterns(target.keys.include, there)):
         yield patterns
+
+
+def _contradictions(target: TargetFields) -> Iterator[str]:
+    """Say which field of two that exclude each other is left out: before the API server refused them they were kept."""
+    replaces = bool(target.template.data) and target.template.merge_policy is not TemplateMerge.MERGE
+    if replaces and target.format not in (None, Format.KEY_PER_ENTRY):
+        yield "format is left out: template.data takes its place"
+    if target.versioned is not None and target.immutable is False:
+        yield "immutable is left out: every object of a versioned target is immutable"
+    if target.restart.workloads is Followers.NONE and target.restart.selector:
+        yield "restart.selector is left out: with workloads None nothing is restarted"
 
 
 def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
