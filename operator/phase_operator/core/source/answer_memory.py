@@ -1,8 +1,8 @@
 """Memory for answers of Phase, divided among namespaces.
 
-Rule: a namespace may hold twice what it leaves to others, so that one leaves half, two a sixth. Nothing that is held is
-taken away; so a quarter of all is kept back for those who come late or whose answers grow, with a little for each, and
-for what is read again and will be held once only.
+Rule: a namespace may hold at most twice the shared memory that stays free. No memory that is held is taken away. So a
+quarter of the total is reserved: each namespace may take a little of it, for a first answer or one that grew, and a
+second copy may use it while an answer is read again.
 """
 
 from collections import Counter
@@ -13,49 +13,49 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 
 MIB = 1024 * 1024
-# The part that is kept back, and the little of it that each namespace is sure of: 256 KiB of 80 MiB.
+# Divisors of the total: the reserve, and the little of it that each namespace may take (256 KiB of 80 MiB).
 _KEPT_BACK = 4
 _LITTLE = 320
-# When little is left, whoever comes next may have so large a part of it.
+# When memory is short, the next namespace may take at most this fraction of what is left.
 _PART = 16
 
 
 class NoRoom(Waiting):
-    """Nothing is wrong with the answer itself; the memory for all of them has no place for it."""
+    """The answer is valid, but the memory for all answers has no room for it."""
 
 
 class Room:
-    """So many bytes for all answers that are held or read."""
+    """The memory, in bytes, for all answers that are held or being read."""
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._used = 0
         self._held: Counter[str] = Counter()
-        # What a namespace holds of what all may have, without the little and what is read again.
+        # The bytes that each namespace took from the shared part, without the reserve.
         self._fair: dict[str, int] = {}
 
     @property
     def used(self) -> int:
-        """How many bytes are taken."""
+        """The number of bytes in use."""
         return self._used
 
     @property
     def total(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes in total."""
         return self._total
 
     def open(self, namespace: str, instead_of: Iterable["Place"] = ()) -> "Place":
-        """Begin to hold something for a namespace; `instead_of`: what will be given back for it."""
+        """Return an empty place for a namespace; `instead_of` are the places that it will replace."""
         return Place(self, namespace, sum(each.size for each in set(instead_of) if each.namespace == namespace))
 
     def least(self, namespaces: Iterable[str]) -> str:
-        """Return the one of these namespaces that holds least, or "" if there is none."""
+        """Return the namespace that holds the fewest bytes, or "" if none is given."""
         return min(namespaces, key=lambda each: self._held.get(each, 0), default="")
 
     def move(self, namespace: str, amount: int, replaced: int = 0) -> None:
-        """Take so much more for a namespace, or give back; raise NoRoom if there is none left.
+        """Change what a namespace holds by `amount` bytes, which may be negative; raise NoRoom if they do not fit.
 
-        `replaced`: how much of what it holds will be given back for it.
+        `replaced` is the number of bytes that the namespace will give back afterwards.
         """
         if amount > 0 and not self._may_take(namespace, amount, replaced):
             self._refuse(namespace)
@@ -86,7 +86,7 @@ class Room:
 
 
 class Place:
-    """What one answer takes of the room. It is given back when nobody keeps the place any more."""
+    """The memory of one answer. It is given back when the last reference to the place goes."""
 
     __slots__ = ("__weakref__", "_replaced", "_room", "namespace", "size")
 
@@ -97,9 +97,9 @@ class Place:
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Take so many bytes from now on; raise NoRoom if there is none left, and take none any more.
+        """Set the size to this many bytes; if they do not fit, release all bytes and raise NoRoom.
 
-        At once, and not when whoever reads has come to an end: others that read would be refused meanwhile.
+        A failed read releases its memory at once: other reads would be refused until it has ended.
         """
         before, self.size = self.size, 0
         try:
@@ -114,7 +114,7 @@ class Place:
 
 
 def places(held: object) -> Iterator[Place]:
-    """Yield the places that a `Snapshot` names: it is held in one, or in several."""
+    """Yield the places that hold a `Snapshot`: none, one or several."""
     if isinstance(held, Place):
         yield held
     elif isinstance(held, tuple):

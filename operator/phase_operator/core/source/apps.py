@@ -1,6 +1,7 @@
-"""Names of apps and environments -> what Phase knows them by.
+"""Find an app by the name in a spec.
 
-Rule: exact first, then the only one that differs in case alone; several or none is an error, with the near names.
+Rule: an exact match wins, then the only name that differs in case alone. Several matches or none are an error that
+lists similar names.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import SHOWN, clean, hint, listing
 
 _BY_ID = "set spec.phaseAppId"
-# For so many names that mean no app those that come close are looked for: it takes milliseconds each.
+# Similar names are searched for this many unknown names at most: each search takes milliseconds.
 _HINTS = 20
 
 
@@ -23,13 +24,13 @@ class App:
 
     id: str
     name: str
-    # Where the list that it is of is held.
+    # The memory of the list that this app is part of.
     place: Place | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment that an account may read. `revision` moves with every write to it; None if Phase does not say."""
+    """An environment that an account may read. `revision` changes with every write; None if Phase sends none."""
 
     name: str
     revision: str | None = None
@@ -37,7 +38,7 @@ class Environment:
 
 
 class Directory:
-    """The apps that an account sees, made ready once to be found by names: there may be thousands of both."""
+    """An index by name of the apps that an account sees; there may be thousands of apps and of lookups."""
 
     def __init__(self, apps: Iterable[App] = ()) -> None:
         self._exact: dict[str, list[App]] = {}
@@ -48,11 +49,11 @@ class Directory:
         self._hints = _HINTS
 
     def matching(self, name: str) -> list[App]:
-        """Return the apps of that exact name, or else those that differ in case alone."""
+        """Return the apps with exactly this name; if there are none, those whose name differs in case alone."""
         return self._exact.get(name) or self._folded.get(name.casefold(), [])
 
     def pick(self, name: str) -> str:
-        """Return the id of the one app that a name means; raise Waiting."""
+        """Return the id of the one app with this name; raise Waiting if there are several or none."""
         found = self.matching(name)
         if len(found) == 1:
             return found[0].id
@@ -65,7 +66,7 @@ class Directory:
 
 
 def no_list(error: ExpectedError) -> ExpectedError:
-    """Say what helps against the two refusals that only the list of apps meets."""
+    """Return the error with advice, if it is one of the two refusals that only the list of apps meets."""
     if error.reason is Reason.ACCESS_DENIED and "permission" in error.message:
         return Waiting(error.reason, f"{error.message}; {_BY_ID}, or give the account's role the permission Apps: read")
     if error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message:
@@ -74,7 +75,7 @@ def no_list(error: ExpectedError) -> ExpectedError:
 
 
 def no_environment(error: ExpectedError, app: AppRef, environment: str, names: Iterable[str]) -> ExpectedError:
-    """Put the names that the account does see beside the one that Phase did not find."""
+    """Return the error for an environment that Phase did not find, with the names that the account does see."""
     found = list(names)
     if error.reason is not Reason.ENVIRONMENT_NOT_FOUND or not found:
         return error

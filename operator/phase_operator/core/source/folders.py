@@ -1,7 +1,7 @@
 """Which folders of an environment a PhaseSecret and its targets take.
 
-Rule: a target stays inside the PhaseSecret's own folder. One folder is asked for by name; as soon as there are more,
-the whole environment is read once and chosen from here, so that one read serves all targets.
+Rule: a target stays inside the PhaseSecret's own folder. A single folder is requested by its path. For several folders,
+the whole environment is read once and filtered here, so that one read serves all targets.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class Folders:
     recursive: bool = False
 
     def holds(self, path: str) -> bool:
-        """Say whether an entry of this folder is taken."""
+        """Return whether entries in this folder are taken."""
         return path in self.roots or (self.recursive and any(is_below(path, root) for root in self.roots))
 
 
 def folders(spec: PhaseSecretSpec) -> Folders:
-    """Return the folders that a PhaseSecret takes for its targets; raise Invalid if one leads out of its own."""
+    """Return the folders that a PhaseSecret takes for its targets; raise Invalid if one is outside its own folder."""
     root = normal_path(spec.phase_app_env_path)
     for name, targets in (
         ("managedSecretReferences", spec.managed_secret_references),
@@ -41,7 +41,7 @@ def folders(spec: PhaseSecretSpec) -> Folders:
 
 
 def taken_folders(spec: PhaseSecretSpec) -> Folders:
-    """Return the folders that a PhaseSecret names for its targets, wherever they are."""
+    """Return the folders that a PhaseSecret names for its targets, without a check where they are."""
     targets = (*spec.managed_secret_references, *spec.managed_config_map_references)
     paths = [spec.phase_app_env_path if target.path is None else target.path for target in targets]
     roots = tuple(dict.fromkeys(map(normal_path, paths or [spec.phase_app_env_path])))
@@ -67,6 +67,6 @@ def is_below(path: str, root: str) -> bool:
 
 
 def normal_path(path: str | None) -> str:
-    """Spell a folder as the server stores it: leading slash, none doubled, none at the end; nothing means the root."""
+    """Return a path as the server stores it: a leading slash, none doubled, none at the end. Empty means the root."""
     parts = [part for part in (path or "/").split("/") if part]
     return "/" + "/".join(parts)

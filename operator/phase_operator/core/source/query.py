@@ -1,7 +1,7 @@
-"""The question that a PhaseSecret asks of Phase.
+"""The query that a PhaseSecret sends to Phase.
 
-Rule: equal questions are equal values. Whatever changes the answer is a field here; what only changes what we do with
-the answer (keys, names, targets) is not, so that many PhaseSecrets share one read.
+Rule: equal queries are equal values. Everything that changes the answer is a field of the query. What changes only our
+use of the answer (keys, names, targets) is no field, so many PhaseSecrets share one read.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from phase_operator.core.source.folders import taken_folders
 from phase_operator.core.values import ObjectKey
 
 _PUBLIC = "/service/public"
-# Phase's server takes a request line of 4,094 bytes; method, version and the id of the app are in it.
+# Phase's server accepts a request line of 4,094 bytes, which includes the method, HTTP version and app id.
 _LONGEST = 3_900
 
 
@@ -32,16 +32,16 @@ class AppRef:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, and where: quotas, permissions and lists of apps are per account."""
+    """A host and a token of Phase. Quotas, permissions and lists of apps are per account."""
 
     base_url: str
-    # Stands for the account without holding its token: a keyed hash that the process makes.
+    # Identifies the token without containing it: a keyed hash that this process makes.
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SourceQuery:
-    """One question to Phase: as whom, where, what."""
+    """One query to Phase: the account, the environment, and which entries of it."""
 
     account: Account
     app: AppRef
@@ -53,24 +53,24 @@ class SourceQuery:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The state of an environment that a probe saw: which app it is of, and when it was last written to."""
+    """The state of an environment as a probe saw it: its app, and its last write."""
 
     app_id: str
     moved_at: str
 
 
 def source_name(app: str, environment: str, path: str | None) -> str:
-    """Return app, environment and folder as messages and logs name them; the root, and all folders, are left out."""
+    """Return app, environment and folder for messages and logs; the folder is omitted if it is the root or not set."""
     return f"{app}/{environment}{'' if path in ('/', None) else path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a resource of any kind asks of Phase: where, with which token, and for what."""
+    """What a resource of any kind reads from Phase: from which server, with which token, and which entries."""
 
     # Root of the REST API.
     base_url: str
-    # The Secret that holds the token, and whether it lies in another namespace than the resource.
+    # The Secret that holds the token, and whether it is in another namespace than the resource.
     token_key: ObjectKey
     foreign: bool
     app: AppRef
@@ -81,7 +81,7 @@ class Ask:
 
 
 def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
-    """Say what a PhaseSecret in this namespace asks; raise Invalid if it names no URL, or no Secret for a token."""
+    """Return what a PhaseSecret in this namespace reads; raise Invalid if its URL or its token Secret is not valid."""
     reference = spec.authentication.service_token.service_token_secret_reference
     token = token_place(reference.secret_namespace or namespace, reference.secret_name)
     taken = taken_folders(spec)
@@ -98,21 +98,21 @@ def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
 
 
 def token_place(namespace: str, name: str) -> ObjectKey:
-    """Return where a token lies; raise Invalid if that is the operator's own Secret."""
+    """Return the key of a token's Secret; raise Invalid if that is the operator's own Secret."""
     if name == names.DIGEST_KEY_SECRET:
         raise Invalid(Reason.INVALID_SPEC, f"Secret {name} is the operator's own and holds no token")
     return ObjectKey(namespace, name)
 
 
 def source_query(ask: Ask, account: str) -> SourceQuery:
-    """Return the question, in the one spelling that equal questions share; raise Invalid if it is too long."""
+    """Return the query in its normal form, so that equal queries compare equal; raise Invalid if it is too long."""
     query = SourceQuery(Account(ask.base_url, account), ask.app, ask.environment, ask.path, ask.tags)
     check_length(query)
     return query
 
 
 def check_length(query: SourceQuery) -> None:
-    """Raise Invalid, naming the field that takes most, if a question is longer than a server reads."""
+    """Raise Invalid if a query is longer than the server accepts; the message names the longest field."""
     parts = {
         "phaseHost": urlsplit(query.account.base_url).path,
         "phaseAppEnv": query.environment,
@@ -128,7 +128,7 @@ def check_length(query: SourceQuery) -> None:
 
 
 def asked_url(spec: PhaseSecretSpec) -> str:
-    """Return the root of the REST API that a spec has its token sent to; raise Invalid if it can be none."""
+    """Return the root URL of the REST API that a spec sends its token to; raise Invalid if it is no valid URL."""
     try:
         return base_url(spec.phase_host or names.DEFAULT_HOST)
     except ValueError:
@@ -136,7 +136,7 @@ def asked_url(spec: PhaseSecretSpec) -> str:
 
 
 def origin(url: str) -> str:
-    """Return scheme, name and port of a REST API's root: the server that answers, whatever its paths."""
+    """Return scheme, name and port of a URL: the server, without the path."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
@@ -150,7 +150,7 @@ def base_url(host: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as e:
-        # Brackets around what is no IPv6 address, and letters that stand for signs of a URL: no pattern knows them.
+        # The pattern cannot detect brackets around an invalid IPv6 address, or letters that normalise to URL syntax.
         raise Invalid(Reason.INVALID_SPEC, "spec.phaseHost: the host is neither a name nor an address") from e
     url = f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path}".rstrip("/")
     if url == names.CLOUD_API or url.endswith(_PUBLIC):

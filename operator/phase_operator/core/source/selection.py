@@ -1,7 +1,7 @@
-"""Choose the entries that a PhaseSecret wants out of what Phase answered.
+"""Choose the entries of an answer that a PhaseSecret selects.
 
-Rule: what Phase was asked for is checked again here with the server's own semantics (exact folder, ANY of the tags,
-case-sensitive), so that a shared or wider answer and an exact one select the same entries.
+Rule: folder and tags are checked again here, with the server's own semantics (exact folder, ANY of the tags,
+case-sensitive). So a shared or wider answer and an exact one select the same entries.
 """
 
 import heapq
@@ -17,10 +17,10 @@ from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.text import clean, close_tags, did_you_mean, listing
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
-# Letters of patterns times letters of keys: 128 patterns on 20,000 keys of the usual length, or seconds of the worst.
+# Characters of patterns times characters of keys: 128 patterns on 20,000 usual keys, or seconds in the worst case.
 _MOST_TRIED = 1_000_000_000
 _NAMED = 10
-# Kubernetes takes no longer key either.
+# Kubernetes accepts no longer key either.
 _LONGEST_KEY = 253
 
 
@@ -54,9 +54,9 @@ def select(
 def select_without_patterns(
     entries: Iterable[Entry], query: SourceQuery, keys: Patterns, folders: Folders
 ) -> tuple[tuple[Entry, ...], bool]:
-    """Return what can be told of an answer whose keys are too many for the patterns: all that lies in the folders.
+    """Return all entries in the folders, for an answer that has too many keys to try the patterns on.
 
-    Entries of type config are chosen by the patterns nevertheless, if they alone are few enough; True says so.
+    The patterns still filter the entries of type config if these alone are few enough; the flag is then True.
     """
     inside = [entry for entry in answering(entries, query) if folders.holds(entry.path)]
     if not is_feasible(keys, config_entries(inside)):
@@ -66,16 +66,16 @@ def select_without_patterns(
 
 
 def is_feasible(keys: Patterns, entries: Iterable[Entry | DynamicKey], most: int = _MOST_TRIED) -> bool:
-    """Say whether patterns can be tried on keys of that number and length, whatever they are.
+    """Return whether the patterns can be tried on this many keys in acceptable time, in the worst case.
 
-    `most`: letters of patterns times letters of keys; as many as are not said take seconds.
+    `most` bounds the characters of patterns times the characters of keys; the default takes seconds.
     """
     letters = effort(keys)
     return not letters or letters * sum(len(entry.key) for entry in entries) <= most
 
 
 def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:
-    """Raise Waiting(INVALID_SPEC) if it would take seconds to try patterns on keys of that number and length."""
+    """Raise Waiting(INVALID_SPEC) if it would take seconds to try the patterns on these keys."""
     if not is_feasible(keys, entries):
         raise Waiting(
             Reason.INVALID_SPEC,
@@ -85,7 +85,7 @@ def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:
 
 
 def nothing_selected(query: SourceQuery, answer: Iterable[Entry], folders: Folders, tags: Iterable[str]) -> str:
-    """Say that an answer has nothing to select; `tags` are those that stand there, if none of those asked for does."""
+    """Return the message for an answer without a selected entry; `tags` are those in the folder if none matched."""
     if any(folders.holds(entry.path) for entry in answer):
         return "spec.keys leaves out every entry that Phase answers; targets stay as they are"
     where = f"folder {listing(folders.roots)}" + (" or below" if folders.recursive else "")
@@ -95,16 +95,16 @@ def nothing_selected(query: SourceQuery, answer: Iterable[Entry], folders: Folde
 
 
 def wants(key: str, keys: Patterns) -> bool:
-    """Say whether a key passes the patterns; exclude wins. For many keys ask `matcher` once."""
+    """Return whether a key passes the patterns; exclude wins. For many keys, call `matcher` once."""
     return matcher(keys)(key)
 
 
 def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -> tuple[LeftOut, ...]:
-    """Say what one step of a target's choice left out: one LeftOut, or none if it took everything.
+    """Return what one step of a target's selection left out: one LeftOut, or none if it took everything.
 
-    A target that chooses in several steps calls this for each and adds the answers up.
+    A target that selects in several steps calls this for each step and joins the results.
     """
-    # By identity: what a step keeps are the very same, and a server may give two entries one id.
+    # By identity: a step keeps the same objects, and a server may give two entries the same id.
     kept = set(map(id, after))
     lost = [entry.key for entry in before if id(entry) not in kept]
     if not lost:
@@ -115,7 +115,7 @@ def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -
 
 
 def config_entries(entries: Iterable[Entry]) -> tuple[ConfigEntry, ...]:
-    """Return the entries that a ConfigMap may hold. The class is the guard: a ConfigMap's renderer takes no other."""
+    """Return the entries that a ConfigMap may hold. Its renderer accepts no other class than ConfigEntry."""
     return tuple(entry for entry in entries if isinstance(entry, ConfigEntry))
 
 

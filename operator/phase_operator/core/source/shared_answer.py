@@ -1,6 +1,6 @@
-"""One answer of Phase, and what of it answers each of the questions that it was read for.
+"""One answer of Phase, divided among the queries that it was read for.
 
-Rule: what many questions share is made once, since many may have been asked and much may have been answered.
+Rule: what several queries share is computed once, because there may be many queries and many entries.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import answering
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
 
-# Bytes that an entry takes in each further answer that it belongs to.
+# Bytes that an entry takes in each answer that refers to it.
 _REFERENCE = 8
 
 
 class Shelf:
-    """The entries of one read; `place` is where they are held as long as any of the answers is."""
+    """The entries of one read; `place` is their memory, which is held as long as any of the answers."""
 
     def __init__(self, app_id: str, found: Sequence[Entry | DynamicKey], place: Place | None = None) -> None:
         self._app_id = app_id
@@ -26,29 +26,29 @@ class Shelf:
         self._place = place
         self._answers: dict[SourceQuery, Snapshot] = {}
         self._tags: dict[str | None, tuple[str, ...]] = {}
-        # What guards say of an answer beside the one before, where that was found out beforehand.
+        # Verdicts of the shrink guards, with the earlier answer that each compared, where computed in advance.
         self.verdicts: dict[SourceQuery, tuple[Snapshot, ExpectedError | None]] = {}
 
     def answer(self, query: SourceQuery) -> Snapshot:
-        """Return what answers a question."""
+        """Return the snapshot that answers a query."""
         if query not in self._answers:
             chosen = answering(self._in(query.path), query)
             self._answers[query] = Snapshot.of(self._app_id, chosen, self._place, self._dynamic_for(query))
         return self._answers[query]
 
     def tags(self, path: str | None) -> tuple[str, ...]:
-        """Return the tags that stand in a folder, or in any, sorted."""
+        """Return the tags of the entries in a folder, or in any if it is None, sorted."""
         if path not in self._tags:
             self._tags[path] = tuple(sorted({tag for entry in self._in(path) for tag in entry.tags}))
         return self._tags[path]
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
-        """All entries of the read by their ids."""
+        """All entries of the read by id."""
         return {entry.id: entry for entry in self._entries}
 
     def settle(self) -> None:
-        """Give back the place of what answers no question; raise Waiting if the answers are too large together."""
+        """Release the memory of entries that no answer needs; raise Waiting if all answers together are too large."""
         if self._place is None:
             return
         held = {id(entry): entry.weight for answer in self._answers.values() for entry in answer.entries}
@@ -57,7 +57,7 @@ class Shelf:
         self._place.resize(sum(held.values()) + _REFERENCE * references)
 
     def _dynamic_for(self, query: SourceQuery) -> list[DynamicKey]:
-        """Return the keys of dynamic secrets that a question asks for: these have no tags."""
+        """Return the keys of dynamic secrets that a query selects; none if it names tags, since these have none."""
         return [each for each in self._dynamic if not query.tags and query.path in (None, each.path)]
 
     def _in(self, path: str | None) -> Sequence[Entry]:

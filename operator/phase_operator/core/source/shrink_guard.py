@@ -1,8 +1,8 @@
-"""What is not believed at first sight, and what is no loss.
+"""Which answers need a second read before they count, and which missing entries are no loss.
 
-Rule: an answer of another app, or one that lost every entry, or more of them than the PhaseSecret allows, counts only
-after a second read says the same. An entry that Phase still has, under its key, is not lost: it left on purpose.
-Names of keys are told, never values.
+Rule: an answer counts only after a second read confirms it, if it comes from another app, lost every entry, or lost
+more entries than the PhaseSecret allows. An entry that Phase still has under its key is not lost: it was moved on
+purpose. Messages show names of keys, never values.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,16 +22,16 @@ _NO_VALUE = SecretValue("")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An entry as it was, without its value, and what has become of it since."""
+    """An entry as it was, without its value, and what changed about it since."""
 
     was: Entry
     now: str
 
 
 def moved(before: Snapshot, after: Mapping[str, Entry]) -> tuple[Moved, ...]:
-    """Return the entries that Phase still has under their keys, and that became another type, folder or set of tags.
+    """Return the entries that Phase still has under their keys, but with another type, folder or set of tags.
 
-    `after` are all entries that are known by now, by id.
+    `after` holds all entries that are known now, by id.
     """
     pairs = ((was, after.get(was.id)) for was in before.entries)
     return tuple(
@@ -42,7 +42,7 @@ def moved(before: Snapshot, after: Mapping[str, Entry]) -> tuple[Moved, ...]:
 
 
 def is_same_place(one: Entry, other: Entry) -> bool:
-    """Say whether two entries are found by the same questions and taken by the same targets."""
+    """Return whether the same queries find two entries and the same targets take them."""
     return (one.key, one.path, one.type, one.tags) == (other.key, other.path, other.type, other.tags)
 
 
@@ -59,16 +59,16 @@ def _fate(was: Entry, now: Entry) -> str:
 
 
 def kept(before: Snapshot, after: Snapshot, left: Collection[Moved]) -> Snapshot:
-    """Return an answer that is doubted together with what it lacks: whatever it does say is taken up at once."""
+    """Return a doubted answer, completed by the entries that it lacks: what it does contain counts at once."""
     gone = {each.was.id for each in left} | {entry.id for entry in after.entries}
     lost = [entry for entry in before.entries if entry.id not in gone]
-    # Both places: it keeps entries of both.
+    # Both places, because the snapshot holds entries of both answers.
     return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place), after.dynamic)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What one PhaseSecret takes of an answer, and how much of it may go at once."""
+    """What one PhaseSecret selects of an answer, and what share of it may disappear at once."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -77,11 +77,11 @@ class Guard:
     folders: Folders | None = None
 
     def doubt(self, before: Snapshot, after: Snapshot, left: Collection[Moved] = ()) -> Transient | None:
-        """Say why the answer is to be asked for again before it is believed, or None; `left` is what is not lost."""
+        """Return why the answer needs a second read before it counts, or None; `left` are entries that are not lost."""
         if before.app_id != after.app_id:
             return another_app(before.app_id, after.app_id)
         if not is_feasible(self, after.entries):
-            # Nothing is taken of it: the run that would is refused, and each target is judged by itself.
+            # The patterns take too long, so the run selects nothing by them, and each target is judged by itself.
             return None
         now, had = self._sources(after), self._sources(before)
         lost = had - now - {each.was.source for each in left}
@@ -91,7 +91,7 @@ class Guard:
 
     def _sources(self, snapshot: Snapshot) -> frozenset[str]:
         if not is_feasible(self, snapshot.entries):
-            # Nothing is taken of it either: the run that would is refused.
+            # Here too the patterns take too long, so nothing was selected.
             return frozenset()
         wanted = matcher(self)
         return frozenset(
@@ -102,15 +102,15 @@ class Guard:
 
 
 def is_too_much(lost: int, had: int, shrink: int, *, nothing_left: bool) -> bool:
-    """Say whether so many lost are more than a percentage of those there were, or all that there were.
+    """Return whether `lost` of `had` entries exceed the `shrink` percentage, or are all of them.
 
-    All are lost, too, where others stand in their place: so does the answer of another app look.
+    All are lost even if new entries replaced them: the answer of another app looks like that.
     """
     return lost > 0 and (nothing_left or lost >= had or lost * 100 > shrink * had)
 
 
 def another_app(before: str, now: str) -> Transient:
-    """Doubt an answer of another app: one made anew under the same name, or a wrong one."""
+    """Return the error for an answer of another app: one recreated under the same name, or a wrong one."""
     return Transient(
         Reason.ANSWER_DOUBTED,
         f'Phase answers for the app with id "{clean(now)}", and before it was id "{clean(before)}"; {ASKED_AGAIN}',
@@ -118,6 +118,6 @@ def another_app(before: str, now: str) -> Transient:
 
 
 def lacking(lost: int, had: int, which: Collection[str] = ()) -> Transient:
-    """Doubt an answer that lacks entries."""
+    """Return the error for an answer that lacks entries."""
     names = f": {listing(map(clean, which))}" if which else ""
     return Transient(Reason.ANSWER_DOUBTED, f"Phase's answer lacks {lost} of {had} entries{names}; {ASKED_AGAIN}")
