@@ -1,6 +1,7 @@
-"""What a PhaseSecret may use, judged before anything is registered, read, written or counted.
+"""What a PhaseSecret may use, checked before anything is registered, read, written or counted.
 
-Rule: what a spec names is a wish. `admit` alone makes an `Admitted`, and whoever registers, reads or writes takes one.
+Rule: what a spec names is only a request. `admit` alone makes an `Admitted`, and code that registers, reads or writes
+takes one as its argument.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from phase_operator.core.values import ObjectKey
 
 
 class _Judgement:
-    """What nobody outside this module has, and what an Admitted takes."""
+    """A token that `Admitted` requires and that only this module can make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Admitted:
 
 
 def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mapping[str, str]) -> Admitted:
-    """Judge what a spec names; raise Invalid if anything of it is not allowed. `labels` are those of its namespace."""
+    """Check all that a spec names; raise Invalid if any of it is not allowed. `labels` are those of its namespace."""
     ask = ask_of(spec, key.namespace)
     claims = wanted(spec, key.namespace)
     check_tenancy(tenancy, ask, key, labels, claims)

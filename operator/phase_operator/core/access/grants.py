@@ -1,7 +1,7 @@
-"""Which PhaseSecrets may use another namespace than their own: those that whoever runs the operator names.
+"""Which PhaseSecrets may use another namespace than their own: the operator's settings grant it.
 
-Rule: the answer depends on the settings, on names and on labels of namespaces alone, so that a refusal comes before
-anything is read. What a grant does not say in so many words is not granted.
+Rule: the decision depends only on the settings and on the names and labels of namespaces, so a refusal comes before
+anything is read. A grant allows only what it names explicitly.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ANY = "*"
-# Who writes here may change the cluster itself; a grant into these has to name them.
+# A writer in these namespaces could change the cluster itself, so a grant has to name them.
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
@@ -21,11 +21,11 @@ _EXAMPLE = "write from=team-a,to=shared,what=token"
 
 
 class Use(StrEnum):
-    """What a PhaseSecret does with another namespace: read a token there, write a target, or take others' objects."""
+    """How a PhaseSecret uses another namespace: it reads a token, writes a target, or takes over foreign objects."""
 
     TOKEN = "token"
     TARGET = "target"
-    # Beside target: also where an object stands that others made, by `adopt: true` or `Merge`.
+    # In addition to target: take over or merge into objects of others, by `adopt: true` or `Merge`.
     ADOPT = "adopt"
 
 
@@ -45,7 +45,7 @@ class Grant:
     what: frozenset[Use]
 
     def covers(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Say whether PhaseSecrets of a namespace are meant."""
+        """Return whether the grant is for PhaseSecrets of this namespace."""
         match self.frm:
             case Labelled(labels=wanted):
                 return all(labels.get(key) == value for key, value in wanted)
@@ -53,7 +53,7 @@ class Grant:
                 return name in {ANY, namespace}
 
     def reaches(self, namespace: str, home: str) -> bool:
-        """Say whether a namespace may be used; `*` leaves out the system's and the operator's own."""
+        """Return whether this namespace may be used; `*` excludes the system's namespaces and the operator's own."""
         if self.to == ANY:
             return namespace not in _SYSTEM and namespace != home
         return self.to == namespace
@@ -68,7 +68,7 @@ def allowed(
     *,
     home: str = "",
 ) -> bool:
-    """Say whether PhaseSecrets of one namespace may do this in another."""
+    """Return whether PhaseSecrets of one namespace may use another one in this way."""
     return from_namespace == to_namespace or any(
         what in grant.what and grant.covers(from_namespace, from_labels) and grant.reaches(to_namespace, home)
         for grant in grants
@@ -76,10 +76,10 @@ def allowed(
 
 
 def parse_grant(text: str) -> Grant:
-    """Read `from=team-a,to=shared,what=token`; raise ValueError with a sentence for whoever wrote it.
+    """Parse `from=team-a,to=shared,what=token`; raise ValueError with a sentence for the author of the setting.
 
-    Instead of `from` there may be `fromLabel=KEY=VALUE`, more than once; `what` may be `token+target`,
-    and `target+adopt`: without `target`, `adopt` means nothing and is refused.
+    `from` may be replaced by `fromLabel=KEY=VALUE`, more than once. `what` may be `token+target` or `target+adopt`;
+    `adopt` without `target` means nothing and is refused.
     """
     said: dict[str, list[str]] = {"from": [], "fromLabel": [], "to": [], "what": []}
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,7 +1,7 @@
 """Which hosts a Phase token may be sent to.
 
-Rule: a host is a scheme, a name and a port, compared as they are sent. What cannot be read as that is no host that
-anybody allowed.
+Rule: a host is a scheme, a name and a port, compared as they are sent. A URL that cannot be parsed into these is
+never allowed.
 """
 
 import re
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from phase_operator.api import names
 
-# Narrower than what URLs may be: no user, no percent signs, no letters beyond ASCII. Two readers of such a URL cannot
-# disagree about its host.
+# Stricter than the URL standard: no user, no percent signs, ASCII only. So two parsers cannot disagree about the host.
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<name>(?:\*\.)?[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?",
     re.ASCII,
@@ -22,7 +21,7 @@ _ANY = "*."
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host that may be asked. A name that begins with `*.` stands for every name with one more label in front."""
+    """A host that may be called. A name that begins with `*.` matches every name with one more label in front."""
 
     scheme: str
     name: str
@@ -33,7 +32,7 @@ class Host:
         return f"{self.scheme}://{self.name}{port}"
 
     def takes(self, url: str) -> bool:
-        """Say whether a URL leads here."""
+        """Return whether a URL leads to this host."""
         found = _ORIGIN.match(url)
         if found is None or url[found.end() : found.end() + 1] not in {"", "/"}:
             return False
@@ -48,7 +47,7 @@ class Host:
 
 
 def parse_host(text: str) -> Host:
-    """Read a host as people write it; raise ValueError if it is none."""
+    """Parse a host as people write it; raise ValueError if it is not valid."""
     found = _ORIGIN.fullmatch(text.strip().lower().removesuffix("/"))
     if found is None:
         raise ValueError(f'"{text}" is no host: write https://phase.example.com or https://*.example.com, without path')
@@ -56,7 +55,7 @@ def parse_host(text: str) -> Host:
 
 
 def parse_hosts(text: str) -> tuple[Host, ...]:
-    """Read hosts with commas between them; raise ValueError if one is none, or if there is none."""
+    """Parse a comma-separated list of hosts; raise ValueError if it is empty or if one is not valid."""
     found = tuple(parse_host(part) for part in text.split(",") if part.strip())
     if not found:
         raise ValueError("no host")
@@ -64,7 +63,7 @@ def parse_hosts(text: str) -> tuple[Host, ...]:
 
 
 def leads_to(url: str, hosts: Iterable[Host]) -> bool:
-    """Say whether a URL leads to one of these hosts."""
+    """Return whether a URL leads to one of these hosts."""
     return any(host.takes(url) for host in hosts)
 
 

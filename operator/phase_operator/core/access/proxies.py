@@ -1,8 +1,8 @@
-"""Which proxy a URL is asked through: the variables of the platform, read as Go programs read them.
+"""Which proxy serves a URL: the platform's environment variables, read as Go programs read them.
 
-Rule: `NO_PROXY` means here what it means to kubectl. A host may be named as a domain with all below it (`example.com`;
-`.example.com` for those below alone), as an address, as a network (`10.0.0.0/8`), with a port, or as `*`. Unlike Go, an
-address of the machine itself is asked through the proxy too, unless `NO_PROXY` names it.
+Rule: `NO_PROXY` means here what it means to kubectl. It names a domain with all subdomains (`example.com`; or only the
+subdomains: `.example.com`), an address, a network (`10.0.0.0/8`), one of these with a port, or `*`. One difference from
+Go: an address of the machine itself uses the proxy too, unless `NO_PROXY` names it.
 """
 
 import ipaddress
@@ -23,12 +23,12 @@ class Exempt:
 
     network: Network | None
     domain: str
-    # The domain itself is meant, too.
+    # The domain itself is included, too.
     itself: bool
     port: int | None
 
     def holds(self, host: str, address: Address | None, port: int) -> bool:
-        """Say whether a host, as an address if it is one, is excepted."""
+        """Return whether this host is exempt; `address` is set if the host is an IP address."""
         if self.port is not None and self.port != port:
             return False
         if address is not None:
@@ -38,7 +38,7 @@ class Exempt:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """The proxy for each scheme, None for none, and what goes without."""
+    """The proxy for each scheme (None: no proxy), and the hosts that are reached without one."""
 
     http: str | None = None
     https: str | None = None
@@ -47,7 +47,7 @@ class Proxies:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables; raise ValueError with a sentence that names one and holds no password."""
+        """Read the variables; raise ValueError that names the bad variable and shows no password."""
         every = _value(environment, "ALL_PROXY")
         entries = [each.strip().lower() for each in _value(environment, "NO_PROXY")[1].split(",")]
         return cls(
@@ -58,7 +58,7 @@ class Proxies:
         )
 
     def of_url(self, url: str) -> str | None:
-        """Return the proxy that a URL is asked through, None for none."""
+        """Return the proxy for a URL, or None for a direct connection."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)

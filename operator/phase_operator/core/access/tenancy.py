@@ -1,6 +1,6 @@
-"""May a PhaseSecret do what it asks for: namespaces, hosts and types that whoever runs the operator did not allow.
+"""Refuse the namespaces, hosts and Secret types that the operator's settings do not allow a PhaseSecret.
 
-Rule: what is refused here is refused before anything is read, and the message says who could allow it and how.
+Rule: a refusal comes before anything is read, and its message says who could allow it and how.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,26 +21,26 @@ from phase_operator.core.values import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """What whoever runs the operator allows beyond a PhaseSecret's own namespace."""
+    """What the operator's settings allow beyond a PhaseSecret's own namespace."""
 
     grants: tuple[Grant, ...] = ()
-    # Nothing: any host, for a token of the PhaseSecret's own namespace.
+    # Empty: any host, for a token from the PhaseSecret's own namespace.
     hosts: tuple[Host, ...] = ()
     # The operator's own namespace.
     home: str = ""
-    # The namespaces that are watched; nothing: all.
+    # The namespaces that are watched; empty: all.
     watched: frozenset[str] = frozenset()
-    # Secrets of the types that let their holder act as somebody else.
+    # Whether Secrets are allowed whose types let their holder act as another user.
     impersonation: bool = False
 
     @property
     def asks_for_labels(self) -> bool:
-        """Say whether labels of namespaces matter."""
+        """Whether a decision depends on labels of namespaces."""
         return any(isinstance(grant.frm, Labelled) for grant in self.grants)
 
 
 def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
-    """Refuse targets that no run may write: the token Secret, the operator's own."""
+    """Refuse targets that no run may write: the token Secret and the operator's own Secret."""
     for target in targets:
         if target.kind is Kind.SECRET and target.key == token:
             raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
@@ -49,11 +49,11 @@ def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
 
 
 def keeps_token(user: ObjectKey, writer: ObjectKey, secret: ObjectKey, *, is_used: bool) -> bool:
-    """Say whether a PhaseSecret that names a Secret as its token keeps another one from writing a target there.
+    """Return whether `user`, which names `secret` as its token, keeps `writer` from writing a target there.
 
-    `is_used`: there is a token in the Secret that the first one asks with. Who comes from another namespace and only
-    names it could stop targets where he may not write, so that keeps nobody of the Secret's own namespace from it. Of
-    two that are both strangers there, the writer has to yield: he would choose the other one's token.
+    `is_used` means that `user` reads a token from the Secret. A user from another namespace that only names the Secret
+    does not stop a writer in the Secret's own namespace: it could block targets where it may not write. If both are
+    from other namespaces, the writer has to yield: it would choose the other's token.
     """
     at_home = secret.namespace
     return user.namespace == at_home or is_used or writer.namespace != at_home
@@ -73,7 +73,7 @@ def check_tenancy(
 
 
 def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[str, str], to: str) -> str | None:
-    """Say why PhaseSecrets of a namespace may not use another one, and what would allow it; None if they may."""
+    """Return why PhaseSecrets of a namespace may not use another, and what would allow it; None if they may."""
     if to == namespace:
         return None
     if tenancy.watched and to not in tenancy.watched:
@@ -87,7 +87,7 @@ def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[st
 
 
 def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
-    """Say why a token, of another namespace or not, may not be sent to where a URL leads; None if it may."""
+    """Return why a token may not be sent to this URL, or None. `foreign`: the token is from another namespace."""
     if tenancy.hosts:
         if leads_to(url, tenancy.hosts):
             return None
@@ -101,7 +101,7 @@ def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
 
 
 def check_annotation(hosts: str | None, url: str, token: ObjectKey) -> None:
-    """Refuse a host that a token's own Secret leaves out; an annotation that is nonsense lets it nowhere."""
+    """Refuse a host that the token Secret's annotation does not list; an invalid annotation allows no host."""
     if hosts is None:
         return
     try:
@@ -109,7 +109,7 @@ def check_annotation(hosts: str | None, url: str, token: ObjectKey) -> None:
             return
     except ValueError:
         pass
-    # The annotation is not quoted: it is another's.
+    # The annotation is not quoted: it belongs to another namespace.
     raise Waiting(
         Reason.HOST_REFUSED,
         f"the annotation {names.ANNOTATION_ALLOWED_HOSTS} of Secret {token} does not list the host in spec.phaseHost",
@@ -117,5 +117,5 @@ def check_annotation(hosts: str | None, url: str, token: ObjectKey) -> None:
 
 
 def impersonates(spec: PhaseSecretSpec) -> bool:
-    """Say whether a spec wants a Secret that lets its holder act as somebody else."""
+    """Return whether a spec asks for a Secret that lets its holder act as another user."""
     return any(each.secret_type in IMPERSONATION for each in spec.managed_secret_references)

@@ -109,7 +109,7 @@ def left_out(before: Iterable[Entry], after: Iterable[Entry], why: LeftOutWhy) -
     lost = [entry.key for entry in before if id(entry) not in kept]
     if not lost:
         return ()
-    # The first few are made fit to be shown, not all: there may be thousands.
+    # Only the first few are cleaned for display: there may be thousands.
     names = sorted({clean(key)[:_LONGEST_KEY] for key in heapq.nsmallest(_NAMED, set(lost))})
     return (LeftOut(why, len(lost), tuple(names)),)
 

@@ -1,7 +1,7 @@
 """Find `${...}` that Phase left unresolved, before it reaches a workload.
 
-The server resolves references and gives no sign of where it could not; what is left must be told by its look. The
-patterns are the server's own three (cross-app, cross-environment, local), so `${{ }}` is text, as it is there.
+The server resolves references, and does not report where it could not. So an unresolved one is recognised by its form.
+The patterns are the server's own three (cross-app, cross-environment, local), so `${{ }}` is plain text, as in Phase.
 """
 
 import re
@@ -27,7 +27,7 @@ def unresolved(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 def holds_reference(text: str) -> bool:
-    """Say whether any of the server's patterns is left in the text."""
+    """Return whether the text still matches one of the server's patterns."""
     return "${" in text and any(pattern.search(text) for pattern in _REFERENCES)
 
 
