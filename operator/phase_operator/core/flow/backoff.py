@@ -1,6 +1,6 @@
-"""When to run next: intervals, spread, back-off, as seconds.
+"""When to run next: intervals, spread and back-off, in seconds.
 
-Rule: no clock and no dice. The spread of a source is a property of its question, so it is the same after a restart.
+Rule: no clock and no random numbers. The spread of a source follows from its query, so it is the same after a restart.
 """
 
 import hashlib
@@ -9,18 +9,18 @@ from phase_operator.core.errors import ExpectedError, Transient
 
 DEFAULT_INTERVAL = 60
 _FIRST_RETRY = 1.0
-# Access that is granted, an app that appears: seen within a minute, without hammering Phase meanwhile.
+# Granted access or a new app is seen within a minute, without many calls to Phase.
 _SLOW_RETRY_MIN = 15.0
 _SLOW_RETRY_MAX = 45.0
 _TRANSIENT_MAX = 60.0
-# A watch that broke is opened again at least so often: all is to be caught up 5 s after the API server is back.
+# The longest pause before a broken watch is reopened: all is caught up 5 s after the API server is back.
 _FIRST_REOPEN = 0.25
 _REOPEN_MAX = 2.0
-# A namespace that appears, or lets us in, is served so soon.
+# The longest wait until a namespace is served that appears or grants us access.
 _REFUSED_MAX = 15.0
-# Longer than this no wish of the API server makes a watch wait.
+# The longest pause that the API server can ask a watch for.
 _ASKED_MAX = 60.0
-# This share of an interval before a beat counts as on it: floats do not add up.
+# A time this share of an interval before a beat counts as on the beat, because floats are not exact.
 _EARLY = 0.001
 
 
@@ -30,16 +30,16 @@ def spread(identity: str) -> float:
 
 
 def doubled(first: float, longest: float, times: int) -> float:
-    """Return a pause that was doubled so many times, at most the longest."""
+    """Return `first` doubled `times` times, at most `longest`."""
     return min(first * 2.0 ** min(times, 16), longest)
 
 
 def next_look(interval: float, identity: str, now: float) -> float:
-    """Return when the next regular look is due: on the source's own beat, at most the interval away.
+    """Return when the next regular check is due: on the source's own beat, at most one interval away.
 
-    Each source beats once an interval, at a time of its own. A look that was off the beat (after a start or an outage
-    all look at once) is followed by shorter ones, not shorter than half, until it is on the beat; from then on looks
-    are exactly one interval apart.
+    Each source has one beat an interval, at a time of its own. After a start or an outage, all are checked at once, off
+    their beats. Then a source's checks are less than an interval apart, but at least half of one, until it is on its
+    beat; from then on they are exactly one interval apart.
     """
     early = interval * _EARLY
     since_beat = max(0.0, (now - interval * spread(identity) + early) % interval - early)
@@ -59,7 +59,7 @@ def retry_source(error: ExpectedError, failures: int, interval: float, identity:
 def retry_resource(*, transient: bool, failures: int, identity: str) -> float:
     """Return seconds to the next try of a resource after `failures` failed runs in a row (1 for the first).
 
-    What has a watch (edits, token Secrets, targets, answers of Phase) wakes the resource sooner.
+    An event (an edit, a token Secret, a target, an answer of Phase) starts the run sooner.
     """
     fraction = spread(f"{identity}#{failures}")
     if not transient:
@@ -70,7 +70,7 @@ def retry_resource(*, transient: bool, failures: int, identity: str) -> float:
 def reopen_watch(*, failures: int, identity: str, asked: float | None = None) -> float:
     """Return seconds until a watch is opened again, after `failures` failures in a row (1 for the first).
 
-    `asked` is what the API server asked for, if it did.
+    `asked` is the pause that the API server asked for, if any.
     """
     fraction = spread(f"{identity}#{failures}")
     pause = doubled(_FIRST_REOPEN, _REOPEN_MAX, failures - 1) * (1 - 0.3 * fraction)
@@ -78,8 +78,8 @@ def reopen_watch(*, failures: int, identity: str, asked: float | None = None) ->
 
 
 def look_again(*, failures: int, identity: str) -> float:
-    """Return seconds until a namespace that refuses us is asked again, after so many refusals in a row.
+    """Return seconds until a namespace that refuses us is tried again, after `failures` refusals in a row.
 
-    It may stay away for good, and there may be many of them.
+    It may refuse for ever, and there may be many such namespaces.
     """
     return doubled(_FIRST_RETRY, _REFUSED_MAX, failures - 1) * (1 - 0.3 * spread(f"{identity}#{failures}"))

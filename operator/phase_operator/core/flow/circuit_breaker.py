@@ -1,8 +1,8 @@
-"""Stop asking what fails again and again, and find out with one call at a time when it works.
+"""Stop calls that fail again and again, and try one at a time until one succeeds.
 
-Rule: it paces what failed, and judges nobody. It opens only if different things fail, for more than one of those who
-ask (or for the only one there is), and nothing that was asked lately works; one success closes it. Only trials lengthen
-the pause, not the many calls that were under way when the trouble began.
+Rule: it delays only calls for what failed or never worked. It opens only if different things fail, for more than one
+caller (or for the only one), and nothing that was called lately works. One success closes it. Only a failed trial
+lengthens the pause, not the many calls that were in flight when the failures began.
 """
 
 from collections.abc import Hashable
@@ -16,7 +16,7 @@ _MANY = 1000
 
 
 class Breaker:
-    """Opens when `threshold` things failed in a row; then one trial after `first` seconds, doubled up to `longest`."""
+    """Opens after `threshold` things failed in a row; trials follow after `first` seconds, doubled up to `longest`."""
 
     def __init__(self, identity: str, *, threshold: int, first: float, longest: float) -> None:
         self._identity = identity
@@ -25,25 +25,25 @@ class Breaker:
         self._longest = longest
         self._failed: set[Hashable] = set()
         self._failing: set[Hashable] = set()
-        # What worked when it was asked last, and when that was; the latest at the end.
+        # The things whose last call succeeded, with its time; the latest at the end.
         self._fine: dict[Hashable, float] = {}
-        # When each of those who ask had an answer last, and how often it had a trial since it opened.
+        # For each caller: the time of its last answer, and its number of trials since the breaker opened.
         self._answered: dict[Hashable, float] = {}
         self._tried: dict[Hashable, int] = {}
         self._trials = 0
         self._open_until: float | None = None
         self._trying = False
-        # Why it is open; None while it is closed.
+        # The error that opened it; None while it is closed.
         self.error: ExpectedError | None = None
 
     def allowed_at(self, now: float) -> float:
-        """Return when what failed may be asked again: `now`, later, or infinity while a trial is under way."""
+        """Return when a failed call may be repeated: `now`, later, or infinity while a trial is in flight."""
         if self._open_until is None:
             return now
         return float("inf") if self._trying else max(now, self._open_until)
 
     def begin(self, who: Hashable = None) -> bool:
-        """Count a call for what failed, or never worked; return True if it is the trial of an open breaker."""
+        """Count a call for a thing that failed or never worked; return True if it is the trial of an open breaker."""
         self._trying = self._open_until is not None
         if self._trying:
             self._tried[who] = self._tried.get(who, 0) + 1
@@ -59,7 +59,7 @@ class Breaker:
         among: int = 1,
         is_trial: bool = True,
     ) -> None:
-        """Count a failure of something that one `among` so many asked."""
+        """Count a failed call; `among` is the number of callers."""
         self._fine.pop(what, None)
         self._fine.pop(who, None)
         is_trial = is_trial and self._trying
@@ -74,12 +74,12 @@ class Breaker:
             return
         delay = doubled(self._first, self._longest, self._trials)
         self._open_until = now + delay * (1 - 0.3 * spread(f"{self._identity}#{self._trials}"))
-        # The same trouble stays the same object: who watches it need not be told again.
+        # The same cause stays the same object, so an observer does not report it again.
         if self.error is None or self.error.message != error.message:
             self.error = error
 
     def succeed(self, now: float = 0.0, what: Hashable = None, *, who: Hashable = None) -> None:
-        """Count a success: it is closed."""
+        """Count a success: the breaker closes."""
         self._fine.pop(what, None)
         self._fine[what] = now
         self._answered[who] = now
@@ -92,16 +92,16 @@ class Breaker:
         self.error = None
 
     def release(self, *, is_trial: bool = True) -> None:
-        """Take an end of a call that says neither."""
+        """End a call that neither succeeded nor failed."""
         if is_trial:
             self._trying = False
 
     def preference(self, who: Hashable) -> tuple[int, float]:
-        """Return what orders those who wait for a trial, best first: fewest trials, then the latest answer."""
+        """Return the sort key of a caller that waits for a trial, best first: fewest trials, then latest answer."""
         return self._tried.get(who, 0), -self._answered.get(who, float("-inf"))
 
     def forget(self, who: Hashable) -> None:
-        """Forget one who asks no more."""
+        """Forget a caller that makes no more calls."""
         for record in (self._fine, self._answered, self._tried):
             record.pop(who, None)
         self._failing.discard(who)

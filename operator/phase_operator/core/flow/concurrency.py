@@ -1,9 +1,9 @@
-"""Who may have a call to Phase under way now: a share for each namespace and host, so that a slow one slows himself.
+"""Which calls to Phase may be in flight: a share for each namespace and host, so that a slow one delays only itself.
 
-Rule: places are for those who answer quickly. A call that lasts longer than a moment gives its place up and is counted
-as slow from then on, and whoever was slow last begins as slow: of slow calls a namespace may have few, together they
-take no place of the quick ones, and the last places of either sort are for namespaces that have none and were answered
-last. Where places are short, a call that lasts longer than it did before lets another one begin meanwhile.
+Rule: places are for quick calls. A call that lasts longer than a moment gives its place up and counts as slow from then
+on. Calls of an account or a host that was slow the last time begin as slow. A namespace may have few slow calls, and
+slow calls take no places of quick ones. The last places of either sort are for namespaces that have no call in flight
+and whose last call was answered. When places are short, a call that lasts longer than its last one lets another begin.
 """
 
 import heapq
@@ -12,25 +12,25 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-# A call that ends within so many seconds is quick.
+# A call that ends within this many seconds is quick.
 QUICK = 1.0
-# A call that lasts for so many times what the account's last one took, and at least so many seconds, is overdue.
+# A call is overdue after this multiple of the time of the account's last call, and at least this many seconds.
 _OVERDUE, _OVERDUE_AT_LEAST = 4.0, QUICK / 5
-# So often it is looked whether places have become short.
+# Seconds between two checks whether places have become short.
 _LOOK_AGAIN = QUICK / 10
-# What is taken for the time of an account that was never asked, and the least that counts.
+# The assumed time of a first call of an account, and the least time that counts.
 _UNKNOWN, _LEAST = QUICK / 4, QUICK / 50
-# So many slow calls for each place: they wait for others and cost next to nothing here.
+# Slow calls for each place: they only wait for an answer, and cost almost nothing here.
 SLOW_CALLS = 4
-# So many calls for each place that are overdue and not slow yet, and hold no place meanwhile.
+# Calls for each place that are overdue but not slow yet, and hold no place.
 OVERDUE_CALLS = 2
 _SLOW_OF_ONE_AT_ONE_HOST = 3
 _NEVER = float("inf")
-# So many namespaces are remembered whose calls are in vain.
+# The most namespaces that are remembered for an unanswered call.
 _MANY = 1000
 
 
-# Where a share can be used up.
+# The resources that a share is counted of.
 At = Literal["namespace", "namespace at host", "host", "all"]
 
 
@@ -54,12 +54,12 @@ class _UnderWay:
 
 
 def calls_at_once(places: int) -> int:
-    """Return how many calls there may be under way: quick, overdue and slow ones."""
+    """Return the most calls that can be in flight: quick, overdue and slow ones."""
     return places * (1 + OVERDUE_CALLS + SLOW_CALLS)
 
 
 class Shares:
-    """The calls under way. `places` is how many of quick hosts there may be; times are of one monotonic clock."""
+    """The calls in flight. `places` is the most quick ones; times are seconds of one monotonic clock."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -68,14 +68,14 @@ class Shares:
         self._slow_of_namespace = max(1, places // 4)
         self._of_host = max(1, places // 2)
         self._calls: dict[int, _UnderWay] = {}
-        # Quick ones by the time at which to look at them next; those that ended are skipped.
+        # Quick calls by the time of their next check; calls that ended are skipped.
         self._young: list[tuple[float, int]] = []
         self._overdue = 0
-        # (sort of gate, its name, slow) -> calls under way
+        # (sort of gate, its name, slow) -> calls in flight
         self._counts: Counter[Gate] = Counter()
-        # Namespace -> its calls under way, of either sort.
+        # Namespace -> its calls in flight, quick and slow.
         self._loads: Counter[str] = Counter()
-        # How long the last call of an account took, without end if it was not answered; and which of a host's were
+        # The time of each account's last call (infinite if it was not answered), and a host's accounts that were
         # answered quickly.
         self._took: dict[Hashable, float] = {}
         self._quick_at: dict[str, set[Hashable]] = {}
@@ -90,21 +90,21 @@ class Shares:
         return self._counts[Gate("all", "", is_slow)] + (0 if is_slow else self._overdue)
 
     def is_slow(self, account: Hashable, host: str) -> bool:
-        """Say whether calls of an account begin as slow; one that never asked is what others of its host are."""
+        """Return whether calls of an account begin as slow; a new account is like the others of its host."""
         took = self._took.get(account)
         return took > QUICK if took is not None else not self._quick_at.get(host)
 
     def payer(self, namespaces: Iterable[str]) -> str:
-        """Return the one of these namespaces that has the fewest calls under way."""
+        """Return the namespace that has the fewest calls in flight."""
         found = tuple(namespaces)
         # Nearly always there is one that has none.
         free = next((each for each in found if each not in self._loads), None)
         return free if free is not None else min(found, key=self._load)
 
     def cost(self, account: Hashable, namespace: str) -> float:
-        """Return what orders those who wait, the least first: how long a namespace's calls take, with one more.
+        """Return the sort key of a waiting call, least first: the time that the namespace's calls take, with one more.
 
-        So whoever is answered at once does not wait behind many who are not, however many namespaces they have.
+        So calls that are answered at once do not wait behind many that are not, however many namespaces these have.
         """
         least = QUICK if namespace in self._in_vain else _LEAST
         return (1 + self._load(namespace)) * max(least, self._took.get(account, _UNKNOWN))
@@ -116,7 +116,7 @@ class Shares:
         return next((each for each in gates if not self.has_room(each, account, namespace)), None)
 
     def has_room(self, gate: Gate, account: Hashable, namespace: str) -> bool:
-        """Say whether a gate lets a call of an account pass, for a namespace."""
+        """Return whether a gate has room for a call of this account and namespace."""
         count = self._counts[gate]
         match gate.at:
             case "namespace" if gate.is_slow:
@@ -129,7 +129,7 @@ class Shares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
-                # Whose last call was in vain has had his turn, and may come back with any number of hosts.
+                # A namespace whose last call was not answered had its turn, and may come back with any number of hosts.
                 is_first = not self._counts[Gate("namespace", namespace, gate.is_slow)]
                 is_first &= namespace not in self._in_vain
                 if gate.is_slow:
@@ -137,7 +137,7 @@ class Shares:
                 return count < _left(self._slow_places if gate.is_slow else self._places, for_first=is_first)
 
     def begin(self, call: int, account: Hashable, host: str, namespace: str, now: float) -> None:
-        """Count a call that begins; `call` is a number of its own."""
+        """Count a call that begins; `call` is its unique number."""
         found = _UnderWay(account, host, namespace, now, self.is_slow(account, host))
         self._calls[call] = found
         self._loads[namespace] += 1
@@ -158,10 +158,10 @@ class Shares:
         return [*gates, Gate("namespace", found.namespace, not found.is_slow)]
 
     def settle(self, now: float) -> list[Gate]:
-        """Count as slow what has been under way for too long, and return the gates that may let others pass now.
+        """Count calls as slow that have lasted too long, and return the gates that may let others pass now.
 
-        Many hosts that answered until now can hang together. Where they take the last places, what is overdue holds
-        none, within a limit, so that they are found out sooner and others go on meanwhile.
+        Many hosts can stop answering together. If their calls take the last places, overdue calls give up theirs,
+        within a limit. So the hanging hosts are recognised sooner, and other calls go on meanwhile.
         """
         freed: dict[Gate, None] = {}
         while self._young and self._young[0][0] <= now:
@@ -186,15 +186,15 @@ class Shares:
         return list(freed)
 
     def _may_be_overdue(self) -> bool:
-        """Say whether places are short, and fewer calls than there may be are overdue."""
+        """Return whether places are short and the limit of overdue calls is not reached."""
         is_short = self._counts[Gate("all", "", False)] >= _left(self._places, for_first=False)
         return is_short and self._overdue < self._places * OVERDUE_CALLS
 
     def surplus(self, now: float) -> list[int]:
-        """Return the slow calls that are to be broken off, so that the last places are free for who comes next.
+        """Return the slow calls to cancel, so that the last places are free for the next namespace.
 
-        Many calls can become slow at once, of hosts that answered until then. The oldest make room, and sooner those of
-        a namespace that has many.
+        Calls of many hosts can become slow at once. The oldest are cancelled, and sooner those of a namespace that has
+        many.
         """
         many = self.count(is_slow=True) - _left(self._slow_places, for_first=False)
         if many <= 0:
@@ -213,7 +213,7 @@ class Shares:
         return self._young[0][0] if self._young else None
 
     def forget(self, account: Hashable, host: str) -> None:
-        """Forget an account that asks nothing any more."""
+        """Forget an account that makes no more calls."""
         self._took.pop(account, None)
         if quick := self._quick_at.get(host):
             quick.discard(account)
@@ -249,7 +249,7 @@ class Shares:
 
 
 def _gates(host: str, namespace: str, is_slow: bool) -> tuple[Gate, ...]:
-    """Return the gates on the way of a call, those of its own first."""
+    """Return the gates that a call passes, its own first."""
     return (
         Gate("namespace", namespace, is_slow),
         _pair(host, namespace, is_slow),
@@ -259,10 +259,10 @@ def _gates(host: str, namespace: str, is_slow: bool) -> tuple[Gate, ...]:
 
 
 def _pair(host: str, namespace: str, is_slow: bool) -> Gate:
-    # A namespace's name has no blank.
+    # A blank separates the two: no namespace name has one.
     return Gate("namespace at host", f"{namespace} {host}", is_slow)
 
 
 def _left(places: int, *, for_first: bool) -> int:
-    """Return how many places there are: the last quarter is for the first call of each namespace."""
+    """Return how many places may be used: the last quarter is for the first call of each namespace."""
     return places if for_first else places - places // 4

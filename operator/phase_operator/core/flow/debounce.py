@@ -1,6 +1,6 @@
-"""When to look at the workloads of a namespace: not before what changes together has changed.
+"""Wait until changes have stopped, so that what changes together is handled together.
 
-Rule: a change puts the look off by the settle window, and no change puts it off for ever.
+Rule: a change postpones the work by the settle window, and the total delay has a limit.
 """
 
 from collections.abc import Hashable
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-# As often may a look be put off by a whole window.
+# The most settle windows that a key can be postponed for.
 _MOST = 3
 
 
@@ -20,7 +20,7 @@ class _Pending:
 
 
 class Settling(Generic[Key]):
-    """Keys that changed, and when it has been quiet for long enough. Times are seconds of one monotonic clock."""
+    """Keys that changed, and when each has been quiet for long enough. Times are seconds of one monotonic clock."""
 
     def __init__(self, window: float) -> None:
         self._window = window
@@ -30,12 +30,12 @@ class Settling(Generic[Key]):
         return len(self._pending)
 
     def touch(self, key: Key, now: float) -> None:
-        """Take note of a change."""
+        """Record a change of the key."""
         pending = self._pending.setdefault(key, _Pending(now, now))
         pending.due = min(now + self._window, pending.first + _MOST * self._window)
 
     def take(self, now: float) -> list[Key]:
-        """Return the keys that have settled, longest first, and forget them."""
+        """Return and forget the keys that have settled, the longest settled first."""
         settled = sorted((each.due, number) for number, each in enumerate(self._pending.values()) if each.due <= now)
         keys = list(self._pending)
         found = [keys[number] for _, number in settled]
@@ -44,5 +44,5 @@ class Settling(Generic[Key]):
         return found
 
     def next_due(self) -> float | None:
-        """Return when the next key settles if nothing happens to it, or None if there is none."""
+        """Return when the next key settles if it does not change again, or None if there is none."""
         return min((each.due for each in self._pending.values()), default=None)

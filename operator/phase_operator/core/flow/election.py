@@ -1,8 +1,8 @@
-"""Who leads: what the Lease says, judged by a clock of our own.
+"""Leader election by a Lease, judged by our own clock.
 
-Rule: clocks of two machines are never compared. That somebody renews is seen by the Lease's change, and for how long
-nobody has by our own monotonic clock. A leader counts from before it asked, a standby from after it saw; so the one
-has stopped to write before the other may begin.
+Rule: clocks of two machines are never compared. A renewal is seen as a change of the Lease, and the time since then is
+measured by our own monotonic clock. A leader counts from before its request, a standby from after it saw the change. So
+the leader has stopped writing before a standby may begin.
 """
 
 import math
@@ -11,46 +11,46 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Times in seconds, all of them shares of how long a Lease lasts."""
+    """Times in seconds, each a share of the Lease's duration."""
 
     duration: float
 
     @property
     def deadline(self) -> float:
-        """After so long without a renewal the leader writes nothing more."""
+        """Seconds without a renewal after which the leader writes nothing more."""
         return self.duration * 2 / 3
 
     @property
     def renewal(self) -> float:
-        """So often the leader renews, and so long it waits for an answer."""
+        """Seconds between two renewals, and the timeout of one."""
         return self.duration * 2 / 15
 
     @property
     def look(self) -> float:
-        """So often a standby looks, at least twice a second: who steps down is followed at once."""
+        """Seconds between two looks of a standby, at most half a second: it follows a released Lease at once."""
         return min(0.5, self.duration / 15)
 
     def pause(self, *, leads: bool, failed: bool) -> float:
-        """Return seconds to the next look: who could not renew tries as often as a standby, whatever a Lease lasts."""
+        """Return seconds to the next look: a leader that could not renew tries as often as a standby."""
         return self.renewal if leads and not failed else self.look
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A Lease as it stands."""
+    """A Lease as it was read."""
 
-    # "" if nobody holds it.
+    # "" if it has no holder.
     holder: str
     version: str
-    # How often it changed hands.
+    # How often its holder changed.
     transitions: int
-    # How long it lasts, as its holder said.
+    # Its duration in seconds, as its holder wrote it.
     duration: float
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write that we hold it, under the version that was judged; None: it must not exist yet."""
+    """Write that we hold it, on top of the version that was judged; None: it must not exist yet."""
 
     version: str | None
     transitions: int
@@ -60,7 +60,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Somebody else holds it."""
+    """Another process holds it."""
 
     holder: str
 
@@ -71,13 +71,13 @@ class Election:
     def __init__(self, identity: str, terms: Terms) -> None:
         self.identity = identity
         self.terms = terms
-        # The version that was seen last ("" if the Lease was gone), since when, and how long it lasts.
+        # The version that was seen last ("" if there was no Lease), since when, and its duration.
         self._seen: tuple[str, float, float] | None = None
         self._leads_until = -math.inf
         self._was_leading = False
 
     def judge(self, held: Held | None, now: float) -> Write | Wait:
-        """Say what to do about the Lease as it was just read."""
+        """Return what to do about the Lease as it was just read."""
         if held is None:
             return self._judge_none(now)
         if held.holder == self.identity:
@@ -89,11 +89,11 @@ class Election:
 
     def _judge_none(self, now: float) -> Write | Wait:
         if self._was_leading:
-            # Somebody deleted it under our hands.
+            # It was deleted while we held it.
             return Write(None, 0, takes=False)
         if self._seen is None:
             return Write(None, 0, takes=True)
-        # Whoever held it does not know yet that it is gone.
+        # Its last holder may not know yet that it is gone.
         since = self._since("", self._seen[2], now)
         return Write(None, 0, takes=True) if now - since >= self._seen[2] else Wait("")
 
@@ -103,14 +103,14 @@ class Election:
         return self._seen[1]
 
     def written(self, asked: float) -> None:
-        """Take note that the Lease is ours; `asked` is when the request began."""
+        """Record that the Lease is ours; `asked` is when the request began."""
         self._leads_until = max(self._leads_until, asked + self.terms.deadline)
         self._was_leading = True
 
     def left(self, now: float) -> float:
-        """Return for how many seconds we may write; nothing left means: not at all."""
+        """Return for how many more seconds we may write; 0 or less means not at all."""
         return max(0.0, self._leads_until - now)
 
     def is_lost(self, found: Write | Wait) -> bool:
-        """Say whether somebody else leads by now, who did not before: all that we know may be old."""
+        """Return whether another process leads now that did not before: all that we know may be out of date."""
         return self._was_leading and (isinstance(found, Wait) or found.takes)

@@ -1,8 +1,8 @@
-"""What an account is to be asked, and in which order.
+"""The calls that an account is due to make, and their order.
 
-Rule: urgent before less urgent, and within that namespaces in turn; but nobody waits for ever: one turn in eight goes
-to whoever has waited longest, and probes and reads alternate as long as both are due. What failed last, or never
-worked, is an attempt, and can be held back without holding back the rest.
+Rule: more urgent tasks go first, and namespaces take turns among equals. No task waits for ever: one turn in eight goes
+to the task that has waited longest, and probes and reads alternate while both are due. A task that failed last or never
+worked is an attempt; attempts can be held back without the rest.
 """
 
 import heapq
@@ -18,14 +18,14 @@ _OLDEST_EVERY = 8
 
 
 class Lane(IntEnum):
-    """Two kinds of task that do not starve each other."""
+    """The two kinds of task; neither starves the other."""
 
     PROBE = 0
     READ = 1
 
 
 class Urgency(IntEnum):
-    """Why a task is to be done; lower goes first."""
+    """Why a task is due; lower goes first."""
 
     NEW = 0
     EDITED = 1
@@ -42,24 +42,24 @@ class _Planned:
     namespace: str
     lane: Lane
     is_attempt: bool
-    # Tells the valid entry of the heaps from those that a later plan replaced.
+    # Distinguishes the valid heap entry from entries that a later plan replaced.
     serial: int
 
 
 @dataclass(slots=True)
 class _Ready(Generic[Task]):
-    """The tasks of a lane that are due, by urgency and turn, and by age; attempts beside what works."""
+    """The due tasks of a lane, by urgency and turn and also by age; attempts are kept apart from tasks that work."""
 
     by_turn: dict[bool, list[tuple[Urgency, int, int, Task]]] = field(default_factory=lambda: {False: [], True: []})
     by_age: dict[bool, deque[tuple[int, Task]]] = field(default_factory=lambda: {False: deque(), True: deque()})
-    # Start-time fair queueing: each namespace's next task goes one round after its last.
+    # Start-time fair queueing: a namespace's next task comes one round after its last.
     round: int = 0
     last_round: dict[str, int] = field(default_factory=dict)
     turns: int = 0
 
 
 class Agenda(Generic[Task]):
-    """Tasks with the time from which on they are due. A task is planned once; sooner and more urgent wins."""
+    """Tasks and the time when each is due. A task is planned once; the sooner time and the higher urgency win."""
 
     def __init__(self) -> None:
         self._planned: dict[Task, _Planned] = {}
@@ -81,7 +81,7 @@ class Agenda(Generic[Task]):
         lane: Lane = Lane.READ,
         is_attempt: bool = False,
     ) -> None:
-        """Plan a task, or bring one forward that is planned already."""
+        """Plan a task, or move one forward that is planned already."""
         before = self._planned.get(task)
         if before is not None:
             if due >= before.due and urgency >= before.urgency and is_attempt is before.is_attempt:
@@ -92,13 +92,13 @@ class Agenda(Generic[Task]):
         heapq.heappush(self._later, (due, self._serial, task))
 
     def drop(self, task: Task) -> None:
-        """Do not do a task."""
+        """Cancel a planned task."""
         self._planned.pop(task, None)
 
     def take(self, now: float, lanes: Sequence[Lane] = tuple(Lane), *, attempts: bool = True) -> Task | None:
-        """Return the task whose turn it is, and forget it; None if none is due.
+        """Remove and return the task whose turn it is; None if none is due.
 
-        Of what works `lanes` are open, and attempts of every lane or of none.
+        `lanes` limits the tasks that work; `attempts` allows attempts of every lane or of none.
         """
         self._admit(now)
         for lane in sorted(Lane, key=lambda each: each is self._last_lane):
@@ -109,12 +109,12 @@ class Agenda(Generic[Task]):
         return None
 
     def is_due(self, now: float, lanes: Sequence[Lane] = tuple(Lane), *, attempts: bool = True) -> bool:
-        """Say whether `take` would return a task."""
+        """Return whether `take` would return a task."""
         self._admit(now)
         return any(self._head(self._lanes[lane], _kinds(lane in lanes, attempts)) is not None for lane in Lane)
 
     def next_due(self) -> float | None:
-        """Return when the next task is due, or None if there is none. Asked after `take` found nothing due."""
+        """Return when the next task is due, or None if there is none. Call it after `take` found nothing due."""
         while self._later:
             due, serial, task = self._later[0]
             if self._is_valid(task, serial):
@@ -123,7 +123,7 @@ class Agenda(Generic[Task]):
         return None
 
     def due(self, now: float, lane: Lane) -> list[float]:
-        """Return for each task of a lane that is due since when it has been."""
+        """Return for each due task of a lane when it became due."""
         return [each.due for each in self._planned.values() if each.lane is lane and each.due <= now]
 
     def _admit(self, now: float) -> None:
@@ -166,7 +166,7 @@ class Agenda(Generic[Task]):
         return min(found, key=lambda kind: ready.by_turn[kind][0][:3], default=None)
 
     def _oldest(self, ready: _Ready[Task], kinds: Sequence[bool]) -> Task:
-        """Return the task that was due first; `_head` has found that there is one."""
+        """Return the task that was due first; the caller knows from `_head` that there is one."""
         found: list[tuple[int, Task]] = []
         for kind in kinds:
             queue = ready.by_age[kind]
@@ -182,5 +182,5 @@ class Agenda(Generic[Task]):
 
 
 def _kinds(works: bool, attempts: bool) -> list[bool]:
-    """Return what of a lane is open: what works (False), attempts (True)."""
+    """Return the kinds of task that a lane may give out: tasks that work (False), attempts (True)."""
     return [kind for kind, is_open in ((False, works), (True, attempts)) if is_open]

@@ -1,7 +1,7 @@
-"""Who waits for the API server, and when it is tried for all of them.
+"""Which runs wait for the API server, and when one of them tries it for all.
 
-Rule: while it does not answer, one of those that wait is tried every few seconds, whatever their number; as soon as
-one succeeds, the others run. Times are seconds of one monotonic clock.
+Rule: while it does not answer, one waiting run is tried every few seconds, whatever their number. When one succeeds,
+the others run. Times are seconds of one monotonic clock.
 """
 
 import math
@@ -19,16 +19,16 @@ _TURN = 2.0
 
 
 class Fault(Enum):
-    """For which of the API server's reasons a run failed."""
+    """How the API server made a run fail."""
 
-    # It did not answer, or could not.
+    # It did not answer, or was unable to.
     SILENT = "silent"
-    # It said no: it may be the object, and it may be that rights were taken away.
+    # It refused: because of the object, or because our permissions were removed.
     REFUSED = "refused"
 
 
 def fault(outcome: Outcome) -> Fault | None:
-    """Say whether a run failed for the API server's sake, in whole or in part."""
+    """Return how the API server made a run fail, in whole or in part; None if it did not."""
     reasons = {target.reason for target in outcome.targets if not target.ready}
     reasons |= {outcome.reason} if isinstance(outcome, Failed) else set()
     if Reason.KUBERNETES_UNAVAILABLE in reasons:
@@ -37,20 +37,20 @@ def fault(outcome: Outcome) -> Fault | None:
 
 
 class Outage(Generic[Thing]):
-    """Those whose last run failed for the API server's sake."""
+    """The things whose last run failed because of the API server."""
 
     def __init__(self) -> None:
         self._waiting: dict[Thing, Fault] = {}
-        # Who is tried when; a turn that nobody needs any more is free.
+        # Which thing is tried when; a turn that is no longer needed becomes free.
         self._turns: dict[Thing, float] = {}
         self._damper: Damper[None] = Damper()
-        # When it was last over, and how long those who were to run had to wait.
+        # When the last outage ended, and the pause of the runs that followed it.
         self._over: tuple[float, float] = (-math.inf, 0.0)
 
     def failed(self, thing: Thing, found: Fault, pause: float, now: float) -> float:
         """Let a thing wait, and return for how many seconds: for `pause`, or less if a turn comes sooner.
 
-        The turns are common to all, so that one that fails for a reason of its own does not stand for the others.
+        All things share the turns, so one that fails for a reason of its own does not decide for the others.
         """
         self._waiting[thing] = found
         self._turns = {each: at for each, at in self._turns.items() if at > now and each != thing}
@@ -65,26 +65,26 @@ class Outage(Generic[Thing]):
         return turn - now
 
     def passed(self, thing: Thing) -> bool:
-        """Take note that a run did not fail so; return True if its last one was met by silence: that is over."""
+        """Record a run that did not fail like this; return True if its last run got no answer: the outage is over."""
         self._turns.pop(thing, None)
         return self._waiting.pop(thing, None) is Fault.SILENT
 
     def forget(self, thing: Thing) -> None:
-        """Let a thing that is gone wait no more."""
+        """Forget a thing that no longer exists."""
         self._turns.pop(thing, None)
         self._waiting.pop(thing, None)
 
     def over(self) -> list[Thing]:
-        """Let nobody wait any more, and return who did."""
+        """End the wait of all things, and return them."""
         found = list(self._waiting)
         self._waiting.clear()
         self._turns.clear()
         return found
 
     def pause(self, now: float) -> float:
-        """Return how many seconds they have to wait who are to run: an API server that comes and goes slows it down.
+        """Return the pause in seconds before the waiting runs begin; it grows if the API server comes and goes.
 
-        A hundred watches that come back together tell of one outage.
+        Many watches that recover together count as the end of one outage.
         """
         at, pause = self._over
         if now - at >= _TURN:

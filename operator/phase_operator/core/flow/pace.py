@@ -1,4 +1,4 @@
-"""How fast a thing may go on happening: a burst and then a rate, and a pause that grows with every repetition."""
+"""How fast a thing may repeat: a burst and then a rate, or a pause that grows with every repetition."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from phase_operator.core.flow.backoff import doubled
 
 Thing = TypeVar("Thing", bound=Hashable)
-# So often within a minute of quiet is an edit by somebody else answered at once; from then on more and more slowly.
+# This many foreign edits are answered at once; later ones wait longer and longer, until there is a minute of quiet.
 _AT_ONCE = 5
 _QUIET = 60.0
 _REPAIR_MAX = 30.0
@@ -15,7 +15,7 @@ _FIRST_RETRY = 1.0
 
 
 class Pace:
-    """A burst at once, and then so many a second. Times are seconds of one monotonic clock."""
+    """A token bucket: a burst at once, and then `per_second`. Times are seconds of one monotonic clock."""
 
     def __init__(self, burst: float, per_second: float, now: float) -> None:
         self._burst = burst
@@ -31,21 +31,21 @@ class Pace:
 
 
 class Damper(Generic[Thing]):
-    """Answers what happens to a thing at once, and ever more slowly if it goes on: two that fight must not spin."""
+    """Delays reactions to a thing that repeats, more each time: two writers in a conflict must not loop quickly."""
 
     def __init__(self) -> None:
-        # How often, when last, whether it was told. Those of which nothing was heard for longest come first.
+        # Count, time of the last one, whether it was reported. The things that were quiet longest come first.
         self._seen: OrderedDict[Thing, tuple[int, float, bool]] = OrderedDict()
 
     def pause(self, thing: Thing, now: float) -> float:
-        """Count one more time, and return how many seconds the answer has to wait."""
+        """Count one repetition, and return how many seconds the reaction has to wait."""
         self._forget(now)
         count, _, told = self._seen.pop(thing, (0, now, False))
         self._seen[thing] = (count + 1, now, told)
         return 0.0 if count < _AT_ONCE else doubled(_FIRST_RETRY, _REPAIR_MAX, count - _AT_ONCE)
 
     def is_to_tell(self, thing: Thing, now: float) -> bool:
-        """Say, once until it has been quiet, that answers about a thing wait."""
+        """Return True, once until the thing has been quiet, if reactions to it are delayed."""
         self._forget(now)
         count, last, told = self._seen.get(thing, (0, now, False))
         if count <= _AT_ONCE or told:

@@ -1,8 +1,8 @@
 """How many calls an account may make in a minute, counted as Phase counts them.
 
-Rule: no window of sixty seconds ever holds more calls than the limit, whenever on their way the server counts them; so
-a call takes its place from its beginning until a minute after its end. A refusal teaches what fitted; after it one call
-at a time is made until one passes, and longer if what fitted may not be the limit. Source: the server's window slides,
+Rule: no window of sixty seconds holds more calls than the limit, at whatever moment the server counts them. So a call
+counts from its beginning until a minute after its end. A refusal shows how many calls fitted. After it, one call at a
+time is made until one passes, and longer if that number may not be the limit. Source: the server's window slides,
 refused calls are not counted, and one bucket serves all routes of an account.
 """
 
@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from phase_operator.core.flow.backoff import doubled
 
 WINDOW = 60.0
-# What was learned is believed for so long; then it is tried whether there is more.
+# How long a learned limit is kept; then a higher one is tried.
 _BELIEVED = 1800.0
-# Fewer than so many calls were never the limit: others had used it up.
+# A learned limit is at least this: if fewer calls fitted, other clients had used the quota.
 _LEAST = 10
-# After a refusal that taught nothing, one call at a time is made for so long.
+# How long one call at a time is made after a refusal that showed no limit.
 _CAREFUL = 600.0
-# Of what others, or an earlier process, may have used up for the moment, more is tried after every window.
+# The growth of the limit after every window, if other clients or an earlier process may have used the quota.
 _GROWTH = 1.25
-# Times in which the limit would have grown beyond anything.
+# After this many windows of growth the learned limit is forgotten: it would be larger than any use.
 _FORGOTTEN = 40
 
 
@@ -31,35 +31,35 @@ class Budget:
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._learned: int | None = None
-        # Until then the learned limit stays as it is.
+        # The learned limit does not grow before this time.
         self._held_until = 0.0
-        # The most calls that went through within a window, as far as they are believed still.
+        # The most calls that passed within a window, while that number is still trusted.
         self._most = 0
         self._first: float | None = None
         self._began_at = -math.inf
         self._careful_until = 0.0
         self._under_way = 0
-        # Calls of each kind that have a place now: under way, or ended within the window.
+        # Calls of each kind that count now: in flight, or ended within the window.
         self._used: Counter[str] = Counter()
-        # Calls that were under way when one was refused: those that pass belong to what fits.
+        # Calls that were in flight when one was refused: those that pass count as calls that fitted.
         self._undecided = 0
         self._ended: deque[tuple[float, str]] = deque()
         self._closed_until = 0.0
-        # One was refused, and none has passed since; so many pauses were in vain.
+        # A call was refused and none has passed since; and the number of pauses since then.
         self._trying = False
         self._in_vain = 0
 
     @property
     def closed_until(self) -> float:
-        """The time that the last refusal named, which may have passed."""
+        """The time until which the last refusal paused the account; it may have passed."""
         return self._closed_until
 
     def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, is_spread: bool = False) -> float:
-        """Return when to look again: `now` if the next call may begin, or infinity if only the end of a call can tell.
+        """Return when to check again: `now` if the next call may begin, infinity if a call has to end first.
 
-        `leave`: for other kinds of call, the share of the limit that they are sure of, as far as they do not use it.
-        `is_spread`: half of the limit may be used at once, and the rest evenly over a window. Else one who asks for
-        much would leave the others nothing until the window has passed.
+        `leave` reserves a share of the limit for each of the other kinds of call, as far as they do not use it.
+        `is_spread`: half of the limit may be used at once, and the rest evenly over a window. Otherwise one caller that
+        makes many calls would leave none to the others until the window has passed.
         """
         self._forget(now)
         if now < self._closed_until:
@@ -79,7 +79,7 @@ class Budget:
         return self._ended[0][0] + WINDOW if self._ended else float("inf")
 
     def is_free(self, now: float) -> bool:
-        """Say whether nothing keeps a call back, whatever its kind."""
+        """Return whether a call of any kind may begin without a wait."""
         careful = self._trying or now < max(self._closed_until, self._careful_until)
         return not careful and self._limit_at(now) is None
 
@@ -92,22 +92,22 @@ class Budget:
         self._under_way += 1
 
     def end(self, now: float, kind: str = "") -> None:
-        """Count a call that ended, with whatever answer but a refusal for the quota."""
+        """Count a call that ended with any answer except a refusal for the quota."""
         self._under_way -= 1
         self._ended.append((now, kind))
         self._most = max(self._most, len(self._ended))
         if not self._undecided:
             self._trying, self._in_vain = False, 0
             return
-        # It began before the refusal, so it says nothing of the time after it.
+        # It began before the refusal, so it proves nothing about the time after it.
         self._undecided -= 1
         if self._learned is not None:
             self._learned += 1
 
     def refuse(self, now: float, after: float, kind: str = "") -> None:
-        """Take a refusal: the whole account pauses for `after` seconds, and what fitted until now is the limit.
+        """Count a refusal: the account pauses for `after` seconds, and the number that fitted becomes the limit.
 
-        Refusals of one moment teach once.
+        Refusals of calls that were in flight together count once.
         """
         self._under_way -= 1
         self._used[kind] -= 1
@@ -115,7 +115,7 @@ class Budget:
         self._forget(now)
         is_news = now >= self._closed_until
         if is_news and self._trying:
-            # What the server names is too short, as when the quota has become smaller.
+            # The pause that the server named was too short, for example because the quota has shrunk.
             self._in_vain += 1
             after = max(after, doubled(1.0, WINDOW, self._in_vain))
         self._closed_until = max(self._closed_until, now + after)
@@ -124,7 +124,7 @@ class Budget:
         self._trying = True
 
     def is_idle(self, now: float) -> bool:
-        """Say whether nothing is remembered that a fresh budget would not know."""
+        """Return whether it remembers no more than a new instance."""
         self._forget(now)
         return not self._under_way and not self._ended and now >= self._closed_until
 
@@ -132,10 +132,10 @@ class Budget:
         fitted = len(self._ended)
         is_whole = self._first is not None and now - self._first >= WINDOW
         if not is_whole or fitted < _LEAST:
-            # An earlier process, or others, had used it up. Whoever asks one by one is refused once in a window.
+            # An earlier process or other clients had used the quota. Single calls are refused at most once a window.
             self._careful_until = self._closed_until + _CAREFUL
             return
-        # Much less than went through before: others take their part now, and may not for long.
+        # Much less than passed before: other clients use the quota now, perhaps not for long.
         is_known = fitted * 5 >= self._most * 4
         self._most = max(fitted, (self._most + fitted) // 2)
         self._learned = fitted
@@ -159,5 +159,5 @@ class Budget:
             self._used[kind] -= 1
 
     def limit_at(self, now: float) -> int | None:
-        """Return how many calls a window are allowed, as far as it is known."""
+        """Return the number of calls allowed in a window, or None if no limit is known."""
         return self._limit_at(now)

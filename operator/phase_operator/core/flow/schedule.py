@@ -1,9 +1,9 @@
 """Which key runs next: coalesced, delayed, and once at a time.
 
-Rule: a key that is added while it runs runs once more afterwards, however often it was added; a key that is added
-earlier than planned moves forward, never back. What is new or changed goes before what is due anyway; of either, owners
-take turns, so that who has many keys waits for himself, and the most urgent key of an owner goes first. One turn in
-eight goes to whoever has waited longest, so that what is due is served whatever else comes.
+Rule: a key that is added while it runs, once or often, runs once more afterwards. A key that is added again moves
+forward, never back. New and changed keys go before keys that are due anyway. Among either, owners take turns, so an
+owner with many keys delays only itself, and its most urgent key goes first. One turn in eight goes to the key that has
+waited longest, so no key starves.
 """
 
 import heapq
@@ -17,7 +17,7 @@ _OLDEST_EVERY = 8
 
 
 class Priority(IntEnum):
-    """What is taken first among the keys that are due; lower goes first."""
+    """The order of keys that are due; lower goes first."""
 
     NEW = 0
     CHANGED = 1
@@ -25,30 +25,30 @@ class Priority(IntEnum):
 
 
 _Ready = tuple[Priority, float, int, Key]
-# So many owners are remembered that had a turn and have no key now.
+# The most owners without a key whose last turn is remembered.
 _MOST_SERVED = 1000
 
 
 @dataclass(slots=True)
 class _Turns(Generic[Key]):
-    """Keys that are due, by owners who take turns: start-time fair queueing."""
+    """Keys that are due, by owners that take turns: start-time fair queueing."""
 
     keys: dict[str, list[_Ready[Key]]] = field(default_factory=dict)
-    # The owners of these by their next turn, each once.
+    # The owners of these keys by their next turn, each once.
     order: list[tuple[int, int, str]] = field(default_factory=list)
     turn: int = 0
-    # The last turn of owners who had one lately.
+    # The last turn of owners that had one lately.
     last: dict[str, int] = field(default_factory=dict)
 
     def add(self, owner: str, entry: _Ready[Key]) -> None:
-        """Take in a key that is due."""
+        """Add a key that is due."""
         if owner not in self.keys:
             self.keys[owner] = []
             self._plan(owner, max(self.turn, self.last.get(owner, -1) + 1), entry[2])
         heapq.heappush(self.keys[owner], entry)
 
     def pop(self) -> _Ready[Key] | None:
-        """Take out the most urgent key of the owner whose turn it is."""
+        """Remove and return the most urgent key of the owner whose turn it is."""
         if not self.order:
             return None
         self.turn, _, owner = heapq.heappop(self.order)
@@ -73,16 +73,16 @@ def _nobody(_: Hashable) -> str:
 class Schedule(Generic[Key]):
     """Which key is next, as a pure data structure. Times are seconds of one monotonic clock.
 
-    `owner` says whose a key is; without it all keys are one owner's.
+    `owner` returns the owner of a key; without it all keys have the same owner.
     """
 
     def __init__(self, owner: Callable[[Key], str] = _nobody) -> None:
         self._owner = owner
         self._due: dict[Key, tuple[float, Priority]] = {}
         self._running: dict[Key, tuple[float, Priority] | None] = {}
-        # Entries that `_due` no longer agrees with are skipped when they surface.
+        # Entries that do not match `_due` any more are skipped when they reach the top.
         self._later: list[tuple[float, int, Key]] = []
-        # What is due anyway, and what is more urgent.
+        # Keys that are due anyway, and keys that are more urgent.
         self._now: dict[bool, _Turns[Key]] = {True: _Turns(), False: _Turns()}
         # The same keys by age.
         self._oldest: list[tuple[float, int, Key]] = []
@@ -113,7 +113,7 @@ class Schedule(Generic[Key]):
         self._turns += 1
         found = self._longest_waiting() if self._turns % _OLDEST_EVERY == 0 else self._most_urgent()
         if found is None:
-            # What is left there was taken by the other order.
+            # The entries that are left were taken in the other order.
             self._now, self._oldest = {True: _Turns(), False: _Turns()}, []
             return None
         del self._due[found]
@@ -137,19 +137,19 @@ class Schedule(Generic[Key]):
         return None
 
     def done(self, key: Key) -> None:
-        """End a run; what was added meanwhile is planned now."""
+        """End a run; if the key was added meanwhile, it is planned now."""
         again = self._running.pop(key)
         if again is not None:
             self._plan(key, again)
 
     def forget(self, key: Key) -> None:
-        """Drop a planned run; one that is going on goes on, and is not repeated."""
+        """Drop a planned run; a run in progress continues and is not repeated."""
         self._due.pop(key, None)
         if key in self._running:
             self._running[key] = None
 
     def next_due(self) -> float | None:
-        """Return when the next key is due, or None if none is planned. Asked after `take` found nothing due."""
+        """Return when the next key is due, or None if none is planned. Call it after `take` found nothing due."""
         while self._later:
             due, _, key = self._later[0]
             planned = self._due.get(key)
