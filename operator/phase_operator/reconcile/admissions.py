@@ -1,6 +1,7 @@
 """Which PhaseSecrets may use which token Secrets and targets, and run again when one of these changes.
 
-Rule: only what tenancy admitted can be entered, since `enter` takes nothing else; everybody else can only look.
+Rule: only what tenancy admitted can be entered, because `enter` takes an `Admitted`. `renew` adds no more than versions
+of admitted targets, and the properties give a read-only view.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from phase_operator.reconcile.index import Dependents, Users
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an entry changed: targets that nobody was admitted to before, and what nobody is admitted to any more."""
+    """What a change of an entry did: targets that are used for the first time, and things that are no longer used."""
 
     new_targets: tuple[TargetRef, ...] = ()
     orphaned_targets: tuple[TargetRef, ...] = ()
@@ -28,12 +29,12 @@ class Admissions:
     def __init__(self) -> None:
         self._targets: Dependents[TargetRef] = Dependents()
         self._tokens: Dependents[ObjectKey] = Dependents()
-        # The objects that stand for versioned targets, where there are any.
+        # The newest objects of versioned targets, where there are any.
         self._versions: dict[ObjectKey, tuple[TargetRef, ...]] = {}
 
     @property
     def targets(self) -> Users[TargetRef]:
-        """Targets, and the objects that stand for versioned ones, with the PhaseSecrets that may write them."""
+        """Targets, and the newest objects of versioned ones, with the PhaseSecrets that may write them."""
         return self._targets
 
     @property
@@ -47,12 +48,12 @@ class Admissions:
         return replace(change, orphaned_tokens=self._tokens.set(admitted.key, (admitted.token,)))
 
     def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
-        """Say anew which objects stand for the versioned targets that a PhaseSecret was admitted to."""
+        """Replace the newest objects of the versioned targets that a PhaseSecret was admitted to."""
         before = self._versions.get(key, ())
         return self._set(key, tuple(each for each in self._targets.things_of(key) if each not in before), versions)
 
     def leave(self, key: ObjectKey) -> Change:
-        """Take a PhaseSecret's entry out."""
+        """Remove a PhaseSecret's entry."""
         return replace(self._set(key, (), {}), orphaned_tokens=self._tokens.set(key, ()))
 
     def _set(self, key: ObjectKey, targets: tuple[TargetRef, ...], versions: Mapping[TargetRef, str]) -> Change:

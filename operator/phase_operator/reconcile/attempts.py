@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
-# Tries of one run. What changes more often is tried again by a later run.
+# The most tries of one run. An object that changes more often is left to a later run.
 ATTEMPTS = 3
 
 
 async def attempts(attempt: Callable[[int], Awaitable[Result | None]]) -> Result | None:
-    """Return what an attempt comes to; None if each of them met an object that changed.
+    """Return the result of the first attempt that has one; None if the object changed during every attempt.
 
-    An attempt is given its number, from 0, and returns None if what it judged is not there any more.
+    An attempt gets its number, from 0, and returns None if the object that it judged has changed.
     """
     for number in range(ATTEMPTS):
         if (found := await attempt(number)) is not None:

@@ -1,7 +1,7 @@
 """Computations that take longer than the event loop may wait, done in a thread.
 
-Rule: what is handed over is pure, and sized by others within limits. One thread does one piece after another, so that
-the loop gets its turn every few milliseconds; and namespaces take turns, so that who asks for much waits for himself.
+Rule: the work is pure, and its size is bounded although users determine it. One thread does one piece after another, so
+the loop gets its turn every few milliseconds. Namespaces take turns, so a namespace with much work delays only itself.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# Units that the loop does itself, of about a microsecond: to hand over takes a tenth of that.
+# Work of at most this many units, of about a microsecond, is done by the loop: handing over costs a tenth of that.
 _AT_ONCE = 3_000
 
 
 class Beside:
-    """One thread, which is not started before there is something to do."""
+    """One thread, which is started with the first large piece of work."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
         self._is_busy = False
-        # Those whose turn it is next stand in front.
+        # The namespaces whose turn is next come first.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
-        """Do work of so many units for a namespace, at once if it is little; it raises what the work raises."""
+        """Do work of `units` for a namespace, at once if it is little; raise what the work raises."""
         if units <= _AT_ONCE:
             return work()
         await self._turn(namespace)

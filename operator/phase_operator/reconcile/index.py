@@ -12,7 +12,7 @@ Thing = TypeVar("Thing", bound=Hashable)
 
 
 class Users(Protocol[Thing]):
-    """Who depends on what, for those who may look and not write."""
+    """The read-only view of the index: which resources depend on which things."""
 
     def of(self, thing: Thing) -> list[ObjectKey]:
         """Return who depends on a thing, sorted."""
@@ -27,15 +27,15 @@ class Users(Protocol[Thing]):
 
 
 class Dependents(Generic[Thing]):
-    """Two dictionaries that agree: what a resource depends on, and who depends on a thing."""
+    """The index: the things that each resource depends on, and the reverse."""
 
     def __init__(self) -> None:
         self._things: dict[ObjectKey, tuple[Thing, ...]] = {}
-        # A set alone takes more memory than the rest of an entry, and most things have one dependant.
+        # Most things have one user, and a set would take more memory than the rest of the entry.
         self._keys: dict[Thing, ObjectKey | set[ObjectKey]] = {}
 
     def set(self, key: ObjectKey, things: Iterable[Thing]) -> tuple[Thing, ...]:
-        """Say anew what a resource depends on, and return the things that nobody depends on any more."""
+        """Replace what a resource depends on, and return the things that no resource depends on any more."""
         wanted = tuple(dict.fromkeys(things))
         before = self._things.get(key, ())
         if before == wanted:

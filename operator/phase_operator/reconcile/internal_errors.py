@@ -1,7 +1,7 @@
 """Errors that nobody expected: logged, counted and outlived.
 
-Rule: an exception that nobody expected costs the step that raised it and no more. Its type and trace are logged and its
-text is not, since that might quote a value; it is counted; and what it ended is begun again.
+Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
+could quote a value. It is counted, and a task that it ended starts again.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-# A task that lasted so many seconds failed for the first time.
+# After this many seconds without a failure, the next failure of a task counts as its first.
 _WENT_WELL = 60.0
 
 
@@ -32,13 +32,13 @@ class Faults:
         self._counted = counted
 
     def caught(self, message: str, error: BaseException, *, task: str, subject: str = "") -> None:
-        """Log and count what a task did not expect; `subject` is the object that it was about, if any."""
+        """Log and count an unexpected exception of a task; `subject` is the object that it concerned, if any."""
         self._counted(task)
         fields = {"task": task} | ({"object": subject} if subject else {})
         log.error(message, extra=fields | {"error": type(error).__name__, "trace": trace_of(error)})
 
     async def attempt(self, message: str, step: Awaitable[Result], *, task: str, subject: str = "") -> Result | None:
-        """Await a step and return what it returns; None if it raised what nobody expected."""
+        """Await a step and return its result; None if it raised an unexpected exception."""
         try:
             return await step
         except Exception as error:  # noqa: BLE001 - whoever works on many objects outlives a bug in one of them
@@ -46,7 +46,7 @@ class Faults:
             return None
 
     def attempt_now(self, message: str, step: Callable[[], object], *, task: str, subject: str = "") -> bool:
-        """Do a step that does not wait; return whether it went well."""
+        """Do a synchronous step; return True if it raised no exception."""
         try:
             step()
         except Exception as error:  # noqa: BLE001 - see attempt
@@ -61,7 +61,7 @@ class Faults:
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Do work that is meant to last until it returns; begin it again, after a pause, whenever it fails."""
+        """Run a long-lived task until it returns; whenever it fails, start it again after a pause."""
         failures = 0
         while True:
             began = clock.monotonic()
@@ -76,7 +76,7 @@ class Faults:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return where an exception comes from, without its text; of a group, where each one of it does."""
+    """Return where an exception was raised, without its text; for a group, where each member was raised."""
     found = "".join(traceback.format_tb(error.__traceback__))
     if isinstance(error, BaseExceptionGroup):
         found += "".join(f"{type(each).__name__}:\n{trace_of(each)}" for each in error.exceptions)

@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A Phase token, parsed: what is sent, and a name for the account that says nothing about it."""
+    """A Phase token, parsed: what is sent, and a name for the account that reveals nothing about the token."""
 
     account: str
     header: SecretValue
@@ -43,7 +43,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A Phase token as it lies in its Secret, and the hosts that the Secret names for it; None: it names none."""
+    """A Phase token as its Secret holds it, and the hosts that the Secret allows; None if it names none."""
 
     text: SecretValue
     hosts: str | None = None
@@ -53,12 +53,12 @@ class PhaseApi(Protocol):
     """The edge to Phase."""
 
     def credential(self, token: SecretValue) -> Credential:
-        """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
+        """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
 
     async def apps(self, base_url: str, credential: Credential, place: Place) -> Sequence[App]:
-        """Return the apps that the account sees. All three raise Waiting or Transient, in Phase's words.
+        """Return the apps that the account sees. All three calls raise Waiting or Transient, with Phase's message.
 
-        `place` is made as large as what is read, and raises if it may not be.
+        `place` grows to the size of what is read, and raises NoRoom if it does not fit.
         """
 
     async def environments(
@@ -77,9 +77,9 @@ class PhaseApi(Protocol):
         tags: tuple[str, ...],
         place: Place,
     ) -> Sequence[Entry | DynamicKey]:
-        """Return the entries of an environment: of one folder or all, with any of the tags or all.
+        """Return the entries of an environment: of one folder or all; with any of the tags, or all entries.
 
-        And the keys of its dynamic secrets, whatever the tags.
+        The keys of its dynamic secrets are included, whatever the tags.
         """
 
 
@@ -90,129 +90,132 @@ class Cluster(Protocol):
         """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
 
     async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
-        """Return what stands at the target's place, by metadata alone, or None if nothing does.
+        """Return the object with the target's name, by its metadata, or None if there is none.
 
-        Of our own objects all is known by the watches. Whether somebody else's stands there is asked only if it has to
-        be told surely; else `carry_out` finds out.
+        The watches show our own objects. A foreign object is looked for only if `surely` asks for a live read;
+        otherwise `carry_out` finds it.
         """
 
     async def carry_out(self, desired: Desired, action: Apply) -> bool:
-        """Do it and return True, or False if the object is not the one that was judged: the caller looks again.
+        """Apply and return True, or False if the object changed since it was judged: the caller observes it again.
 
-        One that was deleted meanwhile is made anew.
+        An object that was deleted meanwhile is created again.
         """
 
     async def remove(self, target: TargetRef, action: Removal) -> bool:
-        """Do it and return True, or False if the object is not the one that was judged; what is gone is removed.
+        """Remove and return True, or False if the object changed since it was judged. A missing object is removed.
 
-        Raises Invalid if what is left would be no object of its type.
+        Raises Invalid if the rest of the object would not be valid for its type.
         """
 
     async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
-        """Take data keys out of an object of ours; return False if it is not the one that was judged.
+        """Remove data keys from an object of ours; return False if it changed since it was judged.
 
-        All else stays as it stands, marks included: these say that the object has to be written anew.
+        All else stays, marks included: by these, a later run sees that the object has to be written again.
         """
 
     async def prove(self, desired: Desired) -> None:
-        """Have the API server judge an object that does not exist, without making it; raise what it objects to."""
+        """Have the API server validate an object that does not exist, without creating it; raise its objection."""
 
     async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
-        """Make a copy of a target as it stands, with values; return False if it is not the one that was judged.
+        """Copy a target with its values; return False if it changed since it was judged.
 
-        `copy` says where it stands and whose it is.
+        `copy` has the name and the owner of the copy.
         """
 
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
-        """Make a target from its copy; return False if something stands there by now, or the copy is gone."""
+        """Create a target from its copy; return False if the target exists by now, or the copy is gone."""
 
     async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
-        """Return what carries the label of a target's versions, anybody's."""
+        """Return all objects with the label of a target's versions, whoever wrote them."""
 
     def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
-        """Return what the watches have shown of them; costs no request."""
+        """Return the versions that the watches have shown; makes no request."""
 
     def marked(self, owner: ObjectKey) -> Mapping[TargetRef, Observed]:
-        """Return what the watches have shown with a mark of this PhaseSecret, anybody's; costs no request."""
+        """Return the objects with this PhaseSecret's mark that the watches have shown; makes no request.
+
+        The mark may be a copy that another client wrote.
+        """
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
-        """Return which of these names stand in a pod template of the namespace."""
+        """Return which of these names a pod template of the namespace mentions."""
 
     async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
-        """Put our finalizer on a PhaseSecret, or take it off; one that is gone, or another by now, is no error."""
+        """Add or remove our finalizer on a PhaseSecret; one that is gone or was recreated is no error."""
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return a PhaseSecret as it stands, or None; asked only where one is in another's way."""
+        """Return a PhaseSecret by a live read, or None; used only if one blocks another."""
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
-        """Replace the status; a resource that is gone, or another one by now, is no error."""
+        """Replace the status; a resource that is gone or was recreated is no error."""
 
     def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
-        """Have Events posted in their own time; losing one is no error."""
+        """Post Events in the background; losing one is no error."""
 
 
 class KnownObjects(Protocol):
-    """What the watches have shown of objects that carry our label."""
+    """The objects with our label, as the watches have shown them."""
 
     def get(self, ref: TargetRef) -> Observed | None:
-        """Return an object, or None if nothing of ours is known to stand there."""
+        """Return an object, or None if no object of ours is known by this name."""
 
 
 class Workloads(Protocol):
-    """The edge to what is restarted. Every method that awaits raises ExpectedError."""
+    """The edge to the workloads that are restarted. Every method that awaits raises ExpectedError."""
 
     def each(self, namespace: str, failed: list[ExpectedError]) -> AsyncIterator[Workload]:
-        """Yield the workloads of a namespace, read a few at a time; kinds that the cluster lacks have none.
+        """Yield the workloads of a namespace, read a few at a time; kinds that the cluster lacks yield none.
 
-        A kind that cannot be read, or not to its end, is left; the error is added to `failed`, and names the kind.
+        If a kind cannot be read to its end, its error, which names the kind, is added to `failed`.
         """
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
-        """Return a workload as it stands, or None if there is none."""
+        """Return a workload by a live read, or None if there is none."""
 
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
-        """Return a target's metadata as it stands, or None if it is not there."""
+        """Return a target's metadata by a live read, or None if it does not exist."""
 
     async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
-        """Carry it out and return True, or False if the workload is not the one that was judged."""
+        """Do the action and return True, or False if the workload changed since it was judged."""
 
     def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
-        """Have Events posted on a workload in their own time; losing one is no error."""
+        """Post Events on a workload in the background; losing one is no error."""
 
 
 class Restarts(Protocol):
-    """Workloads that follow targets: what runs tell of these, and the work that comes of it."""
+    """Restarts of workloads that follow targets: runs report their targets here, and workers take the work."""
 
     def expect(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
-        """Take note of targets that nobody was admitted to before; `status` is that of their PhaseSecret."""
+        """Record targets that are used for the first time; `status` is that of their PhaseSecret."""
 
     def forget(self, targets: Iterable[TargetRef]) -> None:
-        """Drop what is remembered of targets that nobody is admitted to any more."""
+        """Forget targets that no PhaseSecret is admitted to any more."""
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
-        """Have noted what pods run with, before a target gets this content; raise Transient if it has to wait."""
+        """Save the baselines of workloads before a target gets this content; raise Transient if that has to wait."""
 
     def written(self, target: TargetRef) -> None:
-        """Take note that a target was written."""
+        """Record that a target was written."""
 
     def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
-        """Return what the status of a PhaseSecret is to tell of a target; None if that is not for it to know."""
+        """Return the restart report of a target for a PhaseSecret's status; None if the PhaseSecret may not see it."""
 
     async def take(self) -> str:
-        """Wait for the next namespace whose workloads are to be looked at; raise QueueClosedError after `close`."""
+        """Wait for the next namespace whose workloads are due for a check; raise QueueClosedError after `close`."""
 
     async def look(self, namespace: str) -> None:
-        """Bring the workloads of a namespace in step with what their targets hold; raises nothing expected."""
+        """Restart the workloads of a namespace whose targets have changed; expected errors are handled, not raised."""
 
     def hurry(self) -> None:
-        """Give out now what was to be tried again later: Kubernetes, which may have failed it, answers again."""
+        """Retry postponed work now, because Kubernetes answers again."""
 
     def close(self) -> None:
         """Give out no more namespaces."""
 
 
 class Observer(Protocol):
-    """What is counted of the loop; telemetry implements it."""
+    """The metrics of the loop; telemetry implements it."""
 
     def reconciled(self, outcome: str, reason: str, seconds: float) -> None:
         """Count a run."""
@@ -221,10 +224,10 @@ class Observer(Protocol):
         """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
 
     def entries_read(self, number: int) -> None:
-        """Count the entries of an answer: Phase writes an audit record for each of them."""
+        """Count the entries of an answer; Phase writes an audit record for each."""
 
     def answer_refused(self, limit: str) -> None:
-        """Count an answer that is too large: for the memory of all answers (`memory`), or by itself (`answer`)."""
+        """Count an answer that is too large, by its limit: that of all answers (`memory`) or of one (`answer`)."""
 
     def target_written(self, kind: str) -> None:
         """Count an object that was written."""
@@ -236,9 +239,9 @@ class Observer(Protocol):
         """Count a workload that was restarted."""
 
     def restart_failed(self) -> None:
-        """Count a workload, or a look at a namespace's workloads, that failed and is tried again."""
+        """Count a failed restart, or a failed check of a namespace's workloads; it is tried again."""
 
 
 Wake = Callable[[ObjectKey], None]
-# The labels of a namespace; none if it is not known, or if nobody asks for labels.
+# The labels of a namespace; empty if the namespace is not known, or if no setting depends on labels.
 LabelsOf = Callable[[str], Mapping[str, str]]

@@ -28,7 +28,7 @@ class QueueClosedError(Exception):
 
 
 class WorkQueue(Generic[Key]):
-    """A Schedule that can be waited for; owners of keys take turns."""
+    """A Schedule that workers can await; owners of keys take turns."""
 
     def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "") -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class WorkQueue(Generic[Key]):
         self._changed = asyncio.Event()
         self._closed = False
         self._steps = Steps(clock)
-        # Until all that was there at the start has had its run: what has had one, and what still has to.
+        # Until every key of the start has had a run: the keys that had one, and the keys that still have to.
         self._ran: set[Key] = set()
         self._owed: set[Key] | None = None
 
@@ -83,9 +83,9 @@ class WorkQueue(Generic[Key]):
         return len(self._schedule)
 
     def all_ran(self, keys: Iterable[Key]) -> bool:
-        """Say whether each of the keys that were given with the first question has had a run.
+        """Return whether each of the keys that the first call passed has had a run.
 
-        What fails again and again has had one, and what comes later is not waited for.
+        A failed run counts too, and later calls add no keys.
         """
         if self._owed is None:
             self._owed = set(keys) - self._ran
@@ -93,11 +93,11 @@ class WorkQueue(Generic[Key]):
         return not self._owed
 
     def neglected(self) -> float:
-        """Return for how many seconds a key has been due while a worker waits for one."""
+        """Return for how many seconds a key has been due while a worker is idle."""
         return self._steps.neglected(self.oldest())
 
     def hanging(self) -> float:
-        """Return for how many seconds the run that hangs for longest has not got on."""
+        """Return for how many seconds the run that is stuck longest has made no progress."""
         return self._steps.hanging()
 
     def oldest(self) -> float:

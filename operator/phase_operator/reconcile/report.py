@@ -25,7 +25,7 @@ from phase_operator.reconcile.store import Resource, Resources
 log = logging.getLogger(__name__)
 
 INTERNAL = Failed(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace", transient=True)
-# Targets that a log line names: a PhaseSecret may have hundreds.
+# The most targets that a log line names: a PhaseSecret may have hundreds.
 _LOGGED = 20
 
 
@@ -37,12 +37,12 @@ class Events:
         self._resources = resources
 
     def post(self, key: ObjectKey, notice: Notice) -> None:
-        """Post an Event on a PhaseSecret that is known."""
+        """Post an Event on a PhaseSecret that is in the store."""
         if resource := self._resources.get(key):
             self._cluster.notify(key, resource.uid, [notice])
 
     def not_understood(self, key: ObjectKey, uid: str) -> None:
-        """Post an Event on a PhaseSecret that a bug keeps out of the store; what was known of it stays."""
+        """Post an Event on a PhaseSecret that a bug keeps out of the store; an earlier state in the store stays."""
         self._cluster.notify(key, uid, [Notice("Warning", str(INTERNAL.reason), INTERNAL.message)])
 
 
@@ -69,7 +69,7 @@ class Report:
         self._faults = faults
 
     async def run_ended(self, resource: Resource | None, outcome: Outcome, forced: str | None) -> Outcome:
-        """Write what is new of a run's outcome; return the outcome, or why its status could not be written.
+        """Write what a run's outcome changes; return the outcome, or why its status could not be written.
 
         `resource` is the PhaseSecret as the run saw it, `forced` the value of the sync annotation that it answered.
         """
@@ -86,7 +86,7 @@ class Report:
         return told or await self._bug(resource)
 
     def count(self, outcome: Outcome, seconds: float) -> None:
-        """Count a run of so many seconds, and the targets that it wrote."""
+        """Count a run, its duration in seconds, and the targets that it wrote."""
         reason = str(verdict(outcome).reason) if isinstance(outcome, Synced | Suspended | Failed) else ""
         self._observer.reconciled(type(outcome).__name__, reason, seconds)
         for target in outcome.targets:
@@ -107,12 +107,12 @@ class Report:
         return outcome
 
     async def _restart_report(self, resource: Resource, outcome: Confirmed) -> Outcome:
-        """Write what is new about restarts into a status that is right otherwise."""
+        """Write what is new about restarts into a status that is otherwise up to date."""
         problem = await self._write(resource, dict(resource.status))
         return outcome if problem is None else Failed(problem.reason, problem.message, transient=True)
 
     async def _bug(self, resource: Resource) -> Outcome:
-        """Report an internal error without a look at the old status, which may be what caused it."""
+        """Report an internal error without reading the old status, which may be its cause."""
         if self._retries.is_first(resource.key):
             document = status_document(INTERNAL, {}, generation=resource.generation, forced=None, now=self._clock.now())
             kept = {name: value for name, value in resource.status.items() if name not in document}
@@ -121,7 +121,7 @@ class Report:
         return INTERNAL
 
     async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
-        """Write the status if it says something new; return what kept it from being written."""
+        """Write the status if it says something new; return the error if that failed."""
         document = with_told(document, lambda target: self._restarts.told(target, resource.key))
         if document == resource.status:
             return None

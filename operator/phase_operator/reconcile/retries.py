@@ -19,11 +19,11 @@ class Retries:
         self._outage: Outage[ObjectKey] = Outage()
 
     def is_first(self, key: ObjectKey) -> bool:
-        """Return True unless the run before failed as well. Thousands fail together: log the first failure only."""
+        """Return True unless the run before failed as well. Thousands may fail together: log the first failure only."""
         return key not in self._failures
 
     def forget(self, key: ObjectKey) -> None:
-        """Begin to count anew: the PhaseSecret was edited, or a run went well."""
+        """Reset the count: the PhaseSecret was edited, or a run succeeded."""
         self._failures.pop(key, None)
 
     def run_ended(self, key: ObjectKey, outcome: Outcome) -> bool:
@@ -40,7 +40,7 @@ class Retries:
         return is_back
 
     def repeat(self, key: ObjectKey, *, transient: bool, found: Fault | None = None, at_least: float = 0.0) -> None:
-        """Queue the next try: soon if the failure is `transient`, slowly if somebody has to act first.
+        """Queue the next try: soon if the failure is `transient`, slowly if a person has to act first.
 
         `at_least` is a pause in seconds that a server asked for.
         """
@@ -51,7 +51,7 @@ class Retries:
         self._queue.add(key, delay=max(delay, at_least), priority=Priority.PERIODIC)
 
     def kubernetes_is_back(self) -> bool:
-        """Queue what failed because the API server was away. Return False if it flaps, so that they wait a little."""
+        """Queue the runs that failed because of the API server. Return False if it flaps: they then wait a little."""
         delay = self._outage.pause(self._clock.monotonic())
         for key in self._outage.over():
             self._queue.add(key, delay=delay)
@@ -59,7 +59,7 @@ class Retries:
 
 
 def retry_wanted(outcome: Outcome) -> bool | None:
-    """Say whether a run is to be repeated by itself: None no, True soon, False slowly."""
+    """Return how a run is repeated: True soon, False slowly, None not at all."""
     match outcome:
         case Gone() | Pending() | Suspended() | Confirmed():
             return None

@@ -1,7 +1,7 @@
 """The PhaseSecrets as the watch last showed them.
 
-Rule: an object is kept as deflated JSON, not as a tree of Python objects (many times the memory), and parsed when it
-runs. What makes a run necessary is compared here, so that our own status writes come back without starting one.
+Rule: an object is kept as deflated JSON, because a tree of Python objects takes many times the memory, and parsed when
+it runs. Each event is compared with the kept object here, so that our own status writes start no run.
 """
 
 import json
@@ -20,12 +20,12 @@ from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 
-# What makes a run necessary if it changes: uid, generation, forced sync, life.
+# A change of any of these makes a run necessary: uid, generation, forced sync, life.
 Version = tuple[str, int, str | None, "Life"]
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
-# What most objects say, known to both ends beforehand: it makes a third of what is kept of a status.
+# A preset dictionary of common text for both directions: it reduces a kept status to a third.
 _USUAL = json.dumps(
     [
         {
@@ -62,12 +62,12 @@ _USUAL = json.dumps(
 
 
 class Life(Enum):
-    """Whether a PhaseSecret can go without us."""
+    """Whether our finalizer keeps a PhaseSecret, and whether it is being deleted."""
 
     FREE = "free"
     # Our finalizer is on it.
     GUARDED = "guarded"
-    # It is being deleted, and waits for us.
+    # It is being deleted, and waits until we remove our finalizer.
     ENDING = "ending"
 
 
@@ -85,17 +85,17 @@ class Resource:
 
     @property
     def source(self) -> str:
-        """App, environment and folder that it asks for, as a person would say it; also where the spec is no good."""
+        """App, environment and folder that it reads, for people; also for an invalid spec."""
         app = self.spec.get("phaseApp") or self.spec.get("phaseAppId") or "?"
         return source_name(app, self.spec.get("phaseAppEnv") or "production", self.spec.get("phaseAppEnvPath") or None)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the status last written says of the Ready condition: True, False, or None while there is no verdict."""
+    """The Ready condition of the last status: True, False, or None while there is none."""
 
     ready: bool | None
-    # Not ready since then, in seconds since 1970; and whether it ever was.
+    # Since when it has not been ready, in seconds since 1970; and whether it was ever ready.
     since: float | None = None
     was_ready: bool = False
 
@@ -106,7 +106,7 @@ _UNJUDGED, _READY = Standing(None), Standing(True, was_ready=True)
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    # The one instance of the key that everybody who keeps it is given.
+    # The one instance of the key, which all other structures share.
     key: ObjectKey
     uid: str
     generation: int
@@ -118,7 +118,7 @@ class _Kept:
 
 
 class Resources:
-    """The store that watch events of one kind go into and runs come out of; of the kind see ObjectKey."""
+    """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
 
     def __init__(self, kind: str = "") -> None:
         self._kind = kind
@@ -131,21 +131,21 @@ class Resources:
         return key in self._kept
 
     def key_of(self, metadata: Mapping[str, Any]) -> ObjectKey:
-        """Return the key of an object; with no name if there is none to be read."""
+        """Return the key of an object; its name is empty if the metadata has no valid one."""
         return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self._kind)
 
     def is_news(self, metadata: Mapping[str, Any]) -> bool:
-        """Say whether what the watch shows of an object calls for a run."""
+        """Return whether this metadata makes a run necessary."""
         kept = self._kept.get(self.key_of(metadata))
         return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
-        """Keep what the watch shows; return True if it calls for a run."""
+        """Keep the object that the watch shows; return True if it makes a run necessary."""
         metadata = mapping(body.get("metadata"))
         if not self.is_news(metadata):
-            # The status that we wrote ourselves is the newer one: a late event must not bring the old one back.
+            # The status that we wrote is newer: a late event must not restore the old one.
             return False
-        # Thousands share a namespace: one text for all of them.
+        # Thousands of objects share a namespace: one string serves all of them.
         key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self._kind)
         before = self._kept.get(key)
         uid, generation, sync, life = version_of(metadata)
@@ -154,20 +154,20 @@ class Resources:
         if before is not None:
             key = before.key
             if before.uid == uid and before.status:
-                # Nobody but us writes it, so what we wrote is at least as new: an edit that was seen late must not
-                # make us forget what we have made.
+                # Only we write the status, so what we wrote is at least as new: the event of an edit that arrives late
+                # must not make us forget what we have written.
                 status, standing = before.status, before.standing
         self._kept[key] = _Kept(key, uid, generation, sync, _pack(mapping(body.get("spec"))), status, standing, life)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
-        """Remember the status that was just written; one of that name made anew meanwhile has none of it."""
+        """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid:
             self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
 
     def set_guarded(self, key: ObjectKey, uid: str, guarded: bool) -> None:
-        """Remember that our finalizer was just put on, or taken off; one that is being deleted meanwhile stays so."""
+        """Record that our finalizer was just added or removed; an object that is being deleted stays in that state."""
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid and kept.life is not Life.ENDING:
             self._kept[kept.key] = replace(kept, life=Life.GUARDED if guarded else Life.FREE)
@@ -189,23 +189,23 @@ class Resources:
         return frozenset(self._kept)
 
     def ready_counts(self) -> tuple[int, int, int]:
-        """Return how many objects are ready, not ready and not judged yet, by the status last written."""
+        """Return how many objects are ready, not ready and without a verdict, by their last status."""
         judged = Counter(kept.standing.ready for kept in self._kept.values())
         return judged[True], judged[False], judged[None]
 
     def not_ready_for(self, now: str) -> float:
-        """Return for how many seconds the object that is not ready for longest has not been; 0 if all are."""
+        """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
         moment = moment_of(now) or 0.0
         every = (kept.standing.since for kept in self._kept.values())
         return max((moment - since for since in every if since is not None and since < moment), default=0.0)
 
     def standings(self) -> list[tuple[ObjectKey, Standing]]:
-        """Return all objects with what the status last written says of them."""
+        """Return all keys, each with the Ready condition of its last status."""
         return [(key, kept.standing) for key, kept in self._kept.items()]
 
 
 def life_of(metadata: Mapping[str, Any]) -> Life | None:
-    """Return whether an object waits for us, or None if it goes and does not."""
+    """Return the state of our finalizer; None if the object is being deleted and does not wait for us."""
     finalizers = metadata.get("finalizers")
     guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
     if "deletionTimestamp" in metadata:
@@ -214,9 +214,9 @@ def life_of(metadata: Mapping[str, Any]) -> Life | None:
 
 
 def version_of(metadata: Mapping[str, Any]) -> Version:
-    """Return what makes a run necessary if it changes: uid, generation, forced sync and life."""
+    """Return the values whose change makes a run necessary: uid, generation, forced sync and life."""
     sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
-    # It is repeated in the status, which takes no longer one.
+    # The status repeats the value, and accepts no longer one.
     sync = None if sync is None else bounded(sync, LONGEST_SYNC)
     return text(metadata.get("uid")), number(metadata.get("generation")), sync, life_of(metadata) or Life.FREE
 

@@ -1,7 +1,7 @@
 """From an event to the keys that have to run: the only door from the watches to the work queue.
 
-A trigger never runs anything itself. What the same neighbour changes again and again is answered more and more slowly,
-so that an endless stream of edits costs its author alone.
+A trigger never runs anything itself. Repeated edits of the same object are answered more and more slowly, so that an
+endless stream of edits delays only the owners of that object.
 """
 
 from collections.abc import Collection, Iterator
@@ -47,7 +47,7 @@ class Triggers:
         self._queue.add(key, priority=Priority.NEW if is_new else Priority.CHANGED)
 
     def resource_gone(self, key: ObjectKey) -> None:
-        """Queue a PhaseSecret that was deleted: its run ends what is under way for it."""
+        """Queue a PhaseSecret that was deleted: its run drops what is kept for it."""
         self._resources.remove(key)
         self._queue.add(key)
 
@@ -58,7 +58,7 @@ class Triggers:
             self._queue.add(user, delay=delay)
 
     def target_changed(self, target: TargetRef) -> None:
-        """Queue the owners of a target that somebody else edited."""
+        """Queue the owners of a target that another client edited."""
         owners = self._target_users.of(target)
         if not owners:
             return
@@ -83,14 +83,14 @@ class Triggers:
         """Queue the other owners of each target that a run wrote or gave up.
 
         `before` is what the PhaseSecret was admitted to when its run began. Yields a sentence for each target that is
-        written again and again; the caller must exhaust the iterator.
+        written again and again. The caller must exhaust the iterator.
         """
         now = self._target_users.things_of(key)
         given_up = [target for target in before if target not in now] if before != now else []
         moment = self._clock.monotonic()
         for target in (*written, *given_up):
             others = [each for each in self._target_users.of(target) if each != key]
-            # Owners that share an object write it once each, one after the other; rivals write it again.
+            # Owners that share an object write it once each; owners in a conflict write it again and again.
             delay = self._shared_writes.pause((target, key), moment) if others else 0.0
             for other in others:
                 self._queue.add(other, delay=delay)

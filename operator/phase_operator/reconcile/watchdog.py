@@ -1,7 +1,7 @@
 """Which steps are under way, and whether one of them hangs.
 
-Rule: to wait one's turn is no standstill, nor is to wait for an answer: no restart mends a long queue, a slow API
-server or a slow Phase. Something hangs if work is due and a worker waits for work, or if a step has not got on for far
+Rule: a wait for a turn or for an answer does not count as hanging, because no restart cures a long queue, a slow API
+server or a slow Phase. The process hangs if work is due while a worker is idle, or if a step makes no progress for far
 longer than any answer may take.
 """
 
@@ -16,7 +16,7 @@ from phase_operator.reconcile.ports import Clock
 @dataclass(slots=True)
 class _Step:
     clock: Clock
-    # When it last got on.
+    # When it last made progress.
     at: float
 
 
@@ -24,7 +24,7 @@ _current: ContextVar[_Step | None] = ContextVar("step", default=None)
 
 
 def got_on() -> None:
-    """Say that the step that this is a part of has got on: a request has ended, well or not."""
+    """Record progress of the current step: a request has ended, with success or not."""
     step = _current.get()
     if step is not None:
         step.at = step.clock.monotonic()
@@ -41,7 +41,7 @@ class Steps:
 
     @contextmanager
     def idle(self) -> Iterator[None]:
-        """Have a worker that waits for work."""
+        """Count a worker as idle inside this context."""
         self._begun = True
         self._idle += 1
         try:
@@ -50,7 +50,7 @@ class Steps:
             self._idle -= 1
 
     def begin(self, name: Hashable) -> None:
-        """Begin a step in the task that calls this."""
+        """Begin a step in the current asyncio task."""
         self._begun = True
         step = self._steps[name] = _Step(self._clock, self._clock.monotonic())
         _current.set(step)
@@ -60,13 +60,13 @@ class Steps:
         self._steps.pop(name, None)
 
     def neglected(self, overdue: float) -> float:
-        """Return for how many seconds work that is due has been there and nobody took it, though somebody could.
+        """Return for how many seconds due work has waited although a worker is idle.
 
-        `overdue` is for how long the oldest has been due.
+        `overdue` is the time in seconds that the oldest work has been due.
         """
         return overdue if self._begun and (self._idle or not self._steps) else 0.0
 
     def hanging(self) -> float:
-        """Return for how many seconds the step that hangs for longest has not got on."""
+        """Return for how many seconds the step that is stuck longest has made no progress."""
         now = self._clock.monotonic()
         return max((now - step.at for step in self._steps.values()), default=0.0)

@@ -1,7 +1,7 @@
 """The worker loops: keys run, calls to Phase are made, namespaces are looked at for restarts.
 
-Nothing that a step raises ends a loop: what was not expected (reconcile/internal_errors.py) becomes the outcome
-InternalError, and the step is repeated.
+No exception of a step ends a loop: an unexpected one (reconcile/internal_errors.py) becomes the outcome InternalError,
+and the step is repeated.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ EVENT_CONTESTED = "TargetContested"
 
 
 class Runs(Protocol):
-    """Brings one resource of a kind in step."""
+    """Reconciles one resource of a kind."""
 
     async def reconcile(self, key: ObjectKey) -> Outcome:
-        """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
+        """Do one run and return its outcome; expected failures are outcomes, not exceptions."""
 
     def forced(self, key: ObjectKey) -> str | None:
-        """Return the value of the sync annotation that the run just ended has answered, if any."""
+        """Return the value of the sync annotation that the last run has answered, if any."""
 
 
 class Workers:
-    """Runs what is queued, from the start of the process to its end."""
+    """Runs queued keys and due calls, from the start of the process to its end."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Workers:
     async def run(self, workers: int, phase_workers: int) -> None:
         """Work until `stop`; return when the last run has ended.
 
-        `phase_workers` bounds the calls to Phase under way, quick and slow; the scheduler decides whose they are.
+        `phase_workers` bounds the calls to Phase in flight, quick and slow; the scheduler chooses them.
         """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
@@ -91,7 +91,7 @@ class Workers:
         self._restarts.close()
 
     def kubernetes_is_back(self) -> None:
-        """Try again what failed because the API server was away: a broken watch works again, or a run does."""
+        """Repeat what failed because of the API server: a watch or a run has shown that it answers again."""
         if self._retries.kubernetes_is_back():
             self._restarts.hurry()
 
@@ -111,7 +111,7 @@ class Workers:
 
     async def _run_resource(self, key: ObjectKey) -> None:
         began = self._clock.monotonic()
-        # The report speaks of the resource as it is now; an edit meanwhile starts another run.
+        # The report is about the resource as it is now; an edit meanwhile starts another run.
         resource, before = self._resources.get(key), self._targets.things_of(key)
         runs = self._runs[key.kind]
         outcome = (
@@ -130,7 +130,7 @@ class Workers:
         self._report.count(outcome, seconds)
 
     async def _ask_phase(self, group: asyncio.TaskGroup, free: asyncio.Semaphore) -> None:
-        """Make the calls that are due, each beside the others."""
+        """Make the calls that are due, concurrently."""
         while True:
             await free.acquire()
             try:

@@ -1,6 +1,7 @@
 """Which PhaseSecrets write a target: those that were admitted to it and those whose mark its object carries.
 
-Rule: a wish writes nothing. Whom workloads follow, and who is told of them, is asked here and not of the specs.
+Rule: a PhaseSecret that only names a target is no writer of it. Restarts, and the statuses that report them, depend on
+the writers found here and not on specs.
 """
 
 from phase_operator.core.refs import TargetRef
@@ -13,14 +14,14 @@ from phase_operator.reconcile.ports import KnownObjects
 
 
 class Writers:
-    """Puts together who was admitted and what the watches have shown."""
+    """Joins the admissions with the objects that the watches have shown."""
 
     def __init__(self, admitted: Users[TargetRef], known: KnownObjects) -> None:
         self._admitted = admitted
         self._known = known
 
     def of(self, target: TargetRef) -> list[ObjectKey]:
-        """Return the PhaseSecrets that write a target, sorted; while nothing stands there, all that may."""
+        """Return the PhaseSecrets that write a target, sorted; while it does not exist, all that may write it."""
         admitted = self._admitted.of(target)
         found = self._known.get(target)
         if found is not None:
@@ -47,6 +48,6 @@ class Writers:
 
 
 def carries(observed: Observed, key: ObjectKey) -> bool:
-    """Say whether an object carries the mark of a PhaseSecret, written by an apply of ours."""
+    """Return whether an object carries the mark of a PhaseSecret, written by an apply of ours."""
     is_whole = observed.owner == str(key) and observed.is_applied
     return is_whole or observed.part(merge_manager(key)) is not None
