@@ -1,8 +1,8 @@
 """Outcome -> the whole status document and the Events of a change; deterministic, and without values.
 
-Rule: a status is written only when it says something new. `lastSyncedTime` moves with a target or the verdict, never
-with the clock alone, so that two equal outcomes make equal documents. The old status may be another version's, or a
-hand's: what is not understood of its targets is kept, and the new one fits the CRD whatever the old one was.
+Rule: a status is written only when it says something new. `lastSyncedTime` changes with a target or the verdict, never
+with the clock alone, so equal outcomes make equal documents. Another version or a person may have written the old
+status: targets that are not understood are kept, and the new status fits the CRD whatever the old one was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.status.recorded import told_ref, told_targets
 
-# Of what targets leave out, so many keys are named in one status: it has to fit into etcd whatever their number.
+# The most left-out keys that one status names: it has to fit into etcd whatever their number.
 _NAMED = 500
-# What the CRD takes. Names of Phase, and annotations, may be longer.
+# The longest text that the CRD accepts. Names in Phase, and annotations, may be longer.
 _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
-# What a target was made of. A status that an older version wrote has none of it, and says the same without.
+# The fields on what a target was made of. A status of an older version lacks them; that alone is no change.
 _MADE_OF = ("entries", "selection")
 
 
@@ -73,7 +73,7 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
         case Synced(targets=targets):
             return _told(targets, previous) + _not_known(previous)
         case Failed(targets=targets):
-            # They stand as they stood; whether they hold what Phase holds is not known now.
+            # The targets are as they were; whether they match Phase is not known now.
             known = _told(targets, previous) or [dict(target) for _, target in told_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
@@ -81,7 +81,7 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
 
 
 def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a later version told of targets that this one does not know."""
+    """Return the entries of targets that this version does not understand, as a later one wrote them."""
     return [dict(target) for target in mappings(previous.get("targets")) if told_ref(target) is None]
 
 
@@ -96,7 +96,7 @@ def _told(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[
 
 
 def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what a target was made of: what stands if it was not written, and nothing if that alone would be new."""
+    """Add what a target was made of: the old values if it was not written, nothing if only that would be new."""
     if not result.ready or result.selection is None:
         return found | {name: before[name] for name in _MADE_OF if name in before}
     same = {key: value for key, value in before.items() if key not in {"restarted", "notRestarted"}}
@@ -146,12 +146,12 @@ def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -
 
 
 def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a status says, without when it said so."""
+    """Return the content of a status without its times."""
     judged = [
         (condition.get("type"), condition.get("status"), condition.get("reason"))
         for condition in mappings(document.get("conditions"))
     ]
-    # What a target leaves out and what is restarted for it is news, but the target has not changed.
+    # Left-out keys and restarts of a target are news, but the target itself has not changed.
     targets = [
         {key: value for key, value in target.items() if key not in _hints(target)}
         for target in mappings(document.get("targets"))
@@ -160,12 +160,12 @@ def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _hints(target: Mapping[str, Any]) -> frozenset[str]:
-    """Return the fields that say nothing of how a target stands; a sentence on one that is in step is a hint."""
+    """Return the fields that do not describe a target's state; the message of a target in step is only a hint."""
     return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
 
 
 def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:
-    """Return the Events of a change: a target written, a verdict that is new or gone. Nothing changed, no Event."""
+    """Return the Events of a change: a target was written, or the verdict changed. Without a change, none."""
     found: list[Notice] = []
     for target in outcome.targets:
         if target.written:
@@ -193,7 +193,7 @@ def _ready(status: Mapping[str, Any]) -> tuple[bool, str, str] | None:
 def conditions(
     verdict: Verdict, previous: Sequence[Mapping[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
-    """Return the conditions that a verdict means, sorted by type."""
+    """Return the conditions for a verdict, sorted by type."""
     wanted = [(ConditionType.READY, "True" if verdict.ready else "False")]
     if not verdict.ready:
         stalled = CATALOGUE[verdict.reason].stalled

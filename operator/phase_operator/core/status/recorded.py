@@ -1,7 +1,6 @@
-"""What a status records of targets: which were written, which the spec does not name any more, which versions stand.
+"""What a status records of targets: which were written, which left the spec, and the newest versions.
 
-Rule: what was written is known from the status, so a target that is dropped from the spec is not forgotten before it
-was dealt with.
+Rule: the status names every written target, so a target that leaves the spec is not forgotten before it is handled.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -26,27 +25,27 @@ def named(status: Mapping[str, Any]) -> Iterator[TargetRef]:
 
 
 def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
-    """Say whether the status tells that a target was written; no user can make it say so."""
+    """Return whether the status records that a target was written; users cannot write statuses."""
     return any(ref == target and "keys" in told for ref, told in told_targets(status))
 
 
 def standing_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
-    """Return the name of the newest object of each versioned target, as the status has it.
+    """Return the name of the newest object of each versioned target, as the status records it.
 
-    Whoever may write statuses may write any name there: only one that a version of the target can have counts.
+    A client with access to statuses could write any name: one that no version of the target can have is ignored.
     """
     found = {target: text(told.get("version")) for target, told in told_targets(status)}
     return {target: version for target, version in found.items() if is_version(version, target.key.name)}
 
 
 def standing(target: TargetRef, versions: Mapping[TargetRef, str]) -> TargetRef:
-    """Return the object that stands for a target: its newest version, if it is versioned."""
+    """Return the object that workloads read: the newest version of a versioned target, else the target itself."""
     name = versions.get(target)
     return target if name is None else TargetRef(target.kind, ObjectKey(target.key.namespace, name))
 
 
 def told_targets(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping[str, Any]]]:
-    """Yield the targets of a status, each with what it tells; what this version does not know is passed over."""
+    """Yield the targets of a status, each with its entry; entries that this version does not understand are skipped."""
     for target in mappings(status.get("targets")):
         ref = told_ref(target)
         if ref is not None:
@@ -54,7 +53,7 @@ def told_targets(status: Mapping[str, Any]) -> Iterator[tuple[TargetRef, Mapping
 
 
 def told_ref(target: Mapping[str, Any]) -> TargetRef | None:
-    """Return which target a status tells of; None if a later version, or a hand, wrote what we do not know."""
+    """Return the target of a status entry; None if this version does not understand the entry."""
     kind, namespace, name = (text(target.get(each)) for each in ("kind", "namespace", "name"))
     if kind not in _KINDS or not namespace or not name:
         return None

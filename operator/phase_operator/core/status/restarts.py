@@ -1,6 +1,6 @@
-"""What a status tells about restarts: for each target the workloads that were restarted for it, and those that wait.
+"""The restart report in a status: for each target, the workloads that were restarted for it, and those that wait.
 
-Rule: it stands in the status, and in memory, where it is taken from the status after a start; nothing else keeps it.
+Rule: the report is kept in the status and in memory only; after a start, memory is filled from the status.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,38 +19,41 @@ _LONGEST, _LONGEST_NAME = 500, 300
 
 @dataclass(slots=True)
 class Some:
-    """The first of many lines and how many there are: others size what is told, and nobody reads more."""
+    """The first of many lines and their count. The number of workloads is not bounded, so the report is."""
 
     most: int
     first: list[str] = field(default_factory=list)
     count: int = 0
 
     def add(self, line: str) -> None:
-        """Take one more line."""
+        """Add one line."""
         self.count += 1
         if len(self.first) < self.most:
             self.first.append(line)
 
     def lines(self) -> tuple[str, ...]:
-        """Return as many lines as there may be; the last one says how many more there are."""
+        """Return the lines within the limit; if there are more, the last line says how many."""
         return listed(self.first, self.most, self.count)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Names and sentences for people; the last ones first to go when there are too many."""
+    """The restart report of one target: names and sentences for people. If there are too many, the last are dropped."""
 
     restarted: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
 
 
 NOTHING = Told()
-# None: it is not for this PhaseSecret to know, and what its status tells is not known to be true any more.
+# None: this PhaseSecret may not see the report, and its old one may not be true any more.
 ToldOf = Callable[[TargetRef], Told | None]
 
 
 def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, ...]:
-    """Bound a list; its last line then says how many more there are. `count`: of how many these are the first."""
+    """Return the list, cut to `most` lines, the last of which then says how many more there are.
+
+    `count` is the full number, if `names` holds only the first.
+    """
     count = len(names) if count is None else count
     if count <= most:
         return tuple(names)
@@ -58,7 +61,7 @@ def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, 
 
 
 def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
-    """Return the status with what is to be told about restarts."""
+    """Return the status with the restart reports of its targets."""
     targets = [_target(target, told_of) for target in mappings(document.get("targets"))]
     return document | {"targets": targets} if targets else document
 
@@ -66,11 +69,11 @@ def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
 def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
     ref = told_ref(target)
     if ref is None:
-        # Another version's business: it stays as it is.
+        # Another version wrote it: it stays as it is.
         return target
     told = told_of(ref)
     if told is None:
-        # What was restarted for it is history. What waits may be over, or anything.
+        # The restarts that happened stay true. The waiting ones may have happened by now.
         return {key: value for key, value in target.items() if key != "notRestarted"}
     found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
     if told.restarted:
@@ -81,7 +84,7 @@ def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
 
 
 def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
-    """Return what a status tells of its targets, where that is something."""
+    """Return the restart reports that a status holds, by target."""
     return {
         ref: told
         for ref, target in told_targets(status)
