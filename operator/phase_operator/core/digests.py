@@ -1,7 +1,7 @@
 """Digests that stand in a cluster: how their parts are put together, and how they are spelled.
 
-Rule: what is made here is compared with what older versions wrote, so no form ever changes; a test holds all of them to
-what was recorded. Without the key, a keyed digest says nothing of its parts, and cannot be made.
+Rule: digests are compared with those that older versions wrote, so no form ever changes; a test compares all forms with
+recorded ones. Without the key, nobody can make a keyed digest or learn anything about its parts.
 """
 
 import base64
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 
 
 def keyed(key: bytes, person: bytes, parts: Iterable[bytes], *, size: int) -> bytes:
-    """Return a digest of parts, one after another; another purpose (`person`) or size in bytes is another digest.
+    """Return a digest of the joined parts; a different purpose (`person`) or size in bytes gives a different digest.
 
-    Where one part ends and the next begins is not told, unless the parts are `framed`. An empty key makes a digest that
-    anybody can make.
+    The digest does not depend on where one part ends and the next begins, unless the parts are `framed`. With an empty
+    key, anybody can make it.
     """
     digest = hashlib.blake2b(key=key, person=person, digest_size=size)
     for part in parts:
@@ -23,19 +23,19 @@ def keyed(key: bytes, person: bytes, parts: Iterable[bytes], *, size: int) -> by
 
 
 def framed(parts: Iterable[bytes], width: int = 8) -> Iterator[bytes]:
-    """Yield each part behind its length, in so many bytes: no two lists of parts come to the same bytes."""
+    """Yield each part after its length, which takes `width` bytes: no two lists of parts give the same bytes."""
     for part in parts:
         yield len(part).to_bytes(width, "big")
         yield part
 
 
 def pack(raw: bytes) -> str:
-    """Spell bytes in letters, digits, "-" and "_": what annotations and labels take."""
+    """Encode bytes in letters, digits, "-" and "_", which annotations and labels accept."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def unpack(text: str) -> bytes | None:
-    """Read what `pack` spelled; None if it is nothing of the kind."""
+    """Decode what `pack` encoded; None if the text is not valid."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):

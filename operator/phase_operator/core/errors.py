@@ -1,28 +1,28 @@
 """The expected failures, by consequence.
 
-Rule: three kinds. `Invalid` waits for an edit, `Waiting` for something else to appear or change, `Transient` is tried
-again. Each carries a reason of the catalogue and a message that names the field or object and never a value.
-Edges translate once, `from` the library's exception; whoever raises does not log.
+Rule: there are three kinds. `Invalid` waits for an edit, `Waiting` for something else to appear or change, `Transient`
+is tried again. Each carries a reason from the catalogue and a message that names the field or object, never a value.
+Edges translate once, `from` the library's exception. Code that raises does not log.
 """
 
 from typing import Self
 
 from phase_operator.api.reasons import Reason
 
-# Far below what a status takes; the API server's words, or a key in Phase, know no bound.
+# Far below the limit of a status; a message of the API server, or a key in Phase, can have any length.
 _LONGEST_MESSAGE = 1000
 
 
 def shortened(message: str, longest: int = _LONGEST_MESSAGE) -> str:
-    """Cut a message that nobody would read to its end."""
+    """Return the message, cut if it is too long to be read."""
     return message if len(message) <= longest else message[: longest - 1] + "…"
 
 
 class ExpectedError(Exception):
     """A failure that the status can explain.
 
-    `had_no_effect`: of a call that failed it is certain that it changed nothing on the other side, so it may be made
-    again. Otherwise it may have done all that was asked, and only a look there tells.
+    `had_no_effect` is True if the failed call certainly changed nothing on the other side, so it may be repeated.
+    Otherwise the call may have had its full effect, and only a read can show.
     """
 
     def __init__(self, reason: Reason, message: str, *, had_no_effect: bool = False) -> None:
@@ -33,23 +33,23 @@ class ExpectedError(Exception):
         self.had_no_effect = had_no_effect
 
     def to_keep(self) -> Self:
-        """Return the error without the frames that it was raised in: what they hold would be kept with it."""
+        """Return the error without its traceback, which would keep the values of all its frames in memory."""
         self.__traceback__ = self.__cause__ = self.__context__ = None
         return self
 
 
 class Invalid(ExpectedError):
-    """Nothing gets better before the resource is edited."""
+    """The resource has to be edited; a repeated run cannot succeed before."""
 
 
 class Waiting(ExpectedError):
-    """Another object or a person's act in Phase is awaited; it is looked at again slowly, and at once when told."""
+    """Another object, or a change in Phase, is missing. The run is repeated slowly, and at once on an event."""
 
 
 class Transient(ExpectedError):
-    """It passes by itself. `after` is the number of seconds that the other side asked for, if it did.
+    """The failure passes by itself. `after` is the pause in seconds that the other side asked for, if any.
 
-    `of_question`: it is about what was asked, and says nothing of the server, which answers.
+    `of_question`: the failure concerns this one query; the server itself answers.
     """
 
     def __init__(
@@ -67,5 +67,5 @@ class Transient(ExpectedError):
 
 
 def asked_pause(error: ExpectedError) -> float | None:
-    """Return for how many seconds the other side asked to be left alone; None if it did not."""
+    """Return the pause in seconds that the other side asked for; None if it asked for none."""
     return error.after if isinstance(error, Transient) else None

@@ -1,7 +1,7 @@
 """Glob patterns, compiled once for thousands of keys.
 
-Rule: the answer is `fnmatchcase`'s. Patterns and keys both come from others, so what many patterns cost is bounded by
-what they are: texts are looked up, beginnings and ends are compared, and the rest are tried one after another.
+Rule: the result is that of `fnmatchcase`. Users write both patterns and keys, so the cost of many patterns is bounded:
+exact texts are looked up, prefixes and suffixes are compared, and only the rest are tried one after another.
 """
 
 import re
@@ -14,11 +14,11 @@ _SIGNS = frozenset("*?[")
 
 
 class Patterns(Protocol):
-    """Which keys are wanted."""
+    """The patterns that select keys."""
 
     @property
     def include(self) -> Sequence[str]:
-        """Glob patterns, one of which has to match; none means any."""
+        """Glob patterns, one of which has to match; without a pattern, every key is included."""
 
     @property
     def exclude(self) -> Sequence[str]:
@@ -26,12 +26,12 @@ class Patterns(Protocol):
 
 
 def effort(keys: Patterns) -> int:
-    """Return how many letters have to be tried one after another at every letter of a key."""
+    """Return how many characters of patterns have to be tried at every character of a key."""
     return sum(len(pattern) for pattern in (*keys.include, *keys.exclude) if _kind(pattern) is None)
 
 
 def matcher(keys: Patterns) -> Callable[[str], bool]:
-    """Return what says whether a key passes the patterns; exclude wins."""
+    """Return a function that reports whether a key passes the patterns; exclude wins."""
     return _matcher(tuple(keys.include), tuple(keys.exclude))
 
 
@@ -45,7 +45,7 @@ def _matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[st
 
 
 def _kind(pattern: str) -> str | None:
-    """Return where the one star stands of a pattern that has no other sign: at its end, in front, nowhere; or None."""
+    """Return where a pattern has its only wildcard, a star: at its end, in front, nowhere. None for other patterns."""
     if not _SIGNS & set(pattern):
         return "nowhere"
     if not _SIGNS & set(pattern[:-1]) and pattern[-1] == "*":

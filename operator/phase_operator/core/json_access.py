@@ -1,7 +1,7 @@
 """Look into JSON that others wrote.
 
-Rule: what is not of the kind that is asked for is empty, and nothing raises. JSON makes dicts and lists; to ask for
-these, and not for what behaves alike, is five times as fast, and a namespace may have thousands of objects.
+Rule: a value of another type than expected reads as empty, and nothing raises. JSON makes only dicts and lists: a check
+for these is five times as fast as one for abstract types, and a namespace may have thousands of objects.
 """
 
 import hashlib
@@ -9,50 +9,50 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# More than etcd stores of one object, so that nothing that we mean to write is too long to be read again.
+# More than etcd stores of one object, so that everything we write can be read again.
 _LONGEST = 4 * 1024 * 1024
 _DIGEST = 8
-# What a JSON number may be to Go; larger ones are nobody's count.
+# The largest integer of Go, in which Kubernetes reads JSON; a larger number is no real count.
 _LARGEST = 2**63
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return an object, or an empty one."""
+    """Return the value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    """Return the objects in a list."""
+    """Yield the JSON objects in a list; none if the value is no list."""
     if isinstance(value, list):
         yield from (each for each in value if isinstance(each, dict))
 
 
 def at(value: object, path: tuple[str, ...]) -> Mapping[str, Any]:
-    """Return the object at the end of a path, or an empty one."""
+    """Return the JSON object at the end of a path, or an empty one."""
     for part in path:
         value = mapping(value).get(part)
     return mapping(value)
 
 
 def text(value: object) -> str:
-    """Return a text, or an empty one."""
+    """Return the value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
 
 
 def texts(value: object) -> dict[str, str]:
-    """Return the texts in an object, as labels and annotations are."""
+    """Return the text values of a JSON object, such as labels and annotations."""
     return {key: each for key, each in value.items() if isinstance(each, str)} if isinstance(value, dict) else {}
 
 
 def number(value: object) -> int:
-    """Return an integer, also one that is written as text, or 0."""
+    """Return the value if it is an integer, also one that is written as text; else 0."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else 0
     return value if isinstance(value, int) and abs(value) < _LARGEST else 0
 
 
 def bounded(value: str, longest: int) -> str:
-    """Return a text that has its place: one that is longer is cut, and a digest tells it from others cut alike."""
+    """Return a text of at most `longest` characters; a cut one ends in a digest, so that it stays distinct."""
     if len(value) <= longest:
         return value
     digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).hexdigest()
@@ -60,7 +60,7 @@ def bounded(value: str, longest: int) -> str:
 
 
 def parsed(written: object) -> object:
-    """Return what a text says in JSON, or None: also if it is longer, or deeper, than what anybody has to say."""
+    """Parse a JSON text; return None if it is not valid, or too long or too deep."""
     if not isinstance(written, str) or len(written) > _LONGEST:
         return None
     try:

@@ -17,36 +17,36 @@ StatusDocument = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Entries that a PhaseSecret selects and one of its targets does not take; names, no values."""
+    """Entries that a PhaseSecret selects and one of its targets leaves out; names, no values."""
 
     why: LeftOutWhy
     count: int
-    # Fit to be shown, sorted, and no more than a person reads.
+    # Cleaned for display, sorted, and limited to a readable number.
     keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """How one target stands after a run."""
+    """The state of one target after a run."""
 
     ref: TargetRef
     ready: bool
     reason: Reason
     keys: int | None = None
     message: str | None = None
-    # The name of the object, if it is a version of the target.
+    # The name of the object, if the target is versioned.
     version: str | None = None
     # True if this run wrote it.
     written: bool = False
-    # True if this run wrote its seal alone, which is news to nobody.
+    # True if this run wrote only its stamp, which is no news for users.
     resealed: bool = False
     # True if it failed for a reason that passes by itself.
     transient: bool = False
-    # Seconds that the API server asked to be left alone for.
+    # The pause in seconds that the API server asked for.
     after: float | None = None
     left_out: tuple[LeftOut, ...] = ()
-    # What it is made of, if it is in step: what it asks, as core/targets/request.py spells it, and how many entries it
-    # took.
+    # What the target is made of, if it is in step: its request, as core/targets/request.py writes it, and the number of
+    # entries that it took.
     selection: str | None = None
     entries: int | None = None
 
@@ -76,7 +76,7 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that does not stop a run but that a person should know."""
+    """A problem that does not stop a run but that a person should know."""
 
     reason: Reason
     message: str
@@ -95,12 +95,12 @@ class _WithoutTargets:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """The source was read; each target says for itself how it stands."""
+    """The source was read; each target has its own result."""
 
     source: SourceFacts
     targets: tuple[TargetResult, ...]
     warning: Warned | None = None
-    # What is no fault, and costs something; a sentence that stays the same as long as that is so.
+    # Advice on something that works but is costly; the sentence stays the same while that is so.
     note: str | None = None
 
     @property
@@ -111,17 +111,17 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Suspended(_WithoutTargets):
-    """Nothing was asked or written, because the resource says so."""
+    """Nothing was read or written, because the resource is suspended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run could not do its work. `targets` is filled if they were kept in step from the last good answer."""
+    """The run failed. `targets` is filled if they were kept in step with the last good answer."""
 
     reason: Reason
     message: str
     transient: bool = False
-    # Seconds that the other side asked to be left alone for.
+    # The pause in seconds that the other side asked for.
     after: float | None = None
     targets: tuple[TargetResult, ...] = ()
 
@@ -133,7 +133,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed(_WithoutTargets):
-    """The status is right as it stands: spec, targets and Phase are what they were when it was written."""
+    """The status is up to date: spec, targets and Phase are as they were when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ Outcome = Synced | Confirmed | Suspended | Failed | Pending | Gone
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome in one line: what the Ready condition says."""
+    """An outcome in one line, as the Ready condition shows it."""
 
     ready: bool
     reason: Reason
@@ -168,9 +168,9 @@ class Notice:
 
 
 def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
-    """Bring an outcome down to one line. One bad target makes the whole not ready; the message names it.
+    """Sum an outcome up in one line. One bad target makes the PhaseSecret not ready; the message names it.
 
-    What waits for a person is told before what passes by itself: the whole is not ready before that person acts.
+    A failure that needs a person comes before one that passes by itself: the PhaseSecret is not ready until they act.
     """
     match outcome:
         case Suspended():

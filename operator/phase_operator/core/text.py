@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from string import hexdigits
 
 _LONGEST = 300
-# Letters of a foreign text that are looked at: enough for tokens in front of what is shown.
+# The most characters of a foreign text that are examined: enough to find tokens before the part that is shown.
 _LOOKED_AT = 2000
-# Letters of a name that are compared, names that are looked at, and those of them that difflib compares.
+# Limits: characters of a name, names that are examined, and names that difflib compares.
 _COMPARED = 64
 _MANY = 2000
 _NEAREST = 20
@@ -17,22 +17,22 @@ _TOKENS = re.compile(r"pss_\S+|[0-9a-fA-F]{64,}")
 
 
 def clean(text: str) -> str:
-    """Make foreign text fit to be shown: one bounded line, nothing that looks like a token."""
+    """Return foreign text made safe for display: one bounded line, without anything that looks like a token."""
     if len(text) > _LOOKED_AT:
-        # What is cut in two would not look like a token any more.
+        # A token that is cut in two would not look like a token any more.
         text = text[:_LOOKED_AT].rstrip(hexdigits)
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return _TOKENS.sub("***", line)[:_LONGEST]
 
 
 def close(name: str, names: Iterable[str]) -> list[str]:
-    """Return at most five names that are spelt alike or hold one another, sorted.
+    """Return at most five names that are spelt alike or contain one another, sorted.
 
-    Of very many names, or very long ones, not all are looked at: it is a help, and others wait for it.
+    If there are very many names, or very long ones, only some are examined: it is a hint, and must not take long.
     """
     wanted = name[:_COMPARED].casefold()
     folded = {each[:_COMPARED].casefold(): each for each in _likely(name, names)}
-    # difflib takes milliseconds for a pair of long names, so that it is asked about those that share most.
+    # difflib takes milliseconds for a pair of long names, so it compares only the names that share most letters.
     shared = _pairs(wanted)
     nearest = heapq.nsmallest(_NEAREST, folded, key=lambda fold: (-len(shared & _pairs(fold)), len(fold), fold))
     alike = difflib.get_close_matches(wanted, nearest, n=SHOWN, cutoff=0.6)
@@ -41,7 +41,7 @@ def close(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _likely(name: str, names: Iterable[str]) -> list[str]:
-    """Return the names that may come close, the last first: all of them, unless there are very many."""
+    """Return the names that may be similar, the last first: all of them, unless there are very many."""
     every = [each for each in names if each]
     if len(every) > _MANY:
         begins = name[:2].casefold()
@@ -54,9 +54,10 @@ def _pairs(fold: str) -> set[str]:
 
 
 def close_tags(wanted: Iterable[str], tags: Iterable[str]) -> list[str]:
-    """Return at most five tags that come close to any of those wanted, sorted.
+    """Return at most five tags that are similar to one of those wanted, sorted.
 
-    Those come first that the official operator takes for the same: parts of one another, in any case, `_` for a space.
+    The first are those that the official operator treats as equal: one contains the other, in any case, with `_` for a
+    space.
     """
     every = {clean(tag): None for tag in heapq.nsmallest(_MANY, tags)}.keys() - {""}
     asked = list(wanted)
@@ -73,21 +74,21 @@ def _spelt(tag: str) -> str:
 
 
 def hint(name: str, names: Iterable[str]) -> str:
-    """Return `; did you mean ...?`, or nothing if nothing comes close."""
+    """Return `; did you mean ...?`, or an empty text if no name is similar."""
     return did_you_mean(close(name, names))
 
 
 def did_you_mean(found: Sequence[str]) -> str:
-    """Ask whether one of these names was meant, or say nothing if there is none."""
+    """Return the question whether one of these names was meant; an empty text if there are none."""
     return f"; did you mean {listing(found)}?" if found else ""
 
 
-# So many names a message shows.
+# The most names that a message shows.
 SHOWN = 5
 
 
 def listing(names: Iterable[str]) -> str:
-    """Show a few names in quotes and say how many more there are."""
+    """Return the first names in quotes, and how many more there are."""
     every = list(names)
     shown = ", ".join(f'"{name}"' for name in every[:SHOWN])
     return shown if len(every) <= SHOWN else f"{shown} and {len(every) - SHOWN} more"

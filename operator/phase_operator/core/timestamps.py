@@ -9,7 +9,7 @@ def timestamp(moment: float) -> str:
 
 
 def moment_of(said: object) -> float | None:
-    """Return what RFC 3339 says in seconds since 1970, or None if it is none."""
+    """Return an RFC 3339 time in seconds since 1970; None if the value is not valid."""
     try:
         return datetime.fromisoformat(said).timestamp() if isinstance(said, str) else None
     except (ValueError, OverflowError, OSError):

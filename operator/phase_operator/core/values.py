@@ -13,26 +13,26 @@ from typing import NoReturn
 
 from phase_operator.core.digests import framed, keyed
 
-# Bytes of an entry without its texts, its places in lists and tuples included.
+# Bytes of an entry without its texts; the references to it in lists and tuples are included.
 _BARE = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Namespace and name of a Kubernetes object; the kind of a resource of ours that is no PhaseSecret."""
+    """Namespace and name of a Kubernetes object; for our own resources other than PhaseSecrets, also the kind."""
 
     namespace: str
     name: str
-    # Last, so that keys are in order by namespace and name. "" is a PhaseSecret, or what the context says.
+    # Last, so that keys sort by namespace and name. "" is a PhaseSecret, or the kind that the context implies.
     kind: str = ""
 
     def __str__(self) -> str:
-        """Spell it as marks and messages do; those of PhaseSecrets name no kind."""
+        """Return the form in marks and messages; keys of PhaseSecrets name no kind."""
         return f"{self.kind}:{self.namespace}/{self.name}" if self.kind else f"{self.namespace}/{self.name}"
 
     @classmethod
     def read(cls, mark: str) -> "ObjectKey":
-        """Return the key that is spelled so; anybody may write a mark, and nonsense is a key that nobody has."""
+        """Parse a mark. Anybody can write one on an object: an invalid mark gives a key that matches no resource."""
         kind, _, place = mark.rpartition(":")
         namespace, _, name = place.partition("/")
         return cls(namespace, name, kind)
@@ -91,12 +91,12 @@ class Entry:
 
     @property
     def source(self) -> str:
-        """Say where the entry lies in Phase, for messages: folder and key, never the value."""
+        """Where the entry is in Phase, for messages: folder and key, never the value."""
         return f"{self.path.rstrip('/')}/{self.key}"
 
     @property
     def weight(self) -> int:
-        """Return about how many bytes the entry takes in memory; what many entries share is not counted."""
+        """Return about how many bytes the entry takes in memory; texts that many entries share are not counted."""
         return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight
 
 
@@ -109,7 +109,7 @@ class ConfigEntry(Entry):
 
 @dataclass(frozen=True, slots=True)
 class DynamicKey:
-    """A key that a dynamic secret of Phase has while somebody leases it; it holds no value."""
+    """A key that a dynamic secret of Phase has while it is leased; it holds no value."""
 
     key: str
     path: str = "/"
@@ -122,24 +122,24 @@ class DynamicKey:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What Phase answered to one question at one moment."""
+    """The answer of Phase to one query at one moment."""
 
     app_id: str
     entries: tuple[Entry, ...]
-    # Digest of everything above: equal revisions mean equal answers. Stays in memory, since it is not keyed.
+    # Digest of everything above: equal revisions mean equal answers. It is not keyed, so it never leaves memory.
     revision: bytes = field(repr=False, default=b"")
-    # Where its entries are held: a place, or several; they are kept as long as this is.
+    # The memory that its entries take: one place or several, held as long as this snapshot.
     place: object = field(repr=False, compare=False, default=None)
-    # What nobody gets, so that it can be told.
+    # Keys of dynamic secrets: no target gets them, and messages name them.
     dynamic: tuple[DynamicKey, ...] = ()
 
     @classmethod
     def of(
         cls, app_id: str, entries: Iterable[Entry], place: object = None, dynamic: Iterable[DynamicKey] = ()
     ) -> "Snapshot":
-        """Bring an answer into the one form that equal answers share: no entry twice, sorted by (path, key, id).
+        """Return an answer in its normal form: no entry twice, sorted by (path, key, id).
 
-        What is the same entry says so in all that it says: two with one id are two, and none of them is lost.
+        Entries are equal only if all their fields are: two with the same id that differ are both kept.
         """
         every = list(entries)
         if len({entry.id for entry in every}) == len(every):
@@ -151,7 +151,7 @@ class Snapshot:
 
 
 def _revision(app_id: str, entries: tuple[Entry, ...], dynamic: tuple[DynamicKey, ...]) -> bytes:
-    # One text after another: all of them together are as large as the answer.
+    # The texts are hashed one after another: joined, they would be as large as the answer.
     texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
     texts = chain(texts, (part for each in dynamic for part in (each.path, each.key)))
     texts = chain(texts, (part for entry in entries if entry.is_overridden for part in ("overridden", entry.id)))

@@ -1,7 +1,7 @@
 """Entries -> the data of a target: named, decoded, and written as keys, as one file or as texts.
 
-Rule: what comes in is all that can come out. A template sees the values of its own target and nothing else, so that
-a ConfigMap's, which is given `ConfigEntry` only, has no way to a secret value.
+Rule: a target can contain only values that were passed in. A template sees the values of its own target and nothing
+else. So a ConfigMap's template, which gets only `ConfigEntry`, cannot reach a secret value.
 """
 
 import base64
@@ -27,15 +27,15 @@ from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.text import listing
 from phase_operator.core.values import ConfigEntry, Entry
 
-# A label's value; Kubernetes checks its letters too, and says which one it does not take.
+# The longest value of a label. Kubernetes also checks its characters, and its message names the bad one.
 _LABEL_LENGTH = 63
-# What a template has to be read for, and the work that a letter of it is.
+# A text with one of these has to be parsed as a template; and the work that a character of it costs.
 _PLACEHOLDER = re.compile(r"\{[{%][^}]*+")
 _READING = 100
 
 
 def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dict[str, bytes]:
-    """Return the target's data; raise if a key, value, file or text stands in the way."""
+    """Return the target's data; raise if a key, value, file or text is not valid."""
     values = _values(spec, entries)
     texts = _texts(spec, values, budget)
     if texts and spec.template.merge_policy is not TemplateMerge.MERGE:
@@ -43,7 +43,7 @@ def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dic
     form = spec.format or Format.KEY_PER_ENTRY
     if form is Format.KEY_PER_ENTRY:
         return values | texts
-    # No file is shorter than what it holds, and its writer may take many times the memory: refused before, not after.
+    # A file is never shorter than its values, and writing it takes more memory, so the size is checked before.
     check_size(values)
     return {spec.file_key or default_file_key(form): file_of(form, values)} | texts
 
@@ -51,7 +51,7 @@ def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dic
 def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], budget: Budget) -> TemplateMetadata:
     """Return the target's labels and annotations, with their placeholders filled in.
 
-    More people read them than may read a Secret, so that they see entries of type config only.
+    More people can read metadata than Secrets, so their templates see only entries of type config.
     """
     wanted = spec.template.metadata
     if not any("{" in text for text in (*wanted.labels.values(), *wanted.annotations.values())):
@@ -65,7 +65,7 @@ def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], budget: Budget)
         key: render_text(text, values, f'template.metadata.annotations["{key}"]', budget=budget)
         for key, text in wanted.annotations.items()
     }
-    # Not validated again: a rendered text is longer than the field's limit at worst, and the API server tells.
+    # Not validated again: at worst a rendered text exceeds the field's limit, and the API server reports that.
     return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
 
 
@@ -78,7 +78,7 @@ def _texts(spec: TargetFields, values: Mapping[str, bytes], budget: Budget) -> d
 
 
 def _text(text: str, where: str, values: Mapping[str, bytes], budget: Budget) -> bytes:
-    # Reading a placeholder takes a hundred times as long as writing it; whether it was read before does not count.
+    # Parsing a placeholder takes a hundred times as long as rendering it. The cost is charged even if it is cached.
     budget.spend(_READING * sum(map(len, _PLACEHOLDER.findall(text))), where)
     return compile_template(text, where).render(values, budget=budget)
 
@@ -89,14 +89,14 @@ def _values(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:
 
 
 def decode(entry: Entry, processor: Processor | None) -> bytes:
-    """Return the bytes of an entry: its text in UTF-8, or what its base64 text stands for."""
+    """Return the bytes of an entry: its text in UTF-8, or its base64 text decoded."""
     text = entry.value.reveal()
     if processor is None or processor.type is not ProcessorType.BASE64:
         return _encode(entry, text)
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        # Not `from` the cause: its message may quote the text.
+        # Raised without its cause, whose message may quote the text.
         raise Waiting(Reason.VALUE_INVALID, f'the value of "{entry.source}" is not valid base64') from None
 
 

@@ -1,10 +1,11 @@
 r"""Write entries into one file instead of a key each.
 
-Rule: a file reads back as the very text that Phase holds, or it is not written and the error names the keys; nothing
-is mended in silence. Equal entries make equal bytes.
+Rule: a file reads back as exactly the text that Phase holds, or it is not written and the error names the keys. No text
+is changed to make it fit. Equal entries make equal bytes.
 
-Most formats have one grammar; `dotenv` has as many as it has readers. Two of them decide: a POSIX shell (`. file`) and
-python-dotenv without interpolation. The first row that fits a text says how it is spelled; both read every row right.
+Most formats have one grammar; `dotenv` has as many as it has readers. Two readers are decisive: a POSIX shell
+(`. file`) and python-dotenv without interpolation. The first row that fits a text says how it is written; both read
+every row correctly.
 
 | the text holds                                       | is spelled | node reads it right if it holds no |
 |------------------------------------------------------|------------|------------------------------------|
@@ -13,7 +14,7 @@ python-dotenv without interpolation. The first row that fits a text says how it 
 | no `$`, no backtick                                  | "text"     | carriage return, `"`, `\`          |
 | none of these: a `'`, say, together with a `$`       | refused    |                                    |
 
-docs/formats.md says what else a reader may do to a file that is right.
+docs/formats.md lists what other readers may change when they read a correct file.
 """
 
 import base64
@@ -39,7 +40,7 @@ _FILE_KEYS = {
 }
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# A shell does nothing to these (zsh does to a '=' that comes first), and readers that know no quotes take them too.
+# A shell leaves these unchanged (except zsh, a '=' that comes first), and readers without quotes accept them too.
 _BARE = re.compile(r"([-A-Za-z0-9_./:@%+,][-A-Za-z0-9_./:@%+,=]*)?")
 # In single quotes a shell takes a backslash as it is; python-dotenv lets it escape a quote or another backslash.
 _NOT_IN_SINGLE_QUOTES = re.compile(r"'|\\\\|\\\Z")
@@ -54,14 +55,14 @@ _NOT_IN_USERNAME = re.compile(r"[:\x00-\x1f\x7f]")
 
 
 def default_file_key(form: Format) -> str:
-    """Name the key of the target that holds the file if the user names none."""
+    """Return the target's default key for the file of this format."""
     if form is Format.KEY_PER_ENTRY:
         raise ValueError("KeyPerEntry makes no file")
     return _FILE_KEYS[form]
 
 
 def file_of(form: Format, values: Mapping[str, bytes]) -> bytes:
-    """Return the file that holds these values under their target keys; raise if the format cannot hold one."""
+    """Return the file that holds these values under their target keys; raise if the format cannot hold a value."""
     texts = _texts(form, values)
     match form:
         case Format.DOTENV:
@@ -90,7 +91,7 @@ def _texts(form: Format, values: Mapping[str, bytes]) -> dict[str, str]:
             texts[key] = value.decode()
         except UnicodeDecodeError:
             binary.append(key)
-    # Below the loop, not in it: the cause holds the value.
+    # Raised outside the `except` block: the cause would hold the value.
     _refuse(form, binary, "holds text in UTF-8 only; leave other values out or use format KeyPerEntry")
     return texts
 
@@ -130,8 +131,8 @@ def _spelling(text: str) -> str | None:
     return None
 
 
-# The libraries are imported by the verb that needs them: the operator counts its memory, and a format that nobody uses
-# costs nothing. JSON, YAML and properties come out in ASCII: they read the same whatever encoding a program assumes.
+# Each function imports the library that it needs, so that unused formats take no memory. JSON, YAML and properties are
+# written in ASCII: they read the same in every encoding that a program may assume.
 
 
 def _json(texts: Mapping[str, str]) -> str:
@@ -141,22 +142,22 @@ def _json(texts: Mapping[str, str]) -> str:
 def _yaml(texts: Mapping[str, str]) -> str:
     import yaml
 
-    # The same bytes from either, but the one in C writes a MiB in milliseconds; the other may be all there is.
+    # Both write the same bytes. The one in C writes a MiB in milliseconds, but may be missing.
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    # Quotes around all: what is plain text to PyYAML (1e3, 0o17) is a number to readers of YAML 1.2. The width keeps
-    # a value in one line; sorted already.
+    # All values are quoted: plain text for PyYAML (1e3, 0o17) is a number for readers of YAML 1.2. The width keeps a
+    # value on one line. The keys are sorted already.
     text: str = yaml.dump(dict(texts), Dumper=dumper, default_style='"', width=2**31 - 1, sort_keys=False)
     return text
 
 
-# The libraries say how a character is escaped, and Python's `translate` applies it: theirs take seconds for a MiB of
-# signs, and the whole operator would wait for them. A test compares the two.
+# The libraries define how a character is escaped, and Python's `translate` applies it: the libraries take seconds for a
+# MiB of special characters, and would block the whole operator. A test compares the two.
 
 
 def _properties(texts: Mapping[str, str]) -> str:
     import javaproperties
 
-    # A blank is escaped in a key, and in a value only where it comes first.
+    # A blank is escaped everywhere in a key, but in a value only at its start.
     escapes = {ord(sign): javaproperties.escape(sign) for sign in set("".join(texts.values())) - {" "}}
     lines = []
     for key, text in texts.items():
@@ -171,7 +172,7 @@ def _toml(texts: Mapping[str, str]) -> str:
     opening, closing = 'k = "', '"\n'
     signs = [*map(chr, range(32)), '"', "\\", "\x7f"]
     escapes = {ord(sign): tomli_w.dumps({"k": sign})[len(opening) : -len(closing)] for sign in signs}
-    # The library spells the key too, before an empty text.
+    # The library writes the key too, in front of an empty text.
     return "".join(
         tomli_w.dumps({key: ""})[: -len(closing)] + text.translate(escapes) + closing for key, text in texts.items()
     )
@@ -196,14 +197,14 @@ def _dockerconfigjson(texts: Mapping[str, str]) -> str:
 
 
 def _auth(login: Mapping[str, str]) -> dict[str, str]:
-    # kubelet believes "auth"; other readers want the two parts.
+    # The kubelet uses "auth"; other readers use username and password.
     both = f"{login['username']}:{login['password']}"
     shown = {part: login[part] for part in ("username", "password", "email") if part in login}
     return shown | {"auth": base64.b64encode(both.encode()).decode()}
 
 
 def _logins(keys: Iterable[str]) -> list[dict[str, str]]:
-    """Sort keys into logins by what stands before their last word: HUB_REGISTRY and HUB_PASSWORD are of one login."""
+    """Group keys into logins by their prefix: HUB_REGISTRY and HUB_PASSWORD belong to one login."""
     form = Format.DOCKERCONFIGJSON
     logins: dict[str, dict[str, str]] = {}
     unknown: list[str] = []

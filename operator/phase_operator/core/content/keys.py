@@ -1,7 +1,7 @@
 """Give entries their target keys.
 
-Rule: two entries never share a key, and a key that Kubernetes refuses is an error that names it; we do not pick a
-winner, drop an entry or mend a name in silence.
+Rule: two entries never share a key, and a key that Kubernetes refuses is an error that names it. No entry is silently
+preferred, dropped or renamed.
 """
 
 import re
@@ -25,7 +25,7 @@ def assign_keys(
     processors: Mapping[str, Processor],
     prefix: str = "",
 ) -> dict[str, AnyEntry]:
-    """Give every entry its target key; raise if two would share one or one is illegal.
+    """Return the entries by target key; raise if two would share a key, or if one is not legal.
 
     A processor for a key that no entry has is no error, as with the official operator: entries come and go.
     """
@@ -41,7 +41,7 @@ def assign_keys(
         assigned[key] = entry
     illegal = sorted(key for key in assigned if not legal(key))
     if illegal:
-        # The sources too: a prefix or a style may leave little of the key that stands in Phase.
+        # The message names the sources too: a prefix or style may make the Phase key hard to recognise.
         sources = listing(assigned[key].source for key in illegal)
         raise Waiting(
             Reason.KEY_INVALID,
@@ -53,7 +53,7 @@ def assign_keys(
 
 
 def target_key(key: str, style: NameTransformer | None, processor: Processor | None, prefix: str = "") -> str:
-    """Spell one key: the processor's asName as it is, else the prefix and the spelling of its or the target's style."""
+    """Return a target key: the processor's asName, else the prefix and the key in the processor's or target's style."""
     if processor is not None:
         if processor.as_name is not None:
             return processor.as_name
@@ -62,7 +62,7 @@ def target_key(key: str, style: NameTransformer | None, processor: Processor | N
 
 
 def transform(key: str, style: NameTransformer) -> str:
-    """Spell an UPPER_SNAKE key in another style, as the official operator documents it."""
+    """Return an UPPER_SNAKE key in another style, as the official operator documents it."""
     return _SPELLINGS[style](key)
 
 
@@ -75,7 +75,7 @@ def _upper_camel(key: str) -> str:
     return "".join(map(str.capitalize, key.split("_")))
 
 
-# A table and no match: for ten thousand keys the comparisons took longer than the spelling.
+# A table and no `match`: for ten thousand keys, the comparisons took longer than the conversion.
 _SPELLINGS: dict[NameTransformer, Callable[[str], str]] = {
     NameTransformer.UPPER_SNAKE: str,
     NameTransformer.CAMEL: _camel,
@@ -87,5 +87,5 @@ _SPELLINGS: dict[NameTransformer, Callable[[str], str]] = {
 
 
 def legal(key: str) -> bool:
-    """Say whether Kubernetes takes the key."""
+    """Return whether Kubernetes accepts the key."""
     return _LEGAL.fullmatch(key) is not None and key not in {".", ".."} and not key.startswith("..")

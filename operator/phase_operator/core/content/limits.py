@@ -1,4 +1,4 @@
-"""How large the data of one object may be: what Kubernetes and etcd take."""
+"""How large the data of one object may be: the limits of Kubernetes and etcd."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,13 @@ from phase_operator.core.text import listing
 
 # Kubernetes: MaxSecretSize, and the same bound for ConfigMaps.
 MAX_BYTES = 1024 * 1024
-# etcd: the usual bound of one write, less what our marks and the object's own metadata take. The API server keeps every
-# key a second time, as the name of a field that we manage; with the signs around both, and with its digest, that makes
-# so much more a key.
+# etcd: the usual bound of one write, less our marks and the object's own metadata. managedFields repeats every key;
+# quotes, punctuation and our digest add this many more bytes for each key.
 _MAX_STORED, _PER_KEY = 1536 * 1024 - 16 * 1024, 36
 
 
 def check_size(data: Mapping[str, bytes], template: TemplateMetadata | None = None) -> None:
-    """Refuse data that Kubernetes would refuse for its size, and name the largest keys."""
+    """Raise for data that Kubernetes would refuse for its size; the message names the largest keys."""
     names_of_keys = sum(map(len, data))
     total = names_of_keys + sum(map(len, data.values()))
     if total > MAX_BYTES:

@@ -1,8 +1,8 @@
-"""Say what a Secret of a type must hold.
+"""Check that a Secret's data fits its type.
 
-Rule: what Kubernetes refuses is refused here first, with the cure; what Kubernetes takes is refused only if nobody
-could use it. What we cannot judge, such as a curve that our library does not know, passes. A message names keys, never
-values.
+Rule: data that Kubernetes refuses is refused here first, with advice. Data that Kubernetes accepts is refused only if
+no reader could use it. What we cannot judge passes, such as a curve that our library does not know. A message names
+keys, never values.
 """
 
 import base64
@@ -22,7 +22,7 @@ USERNAME, PASSWORD = "username", "password"
 SSH_PRIVATE_KEY = "ssh-privatekey"
 TOKEN_ID, TOKEN_SECRET = "token-id", "token-secret"
 
-# Every reader of PEM wants the marks on lines of their own, and skips what stands around the block.
+# Every reader of PEM needs the marks on lines of their own, and skips the text around the block.
 _CERTIFICATE_BEGINS = re.compile(rb"^-----BEGIN ((?:X509 )?CERTIFICATE)-----[ \t\r]*$", re.MULTILINE)
 _PRIVATE_KEY_BEGINS = re.compile(rb"^-----BEGIN ((?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY)-----[ \t\r]*$", re.MULTILINE)
 # The same marks anywhere.
@@ -31,22 +31,22 @@ _MARK = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,80}(?:CERTIFICATE|PRIVATE KEY)-----
 _PKCS12 = re.compile(rb"0(?:\x80|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
 # "-----" and "{" with what may follow it, in base64.
 _BASE64_OF_OURS = (b"LS0tLS", b"eyJ", b"ewo", b"ew0", b"eyA", b"e30")
-# In PKCS#8 these have no public half: DSA and the two of Diffie and Hellman (RFC 3279, PKCS#3), as ASN.1 spells them.
+# ASN.1 identifiers of keys without a public half in PKCS#8: DSA and both of Diffie-Hellman (RFC 3279, PKCS#3).
 _COMPUTED = (
     bytes.fromhex("06072A8648CE380401"),
     bytes.fromhex("06092A864886F70D010301"),
     bytes.fromhex("06072A8648CE3E0201"),
 )
-# Bytes in ASN.1: a DSA key of 3072 bits is shorter.
+# The most bytes of such a key in ASN.1: a DSA key of 3072 bits is shorter.
 _LONG_KEY = 1024
-# What a Docker configuration says where credentials come from with.
+# The fields of a Docker configuration that name an external source of credentials.
 _DOCKER_SOURCES = frozenset({"auths", "credhelpers", "credsstore"})
 # https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
 _TOKEN_PARTS = {TOKEN_ID: 6, TOKEN_SECRET: 16}
 
 
 def check_type(kind: SecretType, data: Mapping[str, bytes]) -> None:
-    """Refuse data that a Secret of this type cannot hold, or that nobody could use."""
+    """Raise for data that a Secret of this type cannot hold, or that no reader could use."""
     match kind:
         case SecretType.TLS:
             _require(kind, data, CERTIFICATE, PRIVATE_KEY)
@@ -58,7 +58,7 @@ def check_type(kind: SecretType, data: Mapping[str, bytes]) -> None:
             _require(kind, data, DOCKERCFG)
             _check_registries(DOCKERCFG, "", _json_object(DOCKERCFG, data[DOCKERCFG]))
         case SecretType.BASIC_AUTH:
-            # Kubernetes: one is enough, and it may be empty; a token often comes without a user.
+            # Kubernetes needs only one of them, and it may be empty; a token often comes without a user.
             if USERNAME not in data and PASSWORD not in data:
                 raise _missing(kind, f'"{USERNAME}" or "{PASSWORD}"', PASSWORD, data)
         case SecretType.SSH_AUTH:
@@ -88,11 +88,11 @@ def _missing(kind: SecretType, keys: str, example: str, data: Mapping[str, bytes
 
 def _check_tls(certificate: bytes, key: bytes) -> None:
     for name, value in ((CERTIFICATE, certificate), (PRIVATE_KEY, key)):
-        # Kubernetes takes an empty pair, and some controllers begin with one and fill it. We would empty a good one.
+        # Kubernetes accepts an empty pair, for controllers that fill it later. Here it would empty a good target.
         if not value.strip():
             raise _mismatch(f'"{name}" is empty; enter its value in Phase')
-    # The official operator documents PKCS#12 files under these two keys, and Kubernetes takes them. A file of that
-    # kind is locked with a password that only its reader has.
+    # The official operator documents PKCS#12 files under these two keys, and Kubernetes accepts them. Such a file is
+    # encrypted with a password that only its reader has.
     if _PKCS12.match(certificate) and _PKCS12.match(key):
         return
     first = _block(_CERTIFICATE_BEGINS, certificate)
@@ -105,7 +105,7 @@ def _check_tls(certificate: bytes, key: bytes) -> None:
 
 
 def _check_pair(certificate: bytes, key: bytes) -> None:
-    # Imported here: the library takes 8 MiB, and most operators never see a Secret of this type.
+    # Imported here: the library takes 8 MiB of memory, and most operators never see a Secret of this type.
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
@@ -138,7 +138,7 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
 
 
 def _takes_long(block: bytes) -> bool:
-    """Say whether the public half would have to be computed from numbers of any length: minutes for a key of 14 KB."""
+    """Return whether computing the public half could take long: it takes minutes for a key of 14 KB."""
     lines = block.split(b"\n")[1:-1]
     try:
         der = base64.b64decode(b"".join(line for line in lines if b":" not in line))
@@ -150,18 +150,18 @@ def _takes_long(block: bytes) -> bool:
 def _public_key(block: bytes) -> object:
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-    # Without the validation, which tests the primes of an RSA key: a third of a second of the whole operator for 4096
-    # bits, on every run. It guards those who sign with the key; we compare its public half.
+    # Without validation: the test of an RSA key's primes would block the whole operator for a third of a second (4096
+    # bits) on every run. It protects signers; we only compare the public half.
     try:
         return load_pem_private_key(block, None, unsafe_skip_rsa_key_validation=True).public_key()
     except ValueError:
-        # Go and OpenSSL, and so the ingress controllers, read a key whose label names another format than its own.
+        # Go and OpenSSL, and so ingress controllers, also read a key whose label names another format.
         body = base64.b64decode(block.partition(b"\n")[2].rpartition(b"\n")[0])
         return load_der_private_key(body, None, unsafe_skip_rsa_key_validation=True).public_key()
 
 
 def _block(begins: re.Pattern[bytes], value: bytes) -> bytes | None:
-    """Cut out the first block of PEM, so that text, chains and other blocks around it do not matter."""
+    """Return the first PEM block, without the text, chains and other blocks around it."""
     begin = begins.search(value)
     if begin is None:
         return None
@@ -172,7 +172,7 @@ def _block(begins: re.Pattern[bytes], value: bytes) -> bytes | None:
 
 def _check_docker_config(value: bytes) -> None:
     config = _json_object(DOCKERCONFIGJSON, value)
-    # The kubelet reads names in any case, as Go does.
+    # The kubelet ignores the case of field names, as Go does.
     known = {name.lower(): part for name, part in config.items()}
     if not _DOCKER_SOURCES & known.keys():
         raise _mismatch(
@@ -188,14 +188,14 @@ def _check_docker_config(value: bytes) -> None:
 
 
 def _check_registries(key: str, where: str, registries: Mapping[str, object]) -> None:
-    # One wrong entry makes the kubelet drop all of them. It takes null, as Go does.
+    # One wrong entry makes the kubelet drop all of them. It accepts null, as Go does.
     if not all(isinstance(registry, dict | None) for registry in registries.values()):
         raise _mismatch(f'a registry{where} in "{key}" is no JSON object; correct it in Phase')
 
 
 def _json_object(key: str, value: bytes) -> dict[str, object]:
     try:
-        # Text and not bytes, from which Python would guess UTF-16; Go reads broken UTF-8 as we do.
+        # Decoded first: Python would guess UTF-16 from bytes. Go reads broken UTF-8 as we do.
         found = json.loads(value.decode(errors="replace"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _mismatch(f'"{key}" is not valid JSON; {_clue(value)}') from None
@@ -205,27 +205,27 @@ def _json_object(key: str, value: bytes) -> dict[str, object]:
 
 
 def _no_constant(name: str) -> object:
-    # NaN and Infinity, which Python reads and Kubernetes does not.
+    # NaN and Infinity: Python accepts them, Kubernetes does not.
     raise ValueError(name)
 
 
 def _check_ssh(value: bytes) -> None:
-    # No more than the marks: the readers (OpenSSH, libgit2, Go) differ in the formats that they know, some take the
-    # passphrase from another key, and an encrypted key says nothing to us. A public key, a PuTTY file or a path is what
-    # people mistake for one, and none of them has these marks.
+    # Only the marks are checked: the readers (OpenSSH, libgit2, Go) know different formats, some take the passphrase
+    # from another key, and we cannot read an encrypted key. Frequent mistakes are a public key, a PuTTY file or a path,
+    # and none of these has the marks.
     if _block(_PRIVATE_KEY_BEGINS, value) is None:
         raise _mismatch(f'"{SSH_PRIVATE_KEY}" holds no private key in PEM or in OpenSSH\'s format; {_clue(value)}')
 
 
 def _check_bootstrap_token(data: Mapping[str, bytes]) -> None:
-    # The API server takes any text; the controller and the authenticator pass over what does not fit, in silence.
+    # The API server accepts any text; the controller and the authenticator silently ignore a token that is not valid.
     for key, length in _TOKEN_PARTS.items():
         if not re.fullmatch(rb"[a-z0-9]{%d}" % length, data[key]):
             raise _mismatch(f'"{key}" is not {length} characters of a-z and 0-9; correct it in Phase')
 
 
 def _clue(value: bytes, opposite: re.Pattern[bytes] | None = None) -> str:
-    """Say what probably happened to a value that is not what it should be."""
+    """Return a guess at what happened to a value of the wrong form, for the message."""
     if opposite is not None and opposite.search(value):
         return f'the other half of the pair stands there, so "{CERTIFICATE}" and "{PRIVATE_KEY}" may be swapped'
     if value.lstrip().startswith(_BASE64_OF_OURS):

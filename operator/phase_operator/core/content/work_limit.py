@@ -1,7 +1,7 @@
-"""How much work one run may be, counted and not timed.
+"""The limit of one run's work, counted and not timed.
 
-Rule: what a run is to do is sized by others: its texts by who writes the spec, its values by who answers. It ends where
-its budget does, whatever it is made of, and says so on the resource that asked for it.
+Rule: users determine the size of a run, by the texts in its spec and the values in Phase. A run ends when its budget is
+used up, and reports that on its resource.
 """
 
 from phase_operator.api.reasons import Reason
@@ -9,14 +9,14 @@ from phase_operator.core.errors import Waiting
 
 
 class Budget:
-    """So many units for one run; a unit is about a letter that is handled."""
+    """The units of work that one run may use; a unit is about one character handled."""
 
     def __init__(self, units: int) -> None:
         self._units = units
         self._left = units
 
     def spend(self, units: int, where: str) -> None:
-        """Take units; raise Waiting(TEMPLATE_FAILED) when none are left. `where` opens the message."""
+        """Use units; raise Waiting(TEMPLATE_FAILED) if too few are left. `where` begins the message."""
         self._left -= units
         if self._left < 0:
             raise Waiting(
@@ -26,7 +26,7 @@ class Budget:
             )
 
     def affords(self, units: int) -> bool:
-        """Take units for what can be left out, and say whether there are as many."""
+        """Use units for optional work; return False if too few are left."""
         if units > self._left:
             return False
         self._left -= units

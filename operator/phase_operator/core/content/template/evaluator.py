@@ -1,7 +1,7 @@
-"""Render what a template says over the values of a target.
+"""Render a parsed template with the values of a target.
 
-Rule: every text is measured when it is made, and all of them together are; so size and time end where the limits stand,
-not where memory does. A message names keys and never a value.
+Rule: every text is measured when it is made, and so is their total. So limits bound size and time, and memory never
+runs out. A message names keys, never values.
 """
 
 from collections.abc import Mapping
@@ -44,14 +44,14 @@ from phase_operator.core.content.work_limit import Budget
 from phase_operator.core.errors import Waiting
 from phase_operator.core.text import clean, hint
 
-# What a step takes besides its letters, and a look for names that come close.
+# The cost of a step in addition to its characters, and the cost of a search for similar names.
 _STEP = 16
 _HINT = MAX_WORK // 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """The bytes of a key: text or not, that is seen when they are used."""
+    """The bytes of a key; whether they are text is checked when they are used."""
 
     key: str
     data: bytes = field(repr=False)
@@ -59,7 +59,7 @@ class _Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """A key that the target does not have: an error unless `default` or `required` take it."""
+    """A key that the target does not have: an error unless `default` or `required` handles it."""
 
     key: str
 
@@ -68,7 +68,7 @@ _Value: TypeAlias = str | _Stored | _Missing
 
 
 class Rendering:
-    """One run of one template; `where` opens its messages, `limit` bounds its result in bytes."""
+    """One rendering of one template; `where` begins its messages, `limit` bounds its result in bytes."""
 
     def __init__(self, values: Mapping[str, bytes], where: str, limit: int, budget: Budget | None = None) -> None:
         self._budget = budget or Budget(MAX_WORK)
@@ -80,7 +80,7 @@ class Rendering:
         self._written: list[bytes] = []
 
     def render(self, body: Body) -> bytes:
-        """Return the text, or raise Waiting."""
+        """Return the rendered bytes, or raise Waiting."""
         self._body(body)
         return b"".join(self._written)
 
@@ -127,7 +127,7 @@ class Rendering:
                 assert_never(value)
 
     def _value(self, text: Text) -> _Value:
-        """Return what a text stands for; what only hands on a value does so before anybody asks whether it is text."""
+        """Return the value of an expression; one that only selects a value does not check whether it is text."""
         match text:
             case Literal(constant):
                 return self._measured(constant)
@@ -218,7 +218,7 @@ class Rendering:
         try:
             return self._measured(self._bounded(data).decode())
         except UnicodeDecodeError:
-            # `from None`: the exception carries the bytes.
+            # `from None`: the original exception holds the bytes.
             message = f'the value of "{key}" is not text in UTF-8: it can only go through base64, as in KEY|base64'
             raise self._failure(message) from None
 

@@ -1,7 +1,7 @@
-"""What each function makes of a text.
+"""The text functions of templates.
 
-Rule: a function is total and exact: it takes every text, docs/templates.md shows what it makes of one, and nothing that
-it makes is more than a few times as long as what it got. `indent` can be, and says so beforehand.
+Rule: a function accepts every text and does exactly what docs/templates.md shows. Its result is at most a few times as
+long as its input; only `indent` can exceed that, and `most_after_indent` computes its length beforehand.
 """
 
 import base64
@@ -12,10 +12,10 @@ from urllib.parse import quote as percent_encoded
 
 from phase_operator.core.content.template.syntax import TextFunction
 
-# JSON takes these as they are, YAML does not: escaped, the text is the same in both.
+# JSON accepts these unescaped, YAML does not: escaped, the text means the same in both.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _ESCAPES = {sign: f"\\u{sign:04x}" for sign in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
-# All that has a meaning between double quotes in a POSIX shell.
+# All characters with a meaning between double quotes in a POSIX shell.
 _SHELL = '\\"$`'
 
 
@@ -37,14 +37,14 @@ def url_text(text: str) -> str:
 
 def quote_text(text: str) -> str:
     """Put a text in double quotes as a POSIX shell reads them: a backslash before backslash, quote, $ and backtick."""
-    # A pass for each of the four, the backslash first: a function called for each sign found takes ten times as long.
+    # One pass for each of the four, the backslash first: a callback for each match would take ten times as long.
     for sign in _SHELL:
         text = text.replace(sign, "\\" + sign)
     return f'"{text}"'
 
 
 def trim_text(text: str) -> str:
-    """Take white space from both ends."""
+    """Remove white space from both ends."""
     return text.strip()
 
 
@@ -57,7 +57,7 @@ TEXT_FUNCTIONS: dict[TextFunction, Callable[[str], str]] = {
 
 
 def indent_text(text: str, width: int, *, first: bool) -> str:
-    """Put spaces before every line that is not empty, and before the first if asked; LF ends a line."""
+    """Put `width` spaces before every line that is not empty; before the first only if `first`. LF ends a line."""
     margin = " " * width
     head, *rest = text.split("\n")
     lines = [f"{margin}{line}" if line.strip("\r") else line for line in rest]
@@ -65,5 +65,5 @@ def indent_text(text: str, width: int, *, first: bool) -> str:
 
 
 def most_after_indent(text: str, width: int) -> int:
-    """Say how many characters `indent_text` could make, without making them."""
+    """Return an upper bound of the length of `indent_text`'s result, without making it."""
     return len(text) + width * (text.count("\n") + 1)

@@ -1,11 +1,11 @@
 """Read a template: Jinja's lexer and parser in, `core/content/template/syntax.py` out.
 
-Rule: it is translated, not filtered. A node of Jinja's that nobody translates here has no meaning and is refused with
-its line; nothing of Jinja's is kept, and its compiler and runtime are never asked. What is refused is said from the
-template's text alone, and texts in quotes are not repeated.
+Rule: a template is translated, not filtered. A Jinja node without a translation here is refused with its line. No
+object of Jinja is kept, and its compiler and runtime are never used. A refusal depends on the template's text alone,
+and its message does not repeat quoted texts.
 
-This module imports jinja2. Import it when the first template is read and not before: an operator whose resources have
-no templates does not pay the memory.
+This module imports jinja2. Import it when the first template is parsed and not before: an operator whose resources have
+no templates is spared the memory.
 """
 
 import re
@@ -56,7 +56,7 @@ from phase_operator.core.content.template.syntax import (
 
 _Token: TypeAlias = tuple[int, str, str]
 _LineEnd: TypeAlias = OneOf["\n", "\r\n"]
-# {{ .KEY }} and {{ index . "KEY" }}; bounded, as texts are others'.
+# {{ .KEY }} and {{ index . "KEY" }}; the patterns are bounded, because users write the texts.
 _GO = re.compile(
     r"""\{\{-?[ \t]{0,20}(?:\.(?P<dotted>[-._A-Za-z0-9]{1,253})"""
     r"""|index[ \t]{1,20}\.[ \t]{1,20}"(?P<indexed>[^"\n]{1,253})")"""
@@ -64,20 +64,20 @@ _GO = re.compile(
 
 
 def parse(text: str) -> tuple[Body, frozenset[str]]:
-    """Return what the template says and the keys that it mentions, or raise Refused."""
+    """Return the parsed template and the keys that it mentions, or raise Refused."""
     environment = _environment(_newline(text))
     try:
         _screen(environment.lex(text))
         tree = Parser(environment, text).parse()
     except TemplateSyntaxError as error:
-        # `from None`: the exception carries the source.
+        # `from None`: the original exception holds the source.
         raise Refused(error.lineno, _in_go(text) or f"cannot be read: {error.message}") from None
     reader = _Reader()
     return reader.body(tree.body), frozenset(reader.names)
 
 
 def _in_go(text: str) -> str | None:
-    """Say how it is written here, if it is written as in Go's templates; keys that Kubernetes takes, and no text."""
+    """Return our spelling of a placeholder in Go's style, or None; it repeats only legal keys, no other text."""
     found = _GO.search(text)
     if found is None:
         return None
@@ -88,14 +88,14 @@ def _in_go(text: str) -> str | None:
 
 @lru_cache(maxsize=2)
 def _environment(newline: _LineEnd) -> Environment:
-    # A tag that stands alone in its line leaves no line behind. Nothing is rendered by it, so nothing is to be escaped.
+    # A tag alone on its line leaves no empty line. Jinja renders nothing here, so escaping does not matter.
     return Environment(  # noqa: S701 - it is a lexer's configuration; templates never reach Jinja's runtime
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, newline_sequence=newline
     )
 
 
 def _newline(text: str) -> _LineEnd:
-    """Return the line end of the text: Jinja writes one and the same for all, so mixed ones would not survive."""
+    """Return the line ending of the text; refuse mixed ones, because Jinja would write the same for all lines."""
     if "\r" not in text:
         return "\n"
     rest = text.replace("\r\n", "")
@@ -104,7 +104,7 @@ def _newline(text: str) -> _LineEnd:
     return "\r\n"
 
 
-# --- Before the parser: it recurses with what it reads, so what it gets is bounded. ---
+# --- Before the parser: it recurses as deep as its input is nested, so its input is bounded. ---
 
 _SPACE = frozenset({"whitespace", "comment_begin", "comment", "comment_end", "data", "raw_begin", "raw_end"})
 _TAGS = {"if": 1, "elif": 0, "else": 0, "endif": -1}
@@ -122,7 +122,7 @@ _TEXT = re.compile(r"""(?:[^\\]|\\[\\"'nrt])*""", re.DOTALL)
 
 
 def _screen(tokens: Iterable[_Token]) -> None:
-    """Refuse tags, numbers and escapes that the language lacks, and what is too long or too deep for the parser."""
+    """Refuse tags, numbers and escapes that the language lacks, and input too long or too deep for the parser."""
     blocks = 0
     for kind, words in _tags(tokens):
         if kind == "block_begin" and words:
@@ -137,7 +137,7 @@ def _screen(tokens: Iterable[_Token]) -> None:
 
 
 def _tags(tokens: Iterable[_Token]) -> Iterator[tuple[str, list[_Token]]]:
-    """Yield each placeholder and tag with its words and signs."""
+    """Yield the kind and the tokens of each placeholder and tag."""
     kind, words = "", list[_Token]()
     for total, token in enumerate(each for each in tokens if each[1] not in _SPACE):
         line, what, _ = token
@@ -152,7 +152,7 @@ def _tags(tokens: Iterable[_Token]) -> Iterator[tuple[str, list[_Token]]]:
             words.append(token)
         else:
             raise Refused(line, f"one placeholder holds at most {MAX_TOKENS} words and signs: make it several")
-    # What is never closed, too: the parser would notice only at the bottom of its brackets.
+    # An unclosed one, too: the parser would notice it only after it has recursed into all brackets.
     yield kind, words
 
 
@@ -178,7 +178,7 @@ def _spelling(line: int, kind: str, word: str) -> None:
         raise Refused(line, r"between quotes, a backslash stands before \ " + "\" ' n r t and nothing else")
 
 
-# --- After the parser: what it found, in our words. ---
+# --- After the parser: its nodes become those of syntax.py. ---
 
 _NO_ARITHMETIC = "there is no arithmetic"
 _INSTEAD: dict[type[nodes.Node], str] = {
@@ -213,7 +213,7 @@ _FUNCTIONS = {
 
 
 class _Reader:
-    """Translates Jinja's nodes and keeps the keys that it met."""
+    """Translates Jinja's nodes and collects the keys that they mention."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()

@@ -1,33 +1,33 @@
-"""All that a template can say.
+"""The syntax tree of templates.
 
-Rule: what is not a class of this module cannot be said. There is no node that loops, calls, assigns, imports or reaches
-for an attribute, so nothing has to be forbidden when a template is rendered. Text and truth are two types: a comparison
-is never written out as "True".
+Rule: a template consists only of the classes of this module. No node loops, calls, assigns, imports or reads an
+attribute, so rendering has nothing to forbid. Texts and tests are two types: a comparison is never written out as
+"True".
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-# A source, in bytes of UTF-8.
+# The largest source, in bytes of UTF-8.
 MAX_SOURCE_BYTES = 64 * 1024
-# What one text may become, and what any value in between may be: core/content/limits.MAX_BYTES, which is not imported
-# because targets stand above templates; a test compares them.
+# The largest result, and the largest value on the way, in bytes: core/content/limits.MAX_BYTES, which is not imported
+# because that module depends on no template; a test compares them.
 MAX_TEXT_BYTES = 1024 * 1024
-# All text that one rendering may handle, in characters: the bound of its time. Enough for a full-sized text whose every
-# part goes through several functions. core/targets/rendering.py has such a bound for all templates of a run.
+# All text that one rendering may handle, in characters. It bounds the time, and allows a text of full size that passes
+# several functions. core/targets/rendering.py has such a bound for all templates of a run.
 MAX_WORK = 8 * MAX_TEXT_BYTES
-# Words and signs of one placeholder or tag, and how deep brackets and {% if %} may stand in one another. Together they
-# bound how deep reading and rendering recurse, whatever the template says.
+# The most tokens of one placeholder or tag, and the deepest nesting of brackets and {% if %}. Together they bound how
+# deep parsing and rendering recurse.
 MAX_TOKENS = 200
 MAX_DEPTH = 10
 MAX_INDENT = 64
-# Words and signs of all placeholders and tags, their brackets included: reading them takes a fraction of a second.
+# The most tokens of all placeholders and tags, brackets included: parsing these takes a fraction of a second.
 MAX_TOKENS_IN_ALL = 10_000
 
 
 class Refused(Exception):
-    """The text says what a template cannot say, in that line."""
+    """The template is not valid, in this line."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class TextFunction(StrEnum):
-    """The functions that take a text and nothing else; core/content/template/functions.py says what they make of it."""
+    """The functions without further arguments; core/content/template/functions.py implements them."""
 
     JSON = "json"
     URL = "url"
@@ -109,7 +109,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A text put through a function that has no arguments."""
+    """The result of a function without further arguments."""
 
     function: TextFunction
     operand: "Text"
@@ -117,21 +117,21 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """`operand|base64`: the one function that takes bytes which are not text."""
+    """`operand|base64`: the only function that accepts bytes that are not text."""
 
     operand: "Text"
 
 
 @dataclass(frozen=True, slots=True)
 class Indented:
-    """`operand|indent(width)`: every line but the first, or that one too."""
+    """`operand|indent(width)`: indents every line but the first, or the first too."""
 
     operand: "Text"
     width: int
     first: bool
 
 
-# What hands on a value as it is, and what makes a new text.
+# Expressions that return one of their values unchanged, and expressions that make a new text.
 Passing: TypeAlias = Literal | Key | Either | Both | Choice | Default | Required
 Making: TypeAlias = Joined | Applied | Base64 | Indented
 Text: TypeAlias = Passing | Making
@@ -146,7 +146,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A text where a test is expected: whether it is not empty."""
+    """A text used as a test: true if it is not empty."""
 
     text: Text
 
@@ -183,7 +183,7 @@ class Negated:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """`first and second`, where only the truth of it counts."""
+    """`first and second`, used as a test."""
 
     first: "Test"
     second: "Test"
@@ -191,7 +191,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """`first or second`, where only the truth of it counts."""
+    """`first or second`, used as a test."""
 
     first: "Test"
     second: "Test"
@@ -202,7 +202,7 @@ Test: TypeAlias = Constant | Filled | Defined | Same | Within | Negated | AllOf 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What stands between the placeholders."""
+    """The literal text between placeholders."""
 
     data: bytes
 
@@ -217,7 +217,7 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """`{% if test %}` or `{% elif test %}` and what follows it."""
+    """`{% if test %}` or `{% elif test %}` and the body that follows it."""
 
     line: int
     test: Test

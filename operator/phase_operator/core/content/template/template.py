@@ -1,7 +1,7 @@
-"""Templates, ready to be rendered.
+"""Templates, parsed and ready to be rendered.
 
-Rule: a text is read once and rendered many times; what is wrong with the text itself waits for an edit, what is wrong
-with the values waits for them.
+Rule: a text is parsed once and rendered many times. An error in the text raises Invalid, which waits for an edit; an
+error in the values raises Waiting.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from phase_operator.core.errors import Invalid
 
 # Kubernetes: TotalAnnotationSizeLimit, the bound of all annotations of an object.
 MAX_METADATA_BYTES = 256 * 1024
-# What a template begins with; a text without any of them is no template and stays as it is, to the byte.
+# The openings of template syntax; a text without any of them is no template and stays unchanged, to the byte.
 _MARKS = ("{{", "{%", "{#")
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with placeholders; `names` are the keys that it mentions, whether or not it gets to use them."""
+    """A text with placeholders; `names` are the keys that it mentions, used in a rendering or not."""
 
     where: str
     names: frozenset[str]
@@ -31,15 +31,15 @@ class Template:
     def render(
         self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES, budget: Budget | None = None
     ) -> bytes:
-        """Put the values of a target in, by its keys; raise Waiting if one is missing, unfit or the text too large.
+        """Render with the target's values; raise Waiting if one is missing or unfit, or if the result is too large.
 
-        What it takes is spent of the budget, or of one of its own.
+        The work is charged to `budget`, or to a budget of its own.
         """
         return Rendering(values, self.where, limit, budget).render(self.body)
 
 
 def compile_template(text: str, where: str = "template") -> Template:
-    """Read a template or raise Invalid; `where` opens every message about it, as in `template.data["app.ini"]`."""
+    """Parse a template or raise Invalid; `where` begins every message about it, as in `template.data["app.ini"]`."""
     data = _encoded(text, where)
     if not any(mark in text for mark in _MARKS):
         return Template(where, frozenset(), (Data(data),))
@@ -60,7 +60,7 @@ def render_text(
     limit: int = MAX_METADATA_BYTES,
     budget: Budget | None = None,
 ) -> str:
-    """Render a text for a label or an annotation. Who may read those sees `values`: hand in only what they may see."""
+    """Render a text for a label or an annotation. Their readers see `values`, so pass only what these may see."""
     return compile_template(text, where).render(values, limit=limit, budget=budget).decode()
 
 
@@ -73,7 +73,7 @@ def _encoded(text: str, where: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> tuple[Body, frozenset[str]]:
-    # Imported by the first template: jinja2 takes 2 MiB, and an operator without templates is spared them.
+    # Imported by the first template: jinja2 takes 2 MiB of memory, and an operator without templates is spared them.
     from phase_operator.core.content.template.parser import parse
 
     return parse(text)
