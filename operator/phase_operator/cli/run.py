@@ -28,7 +28,7 @@ def _flags(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @_flags
 def run(**flags: Any) -> None:
-    """Watch PhaseSecrets and keep their targets in step with Phase, until told to stop."""
+    """Watch PhaseSecrets and keep their targets in step with Phase, until stopped."""
     # Imported here: --help should not wait for kopf and the Kubernetes client.
     from phase_operator import wiring
 

@@ -40,7 +40,7 @@ class ApiError(Exception):
     causes: Sequence[Cause] = field(default=())
     kind: str = ""
     after: float | None = None
-    # The admission policy or webhook that refused, in words fit to be shown; "" if none did.
+    # The admission policy or webhook that refused, safe to show; "" if none did.
     denied_by: str = ""
 
     @property

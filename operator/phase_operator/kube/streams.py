@@ -392,7 +392,7 @@ class Streams:
     def _connected(self, task: asyncio.Task[_Connection | None]) -> None:
         self._connecting = None
         if not task.cancelled():
-            # Retrieved, or asyncio would log it if no request waits for it any more.
+            # Retrieve the exception, or asyncio logs it when no request waits for the connection.
             task.exception()
 
     async def _connect(self, request: aiohttp.ClientRequest, loop: asyncio.AbstractEventLoop) -> _Connection | None:

@@ -1,7 +1,8 @@
 """Write log lines, as JSON or as text, with the fields of `extra` in both.
 
-Rule: no log line contains what looks like a token, nor the text of an exception: only its type and traceback. Secret
-values do not print anyway (core/values.py); the masks here are the last resort, for messages of libraries.
+Rule: no log line contains what looks like a token. Of an unexpected exception only the type and the traceback are
+logged, never the text. Secret values do not print anyway (core/values.py); the masks here are the last resort, for
+messages of libraries.
 """
 
 import asyncio

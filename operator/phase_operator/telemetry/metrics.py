@@ -1,7 +1,7 @@
 """Count what the operator does; docs/operating/metrics.md says what each number means.
 
-Rule: a label has few values, so no label holds names of resources, paths in Phase or text of others; `watch` alone
-names namespaces, those that `--namespace` lists. Metrics with other names are in named.py, and off by default.
+Rule: a label has few values, so no label holds names of resources, paths in Phase or text of others. Only `watch` and
+`task` name namespaces, those that `--namespace` lists. Metrics with other names are in named.py, and off by default.
 """
 
 from collections.abc import Callable
