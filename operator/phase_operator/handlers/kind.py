@@ -35,10 +35,10 @@ class Changes(Protocol):
     """Receives the changes of resources."""
 
     def resource_changed(self, key: ObjectKey) -> None:
-        """Take note of a resource that is new or was edited."""
+        """Handle a resource that is new or was edited."""
 
     def resource_gone(self, key: ObjectKey) -> None:
-        """Take note of a resource that was deleted."""
+        """Handle a resource that was deleted."""
 
 
 class ShownKind:
@@ -75,7 +75,7 @@ class ShownKind:
         self.missed: str | None = f"{self._named} not listed yet"
 
     def cannot_be_listed(self, why: str) -> None:
-        """Take note that the API server cannot be reached: a watch that shows nothing then is not stuck."""
+        """Record that the API server cannot be reached: a watch that shows nothing then is not stuck."""
         self.missed = f"{self._named} cannot be listed: {why}"
         self._missing = {}
 

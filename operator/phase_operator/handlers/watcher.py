@@ -31,7 +31,7 @@ _LOOK_EVERY = 0.5
 # contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
-# A list may wait this long for a namespace that denies access, before kopf begins anew.
+# A list may wait this long for a namespace that denies access, before kopf starts over.
 _HELD_BACK = 3600.0
 # A watch that lasted this long was healthy: its failure counts as the first.
 _WENT_WELL = 30.0

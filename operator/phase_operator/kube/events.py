@@ -2,7 +2,7 @@
 
 Rule: posting an Event never blocks a run. One task posts the Events one after another, at a bounded rate, so that the
 API server keeps its capacity for the work itself; namespaces take turns. When too many Events wait, the oldest of the
-namespace that has most of them is dropped and counted.
+namespace with the most waiting Events is dropped and counted.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from phase_operator.reconcile.ports import Clock
 log = logging.getLogger(__name__)
 
 _LIMIT = 200
-# A token bucket: a burst goes out at once, and then so many a second.
+# A token bucket: the burst goes out at once, then this many Events a second.
 _BURST, _PACE = 50.0, 10.0
 # The API server's limit for an Event's message, in bytes.
 _MESSAGE = 1024
@@ -42,7 +42,7 @@ class Subject:
 
 
 class Recorder:
-    """The Events that wait, of which each namespace has its turn, and the task that posts them."""
+    """A bounded queue of Events, served namespace by namespace in turn, and the task that posts them."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Recorder:
             await self._added.wait()
             self._added.clear()
             while self._waiting:
-                # Taken after the pause: what comes meanwhile may be of a namespace whose turn is sooner.
+                # The next Event is chosen after the pause: one of a namespace whose turn is sooner may have arrived.
                 await self._sleep(pace.wait(self._clock.monotonic()))
                 await self._post_next()
 

@@ -19,7 +19,7 @@ from phase_operator.telemetry.named import Named
 from phase_operator.wiring.loop import Loop
 from phase_operator.wiring.watches import Watches
 
-# After this many seconds, overdue work or a silent watch does not recover by itself. The API server ends each watch
+# Seconds after which overdue work or a silent watch does not recover without a restart. The API server ends each watch
 # after 5 minutes, so a healthy one gives a sign of life sooner.
 _STUCK = 420.0
 # A step may take this many times as long: it may wait for other steps, each of which waits for a hanging API server.
