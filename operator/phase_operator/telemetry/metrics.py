@@ -15,6 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from phase_operator import __version__
 from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.polling.stats import PollStats
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -172,36 +173,30 @@ class Metrics:
         self._ask(self._queue_depth.labels(name), depth)
         self._ask(self._queue_oldest.labels(name), oldest)
 
-    def track_sources(
-        self,
-        count: Callable[[], int],
-        entries: Callable[[], int],
-        staleness: Callable[[], float],
-        unprobed: Callable[[], int],
-        open_breakers: Callable[[], int],
-    ) -> None:
-        """Report at each scrape the number of sources, their entries, their age, and what slows them down."""
-        self._ask(self._sources, count)
-        self._ask(self._entries, entries)
-        self._ask(self._staleness, staleness)
-        self._ask(self._unprobed, unprobed)
-        self._ask(self._breakers, open_breakers)
-
-    def track_calls(self, quick: Callable[[], int], slow: Callable[[], int], held_back: Callable[[], int]) -> None:
-        """Report at each scrape how many calls to Phase are in flight, and how many accounts wait for their share."""
-        self._under_way.labels("quick").set_function(quick)
-        self._under_way.labels("slow").set_function(slow)
-        self._held_back.set_function(held_back)
+    def track_polling(self, stats: Callable[[], PollStats]) -> None:
+        """Report at each scrape the figures of polling, which are counted once for all gauges."""
+        figures: dict[Gauge, Callable[[PollStats], float]] = {
+            self._queue_depth.labels("sources"): lambda found: found.planned,
+            self._queue_oldest.labels("sources"): lambda found: found.overdue,
+            self._sources: lambda found: found.queries,
+            self._entries: lambda found: found.entries,
+            self._staleness: lambda found: found.staleness,
+            self._unprobed: lambda found: found.unprobed,
+            self._breakers: lambda found: found.open_breakers,
+            self._quota_calls: lambda found: found.quota_calls,
+            self._quota_wait: lambda found: found.quota_wait,
+            self._under_way.labels("quick"): lambda found: found.quick,
+            self._under_way.labels("slow"): lambda found: found.slow,
+            self._held_back: lambda found: found.held_back,
+        }
+        shared = _Shared(stats)
+        for gauge, figure in figures.items():
+            self._ask(gauge, partial(shared.read, figure))
 
     def track_answers(self, used: Callable[[], int], total: int) -> None:
         """Report at each scrape how many bytes the answers take; `total` is their limit."""
         self._ask(self._answers, used)
         self._answers_limit.set(total)
-
-    def track_quota(self, waits: Callable[[], tuple[int, float]]) -> None:
-        """Report at each scrape how many calls wait for their account's rate limit, and the longest wait."""
-        self._ask(self._quota_calls, lambda: waits()[0])
-        self._ask(self._quota_wait, lambda: waits()[1])
 
     def track_certificates(self, soonest: Callable[[], float]) -> None:
         """Report at each scrape when the first certificate of Phase's hosts expires, in seconds since 1970."""
@@ -211,6 +206,24 @@ class Metrics:
         """Report at each scrape how many roll-outs are in progress, and how many targets have postponed restarts."""
         self._ask(self._rollouts, under_way)
         self._ask(self._waiting, waiting)
+
+
+class _Shared:
+    """Figures that are counted once for all gauges of a scrape: anew as soon as a gauge asks a second time."""
+
+    def __init__(self, stats: Callable[[], PollStats]) -> None:
+        self._stats = stats
+        self._found = PollStats()
+        # Which gauges have read what was counted last; None: nothing was counted yet.
+        self._readers: set[Callable[[PollStats], float]] | None = None
+
+    def read(self, figure: Callable[[PollStats], float]) -> float:
+        """Return one of the figures; each caller asks for one, and once in a scrape."""
+        if self._readers is None or figure in self._readers:
+            self._readers = None
+            self._found, self._readers = self._stats(), set()
+        self._readers.add(figure)
+        return figure(self._found)
 
 
 def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:

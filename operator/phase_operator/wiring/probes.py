@@ -69,12 +69,8 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
     metrics.track_namespaces(lambda: len(watches.scopes.unserved()))
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
     metrics.track_queue("resources", loop.queue.depth, loop.queue.oldest)
-    metrics.track_queue("sources", sources.planned, sources.overdue)
-    metrics.track_sources(sources.__len__, sources.entries, sources.staleness, sources.unprobed, sources.open_breakers)
-    metrics.track_quota(sources.quota_waits)
+    metrics.track_polling(sources.stats)
     metrics.track_answers(lambda: memory.used, memory.total)
-    under_way = sources.under_way
-    metrics.track_calls(partial(under_way, is_slow=False), partial(under_way, is_slow=True), sources.held_back)
     if settings.resource_metrics:
         metrics.registry.register(Named(resources, sources, clock, metrics.faults))
 

@@ -6,6 +6,7 @@ from prometheus_client import generate_latest
 
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Observer
 from phase_operator.reconcile.store import Resources
 from phase_operator.telemetry.metrics import Metrics
@@ -15,6 +16,22 @@ from support.clock import HandClock
 
 PAGE = Path(__file__).parents[3] / "docs/operating/metrics.md"
 ROW = re.compile(r"\| `(phase_operator_\w+)` \| (\w+) \|([^|]*)\| [^|]+\. \|")
+
+
+POLLING = PollStats(
+    queries=6,
+    entries=60,
+    staleness=7.5,
+    unprobed=8,
+    open_breakers=9,
+    planned=19,
+    overdue=20.5,
+    quota_calls=12,
+    quota_wait=13.5,
+    quick=14,
+    slow=15,
+    held_back=16,
+)
 
 
 class OneSource:
@@ -57,9 +74,7 @@ def counted() -> Metrics:
     metrics.internal_error("secrets")
     metrics.track_resources(lambda: (3, 2, 1), lambda: 2.5)
     metrics.track_queue("resources", lambda: 4, lambda: 5.5)
-    metrics.track_sources(lambda: 6, lambda: 60, lambda: 7.5, lambda: 8, lambda: 9)
-    metrics.track_calls(lambda: 14, lambda: 15, lambda: 16)
-    metrics.track_quota(lambda: (12, 13.5))
+    metrics.track_polling(lambda: POLLING)
     metrics.track_answers(lambda: 17, 18)
     metrics.track_restarts(lambda: 10, lambda: 11)
     return metrics
@@ -106,6 +121,8 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("not_ready_seconds", {}, 2.5, id="not ready for so long"),
         pytest.param("queue_depth", {"queue": "resources"}, 4, id="depth"),
         pytest.param("queue_oldest_seconds", {"queue": "resources"}, 5.5, id="oldest"),
+        pytest.param("queue_depth", {"queue": "sources"}, 19, id="calls planned"),
+        pytest.param("queue_oldest_seconds", {"queue": "sources"}, 20.5, id="a call overdue"),
         pytest.param("sources", {}, 6, id="sources"),
         pytest.param("source_entries", {}, 60, id="entries"),
         pytest.param("source_staleness_seconds", {}, 7.5, id="staleness"),
@@ -144,6 +161,41 @@ def test_a_tracked_number_is_asked_for_at_each_scrape() -> None:
     items.append(1)
 
     assert metrics.registry.get_sample_value("phase_operator_queue_depth", {"queue": "resources"}) == 1
+
+
+def test_polling_is_counted_once_a_scrape() -> None:
+    metrics = Metrics()
+    counted: list[PollStats] = []
+
+    def stats() -> PollStats:
+        counted.append(PollStats(queries=len(counted) + 1))
+        return counted[-1]
+
+    metrics.track_polling(stats)
+    counted.clear()
+
+    assert [metrics.registry.get_sample_value("phase_operator_sources") for _ in range(3)] == [1, 2, 3]
+    assert len(counted) == 3
+
+
+def test_polling_that_cannot_be_counted_is_counted_at_the_next_scrape() -> None:
+    answers: list[PollStats | None] = [None] * 12 + [PollStats(queries=5)]
+
+    def stats() -> PollStats:
+        found = answers.pop(0)
+        if found is None:
+            raise KeyError("text")
+        return found
+
+    metrics = Metrics()
+    metrics.track_queue("resources", lambda: 7, lambda: 0.0)
+    metrics.track_polling(stats)
+
+    scraped = generate_latest(metrics.registry).decode()
+
+    assert "phase_operator_sources NaN" in scraped
+    assert 'phase_operator_queue_depth{queue="resources"} 7.0' in scraped
+    assert metrics.registry.get_sample_value("phase_operator_sources") == 5
 
 
 def test_metrics_are_the_loops_observer() -> None:

@@ -21,6 +21,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
 from phase_operator.reconcile.polling.scheduler import Planner
+from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
 from phase_operator.reconcile.queue import QueueClosedError, wait_for
 from phase_operator.reconcile.watchdog import Steps
@@ -168,9 +169,9 @@ class Sources:
 
     # For probes and metrics.
 
-    def staleness(self) -> float:
-        """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
-        return self._planner.staleness(self._clock.monotonic())
+    def stats(self) -> PollStats:
+        """Return the figures of this moment."""
+        return self._planner.stats(self._clock.monotonic())
 
     def ages(self) -> list[tuple[str, SourceQuery, float]]:
         """Return each question that was ever confirmed, and for how many seconds it has not been again.
@@ -178,55 +179,20 @@ class Sources:
         Once for each namespace whose PhaseSecrets ask it, with that namespace.
         """
         now = self._clock.monotonic()
-        return [(namespace, query, now - at) for namespace, query, at in self._planner.confirmed_in()]
+        return [(namespace, query, now - at) for namespace, query, at in self._planner.confirmed()]
 
     def age(self, key: ObjectKey) -> float | None:
-        """Return that of a PhaseSecret's question; None if it asks none, or had no answer yet."""
+        """Return the same of a PhaseSecret's question; None if it asks none, or had no answer yet."""
         at = self._planner.confirmed_at(key)
         return None if at is None else self._clock.monotonic() - at
 
-    def entries(self) -> int:
-        """Return how many entries the answers that are known hold together."""
-        return self._planner.entries()
-
-    def quota_waits(self) -> tuple[int, float]:
-        """Return how many calls are due and wait for the quota of their account, and for how long the first of them."""
-        return self._planner.quota_waits(self._clock.monotonic())
-
-    def overdue(self) -> float:
-        """Return for how many seconds a call that may be made has waited."""
-        return self._planner.overdue(self._clock.monotonic())
-
     def neglected(self) -> float:
         """Return for how many seconds a call that may be made has waited while a worker waits for one."""
-        return self._steps.neglected(self.overdue())
+        return self._steps.neglected(self._planner.overdue(self._clock.monotonic()))
 
     def hanging(self) -> float:
         """Return for how many seconds the call that hangs for longest has gone on."""
         return self._steps.hanging()
-
-    def planned(self) -> int:
-        """Return how many calls are planned, now or later."""
-        return self._planner.planned()
-
-    def unprobed(self) -> int:
-        """Return how many apps are read at the polling interval, since Phase answers no probes for them."""
-        return self._planner.unprobed()
-
-    def under_way(self, *, is_slow: bool) -> int:
-        """Return how many calls are under way to those who answer quickly, or to all others."""
-        return self._planner.under_way(is_slow=is_slow)
-
-    def held_back(self) -> int:
-        """Return how many accounts wait for a call, because their namespace or host has its share under way."""
-        return self._planner.held_back()
-
-    def open_breakers(self) -> int:
-        """Return how many hosts and accounts are asked with one call at a time, because they fail."""
-        return self._planner.open_breakers()
-
-    def __len__(self) -> int:
-        return len(self._planner)
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url

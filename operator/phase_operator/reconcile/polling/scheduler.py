@@ -43,6 +43,7 @@ from phase_operator.reconcile.polling.calls import (
 )
 from phase_operator.reconcile.polling.dispatch import Turns
 from phase_operator.reconcile.polling.lateness import GRACE, crowded, late_after, late_by, subscribers
+from phase_operator.reconcile.polling.stats import PollStats, count
 
 # An app that is missing, or that has two namesakes, is looked for again no more often than this.
 _LIST_AGAIN = 10.0
@@ -351,22 +352,19 @@ class Planner:
 
     # What is measured.
 
-    def __len__(self) -> int:
-        return sum(1 for asker in self._askers.values() for _ in asker.questions())
+    def stats(self, now: float) -> PollStats:
+        """Return the figures of this moment."""
+        return count(self._askers.values(), self._hosts.values(), self._turns, now)
 
     def knows(self, account: Account) -> bool:
         """Say whether an account is asked something, or was lately."""
         return account in self._askers
 
-    def confirmed(self) -> Iterator[tuple[SourceQuery, float]]:
-        """Yield each question that was ever confirmed, and when it last was."""
-        for asker in self._askers.values():
-            for question in asker.questions():
-                if question.confirmed_at is not None:
-                    yield question.query, question.confirmed_at
+    def confirmed(self) -> Iterator[tuple[str, SourceQuery, float]]:
+        """Yield each question that was ever confirmed, and when it last was.
 
-    def confirmed_in(self) -> Iterator[tuple[str, SourceQuery, float]]:
-        """Yield the same for each namespace whose PhaseSecrets ask it, with that namespace."""
+        Once for each namespace whose PhaseSecrets ask it, with that namespace.
+        """
         for asker in self._askers.values():
             for question in asker.questions():
                 if question.confirmed_at is not None:
@@ -377,44 +375,9 @@ class Planner:
         """Return when a PhaseSecret's question was last confirmed; None if it asks none, or had no answer yet."""
         return self._of(key)[2].confirmed_at if key in self._asked else None
 
-    def staleness(self, now: float) -> float:
-        """Return for how many seconds the question that was confirmed longest ago has not been confirmed."""
-        return max((now - at for _, at in self.confirmed()), default=0.0)
-
-    def entries(self) -> int:
-        """Return how many entries the answers that are known hold together."""
-        every = (each.answer for asker in self._askers.values() for each in asker.questions())
-        return sum(len(answer.entries) for answer in every if answer is not None)
-
-    def quota_waits(self, now: float) -> tuple[int, float]:
-        """Return how many calls are due and wait for the quota of their account, and for how long the first of them."""
-        since = [due for asker in self._askers.values() for due in asker.kept_back(now)]
-        return len(since), now - min(since, default=now)
-
-    def planned(self) -> int:
-        """Return how many calls are planned, now or later."""
-        return sum(len(asker.agenda) for asker in self._askers.values())
-
     def overdue(self, now: float) -> float:
         """Return for how many seconds an account has waited to be looked at, with nothing that it has to wait for."""
         return self._turns.overdue(now)
-
-    def under_way(self, *, is_slow: bool) -> int:
-        """Return how many calls are under way to those who answer quickly, or to all others."""
-        return self._turns.under_way(is_slow=is_slow)
-
-    def held_back(self) -> int:
-        """Return how many accounts wait for a call, because their namespace or host has its share under way."""
-        return self._turns.waiting()
-
-    def unprobed(self) -> int:
-        """Return how many apps Phase answers no probes for."""
-        return sum(app.is_unprobed for asker in self._askers.values() for app in asker.apps.values())
-
-    def open_breakers(self) -> int:
-        """Return how many hosts and accounts are asked with one call at a time, because they fail."""
-        breakers = [*(host.breaker for host in self._hosts.values()), *(each.denials for each in self._askers.values())]
-        return sum(each.error is not None for each in breakers)
 
     # Apps: name -> id -> environments.
 

@@ -44,7 +44,7 @@ async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
         state = sources._planner.view(oldest)
         assert isinstance(state, Broken)
         assert state.error.reason is Reason.PHASE_UNAVAILABLE
-        assert sources.under_way(is_slow=True) == 6
+        assert sources.stats().slow == 6
         waiting.cancel()
         phase.let_go()
 

@@ -43,6 +43,12 @@ def broken(driver: Driver, name: str = "x") -> Reason:
     return state.error.reason
 
 
+def quota_waits(driver: Driver, now: float) -> tuple[int, float]:
+    """Return how many calls wait for the quota, and for how long the first of them has."""
+    stats = driver.planner.stats(now)
+    return stats.quota_calls, stats.quota_wait
+
+
 class TestOneQuestionOneAnswer:
     def test_a_first_question_costs_a_list_a_probe_and_a_read(self) -> None:
         driver = shop(A)
@@ -156,14 +162,14 @@ class TestOneQuestionOneAnswer:
         driver.planner.unsubscribe(key("x"))
 
         assert driver.run(2 * HOUR) == []
-        assert len(driver.planner) == 0
+        assert driver.planner.stats(driver.now).queries == 0
 
     def test_an_edit_replaces_the_question(self) -> None:
         driver = settled(shop(A, entry("B", path="/b")))
         driver.ask("x", query(path="/b"))
         driver.run()
 
-        assert len(driver.planner) == 1
+        assert driver.planner.stats(driver.now).queries == 1
         assert fresh(driver) == ["B"]
 
 
@@ -308,7 +314,7 @@ class TestProbeThenRead:
 
         for _ in range(24):
             assert driver.run(HOUR)
-            assert driver.planner.staleness(driver.now) <= HOUR
+            assert driver.planner.stats(driver.now).staleness <= HOUR
 
     @pytest.mark.parametrize(
         "error",
@@ -325,7 +331,7 @@ class TestProbeThenRead:
         assert 9 <= made.count("read") <= 12
         assert made.count("probe") == 0
         assert [notice.reason for _, notice in driver.planner.notices()] == ["ProbeUnavailable"]
-        assert driver.planner.unprobed() == 1
+        assert driver.planner.stats(driver.now).unprobed == 1
         assert fresh(driver) == ["A"]
 
     def test_probes_are_tried_again_and_taken_up(self) -> None:
@@ -336,7 +342,7 @@ class TestProbeThenRead:
         made = driver.run(600.0)
 
         assert made.count("read") == 0
-        assert driver.planner.unprobed() == 0
+        assert driver.planner.stats(driver.now).unprobed == 0
 
     def test_a_revision_that_is_missing_means_reading(self) -> None:
         driver = settled(shop(A, phase=SimPhase(dates=False)))
@@ -504,7 +510,7 @@ class TestBreaker:
 
         assert fresh(driver) == ["A", "B"]
         assert driver.woken_now() == {"x"}
-        assert driver.planner.open_breakers() == 0
+        assert driver.planner.stats(driver.now).open_breakers == 0
 
     def test_the_last_good_answer_stands_beside_the_failure(self) -> None:
         driver = settled(shop(A))
@@ -912,17 +918,17 @@ class TestMeasures:
     def test_the_entries_of_all_answers_are_counted_as_long_as_somebody_asks(self) -> None:
         driver = settled(shop(A, B, policy=Policy(wide_above=0)))
         settled(driver, "y", path=None)
-        assert driver.planner.entries() == 4
+        assert driver.planner.stats(driver.now).entries == 4
 
         driver.planner.unsubscribe(key("y"))
-        assert driver.planner.entries() == 2
+        assert driver.planner.stats(driver.now).entries == 2
 
     def test_nothing_waits_where_there_is_no_quota(self) -> None:
         driver = shop(A, policy=Policy(quota=0))
         for number in range(50):
             driver.ask(f"x{number}", query(path=f"/{number}"))
 
-        assert driver.planner.quota_waits(driver.now + 60.0) == (0, 0.0)
+        assert quota_waits(driver, driver.now + 60.0) == (0, 0.0)
 
     def test_calls_that_are_due_wait_for_the_quota_and_say_how_long(self) -> None:
         driver = shop(A, policy=Policy(quota=10, wide_above=0))
@@ -932,10 +938,10 @@ class TestMeasures:
         made = len(driver.calls)
 
         driver.run(20.0)
-        assert driver.planner.quota_waits(driver.now) == (32 - made, 20.0)
+        assert quota_waits(driver, driver.now) == (32 - made, 20.0)
 
         driver.run(300.0)
-        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+        assert quota_waits(driver, driver.now) == (0, 0.0)
 
     def test_a_refusal_lets_wait_what_is_due(self) -> None:
         driver = shop(A, policy=Policy(quota=0))
@@ -945,11 +951,11 @@ class TestMeasures:
         driver.phase.errors = {}
 
         driver.run(29.0)
-        calls, seconds = driver.planner.quota_waits(driver.now)
+        calls, seconds = quota_waits(driver, driver.now)
         assert (calls, seconds > 0) == (1, True)
 
         driver.run(31.0)
-        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+        assert quota_waits(driver, driver.now) == (0, 0.0)
 
     def test_a_host_that_is_down_is_no_wait_for_the_quota(self) -> None:
         driver = settled(shop(A, policy=Policy(quota=1000, wide_above=0)))
@@ -959,8 +965,8 @@ class TestMeasures:
 
         driver.run(600.0)
 
-        assert driver.planner.open_breakers() == 1
-        assert driver.planner.quota_waits(driver.now) == (0, 0.0)
+        assert driver.planner.stats(driver.now).open_breakers == 1
+        assert quota_waits(driver, driver.now) == (0, 0.0)
 
     def test_a_question_says_when_it_was_confirmed_once_it_was(self) -> None:
         driver = shop(A)
@@ -968,6 +974,6 @@ class TestMeasures:
         assert (list(driver.planner.confirmed()), driver.planner.confirmed_at(key("x"))) == ([], None)
 
         driver.run()
-        assert list(driver.planner.confirmed()) == [(query(), driver.now)]
+        assert list(driver.planner.confirmed()) == [("team", query(), driver.now)]
         assert driver.planner.confirmed_at(key("x")) == driver.now
         assert driver.planner.confirmed_at(key("nobody")) is None

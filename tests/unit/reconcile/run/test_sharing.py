@@ -237,7 +237,7 @@ class TestPages:
         must_hold(hosts)
 
         assert all(hosts.complaints(f"mallory/m{number}") for number in range(12))
-        assert hosts.planner.open_breakers() == 0
+        assert hosts.planner.stats(hosts.now).open_breakers == 0
 
 
 class TestOutage:
@@ -417,7 +417,7 @@ class TestBookkeeping:
 
         budget = hosts.planner._askers[GOOD.account].budget
         assert budget._under_way == 0
-        assert hosts.planner.under_way(is_slow=False) + hosts.planner.under_way(is_slow=True) == 0
+        assert (hosts.planner.stats(hosts.now).quick, hosts.planner.stats(hosts.now).slow) == (0, 0)
         assert hosts.until_fresh("good/x") <= 5.0
 
 
