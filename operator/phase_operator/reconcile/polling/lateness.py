@@ -4,10 +4,11 @@ Rule: late is what cannot be confirmed, since its account is closed or its app's
 is not.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.polling.accounts import Asker, Question
+from phase_operator.reconcile.polling.accounts import Asker
+from phase_operator.reconcile.polling.question_state import QueryState, subscribers
 
 # A question that is not confirmed so many seconds after its interval is late.
 GRACE = 30.0
@@ -21,7 +22,7 @@ _DENIED_LONGEST = 600.0
 def late_by(asker: Asker, now: float) -> set[ObjectKey]:
     """Mark the questions that ought to have been confirmed by now; return whom that is news for."""
 
-    def is_overdue(question: Question) -> bool:
+    def is_overdue(question: QueryState) -> bool:
         # After a restart nothing was confirmed yet, and what stands in the status may be old.
         since = question.confirmed_at if question.confirmed_at is not None else question.asked_at
         return now > since + question.interval + GRACE
@@ -36,19 +37,14 @@ def late_after(asker: Asker, pause: float) -> set[ObjectKey]:
     return _find(asker, lambda question: pause > question.interval + GRACE)
 
 
-def crowded(asker: Asker, question: Question) -> float:
+def crowded(asker: Asker, question: QueryState) -> float:
     """Return the least pause of a question that was refused: the more of these a namespace has, the longer."""
     asker.denied[question.query] = question.namespace
     many = sum(each == question.namespace for each in asker.denied.values())
     return min(_DENIED_EVERY * many, _DENIED_LONGEST)
 
 
-def subscribers(questions: Iterable[Question]) -> set[ObjectKey]:
-    """Return who asks these questions."""
-    return {key for question in questions for key in question.subscriptions}
-
-
-def _find(asker: Asker, is_late: Callable[[Question], bool]) -> set[ObjectKey]:
+def _find(asker: Asker, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]:
     found = [
         question
         for app in asker.apps.values()

@@ -11,7 +11,7 @@ says it twice. What is told of a question is what happened to that question, not
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -26,9 +26,9 @@ from phase_operator.core.source.answer_memory import Place, places
 from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
 from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery, origin
 from phase_operator.core.source.shared_answer import Shelf
-from phase_operator.core.source.shrink_guard import Moved, kept, moved
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.reconcile.polling.accounts import LIST, Asker, Concern, Host, KnownApp, Question, Task
+from phase_operator.reconcile.polling.accounts import LIST, Asker, Concern, Host, Task
+from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import (
     Broken,
     Call,
@@ -42,20 +42,17 @@ from phase_operator.reconcile.polling.calls import (
     Unread,
 )
 from phase_operator.reconcile.polling.dispatch import Turns
-from phase_operator.reconcile.polling.lateness import GRACE, crowded, late_after, late_by, subscribers
+from phase_operator.reconcile.polling.lateness import GRACE, crowded, late_after, late_by
+from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers
 from phase_operator.reconcile.polling.stats import PollStats, count
 
 # An app that is missing, or that has two namesakes, is looked for again no more often than this.
 _LIST_AGAIN = 10.0
 _LOST_AGAIN = 60.0
-_DOUBT_PAUSE = 5.0
-# Clocks are floats: a pause of five seconds may measure a little less.
-_SLACK = 0.001
 _FORCED_PAUSE = 10.0
 # With something refused, access may be granted any moment: the probe sees it within this time.
 _HEALING = 40.0
 _NO_PROBE = 600.0
-_PROBE_FAILURES = 3
 _CLOUD_QUOTA = 120
 # Entries that guards look at within milliseconds.
 _MUCH = 500
@@ -87,10 +84,9 @@ class Planner:
         asker = self._asker(query.account, now)
         app = asker.apps.get(query.app)
         if app is None:
-            app = asker.apps[query.app] = KnownApp(query.app, query.app.id.lower() if query.app.id else None)
+            app = asker.apps[query.app] = AppState(query.app, query.app.id.lower() if query.app.id else None)
             self._resolve(asker, app, now)
-        place = app.places.setdefault(query.environment, {})
-        question = place.setdefault(query, Question(query, repr(query), asked_at=now))
+        question = app.ask(query, now)
         # The one question that is kept, not one for each resource.
         self._asked[key] = question.query
         if key not in question.subscriptions:
@@ -98,7 +94,7 @@ class Planner:
         question.subscriptions[key] = subscription
         if question.answer is None and question.error is None:
             question.owed.add(key)
-            if app.is_open and query.environment in _absent(app):
+            if app.is_open and query.environment in app.absent:
                 # Made since the last probe, perhaps.
                 question.wanted = subscription.urgency
                 self._plan(asker, app.ref, now)
@@ -131,10 +127,7 @@ class Planner:
             return
         asker.drop(query)
         asker.denied.pop(query, None)
-        app.waiting.pop(query, None)
-        del app.places[query.environment][query]
-        if not app.places[query.environment]:
-            del app.places[query.environment]
+        app.drop(query)
         if not app.places:
             asker.need(app, None)
             asker.drop(app.ref)
@@ -177,7 +170,7 @@ class Planner:
         question.owed.add(key)
         if question.query not in asker.busy:
             since = question.said[1] if question.said is not None else now
-            self._want(asker, app, question, Urgency.MOVED, max(now, since + _DOUBT_PAUSE))
+            self._want(asker, app, question, Urgency.MOVED, max(now, since + DOUBT_PAUSE))
 
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to a PhaseSecret."""
@@ -198,7 +191,7 @@ class Planner:
         left, is_unprobed = question.left(), question.is_unprobed
         return Fresh(question.answer, question.full, at, question.tags, question.twice, left, is_unprobed, misdated)
 
-    def _error(self, asker: Asker, app: KnownApp, question: Question, key: ObjectKey) -> ExpectedError | None:
+    def _error(self, asker: Asker, app: AppState, question: QueryState, key: ObjectKey) -> ExpectedError | None:
         """Return why a question is not known to be answered as Phase would answer it now, if so."""
         if error := app.error or question.error or (asker.list_error if app.id is None else None):
             return error
@@ -247,7 +240,7 @@ class Planner:
             case ListApps():
                 return set(asker.namespaces)
             case Probe():
-                questions: Iterable[Question] = asker.apps[call.app].questions() if call.app in asker.apps else ()
+                questions: Iterable[QueryState] = asker.apps[call.app].questions() if call.app in asker.apps else ()
             case Read():
                 questions = (question for _, question in _still_asked(asker, call))
         return {key.namespace for question in questions for key in question.subscriptions}
@@ -282,27 +275,22 @@ class Planner:
         app = asker.apps.get(call.app)
         if app is None or app.id != call.app_id:
             return woken
-        before = app.environments
-        app.environments = {each.name.casefold(): each for each in environments}
-        app.failures, app.is_unprobed, app.is_probed = 0, False, True
-        app.probed_at = app.probe_began_at
-        app.is_refused = False
-        woken |= self._calm(app)
+        before = app.probed(environments)
+        woken |= app.end_trouble()
         self._open(asker, app, now)
         for question in app.questions():
-            woken |= _unprobed(question, is_refused=False)
+            woken |= question.set_unprobed(is_refused=False)
             woken |= self._look(asker, app, question, question.query.environment not in before, now)
         self._end_wait(asker, app, now)
         if any(name in before and before[name] != each for name, each in app.environments.items()):
             self._doubt_references(asker, now)
         is_broken = any(question.error is not None for question in app.questions())
-        shortest = min(question.interval for question in app.questions())
-        interval = min(shortest, _HEALING) if is_broken else shortest
+        interval = min(app.interval, _HEALING) if is_broken else app.interval
         asker.need(app, interval)
         self._plan_probe(asker, app, interval, now)
         return woken
 
-    def to_judge(self, call: Read, shelf: Shelf) -> list[tuple[Question, Snapshot, Snapshot]]:
+    def to_judge(self, call: Read, shelf: Shelf) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the questions whose guards have much to look at, with the answer before and that which came."""
         found = []
         for _, question in _still_asked(self._askers[call.account], call):
@@ -318,9 +306,9 @@ class Planner:
             answer = shelf.answer(question.query)
             question.is_wide = bool(question.query.tags) and not answer.entries
             tags = _tags_instead(call, question.query, answer, shelf)
-            woken |= self._believe(asker, app, question, _Answer(answer, tags, shelf, call), now)
+            woken |= self._answered(asker, app, question, Answer(answer, tags, shelf, call), now)
             # Not before a read worked: who may do nothing at all has other things to say.
-            woken |= _unprobed(question, is_refused=app.is_refused)
+            woken |= question.set_unprobed(is_refused=app.is_refused)
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
@@ -381,7 +369,7 @@ class Planner:
 
     # Apps: name -> id -> environments.
 
-    def _resolve(self, asker: Asker, app: KnownApp, now: float) -> None:
+    def _resolve(self, asker: Asker, app: AppState, now: float) -> None:
         if app.id is not None:
             self._plan(asker, app.ref, now)
         elif asker.is_listed(_LOST_AGAIN if asker.listed.matching(app.ref.name or "") else _LIST_AGAIN, now):
@@ -395,7 +383,7 @@ class Planner:
             due = next_look(self._policy.full_read, repr(asker.account), now)
             self._plan(asker, LIST, due, Urgency.PERIODIC)
 
-    def _name(self, asker: Asker, app: KnownApp, now: float) -> bool:
+    def _name(self, asker: Asker, app: AppState, now: float) -> bool:
         """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
         before = app.error
         try:
@@ -404,35 +392,27 @@ class Planner:
             app.error, app.id = error, None
             self._plan(asker, LIST, now + retry_source(error, 1, _HEALING, app.ref.name or ""))
             return before is None or before.message != error.message
-        app.error = None
-        if app.id != found:
-            app.id, app.environments, app.is_open = found, {}, False
+        if app.found(found):
             self._plan(asker, app.ref, now)
         return before is not None
 
-    def _open(self, asker: Asker, app: KnownApp, now: float) -> None:
-        app.is_open = True
-        for question in app.questions():
-            if question.wanted is not None:
-                self._want(asker, app, question, question.wanted, now)
+    def _open(self, asker: Asker, app: AppState, now: float) -> None:
+        for question, urgency in app.open():
+            self._want(asker, app, question, urgency, now)
 
-    def _probe_failed(self, asker: Asker, app: KnownApp, error: ExpectedError, now: float) -> set[ObjectKey]:
+    def _probe_failed(self, asker: Asker, app: AppState, error: ExpectedError, now: float) -> set[ObjectKey]:
         if error.reason is Reason.RATE_LIMITED:
             self._plan(asker, app.ref, now)
             return set()
-        app.failures += 1
-        app.is_probed = False
+        lasting = is_lasting(error)
+        if app.probe_failed(error):
+            for key in sorted(subscribers(app.questions()))[:1]:
+                message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
+                self._notices.append((key, Notice("Warning", "ProbeUnavailable", message)))
         self._end_wait(asker, app, now)
         asker.need(app, None)
         if error.reason is Reason.APP_NOT_FOUND:
             self._lost(asker, app, now)
-        lasting = not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER
-        if lasting and not app.is_unprobed:
-            for key in sorted(subscribers(app.questions()))[:1]:
-                message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
-                self._notices.append((key, Notice("Warning", "ProbeUnavailable", message)))
-        if lasting or app.failures >= _PROBE_FAILURES:
-            app.is_unprobed = True
         self._open(asker, app, now)
         if app.is_unprobed:
             for question in app.questions():
@@ -442,43 +422,31 @@ class Planner:
                     self._keep_looking(asker, app, question, now)
         pause = _NO_PROBE if lasting else retry_source(error, app.failures, _HEALING, repr(app.ref))
         self._plan(asker, app.ref, now + pause)
-        app.is_refused = error.reason is Reason.ACCESS_DENIED
         if lasting:
-            return self._calm(app)
+            return app.end_trouble()
         app.trouble = error
         self._doubtful.add(asker.account, now + GRACE, Priority.PERIODIC)
-        return self._tell(app) if asker.host.breaker.error is not None else set()
+        return app.report_trouble() if asker.host.breaker.error is not None else set()
 
-    def _tell(self, app: KnownApp) -> set[ObjectKey]:
-        """Let the questions of an app say that its probe fails; return whom that is news for."""
-        was_told, app.is_told = app.is_told, True
-        return set() if was_told else subscribers(each for each in app.questions() if each.error is None)
-
-    def _calm(self, app: KnownApp) -> set[ObjectKey]:
-        """Take an app as free of trouble; return whom that is news for."""
-        was_told = app.trouble is not None and app.is_told
-        app.trouble, app.is_told = None, False
-        return subscribers(each for each in app.questions() if each.error is None) if was_told else set()
-
-    def _lost(self, asker: Asker, app: KnownApp, now: float) -> None:
+    def _lost(self, asker: Asker, app: AppState, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
         if app.ref.id is None and not asker.is_listed(_LOST_AGAIN, now):
             app.id = None
             self._plan(asker, LIST, now)
 
-    def _plan_probe(self, asker: Asker, app: KnownApp, interval: float, now: float) -> None:
+    def _plan_probe(self, asker: Asker, app: AppState, interval: float, now: float) -> None:
         """Plan the next probe, or bring it forward."""
         if app.is_open and not app.is_unprobed:
             self._plan(asker, app.ref, next_look(interval, repr(app.ref), now))
 
-    def _wait_for_probe(self, asker: Asker, app: KnownApp, question: Question, now: float) -> None:
+    def _wait_for_probe(self, asker: Asker, app: AppState, question: QueryState, now: float) -> None:
         """Let a read wait for a probe: at once if somebody wants it, else for the next regular one."""
         app.waiting[question.query] = question.wanted or Urgency.STALE
         if app.ref not in asker.busy:
             pause = self._reference_wait(question) if question.wanted is None else 0.0
             self._plan(asker, app.ref, now + pause)
 
-    def _end_wait(self, asker: Asker, app: KnownApp, now: float) -> None:
+    def _end_wait(self, asker: Asker, app: AppState, now: float) -> None:
         """Read what has waited for a probe, however that ended."""
         waiting, app.waiting = app.waiting, {}
         for query, urgency in waiting.items():
@@ -487,30 +455,20 @@ class Planner:
                 question.has_waited = True
                 self._plan(asker, query, now, urgency)
 
-    def _reference_wait(self, question: Question) -> float:
+    def _reference_wait(self, question: QueryState) -> float:
         """Return for how long a read that nobody wants now may wait for a probe."""
         return min(question.interval, self._policy.reference_bound / 4 or question.interval)
 
-    def _look(self, asker: Asker, app: KnownApp, question: Question, is_new: bool, now: float) -> set[ObjectKey]:
+    def _look(self, asker: Asker, app: AppState, question: QueryState, is_new: bool, now: float) -> set[ObjectKey]:
         """Compare a question with what a probe just saw of its environment, which it may see for the first time."""
-        name = question.query.environment
-        revision = app.revision(name)
-        if question.error is not None:
-            # What was refused is tried again in its own time, or as soon as the environment appears.
-            if name in app.environments and is_new:
-                self._want(asker, app, question, Urgency.MOVED, now)
-        elif revision is not None and question.revision == revision:
-            if question.read_at is not None and question.read_at <= app.probed_at:
-                question.is_young = False
-            return question.confirm(now)
-        elif revision is not None and question.revision is None and question.answer is None:
+        revision = app.revision(question.query.environment)
+        if question.error is None and revision is not None and question.revision == revision:
+            return question.confirm_by_probe(app.probed_at, now)
+        if question.is_unread_at(revision):
             return set() if question.wanted is not None else set(question.owed)
-        elif revision is not None or name not in app.environments:
-            # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
-            self._want(asker, app, question, Urgency.MOVED, now)
-        elif question.answer is None:
-            # There is no date: only reading tells.
-            self._want(asker, app, question, Urgency.EDITED, now)
+        urgency = app.urgency_after_probe(question, is_new=is_new)
+        if urgency is not None:
+            self._want(asker, app, question, urgency, now)
         return set()
 
     def _doubt_references(self, asker: Asker, now: float) -> None:
@@ -533,74 +491,41 @@ class Planner:
 
     # Questions: wanted -> read -> believed.
 
-    def _want(self, asker: Asker, app: KnownApp, question: Question, urgency: Urgency, due: float) -> None:
+    def _want(self, asker: Asker, app: AppState, question: QueryState, urgency: Urgency, due: float) -> None:
         question.wanted = urgency if question.wanted is None else min(urgency, question.wanted)
         if app.is_open and app.id is not None:
             self._plan(asker, question.query, due, question.wanted)
 
-    def _keep_looking(self, asker: Asker, app: KnownApp, question: Question, now: float) -> None:
+    def _keep_looking(self, asker: Asker, app: AppState, question: QueryState, now: float) -> None:
         """Plan the next regular read: seldom where probes tell of changes."""
         since = question.read_at if question.read_at is not None else now
-        is_probed = app.revision(question.query.environment) is not None or question.query.environment in _absent(app)
+        is_probed = app.revision(question.query.environment) is not None or question.query.environment in app.absent
         pause = self._policy.full_read if is_probed else min(question.interval, self._policy.full_read)
         due = max(now, next_look(pause, question.identity, since))
         self._plan(asker, question.query, due, Urgency.PERIODIC)
 
-    def _believe(self, asker: Asker, app: KnownApp, question: Question, got: "_Answer", now: float) -> set[ObjectKey]:
-        """Take an answer, unless it is doubted, or empty and it is not known which tags there are instead."""
-        answer, tags = got.answer, got.tags
-        question.read_at = now
+    def _answered(self, asker: Asker, app: AppState, question: QueryState, got: Answer, now: float) -> set[ObjectKey]:
+        """Take an answer, unless it is suspect, or not known to be whole."""
         asker.denied.pop(question.query, None)
-        twice = question.says(answer, now) >= _DOUBT_PAUSE - _SLACK
-        changed = question.answer is None or question.answer.revision != answer.revision
-        left = moved(question.last, got.shelf.by_id) if changed and question.last is not None else ()
-        doubt = self._doubt(question, got, left) if changed and not twice else None
-        if changed:
-            question.note(left, answer)
-        if doubt is not None:
-            # Whether what is missing lies elsewhere now is told by a read of everything, at once.
-            pause = _DOUBT_PAUSE if got.call.is_whole else 0.0
-            return self._doubted(asker, app, question, answer, doubt, now + pause)
-        if tags is None:
-            # Not told before it is known: one answer, and one sentence in the status.
-            self._want(asker, app, question, Urgency.MOVED, now)
-            return set()
-        is_news = changed or question.error is not None or question.tags != tags
-        is_news = is_news or question.is_dated_anew(answer, got.call.revision)
-        woken = set(question.subscriptions) if is_news else set(question.owed)
-        question.take(answer, tags, got.call.revision)
-        question.twice = twice
-        woken |= question.confirm(now) | self._calm(app)
+        match question.judge(got, now):
+            case Verdict.SUSPECT:
+                # Whether what is missing lies elsewhere now is told by a read of everything, at once.
+                pause = DOUBT_PAUSE if got.call.is_whole else 0.0
+                self._want(asker, app, question, Urgency.MOVED, now + pause)
+                return set(question.subscriptions)
+            case Verdict.INCOMPLETE:
+                self._want(asker, app, question, Urgency.MOVED, now)
+                return set()
+            case Verdict.GOOD:
+                woken = question.accept(got, now) | app.end_trouble()
         self._keep_looking(asker, app, question, now)
         if app.is_probed and got.call.revision != app.revision(question.query.environment):
             # A probe saw a newer state while this one was read.
             self._want(asker, app, question, Urgency.MOVED, now)
         return woken
 
-    def _doubted(
-        self, asker: Asker, app: KnownApp, question: Question, answer: Snapshot, doubt: ExpectedError, again_at: float
-    ) -> set[ObjectKey]:
-        """Keep what an answer lacks, and have it asked for again."""
-        question.error, question.twice, question.is_wide = doubt, False, True
-        before = question.last
-        if before is not None and before.app_id == answer.app_id:
-            question.full = kept(before, answer, question.left())
-        self._want(asker, app, question, Urgency.MOVED, again_at)
-        return set(question.subscriptions)
-
-    def _doubt(self, question: Question, got: "_Answer", left: tuple[Moved, ...]) -> ExpectedError | None:
-        before = question.last
-        if before is None:
-            # Whoever asks judges by what its targets hold.
-            return None
-        judged = got.shelf.verdicts.get(question.query)
-        if judged is not None and judged[0] is before:
-            return judged[1]
-        verdicts = (guard.doubt(before, got.answer, left) for guard in question.guards)
-        return next((found for found in verdicts if found is not None), None)
-
     def _read_failed(
-        self, asker: Asker, app: KnownApp, question: Question, error: ExpectedError, now: float
+        self, asker: Asker, app: AppState, question: QueryState, error: ExpectedError, now: float
     ) -> set[ObjectKey]:
         if error.reason is Reason.RATE_LIMITED and question.answer is not None:
             # One refusal delays what has been answered, and that is all.
@@ -608,23 +533,19 @@ class Planner:
             return set()
         name = question.query.environment
         told = no_environment(error, app.ref, name, [each.name for each in app.environments.values()])
-        before, question.error = question.error, told
-        question.failures += 1
-        question.owed, question.forced = set(), set()
+        is_news = question.fail(told)
         if error.reason is Reason.APP_NOT_FOUND:
             self._lost(asker, app, now)
         pause = retry_source(error, question.failures, question.interval, question.identity)
         if error.reason is Reason.ACCESS_DENIED:
             pause = max(pause, crowded(asker, question))
-        if isinstance(error, Waiting) and app.is_open and name in _absent(app):
+        if isinstance(error, Waiting) and app.is_open and name in app.absent:
             # The probe sees it appear; nothing is learnt by reading until then.
             pause = max(pause, _NO_PROBE)
-        question.wanted = None
         urgency = Urgency.NEW if question.answer is None else Urgency.PERIODIC
         self._plan(asker, question.query, now + pause, urgency)
         self._plan_probe(asker, app, _HEALING, now)
-        same = before is not None and (before.reason, before.message) == (told.reason, told.message)
-        return set() if same else set(question.subscriptions)
+        return set(question.subscriptions) if is_news else set()
 
     # Accounts: what is under way, what is planned.
 
@@ -657,7 +578,7 @@ class Planner:
             if not asker.host.accounts:
                 del self._hosts[asker.host.name]
 
-    def _of(self, key: ObjectKey) -> tuple[Asker, KnownApp, Question]:
+    def _of(self, key: ObjectKey) -> tuple[Asker, AppState, QueryState]:
         query = self._asked[key]
         asker = self._askers[query.account]
         app = asker.apps[query.app]
@@ -703,9 +624,9 @@ class Planner:
     def _read(
         self,
         asker: Asker,
-        app: KnownApp,
+        app: AppState,
         app_id: str,
-        questions: list[Question],
+        questions: list[QueryState],
         path: str | None,
         tags: tuple[str, ...],
     ) -> Read:
@@ -752,7 +673,7 @@ class Planner:
         host, denials = asker.host.breaker.error, asker.denials.error
         for app in asker.apps.values():
             if app.trouble is not None and host is not None:
-                woken |= self._tell(app)
+                woken |= app.report_trouble()
             waiting = [each for each in app.questions() if each.answer is None]
             woken |= subscribers(waiting)
             fails = app.trouble is not None or any(each.error is not None for each in app.questions())
@@ -779,16 +700,6 @@ class Planner:
             self._doubtful.add(account, now + _LOOK_FOR_LATE, Priority.PERIODIC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a read says of one question; `tags` stand where nothing has those asked for, None: it is not known yet."""
-
-    answer: Snapshot
-    tags: tuple[str, ...] | None
-    shelf: Shelf
-    call: Read
-
-
 def default_quota(base_url: str) -> int | None:
     """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
     return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
@@ -812,18 +723,7 @@ def _tags_instead(call: Read, query: SourceQuery, answer: Snapshot, shelf: Shelf
     return shelf.tags(query.path) if call.is_whole else None
 
 
-def _still_asked(asker: Asker, call: Read) -> list[tuple[KnownApp, Question]]:
+def _still_asked(asker: Asker, call: Read) -> list[tuple[AppState, QueryState]]:
     """Return the questions of a read that somebody still asks."""
     found = [(query, asker.find(query)) for query in call.questions]
     return [(asker.apps[query.app], question) for query, question in found if question is not None]
-
-
-def _absent(app: KnownApp) -> set[str]:
-    """Return the environments that are asked for and that the account does not see."""
-    return set() if app.is_unprobed else {name for name in app.places if name not in app.environments}
-
-
-def _unprobed(question: Question, *, is_refused: bool) -> set[ObjectKey]:
-    """Let PhaseSecrets say whether the account may probe; return whom that is news for."""
-    was_refused, question.is_unprobed = question.is_unprobed, is_refused
-    return set(question.subscriptions) if was_refused is not is_refused else set()

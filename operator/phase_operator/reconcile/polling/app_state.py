@@ -1,0 +1,156 @@
+"""What is known of one app: its id, what its last probe saw, and the queries that are asked of it.
+
+Rule: state alone; when an app is probed is decided in scheduler.py.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.source.apps import Environment
+from phase_operator.core.source.query import AppRef, SourceQuery
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling.question_state import QueryState, subscribers
+
+# A read so soon after a probe needs none of its own.
+_CLOSE = 10.0
+# So many probes may fail in a row before reads do without.
+_PROBE_FAILURES = 3
+
+
+@dataclass(slots=True)
+class AppState:
+    """An app, what its last probe saw, and the questions that are asked of it."""
+
+    ref: AppRef
+    id: str | None
+    # Environment -> its questions.
+    places: dict[str, dict[SourceQuery, QueryState]] = field(default_factory=dict)
+    environments: dict[str, Environment] = field(default_factory=dict)
+    # The name means no app, or more than one.
+    error: ExpectedError | None = None
+    # A probe was answered or failed: reads may go.
+    is_open: bool = False
+    # Phase does not answer probes here: questions are read at their own intervals.
+    is_unprobed: bool = False
+    # The account may not read its environments, which is what a probe does.
+    is_refused: bool = False
+    failures: int = 0
+    # When the last probe began, and the last one that was answered.
+    probe_began_at: float = float("-inf")
+    probed_at: float = float("-inf")
+    # Reads that wait for the next probe, since what they bring is dated by the one before them.
+    waiting: dict[SourceQuery, Urgency] = field(default_factory=dict)
+    # Its last probe was answered.
+    is_probed: bool = False
+    # How many probes a window it needs to be on time; none before one was answered.
+    needed: float = 0.0
+    # What kept its last probe from being answered, if that passes by itself; and whether PhaseSecrets say so.
+    trouble: ExpectedError | None = None
+    is_told: bool = False
+
+    def questions(self) -> Iterator[QueryState]:
+        """Yield all questions of the app."""
+        for place in self.places.values():
+            yield from place.values()
+
+    def is_out_of_date(self, question: QueryState, now: float) -> bool:
+        """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
+        if question.has_waited or question.wanted is Urgency.MOVED or now - self.probed_at <= _CLOSE:
+            return False
+        return self.is_probed and self.revision(question.query.environment) is not None
+
+    def revision(self, environment: str) -> str | None:
+        """Return the revision of an environment that the last probe saw, or None if probes do not tell."""
+        found = self.environments.get(environment)
+        return found.revision if found is not None and not self.is_unprobed else None
+
+    @property
+    def absent(self) -> set[str]:
+        """The environments that are asked for and that the account does not see."""
+        return set() if self.is_unprobed else {name for name in self.places if name not in self.environments}
+
+    @property
+    def interval(self) -> float:
+        """The shortest interval that is asked for."""
+        return min(question.interval for question in self.questions())
+
+    def ask(self, query: SourceQuery, now: float) -> QueryState:
+        """Return the state of a query, which may be asked for the first time."""
+        place = self.places.setdefault(query.environment, {})
+        return place.setdefault(query, QueryState(query, repr(query), asked_at=now))
+
+    def drop(self, query: SourceQuery) -> None:
+        """Forget a query that nobody asks any more, with its answer."""
+        self.waiting.pop(query, None)
+        place = self.places[query.environment]
+        del place[query]
+        if not place:
+            del self.places[query.environment]
+
+    def found(self, app_id: str) -> bool:
+        """Take the id that the name means; return True if it is another one than before."""
+        self.error = None
+        if self.id == app_id:
+            return False
+        self.id, self.environments, self.is_open = app_id, {}, False
+        return True
+
+    def probed(self, environments: Iterable[Environment]) -> Mapping[str, Environment]:
+        """Take the environments that a probe brought; return those of the probe before."""
+        before, self.environments = self.environments, {each.name.casefold(): each for each in environments}
+        self.failures, self.is_unprobed, self.is_probed = 0, False, True
+        self.probed_at = self.probe_began_at
+        self.is_refused = False
+        return before
+
+    def probe_failed(self, error: ExpectedError) -> bool:
+        """Count a probe that failed; return True if from now on it is not probed, for a reason that lasts."""
+        self.failures += 1
+        self.is_probed = False
+        self.is_refused = error.reason is Reason.ACCESS_DENIED
+        is_news = is_lasting(error) and not self.is_unprobed
+        if is_lasting(error) or self.failures >= _PROBE_FAILURES:
+            self.is_unprobed = True
+        return is_news
+
+    def open(self) -> list[tuple[QueryState, Urgency]]:
+        """Let reads go, since a probe has ended; return the queries that are wanted, and how urgently."""
+        self.is_open = True
+        return [(question, question.wanted) for question in self.questions() if question.wanted is not None]
+
+    def urgency_after_probe(self, question: QueryState, *, is_new: bool) -> Urgency | None:
+        """Return how urgently a query that the last probe did not confirm is to be read; None: not for that probe.
+
+        `is_new`: the probe before did not show its environment.
+        """
+        is_there = question.query.environment in self.environments
+        if question.error is not None:
+            # What was refused is tried again in its own time, or as soon as the environment appears.
+            return Urgency.MOVED if is_there and is_new else None
+        if self.revision(question.query.environment) is not None or not is_there:
+            # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
+            return Urgency.MOVED
+        # There is no date: only reading tells.
+        return Urgency.EDITED if question.answer is None else None
+
+    def report_trouble(self) -> set[ObjectKey]:
+        """Let the queries say that the probe fails; return the PhaseSecrets that it is news for."""
+        was_told, self.is_told = self.is_told, True
+        return set() if was_told else self._unbroken()
+
+    def end_trouble(self) -> set[ObjectKey]:
+        """Take the app as free of trouble; return the PhaseSecrets that it is news for."""
+        was_told = self.trouble is not None and self.is_told
+        self.trouble, self.is_told = None, False
+        return self._unbroken() if was_told else set()
+
+    def _unbroken(self) -> set[ObjectKey]:
+        return subscribers(question for question in self.questions() if question.error is None)
+
+
+def is_lasting(error: ExpectedError) -> bool:
+    """Say whether a probe that failed so is not worth another one soon."""
+    return not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER

@@ -1,0 +1,239 @@
+"""What is known of one query: who asks it, the last answer, and whether a new one is believed.
+
+Rule: state alone; when a query is read is decided in scheduler.py. An answer is never replaced by nothing: a failure
+stands beside the last good answer, and a loss is believed when Phase says it twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.source.query import SourceQuery
+from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
+from phase_operator.core.values import ObjectKey, Snapshot
+from phase_operator.reconcile.polling.calls import Read, Subscription
+
+# A loss is believed if Phase says it again after so many seconds.
+DOUBT_PAUSE = 5.0
+# Clocks are floats: a pause of five seconds may measure a little less.
+_SLACK = 0.001
+# A target lets go of them within moments; more are not remembered.
+_MOST_MOVED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a read says of one query; `tags` are those that exist if nothing has the tags asked for, None: unknown."""
+
+    snapshot: Snapshot
+    tags: tuple[str, ...] | None
+    shelf: Shelf
+    call: Read
+
+
+class Verdict(Enum):
+    """What is to be done with an answer."""
+
+    GOOD = auto()
+    # Something is missing that may have been lost: it has to be said twice.
+    SUSPECT = auto()
+    # Nothing has the tags asked for, and which there are is not known: one answer, and one sentence in the status.
+    INCOMPLETE = auto()
+
+
+@dataclass(slots=True)
+class QueryState:
+    """A query, which PhaseSecrets ask it, and what is known of it."""
+
+    query: SourceQuery
+    # Spreads what would else happen at once; the same after a restart.
+    identity: str
+    subscriptions: dict[ObjectKey, Subscription] = field(default_factory=dict)
+    answer: Snapshot | None = None
+    full: Snapshot | None = None
+    # The environment's revision at which all subscribers are in step.
+    revision: str | None = None
+    # The last date of the answer, and the one that it was given first, if that was wrong: targets are sealed with it.
+    dated: str | None = None
+    misdated: str | None = None
+    # No probe has been answered since the answer came: it may be newer than its date.
+    is_young: bool = False
+    error: ExpectedError | None = None
+    # What Phase says now, as the revision of an answer, and since when; and whether it said so at least twice.
+    said: tuple[bytes, float] | None = None
+    twice: bool = False
+    # What left on purpose and may still stand in a target.
+    moved: list[Moved] = field(default_factory=list)
+    failures: int = 0
+    asked_at: float = 0.0
+    read_at: float | None = None
+    confirmed_at: float | None = None
+    forced_at: float = float("-inf")
+    # Nothing has its tags: the whole environment is read as long as that is so, and tells which tags there are.
+    is_wide: bool = False
+    tags: tuple[str, ...] = ()
+    # It has waited for a probe, and is read now however old that is.
+    has_waited: bool = False
+    # Wants to be read as soon as its app is known.
+    wanted: Urgency | None = None
+    # Who is woken by the next answer, changed or not; some of them asked for it by the sync annotation.
+    owed: set[ObjectKey] = field(default_factory=set)
+    forced: set[ObjectKey] = field(default_factory=set)
+    # It could not be confirmed in time, and its PhaseSecrets have to say so.
+    is_late: bool = False
+    # Its PhaseSecrets say that the account may not probe.
+    is_unprobed: bool = False
+
+    @property
+    def guards(self) -> list[Guard]:
+        """What those who ask take of it and how much of that may go, each once."""
+        return sorted({each.guard for each in self.subscriptions.values()}, key=repr)
+
+    @property
+    def last(self) -> Snapshot | None:
+        """The last answer that had entries, or an empty one if none had."""
+        return self.answer if self.answer is None or self.answer.entries else self.full or self.answer
+
+    def says(self, answer: Snapshot, now: float) -> float:
+        """Take down what Phase says, and return for how many seconds it has said the same."""
+        if self.said is None or self.said[0] != answer.revision:
+            self.said = (answer.revision, now)
+        return now - self.said[1]
+
+    def note(self, left: Sequence[Moved], answer: Snapshot) -> None:
+        """Take down what left on purpose; what is back in its place has not left."""
+        there = {entry.id: entry for entry in answer.entries}
+        every = {(each.was.id, each.was.path, each.was.type): each for each in (*self.moved, *left)}
+        self.moved = [
+            each
+            for each in every.values()
+            if each.was.id not in there or not is_same_place(each.was, there[each.was.id])
+        ][-_MOST_MOVED:]
+
+    def left(self) -> tuple[Moved, ...]:
+        """Return what left on purpose."""
+        return tuple(self.moved)
+
+    def judge(self, got: Answer, now: float) -> Verdict:
+        """Judge an answer and note what it says; one that is suspect keeps the last one for those who ask."""
+        answer = got.snapshot
+        self.read_at = now
+        is_certain, is_changed = self._is_certain(answer, now), self._is_changed(answer)
+        left = moved(self.last, got.shelf.by_id) if is_changed and self.last is not None else ()
+        doubt = self._suspicion(got, left) if is_changed and not is_certain else None
+        if is_changed:
+            self.note(left, answer)
+        if doubt is not None:
+            self.error, self.twice, self.is_wide = doubt, False, True
+            before = self.last
+            if before is not None and before.app_id == answer.app_id:
+                self.full = kept(before, answer, self.left())
+            return Verdict.SUSPECT
+        return Verdict.INCOMPLETE if got.tags is None else Verdict.GOOD
+
+    def accept(self, got: Answer, now: float) -> set[ObjectKey]:
+        """Believe an answer that was judged good; return the PhaseSecrets that it is news for, or that wait for it."""
+        answer, tags = got.snapshot, got.tags or ()
+        is_news = self._is_changed(answer) or self.error is not None or self.tags != tags
+        is_news = is_news or self.is_dated_anew(answer, got.call.revision)
+        woken = set(self.subscriptions) if is_news else set(self.owed)
+        self._date(answer, got.call.revision)
+        self.answer, self.tags = answer, tags
+        if answer.entries:
+            self.full = answer
+        elif self.full is not None:
+            # What left must not be written again.
+            rest = kept(self.full, answer, self.moved)
+            self.full = rest if rest.entries else None
+        self.error, self.wanted = None, None
+        self.failures = 0
+        self.owed, self.forced = set(), set()
+        self.twice = self._is_certain(answer, now)
+        return woken | self.confirm(now)
+
+    def fail(self, error: ExpectedError) -> bool:
+        """Keep a failure beside the last good answer; return True if it is another one than before."""
+        before, self.error = self.error, error
+        self.failures += 1
+        self.owed, self.forced, self.wanted = set(), set(), None
+        return before is None or (before.reason, before.message) != (error.reason, error.message)
+
+    def _is_changed(self, answer: Snapshot) -> bool:
+        return self.answer is None or self.answer.revision != answer.revision
+
+    def _is_certain(self, answer: Snapshot, now: float) -> bool:
+        """Say whether Phase has said the same at least twice, with a pause between."""
+        return self.says(answer, now) >= DOUBT_PAUSE - _SLACK
+
+    def _suspicion(self, got: Answer, left: tuple[Moved, ...]) -> ExpectedError | None:
+        before = self.last
+        if before is None:
+            # Each PhaseSecret judges by what its targets hold.
+            return None
+        judged = got.shelf.verdicts.get(self.query)
+        if judged is not None and judged[0] is before:
+            return judged[1]
+        verdicts = (guard.doubt(before, got.snapshot, left) for guard in self.guards)
+        return next((found for found in verdicts if found is not None), None)
+
+    def _date(self, answer: Snapshot, revision: str | None) -> None:
+        """Date an answer; the same answer with another date right after it came was newer than its first one."""
+        if self._is_changed(answer):
+            self.dated, self.misdated, self.is_young = revision, None, True
+        elif revision is not None:
+            self.misdated = self.dated if self._is_misdated(revision) else self.misdated
+            self.dated, self.is_young = revision, False
+        self.revision = revision
+
+    def _is_misdated(self, revision: str) -> bool:
+        return self.is_young and self.dated != revision
+
+    def is_dated_anew(self, answer: Snapshot, revision: str | None) -> bool:
+        """Say whether targets that were made of the same answer are to be sealed anew: at most once for each answer."""
+        if self._is_changed(answer) or revision is None:
+            return False
+        return self.revision is None or self._is_misdated(revision)
+
+    @property
+    def interval(self) -> float:
+        """The shortest interval that anybody asks for."""
+        return min(each.interval for each in self.subscriptions.values())
+
+    @property
+    def needs_all(self) -> bool:
+        """Say whether the whole environment has to be read for it."""
+        return self.is_wide or (self.query.path is None and not self.query.tags)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace on whose account it is read; turns are shared out between namespaces."""
+        return next(iter(self.subscriptions)).namespace
+
+    def confirm(self, now: float) -> set[ObjectKey]:
+        """Take it as confirmed now; return who has to say that it is late no more."""
+        was_late, self.is_late = self.is_late, False
+        self.confirmed_at = now
+        return set(self.subscriptions) if was_late else set()
+
+    def confirm_by_probe(self, probed_at: float, now: float) -> set[ObjectKey]:
+        """Take a probe's word, which began at `probed_at`, that nothing moved; return whose status is late no more."""
+        if self.read_at is not None and self.read_at <= probed_at:
+            self.is_young = False
+        return self.confirm(now)
+
+    def is_unread_at(self, revision: str | None) -> bool:
+        """Say whether PhaseSecrets can tell from this revision whether they need an answer; they have none yet."""
+        return self.error is None and revision is not None and self.revision is None and self.answer is None
+
+    def set_unprobed(self, *, is_refused: bool) -> set[ObjectKey]:
+        """Let PhaseSecrets say whether the account may probe; return the PhaseSecrets that it is news for."""
+        was_refused, self.is_unprobed = self.is_unprobed, is_refused
+        return set(self.subscriptions) if was_refused is not is_refused else set()
+
+
+def subscribers(states: Iterable[QueryState]) -> set[ObjectKey]:
+    """Return the PhaseSecrets that ask these queries."""
+    return {key for state in states for key in state.subscriptions}
