@@ -14,8 +14,9 @@ from phase_operator.core.flow.concurrency import Gate, Shares
 from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import FOREVER, Asker, Concern, Host, Task, UnderWay
+from phase_operator.reconcile.polling.accounts import FOREVER, Asker, Task
 from phase_operator.reconcile.polling.calls import Call
+from phase_operator.reconcile.polling.gates import Concern, Host, UnderWay
 
 # An account of several namespaces waits at the gate of one; another's may open sooner.
 _LOOK_AGAIN = 1.0
@@ -56,7 +57,7 @@ class Turns:
         self._waiting: dict[Wait, dict[str, dict[Account, None]]] = {}
         # Whose turn came because a gate, or more than one, let him pass.
         self._called: dict[Account, set[Wait]] = {}
-        self._under_way: dict[int, tuple[Call, UnderWay]] = {}
+        self._under_way: dict[int, tuple[Call, int, UnderWay]] = {}
         self._serial = 0
         self._passes = 0
 
@@ -84,9 +85,9 @@ class Turns:
         """Count the call that begins with a turn."""
         asker = turn.asker
         self._serial += 1
-        begun = asker.begin(task, self._serial, now)
-        self._under_way[id(call)] = (call, begun)
-        self._shares.begin(self._serial, asker.account, asker.host.name, turn.namespace, now)
+        begun = asker.begin(task, now)
+        self._under_way[id(call)] = (call, self._serial, begun)
+        self._shares.begin(self._serial, asker.account, asker.gate.host.name, turn.namespace, now)
         self.passed(turn, now)
 
     def passed(self, turn: Turn, now: float) -> None:
@@ -99,12 +100,12 @@ class Turns:
         kept = self._under_way.pop(id(call), None)
         if kept is None:
             return None
-        begun = kept[1]
+        _, number, begun = kept
         asker = self._askers[call.account]
         concern = asker.end(call, begun, error, now)
-        for gate in self._shares.end(begun.number, now, was_answered=was_answered):
+        for gate in self._shares.end(number, now, was_answered=was_answered):
             self._let_pass(gate, now)
-        self._let_pass(Trial(asker.host.name), now)
+        self._let_pass(Trial(asker.gate.host.name), now)
         self.add(asker.account, now)
         return concern
 
@@ -112,12 +113,12 @@ class Turns:
         """Forget an account that asks nothing any more."""
         self._schedule.forget(asker.account)
         self._called.pop(asker.account, None)
-        self._shares.forget(asker.account, asker.host.name)
+        self._shares.forget(asker.account, asker.gate.host.name)
 
     def surplus(self, now: float) -> list[Call]:
         """Return the calls that are to be broken off; how they end has to be told as of any other."""
         numbers = set(self._shares.surplus(now))
-        return [call for call, begun in self._under_way.values() if begun.number in numbers] if numbers else []
+        return [call for call, number, _ in self._under_way.values() if number in numbers] if numbers else []
 
     def next_due(self) -> float | None:
         """Return when `next` is worth asking again, or None if only the end of a call can tell."""
@@ -138,8 +139,8 @@ class Turns:
 
     def _look(self, asker: Asker, called: frozenset[Wait], now: float) -> Turn | None:
         """Return the turn of an account, or note what it waits for."""
-        account, host = asker.account, asker.host
-        lanes, may_try = asker.open_lanes(now), asker.may_try(now)
+        account, host = asker.account, asker.gate.host
+        lanes, may_try = asker.open_lanes(now), asker.gate.may_try(now)
         trial = Trial(host.name)
         may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
         attempts = may_try and (host.breaker.error is None or may_be_trial)

@@ -48,7 +48,7 @@ def _find(asker: Asker, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]
     found = [
         question
         for app in asker.apps.values()
-        if asker.limited is not None or app.trouble is not None
+        if asker.gate.limited is not None or app.trouble is not None
         for question in app.questions()
         if not question.is_late and question.error is None and is_late(question)
     ]

@@ -13,21 +13,18 @@ says it twice. What is told of a question is what happened to that question, not
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
-from phase_operator.core.flow.circuit_breaker import Breaker
 from phase_operator.core.flow.fair_queue import Urgency
-from phase_operator.core.flow.rate_limit import Budget
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.outcome import Notice
 from phase_operator.core.source.answer_memory import Place, places
 from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
-from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery, origin
+from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
 from phase_operator.core.source.shared_answer import Shelf
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.reconcile.polling.accounts import LIST, Asker, Concern, Host, Task
+from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import (
     Broken,
@@ -42,6 +39,7 @@ from phase_operator.reconcile.polling.calls import (
     Unread,
 )
 from phase_operator.reconcile.polling.dispatch import Turns
+from phase_operator.reconcile.polling.gates import Concern, Gates
 from phase_operator.reconcile.polling.lateness import GRACE, crowded, late_after, late_by
 from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers
 from phase_operator.reconcile.polling.stats import PollStats, count
@@ -53,7 +51,6 @@ _FORCED_PAUSE = 10.0
 # With something refused, access may be granted any moment: the probe sees it within this time.
 _HEALING = 40.0
 _NO_PROBE = 600.0
-_CLOUD_QUOTA = 120
 # Entries that guards look at within milliseconds.
 _MUCH = 500
 _LOOK_FOR_LATE = 15.0
@@ -66,9 +63,9 @@ class Planner:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._askers: dict[Account, Asker] = {}
-        self._hosts: dict[str, Host] = {}
+        self._gates = Gates(policy.quota)
         self._asked: dict[ObjectKey, SourceQuery] = {}
-        self._turns = Turns(self._askers, self._hosts, policy.places)
+        self._turns = Turns(self._askers, self._gates.hosts, policy.places)
         # When to see whether questions of an account are late.
         self._doubtful: Schedule[Account] = Schedule()
         self._forgot_at = 0.0
@@ -198,11 +195,13 @@ class Planner:
         if app.trouble is not None and (app.is_told or question.is_late):
             return app.trouble
         is_waiting = question.answer is None and not question.subscriptions[key].settled
-        if asker.limited is not None:
+        if asker.gate.limited is not None:
             # One refusal delays what has been answered, and that is all, unless it delays it for long.
             is_forced = key in question.forced and key in question.owed
-            return asker.limited if is_waiting or is_forced or question.is_late or asker.refusals > 1 else None
-        return (asker.host.breaker.error or asker.denials.error) if is_waiting else None
+            return (
+                asker.gate.limited if is_waiting or is_forced or question.is_late or asker.gate.refusals > 1 else None
+            )
+        return (asker.gate.host.breaker.error or asker.gate.denials.error) if is_waiting else None
 
     # What to ask.
 
@@ -342,7 +341,7 @@ class Planner:
 
     def stats(self, now: float) -> PollStats:
         """Return the figures of this moment."""
-        return count(self._askers.values(), self._hosts.values(), self._turns, now)
+        return count(self._askers.values(), self._gates.hosts.values(), self._turns, now)
 
     def knows(self, account: Account) -> bool:
         """Say whether an account is asked something, or was lately."""
@@ -426,7 +425,7 @@ class Planner:
             return app.end_trouble()
         app.trouble = error
         self._doubtful.add(asker.account, now + GRACE, Priority.PERIODIC)
-        return app.report_trouble() if asker.host.breaker.error is not None else set()
+        return app.report_trouble() if asker.gate.host.breaker.error is not None else set()
 
     def _lost(self, asker: Asker, app: AppState, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
@@ -552,14 +551,7 @@ class Planner:
     def _asker(self, account: Account, now: float) -> Asker:
         if account not in self._askers:
             self._forget(now)
-            name = origin(account.base_url)
-            host = self._hosts.get(name)
-            if host is None:
-                host = self._hosts[name] = Host(name, Breaker(name, threshold=3, first=1.0, longest=30.0))
-            host.accounts.add(account)
-            denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
-            limit = self._policy.quota if self._policy.quota is not None else default_quota(account.base_url)
-            self._askers[account] = Asker(account, host, denials, Budget(limit or None))
+            self._askers[account] = Asker(self._gates.of(account))
         return self._askers[account]
 
     def _forget(self, now: float) -> None:
@@ -568,15 +560,12 @@ class Planner:
             return
         self._forgot_at = now
         for account, asker in list(self._askers.items()):
-            if asker.apps or asker.busy or not asker.budget.is_idle(now):
+            if asker.apps or asker.busy or not asker.gate.budget.is_idle(now):
                 continue
             del self._askers[account]
             self._turns.forget(asker)
             self._doubtful.forget(account)
-            asker.host.breaker.forget(account)
-            asker.host.accounts.discard(account)
-            if not asker.host.accounts:
-                del self._hosts[asker.host.name]
+            self._gates.forget(account)
 
     def _of(self, key: ObjectKey) -> tuple[Asker, AppState, QueryState]:
         query = self._asked[key]
@@ -654,10 +643,10 @@ class Planner:
         for task, (due, urgency) in again.items():
             # It waited for this end, and for nobody who is to take it.
             self._plan(asker, task, max(due, now), urgency)
-        woken = self._delayed(asker, now) if asker.limited is not None else set()
+        woken = self._delayed(asker, now) if asker.gate.limited is not None else set()
         match concern:
             case Concern.HOST:
-                askers = [self._askers[account] for account in sorted(asker.host.accounts, key=repr)]
+                askers = [self._askers[account] for account in sorted(asker.gate.host.accounts, key=repr)]
                 return asker, woken.union(*(self._turned(each, now) for each in askers))
             case Concern.ACCOUNT:
                 return asker, woken | self._turned(asker, now) | subscribers(asker.questions())
@@ -670,7 +659,7 @@ class Planner:
     def _turned(self, asker: Asker, now: float) -> set[ObjectKey]:
         """Begin again if a breaker closed; return who has to say that it opened or closed: who failed, or waits."""
         woken: set[ObjectKey] = set()
-        host, denials = asker.host.breaker.error, asker.denials.error
+        host, denials = asker.gate.host.breaker.error, asker.gate.denials.error
         for app in asker.apps.values():
             if app.trouble is not None and host is not None:
                 woken |= app.report_trouble()
@@ -687,22 +676,17 @@ class Planner:
     def _delayed(self, asker: Asker, now: float) -> set[ObjectKey]:
         """Take that an account may not be asked for a while; return whose questions will be late for it."""
         self._doubtful.add(asker.account, now + GRACE, Priority.PERIODIC)
-        return late_after(asker, asker.budget.closed_until - now)
+        return late_after(asker, asker.gate.budget.closed_until - now)
 
     def _find_late(self, now: float) -> None:
         """Find the questions that ought to have been confirmed long ago, and whose call fails or may not be made."""
         while (account := self._doubtful.take(now)) is not None:
             self._doubtful.done(account)
             asker = self._askers.get(account)
-            if asker is None or (asker.limited is None and not any(app.trouble for app in asker.apps.values())):
+            if asker is None or (asker.gate.limited is None and not any(app.trouble for app in asker.apps.values())):
                 continue
             self._awakened |= late_by(asker, now)
             self._doubtful.add(account, now + _LOOK_FOR_LATE, Priority.PERIODIC)
-
-
-def default_quota(base_url: str) -> int | None:
-    """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
-    return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
 
 
 def _tasks(call: Call) -> list[Task | tuple[AppRef, str]]:

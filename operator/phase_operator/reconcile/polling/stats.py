@@ -6,8 +6,9 @@ Rule: nothing is kept for them; they are read from what the scheduler knows.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from phase_operator.reconcile.polling.accounts import Asker, Host
+from phase_operator.reconcile.polling.accounts import Asker
 from phase_operator.reconcile.polling.dispatch import Turns
+from phase_operator.reconcile.polling.gates import Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def count(askers: Collection[Asker], hosts: Collection[Host], turns: Turns, now:
             queries += 1
             entries += len(question.answer.entries) if question.answer is not None else 0
             oldest = min(oldest, question.confirmed_at if question.confirmed_at is not None else now)
-    breakers = [*(host.breaker for host in hosts), *(asker.denials for asker in askers)]
+    breakers = [*(host.breaker for host in hosts), *(asker.gate.denials for asker in askers)]
     kept_back = [due for asker in askers for due in asker.kept_back(now)]
     return PollStats(
         queries=queries,

@@ -399,7 +399,7 @@ class TestBookkeeping:
         hosts.ask("good/x", query(base_url=GOOD_URL, account="rotated"), interval=INTERVAL)
         hosts.run(1.0)
 
-        assert len(hosts.planner._hosts) == 1
+        assert len(hosts.planner._gates.hosts) == 1
         assert len(hosts.planner._askers) <= 2
 
     def test_the_end_of_a_call_counts_once_whoever_tells_it(self) -> None:
@@ -415,7 +415,7 @@ class TestBookkeeping:
             hosts.planner.was_read(call, object(), hosts.now)  # type: ignore[arg-type]  # what nobody expects
         hosts.planner.failed(call, Transient(Reason.INTERNAL_ERROR, "bug"), hosts.now)
 
-        budget = hosts.planner._askers[GOOD.account].budget
+        budget = hosts.planner._askers[GOOD.account].gate.budget
         assert budget._under_way == 0
         assert (hosts.planner.stats(hosts.now).quick, hosts.planner.stats(hosts.now).slow) == (0, 0)
         assert hosts.until_fresh("good/x") <= 5.0

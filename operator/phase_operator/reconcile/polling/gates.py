@@ -1,0 +1,201 @@
+"""What an account may ask of Phase now: its quota, its refusals for the quota, and the breakers of host and account.
+
+Rule: whatever calls Phase with an account passes the account's one gate (`Gates.of`), so that there is one quota, one
+429 and one breaker for all kinds of calls. A gate knows nothing of what is asked.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from math import ceil
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.flow.circuit_breaker import Breaker
+from phase_operator.core.flow.fair_queue import Lane
+from phase_operator.core.flow.rate_limit import WINDOW, Budget
+from phase_operator.core.source.query import Account, origin
+
+# What the budget counts besides probes and reads that work, and the shares of a quota that are sure.
+_ATTEMPT = "ATTEMPT"
+_FOR_PROBES_OF_READS, _FOR_PROBES_OF_ATTEMPTS = 0.25, 0.125
+_FOR_READS = 0.25
+_FOR_ATTEMPTS = 0.125
+# Phase cuts the seconds of its Retry-After to whole ones.
+_TRUNCATED = 1.0
+_CLOUD_QUOTA = 120
+
+
+class Concern(Enum):
+    """Whom the end of a call concerns, besides those who asked."""
+
+    NOBODY = auto()
+    # Who waits for an answer, because the account may not be asked now.
+    UNANSWERED = auto()
+    # Everybody who uses the account.
+    ACCOUNT = auto()
+    # Who failed at the host, or waits for a first answer of it.
+    HOST = auto()
+
+
+@dataclass(slots=True)
+class Host:
+    """A server, by scheme, name and port: whatever paths and accounts it is asked with."""
+
+    name: str
+    breaker: Breaker
+    accounts: set[Account] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What was counted when a call began, and has to be counted when it ends."""
+
+    # The kind that the budget counts it as.
+    kind: str
+    # Whether it is the one trial of an open breaker: the host's, the account's.
+    host_trial: bool
+    denials_trial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call asked, as far as its end tells of its host and account."""
+
+    # The same for each call that asks the same.
+    what: Hashable
+    # On whose account it was made, among how many namespaces.
+    namespace: str
+    among: int
+    # It is a probe: it needs a permission of its own, and an older Phase does not know its route.
+    is_probe: bool
+    # That it is not refused proves that the account may read.
+    proves_access: bool
+
+
+@dataclass(slots=True)
+class Gate:
+    """One account's way to Phase."""
+
+    account: Account
+    host: Host
+    # Opens when the account is refused again and again.
+    denials: Breaker
+    budget: Budget
+    # The last calls were refused for the quota.
+    limited: ExpectedError | None = None
+    refusals: int = 0
+    # How many calls a window the probes of the apps that answer them need.
+    needed: float = 0.0
+
+    def allowed_at(self, now: float, lane: Lane | None, *, is_spread: bool = False) -> float:
+        """Return when the quota allows a call: one that works, of a lane, or an attempt (None).
+
+        Lanes do not starve each other, nor what is new. An attempt takes what is left: it leaves a part of what the
+        probes need that work. `is_spread`: calls of the lane are spread over the window.
+        """
+        if self.budget.is_free(now):
+            return now
+        if lane is None:
+            return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now, _FOR_PROBES_OF_ATTEMPTS)})
+        share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
+        other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
+        leave = {other.name: share, _ATTEMPT: _FOR_ATTEMPTS}
+        return self.budget.allowed_at(now, leave=leave, is_spread=is_spread)
+
+    def may_try(self, now: float) -> bool:
+        """Say whether quota and account allow an attempt: of what was refused last, or never worked."""
+        return self.denials.allowed_at(now) <= now and self.allowed_at(now, None) <= now
+
+    def begin(self, now: float, lane: Lane | None) -> UnderWay:
+        """Count a call that begins: one that works, of a lane, or an attempt (None)."""
+        if lane is not None:
+            self.budget.begin(now, lane.name)
+            return UnderWay(lane.name, host_trial=False, denials_trial=False)
+        self.budget.begin(now, _ATTEMPT)
+        host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
+        return UnderWay(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
+
+    def end(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> Concern:
+        """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
+        before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
+        is_limited = error is not None and error.reason is Reason.RATE_LIMITED
+        if isinstance(error, Transient) and is_limited:
+            self.budget.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
+        else:
+            self.budget.end(now, begun.kind)
+        self._tell_host(now, begun, asked, error)
+        self._tell_denials(now, begun, asked, error)
+        self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
+        if self.host.breaker.error is not before[0]:
+            return Concern.HOST
+        if self.denials.error is not before[1] or (self.refusals > 1) is not before[2]:
+            return Concern.ACCOUNT
+        return Concern.UNANSWERED if (self.limited is None) is not before[3] else Concern.NOBODY
+
+    def _needs(self, now: float, most: float) -> float:
+        limit = self.budget.limit_at(now)
+        return min(ceil(self.needed) / limit, most) if limit else 0.0
+
+    def _tell_host(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> None:
+        breaker = self.host.breaker
+        is_old = asked.is_probe and error is not None and error.reason is Reason.UNEXPECTED_ANSWER
+        if not isinstance(error, Transient) or error.of_question:
+            breaker.succeed(now, self.account, who=self.account)
+        elif is_old or error.reason in (Reason.INTERNAL_ERROR, Reason.RATE_LIMITED):
+            # An older Phase answers everything but probes, a bug is ours, a quota is the account's.
+            breaker.release(is_trial=begun.host_trial)
+        else:
+            what, among = (self.account, asked.what), len(self.host.accounts)
+            breaker.fail(now, error, what, who=self.account, among=among, is_trial=begun.host_trial)
+
+    def _tell_denials(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> None:
+        is_denied = error is not None and error.reason is Reason.ACCESS_DENIED
+        # A permission of its own: without it everything else may well be allowed.
+        if (is_denied and asked.is_probe) or isinstance(error, Transient):
+            self.denials.release(is_trial=begun.denials_trial)
+        elif error is not None and is_denied:
+            who, among, is_trial = asked.namespace, asked.among, begun.denials_trial
+            self.denials.fail(now, error, asked.what, who=who, among=among, is_trial=is_trial)
+        elif asked.proves_access:
+            self.denials.succeed(now, asked.what)
+        else:
+            self.denials.release(is_trial=begun.denials_trial)
+
+
+class Gates:
+    """The gates of all accounts that are asked something, or were lately, and their hosts."""
+
+    def __init__(self, quota: int | None) -> None:
+        # Calls a minute and account; None: what `default_quota` says of the host.
+        self._quota = quota
+        self._gates: dict[Account, Gate] = {}
+        self.hosts: dict[str, Host] = {}
+
+    def of(self, account: Account) -> Gate:
+        """Return the one gate of an account."""
+        gate = self._gates.get(account)
+        if gate is None:
+            name = origin(account.base_url)
+            host = self.hosts.get(name)
+            if host is None:
+                host = self.hosts[name] = Host(name, Breaker(name, threshold=3, first=1.0, longest=30.0))
+            host.accounts.add(account)
+            denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
+            limit = self._quota if self._quota is not None else default_quota(account.base_url)
+            gate = self._gates[account] = Gate(account, host, denials, Budget(limit or None))
+        return gate
+
+    def forget(self, account: Account) -> None:
+        """Forget an account that asks nothing any more, and its host with the last one."""
+        gate = self._gates.pop(account)
+        gate.host.breaker.forget(account)
+        gate.host.accounts.discard(account)
+        if not gate.host.accounts:
+            del self.hosts[gate.host.name]
+
+
+def default_quota(base_url: str) -> int | None:
+    """Return how many calls a minute Phase allows an account: its cloud says so, others teach it by refusing."""
+    return _CLOUD_QUOTA if base_url in names.CLOUD_BASES else None
