@@ -12,8 +12,9 @@ from phase_operator.core.flow.fair_queue import Agenda, Lane, Urgency
 from phase_operator.core.flow.rate_limit import WINDOW
 from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
+from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Call, Probe, Read
+from phase_operator.reconcile.polling.calls import Call, Probe, Read, Subscription
 from phase_operator.reconcile.polling.gates import Asked, Concern, Gate, UnderWay
 from phase_operator.reconcile.polling.question_state import QueryState
 
@@ -60,6 +61,37 @@ class Asker:
         """Return a question that is still asked."""
         app = self.apps.get(query.app)
         return app.places.get(query.environment, {}).get(query) if app is not None else None
+
+    def still_asked(self, call: Read) -> list[QueryState]:
+        """Return the queries of a read that somebody still asks."""
+        found = [self.find(query) for query in call.questions]
+        return [question for question in found if question is not None]
+
+    def subscribe(self, question: QueryState, key: ObjectKey, subscription: Subscription) -> None:
+        """Let a PhaseSecret ask one of the account's queries."""
+        if key not in question.subscriptions:
+            self.namespaces[key.namespace] += 1
+        question.subscriptions[key] = subscription
+
+    def unsubscribe(self, query: SourceQuery, key: ObjectKey) -> None:
+        """Let a PhaseSecret ask a query no more; one that nobody asks is forgotten with its answer."""
+        app = self.apps[query.app]
+        question = app.places[query.environment][query]
+        question.unsubscribe(key)
+        self.namespaces[key.namespace] -= 1
+        if not self.namespaces[key.namespace]:
+            del self.namespaces[key.namespace]
+        if question.subscriptions:
+            return
+        self.drop(query)
+        self.denied.pop(query, None)
+        app.drop(query)
+        if not app.places:
+            self.need(app, None)
+            self.drop(app.ref)
+            del self.apps[app.ref]
+        if not self.apps:
+            self.drop(LIST)
 
     def plan(self, task: Task, due: float, urgency: Urgency) -> bool:
         """Plan a task, or bring it forward; return False if it is under way and has to wait for its end."""
@@ -140,7 +172,7 @@ class Asker:
         return app is not None and any(each.error is None and each.confirmed_at is not None for each in app.questions())
 
     def _namespace(self, call: Call) -> str:
-        found = [self.find(query) for query in call.questions] if isinstance(call, Read) else []
+        found = (self.find(query) for query in call.questions) if isinstance(call, Read) else ()
         return next((question.namespace for question in found if question is not None), "")
 
 

@@ -106,15 +106,13 @@ class AppState:
         self.is_refused = False
         return before
 
-    def probe_failed(self, error: ExpectedError) -> bool:
-        """Count a probe that failed; return True if from now on it is not probed, for a reason that lasts."""
+    def probe_failed(self, error: ExpectedError) -> None:
+        """Count a probe that failed; if that lasts, or goes on, reads do without."""
         self.failures += 1
         self.is_probed = False
         self.is_refused = error.reason is Reason.ACCESS_DENIED
-        is_news = is_lasting(error) and not self.is_unprobed
         if is_lasting(error) or self.failures >= _PROBE_FAILURES:
             self.is_unprobed = True
-        return is_news
 
     def open(self) -> list[tuple[QueryState, Urgency]]:
         """Let reads go, since a probe has ended; return the queries that are wanted, and how urgently."""

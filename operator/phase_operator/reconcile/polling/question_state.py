@@ -218,6 +218,12 @@ class QueryState:
         self.confirmed_at = now
         return set(self.subscriptions) if was_late else set()
 
+    def unsubscribe(self, key: ObjectKey) -> None:
+        """Forget one of those who ask."""
+        del self.subscriptions[key]
+        self.owed.discard(key)
+        self.forced.discard(key)
+
     def confirm_by_probe(self, probed_at: float, now: float) -> set[ObjectKey]:
         """Take a probe's word, which began at `probed_at`, that nothing moved; return whose status is late no more."""
         if self.read_at is not None and self.read_at <= probed_at:

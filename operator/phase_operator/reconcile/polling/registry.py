@@ -1,0 +1,58 @@
+"""The accounts that are asked something, or were lately."""
+
+from collections.abc import Callable
+
+from phase_operator.core.source.query import Account
+from phase_operator.reconcile.polling.accounts import Asker
+from phase_operator.reconcile.polling.calls import Policy
+from phase_operator.reconcile.polling.gates import Gates
+from phase_operator.reconcile.polling.timetable import Timetable
+
+_FORGET_EVERY = 10.0
+
+
+class Accounts:
+    """Accounts with their timetables; those that ask nothing any more are forgotten once their calls count no more."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        gates: Gates,
+        askers: dict[Account, Asker],
+        look_at: Callable[[Account, float], None],
+        forgotten: Callable[[Asker], None],
+    ) -> None:
+        self._policy = policy
+        self._gates = gates
+        # The same accounts without their timetables, for those who plan nothing.
+        self._askers = askers
+        self._look_at = look_at
+        self._forgotten = forgotten
+        self._times: dict[Account, Timetable] = {}
+        self._forgot_at = 0.0
+
+    def __contains__(self, account: Account) -> bool:
+        return account in self._times
+
+    def __getitem__(self, account: Account) -> Timetable:
+        return self._times[account]
+
+    def begin(self, account: Account, now: float) -> Timetable:
+        """Return the timetable of an account that may be asked for the first time."""
+        if account not in self._times:
+            self._forget(now)
+            asker = self._askers[account] = Asker(self._gates.of(account))
+            self._times[account] = Timetable(asker, self._policy, self._look_at)
+        return self._times[account]
+
+    def _forget(self, now: float) -> None:
+        if now < self._forgot_at + _FORGET_EVERY:
+            return
+        self._forgot_at = now
+        for account, times in list(self._times.items()):
+            asker = times.asker
+            if asker.apps or asker.busy or not asker.gate.budget.is_idle(now):
+                continue
+            del self._times[account], self._askers[account]
+            self._forgotten(asker)
+            self._gates.forget(account)

@@ -1,0 +1,153 @@
+"""When an account is asked what: its list of apps, the probes of its apps, the reads of its queries.
+
+Subscribe -> list apps, if only a name is known -> probe -> read, and from then on probes alone, until a revision moves.
+"""
+
+from collections.abc import Callable
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.flow.backoff import next_look, retry_source, spread
+from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.source.query import Account
+from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
+from phase_operator.reconcile.polling.app_state import AppState
+from phase_operator.reconcile.polling.calls import Policy, Subscription
+from phase_operator.reconcile.polling.question_state import QueryState
+
+# With something refused, access may be granted any moment: the probe sees it within this time.
+HEALING = 40.0
+# An app that is missing, or that has two namesakes, is looked for again no more often than this.
+_LIST_AGAIN = 10.0
+_LOST_AGAIN = 60.0
+
+
+class Timetable:
+    """Plans the calls of one account; `look_at` has the account looked at when one of them is due."""
+
+    def __init__(self, asker: Asker, policy: Policy, look_at: Callable[[Account, float], None]) -> None:
+        self.asker = asker
+        self.policy = policy
+        self._look_at = look_at
+
+    def plan(self, task: Task, due: float, urgency: Urgency = Urgency.NEW) -> None:
+        """Plan a task, or bring it forward."""
+        if self.asker.plan(task, due, urgency):
+            self._look_at(self.asker.account, due)
+
+    # Apps: name -> id -> environments.
+
+    def resolve(self, app: AppState, now: float) -> None:
+        """Begin with an app that was not asked for before: probe it, or find its id first."""
+        if app.id is not None:
+            self.plan(app.ref, now)
+        elif self.asker.is_listed(_LOST_AGAIN if self.asker.listed.matching(app.ref.name or "") else _LIST_AGAIN, now):
+            self.name(app, now)
+        else:
+            self.plan(LIST, now)
+
+    def name(self, app: AppState, now: float) -> bool:
+        """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
+        before = app.error
+        try:
+            found = self.asker.listed.pick(app.ref.name or "")
+        except ExpectedError as error:
+            app.error, app.id = error, None
+            self.plan(LIST, now + retry_source(error, 1, HEALING, app.ref.name or ""))
+            return before is None or before.message != error.message
+        if app.found(found):
+            self.plan(app.ref, now)
+        return before is not None
+
+    def find_again(self, app: AppState, now: float) -> None:
+        """Look an app up again whose id Phase does not know any more: it may have been made anew."""
+        if app.ref.id is None and not self.asker.is_listed(_LOST_AGAIN, now):
+            app.id = None
+            self.plan(LIST, now)
+
+    def list_again(self, now: float) -> None:
+        """List the apps again in time: one may have been renamed, and another have its name by now."""
+        if any(app.ref.id is None for app in self.asker.apps.values()):
+            self.plan(LIST, next_look(self.policy.full_read, repr(self.asker.account), now), Urgency.PERIODIC)
+
+    def probe_again(self, app: AppState, interval: float, now: float) -> None:
+        """Plan the next probe, or bring it forward."""
+        if app.is_open and not app.is_unprobed:
+            self.plan(app.ref, next_look(interval, repr(app.ref), now))
+
+    def open(self, app: AppState, now: float) -> None:
+        """Let the reads of an app go, since a probe has ended."""
+        for question, urgency in app.open():
+            self.want(question, urgency, now)
+
+    # Queries.
+
+    def read_first(self, app: AppState, question: QueryState, subscription: Subscription, now: float) -> None:
+        """Have a query answered that a PhaseSecret asks and that has no answer yet."""
+        environment = question.query.environment
+        if app.is_open and environment in app.absent:
+            # Made since the last probe, perhaps.
+            question.wanted = subscription.urgency
+            self.plan(app.ref, now)
+        elif question.query in self.asker.busy:
+            # It is being read: each PhaseSecret that is owed its answer gets it.
+            pass
+        elif not subscription.settled or (app.is_open and app.revision(environment) is None):
+            self.want(question, subscription.urgency, now)
+
+    def read_undated(self, app: AppState, question: QueryState, subscription: Subscription, now: float) -> None:
+        """Read an answered query at the interval of one who asks, if probes tell nothing of its environment."""
+        if app.is_open and app.revision(question.query.environment) is None and question.answer is not None:
+            due = next_look(subscription.interval, question.identity, now)
+            self.plan(question.query, due, Urgency.PERIODIC)
+
+    def want(self, question: QueryState, urgency: Urgency, due: float) -> None:
+        """Read a query, as soon as its app is known and was probed."""
+        app = self.asker.apps[question.query.app]
+        question.wanted = urgency if question.wanted is None else min(urgency, question.wanted)
+        if app.is_open and app.id is not None:
+            self.plan(question.query, due, question.wanted)
+
+    def read_again(self, question: QueryState, now: float) -> None:
+        """Plan the next regular read: seldom where probes tell of changes."""
+        app, environment = self.asker.apps[question.query.app], question.query.environment
+        since = question.read_at if question.read_at is not None else now
+        is_probed = app.revision(environment) is not None or environment in app.absent
+        pause = self.policy.full_read if is_probed else min(question.interval, self.policy.full_read)
+        self.plan(question.query, max(now, next_look(pause, question.identity, since)), Urgency.PERIODIC)
+
+    def wait_for_probe(self, app: AppState, question: QueryState, now: float) -> None:
+        """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
+        app.waiting[question.query] = question.wanted or Urgency.STALE
+        if app.ref not in self.asker.busy:
+            pause = self._reference_wait(question) if question.wanted is None else 0.0
+            self.plan(app.ref, now + pause)
+
+    def end_wait(self, app: AppState, now: float) -> None:
+        """Read what has waited for a probe, however that ended."""
+        waiting, app.waiting = app.waiting, {}
+        for query, urgency in waiting.items():
+            question = self.asker.find(query)
+            if question is not None:
+                question.has_waited = True
+                self.plan(query, now, urgency)
+
+    def read_references(self, now: float) -> None:
+        """Read again, in time, what may refer to an environment that moved: Phase resolves references without a sign.
+
+        At most once a bound for each query, spread over the bound, after everything else.
+        """
+        bound = self.policy.reference_bound * 0.9
+        if bound <= 0:
+            return
+        for question in self.asker.questions():
+            if question.revision is not None and question.error is None and question.query not in self.asker.busy:
+                last = question.read_at if question.read_at is not None else now - bound
+                # It waits for a probe of its own app.
+                wait = self._reference_wait(question)
+                first = now + (bound - wait) * spread(question.identity)
+                due = max(first, last + self.policy.reference_bound - wait)
+                self.plan(question.query, due, Urgency.STALE)
+
+    def _reference_wait(self, question: QueryState) -> float:
+        """Return for how long a read that nobody wants now may wait for a probe."""
+        return min(question.interval, self.policy.reference_bound / 4 or question.interval)
