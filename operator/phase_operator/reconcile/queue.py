@@ -1,10 +1,12 @@
 """A keyed work queue: coalesces, delays, runs a key once at a time.
 
-`Schedule` of core/flow/schedule.py decides with the clock as an argument; `WorkQueue` awaits.
+`Schedule` of core/flow/schedule.py decides with the clock as an argument; `Waiter`, the loop in which the workers of
+every queue wait for work, awaits.
 """
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from phase_operator.core.flow.schedule import Priority, Schedule
@@ -12,6 +14,7 @@ from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.watchdog import Steps
 
 Key = TypeVar("Key", bound=Hashable)
+Work = TypeVar("Work")
 
 
 async def wait_for(event: asyncio.Event, seconds: float | None) -> None:
@@ -27,28 +30,62 @@ class QueueClosedError(Exception):
     """The queue gives out no more keys."""
 
 
+class Waiter:
+    """Lets workers wait for work. `idle` is entered by each worker that waits."""
+
+    def __init__(self, clock: Clock, idle: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._clock = clock
+        self._idle = idle
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def changed(self) -> None:
+        """Have workers look again: there may be work now, or work may be due sooner."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """Give out no more work."""
+        self._closed = True
+        self._changed.set()
+
+    async def take(self, find: Callable[[float], Work | None], next_due: Callable[[float], float | None]) -> Work:
+        """Wait until `find` finds work and return it; raise QueueClosedError after `close`.
+
+        Both get the time. `next_due` returns when to look again at the latest, None: only after a change; it is asked
+        after `find` found nothing.
+        """
+        while not self._closed:
+            now = self._clock.monotonic()
+            found = find(now)
+            if found is not None:
+                return found
+            due = next_due(now)
+            self._changed.clear()
+            with self._idle():
+                await wait_for(self._changed, None if due is None else due - now)
+        raise QueueClosedError
+
+
 class WorkQueue(Generic[Key]):
     """A Schedule that workers can await; owners of keys take turns."""
 
     def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "") -> None:
         self._clock = clock
         self._schedule: Schedule[Key] = Schedule(owner)
-        self._changed = asyncio.Event()
-        self._closed = False
         self._steps = Steps(clock)
+        self._waiter = Waiter(clock, self._steps.idle)
         # Until every key of the start has had a run: the keys that had one, and the keys that still have to.
         self._ran: set[Key] = set()
         self._owed: set[Key] | None = None
 
     def close(self) -> None:
         """Give out no more keys; runs that began may end."""
-        self._closed = True
-        self._changed.set()
+        self._waiter.close()
 
     def add(self, key: Key, *, delay: float = 0.0, priority: Priority = Priority.CHANGED) -> None:
         """Plan a run of the key in `delay` seconds, or sooner if one is planned already."""
         self._schedule.add(key, self._clock.monotonic() + delay, priority)
-        self._changed.set()
+        self._waiter.changed()
 
     def forget(self, key: Key) -> None:
         """Drop what is planned for the key."""
@@ -62,21 +99,13 @@ class WorkQueue(Generic[Key]):
             self._ran.add(key)
         else:
             self._owed.discard(key)
-        self._changed.set()
+        self._waiter.changed()
 
     async def take(self) -> Key:
         """Wait for the next key that is due and start its run; raise QueueClosedError after `close`."""
-        while not self._closed:
-            now = self._clock.monotonic()
-            key = self._schedule.take(now)
-            if key is not None:
-                self._steps.begin(key)
-                return key
-            due = self._schedule.next_due()
-            self._changed.clear()
-            with self._steps.idle():
-                await wait_for(self._changed, None if due is None else due - now)
-        raise QueueClosedError
+        key = await self._waiter.take(self._schedule.take, lambda _: self._schedule.next_due())
+        self._steps.begin(key)
+        return key
 
     def depth(self) -> int:
         """Return how many keys are planned."""

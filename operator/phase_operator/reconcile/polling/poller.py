@@ -23,7 +23,7 @@ from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe
 from phase_operator.reconcile.polling.scheduler import Planner
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
-from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.queue import Waiter
 from phase_operator.reconcile.watchdog import Steps
 
 log = logging.getLogger(__name__)
@@ -57,9 +57,8 @@ class Sources:
         self._credentials: dict[Account, Credential] = {}
         # The calls under way that can be broken off.
         self._limits: dict[int, asyncio.Timeout] = {}
-        self._changed = asyncio.Event()
         self._steps = Steps(clock)
-        self._closed = False
+        self._waiter = Waiter(clock, self._steps.idle)
 
     # For runs.
 
@@ -71,7 +70,7 @@ class Sources:
             self._credentials = {each: kept for each, kept in self._credentials.items() if self._planner.knows(each)}
         self._credentials[query.account] = credential
         state = self._planner.subscribe(key, query, subscription, self._clock.monotonic())
-        self._changed.set()
+        self._waiter.changed()
         return state
 
     def unsubscribe(self, key: ObjectKey) -> None:
@@ -81,13 +80,13 @@ class Sources:
     def want(self, key: ObjectKey, urgency: Urgency) -> SourceState:
         """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
         self._planner.want(key, urgency, self._clock.monotonic())
-        self._changed.set()
+        self._waiter.changed()
         return self._planner.view(key)
 
     def doubt(self, key: ObjectKey) -> None:
         """Read the PhaseSecret's question again after a pause and wake it: it does not believe the answer yet."""
         self._planner.doubt(key, self._clock.monotonic())
-        self._changed.set()
+        self._waiter.changed()
 
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
@@ -105,18 +104,13 @@ class Sources:
 
     async def take(self) -> Call:
         """Wait for the next call that is to be made; raise QueueClosedError after `close`."""
-        while not self._closed:
-            now = self._clock.monotonic()
-            call = self._planner.next(now)
-            self._tell_all(self._planner.awakened())
-            self._break_off(self._planner.surplus(now))
-            if call is not None:
-                return call
-            due = self._planner.next_due()
-            self._changed.clear()
-            with self._steps.idle():
-                await wait_for(self._changed, None if due is None else due - now)
-        raise QueueClosedError
+        return await self._waiter.take(self._next, lambda _: self._planner.next_due())
+
+    def _next(self, now: float) -> Call | None:
+        call = self._planner.next(now)
+        self._tell_all(self._planner.awakened())
+        self._break_off(self._planner.surplus(now))
+        return call
 
     async def make(self, call: Call) -> None:
         """Make a call, tell the planner how it ended, and wake those concerned."""
@@ -164,8 +158,7 @@ class Sources:
 
     def close(self) -> None:
         """Give out no more calls."""
-        self._closed = True
-        self._changed.set()
+        self._waiter.close()
 
     # For probes and metrics.
 
@@ -239,7 +232,7 @@ class Sources:
         self._tell_all(woken | self._planner.awakened())
         for key, notice in self._planner.notices():
             self._tell(key, notice)
-        self._changed.set()
+        self._waiter.changed()
 
     def _tell_all(self, woken: set[ObjectKey]) -> None:
         for key in sorted(woken):

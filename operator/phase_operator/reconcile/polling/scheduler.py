@@ -1,13 +1,9 @@
 """Decide what to ask Phase next, whom an answer concerns, and when to ask again.
 
-The unit of work is the question (`SourceQuery`), not the resource: equal questions share one read and one answer. What
-tells whether a question has to be read again is the revision of its environment, which one probe per app brings for
-all of them: subscribe -> list apps, if only a name is known -> probe -> read, and from then on probes alone, until a
-revision moves.
+The unit of work is the query (`SourceQuery`), not the resource: equal queries share one read and one answer. What tells
+whether a query has to be read again is the revision of its environment, which one probe per app brings for all of them.
 
-Rule: nothing here awaits or knows the time; every method takes `now`, and what begins or ends a call is told to it. An
-answer is never replaced by nothing: a failure stands beside the last good answer, and a loss is believed when Phase
-says it twice. What is told of a question is what happened to that question, not to others of its host or account.
+Rule: nothing here awaits or knows the time; every method takes `now`, and what begins or ends a call is told to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,16 +37,17 @@ _MUCH = 500
 
 
 class Planner:
-    """The questions of all PhaseSecrets and what is to be done about them. Methods return whom to wake."""
+    """The queries of all PhaseSecrets and the next call to Phase. Methods return the PhaseSecrets to wake."""
 
     def __init__(self, policy: Policy) -> None:
         # Of each account: what it asks and how it may; and, in `_accounts`, when it asks what.
         self._askers: dict[Account, Asker] = {}
         self._asked: dict[ObjectKey, SourceQuery] = {}
-        self._gates = Gates(policy.quota)
-        self._turns = Turns(self._askers, self._gates.hosts, policy.places)
+        # Whatever else calls Phase with an account passes the same gate.
+        self.gates = Gates(policy.quota)
+        self._turns = Turns(self._askers, self.gates.hosts, policy.places)
         self._late = LateQueries(self._askers)
-        self._accounts = Accounts(policy, self._gates, self._askers, self._turns.add, self._forgotten)
+        self._accounts = Accounts(policy, self.gates, self._askers, self._turns.add, self._forgotten)
         self._awakened: set[ObjectKey] = set()
         self._notices: list[tuple[ObjectKey, Notice]] = []
 
@@ -236,7 +233,7 @@ class Planner:
 
     def stats(self, now: float) -> PollStats:
         """Return the figures of this moment."""
-        return count(self._askers.values(), self._gates.hosts.values(), self._turns, now)
+        return count(self._askers.values(), self.gates.hosts.values(), self._turns, now)
 
     def knows(self, account: Account) -> bool:
         """Say whether an account is asked something, or was lately."""

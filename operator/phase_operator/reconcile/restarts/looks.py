@@ -3,13 +3,12 @@
 Rule: the namespace that has been due for longest is next, and nobody is due again before the others had a turn.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.flow.debounce import Settling
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.queue import QueueClosedError, wait_for
+from phase_operator.reconcile.queue import Waiter
 from phase_operator.reconcile.restarts.report import Look
 
 # Nothing tells us when a roll-out ends, or that a workload is resumed. Places become free while others wait for them.
@@ -27,33 +26,31 @@ class Looks:
         # When to look again although nothing was touched, and how often that was so in a row.
         self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}
-        self._changed = asyncio.Event()
-        self._closed = False
+        self._waiter = Waiter(clock)
 
     def touch(self, namespace: str) -> None:
         """Take note that something changed that workloads may read."""
         self._settling.touch(namespace, self._clock.monotonic())
-        self._changed.set()
+        self._waiter.changed()
 
     async def take(self, all_known: Callable[[], bool]) -> str:
         """Wait for the next namespace; raise QueueClosedError after `close`."""
-        while not self._closed:
-            now = self._clock.monotonic()
-            due = [each for each in (self._settling.next_due(), *self._again.values()) if each is not None]
-            self._changed.clear()
-            if not due or min(due) > now:
-                await wait_for(self._changed, min(due) - now if due else None)
-            elif not all_known():
-                # What is not known yet would look as if nobody wrote it any more.
-                await wait_for(self._changed, _NOT_YET)
-            elif found := self._due(now):
-                return found
-        raise QueueClosedError
+
+        def find(now: float) -> str | None:
+            due = self._next_due()
+            # What is not known yet would look as if nobody wrote it any more.
+            return self._due(now) if due is not None and due <= now and all_known() else None
+
+        def next_due(now: float) -> float | None:
+            due = self._next_due()
+            return due if due is None or due > now else now + _NOT_YET
+
+        return await self._waiter.take(find, next_due)
 
     def others_wait(self) -> bool:
         """Say whether a namespace is due."""
-        due, now = self._settling.next_due(), self._clock.monotonic()
-        return (due is not None and due <= now) or any(each <= now for each in self._again.values())
+        due = self._next_due()
+        return due is not None and due <= self._clock.monotonic()
 
     def has_lasted(self, namespace: str) -> bool:
         """Say whether the looks before this one came to no end either."""
@@ -75,18 +72,22 @@ class Looks:
         if look.due is not None:
             delay = min(delay, max(look.due - now, _NOT_YET))
         self._again.setdefault(namespace, now + delay)
-        self._changed.set()
+        self._waiter.changed()
 
     def hurry(self) -> None:
         """Give out now what was to be tried again later."""
         self._tries.clear()
         self._again = dict.fromkeys(self._again, self._clock.monotonic())
-        self._changed.set()
+        self._waiter.changed()
 
     def close(self) -> None:
         """Give out no more namespaces."""
-        self._closed = True
-        self._changed.set()
+        self._waiter.close()
+
+    def _next_due(self) -> float | None:
+        """Return when the next namespace is due, now or later."""
+        due = [each for each in (self._settling.next_due(), *self._again.values()) if each is not None]
+        return min(due, default=None)
 
     def _due(self, now: float) -> str | None:
         for namespace in self._settling.take(now):

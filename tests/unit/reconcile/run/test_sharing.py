@@ -399,7 +399,7 @@ class TestBookkeeping:
         hosts.ask("good/x", query(base_url=GOOD_URL, account="rotated"), interval=INTERVAL)
         hosts.run(1.0)
 
-        assert len(hosts.planner._gates.hosts) == 1
+        assert len(hosts.planner.gates.hosts) == 1
         assert len(hosts.planner._askers) <= 2
 
     def test_the_end_of_a_call_counts_once_whoever_tells_it(self) -> None:
