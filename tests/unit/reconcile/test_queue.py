@@ -1,12 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.flow.schedule import Priority, Schedule
-from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
+from phase_operator.reconcile.queue import QueueClosedError, Waiter, WorkQueue
 from support.clock import HandClock, settle
 
 NEW, CHANGED, PERIODIC = Priority.NEW, Priority.CHANGED, Priority.PERIODIC
@@ -408,3 +409,59 @@ def test_between_two_turns_of_an_owner_every_other_has_at_most_one_besides_the_o
 
 def _last(order: list[str], owner: str) -> int:
     return max(place for place, each in enumerate(order) if each == owner)
+
+
+# The loop in which workers wait.
+
+
+def nothing(_: float) -> str | None:
+    return None
+
+
+async def test_a_worker_that_waits_finds_what_came_meanwhile() -> None:
+    waiter, found = Waiter(HandClock()), list[str]()
+    task = asyncio.create_task(waiter.take(lambda _: found.pop() if found else None, lambda _: None))
+    await settle()
+    assert not task.done()
+
+    found.append("work")
+    await settle()
+    assert not task.done()
+    waiter.changed()
+    await settle()
+
+    assert task.result() == "work"
+
+
+async def test_every_worker_that_waits_hears_of_the_end() -> None:
+    waiter = Waiter(HandClock())
+    tasks = [asyncio.create_task(waiter.take(nothing, lambda _: None)) for _ in range(3)]
+    await settle()
+
+    waiter.close()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(each) for each in ended] == [QueueClosedError] * 3
+
+
+async def test_only_a_worker_that_waits_is_idle() -> None:
+    idle: list[bool] = []
+
+    @contextmanager
+    def waits() -> Iterator[None]:
+        idle.append(True)
+        try:
+            yield
+        finally:
+            idle.pop()
+
+    waiter = Waiter(HandClock(), waits)
+    assert await waiter.take(lambda now: f"at {now:.0f}", lambda _: None)
+    assert idle == []
+    task = asyncio.create_task(waiter.take(nothing, lambda _: None))
+    await settle()
+
+    assert idle == [True]
+    waiter.close()
+    await asyncio.gather(task, return_exceptions=True)
+    assert idle == []

@@ -1,6 +1,6 @@
 """Who asks: accounts, the apps they see, the queries they ask, and what is planned and under way for them.
 
-Rule: records and their own bookkeeping; what follows from an answer is decided in scheduler.py.
+Rule: records and their own bookkeeping; what follows from an answer is decided in results.py.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """What is known of one app: its id, what its last probe saw, and the queries that are asked of it.
 
-Rule: state alone; when an app is probed is decided in scheduler.py.
+Rule: state alone; when an app is probed is decided in timetable.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """What is known of one query: who asks it, the last answer, and whether a new one is believed.
 
-Rule: state alone; when a query is read is decided in scheduler.py. An answer is never replaced by nothing: a failure
+Rule: state alone; when a query is read is decided in timetable.py. An answer is never replaced by nothing: a failure
 stands beside the last good answer, and a loss is believed when Phase says it twice.
 """
 

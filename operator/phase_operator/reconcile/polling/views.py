@@ -9,6 +9,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import Asker
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
+from phase_operator.reconcile.polling.gates import Gate
 from phase_operator.reconcile.polling.question_state import QueryState
 
 
@@ -42,10 +43,15 @@ def _error(asker: Asker, app: AppState, question: QueryState, key: ObjectKey) ->
         return error
     if app.trouble is not None and (app.is_told or question.is_late):
         return app.trouble
-    gate, is_waiting = asker.gate, question.answer is None and not question.subscriptions[key].settled
-    if gate.limited is not None:
-        # One refusal delays what has been answered, and that is all, unless it delays it for long.
-        is_forced = key in question.forced and key in question.owed
-        is_long = question.is_late or gate.refusals > 1
-        return gate.limited if is_waiting or is_forced or is_long else None
-    return (gate.host.breaker.error or gate.denials.error) if is_waiting else None
+    return _held_back(asker.gate, question, key)
+
+
+def _held_back(gate: Gate, question: QueryState, key: ObjectKey) -> ExpectedError | None:
+    """Return why the account may not be asked, if the PhaseSecret waits for that."""
+    is_waiting = question.answer is None and not question.subscriptions[key].settled
+    if gate.limited is None:
+        return (gate.host.breaker.error or gate.denials.error) if is_waiting else None
+    # One refusal delays what has been answered, and that is all, unless it delays it for long.
+    is_forced = key in question.forced and key in question.owed
+    is_long = question.is_late or gate.refusals > 1
+    return gate.limited if is_waiting or is_forced or is_long else None
