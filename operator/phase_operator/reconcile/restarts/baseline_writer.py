@@ -70,7 +70,8 @@ class Noting:
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
         """Have noted what the pods that read a target run with; raise Transient if it is worth waiting for that."""
         namespace = target.key.namespace
-        if not self._feeds.may_be_followed(target) or (is_new and not self._may_be_read(target)):
+        # The cheaper question first: at a start thousands of targets are new.
+        if (is_new and not self._may_be_read(target)) or not self._feeds.may_be_followed(target):
             return
         batch = self._batches.setdefault(namespace, _Batch())
         batch.coming[target] = content
