@@ -61,19 +61,19 @@ class Settings(BaseSettings):
     grant: Annotated[tuple[Grant, ...], NoDecode] = Field(
         (),
         description="Let the PhaseSecrets of one namespace use a token or write a target in another: "
-        "from=team-a,to=shared,what=token. target+adopt: also take over, or merge into, what others made there. May be "
+        "from=team-a,to=shared,what=token. target+adopt: also take over, or merge into, objects of others. May be "
         "repeated, in the variable separated by semicolons. Default: none.",
     )
     allow_phase_host: Annotated[tuple[Host, ...], NoDecode] = Field(
         (),
-        description="Ask this host only, such as https://phase.example.com or https://*.example.com; may be repeated, "
-        "in the variable separated by commas. Default: any host for a token of the PhaseSecret's own namespace, for "
-        "another's Phase's cloud.",
+        description="Allow this host of Phase only, such as https://phase.example.com or https://*.example.com; may "
+        "be repeated, in the variable separated by commas. Default: any host for a token in the PhaseSecret's own "
+        "namespace; only Phase's cloud for a token in another namespace.",
     )
     allow_impersonation_types: bool = Field(
         False,
         description="Write Secrets of the types kubernetes.io/service-account-token and bootstrap.kubernetes.io/token, "
-        "which let their holder act as somebody else.",
+        "which let their holder act under another identity.",
     )
     pod_namespace: NamespaceName = Field(
         default_factory=lambda: _pod_namespace(),
@@ -81,8 +81,8 @@ class Settings(BaseSettings):
     )
     leader_elect: bool = Field(
         True,
-        description="Work only while this process holds the Lease, so that of several replicas one works. false: work "
-        "at once; then there must be one. Default: true.",
+        description="Work only while this process holds the Lease, so that one of several replicas works. false: work "
+        "at once; then run a single replica. Default: true.",
     )
     lease_name: NamespaceName = Field(
         names.OPERATOR_NAME, description="Name of the Lease, in the operator's own namespace. Default: phase-operator."
@@ -91,30 +91,30 @@ class Settings(BaseSettings):
         15.0,
         ge=3,
         le=3600,
-        description="How long a Lease lasts that is not renewed: after a crash the next replica works so much later.",
+        description="How long a Lease lasts without a renewal, and so how soon a standby takes over after a crash.",
     )
     host: str = Field("", description="Address for health and metrics. Default: every address, IPv4 and IPv6.")
     health_port: int = Field(8081, ge=0, le=65535, description="Port of /healthz and /readyz; 0 turns them off.")
     metrics_port: int = Field(8080, ge=0, le=65535, description="Port of /metrics; 0 turns it off.")
     resource_metrics: bool = Field(
         False,
-        description="Export metrics of each PhaseSecret and of each source too, with their names as labels: so many "
-        "series more.",
+        description="Also export metrics of each PhaseSecret and each source, with their names as labels; this adds "
+        "series for each of them.",
     )
     log_format: LogFormat = Field(
         default_factory=lambda: _log_format(), description="json, or text for people. Default: text on a terminal."
     )
     log_level: LogLevel = Field(LogLevel.INFO, description="debug, info, warning or error.")
     phase_ca_file: Path | None = Field(
-        None, description="PEM file with certificates to trust for Phase, besides the system's."
+        None, description="PEM file with certificates to trust for Phase, in addition to the system's."
     )
-    workers: int = Field(32, ge=1, le=256, description="Resources that are worked on at once.")
+    workers: int = Field(32, ge=1, le=256, description="Resources that are reconciled at once.")
     phase_workers: int = Field(
         16,
         ge=1,
         le=64,
-        description="Calls to Phase at once, of hosts that answer quickly; a namespace may have half of them. Four "
-        "times as many may wait for hosts that do not.",
+        description="Calls at once to hosts of Phase that answer quickly; a namespace may have half of them. Four "
+        "times as many may be in flight to hosts that do not.",
     )
     phase_quota: int | None = Field(
         None,
@@ -131,45 +131,48 @@ class Settings(BaseSettings):
         80,
         ge=4,
         le=65536,
-        description="Memory for all answers that are held or being read, in MiB. One namespace may take twice what "
-        "it leaves to others: at most half. An answer is held while the next one is read.",
+        description="Memory for all answers that are stored or being read, in MiB. One namespace may take twice what "
+        "it leaves to others: at most half. An answer stays in memory while the next one is read.",
     )
     whole_environment_above: int = Field(
         4,
         ge=0,
         le=1000,
-        description="More different questions (path, tags) than this to one environment become one read of all of it; "
-        "0 turns that off.",
+        description="If one environment is read by more different queries (path, tags) than this, it is read as a "
+        "whole instead; 0 turns that off.",
     )
     reference_seconds: float = Field(
         300.0,
         ge=0,
         le=86400,
-        description="Within how many seconds after any environment changed the values that may refer to it are read "
-        "again; 0 turns that off.",
+        description="After a change of any environment, values that may refer to it are read again within this many "
+        "seconds; 0 turns that off.",
     )
     full_read_seconds: float = Field(
-        3600.0, ge=60, le=604800, description="How often everything is read even if nothing seems to change."
+        3600.0,
+        ge=60,
+        le=604800,
+        description="Seconds after which everything is read again even if nothing seems to have changed.",
     )
     restarts: bool = Field(
         True,
-        description="Restart workloads when what they read changes, as they or their targets ask for. false: never, "
-        "and no rights on workloads are needed. Default: true.",
+        description="Restart workloads when the targets that they read change, if the workload or the target asks for "
+        "it. false: never; then no rights on workloads are needed. Default: true.",
     )
     restart_settle_seconds: float = Field(
         10.0,
         ge=0,
         le=3600,
-        description="How long it has to be quiet after a change before workloads are restarted, so that what changes "
-        "together is one restart.",
+        description="Seconds without a further change before workloads are restarted, so that changes made together "
+        "cause one restart.",
     )
     restarts_at_once: int = Field(
         10,
         ge=1,
         le=10_000,
-        description="How many of the roll-outs that the operator begins go on at once. A namespace has a share.",
+        description="Roll-outs that the operator may have in progress at once. Each namespace has a share of them.",
     )
-    drain_seconds: float = Field(4.0, ge=0, le=600, description="How long runs may go on after SIGTERM.")
+    drain_seconds: float = Field(4.0, ge=0, le=600, description="Seconds that runs may continue after SIGTERM.")
 
     @field_validator("namespace", mode="before")
     @classmethod
