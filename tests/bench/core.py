@@ -16,7 +16,8 @@ from bench import fleet
 from phase_operator.api import names
 from phase_operator.core.pipeline import choose, render
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.rollout.decision import Feed, Keep, Policy, Record, decide, patch
+from phase_operator.core.rollout.decision import Keep, Record, decide, patch
+from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
 from phase_operator.core.source.query import ask_of, source_query

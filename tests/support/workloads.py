@@ -11,7 +11,8 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.rollout.baseline import from_labels
-from phase_operator.core.rollout.decision import Decision, Feed, Policy, Record, RollOut, patch
+from phase_operator.core.rollout.decision import Decision, Record, RollOut, patch
+from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.core.targets.fingerprint import Content, content_of

@@ -1,138 +1,101 @@
-"""Workload x what its objects hold -> restart it, note what it runs with, wait, or leave it, as data.
+"""Decide, as data: restart a workload, save what its pods have read, postpone the restart, or leave it alone.
 
-Rule: a restart is for content that the running pods have not seen, and for nothing else. What they have seen is noted
-on the workload: `prepare` before an object is written, `decide` after. All state is in the cluster, so both may be
-called at any time, by anybody, any number of times. docs/decisions/0008 tells why it is so.
+`decide` takes the first row that fits:
+
+| baseline         | content                     | roll-out                              | ->                        |
+|------------------|-----------------------------|---------------------------------------|---------------------------|
+| none, or empty   | the workload reads none     | any                                   | leave alone               |
+| none             | any                         | any                                   | save the content as read  |
+| there            | all of it was read          | any                                   | save it if that is news   |
+| there            | some unread, some missing   | any                                   | postpone: `MISSING`       |
+| there            | some unread                 | paused                                | postpone: `PAUSED`        |
+| there            | some unread                 | under way, and worth waiting for      | postpone: `ROLLING_OUT`   |
+| there            | some unread                 | the user's own, after the write, over | save the content as read  |
+| there            | some unread                 | any other                             | restart                   |
+
+The *baseline* is what the pods have read of each target, saved on the workload; one that we do not trust counts as none
+(baseline.py). Content is *unread* if the baseline has another digest for it. A target that the baseline does not name
+counts as read. Content is *missing* if pods could not begin without it.
+
+Rule: the only reason for a restart is content that running pods have not read. `prepare` saves the baseline before an
+object is written, `decide` judges the difference after it. Both may be called at any time and any number of times: what
+they need to remember is in the cluster, except how long a roll-out has been waited for. The reasons are in
+docs/decisions/0008.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.baseline import (
-    MISSING,
-    MIXED,
-    Baseline,
-    as_labels,
-    read_baseline,
-    reader,
-    write_baseline,
-)
-from phase_operator.core.rollout.label_selector import Selector
-from phase_operator.core.rollout.pod_references import Reference
+from phase_operator.core.rollout.baseline import MISSING, MIXED, Baseline, as_labels, read_baseline, write_baseline
+from phase_operator.core.rollout.current_reads import CurrentRead, current_reads, targets_of
+from phase_operator.core.rollout.followers import Feed
 from phase_operator.core.rollout.progress import Progress
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.rollout.workload import APIS, Workload
-from phase_operator.core.targets.fingerprint import NOTHING, Content
-from phase_operator.core.text import listing
-from phase_operator.core.values import ObjectKey
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Who follows a target: its own setting, and every selector, its own and that of the PhaseSecret."""
-
-    followers: Followers = Followers.ANNOTATED
-    selectors: tuple[Selector, ...] = ()
-
-    def admits(self, workload: Workload) -> bool:
-        """Say whether the workload is to be restarted for this target."""
-        if self.followers is Followers.NONE or workload.refuses:
-            return False
-        if self.followers is Followers.ANNOTATED and not workload.annotated:
-            return False
-        return all(selector.matches(workload.labels) for selector in self.selectors)
-
-
-class Gap(Enum):
-    """Why nothing can be said of what a target holds."""
-
-    # The object does not exist.
-    ABSENT = "absent"
-    # It exists, and was written by a version that did not take down what it holds.
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A target as workloads see it: who follows it, what it holds as it stands in the cluster."""
-
-    # One of each PhaseSecret that writes it; more than one, where they merge into one object.
-    policies: tuple[Policy, ...]
-    content: Content | Gap
-    # When it was last written with other content, by the API server's clock, as RFC 3339; "" if that is not known.
-    # A later time, as of a write that changed metadata only, may cost a restart too many, and never one too few.
-    written_at: str = ""
-
-    def admits(self, workload: Workload) -> bool:
-        """Say whether the workload is to be restarted for this target."""
-        return any(policy.admits(workload) for policy in self.policies)
+from phase_operator.core.targets.fingerprint import Content
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Note what the pods run with. Nothing restarts."""
+    """Save the baseline on the workload. Nothing restarts."""
 
     running: str
 
 
 @dataclass(frozen=True, slots=True)
 class RollOut:
-    """Restart the pods, and note in the same write what they will run with."""
+    """Restart the pods, and save in the same write what the new pods will read."""
 
     running: str
     content: str
-    # Why some or all pods will stay as they are until somebody does something, if the workload's strategy says so.
+    # Why the update strategy of the workload keeps some or all pods as they are; None if it replaces all pods.
     holds: str | None = None
-    # What the pods have not seen.
+    # The targets that the pods have not read.
     targets: tuple[TargetRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Leave it. `holds` says why some pods still run with what was before, if the workload's strategy keeps them."""
+    """Leave the workload alone. `holds` says why its update strategy keeps pods that have read older content."""
 
     holds: str | None = None
 
 
 class Cause(StrEnum):
-    """What a restart waits for."""
+    """What a postponed restart waits for."""
 
-    # Nothing tells us when it ends: look again, first after a few seconds, then up to a minute.
+    # No event reports the end of a roll-out: look again after a few seconds, later once a minute.
     ROLLING_OUT = "RollingOut"
     PAUSED = "Paused"
-    # The next write of the object tells.
+    # The next write of the target leads to the next look.
     MISSING = "Missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The pods have not seen everything, and this is not the time to restart them."""
+    """The pods have not read everything, and cannot be restarted now."""
 
     cause: Cause
     why: str
-    # What the pods have not seen.
+    # The targets that the pods have not read.
     targets: tuple[TargetRef, ...] = ()
 
 
 Decision = Record | RollOut | Keep | Wait
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a workload gets of one object that it follows, as it stands."""
+class _Rollout(Enum):
+    """The roll-out of a workload whose pods have unread content: the third column of the table."""
 
-    target: TargetRef
-    reader: bytes
-    digest: bytes
-    written_at: str
-    # What pods need and do not find; they would not start.
-    lacking: str = ""
+    PAUSED = "paused"
+    AWAITED = "under way, and worth waiting for"
+    DELIVERED = "the user's own, after the write, over"
+    OTHER = "any other"
 
 
 def prepare(
@@ -141,90 +104,68 @@ def prepare(
     coming: Mapping[TargetRef, Content],
     digest_key: bytes,
     *,
-    whole: bool = True,
+    all_known: bool = True,
 ) -> Record | Keep:
-    """Say what to note before targets are written, each with other content that is `coming`.
+    """Return what to save on a workload before targets get the content that is `coming`.
 
-    `whole=False`: not every PhaseSecret is known yet, so what is noted of objects without a feed stays noted.
-    What is noted is true before the write, so that afterwards the difference tells. It is carried out before the write:
-    a workload that was not noted is seen for the first time after it, and then nothing tells that it is owed a restart.
+    The baseline is true before the write, so the difference shows after it. It must be saved before the write: a
+    workload without a baseline that is first seen after the write would never get its restart.
+    `all_known=False`: some PhaseSecrets have not run yet, so the baseline of targets without a feed is kept.
     """
-    readings = _readings(workload, feeds)
+    reads = current_reads(workload, feeds)
     after = {target: replace(feed, content=coming.get(target, feed.content)) for target, feed in feeds.items()}
-    will_read = {reading.reader: reading.digest for reading in _readings(workload, after)}
-    changing = [reading for reading in readings if will_read[reading.reader] != reading.digest]
+    digests_after = {read.reference: read.digest for read in current_reads(workload, after)}
+    changing = [read for read in reads if digests_after[read.reference] != read.digest]
     if not changing:
         return Keep()
     before = read_baseline(workload.running, workload.uid, digest_key)
-    template = workload.template_digest()
-
-    def unseen(reading: _Reading, seen: bytes) -> bytes:
-        if before is None or before.template == template:
-            return seen
-        # The user's own roll-out replaced the pods: after the content had come, or who knows when.
-        ended = workload.standing.progress is Progress.ENDED
-        return reading.digest if ended and _edited_after(workload, [reading]) else MIXED
-
-    seen = _seen(readings, before, unseen)
+    seen = {read.reference: _read_by_pods(read, workload, before) for read in reads}
     if workload.standing.progress is Progress.UNDER_WAY:
-        # Pods that begin from now on read the one or the other; those that cannot begin without it read the new one.
-        seen |= {reading.reader: MIXED for reading in changing if not reading.lacking}
-    if before is not None and not whole:
+        # Pods that begin from now on may read either content. Where content is missing they can only read the new one.
+        seen |= {read.reference: MIXED for read in changing if not read.missing}
+    if before is not None and not all_known:
         seen = {**before.seen, **seen}
-    return _noted(workload, before, Baseline(template, seen), digest_key)
+    return _save_if_news(workload, before, Baseline(workload.template_digest(), seen), digest_key)
 
 
 def decide(
     workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: bytes, *, waits: Patience = Patience.FOR_THE_END
 ) -> Decision:
-    """Say what is to be done for what stands in the cluster now; `waits` is how its roll-out is waited for."""
-    readings = _readings(workload, feeds)
+    """Decide by the table above; `waits` is how long the roll-out of the workload is still worth waiting for."""
+    reads = current_reads(workload, feeds)
     before = read_baseline(workload.running, workload.uid, digest_key)
-    if not readings and (before is None or not before.seen):
+    if not reads and (before is None or not before.seen):
         return Keep()
-    template = workload.template_digest()
+    current = Baseline(workload.template_digest(), {read.reference: read.digest for read in reads})
     if before is None:
-        # First sight, or nothing that we can believe: the pods may run with anything, and that is no reason to act.
-        return _noted(workload, None, Baseline(template, _seen(readings, None, _retained)), digest_key)
-    unseen = [reading for reading in readings if _is_unseen(reading, before)]
-    if lacking := [reading for reading in readings if reading.lacking and unseen]:
-        return Wait(Cause.MISSING, _missing(lacking), _targets(unseen))
-    if not unseen:
-        return _noted(workload, before, Baseline(template, _seen(readings, before, _retained)), digest_key)
-    return _for_unseen(workload, readings, unseen, before, digest_key, waits)
-
-
-def _for_unseen(
-    workload: Workload,
-    readings: Collection[_Reading],
-    unseen: Collection[_Reading],
-    before: Baseline,
-    digest_key: bytes,
-    waits: Patience,
-) -> Decision:
-    standing = workload.standing
-    if standing.paused:
-        return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", _targets(unseen))
-    template = workload.template_digest()
-    is_answered = before.template != template and _edited_after(workload, unseen)
-    # One that stands still with content that is gone is rolled over, and one of the user's own that has the new not.
-    rolls_over = waits is Patience.OVER or (waits is Patience.WHILE_IT_GETS_ON and not is_answered)
-    if standing.progress is Progress.UNDER_WAY and not rolls_over:
-        why = "its last roll-out is not over: it is restarted after that"
-        return Wait(Cause.ROLLING_OUT, why, _targets(unseen))
-    current = Baseline(template, {reading.reader: reading.digest for reading in readings})
-    if is_answered and standing.progress is Progress.ENDED:
-        # A roll-out of the user's own has done it.
-        return _noted(workload, before, current, digest_key)
-    running = write_baseline(current, workload.uid, digest_key)
-    return RollOut(running, _mark(readings, workload.content), standing.holds, _targets(unseen))
+        # No trusted baseline: we cannot know what the pods have read, so save one and do not restart.
+        return _save_if_news(workload, before, current, digest_key)
+    unread = [read for read in reads if _is_unread(read, before)]
+    if not unread:
+        return _save_if_news(workload, before, current, digest_key)
+    if missing := [read.missing for read in reads if read.missing]:
+        why = f"its pods need {', '.join(sorted(missing))}, and would not start without"
+        return Wait(Cause.MISSING, why, targets_of(unread))
+    match _rollout_of(workload, before, unread, waits):
+        case _Rollout.PAUSED:
+            return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", targets_of(unread))
+        case _Rollout.AWAITED:
+            why = "its last roll-out is not over: it is restarted after that"
+            return Wait(Cause.ROLLING_OUT, why, targets_of(unread))
+        case _Rollout.DELIVERED:
+            return _save_if_news(workload, before, current, digest_key)
+        case _Rollout.OTHER:
+            running = write_baseline(current, workload.uid, digest_key)
+            return RollOut(running, _content_mark(reads, workload), workload.standing.holds, targets_of(unread))
+        case other:
+            assert_never(other)
 
 
 def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
-    """Return what to apply, as our field manager and with force.
+    """Return the manifest to apply, as our field manager and with force.
 
-    Under the version that was judged, so that a roll-out is never started from what somebody has changed since. It
-    holds every field that is ours: server-side apply takes out what we leave out, and that would be a roll-out, too.
+    It names the resourceVersion that was judged, so that no restart is based on an older state. It has every field that
+    we own: server-side apply removes the fields we leave out, and to remove our mark would restart the pods, too.
     """
     api = APIS[workload.ref.kind]
     mark = action.content if isinstance(action, RollOut) else workload.content if workload.content_is_ours else ""
@@ -247,84 +188,56 @@ def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
     return manifest
 
 
-def _followed(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> Iterable[tuple[TargetRef, Reference, Feed]]:
-    for reference in workload.references:
-        target = TargetRef(reference.kind, ObjectKey(workload.ref.key.namespace, reference.name))
-        feed = feeds.get(target)
-        if feed is not None and feed.admits(workload):
-            yield target, reference, feed
+def _is_unread(read: CurrentRead, before: Baseline) -> bool:
+    """Return whether running pods have read something else; a target that is new in the baseline counts as read."""
+    noted = before.seen.get(read.reference)
+    return noted is not None and noted not in (MISSING, read.digest)
 
 
-def _readings(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> list[_Reading]:
-    return [
-        _reading(target, reference, feed.content, feed.written_at)
-        for target, reference, feed in _followed(workload, feeds)
-        if feed.content is not Gap.UNKNOWN
-    ]
+def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None) -> bytes:
+    """Return the digest of what running pods have read of a target, before it is written."""
+    if before is None or not _is_unread(read, before):
+        return read.digest
+    noted = before.seen[read.reference]
+    if read.missing or before.template == workload.template_digest():
+        # Pods cannot begin without the content, or nobody has rolled out new ones since.
+        return noted
+    # The user's own roll-out replaced the pods. If it surely began after the content was there, they have read it.
+    is_read = workload.standing.progress is Progress.ENDED and _edited_after(workload, [read])
+    return read.digest if is_read else MIXED
 
 
-def _reading(target: TargetRef, reference: Reference, content: Content | Gap, written_at: str) -> _Reading:
-    name = reader(reference.kind, reference.name, reference.keys)
-    if isinstance(content, Gap):
-        if reference.required:
-            return _Reading(target, name, MISSING, written_at, f'{target.kind} "{target.key.name}"')
-        return _Reading(target, name, NOTHING.read(reference.keys), written_at)
-    if lacks := content.lacks(reference.required_keys):
-        return _Reading(target, name, MISSING, written_at, f'{listing(lacks)} in {target.kind} "{target.key.name}"')
-    return _Reading(target, name, content.read(reference.keys), written_at)
+def _rollout_of(workload: Workload, before: Baseline, unread: Collection[CurrentRead], waits: Patience) -> _Rollout:
+    standing = workload.standing
+    if standing.paused:
+        return _Rollout.PAUSED
+    is_users_own = before.template != workload.template_digest() and _edited_after(workload, unread)
+    # A roll-out that has stalled is worth waiting for only if its pods read the new content.
+    is_awaited = waits is Patience.FOR_THE_END or (waits is Patience.WHILE_IT_GETS_ON and is_users_own)
+    if standing.progress is Progress.UNDER_WAY and is_awaited:
+        return _Rollout.AWAITED
+    if standing.progress is Progress.ENDED and is_users_own:
+        return _Rollout.DELIVERED
+    return _Rollout.OTHER
 
 
-def _is_unseen(reading: _Reading, before: Baseline) -> bool:
-    seen = before.seen.get(reading.reader)
-    return seen is not None and seen not in (MISSING, reading.digest)
+def _edited_after(workload: Workload, reads: Iterable[CurrentRead]) -> bool:
+    """Return whether others surely wrote the pod template after all of these were written: in a later second."""
+    return all(read.written_at and workload.edited_at > read.written_at for read in reads)
 
 
-def _seen(
-    readings: Iterable[_Reading], before: Baseline | None, unseen: Callable[[_Reading, bytes], bytes]
-) -> dict[bytes, bytes]:
-    """Return what the pods have seen of each object; who reads what is new to us is taken to have seen it."""
-    found: dict[bytes, bytes] = {}
-    for reading in readings:
-        seen = None if before is None else before.seen.get(reading.reader)
-        if seen is None or seen in (MISSING, reading.digest):
-            found[reading.reader] = reading.digest
-        elif reading.lacking:
-            # Pods that run have it, and others cannot begin.
-            found[reading.reader] = seen
-        else:
-            found[reading.reader] = unseen(reading, seen)
-    return found
-
-
-def _targets(readings: Iterable[_Reading]) -> tuple[TargetRef, ...]:
-    return tuple(sorted({reading.target for reading in readings}))
-
-
-def _retained(_: _Reading, seen: bytes) -> bytes:
-    return seen
-
-
-def _edited_after(workload: Workload, readings: Iterable[_Reading]) -> bool:
-    """Say whether the pod template was written by others after all of these, surely: in a later second."""
-    return all(reading.written_at and workload.edited_at > reading.written_at for reading in readings)
-
-
-def _noted(workload: Workload, before: Baseline | None, baseline: Baseline, digest_key: bytes) -> Record | Keep:
-    if baseline == before:
+def _save_if_news(workload: Workload, before: Baseline | None, now: Baseline, digest_key: bytes) -> Record | Keep:
+    if now == before:
         return Keep(workload.standing.holds if workload.standing.held else None)
-    return Record(write_baseline(baseline, workload.uid, digest_key))
+    return Record(write_baseline(now, workload.uid, digest_key))
 
 
-def _missing(lacking: Iterable[_Reading]) -> str:
-    return f"its pods need {', '.join(sorted(each.lacking for each in lacking))}, and would not start without"
-
-
-def _mark(readings: Iterable[_Reading], before: str) -> str:
-    """Return the mark for a content. It never equals the one that stands: an equal template would restart nothing."""
+def _content_mark(reads: Iterable[CurrentRead], workload: Workload) -> str:
+    """Return the mark for the pod template. It differs from the one there: an equal template would restart no pod."""
     digest = hashlib.blake2b(digest_size=16)
-    for reading in sorted(readings, key=lambda each: each.reader):
-        digest.update(reading.reader + reading.digest)
+    for read in sorted(reads, key=lambda each: each.reference):
+        digest.update(read.reference + read.digest)
     mark = digest.hexdigest()
-    if mark != before:
+    if mark != workload.content:
         return mark
     return hashlib.blake2b(mark.encode(), digest_size=16).hexdigest()

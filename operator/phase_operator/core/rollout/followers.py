@@ -1,11 +1,12 @@
-"""What workloads are told of a target: who follows it, by the spec; what it holds and since when, by its metadata.
+"""A target as its followers see it: which workloads follow it, and what it holds.
 
-Rule: a target is judged by its metadata alone, as everywhere; what it holds is told by the annotation that was written
-with it.
+Rule: a target is judged by its metadata alone. An annotation, written together with the content, has the digests of
+its keys; the values are never read.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from phase_operator.api import names
@@ -15,8 +16,8 @@ from phase_operator.api.v1alpha1.phasesecret import Followers, TargetFields
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Gap, Policy
 from phase_operator.core.rollout.label_selector import Selector, parse_selector
+from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.fingerprint import Content, merged, read_content
 from phase_operator.core.targets.merge import read_mark
 from phase_operator.core.targets.owned_fields import data_keys
@@ -24,25 +25,70 @@ from phase_operator.core.targets.policy import config_map_ref, secret_ref
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """Which workloads follow a target: the target's own setting, its selector, and the PhaseSecret's selector."""
+
+    followers: Followers = Followers.ANNOTATED
+    selectors: tuple[Selector, ...] = ()
+
+    def admits(self, workload: Workload) -> bool:
+        """Return whether the workload is restarted for this target."""
+        if self.followers is Followers.NONE or workload.refuses:
+            return False
+        if self.followers is Followers.ANNOTATED and not workload.annotated:
+            return False
+        return all(selector.matches(workload.labels) for selector in self.selectors)
+
+
+class Gap(Enum):
+    """Why the content of a target has no digests."""
+
+    # The object does not exist.
+    ABSENT = "absent"
+    # The object exists, and its annotation is missing, was made with another key, or is not ours.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
-    """What an object holds, and when it was last written by us, as RFC 3339; "" if that is not known."""
+    """The content of an object, and when we last wrote it, as RFC 3339; "" if that is not known."""
 
     content: Content | Gap
     written_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A target as its followers see it: who follows it, and what it holds in the cluster now."""
+
+    # One policy for each PhaseSecret that writes the target. More than one PhaseSecret may merge into an object.
+    policies: tuple[Policy, ...]
+    content: Content | Gap
+    # When we last wrote it, by the API server's clock, as RFC 3339; "" if that is not known. A write of metadata alone
+    # counts, too. A time that is too late may cost one restart too many, and never one too few.
+    written_at: str = ""
+
+    def admits(self, workload: Workload) -> bool:
+        """Return whether the workload is restarted for this target."""
+        return any(policy.admits(workload) for policy in self.policies)
 
 
 ABSENT = Holding(Gap.ABSENT)
 
 
 def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
-    """Read an object's metadata, if there is one; what we did not write with this key is not known."""
+    """Return what an object holds, by its metadata; None means that the object does not exist.
+
+    The content is unknown if we did not write the object, or wrote it with another digest key.
+    """
     if metadata is None:
         return ABSENT
     annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if isinstance(value, str)}
     whole: Holding | None = None
-    parts: list[Holding] = []
-    # Those whose keys are theirs: who takes back a whole object leaves the marks of others behind.
-    beside: list[Holding] = []
+    shares: list[Holding] = []
+    # Shares that own keys beside a whole object. A PhaseSecret that takes a whole object back leaves the marks of
+    # others on it, but not their keys.
+    beside_whole: list[Holding] = []
     for entry in mappings(metadata.get("managedFields")):
         manager, written_at = text(entry.get("manager")), text(entry.get("time"))
         if entry.get("operation") != "Apply" or entry.get("subresource"):
@@ -51,23 +97,23 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
             found = read_content(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
             whole = Holding(found or Gap.UNKNOWN, written_at)
         elif manager.startswith(names.MERGE_MANAGER_PREFIX):
-            part = read_content(text(read_mark(annotations, manager).get("content")), digest_key)
-            if part is not None:
-                parts.append(Holding(part, written_at))
-                beside += parts[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
+            share = read_content(text(read_mark(annotations, manager).get("content")), digest_key)
+            if share is not None:
+                shares.append(Holding(share, written_at))
+                beside_whole += shares[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
     if whole is None:
-        return _together(parts) if parts else Holding(Gap.UNKNOWN)
-    # One PhaseSecret let go of it, and others merged into it since.
-    return _together([whole, *beside]) if beside and whole.content is not Gap.UNKNOWN else whole
+        return _together(shares) if shares else Holding(Gap.UNKNOWN)
+    # One PhaseSecret gave the whole object up, and others have merged into it since.
+    return _together([whole, *beside_whole]) if beside_whole and whole.content is not Gap.UNKNOWN else whole
 
 
-def _together(parts: Sequence[Holding]) -> Holding:
-    contents = [each.content for each in parts if isinstance(each.content, Content)]
-    return Holding(merged(contents), max(each.written_at for each in parts))
+def _together(shares: Sequence[Holding]) -> Holding:
+    contents = [each.content for each in shares if isinstance(each.content, Content)]
+    return Holding(merged(contents), max(each.written_at for each in shares))
 
 
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:
-    """Say for each target who follows it; raise Invalid if a selector cannot be read."""
+    """Return the policy of each target of a spec; raise Invalid if a selector cannot be parsed."""
     general = _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
     found = {
         secret_ref(each, namespace): _policy(each, general, f"spec.managedSecretReferences[{number}]")

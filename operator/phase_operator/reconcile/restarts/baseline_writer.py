@@ -146,7 +146,7 @@ class Noting:
             if found is None:
                 return
             feeds = await self._feeds.of(found, known)
-            action = prepare(found, feeds, coming, self._digest_key(), whole=self._all_known())
+            action = prepare(found, feeds, coming, self._digest_key(), all_known=self._all_known())
             if isinstance(action, Keep) or await self._workloads.apply(found, action):
                 return
             found = await self._workloads.get(found.ref)

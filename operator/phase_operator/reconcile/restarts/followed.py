@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Feed, Gap, Policy
-from phase_operator.core.rollout.followers import ABSENT, Holding, holding
+from phase_operator.core.rollout.followers import ABSENT, Feed, Gap, Holding, Policy, holding
 from phase_operator.core.rollout.followers import policies as policies_of
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.status.recorded import standing, standing_versions

@@ -11,10 +11,7 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import (
     Cause,
     Decision,
-    Feed,
-    Gap,
     Keep,
-    Policy,
     Record,
     RollOut,
     Wait,
@@ -22,6 +19,7 @@ from phase_operator.core.rollout.decision import (
     patch,
     prepare,
 )
+from phase_operator.core.rollout.followers import Feed, Gap, Policy
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.stall import Patience

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Feed, Keep, Policy, Record, RollOut, Wait, decide, prepare
+from phase_operator.core.rollout.decision import Keep, Record, RollOut, Wait, decide, prepare
+from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.targets.fingerprint import content_of
 from support.builders import DIGEST_KEY

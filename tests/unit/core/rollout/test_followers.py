@@ -7,8 +7,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
-from phase_operator.core.rollout.decision import Gap
-from phase_operator.core.rollout.followers import ABSENT, Holding, holding, policies
+from phase_operator.core.rollout.followers import ABSENT, Gap, Holding, holding, policies
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import Content, content_of, merged
 from phase_operator.core.targets.merge import merge_manager

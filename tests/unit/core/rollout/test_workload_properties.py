@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api import names
-from phase_operator.core.rollout.decision import Feed, Policy, Record, RollOut, decide, patch, prepare
+from phase_operator.core.rollout.decision import Record, RollOut, decide, patch, prepare
+from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.rollout.stall import Patience, Stillness
 from phase_operator.core.rollout.workload import APIS, Workload, read_workload
