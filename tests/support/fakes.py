@@ -36,12 +36,15 @@ from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
-from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.restarts.followed import Feeds
+from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
+from phase_operator.reconcile.writers import Writers
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
 from support.clock import HandClock, settle
 from support.workloads import FakeWorkloads
@@ -679,19 +682,16 @@ class Loop:
             policy or Policy(),
         )
         self.workloads = workloads or FakeWorkloads(self.cluster.objects)
+        writers = Writers(self.admissions.targets, FakeKnown(self.cluster))
         self.restarts = Restarter(
             workloads=self.workloads,
-            resources=self.resources,
-            admitted=self.admissions.targets,
-            known=FakeKnown(self.cluster),
+            feeds=Feeds(self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key),
+            report=Telling(self.workloads, writers, wake=self.triggers.restarts_changed, tell=self.events.post),
             digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,
-            wake=self.triggers.restarts_changed,
-            tell=self.events.post,
             all_known=lambda: True,
-            window=WINDOW,
-            at_once=AT_ONCE,
+            limits=Limits(WINDOW, AT_ONCE),
         )
         self.reconciler = Reconciler(
             resources=self.resources,

@@ -6,7 +6,7 @@
 | triggers | From an event to the keys that have to run: the only door from the watches to the work queue |
 | report | What a run came to -> the status, Events, the log and metrics; each only where there is something new to say |
 | run | One PhaseSecret, once: from its spec to its targets and its outcome |
-| restarts | Workloads that follow targets: looked at, noted, restarted and reported |
+| restarts | Workloads that follow targets: their baselines, their restarts, and the report of these in the status |
 | retries | When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away |
 | context | What one PhaseSecret asks for: everything that a run derives from its spec and status, derived once |
 | polling | What is asked of Phase, and when: accounts, queries, calls and their answers |

@@ -23,12 +23,15 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.disabled import NoRestarts
-from phase_operator.reconcile.restarts.restarter import Restarter
+from phase_operator.reconcile.restarts.followed import Feeds
+from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import Resources
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Workers
+from phase_operator.reconcile.writers import Writers
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 
@@ -85,19 +88,16 @@ def build_loop(
     sources = Sources(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
     restarts: Restarts = NoRestarts()
     if settings.restarts:
+        workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
         restarter = Restarter(
-            workloads=KubeWorkloads(client, recorder),
-            resources=resources,
-            admitted=admissions.targets,
-            known=known,
+            workloads=workloads,
+            feeds=Feeds(workloads, resources, admissions.targets, writers, startup.digest_key),
+            report=Telling(workloads, writers, wake=triggers.restarts_changed, tell=events.post),
             digest_key=startup.digest_key,
             clock=clock,
             observer=metrics,
-            wake=triggers.restarts_changed,
-            tell=events.post,
             all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),
-            window=settings.restart_settle_seconds,
-            at_once=settings.restarts_at_once,
+            limits=Limits(settings.restart_settle_seconds, settings.restarts_at_once),
         )
         metrics.track_restarts(restarter.under_way, restarter.waiting)
         restarts = restarter

@@ -1,7 +1,8 @@
-"""What pods run with is noted on their workloads before a target gets other content.
+"""Save the baseline of workloads, which is what their pods have read, before a target gets other content.
 
-Rule: a note that cannot be written delays a restart, and a Secret for seconds at most: it is tried again for so long,
-and then the target is written and its status tells. Most workloads were noted by an earlier look and lose nothing.
+Rule: a target waits for baselines that cannot be saved only while the failure is transient and younger than five
+seconds. Then it is written, and its status reports the failure. Workloads with the baseline of an earlier look lose
+nothing by it.
 """
 
 import asyncio
@@ -20,17 +21,18 @@ from phase_operator.core.targets.fingerprint import Content
 from phase_operator.reconcile.ports import Clock, Workloads
 from phase_operator.reconcile.restarts.followed import Feeds, Known, targets_of
 
-# A workload that changes under our hands is looked at again at once, this many times.
+# How many times a workload is read and judged if others change it between our read and our write.
 ATTEMPTS = 3
-# So long a target waits for notes that fail, from the first failure in its namespace on, and so long a look may last.
+# Seconds for which failing baselines hold targets up, from the first failure in their namespace on, and seconds for
+# which a look may last.
 _HELD_UP, _LONGEST_LOOK = 5.0, 20.0
-# A failure that is older is another one.
+# Seconds after which a failure counts as the first one again.
 _FORGOTTEN = 3600.0
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Targets of a namespace that are about to be written, and share one look."""
+    """Targets of a namespace that are about to be written and share one look at its workloads."""
 
     coming: dict[TargetRef, Content] = field(default_factory=dict)
     is_done: bool = False
@@ -38,7 +40,7 @@ class _Batch:
 
 
 class Noting:
-    """Notes what pods run with, for targets of any PhaseSecret."""
+    """Saves baselines, for targets of any PhaseSecret."""
 
     def __init__(
         self,
@@ -62,13 +64,13 @@ class Noting:
         self._refused = refused
         self._batches: dict[str, _Batch] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # What the workloads of a namespace read, as seen a moment ago.
+        # The targets that the workloads of a namespace read, and when they were looked at.
         self._reads: dict[str, tuple[float, frozenset[TargetRef]]] = {}
-        # Since when notes fail in a namespace.
+        # Since when baselines cannot be saved in a namespace.
         self._failing: dict[str, float] = {}
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
-        """Have noted what the pods that read a target run with; raise Transient if it is worth waiting for that."""
+        """Save the baseline of every workload that reads a target; raise Transient if the target should wait for it."""
         namespace = target.key.namespace
         # The cheaper question first: at a start thousands of targets are new.
         if (is_new and not self._may_be_read(target)) or not self._feeds.may_be_followed(target):
@@ -77,7 +79,7 @@ class Noting:
         batch.coming[target] = content
         async with self._turns.setdefault(namespace, asyncio.Lock()):
             if not batch.is_done:
-                # Who comes from now on waits for the next look: this one may have passed what concerns it.
+                # A target that comes later waits for the next look: this one may have passed its workloads already.
                 del self._batches[namespace]
                 batch.problem = Transient(Reason.INTERNAL_ERROR, "workloads could not be noted")
                 try:
@@ -92,7 +94,7 @@ class Noting:
             self._refused(target, batch.problem.message)
 
     def _may_be_read(self, target: TargetRef) -> bool:
-        """Say whether pods may read what does not exist yet: they can, if they say that it is optional."""
+        """Return whether pods may read a target that does not exist yet, as they can if it is optional to them."""
         seen = self._reads.get(target.key.namespace)
         return seen is None or seen[0] + self._window < self._clock.monotonic() or target in seen[1]
 
@@ -102,7 +104,7 @@ class Noting:
         return now < self._failing.setdefault(namespace, now) + _HELD_UP
 
     async def _note(self, namespace: str, coming: Mapping[TargetRef, Content]) -> ExpectedError | None:
-        """Note every workload that can be noted, and return what kept others from it."""
+        """Save every baseline that can be saved, and return a failure of the others, if any; a transient one first."""
         problems: list[ExpectedError] = []
         try:
             async with asyncio.timeout(_LONGEST_LOOK):
@@ -111,7 +113,7 @@ class Noting:
             problems.append(Transient(Reason.KUBERNETES_UNAVAILABLE, "to look at all of them takes too long"))
         except ExpectedError as error:
             problems.append(error)
-        # What passes by itself is worth another try, whatever else is wrong.
+        # A transient failure is worth another try, whatever else is wrong.
         passing = [each for each in problems if isinstance(each, Transient)]
         return (passing or problems)[0].to_keep() if problems else None
 
@@ -134,7 +136,7 @@ class Noting:
                 raise
             except ExpectedError as error:
                 problems.append(error)
-            # Others wait for the loop, and a namespace may have thousands of workloads.
+            # A namespace may have thousands of workloads: other tasks get their turn.
             await asyncio.sleep(0)
         self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + self._window >= began}
         if not problems:
@@ -150,5 +152,5 @@ class Noting:
             if isinstance(action, Keep) or await self._workloads.apply(found, action):
                 return
             found = await self._workloads.get(found.ref)
-        # One that others write all the time costs the rest nothing.
+        # Not Transient: one workload that others write all the time must not hold the target up.
         raise Waiting(Reason.KUBERNETES_UNAVAILABLE, f"{workload.ref} keeps changing while it is noted")

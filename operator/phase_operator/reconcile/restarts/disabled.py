@@ -1,4 +1,4 @@
-"""What stands in for the Restarter where restarts are forbidden: no workload is even read."""
+"""The replacement for the Restarter with `--restarts=false`: it reads no workload and reports nothing."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -11,38 +11,38 @@ from phase_operator.reconcile.queue import QueueClosedError
 
 
 class NoRestarts:
-    """What stands in for a Restarter where whoever runs the operator forbids restarts: no workload is even read."""
+    """Does nothing, for an operator that must not restart workloads."""
 
     def __init__(self) -> None:
         self._closed = asyncio.Event()
 
     def expect(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
-        """Expect nothing of them."""
+        """Do nothing."""
 
     def forget(self, targets: Iterable[TargetRef]) -> None:
-        """Forget nothing."""
+        """Do nothing."""
 
     async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
     def written(self, target: TargetRef) -> None:
-        """Follow nothing."""
+        """Do nothing."""
 
     def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
-        """Return that there is nothing to tell."""
+        """Return an empty report."""
         return NOTHING
 
     async def take(self) -> str:
-        """Raise QueueClosedError after `close`, and not before."""
+        """Wait until `close`, then raise QueueClosedError."""
         await self._closed.wait()
         raise QueueClosedError
 
     async def look(self, namespace: str) -> None:
-        """Look at nothing."""
+        """Do nothing."""
 
     def hurry(self) -> None:
-        """Hurry nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Let `take` end."""
+        """End the wait of `take`."""
         self._closed.set()

@@ -1,4 +1,4 @@
-"""What the targets that a workload reads hold, and who follows them: asked once for each target and look."""
+"""The targets that a workload reads, as its followers see them: asked for once for each target and look."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -17,12 +17,12 @@ from phase_operator.reconcile.ports import Workloads
 from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.writers import Writers
 
-# None: its PhaseSecrets do not say who follows it.
+# What a look has asked for. None: no spec of a PhaseSecret that writes the target can be used.
 Known = dict[TargetRef, Feed | None]
 
 
 class Feeds:
-    """Puts together what the PhaseSecrets that write a target say of it and what it says of itself."""
+    """Puts together who follows a target, by its PhaseSecrets, and what it holds, by its metadata."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Feeds:
         self._digest_key = digest_key
 
     async def of(self, workload: Workload, known: Known) -> dict[TargetRef, Feed]:
-        """Return the targets of ours that a workload reads; what is not in `known` is asked for and put there."""
+        """Return the targets of ours that a workload reads; one that `known` lacks is asked for and added to it."""
         found: dict[TargetRef, Feed] = {}
         for target in targets_of(workload):
             if target not in self._admitted and not self._writers.marked(target):
@@ -52,12 +52,21 @@ class Feeds:
         return found
 
     def may_be_followed(self, target: TargetRef) -> bool:
-        """Say whether any PhaseSecret lets workloads follow a target."""
-        found, _, _ = self._said(target)
+        """Return whether any PhaseSecret lets workloads follow a target."""
+        found, _, _ = self._by_specs(target)
         return any(policy.followers is not Followers.NONE for policy in found)
 
+    def admitted(self, workload: Workload) -> list[TargetRef]:
+        """Return the targets that a workload reads and that a PhaseSecret is admitted to."""
+        return [target for target in targets_of(workload) if target in self._admitted]
+
+    def followed_in(self, namespace: str) -> list[TargetRef]:
+        """Return the targets in a namespace that workloads may follow."""
+        found = (each for each in self._admitted.things() if each.key.namespace == namespace)
+        return [each for each in found if self.may_be_followed(each)]
+
     async def _feed(self, target: TargetRef) -> Feed | None:
-        policies, versions, is_versioned = self._said(target)
+        policies, versions, is_versioned = self._by_specs(target)
         if not policies:
             return None
         if all(policy.followers is Followers.NONE for policy in policies):
@@ -65,7 +74,7 @@ class Feeds:
         held = await self._held(target, versions, is_versioned=is_versioned)
         return Feed(tuple(policies), held.content, held.written_at)
 
-    def _said(self, target: TargetRef) -> tuple[list[Policy], Mapping[TargetRef, str], bool]:
+    def _by_specs(self, target: TargetRef) -> tuple[list[Policy], Mapping[TargetRef, str], bool]:
         """Return who follows a target, the newest versions of its PhaseSecrets, and whether it is versioned."""
         policies = []
         versions: Mapping[TargetRef, str] = {}
@@ -84,9 +93,9 @@ class Feeds:
         return policies, versions, is_versioned
 
     def _writing(self, target: TargetRef) -> Iterator[Resource]:
-        """Yield those that write a target, and those of its namespace that wrote it and are suspended since.
+        """Yield the PhaseSecrets that write a target, and those of its namespace that are suspended and wrote it.
 
-        What these wrote before still reaches the pods.
+        What a suspended PhaseSecret wrote still reaches the pods.
         """
         writing = self._writers.of(target)
         for key in dict.fromkeys([*writing, *self._writers.marked(target)]):
@@ -100,13 +109,13 @@ class Feeds:
         if not is_versioned:
             return held
         if held != ABSENT:
-            # Somebody else's object has the name that ours only have in front of a hash.
+            # A foreign object has the plain name; ours have a hash after it.
             return Holding(Gap.UNKNOWN)
         newest = standing(target, versions)
         return ABSENT if newest == target else holding(await self._workloads.metadata(newest), key)
 
 
 def targets_of(workload: Workload) -> list[TargetRef]:
-    """Return what a workload reads, whosoever it is."""
+    """Return the objects that a workload reads, ours or not."""
     namespace = workload.ref.key.namespace
     return [TargetRef(reference.kind, ObjectKey(namespace, reference.name)) for reference in workload.references]

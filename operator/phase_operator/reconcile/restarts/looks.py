@@ -1,6 +1,6 @@
-"""When to look at the workloads of which namespace: what has settled, and what waits for something.
+"""When to look at the workloads of which namespace: a while after the last write, and again while a restart waits.
 
-Rule: the namespace that has been due for longest is next, and nobody is due again before the others had a turn.
+Rule: the namespace that has been due for longest is next. So a namespace that is always due delays no other one.
 """
 
 from collections.abc import Callable
@@ -9,27 +9,27 @@ from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.flow.debounce import Settling
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import Waiter
-from phase_operator.reconcile.restarts.report import Look
+from phase_operator.reconcile.restarts.look import Look
 
-# Nothing tells us when a roll-out ends, or that a workload is resumed. Places become free while others wait for them.
+# No event reports that a roll-out ends, that a workload is resumed or that a place becomes free: we look again.
 _SOON, _SELDOM, _FOR_A_PLACE = 3.0, 60.0, 15.0
 _NOT_YET = 0.5
 
 
 class Looks:
-    """The namespaces whose workloads are to be looked at. `settled` is told of each that was written and is quiet."""
+    """The namespaces whose workloads are to be looked at. `settled` is called for each that has become quiet."""
 
     def __init__(self, clock: Clock, window: float, settled: Callable[[str], None]) -> None:
         self._clock = clock
         self._settled = settled
         self._settling: Settling[str] = Settling(window)
-        # When to look again although nothing was touched, and how often that was so in a row.
+        # When to look again without another write, and how many such looks in a row had nothing to do.
         self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}
         self._waiter = Waiter(clock)
 
     def touch(self, namespace: str) -> None:
-        """Take note that something changed that workloads may read."""
+        """Record that something in a namespace changed that workloads may read."""
         self._settling.touch(namespace, self._clock.monotonic())
         self._waiter.changed()
 
@@ -38,7 +38,7 @@ class Looks:
 
         def find(now: float) -> str | None:
             due = self._next_due()
-            # What is not known yet would look as if nobody wrote it any more.
+            # A target whose PhaseSecret has not run yet would look like one without a PhaseSecret.
             return self._due(now) if due is not None and due <= now and all_known() else None
 
         def next_due(now: float) -> float | None:
@@ -48,20 +48,20 @@ class Looks:
         return await self._waiter.take(find, next_due)
 
     def others_wait(self) -> bool:
-        """Say whether a namespace is due."""
+        """Return whether any namespace is due."""
         due = self._next_due()
         return due is not None and due <= self._clock.monotonic()
 
     def has_lasted(self, namespace: str) -> bool:
-        """Say whether the looks before this one came to no end either."""
+        """Return whether at least two looks before this one, in a row, have left something to do."""
         return self._tries.get(namespace, -1) >= 1
 
     def go_on(self, namespace: str) -> None:
-        """Have a look go on that let others pass."""
+        """Make an interrupted look due at once, behind those that are due already."""
         self._again[namespace] = self._clock.monotonic()
 
     def plan(self, namespace: str, look: Look) -> None:
-        """Plan the next look after one that is over."""
+        """Decide when to look again after a look that has ended, if at all."""
         if not look.again:
             self._tries.pop(namespace, None)
             return
@@ -75,7 +75,7 @@ class Looks:
         self._waiter.changed()
 
     def hurry(self) -> None:
-        """Give out now what was to be tried again later."""
+        """Make all looks due that wait for another try."""
         self._tries.clear()
         self._again = dict.fromkeys(self._again, self._clock.monotonic())
         self._waiter.changed()
