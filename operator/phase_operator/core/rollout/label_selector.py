@@ -1,6 +1,7 @@
 """Label selectors, in kubectl's syntax: `tier=api,env!=dev,team in (a,b),!legacy`.
 
-Rule: what we take means what it means to kubectl. What kubectl refuses is refused, and the message says where.
+Rule: a selector that we accept means what it means to kubectl. One that kubectl refuses is refused, and the message
+says where.
 """
 
 import re
@@ -53,7 +54,7 @@ class Requirement:
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether the labels meet it; a label that is not there is not in any set."""
+        """Return whether the labels meet the requirement; a label that is missing is in no set."""
         value = labels.get(self.key)
         match self.operator:
             case Operator.EXISTS:
@@ -77,12 +78,12 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Conditions that must all be met; none is met by everything."""
+    """Requirements that must all be met. Without any, it selects everything."""
 
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Say whether the labels meet every condition."""
+        """Return whether the labels meet every requirement."""
         return all(requirement.matches(labels) for requirement in self.requirements)
 
 
@@ -90,7 +91,7 @@ EVERYTHING = Selector()
 
 
 def parse_selector(text: str) -> Selector:
-    """Read a selector; raise Invalid if kubectl would not take it."""
+    """Parse a selector; raise Invalid if kubectl would refuse it."""
     tokens = _Tokens(text)
     if tokens.peek() == _END:
         return EVERYTHING
@@ -102,7 +103,7 @@ def parse_selector(text: str) -> Selector:
 
 
 class _Tokens:
-    """The signs and words of a selector, one after another; the end is an empty one."""
+    """The operators and words of a selector, one after another; the end is an empty one."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -159,7 +160,7 @@ def _values(tokens: _Tokens) -> frozenset[str]:
 
 
 def _value(tokens: _Tokens) -> str:
-    # An empty one is a value too: `tier=`, `tier in (,api)`.
+    # A value may be empty: `tier=`, `tier in (,api)`.
     if tokens.peek() in (_END, ",", ")"):
         return ""
     found = tokens.take()

@@ -1,7 +1,7 @@
 """What the pods of a pod spec read: which Secrets and ConfigMaps, and which of their keys.
 
-Rule: a spec is foreign JSON. Whatever is not as Kubernetes has it is passed over, and nothing here raises. What pods
-read is told exactly; whether an object is named at all is told generously, since that protects it from collection.
+Rule: a spec is foreign JSON. A part that Kubernetes would not accept is passed over, and nothing here raises.
+`references` is exact. `mentioned` finds too much rather than too little, since it protects objects from deletion.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +11,9 @@ from typing import Any
 from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.core.refs import Kind
 
-# Of a pod template. Ephemeral containers are put into pods that run and stand in no template.
+# In a pod template. Ephemeral containers are added to running pods and are in no template.
 _CONTAINERS = ("initContainers", "containers")
-# Kind, its fields in env, envFrom and a projected volume, its volume, and where that volume has the object's name.
+# Kind; its fields in env, in envFrom and in a projected volume; its volume; and the volume's field with the name.
 _SPELLINGS = (
     (Kind.SECRET, "secretKeyRef", "secretRef", "secret", "secretName"),
     (Kind.CONFIG_MAP, "configMapKeyRef", "configMapRef", "configMap", "name"),
@@ -22,18 +22,18 @@ _SPELLINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What is read of one object in the pods' namespace."""
+    """What pods read of one object in their namespace."""
 
     kind: Kind
     name: str
-    # None: all of them.
+    # None: all keys.
     keys: frozenset[str] | None = None
-    # Pods do not start before the object is there, nor before these keys are.
+    # Pods do not start before the object exists, nor before these keys do.
     required: bool = False
     required_keys: frozenset[str] = field(default=frozenset())
 
     def __or__(self, other: "Reference") -> "Reference":
-        """Return what the two read together of one object."""
+        """Return what two references to one object read together."""
         every = self.keys is None or other.keys is None
         return Reference(
             self.kind,
@@ -47,7 +47,7 @@ class Reference:
 def references(spec: object) -> tuple[Reference, ...]:
     """Return what the pods read, one reference for each object, sorted.
 
-    `imagePullSecrets` and what drivers read for themselves are not in it: the kubelet takes those anew by itself.
+    It leaves out `imagePullSecrets` and what volume drivers read: the kubelet reads those again by itself.
     """
     merged: dict[tuple[Kind, str], Reference] = {}
     for found in _found(mapping(spec)):
@@ -57,9 +57,10 @@ def references(spec: object) -> tuple[Reference, ...]:
 
 
 def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
-    """Return those names that stand anywhere in a pod, a template, or whatever else holds one.
+    """Return those names that occur anywhere in a pod, in a pod template or in an object that has one.
 
-    Generous on purpose: pull secrets, drivers, arguments, parts of a longer text. Metadata and status do not count.
+    Generous on purpose: it counts pull secrets, drivers, arguments and parts of a longer text. It leaves metadata and
+    status out.
     """
     looked_for = frozenset(names)
     if not looked_for:
@@ -114,7 +115,7 @@ def _reference(kind: Kind, name: str, keys: frozenset[str] | None, selected: Map
 
 
 def _texts(value: object) -> Iterator[str]:
-    # A stack and no recursion: foreign JSON may be deep.
+    # A stack, since foreign JSON may be too deep for recursion.
     left = [value]
     while left:
         each = left.pop()

@@ -1,8 +1,8 @@
 """How far the last roll-out of a workload is, by its status.
 
-Rule: a roll-out is over when nothing of it is left to happen, which is not the same as all pods being well: pods that
-crash long after it must not hold back the content that would cure them. Whether one that is not over gets on is told
-by counts that grow, here as data; core/rollout/stall.py compares them over time.
+Rule: a roll-out has ended when its controller has nothing left to do for it, whether or not its pods are well: pods
+that crash long after it must not delay the content that would cure them. A roll-out that has not ended makes progress
+while its counts grow; core/rollout/stall.py compares these over time.
 """
 
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from typing import Any, assert_never
 
 from phase_operator.core.json_access import mapping, mappings, number, text
 
-# Kubernetes' own default for progressDeadlineSeconds; we take it for kinds that have none, too.
+# The default of Kubernetes for progressDeadlineSeconds. We use it for kinds without that field, too.
 _DEADLINE = 600
-# Whatever a workload asks for: the largest number is a usual way to say "never".
+# A bound for what a workload asks for: people write the largest number to say "never".
 LONGEST_DEADLINE = 1800
 _ON_DELETE = "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them"
 _PARTITION = "its update strategy has a partition: pods below it keep what they began with"
 
 
 class WorkloadKind(StrEnum):
-    """The kinds that are restarted."""
+    """The kinds of workloads that are restarted."""
 
     DEPLOYMENT = "Deployment"
     STATEFUL_SET = "StatefulSet"
@@ -31,35 +31,35 @@ class WorkloadKind(StrEnum):
 
 
 class Progress(Enum):
-    """Where the last roll-out stands."""
+    """How far the last roll-out is."""
 
     ENDED = "ended"
     UNDER_WAY = "under way"
-    # It has stopped to make progress, as its own controller says.
+    # Its controller says that it has stopped making progress.
     OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the status and the strategy of a workload say."""
+    """The state of a workload's last roll-out, by its status and its update strategy."""
 
     progress: Progress
     paused: bool = False
-    # Why a roll-out leaves pods as they are, and whether there are such pods now.
+    # Why the update strategy keeps old pods in a roll-out, and whether there are such pods now.
     holds: str | None = None
     held: bool = False
-    # Seconds after which a roll-out is not waited for any longer, at most LONGEST_DEADLINE.
+    # Seconds for which a roll-out is waited for, LONGEST_DEADLINE at most.
     deadline: float = _DEADLINE
-    # What grows while a roll-out gets on: new pods, old pods that are gone (negative), pods that are ready.
+    # These grow while a roll-out makes progress: new pods, minus the old pods that are left, ready pods.
     counts: tuple[int, ...] = ()
-    # Seconds for which these may stand although all is well: every pod is ready, and not counted as available yet.
+    # Seconds for which the counts may rest although all is well: every pod is ready, and none counts as available yet.
     rest: float = 0.0
-    # Its controller replaces no pod while one of them is not ready, so a broken one has to be deleted by somebody.
+    # The controller replaces no pod while one of them is not ready, so a person has to delete a broken one.
     ordered: bool = False
 
 
 def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
-    """Say where a workload stands; what is missing in foreign JSON counts as nothing."""
+    """Return the state of a workload's last roll-out; a field that is missing counts as zero or empty."""
     spec, status = mapping(workload.get("spec")), mapping(workload.get("status"))
     generation = number(mapping(workload.get("metadata")).get("generation"))
     unseen = number(status.get("observedGeneration")) < generation
@@ -70,14 +70,14 @@ def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
         case WorkloadKind.ROLLOUT:
             progress = Progress.UNDER_WAY if unseen else _rollout(spec, status)
             found = _of_replicas(spec, status, progress)
-            # Between two steps it waits as its author planned, and begins its steps anew if it is rolled over.
+            # Between two steps it waits as its author planned. A restart would begin its steps again.
             return replace(found, rest=float(LONGEST_DEADLINE)) if status.get("phase") == "Paused" else found
         case WorkloadKind.STATEFUL_SET:
             return _stateful_set(spec, status, unseen=unseen)
         case WorkloadKind.DAEMON_SET:
             return _daemon_set(spec, status, unseen=unseen)
         case WorkloadKind.CRON_JOB:
-            # Each Job makes its pods anew.
+            # Each Job makes new pods.
             return Standing(Progress.ENDED)
         case _:
             assert_never(kind)
@@ -112,7 +112,7 @@ def _deployment(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Progress:
         return Progress.OVERDUE
     if not _replaced(spec, status):
         return Progress.UNDER_WAY
-    # Stands from the end of a roll-out to the beginning of the next one, whatever becomes of the pods meanwhile.
+    # True from the end of a roll-out to the beginning of the next one, whatever happens to the pods between.
     if "NewReplicaSetAvailable" in reasons:
         return Progress.ENDED
     return _available(status)
@@ -146,7 +146,7 @@ def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen:
     if strategy.get("type") == "OnDelete":
         return Standing(Progress.ENDED, holds=_ON_DELETE, held=updated < number(status.get("replicas")))
     partition = number(mapping(strategy.get("rollingUpdate")).get("partition"))
-    # The controller makes them one at the end of a roll-out.
+    # At the end of a roll-out the controller sets both to the same revision.
     ended = not unseen and status.get("currentRevision") == status.get("updateRevision")
     is_held = partition > 0
     if is_held:

@@ -1,23 +1,23 @@
-"""How many roll-outs go on at once, with a share for each namespace.
+"""How many roll-outs that we began are under way at a time, with a share of the places for each namespace.
 
-Rule: a place is held until its roll-out was seen to have ended or its deadline has passed. One that stands still holds
-a place of its own namespace only, and the last places are for namespaces that have none: nobody waits for another's.
+Rule: a roll-out holds its place until it was seen to have ended, or its deadline has passed. A stalled roll-out counts
+against the share of its own namespace and no other. The last places are for namespaces without any.
 """
 
 from dataclasses import dataclass
 
 from phase_operator.core.rollout.workload import WorkloadRef
 
-# So long after it was refused a place a namespace counts as one that wants some.
+# Seconds for which a namespace that was refused a place counts as one that wants some.
 _WANTS = 120.0
-# One in so many places is left for namespaces that have none.
+# One place in so many is kept for namespaces without any.
 _FOR_OTHERS = 5
 
 
 @dataclass(slots=True)
 class _Place:
     until: float
-    # It does not get on, so it costs the cluster nothing.
+    # It has stalled, so it costs the cluster nothing.
     is_still: bool = False
 
 
@@ -43,7 +43,7 @@ class Rollouts:
             self._wants[workload.key.namespace] = now
             return False
         before = self._places.get(workload)
-        # One that gets on again needs a place of all, if there is one.
+        # A stalled roll-out that begins again takes one of the common places, if there is one.
         is_still = before is not None and before.is_still and len(self) >= self._limit
         self._places[workload] = _Place(now + deadline, is_still)
         return True
@@ -53,16 +53,16 @@ class Rollouts:
         self._places.pop(workload, None)
 
     def rest(self, workload: WorkloadRef, *, is_still: bool) -> None:
-        """Say whether a roll-out stands still."""
+        """Record whether a roll-out has stalled."""
         if workload in self._places:
             self._places[workload].is_still = is_still
 
     def wants_no_more(self, namespace: str) -> None:
-        """Take note that no workload of a namespace waits for a place."""
+        """Record that no workload of a namespace waits for a place."""
         self._wants.pop(namespace, None)
 
     def in_the_way(self, namespace: str) -> list[WorkloadRef]:
-        """Return the workloads whose places a namespace waits for, to be looked at until they are free, sorted."""
+        """Return the workloads whose places a namespace waits for, sorted. To look at them may free a place."""
         return sorted(
             each for each, place in self._places.items() if not place.is_still or each.key.namespace == namespace
         )
@@ -74,7 +74,7 @@ class Rollouts:
         own = sum(each.key.namespace == namespace for each in self._places)
         if not own:
             return True
-        # Whoever is alone may have all but the last ones.
+        # A namespace that is alone may have all but the last places.
         others = {each.key.namespace for each, place in self._places.items() if not place.is_still}
         share = max(1, self._limit // len({namespace, *others, *self._wants}))
         return taken < self._limit - self._left_over and own < share

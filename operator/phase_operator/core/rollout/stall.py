@@ -1,7 +1,8 @@
-"""Which roll-outs stand still, and how long one in the way of a restart is waited for.
+"""Which roll-outs have stalled, and how long a restart waits for a roll-out that is under way.
 
-Rule: a roll-out gets on if a count of it is larger than it ever was; pods that come and go in a crash loop are no
-progress. One that stands still is not waited for: Kubernetes rolls over it, and what waits may be its cure.
+Rule: a roll-out makes progress only when one of its counts grows beyond its largest value so far. Pods that come and go
+in a crash loop are no progress. A restart does not wait for a stalled roll-out: Kubernetes can replace it, and the
+content that waits may be the cure.
 """
 
 from collections import OrderedDict
@@ -13,32 +14,32 @@ from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.rollout.progress import LONGEST_DEADLINE, Standing
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 
-# So long counts may stand before a roll-out is rolled over; longer each time, so that pods which begin slowly get to
-# their end also if their content changes more often than that.
+# Seconds without progress after which a restart replaces a roll-out. They double each time, so that pods that begin
+# slowly become ready even if their content changes more often than that.
 _STILL, _LONGEST_STILL = 10.0, 60.0
-# So long before it gives its place up: pods that only begin slowly are load that goes on.
+# Seconds without progress after which a roll-out gives its place up. Pods that begin slowly are still load.
 _STUCK = 30.0
 
 
 class Patience(Enum):
-    """How the roll-out of a workload is waited for."""
+    """How long a restart waits for the roll-out that is under way."""
 
     FOR_THE_END = "for the end"
-    # It stands still.
+    # It has stalled.
     WHILE_IT_GETS_ON = "while it gets on"
-    # It has been waited for as long as anything is.
+    # Its deadline has passed.
     OVER = "over"
 
 
 @dataclass(slots=True)
 class _Seen:
     uid: str
-    # Tells this roll-out from the next.
+    # Differs between this roll-out and the next one.
     template: bytes
     counts: tuple[int, ...]
     rest: float
     deadline: float
-    # When a count last grew, when it was last looked at, and since when it is in the way of a restart.
+    # When a count last grew, when the workload was last looked at, and since when a restart waits for it.
     moved: float
     looked: float
     awaited: float | None = None
@@ -49,14 +50,14 @@ class Stillness:
     """The roll-outs that were seen under way. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        # Those that were seen longest ago first.
+        # The ones seen longest ago come first.
         self._seen: OrderedDict[WorkloadRef, _Seen] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def see(self, workload: Workload, now: float) -> None:
-        """Take note of a workload whose roll-out is under way."""
+        """Record the counts of a workload whose roll-out is under way."""
         standing, template = workload.standing, workload.content.encode("utf-8", "surrogatepass")
         template += workload.template_digest()
         found = self._seen.pop(workload.ref, None)
@@ -71,7 +72,7 @@ class Stillness:
         self._forget_old(now)
 
     def patience(self, workload: WorkloadRef, now: float) -> Patience:
-        """Say how a roll-out that was seen is waited for; the first time begins the wait."""
+        """Return how long a restart still waits for a roll-out that was seen; the first call begins the wait."""
         found = self._seen[workload]
         found.awaited = now if found.awaited is None else found.awaited
         if now >= found.awaited + found.deadline:
@@ -79,33 +80,33 @@ class Stillness:
         return Patience.WHILE_IT_GETS_ON if now >= _still_at(found) else Patience.FOR_THE_END
 
     def is_stuck(self, workload: WorkloadRef, now: float) -> bool:
-        """Say whether a roll-out that was seen has not got on for so long that it costs nobody anything."""
+        """Return whether a roll-out has made no progress for so long that it gives its place up."""
         found = self._seen.get(workload)
         return found is not None and now >= found.moved + found.rest + _STUCK
 
     def ends_at(self, workload: WorkloadRef) -> float:
-        """Return when the patience with a roll-out ends that does not get on."""
+        """Return when the wait for a roll-out ends if it makes no more progress."""
         found = self._seen[workload]
         until = found.moved if found.awaited is None else found.awaited
         return min(_still_at(found), until + found.deadline)
 
     def roll_over(self, workload: WorkloadRef) -> None:
-        """Take note that a roll-out that was not over was rolled over, if this one was under way."""
+        """Record that a restart has replaced a roll-out that was under way, if it was seen."""
         if found := self._seen.get(workload):
             found.awaited = None
             found.rolled_over += 1
 
     def was_rolled_over(self, workload: WorkloadRef) -> bool:
-        """Say whether a roll-out took the place of one that was not over."""
+        """Return whether the roll-out has replaced one that had not ended."""
         found = self._seen.get(workload)
         return found is not None and found.rolled_over > 0
 
     def end(self, workload: WorkloadRef) -> None:
-        """Forget a roll-out that is over."""
+        """Forget a roll-out that has ended."""
         self._seen.pop(workload, None)
 
     def keep(self, namespace: str, workloads: Collection[WorkloadRef]) -> None:
-        """Forget those of a namespace that are none of these: they are gone, or nobody's concern."""
+        """Forget the roll-outs of a namespace except these: their workloads are gone, or follow no target."""
         for each in [each for each in self._seen if each.key.namespace == namespace and each not in workloads]:
             del self._seen[each]
 

@@ -1,7 +1,7 @@
-"""A workload as restarts see it: where its pod template is, what that reads, what we noted on it, where it stands.
+"""A workload as restarts see it: its pod template, what the template reads, its baseline and its roll-out.
 
-Rule: it is foreign JSON, so nothing here raises. What we wrote is believed only while we own the field: who copies a
-manifest, or brings back an old one, copies what we wrote with it, in his own name.
+Rule: a workload is foreign JSON, so nothing here raises. A baseline counts only while we own its labels: a person who
+copies a manifest, or applies an old one, copies our labels with it and owns the copies.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _TEMPLATE = ("spec", "template")
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Where a kind is served, and where in it the pod template stands."""
+    """Where the API server serves a kind, and where its pod template is."""
 
     version: str
     plural: str
@@ -52,30 +52,30 @@ class WorkloadRef:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload, as it was read. It holds on to its template, so it is judged and let go."""
+    """One workload, as it was read. It refers to its whole template, so nobody should keep many of them."""
 
     ref: WorkloadRef
     uid: str
     resource_version: str
     labels: Mapping[str, str]
-    # The official annotation is there and does not say no, or says it.
+    # The official annotation has a value other than "false", or "false".
     annotated: bool
     refuses: bool
     references: tuple[Reference, ...]
     standing: Standing
-    # Our note on what its pods run with; "" if there is none, or not by us.
+    # The text of its baseline; "" if there is none, or it is not ours.
     running: str
-    # Our mark in the pod template; "" if there is none. Somebody else may have written it, from a copy of ours.
+    # Our mark in the pod template; "" if there is none. It may be a copy of ours that others wrote.
     content: str
     content_is_ours: bool
-    # When somebody else last wrote the pod template, by the API server's clock, as RFC 3339; "" if nobody did.
+    # When others last wrote the pod template, by the API server's clock, as RFC 3339; "" if they never did.
     edited_at: str
     template: Mapping[str, Any] = field(repr=False)
-    # Its digest, once somebody has asked for it: a template may be larger than a megabyte.
+    # A cache of its digest: a template may be larger than a megabyte.
     _digests: list[bytes] = field(default_factory=list, repr=False, compare=False)
 
     def template_digest(self) -> bytes:
-        """Tell this pod template from any other; our own mark does not count."""
+        """Return a digest of the pod template without our own mark."""
         if not self._digests:
             self._digests.append(self._template_digest())
         return self._digests[0]
@@ -84,19 +84,19 @@ class Workload:
         metadata = mapping(self.template.get("metadata"))
         annotations = mapping(metadata.get("annotations"))
         rest = {key: value for key, value in annotations.items() if key != names.ANNOTATION_CONTENT}
-        # With our mark goes the map that holds nothing else, so that it is the same before and after.
+        # A map with nothing but our mark is left out, too, so that the digest is the same before and after a restart.
         bare = {key: value for key, value in metadata.items() if key != "annotations"}
         parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
         try:
             written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         except RecursionError:
-            # Deeper than any template that a pod is made from: an own form does for whatever it is.
+            # No pod can be made from a template this deep. Any form will do, as long as different ones differ.
             written = "\n".join(_flat(parts))
         return hashlib.blake2b(written.encode(), digest_size=READ).digest()
 
 
 def _flat(value: object) -> Iterator[str]:
-    """Spell JSON of any depth, so that two that differ are spelt differently."""
+    """Yield texts for JSON of any depth; different JSON yields different texts."""
     left: list[object] = [value]
     while left:
         each = left.pop()
@@ -111,9 +111,10 @@ def _flat(value: object) -> Iterator[str]:
 
 
 def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | None:
-    """Return what a restart must know; None if there is nothing to restart.
+    """Return what a restart must know of a workload; None if there is nothing to restart.
 
-    That is one without a pod template, as a Rollout that takes a Deployment's, and one that is being deleted.
+    None for a workload without a pod template, such as a Rollout that uses a Deployment's, and for one that is being
+    deleted.
     """
     metadata = mapping(found.get("metadata"))
     template = at(found, APIS[kind].template)
@@ -145,7 +146,7 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
 
 
 def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping[str, Any], str]]:
-    """Return the fields that we applied, or those that others wrote, each with its time."""
+    """Return the fields that we applied, or those that others wrote, each set with its time."""
     return [
         (mapping(entry.get("fieldsV1")), text(entry.get("time")))
         for entry in mappings(metadata.get("managedFields"))
