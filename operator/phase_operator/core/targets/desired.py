@@ -1,6 +1,7 @@
-"""What a target should be, in a form that can be compared with what stands in its place.
+"""A target as it should be, with the digests and marks that make it comparable with the object in the cluster.
 
-Rule: everything that `observed` reads back is written here: the digest of the content, the marks and the labels.
+Rule: everything that observed.py reads back is written here, except for the stamp (provenance.py) and for the type in
+the mark of a merged share (plan.py).
 """
 
 import hashlib
@@ -11,7 +12,6 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
 from phase_operator.core.content.limits import check_size
-from phase_operator.core.json_access import mapping
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.fingerprint import Content, content_digest, content_of, name_digest
 from phase_operator.core.targets.merge import mark, merge_annotation, merge_manager, spelled
@@ -24,21 +24,26 @@ from phase_operator.core.values import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """An object as it should stand. The manifest holds values and does not print."""
+    """An object as it should be. The manifest holds values and does not print."""
 
     ref: TargetRef
     owner: Owner
     keys: frozenset[str]
+    # A keyed digest of the values, of the kind and type, and of the owned fields: equal digests are equal objects.
     digest: str
+    # The digest of the owned fields alone, which managedFields show as well: it finds edits that keep `digest`.
     shape: bytes
     manifest: dict[str, Any] = field(repr=False)
     claim: Claim = field(default_factory=Claim)
+    # A PhaseSecret merges under a field manager of its own, so that one cannot remove another's keys.
     manager: str = names.FIELD_MANAGER
-    # With Merge: the type that the object gets if it has to be made. Else it is part of the manifest.
+    # Only with Merge: the type for an object that does not exist yet. It is not in the manifest, since the type of an
+    # existing object is not ours to set; "" for the usual type, which Kubernetes fills in.
     made_as: str = ""
-    # What it will hold, for those who read single keys; the same for all versions of one target.
+    # Digests of each key, for the workloads that read single keys; the same for all versions of one target.
     content: Content | None = None
-    # core/targets/provenance.py: its seal, "" if it gets none, and the one that it may have and that is wrong.
+    # Set by provenance.py, once it is known from which answer the object was made: its stamp, and the stamp of the same
+    # object from a revision whose time was wrong. "" if there is none.
     seal: str = ""
     misdated: str = ""
 
@@ -50,7 +55,7 @@ class Desired:
         return frozenset(map(name_digest, self.keys))
 
     def is_sealed(self, seal: str) -> bool:
-        """Say whether a seal that stands may stay; one that is old otherwise is no reason to write."""
+        """Return whether the stamp in the cluster may stay: only a missing or a misdated one is a reason to write."""
         return self.seal == "" or seal not in ("", self.misdated)
 
 
@@ -65,14 +70,14 @@ def desired(
     *,
     is_versioned: bool = False,
 ) -> Desired:
-    """Put marks, user's metadata and data together; refuse what Kubernetes would refuse for its size.
+    """Return the object with our marks, the user's metadata and the data; raise what Kubernetes refuses for its size.
 
-    A version is an object of its own, named after what it holds; its metadata may change in place.
+    A version is an object of its own, named after its content; its metadata may change in place.
     """
     check_size(data, template)
     content = content_of(digest_key, str(ref), data)
     if claim.merges:
-        return _desired_part(ref, owner, body, data, claim, digest_key, content)
+        return _desired_share(ref, owner, body, data, claim, digest_key, content)
     labels = {
         **without_reserved(template.labels),
         names.LABEL_MANAGED_BY: names.OPERATOR_NAME,
@@ -80,9 +85,7 @@ def desired(
     }
     if is_versioned:
         labels[names.LABEL_VERSION_OF] = version_label(ref.key.name)
-        kind_of = {"kind": str(ref.kind), "type": str(body.get("type", ""))}
-        name = versioned_name(ref.key.name, content_digest(digest_key, data, kind_of))
-        ref = TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
+        ref = _version_ref(ref, body, data, digest_key)
         body = {**body, "immutable": True}
     annotations = {
         **without_reserved(template.annotations),
@@ -93,20 +96,12 @@ def desired(
         annotations[names.ANNOTATION_ON_REMOVAL] = str(claim.deletion)
     owners = [_owner_reference(owner)] if _is_collected(ref, owner, claim) else []
     shape = owned_fields_digest(data, labels, annotations, [str(reference["uid"]) for reference in owners])
-    identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
-    if body.get("immutable"):
-        identity["immutable"] = "true"
-    digest = content_digest(digest_key, data, identity)
-    # Neither part of the shape: an object that was written without an origin is the same object.
-    told = {names.ANNOTATION_DIGEST: digest}
+    digest = _digest(ref, body, data, shape, digest_key)
+    # The owned fields' digest leaves these two out: an object that was written without an origin is the same object.
+    marks = {names.ANNOTATION_DIGEST: digest}
     if claim.deletes and not owners:
-        told[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
-    metadata: dict[str, Any] = {
-        "name": ref.key.name,
-        "namespace": ref.key.namespace,
-        "labels": labels,
-        "annotations": annotations | told,
-    }
+        marks[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
+    metadata = _metadata(ref, labels, annotations | marks)
     if owners:
         metadata["ownerReferences"] = owners
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata, **body}
@@ -114,21 +109,43 @@ def desired(
 
 
 def origin_mark(uid: str, ref: TargetRef) -> str:
-    """Return what an object says of the PhaseSecret that made it and of its own place; that of a copy is wrong."""
+    """Return a mark for the PhaseSecret that made an object and for the object's place; on a copy it is wrong."""
     return hashlib.blake2b(f"{uid} {ref}".encode(), digest_size=8).hexdigest()
 
 
+def _version_ref(ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, bytes], digest_key: bytes) -> TargetRef:
+    kind_of = {"kind": str(ref.kind), "type": str(body.get("type", ""))}
+    name = versioned_name(ref.key.name, content_digest(digest_key, data, kind_of))
+    return TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
+
+
+def _digest(ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, bytes], shape: bytes, digest_key: bytes) -> str:
+    identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
+    if body.get("immutable"):
+        identity["immutable"] = "true"
+    return content_digest(digest_key, data, identity)
+
+
+def _metadata(ref: TargetRef, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
+    return {
+        "name": ref.key.name,
+        "namespace": ref.key.namespace,
+        "labels": labels,
+        "annotations": annotations,
+    }
+
+
 def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
-    """Say whether the garbage collector takes the target with its PhaseSecret; it does not cross namespaces."""
+    """Return whether the garbage collector deletes the target with its PhaseSecret; it does not cross namespaces."""
     return claim.creation is CreationPolicy.OWNER and claim.deletes and ref.key.namespace == owner.key.namespace
 
 
-_PART_LABELS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
-# What a Secret is if nobody says otherwise.
+_SHARE_LABELS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+# The type that Kubernetes gives a Secret without one.
 _USUAL_TYPE = "Opaque"
 
 
-def _desired_part(
+def _desired_share(
     ref: TargetRef,
     owner: Owner,
     body: Mapping[str, Any],
@@ -137,20 +154,14 @@ def _desired_part(
     digest_key: bytes,
     content: Content,
 ) -> Desired:
-    """Put our keys and our marks together, and nothing else: the rest of the object is not ours."""
+    """Return the merged share: our keys and our marks, and nothing else, since the rest of the object is not ours."""
     manager = merge_manager(owner.key)
-    shape = owned_fields_digest(data, _PART_LABELS, {}, [])
+    shape = owned_fields_digest(data, _SHARE_LABELS, {}, [])
     identity = {"kind": str(ref.kind), "shape": shape.hex(), "onRemoval": str(claim.deletion)}
     digest = content_digest(digest_key, data, identity)
     origin = origin_mark(owner.uid, ref) if claim.deletes else ""
-    metadata: dict[str, Any] = {
-        "name": ref.key.name,
-        "namespace": ref.key.namespace,
-        "labels": dict(_PART_LABELS),
-        "annotations": {
-            merge_annotation(manager): spelled(mark(owner.key, digest, data, str(content), origin)),
-        },
-    }
+    marked = spelled(mark(owner.key, digest, data, str(content), origin))
+    metadata = _metadata(ref, dict(_SHARE_LABELS), {merge_annotation(manager): marked})
     manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
     manifest |= {name: body[name] for name in DATA_FIELDS if name in body}
     made_as = str(body.get("type", _USUAL_TYPE))
@@ -162,14 +173,14 @@ def _desired_part(
         shape,
         manifest,
         claim,
-        manager,
-        "" if made_as == _USUAL_TYPE else made_as,
-        content,
+        manager=manager,
+        made_as="" if made_as == _USUAL_TYPE else made_as,
+        content=content,
     )
 
 
 def _owner_reference(owner: Owner) -> dict[str, Any]:
-    # Not blocking: deleting the owner must never wait for the operator or the garbage collector.
+    # Not blocking: the deletion of the owner must never wait for the operator or the garbage collector.
     return {
         "apiVersion": names.API_VERSION,
         "kind": owner.key.kind or names.KIND_PHASE_SECRET,
@@ -178,7 +189,3 @@ def _owner_reference(owner: Owner) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": False,
     }
-
-
-def _names(fields: object) -> list[str]:
-    return [item[2:] for item in mapping(fields) if item.startswith("f:")]

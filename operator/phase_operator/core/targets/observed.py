@@ -1,10 +1,10 @@
-"""What stands at a target's place, read from its metadata.
+"""The object at a target's place, as its metadata shows it.
 
 Rule: a target is judged by its metadata alone. The digest annotation says which content we applied last, and
-managedFields say whether every field that we applied is still ours; so the values never have to be read back.
+managedFields say whether we still own every field that we applied. So values are never read back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,91 +14,75 @@ from phase_operator.core.targets.fingerprint import joined, name_digest, names_t
 from phase_operator.core.targets.merge import Holder, Others, Part, part
 from phase_operator.core.targets.owned_fields import data_keys, owned_fields_digest
 
-# Annotations of ours that are no part of an object's shape.
+# Annotations of ours that the digest of the owned fields leaves out.
 _UNSHAPED = frozenset({names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL, names.ANNOTATION_ORIGIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What stands at a target's place, boiled down to what decisions need; small, since thousands are kept."""
+    """What decisions need of the object at a target's place."""
 
     uid: str
     resource_version: str
-    # namespace/name of the PhaseSecret whose mark it carries, "" if none.
+    # namespace/name of the PhaseSecret in its owner annotation; "" if it has none.
     owner: str
     digest: str
-    # What our own apply still owns, comparable with Desired.shape; empty if we never applied it.
+    # The digest of the fields that our apply still owns, comparable with Desired.shape; empty if we never applied it.
     shape: bytes
-    # Data keys that others put there and we never applied.
+    # Data keys that others added and that we never applied.
     foreign_keys: tuple[str, ...]
     terminating: bool = False
-    # core/targets/provenance.py: what it was made from; "" if it does not say.
+    # The stamp of provenance.py; "" if it has none.
     seal: str = ""
-    # It says that it may be deleted when its PhaseSecret names it no more.
+    # Its annotation says that it is deleted when its PhaseSecret does not name it any more.
     deletes: bool = False
-    # None for the usual target, on whose data nobody else is at work.
+    # Memory: thousands of these are kept, and on most objects no other manager owns data. So all that is known of other
+    # managers is in one value, which is None on these objects, and the properties below read it.
     others: Others | None = None
-    # The label of versions: which base name it belongs to; "" if it is no version.
+    # The label of a version: the base name that it belongs to; "" if it is no version.
     version_of: str = ""
-    # When it was made, kept of versions alone: RFC 3339 in UTC, so that texts compare like times.
+    # When it was created, kept for versions alone: RFC 3339 in UTC, so that texts sort as times do.
     created: str = ""
-    # The uid in our ownerReference, or an `origin_mark`; kept only of what goes when it is wanted no more.
+    # The uid in our ownerReference, or an `origin_mark`. Kept only if `deletes`: nothing else asks for it.
     origin: str = ""
-    # core/targets/fingerprint.py: the digests of the names of the keys that we wrote and that stand, one after another.
+    # Digests of the names of the keys that we wrote and that are still there, joined as in fingerprint.py.
     names: bytes = field(default=b"", compare=False)
 
     @property
     def is_applied(self) -> bool:
-        """Whether the API server lists an apply of ours on it: on a copy that somebody made, it does not."""
+        """Whether managedFields list an apply of ours; they do not on a copy that somebody else made."""
         return self.shape != b""
 
     @property
     def managers(self) -> tuple[str, ...]:
-        """Who else manages its data, for the message of a refusal."""
+        """The other managers of its data, for the message of a refusal."""
         return tuple(holder.manager for holder in self.holders if holder.keys)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
-        """Every field manager besides our own."""
+        """The field managers other than our own."""
         return self.others.holders if self.others else ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What PhaseSecrets merged into it."""
+        """The shares that PhaseSecrets merged into it."""
         return self.others.parts if self.others else ()
 
     def part(self, manager: str) -> Part | None:
-        """Return what one PhaseSecret merged into it."""
+        """Return the share that one PhaseSecret merged into it."""
         return next((each for each in self.parts if each.manager == manager), None)
 
 
 def observe(metadata: Mapping[str, Any]) -> Observed:
-    """Boil an object's metadata down to an Observed. Anybody may have written it, so nothing in it raises."""
+    """Return what an object's metadata shows. Anybody may have written it, so nothing in it raises."""
     labels, annotations = texts(metadata.get("labels")), texts(metadata.get("annotations"))
-    ours: Mapping[str, Any] = {}
-    holders: list[Holder] = []
-    parts: list[Part] = []
-    for entry in mappings(metadata.get("managedFields")):
-        if entry.get("subresource"):
-            continue
-        fields = mapping(entry.get("fieldsV1"))
-        manager, operation = text(entry.get("manager")) or "unknown", text(entry.get("operation"))
-        if manager == names.FIELD_MANAGER and operation == "Apply":
-            # The type alone is what is left of an object that was given up: nobody can take it away.
-            ours = fields if fields.keys() - {"f:type"} else {}
-            continue
-        keys = data_keys(fields)
-        holders.append(Holder(manager, operation, keys))
-        if manager.startswith(names.MERGE_MANAGER_PREFIX) and operation == "Apply":
-            shape = _observed_shape(fields, keys, labels, {})
-            owned = mapping(mapping(fields.get("f:metadata")).get("f:annotations"))
-            found = part(manager, keys, shape, annotations, owned)
-            # An intent that was emptied may leave the type of the object behind, which nobody can take away.
-            if found.claimed or found.digest:
-                parts.append(found)
+    ours, others = _split_managers(metadata)
+    holders = [holder for holder, _ in others]
+    parts = list(_parts(others, labels, annotations))
     our_keys = data_keys(ours)
-    # On most targets others own no data, whatever they label; nothing is kept of them then.
-    is_shared = bool(parts) or not ours or any(holder.keys for holder in holders)
+    keys_of_others = frozenset[str]().union(*(holder.keys for holder in holders))
+    # On most targets others own no data, even if they own a label: nothing is kept of them then.
+    is_shared = bool(parts or not ours or keys_of_others)
     version_of = labels.get(names.LABEL_VERSION_OF, "")
     deletes = annotations.get(names.ANNOTATION_ON_REMOVAL) == "Delete"
     return Observed(
@@ -108,25 +92,57 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         digest=annotations.get(names.ANNOTATION_DIGEST, ""),
         seal=annotations.get(names.ANNOTATION_SEAL, ""),
         shape=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
-        foreign_keys=tuple(sorted(frozenset().union(*(holder.keys for holder in holders)) - our_keys)),
+        foreign_keys=tuple(sorted(keys_of_others - our_keys)),
         terminating="deletionTimestamp" in metadata,
         deletes=deletes,
         others=_others(holders, parts, metadata) if is_shared else None,
         version_of=version_of,
         created=text(metadata.get("creationTimestamp")) if version_of else "",
         origin=_origin(metadata, annotations) if deletes else "",
-        names=_our_names(our_keys, frozenset().union(*(holder.keys for holder in holders)), annotations),
+        names=_our_names(our_keys, keys_of_others, annotations),
     )
 
 
+def _split_managers(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[tuple[Holder, Mapping[str, Any]]]]:
+    """Return the fields that our apply owns, and the other field managers, each with its fields."""
+    ours: Mapping[str, Any] = {}
+    others: list[tuple[Holder, Mapping[str, Any]]] = []
+    for entry in mappings(metadata.get("managedFields")):
+        if entry.get("subresource"):
+            continue
+        fields = mapping(entry.get("fieldsV1"))
+        manager, operation = text(entry.get("manager")) or "unknown", text(entry.get("operation"))
+        if manager == names.FIELD_MANAGER and operation == "Apply":
+            # We still own the type of an object that we gave up, since no apply can remove it; it counts as nothing.
+            ours = fields if fields.keys() - {"f:type"} else {}
+        else:
+            others.append((Holder(manager, operation, data_keys(fields)), fields))
+    return ours, others
+
+
+def _parts(
+    others: Iterable[tuple[Holder, Mapping[str, Any]]], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> Iterator[Part]:
+    """Yield the shares that PhaseSecrets merged into the object."""
+    for holder, fields in others:
+        if not holder.manager.startswith(names.MERGE_MANAGER_PREFIX) or holder.operation != "Apply":
+            continue
+        shape = _observed_shape(fields, holder.keys, labels, {})
+        owned = mapping(mapping(fields.get("f:metadata")).get("f:annotations"))
+        found = part(holder.manager, holder.keys, shape, annotations, owned)
+        # A share that was emptied may still own the type of the object, since no apply can remove it.
+        if found.claimed or found.digest:
+            yield found
+
+
 def _our_names(ours: frozenset[str], held_by_others: frozenset[str], annotations: Mapping[str, str]) -> bytes:
-    """Return which keys are ours; one that was edited by hand is another manager's, and our annotation still tells."""
+    """Return digests of our keys' names. Others own a key that they edited; our annotation shows that it is ours."""
     if ours and not held_by_others:
         return joined(map(name_digest, ours))
-    told = names_told(str(annotations.get(names.ANNOTATION_KEYS, "")))
+    recorded = names_told(str(annotations.get(names.ANNOTATION_KEYS, "")))
     if not ours and not held_by_others:
-        return joined(told)
-    return joined({*map(name_digest, ours), *(told & set(map(name_digest, held_by_others)))})
+        return joined(recorded)
+    return joined({*map(name_digest, ours), *(recorded & set(map(name_digest, held_by_others)))})
 
 
 def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
@@ -157,7 +173,7 @@ def _observed_shape(
         for key in _names(owned.get("f:annotations"))
         if key in annotations and key not in _UNSHAPED
     }
-    # managedFields name list items as k:{"uid":"..."}.
+    # In managedFields, list items are named k:{"uid":"..."}.
     items = (item for item in mapping(owned.get("f:ownerReferences")) if item.startswith("k:"))
     owners = [text(mapping(parsed(item[2:])).get("uid")) for item in items]
     return owned_fields_digest(our_keys, our_labels, our_annotations, owners)
