@@ -1,7 +1,7 @@
-"""Keyed digests of what an object holds: of the whole, and of each key, small enough for an annotation.
+"""Keyed digests of an object's content: one of the whole and one of each key, small enough for an annotation.
 
-Rule: without the operator's key nothing here says anything about a value, nor that two objects or two keys hold the
-same one. The values are needed once, when the object is written; from then on the annotation tells.
+Rule: without the operator's key a digest reveals nothing about a value, not even that two objects or two keys have the
+same one. The values are needed once, when the object is written; later comparisons use the annotation.
 """
 
 import hashlib
@@ -10,46 +10,46 @@ from dataclasses import dataclass, field
 
 from phase_operator.core.digests import framed, keyed, pack, unpack
 
-# Bytes for the name of a key, for its value, and for what one reader gets of an object.
+# Bytes of the digest of a key's name, of its value, and of what one workload reads of an object.
 _NAME, _VALUE, READ = 4, 5, 6
 _ENTRY = _NAME + _VALUE
 _MARK = 3
 # 12 characters a key: 32 KiB of the 256 KiB that Kubernetes allows for all annotations of an object.
 MAX_KEYS = 2730
-# The form; another one is not read, which is as good as an object that says nothing.
+# The format. Any other is not parsed, as if the object had no annotation.
 _BY_KEY, _WHOLE = "1:", "1*"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an object holds. `entries` is None for an object with so many keys that only the whole is told."""
+    """Digests of an object's content. `entries` is None if there are too many keys for one digest each."""
 
     entries: Mapping[bytes, bytes] | None
     whole: bytes
-    # Others have keys in the object, too, of which nothing is told here.
+    # Others have keys in the object, too, which have no digests here.
     is_part: bool = False
-    # Which digest key it was made with: what two keys make cannot be compared.
+    # An id of the digest key. Digests made with different keys cannot be compared.
     made_with: bytes = field(default=b"", compare=False)
 
     def read(self, keys: frozenset[str] | None) -> bytes:
-        """Return a digest of what somebody gets who reads these keys, or all of them."""
+        """Return a digest of what a workload gets that reads these keys; None means all keys."""
         if keys is None or self.entries is None:
             return self.whole
         digest = hashlib.blake2b(digest_size=READ)
         for key in sorted(keys):
             name = name_digest(key)
-            # Lengths differ, so that a key that is missing is not one that holds nothing.
+            # A missing key adds fewer bytes than an empty one, so the two differ.
             digest.update(name + self.entries.get(name, b""))
         return digest.digest()
 
     def lacks(self, keys: Iterable[str]) -> list[str]:
-        """Return those keys that the object surely does not hold, sorted."""
+        """Return those of the keys that the object surely does not have, sorted."""
         if self.entries is None or self.is_part:
             return []
         return sorted(key for key in keys if name_digest(key) not in self.entries)
 
     def __str__(self) -> str:
-        """Return it as it stands in the annotation."""
+        """Return the text of the annotation."""
         if self.entries is None:
             return _WHOLE + pack(self.made_with + self.whole)
         return _BY_KEY + pack(self.made_with + _joined_entries(self.entries))
@@ -59,12 +59,12 @@ def _digest(raw: bytes) -> bytes:
     return hashlib.blake2b(raw, digest_size=READ).digest()
 
 
-# An optional object that is not there gives what an empty one gives.
+# Pods read the same from an optional object that is missing as from an empty one.
 NOTHING = Content({}, _digest(b""))
 
 
 def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Content:
-    """Take down what an object holds, whose kind, namespace and name `target` is. Type and metadata do not count."""
+    """Return the digests of an object's data; `target` is its kind, namespace and name. Its metadata does not count."""
     place = b"".join(framed([target.encode()]))
     entries: dict[bytes, bytes] = {}
     for key in sorted(data):
@@ -76,7 +76,7 @@ def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Con
 
 
 def merged(parts: Sequence[Content]) -> Content:
-    """Put together what several PhaseSecrets have in one object, beside others."""
+    """Return the digests of the shares that several PhaseSecrets have in one object."""
     entries: dict[bytes, bytes] = {}
     for each in parts:
         if each.entries is None:
@@ -87,7 +87,7 @@ def merged(parts: Sequence[Content]) -> Content:
 
 
 def read_content(text: str, digest_key: bytes) -> Content | None:
-    """Read the annotation; None if it says nothing that we understand, or was made with another key."""
+    """Parse the annotation; None if it has another format or was made with another key."""
     raw = unpack(text[len(_BY_KEY) :])
     made_with = _mark_of(digest_key)
     if raw is None or raw[:_MARK] != made_with:
@@ -105,7 +105,7 @@ def read_content(text: str, digest_key: bytes) -> Content | None:
 
 
 def names_told(text: str) -> frozenset[bytes]:
-    """Return the digests of the names that the annotation tells, whichever digest key it was made with."""
+    """Return the digests of key names in the annotation, whichever digest key it was made with."""
     raw = (unpack(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
     if len(raw) % _ENTRY:
         return frozenset()
@@ -113,12 +113,12 @@ def names_told(text: str) -> frozenset[bytes]:
 
 
 def joined(digests: Iterable[bytes]) -> bytes:
-    """Put digests of names into the one form that is kept: thousands of objects are."""
+    """Return digests of names as one value of bytes, since the names of thousands of objects are kept."""
     return b"".join(sorted(digests))
 
 
 def parted(digests: bytes) -> frozenset[bytes]:
-    """Return the digests of names that were joined."""
+    """Return the digests of names from what `joined` returned."""
     return frozenset(digests[start : start + _NAME] for start in range(0, len(digests), _NAME))
 
 
@@ -127,7 +127,7 @@ def _mark_of(digest_key: bytes) -> bytes:
 
 
 def _joined_entries(entries: Mapping[bytes, bytes]) -> bytes:
-    # Names that share a digest, one pair in four billion, stand one after another and are judged together.
+    # Names that share a digest, one pair in four billion, follow one another and are compared together.
     return b"".join(
         name + values[start : start + _VALUE]
         for name, values in sorted(entries.items())
@@ -136,13 +136,13 @@ def _joined_entries(entries: Mapping[bytes, bytes]) -> bytes:
 
 
 def name_digest(key: str) -> bytes:
-    """Return what stands for the name of a key."""
-    # Not keyed: the names of the keys stand in the object's managedFields beside it.
+    """Return the digest of the name of a key."""
+    # Not keyed, since managedFields of the same object have the names in plain text.
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_NAME).digest()
 
 
 def content_digest(key: bytes, data: Mapping[str, bytes], extra: Mapping[str, str]) -> str:
-    """Return 32 hex digits for a data map and whatever else makes the object what it is."""
+    """Return 32 hex digits for a data map and the other properties that distinguish the object."""
     parts: list[bytes] = []
     for name in sorted(extra):
         parts += [name.encode(), extra[name].encode()]

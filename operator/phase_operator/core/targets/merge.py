@@ -1,7 +1,7 @@
-"""Who else is at work on an object, and what PhaseSecrets merged into it.
+"""The other field managers of an object, and the shares that PhaseSecrets merged into it.
 
-Rule: a part is known by its field manager, one for each PhaseSecret, and says in an annotation of its own which keys it
-wrote; so a key that was edited by hand is told from one that was never ours.
+Rule: each PhaseSecret merges under a field manager of its own, and records the keys it wrote in an annotation of its
+own. So a key of ours that was edited by hand differs from a key that was never ours.
 """
 
 import hashlib
@@ -14,42 +14,42 @@ from phase_operator.api import names
 from phase_operator.core.json_access import mapping, parsed, text
 from phase_operator.core.values import ObjectKey
 
-# Kubernetes takes no longer name for a field manager.
+# The longest name of a field manager that Kubernetes accepts.
 _LONGEST_MANAGER = 128
 _MARK_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one PhaseSecret merged into an object."""
+    """The share of one PhaseSecret in an object that it merged into."""
 
     manager: str
     # namespace/name of the PhaseSecret.
     of: str
-    # Data keys that its apply owns now, and those that it says it wrote.
+    # The data keys that its apply owns now, and those that its annotation records.
     keys: frozenset[str]
     recorded: frozenset[str]
     digest: str
     seal: str
     # Comparable with Desired.shape.
     shape: bytes
-    # The type that the object was made with; "" if others made it, or if it is the usual one.
+    # The type that the share gave the object; "" if others created the object, or if the type is the usual one.
     type: str = ""
     deletes: bool = False
-    # See desired.origin_mark; "" if it says none.
+    # See desired.origin_mark; "" if the annotation has none.
     origin: str = ""
-    # False: what it says of itself was edited by hand.
+    # False: others have edited its annotation.
     is_marked: bool = True
 
     @property
     def claimed(self) -> frozenset[str]:
-        """The keys that are this part's, edited by hand or not."""
+        """The keys of this share, edited by hand or not."""
         return self.keys | self.recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A field manager besides ours, with the data keys that it owns."""
+    """A field manager that is not ours, with the data keys that it owns."""
 
     manager: str
     operation: str
@@ -58,11 +58,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Everybody else on an object: kept only where there is somebody."""
+    """All that is known of the other field managers of an object; kept only if there is anything to know."""
 
     holders: tuple[Holder, ...] = ()
     parts: tuple[Part, ...] = ()
-    # Kind and name of the controller that the object's ownerReferences name; "" if none.
+    # Kind and name of the controller in the object's ownerReferences; "" if there is none.
     controller: str = ""
 
 
@@ -73,7 +73,7 @@ def merge_manager(key: ObjectKey) -> str:
 
 
 def merge_annotation(manager: str) -> str:
-    """Return the annotation in which a part says what it is."""
+    """Return the name of the annotation for the share of a field manager."""
     name = manager.removeprefix(names.MERGE_MANAGER_PREFIX)
     digits = name[1:] if name.startswith("#") else _fingerprint(name)
     return f"{names.MERGE_ANNOTATION_PREFIX}{digits[:_MARK_DIGITS]}"
@@ -84,18 +84,18 @@ def _fingerprint(name: str) -> str:
 
 
 def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, origin: str) -> dict[str, Any]:
-    """Return what a part says of itself, as JSON; one that has an origin goes when it is wanted no more."""
+    """Return the content of a share's annotation. A share with an origin is removed when no spec names it any more."""
     found: dict[str, Any] = {"of": str(of), "digest": digest, "keys": sorted(keys), "content": content}
     return found | ({"onRemoval": "Delete", "origin": origin} if origin else {})
 
 
 def spelled(marked: Mapping[str, Any]) -> str:
-    """Spell a mark as an annotation's value."""
+    """Return a mark as the value of an annotation."""
     return json.dumps(marked, separators=(",", ":"), sort_keys=True)
 
 
 def read_mark(annotations: Mapping[str, Any], manager: str) -> dict[str, Any]:
-    """Return what a part says of itself, which is flat; what a hand edit broke says nothing."""
+    """Return the content of a share's annotation, without what a hand edit broke: values that are not flat."""
     said = mapping(parsed(annotations.get(merge_annotation(manager))))
     return {name: value for name, value in said.items() if _is_flat(value)}
 
@@ -109,7 +109,7 @@ def _is_flat(value: object) -> bool:
 def part(
     manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, Any], owned: Mapping[str, Any]
 ) -> Part:
-    """Put together what managedFields and the annotation say of a part; `owned` are the fields of annotations."""
+    """Return a share from managedFields and its annotation; `owned` are the annotations that its manager owns."""
     said = read_mark(annotations, manager)
     recorded = said.get("keys")
     return Part(
@@ -128,6 +128,9 @@ def part(
 
 
 def _of(manager: str, said: str) -> str:
-    """Return whose part it is: the manager's name tells, unless it was too long. A mark can be edited."""
+    """Return the PhaseSecret of a share: from the manager's name, or from the mark if the name was too long.
+
+    The mark can be edited, so it counts only if it leads to the same manager.
+    """
     name = manager.removeprefix(names.MERGE_MANAGER_PREFIX)
     return said if name.startswith("#") and merge_manager(ObjectKey.read(said)) == manager else name

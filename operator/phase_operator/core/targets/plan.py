@@ -1,6 +1,6 @@
 """Desired x observed -> what to do, as data.
 
-Rule: nothing is written when nothing differs, and nothing that is not ours is written at all.
+Rule: an object that is as it should be is not written, and neither is one that is not ours.
 """
 
 from collections.abc import Collection
@@ -16,32 +16,32 @@ from phase_operator.core.targets.ownership import Objection, is_free, objection
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Apply the manifest. `resource_version` is the object we judged; None: it must not exist yet."""
+    """Apply the manifest. `resource_version` is that of the object we judged; None: it must not exist yet."""
 
     resource_version: str | None
-    # Data keys of others to take out afterwards: server-side apply leaves what it does not own.
+    # Data keys of others to remove afterwards: server-side apply leaves fields that it does not own.
     prune: tuple[str, ...] = ()
-    # Other field managers of ours whose fields are given up afterwards: those of another creationPolicy.
+    # Field managers of ours whose fields are removed afterwards: those of the creationPolicy before.
     release: tuple[str, ...] = ()
-    # With Merge: the type that the object has from us, to be named as long as we own it.
+    # With Merge: the type that the object has from us. Each apply must name it, as long as we own it.
     type: str = ""
-    # False: a field that another manager holds, unseen by us, is a conflict.
+    # False: a field that another manager owns, unseen by us, is a conflict.
     force: bool = True
-    # True: it stands as it should, and only its seal is new.
+    # True: the object is as it should be, and only its stamp is new.
     only_seal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Leave it: it is as it should be."""
+    """Leave the object: it is as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Leave it: it is not ours."""
+    """Leave the object: it is not ours."""
 
     why: str
-    # The PhaseSecrets in the way, if it is these.
+    # The PhaseSecrets in the way; empty if others are.
     by: tuple[str, ...] = ()
 
 
@@ -49,7 +49,7 @@ Plan = Apply | Keep | Refuse
 
 
 def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()) -> Plan:
-    """Say what brings the target to what it should be. `gone` are PhaseSecrets that do not want it any more."""
+    """Return what makes observed desired. `gone` are PhaseSecrets that do not name the target any more."""
     if observed is None:
         return Apply(resource_version=None, type=desired.made_as)
     found = objection(desired, observed, gone)
@@ -63,7 +63,7 @@ def _cure(desired: Desired, found: Objection) -> str:
         return "choose another name, or let that one go first"
     if desired.claim.takes:
         return "choose another name, delete it, or set adopt to take it over"
-    # Merge is a word of its own for what adopt allows elsewhere.
+    # Merge needs no adopt: it never takes the whole object over.
     adopting = "" if desired.claim.merges else ", together with adopt: true"
     grant = f"from={desired.owner.key.namespace},to={desired.ref.key.namespace},what=target+adopt"
     return f"choose another name, or have whoever runs the operator allow it (--grant {grant}){adopting}"
@@ -72,7 +72,7 @@ def _cure(desired: Desired, found: Objection) -> str:
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
-    # What others hold beside us would stay when we give it up.
+    # Keys that others own together with us would stay after our apply, so they count as well.
     held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.holders))
     prune = tuple(sorted(held - desired.keys))
     is_same = observed.digest == desired.digest and observed.shape == desired.shape
@@ -92,14 +92,15 @@ def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
         return Apply(observed.resource_version, type=own.type, only_seal=is_same)
     if was_whole:
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
-    # What it may take: its own edited by hand, and what a PhaseSecret of this namespace wrote that let go of it.
+    # By force it may take its own keys that were edited by hand, and keys of a PhaseSecret of this namespace that gave
+    # the object up.
     is_left = observed.owner != "" and is_free(observed.owner, desired)
     held = is_left or any(holder.keys & desired.keys for holder in observed.holders)
     return Apply(observed.resource_version, force=held or desired.claim.adopt)
 
 
 def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:
-    """Return what is applied."""
+    """Return the manifest to apply."""
     metadata = desired.manifest["metadata"] | {"resourceVersion": version}
     if not action.type:
         return desired.manifest | {"metadata": metadata}

@@ -1,6 +1,6 @@
-"""Which targets a spec names, and their policies: who owns the object, and what happens to it in the end.
+"""The targets of a spec and their policies: who owns the object, and what happens to it in the end.
 
-Rule: the defaults that users do not write are decided here, once.
+Rule: the defaults of creation, deletion and adoption are decided here and nowhere else.
 """
 
 from collections import Counter
@@ -29,36 +29,36 @@ class Claim:
 
     creation: CreationPolicy = CreationPolicy.OWNER
     deletion: DeletionPolicy = DeletionPolicy.RETAIN
-    # Take over what somebody else made.
+    # Take over an object that others made.
     adopt: bool = False
-    # Make a Secret anew if its type has to change.
+    # Replace a Secret if its type has to change.
     replace: bool = False
-    # False: what others made stays theirs, also without a sign of its maker. So it is in another namespace, unless a
-    # grant says more.
+    # False: an object that others made is never taken over, even if nothing shows who made it. So it is in another
+    # namespace, unless a grant allows more.
     takes: bool = True
 
     @property
     def merges(self) -> bool:
-        """The object is kept by others; only our keys are ours."""
+        """Whether the object belongs to others, and only our keys in it are ours."""
         return self.creation is CreationPolicy.MERGE
 
     @property
     def deletes(self) -> bool:
-        """What we wrote goes when it is wanted no more."""
+        """Whether what we wrote is deleted when the spec does not name it any more."""
         return self.deletion is DeletionPolicy.DELETE
 
     def without_taking(self) -> "Claim":
-        """Return the same claim to what is free or its own already, and to nothing else."""
+        """Return the same policies without the right to take over an object that others made."""
         return replace(self, adopt=False, takes=False)
 
 
 def claim(target: TargetFields) -> Claim:
-    """Return the policies of a target, defaults filled in."""
+    """Return the policies of a target, with defaults."""
     creation = target.creation_policy or CreationPolicy.OWNER
     replace = isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
     match creation:
         case CreationPolicy.MERGE:
-            # Our keys in somebody else's object are litter once nobody writes them.
+            # Our keys would be litter in the object of others once the spec does not name it.
             return Claim(creation, target.deletion_policy or DeletionPolicy.DELETE, bool(target.adopt))
         case CreationPolicy.ORPHAN:
             return Claim(creation, DeletionPolicy.RETAIN, bool(target.adopt), replace)
@@ -67,17 +67,17 @@ def claim(target: TargetFields) -> Claim:
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:
-    """Return where a target of a PhaseSecret in this namespace is."""
+    """Return the kind, namespace and name of a target of a PhaseSecret in this namespace."""
     return TargetRef(Kind.SECRET, ObjectKey(target.secret_namespace or namespace, target.secret_name))
 
 
 def config_map_ref(target: ManagedConfigMapReference, namespace: str) -> TargetRef:
-    """Return where a target of a PhaseSecret in this namespace is."""
+    """Return the kind, namespace and name of a target of a PhaseSecret in this namespace."""
     return TargetRef(Kind.CONFIG_MAP, ObjectKey(target.config_map_namespace or namespace, target.config_map_name))
 
 
 def places(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, TargetFields]]:
-    """Yield where the targets of a spec are and what it says of each, in its order."""
+    """Yield the targets of a spec and their fields, in the order of the spec."""
     for secret in spec.managed_secret_references:
         yield secret_ref(secret, namespace), secret
     for config_map in spec.managed_config_map_references:
@@ -85,7 +85,7 @@ def places(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, T
 
 
 def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
-    """Return the targets of a spec, in its order, with what is claimed of each; raise Invalid if one is named twice."""
+    """Return the targets of a spec, in its order, with their policies; raise Invalid if the spec names one twice."""
     pairs = [(ref, claim(target)) for ref, target in places(spec, namespace)]
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -96,7 +96,7 @@ def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
 
 
 def needs_finalizer(targets: Mapping[TargetRef, Claim], namespace: str) -> bool:
-    """Say whether something has to be removed with the PhaseSecret that no garbage collector takes away."""
+    """Return whether the PhaseSecret ends with a deletion that the garbage collector does not do."""
     return any(
         claim.deletes and (claim.merges or target.key.namespace != namespace) for target, claim in targets.items()
     )
