@@ -1,7 +1,7 @@
-"""Will the marks on an object fit: Kubernetes bounds all annotations of an object together.
+"""Whether our annotations fit on an object: Kubernetes limits the total size of all annotations.
 
-Rule: it is told before the write, by the number of keys, since a person can do something about these. PhaseSecrets that
-merge into one object share the bound.
+Rule: an object that would not fit is refused before the write, and the message gives the number of keys, since a person
+can change that. PhaseSecrets that merge into one object share the limit.
 """
 
 from phase_operator.api.reasons import Reason
@@ -9,15 +9,15 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed
 
-# Kubernetes: TotalAnnotationSizeLimitB, over names and values; less what others have on the object as a rule.
+# Kubernetes: TotalAnnotationSizeLimitB, over names and values. Some of it is left for the annotations of others.
 MAX_ANNOTATIONS = 256 * 1024
 _FOR_OTHERS = 8 * 1024
-# A mark names each key between quotes and with a comma, and its content takes twelve characters a key.
+# The mark of a share adds quotes and a comma to the name of a key, and 12 characters for its digests.
 _PER_KEY = 15
 
 
 def check_marks(desired: Desired, observed: Observed | None) -> None:
-    """Refuse an object whose annotations would exceed what Kubernetes allows; raise Waiting."""
+    """Raise Waiting if the annotations of an object would exceed the limit of Kubernetes."""
     annotations = desired.manifest["metadata"]["annotations"]
     own = sum(len(name) + len(value.encode(errors="replace")) for name, value in annotations.items())
     parts = observed.parts if observed is not None else ()

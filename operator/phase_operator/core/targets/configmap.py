@@ -1,7 +1,7 @@
 """Render a ConfigMap.
 
-Rule: the renderer takes `ConfigEntry` and no other class, so that a secret value has no way in; the check at run time
-is for callers that no type checker sees.
+Rule: the renderer accepts `ConfigEntry` and no other class, so a secret value cannot get into a ConfigMap. The check at
+run time is for callers without a type checker.
 """
 
 import base64
@@ -27,9 +27,9 @@ def render_config_map(
     *,
     budget: Budget | None = None,
 ) -> Desired:
-    """Return the ConfigMap that holds these entries; raise if a key, value or size stands in the way.
+    """Return the ConfigMap with these entries; raise ExpectedError if a key, value or size makes it impossible.
 
-    What its templates take is spent of the budget, or of one of its own.
+    The work of its templates counts against the budget, or against one of its own.
     """
     budget = budget or Budget(MAX_WORK)
     taken = _guarded(entries)

@@ -1,7 +1,8 @@
-"""What a target holds, by its own metadata and by its PhaseSecret's status, and how much of that an answer may take.
+"""What an answer of Phase may remove from a target, by the target's metadata and its PhaseSecret's status.
 
-Rule: the object is the best witness, since it outlives the process, an edit and a suspension. What it would lose is
-doubted until Phase has said so twice. What Phase still has, and another target or nobody takes now, leaves at once.
+Rule: the object itself is the best record of what it holds, since it outlives the process, an edit and a suspension. An
+answer that would remove more than `shrink` allows waits until Phase has given it twice. Entries that Phase still has,
+and that this target does not take any more, leave at once.
 """
 
 from collections.abc import Mapping
@@ -20,24 +21,23 @@ from phase_operator.core.values import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """What stands of a PhaseSecret at a target's place, and what it was made of."""
+    """What a target holds of a PhaseSecret, and what it was made from."""
 
     # Digests of the names of its keys.
     names: frozenset[bytes]
-    # How many entries of Phase it was made of.
+    # How many entries of Phase it was made from.
     entries: int
-    # None: the status does not tell; one of an older version does not.
+    # None: the status does not say. One that an older version wrote does not.
     asked: Asked | None = None
     app_id: str | None = None
-    # It was in step for the spec as it is now.
+    # The status says that it was in step with the current spec.
     is_unedited: bool = False
-
     # How many entries the PhaseSecret selected then, for all its targets.
     selected: int | None = None
 
     @property
     def is_made(self) -> bool:
-        """Whether it holds a file or texts: its keys do not tell which entries it is made of."""
+        """Whether it holds a file or texts, so that its keys do not show which entries it was made from."""
         return self.entries != len(self.names)
 
 
@@ -49,7 +49,7 @@ class Offer:
     entries: int
     asked: Asked
     app_id: str
-    # Of the entries that left it on purpose: the names of their keys, and how many were seen to.
+    # The entries that left it on purpose: digests of their keys' names, and how many were seen to leave.
     left: frozenset[bytes] = frozenset()
     left_entries: int = 0
     # How many entries the PhaseSecret selects for all its targets, and how many of them are of no type for this one.
@@ -59,31 +59,31 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the spec says of a target without entries, and of losses."""
+    """What the spec allows for a target that loses entries or has none."""
 
     shrink: int = 100
-    # Phase says twice: it is emptied.
+    # It may be emptied once Phase has said so twice.
     allow_empty: bool = False
-    # It may be made empty.
+    # It may be created without entries.
     may_lack: bool = False
-    # It may not stand empty, whatever the reason.
+    # It must never be empty, whatever the reason.
     required: bool = False
-    # It goes when it holds nothing any more.
+    # It is deleted when it has no entries any more.
     deletes: bool = False
-    # It went already, when nothing was left for it.
+    # It was deleted already, when it had no entries.
     is_cleared: bool = False
-    # Phase said so at least twice.
+    # Phase has given this answer at least twice.
     twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Write what the answer has for the target, be it nothing."""
+    """Write what the answer has for the target, even if that is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Nothing is left for the target, and it goes."""
+    """Delete the target: it has no entries any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ Decision = Fill | Clear | Hold
 def stood(
     observed: Observed | None, owner: ObjectKey, told: Mapping[str, Any], status: Mapping[str, Any], generation: int
 ) -> Stood | None:
-    """Return what stands of a PhaseSecret; None if nothing does. `told` is what its status tells of the target."""
+    """Return what a target holds of a PhaseSecret, or None. `told` is the entry of its status for the target."""
     if observed is None:
         return None
     part = observed.part(merge_manager(owner))
@@ -123,19 +123,19 @@ def stood(
 
 
 def is_same_question(stands: Stood, now: Asked, app_id: str) -> bool:
-    """Say whether a target asks for the same entries as when it was written; where nothing tells, it does."""
+    """Return whether a target asks for the same entries as when it was written; if that is unknown, it does."""
     if stands.asked is None:
         return True
     return stands.asked.take == now.take and (stands.asked.app == now.app or stands.app_id == app_id)
 
 
 def is_surely_same(stands: Stood, now: Asked) -> bool:
-    """Say whether it is known that no edit changed which entries the target takes."""
+    """Return whether surely no edit has changed which entries the target takes."""
     return stands.is_unedited if stands.asked is None else stands.asked.take == now.take
 
 
 def decide(stands: Stood | None, offer: Offer, terms: Terms) -> Decision:
-    """Say what an answer may do to a target."""
+    """Return what an answer may do to a target."""
     if stands is None and terms.is_cleared and terms.deletes and not offer.entries:
         return Clear()
     if stands is None:
@@ -152,7 +152,7 @@ def decide(stands: Stood | None, offer: Offer, terms: Terms) -> Decision:
 
 
 def doubt(stands: Stood, offer: Offer, shrink: int) -> ExpectedError | None:
-    """Say why an answer is to be asked for again before it takes anything from a target, or None."""
+    """Return why an answer has to be confirmed before it removes anything from a target, or None."""
     if not stands.entries or not is_same_question(stands, offer.asked, offer.app_id):
         return None
     is_app_unedited = stands.asked is None or stands.asked.app == offer.asked.app
@@ -174,10 +174,10 @@ def _lost(stands: Stood, offer: Offer) -> int:
 
 
 def _left_some(stands: Stood, offer: Offer, *, twice: bool) -> bool:
-    """Say whether anything that a target held left it on purpose."""
+    """Return whether any entry of a target left it on purpose."""
     if offer.left_entries or stands.names & offer.left:
         return True
-    # Its keys do not tell, but nothing is missing from Phase, and what there is is of other types.
+    # Its keys do not show it, but Phase lacks no entry, and enough entries have other types now.
     none_lost = stands.selected is not None and offer.selected >= stands.selected
     return twice and stands.is_made and none_lost and offer.of_other_types >= stands.entries > 0
 

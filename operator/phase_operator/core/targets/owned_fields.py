@@ -13,13 +13,13 @@ DATA_FIELDS = ("data", "binaryData", "stringData")
 def owned_fields_digest(
     data: Iterable[str], labels: Mapping[str, str], annotations: Mapping[str, str], owners: Iterable[str]
 ) -> bytes:
-    """Return 12 bytes for the names of data keys, labels and annotations with their values, and uids of owners."""
+    """Return a digest of 12 bytes: of data keys, of labels and annotations with their values, and of owners' uids."""
     parts = [sorted(data), sorted(labels.items()), sorted(annotations.items()), sorted(owners)]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=12).digest()
 
 
 def data_keys(fields: Mapping[str, Any]) -> frozenset[str]:
-    """Return the data keys among the fields that a manager owns, as managedFields spell them."""
+    """Return the data keys among the fields that a manager owns, given as in managedFields."""
     return frozenset(key for name in DATA_FIELDS for key in _names(fields.get(f"f:{name}")))
 
 

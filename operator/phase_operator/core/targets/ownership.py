@@ -1,10 +1,13 @@
-"""May we write this object: ours, absent, or somebody else's.
+"""Whether a PhaseSecret may write an object that exists.
 
-Rule: only what is ours is written. A whole object is ours by its owner annotation, or by what our own apply still owns
-where a hand edit took the annotation; of a merged object those keys are ours that we wrote before. What another living
-PhaseSecret keeps is never taken, whatever the spec says; what anybody else keeps is taken only with `adopt`. A mark
-that the API server does not list an apply for was copied together with the object, and so was one that names a
-PhaseSecret that may not write there: the object is anybody else's.
+Rule: a PhaseSecret writes its own objects, and objects that PhaseSecrets of its namespace gave up.
+- A whole object is its own by the owner annotation. If a hand edit removed that, an apply of ours in managedFields is
+  enough, in another namespace together with the digest of its content.
+- In a merged object, its own are the keys that it wrote before.
+- It never takes what another PhaseSecret still writes, whatever the spec says.
+- It takes an object of anybody else only with `adopt`, or if the official operator made it.
+- The owner annotation of a PhaseSecret that gave the object up, or may not write there, frees the object only together
+  with an apply of ours in managedFields. Without one, the annotation was copied, and the object belongs to others.
 """
 
 from collections.abc import Collection
@@ -16,9 +19,9 @@ from phase_operator.core.targets.observed import Observed
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
 
-# The field managers that the official operator leaves on its Secrets, by POST and PUT. Its first version (Python) has
-# the name that every program with the generated client has; its second (Go, built from cmd/manager) sends its
-# program's name. Neither sets a mark of its own, so the keys have to bear it out.
+# The field managers that the official operator leaves on its Secrets, by POST and PUT. The first version (Python) uses
+# the default name of the generated client; the second (Go, built from cmd/manager) that of its program. Neither sets a
+# mark of its own, so the keys must confirm it.
 OFFICIAL_MANAGERS = frozenset({"OpenAPI-Generator", "manager", "phase-kubernetes-operator"})
 
 
@@ -27,15 +30,15 @@ class Objection:
     """Why an object must not be written."""
 
     why: str
-    # The PhaseSecrets in the way: once they want it no more, there is no objection.
+    # The PhaseSecrets in the way: once they do not name it any more, there is no objection.
     by: tuple[str, ...] = ()
 
 
 def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) -> Objection | None:
-    """Say why the object must not be written, or None.
+    """Return why the object must not be written, or None.
 
-    `gone` are PhaseSecrets that do not want it any more, or cannot write there. What one of its own namespace left is
-    free; what one of another namespace left takes `adopt`, like everybody else's.
+    `gone` are PhaseSecrets that do not name it any more, or cannot write there. What they left is free within their
+    namespace; for a PhaseSecret of another namespace it takes `adopt`, as any other object does.
     """
     is_anothers = observed.owner not in {"", str(desired.owner.key), *gone}
     if is_anothers and not _has_keys(observed.part(merge_manager(desired.owner.key))):
@@ -48,11 +51,11 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
 
 
 def _is_own(desired: Desired, observed: Observed) -> bool:
-    """Say whether an object itself shows that this PhaseSecret writes it: by its mark, its part or its digest."""
+    """Return whether an object itself shows that this PhaseSecret writes it: by its mark, a share or its digest."""
     if observed.owner == str(desired.owner.key):
         return True
     if observed.is_applied:
-        # Somebody took a mark off. The digest, which nobody else can make, is that of this PhaseSecret's content.
+        # Others removed the mark. The digest is that of this PhaseSecret's content, and nobody else can make it.
         return not observed.owner and observed.digest == desired.digest
     return observed.part(merge_manager(desired.owner.key)) is not None
 
@@ -73,15 +76,15 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
     if (observed.is_applied and is_free(observed.owner, desired)) or is_official(desired, observed):
         return None
     if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
-        # It was merged into by this PhaseSecret, and nobody else has data there.
+        # This PhaseSecret merged into it, and only PhaseSecrets have data there.
         return None
     return Objection(_whose(observed))
 
 
 def is_free(by: str, desired: Desired) -> bool:
-    """Say whether what nobody, or a PhaseSecret that let go, has left is free for this one.
+    """Return whether this PhaseSecret may take an object that has no PhaseSecret, or whose PhaseSecret gave it up.
 
-    Two namespaces do not trust each other: who comes from another one than the object's has to say `adopt`.
+    Namespaces do not trust each other: a PhaseSecret of another namespace than the object's needs `adopt`.
     """
     return not by or {ObjectKey.read(by).namespace, desired.owner.key.namespace} == {desired.ref.key.namespace}
 
@@ -98,10 +101,10 @@ def _whose(observed: Observed) -> str:
 
 
 def is_official(desired: Desired, observed: Observed) -> bool:
-    """Say whether the official operator made the object and nobody else has a hand in it.
+    """Return whether the official operator made the object, and nobody else has written it.
 
-    Its manager's name alone proves nothing, many programs share it. What we would write must hold every key that
-    stands there: so the object is never made smaller, and another program's Secret is not mistaken for one.
+    The name of its field manager proves nothing, since many programs share it. So we must be about to write every key
+    that the object has: it never gets smaller, and the Secret of another program is not mistaken for one of these.
     """
     if not observed.holders or observed.parts or observed.owner or (observed.others and observed.others.controller):
         return False
@@ -137,9 +140,9 @@ def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list
 
 
 def _has_keys(part: Part | None) -> bool:
-    """Say whether data in an object is a PhaseSecret's part.
+    """Return whether a share has data in the object.
 
-    Beside the owner mark of another one that can only be if that one had let go. It may come back and finds the object
-    taken: the part stays.
+    Beside the owner mark of another PhaseSecret, that is possible only if that one had given the object up. If it comes
+    back, it finds the object taken: the share stays.
     """
     return part is not None and bool(part.keys)

@@ -1,8 +1,8 @@
-"""Tell, by a target's metadata alone, that it was made from this spec and this state of Phase.
+"""The stamp on a target: a keyed digest that proves from which spec and which revision of Phase it was made.
 
-Rule: without the operator's key a seal says nothing and cannot be made. It covers the digest of the content and the
-shape of the object, so that it breaks with any edit; and a seal that is old costs one read, nothing more. One that is
-missing, or that was made with a wrong date, is written once.
+Rule: without the operator's key a stamp reveals nothing and cannot be forged. It covers the digests of the content and
+of the owned fields, so any edit breaks it. An outdated stamp costs one read of Phase. A stamp that is missing, or was
+made from a wrong date, is replaced by one write.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from phase_operator.core.targets.merge import merge_annotation, read_mark, spell
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.reserved import is_reserved
 
-# Grows when equal specs and entries would make another object than the version before did.
+# Increase it when this version makes another object from the same spec and entries than the version before.
 _RENDERING = 2
-# So it did for labels and annotations of these: before, all of them were left out of targets.
+# Once, targets left out all labels and annotations with these prefixes. Specs that have some count as increased by one.
 _ONCE_LEFT_OUT = (
     "argocd.argoproj.io/",
     "kustomize.toolkit.fluxcd.io/",
@@ -33,7 +33,7 @@ _ONCE_LEFT_OUT = (
 
 
 def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
-    """Bring down to a few bytes what an object is made from: the spec, the question, the state of the environment."""
+    """Return a digest of what an object is made from: the spec, the query and the revision of the environment."""
     parts = [
         _RENDERING + _has_once_left_out(spec),
         spec,
@@ -52,7 +52,7 @@ def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
 
 
 def sealed(desired: Desired, made_from: bytes, key: bytes, misdated: bytes | None = None) -> Desired:
-    """Return the object, or our part of it, with its seal; one that was made from `misdated` is to be replaced."""
+    """Return the object, or our share of it, with its stamp. A stamp made from `misdated` is to be replaced."""
     metadata = desired.manifest["metadata"]
     seal = _seal(key, desired.digest, desired.shape, made_from)
     wrong = _seal(key, desired.digest, desired.shape, misdated) if misdated is not None else ""
@@ -70,14 +70,14 @@ def _annotation(desired: Desired, seal: str) -> dict[str, str]:
 
 
 def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
-    """Say whether an object stands as it was applied, made from exactly this."""
+    """Return whether an object is as we applied it, and was made from exactly this."""
     if observed is None or not observed.seal or not observed.shape or observed.foreign_keys or observed.terminating:
         return False
     return observed.seal == _seal(key, observed.digest, observed.shape, made_from)
 
 
 def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: bytes) -> bool:
-    """Say whether a PhaseSecret's part of an object stands as it was applied, made from exactly this."""
+    """Return whether a PhaseSecret's share of an object is as we applied it, and was made from exactly this."""
     part = observed.part(manager) if observed is not None and not observed.terminating else None
     if part is None or not part.is_marked or not part.seal:
         return False

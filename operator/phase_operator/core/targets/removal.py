@@ -1,8 +1,8 @@
-"""May what stands there be deleted, or our part of it be taken out: the one place that decides it, for whatever reason.
+"""Whether an object may be deleted, or our share removed from it. No other module decides this.
 
-Rule: only this module can make a `Delete` or a `Withdraw`, and it makes one only for an object whose owner mark names
-the PhaseSecret that asks and in which the API server still lists our own apply. A mark alone says nothing: whoever
-copies an object copies its marks, too.
+Rule: only this module makes a `Delete` or a `Withdraw`. It makes one only if managedFields list our apply: for a whole
+object together with an owner mark that names the PhaseSecret, for a share under the PhaseSecret's own field manager. A
+mark alone proves nothing, since a copy of an object has the same marks.
 """
 
 from dataclasses import InitVar, dataclass
@@ -18,7 +18,7 @@ from phase_operator.core.targets.versions import is_version, version_label
 
 
 class _Decision:
-    """What a removal is made with: nobody else has one."""
+    """The proof that this module made a removal: no other module has one."""
 
 
 _DECIDED: Final = _Decision()
@@ -27,32 +27,32 @@ _DECIDED: Final = _Decision()
 @final
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete the object, if it is still the one that was judged."""
+    """Delete the object, if it is still the version that was judged."""
 
     uid: str
     resource_version: str
     decided: InitVar[_Decision]
 
     def __post_init__(self, decided: _Decision) -> None:
-        """Refuse to be made by anybody else."""
+        """Raise TypeError if another module makes it."""
         _check(decided)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Take out what one of our field managers has written into the object, and nothing else."""
+    """Remove what one of our field managers has written into the object, and nothing else."""
 
     manager: str
-    # Without it, an apply would make an object that is gone by now.
+    # Without it, the apply would create the object again if it was deleted meanwhile.
     uid: str
     resource_version: str
-    # Stays, since Kubernetes cannot take it out; see plan.Apply.
+    # The type stays, since Kubernetes cannot remove it; see plan.Apply.
     type: str
     decided: InitVar[_Decision]
 
     def __post_init__(self, decided: _Decision) -> None:
-        """Refuse to be made by anybody else."""
+        """Raise TypeError if another module makes it."""
         _check(decided)
 
 
@@ -61,50 +61,50 @@ Removal = Delete | Withdraw
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave it. `why` is for people, where somebody could expect it to go; else it is empty."""
+    """Leave the object. `why` is for people who would expect its deletion; otherwise it is empty."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """The PhaseSecret wants the object no more: its target was dropped or renamed, or the PhaseSecret itself ends.
+    """The PhaseSecret does not name the object any more: the target was removed or renamed, or the PhaseSecret ends.
 
-    The object's own mark says whether it goes. What the spec still says of the target may only spare it.
+    The object's own mark says whether it is deleted. A spec that still names it can only keep it.
     """
 
-    # What the spec says of it; None: the spec does not name it.
+    # Its policies by the spec; None: the spec does not name it.
     claim: Claim | None = None
-    # Kubernetes takes whole objects with their PhaseSecret, and may have been told to spare them.
+    # Kubernetes deletes whole objects with their PhaseSecret, unless a person asked it to orphan them.
     is_collected: bool = False
     # Why the PhaseSecret may not reach the object's namespace; "" if it may.
     refused: str = ""
-    # False: nothing but marks says that the PhaseSecret wrote it. Then they have to name its uid and this very place.
+    # False: only marks say that the PhaseSecret wrote it. Then they must name its uid and the place of this object.
     is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """A version of a target, of which newer ones are kept."""
+    """The object is an old version of a target; newer ones are kept."""
 
     base: TargetRef
 
 
 @dataclass(frozen=True, slots=True)
 class Needless:
-    """The copy of a Secret that is there again. Its owner is the one that only copies have."""
+    """The object is the copy of a Secret that exists again. Its owner is one that only copies have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retyped:
-    """A Secret that is made anew, with another type, as soon as it is gone."""
+    """The object is a Secret that is created again, with another type, as soon as it is deleted."""
 
 
 Why = Unwanted | Superseded | Needless | Retyped
 
 
 def removal(ref: TargetRef, observed: Observed | None, owner: Owner, why: Why) -> Removal | Leave:
-    """Say how an object goes, or that it stays, when a PhaseSecret has this reason to remove it."""
+    """Return how to remove an object for this reason, or that it stays."""
     if observed is None or observed.terminating:
         return Leave()
     match why:
@@ -119,7 +119,7 @@ def removal(ref: TargetRef, observed: Observed | None, owner: Owner, why: Why) -
 
 
 def is_version_of(ref: TargetRef, observed: Observed, base: TargetRef) -> bool:
-    """Say whether an object is a version of a target, by its place, its label and its name."""
+    """Return whether an object is a version of a target, by its place, its label and its name."""
     is_there = (ref.kind, ref.key.namespace) == (base.kind, base.key.namespace)
     labelled = observed.version_of == version_label(base.key.name)
     return is_there and labelled and is_version(ref.key.name, base.key.name)
@@ -139,13 +139,13 @@ def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal 
     found = Leave() if is_spared or why.is_collected or not observed.deletes else _whole(observed, owner)
     own = merge_manager(owner.key)
     if isinstance(found, Delete) and any(part.keys and part.manager != own for part in observed.parts):
-        # Since this PhaseSecret wants it no more, others have merged into it: their keys stay.
+        # Others have merged into it since this PhaseSecret gave it up: their keys stay.
         return Withdraw(names.FIELD_MANAGER, observed.uid, observed.resource_version, "", _DECIDED)
     return found
 
 
 def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
-    # A part is known by its field manager: that of a copy is not listed.
+    # A share is known by its field manager, which managedFields do not list on a copy.
     part = observed.part(merge_manager(owner.key))
     is_spared = why.claim is not None and why.claim.merges and not why.claim.deletes
     if part is None or is_spared or not part.deletes:
@@ -160,12 +160,12 @@ def _whole(observed: Observed, owner: Owner) -> Removal | Leave:
 
 
 def _names_place(ref: TargetRef, observed: Observed, owner: Owner) -> bool:
-    """Say whether the marks name the PhaseSecret's uid and this very object: no copy's and no namesake's do."""
+    """Return whether the marks name the PhaseSecret's uid and the place of this object: those of copies do not."""
     place = origin_mark(owner.uid, ref)
     if observed.owner != str(owner.key):
         part = observed.part(merge_manager(owner.key))
         return part is not None and part.origin == place
-    # An ownerReference reaches no other namespace, and Kubernetes would collect by it as well.
+    # An ownerReference works within one namespace only, and Kubernetes would delete by it as well.
     return observed.origin == (owner.uid if ref.key.namespace == owner.key.namespace else place)
 
 

@@ -1,7 +1,7 @@
 """What a target asks of Phase, by the spec: its app, the entries that it takes there, and how it names them.
 
-Rule: a few digits stand for each of the three, so that a status can keep them: after an edit, or a restart, they tell
-whether other entries were asked for or Phase answers something else.
+Rule: each of the three is a short digest, so that a status can keep them. After an edit or a restart they show whether
+the spec asks for other entries or Phase answers with other ones.
 """
 
 import hashlib
@@ -19,28 +19,28 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Equal ones ask the same."""
+    """What a target asks for, as three digests; equal values ask for the same."""
 
     # The app as the spec names it, by name or by id, and where.
     app: str
     # Environment, folders, tags, key patterns and types.
     take: str
-    # Spelling of the keys, and the file or texts that are made of them.
+    # How keys are renamed, and which file or texts are made from the entries.
     naming: str
 
     def __str__(self) -> str:
-        """Return it as a status keeps it."""
+        """Return the text for the status."""
         return f"{self.app}.{self.take}.{self.naming}"
 
     @classmethod
     def read(cls, told: object) -> Self | None:
-        """Read what a status keeps; None if it is of another form."""
+        """Parse the text from a status; None if it has another format."""
         parts = told.split(".") if isinstance(told, str) else []
         return cls(*parts) if len(parts) == 3 and all(len(part) == _DIGITS for part in parts) else None
 
 
 def asked(spec: PhaseSecretSpec, target: TargetFields) -> Asked:
-    """Say what a target asks; raise Invalid where the spec names no host."""
+    """Return what a target asks for; raise Invalid if the spec names no host."""
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     folders = target_folders(target, spec)
     app = spec.phase_app_id if spec.phase_app_id is not None else [spec.phase_app]

@@ -1,10 +1,10 @@
-"""Labels and annotations that no template may set: deployment tools and we track objects by them."""
+"""Labels and annotations that no template may set: deployment tools and this operator track objects by them."""
 
 from collections.abc import Mapping
 
 from phase_operator.api import names
 
-# By these, deployment tools know what they made: on a target, they would take it for theirs, and prune it.
+# Deployment tools find their own objects by these. On a target, a tool would take the target for its own and prune it.
 _TRACKED_BY = frozenset(
     {
         names.LABEL_MANAGED_BY,
@@ -23,11 +23,11 @@ _TRACKED_BY = frozenset(
 
 
 def is_reserved(key: str) -> bool:
-    """Say whether a label or annotation is one by which deployment tools, or we, know what is whose."""
+    """Return whether deployment tools, or this operator, track objects by a label or annotation."""
     prefix, _, _ = key.partition("/")
     return key in _TRACKED_BY or prefix == names.GROUP or prefix.endswith(f".{names.GROUP}")
 
 
 def without_reserved(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what tools or we track objects by; whoever asks for it is told (core/targets/available.py)."""
+    """Return labels or annotations without the reserved ones, which the status then names (available.py)."""
     return {key: value for key, value in wanted.items() if not is_reserved(key)}

@@ -18,10 +18,10 @@ from phase_operator.core.targets.policy import claim
 from phase_operator.core.text import listing
 from phase_operator.core.values import ConfigEntry, Entry
 
-# A Secret of these types makes the API server accept its holder as somebody else.
+# With a Secret of these types, its holder can act as another user or ServiceAccount at the API server.
 IMPERSONATION = frozenset({SecretType.SERVICE_ACCOUNT_TOKEN, SecretType.BOOTSTRAP_TOKEN})
 _SERVICE_ACCOUNT = "kubernetes.io/service-account.name"
-# What Kubernetes itself puts into a Secret of the type service-account-token, and would put back.
+# Keys that Kubernetes writes into a Secret of the type service-account-token, and would write again.
 _FILLED_IN = frozenset({"token", "ca.crt", "namespace"})
 
 
@@ -36,10 +36,11 @@ def render_secret(
     impersonation: bool = False,
     budget: Budget | None = None,
 ) -> Desired:
-    """Return the Secret that holds these entries; raise if a key, value, type or size stands in the way.
+    """Return the Secret with these entries; raise ExpectedError if a key, value, type or size makes it impossible.
 
-    `visible` are the entries that its labels and annotations may quote. Types that let the holder act as somebody else
-    are refused unless `impersonation` allows them. What its templates take is spent of the budget, or one of its own.
+    `visible` are the entries that its labels and annotations may quote. Types that let the holder act as another user
+    are refused unless `impersonation` allows them. The work of its templates counts against the budget, or against one
+    of its own.
     """
     budget = budget or Budget(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE
@@ -51,7 +52,7 @@ def render_secret(
         )
     data = content(spec, entries, budget)
     if spec.creation_policy is not CreationPolicy.MERGE:
-        # What others add to a merged object is not known here.
+        # A merged object may have keys of others, which are not known here.
         check_type(kind, data)
     body: dict[str, Any] = {
         "type": str(kind),
@@ -73,7 +74,7 @@ def render_secret(
 
 
 def _for_service_account(found: Desired, data: Mapping[str, bytes], spec: ManagedSecretReference) -> Desired:
-    """Refuse what Kubernetes refuses or overwrites, and count what it fills in as ours, so that it is left alone."""
+    """Refuse what Kubernetes refuses or overwrites; count the keys that it fills in as ours, so that they stay."""
     if not spec.template.metadata.annotations.get(_SERVICE_ACCOUNT):
         raise Invalid(
             Reason.INVALID_SPEC,

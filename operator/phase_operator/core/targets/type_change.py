@@ -1,7 +1,7 @@
-"""The copy that is kept while a Secret is made anew with another type.
+"""The copy that exists while a Secret is replaced by one of another type.
 
-Rule: at every moment the Secret or its copy holds the values. The copy holds what stood there before and says on itself
-what it is; so the Secret comes back as it was, without Phase, after a crash and if the new one is refused.
+Rule: at every moment the Secret or its copy has the values. The copy has the content from before, and marks that say
+what it is. So the Secret can be restored without Phase, after a crash or if Kubernetes refuses the new one.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.policy import Claim
 from phase_operator.core.values import ObjectKey
 
-# Kubernetes takes no longer name for a Secret.
+# The longest name of a Secret that Kubernetes accepts.
 _LONGEST_NAME = 253
-# No PhaseSecret can have such a name, so nothing but a copy carries such a mark.
+# No PhaseSecret can have a name with this suffix, so only a copy has such a mark.
 _COPY = "#copy"
 
 
 def copy_ref(ref: TargetRef) -> TargetRef:
-    """Return where the copy of a target stands: no two share a place."""
+    """Return the ref of the copy of a target; no two targets share one."""
     name = f"{ref.key.name}{names.COPY_SUFFIX}"
     if len(name) > _LONGEST_NAME:
         digits = hashlib.blake2b(ref.key.name.encode(), digest_size=5).hexdigest()
@@ -33,24 +33,24 @@ def copy_ref(ref: TargetRef) -> TargetRef:
 
 
 def original_ref(copy: TargetRef) -> TargetRef | None:
-    """Return the target that a copy is of, by its place; None if its name had to be cut."""
+    """Return the target of a copy, by its name; None if the name had to be cut."""
     name = copy.key.name.removesuffix(names.COPY_SUFFIX)
     ref = TargetRef(copy.kind, ObjectKey(copy.key.namespace, name))
     return ref if copy_ref(ref) == copy else None
 
 
 def copy_owner(key: ObjectKey) -> ObjectKey:
-    """Return the owner mark of the copies that a PhaseSecret keeps."""
+    """Return the owner mark of the copies of a PhaseSecret's targets."""
     return replace(key, name=f"{key.name}{_COPY}")
 
 
 def original_owner(mark: str) -> str:
-    """Return the owner mark of the Secret that a copy with this mark was made of; any other mark as it is."""
+    """Return the owner mark of the original of a copy with this mark; return any other mark unchanged."""
     return mark.removesuffix(_COPY)
 
 
 def copy_of(desired: Desired) -> Desired:
-    """Return what the copy of a target would be: the same, elsewhere, and nobody's target."""
+    """Return the copy of a target as it should be: the same object under another name, and no target itself."""
     ref = copy_ref(desired.ref)
     owner = Owner(copy_owner(desired.owner.key), desired.owner.uid)
     metadata = desired.manifest["metadata"]
@@ -59,7 +59,7 @@ def copy_of(desired: Desired) -> Desired:
         "labels": metadata["labels"] | {names.LABEL_TARGET: names.LABEL_COPY_VALUE},
         "annotations": metadata["annotations"] | {names.ANNOTATION_OWNER: str(owner.key)},
     }
-    # It takes nobody's place, whatever the target may do.
+    # The copy never takes an object over, even if the target may.
     return replace(
         desired,
         ref=ref,
@@ -70,9 +70,9 @@ def copy_of(desired: Desired) -> Desired:
 
 
 def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, Any]:
-    """Return the copy of a target as it stands: all it holds, with those labels and annotations that we wrote.
+    """Return the manifest of the copy: the data of the target as it is, with the labels and annotations that we wrote.
 
-    Others' stay away from it: a deployment tool would take the copy for an object of its own.
+    Those of others are left out: a deployment tool would take the copy for an object of its own.
     """
     kept = standing["metadata"]
     ours = [
@@ -99,7 +99,7 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
 
 
 def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:
-    """Return the target that a copy was made of."""
+    """Return the manifest that restores a target from its copy."""
     kept = copy["metadata"]
     owner = original_owner(str(kept["annotations"][names.ANNOTATION_OWNER]))
     metadata: dict[str, Any] = {

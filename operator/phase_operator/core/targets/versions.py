@@ -1,6 +1,7 @@
 """Versioned targets: `shop` is written as `shop-<ten hex digits>`, one object for each content.
 
-Rule: the name follows from the base name and the digest, and which base a name belongs to can be told without asking.
+Rule: the name follows from the base name and the digest, so equal content has the same name. Whether a name may belong
+to a base name follows from the two names alone.
 """
 
 import hashlib
@@ -16,23 +17,23 @@ _LONGEST_STEM = _LONGEST - _DIGITS - 1
 
 
 def versioned_name(base: str, digest: str) -> str:
-    """Return the name for a content, by a hex digest of it; bases too long to take a suffix are cut."""
+    """Return the name for a content with this hex digest; a base that is too long for a suffix is cut."""
     stem = _stem(base)
     if stem != base:
-        # Bases that are cut may look alike afterwards; their versions must not.
+        # Bases may look alike once they are cut; their versions must not.
         digest = hashlib.blake2b(f"{base}\n{digest}".encode(), digest_size=_DIGITS).hexdigest()
     return f"{stem}-{digest[:_DIGITS]}"
 
 
 def is_version(name: str, base: str) -> bool:
-    """Say whether a name may be that of a version of this base. Of bases that were cut, more than one may say so."""
+    """Return whether `name` could be a version of `base`. Cut bases can share a stem, so several may match."""
     stem = _stem(base)
     return name.startswith(stem) and _SUFFIX.fullmatch(name, len(stem)) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A version that stands: its name and when it was made, as RFC 3339 in UTC, so that texts compare like times."""
+    """A version that exists: its name and when it was created, as RFC 3339 in UTC, so that texts sort as times do."""
 
     name: str
     created: str
@@ -52,5 +53,5 @@ _LABEL = 63
 
 
 def version_label(base: str) -> str:
-    """Return what selects the versions of a base name."""
+    """Return the label value that selects the versions of a base name."""
     return base if len(base) <= _LABEL else hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
