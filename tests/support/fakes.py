@@ -687,7 +687,6 @@ class Loop:
             workloads=self.workloads,
             feeds=Feeds(self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key),
             report=Telling(self.workloads, writers, wake=self.triggers.restarts_changed, tell=self.events.post),
-            digest_key=lambda: digest_key,
             clock=self.clock,
             observer=self.observer,
             all_known=lambda: True,

@@ -93,7 +93,6 @@ def build_loop(
             workloads=workloads,
             feeds=Feeds(workloads, resources, admissions.targets, writers, startup.digest_key),
             report=Telling(workloads, writers, wake=triggers.restarts_changed, tell=events.post),
-            digest_key=startup.digest_key,
             clock=clock,
             observer=metrics,
             all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),

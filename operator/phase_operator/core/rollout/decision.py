@@ -143,9 +143,8 @@ def decide(
     unread = [read for read in reads if _is_unread(read, before)]
     if not unread:
         return _save_if_news(workload, before, current, digest_key)
-    if missing := [read.missing for read in reads if read.missing]:
-        why = f"its pods need {', '.join(sorted(missing))}, and would not start without"
-        return Wait(Cause.MISSING, why, targets_of(unread))
+    if missing := _missing(reads):
+        return Wait(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
     match _rollout_of(workload, before, unread, waits):
         case _Rollout.PAUSED:
             return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", targets_of(unread))
@@ -192,6 +191,11 @@ def _is_unread(read: CurrentRead, before: Baseline) -> bool:
     """Return whether running pods have read something else; a target that is new in the baseline counts as read."""
     noted = before.seen.get(read.reference)
     return noted is not None and noted not in (MISSING, read.digest)
+
+
+def _missing(reads: Iterable[CurrentRead]) -> str:
+    """Return what pods need and do not find, for people; "" if they can begin."""
+    return ", ".join(sorted(read.missing for read in reads if read.missing))
 
 
 def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None) -> bytes:

@@ -14,7 +14,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import Followers, TargetFields
 from phase_operator.core.errors import Invalid
-from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings, text, texts
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.label_selector import Selector, parse_selector
 from phase_operator.core.rollout.workload import Workload
@@ -83,7 +83,7 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
     """
     if metadata is None:
         return ABSENT
-    annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if isinstance(value, str)}
+    annotations = texts(metadata.get("annotations"))
     whole: Holding | None = None
     shares: list[Holding] = []
     # Shares that own keys beside a whole object. A PhaseSecret that takes a whole object back leaves the marks of

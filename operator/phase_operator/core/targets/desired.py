@@ -21,6 +21,11 @@ from phase_operator.core.targets.reserved import without_reserved
 from phase_operator.core.targets.versions import version_label, versioned_name
 from phase_operator.core.values import ObjectKey
 
+_SHARE_LABELS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+_LABELS = {names.LABEL_MANAGED_BY: names.OPERATOR_NAME, **_SHARE_LABELS}
+# The type that Kubernetes gives a Secret without one.
+_USUAL_TYPE = "Opaque"
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -78,11 +83,7 @@ def desired(
     content = content_of(digest_key, str(ref), data)
     if claim.merges:
         return _desired_share(ref, owner, body, data, claim, digest_key, content)
-    labels = {
-        **without_reserved(template.labels),
-        names.LABEL_MANAGED_BY: names.OPERATOR_NAME,
-        names.LABEL_TARGET: names.LABEL_TARGET_VALUE,
-    }
+    labels = without_reserved(template.labels) | _LABELS
     if is_versioned:
         labels[names.LABEL_VERSION_OF] = version_label(ref.key.name)
         ref = _version_ref(ref, body, data, digest_key)
@@ -101,10 +102,7 @@ def desired(
     marks = {names.ANNOTATION_DIGEST: digest}
     if claim.deletes and not owners:
         marks[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
-    metadata = _metadata(ref, labels, annotations | marks)
-    if owners:
-        metadata["ownerReferences"] = owners
-    manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata, **body}
+    manifest = {**_manifest(ref, labels, annotations | marks, owners), **body}
     return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim, content=content)
 
 
@@ -126,23 +124,23 @@ def _digest(ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, bytes], 
     return content_digest(digest_key, data, identity)
 
 
-def _metadata(ref: TargetRef, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
-    return {
+def _manifest(
+    ref: TargetRef, labels: dict[str, str], annotations: dict[str, str], owners: list[dict[str, Any]]
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
         "name": ref.key.name,
         "namespace": ref.key.namespace,
         "labels": labels,
         "annotations": annotations,
     }
+    if owners:
+        metadata["ownerReferences"] = owners
+    return {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
 
 
 def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
     """Return whether the garbage collector deletes the target with its PhaseSecret; it does not cross namespaces."""
     return claim.creation is CreationPolicy.OWNER and claim.deletes and ref.key.namespace == owner.key.namespace
-
-
-_SHARE_LABELS = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
-# The type that Kubernetes gives a Secret without one.
-_USUAL_TYPE = "Opaque"
 
 
 def _desired_share(
@@ -161,8 +159,7 @@ def _desired_share(
     digest = content_digest(digest_key, data, identity)
     origin = origin_mark(owner.uid, ref) if claim.deletes else ""
     marked = spelled(mark(owner.key, digest, data, str(content), origin))
-    metadata = _metadata(ref, dict(_SHARE_LABELS), {merge_annotation(manager): marked})
-    manifest = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
+    manifest = _manifest(ref, dict(_SHARE_LABELS), {merge_annotation(manager): marked}, [])
     manifest |= {name: body[name] for name in DATA_FIELDS if name in body}
     made_as = str(body.get("type", _USUAL_TYPE))
     return Desired(

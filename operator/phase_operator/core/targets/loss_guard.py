@@ -136,10 +136,8 @@ def is_surely_same(stands: Stood, now: Asked) -> bool:
 
 def decide(stands: Stood | None, offer: Offer, terms: Terms) -> Decision:
     """Return what an answer may do to a target."""
-    if stands is None and terms.is_cleared and terms.deletes and not offer.entries:
-        return Clear()
     if stands is None:
-        return Fill() if offer.entries or terms.allow_empty or terms.may_lack else _nothing()
+        return _decide_new(offer, terms)
     if not terms.twice and (found := doubt(stands, offer, terms.shrink)) is not None:
         return Hold(found)
     if offer.entries or terms.allow_empty:
@@ -149,6 +147,12 @@ def decide(stands: Stood | None, offer: Offer, terms: Terms) -> Decision:
     if _left_some(stands, offer, twice=terms.twice):
         return Clear() if terms.deletes else Fill()
     return _nothing()
+
+
+def _decide_new(offer: Offer, terms: Terms) -> Decision:
+    if terms.is_cleared and terms.deletes and not offer.entries:
+        return Clear()
+    return Fill() if offer.entries or terms.allow_empty or terms.may_lack else _nothing()
 
 
 def doubt(stands: Stood, offer: Offer, shrink: int) -> ExpectedError | None:

@@ -67,18 +67,23 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
         return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
     if is_whole or desired.claim.adopt:
         return None
-    own = merge_manager(desired.owner.key)
-    left = [part.of for part in observed.parts if part.manager != own and not is_free(part.of, desired)]
-    if left:
+    if left := _left_elsewhere(desired, observed):
         return Objection(
             f"it holds keys of PhaseSecret {', '.join(left)} of another namespace, which wants them no more"
         )
+    own = merge_manager(desired.owner.key)
     if (observed.is_applied and is_free(observed.owner, desired)) or is_official(desired, observed):
         return None
     if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
         # This PhaseSecret merged into it, and only PhaseSecrets have data there.
         return None
     return Objection(_whose(observed))
+
+
+def _left_elsewhere(desired: Desired, observed: Observed) -> list[str]:
+    """Return the PhaseSecrets of other namespaces whose shares are still in the object."""
+    own = merge_manager(desired.owner.key)
+    return [part.of for part in observed.parts if part.manager != own and not is_free(part.of, desired)]
 
 
 def is_free(by: str, desired: Desired) -> bool:

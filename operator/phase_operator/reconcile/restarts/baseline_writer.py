@@ -48,7 +48,6 @@ class Noting:
         workloads: Workloads,
         feeds: Feeds,
         stillness: Stillness,
-        digest_key: Callable[[], bytes],
         clock: Clock,
         all_known: Callable[[], bool],
         window: float,
@@ -57,7 +56,6 @@ class Noting:
         self._workloads = workloads
         self._feeds = feeds
         self._stillness = stillness
-        self._digest_key = digest_key
         self._clock = clock
         self._all_known = all_known
         self._window = window
@@ -148,7 +146,7 @@ class Noting:
             if found is None:
                 return
             feeds = await self._feeds.of(found, known)
-            action = prepare(found, feeds, coming, self._digest_key(), all_known=self._all_known())
+            action = prepare(found, feeds, coming, self._feeds.digest_key(), all_known=self._all_known())
             if isinstance(action, Keep) or await self._workloads.apply(found, action):
                 return
             found = await self._workloads.get(found.ref)

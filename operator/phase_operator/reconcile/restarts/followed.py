@@ -36,7 +36,8 @@ class Feeds:
         self._resources = resources
         self._admitted = admitted
         self._writers = writers
-        self._digest_key = digest_key
+        # The key of content digests and of baselines.
+        self.digest_key = digest_key
 
     async def of(self, workload: Workload, known: Known) -> dict[TargetRef, Feed]:
         """Return the targets of ours that a workload reads; one that `known` lacks is asked for and added to it."""
@@ -104,7 +105,7 @@ class Feeds:
                 yield resource
 
     async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
-        key = self._digest_key()
+        key = self.digest_key()
         held = holding(await self._workloads.metadata(target), key)
         if not is_versioned:
             return held

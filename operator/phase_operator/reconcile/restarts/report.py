@@ -79,16 +79,23 @@ class Telling:
         concerned = {each for each in self._told if each.key.namespace == namespace} | look.waiting.keys()
         followed = frozenset(targets)
         for target in sorted(concerned | followed):
-            before = self.told(target)
-            waiting = look.waiting[target].lines() if target in look.waiting else ()
-            told = failed if target in followed else ()
-            if look.failed and not failed:
-                # An earlier failure is not known to have ended.
-                told = tuple(why for why in before.waiting if why.startswith(_FAILED))
-            for why in told:
-                if why not in before.waiting:
-                    self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
-            self._keep(target, before, Told(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
+            self._report_waiting(target, look, failed, is_failed=target in followed)
+        self._post_delays(namespace, look)
+
+    def _report_waiting(self, target: TargetRef, look: Look, failed: tuple[str, ...], *, is_failed: bool) -> None:
+        before = self.told(target)
+        waiting = look.waiting[target].lines() if target in look.waiting else ()
+        told = failed if is_failed else ()
+        if look.failed and not failed:
+            # An earlier failure is not known to have ended.
+            told = tuple(why for why in before.waiting if why.startswith(_FAILED))
+        for why in told:
+            if why not in before.waiting:
+                self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
+        self._keep(target, before, Told(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
+
+    def _post_delays(self, namespace: str, look: Look) -> None:
+        """Post an Event for each restart that waits now and did not wait for the same at the last look."""
         known = self._delayed.pop(namespace, frozenset())
         for workload, targets, why in look.delayed:
             if (workload.ref, why) not in known:

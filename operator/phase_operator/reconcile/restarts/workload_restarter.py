@@ -5,7 +5,7 @@ its roll-out; a CronJob, and a workload whose update strategy keeps its pods, ne
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from phase_operator.core.errors import ExpectedError, Transient
@@ -41,7 +41,6 @@ class WorkloadRestarter:
         feeds: Feeds,
         report: Telling,
         stillness: Stillness,
-        digest_key: Callable[[], bytes],
         clock: Clock,
         observer: Observer,
         at_once: int,
@@ -50,7 +49,6 @@ class WorkloadRestarter:
         self._feeds = feeds
         self._report = report
         self._stillness = stillness
-        self._digest_key = digest_key
         self._clock = clock
         self._observer = observer
         self._at_once = at_once
@@ -111,13 +109,13 @@ class WorkloadRestarter:
                 assert_never(decision)
 
     def _decide(self, workload: Workload, feeds: Mapping[TargetRef, Feed], look: Look) -> Decision:
-        decision = decide(workload, feeds, self._digest_key())
+        decision = decide(workload, feeds, self._feeds.digest_key())
         if not isinstance(decision, Wait) or decision.cause is not Cause.ROLLING_OUT:
             return decision
         # The first time that a roll-out is in the way, the wait for it begins.
         waits = self._stillness.patience(workload.ref, self._clock.monotonic())
         if waits is not Patience.FOR_THE_END:
-            return decide(workload, feeds, self._digest_key(), waits=waits)
+            return decide(workload, feeds, self._feeds.digest_key(), waits=waits)
         due = self._stillness.ends_at(workload.ref)
         look.due = due if look.due is None else min(look.due, due)
         return decision
