@@ -204,7 +204,7 @@ def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None
         return read.digest
     noted = before.seen[read.reference]
     if read.missing or before.template == workload.template_digest():
-        # Pods cannot begin without the content, or nobody has rolled out new ones since.
+        # No roll-out has ended since: new pods cannot begin without the content, or the template is still the same.
         return noted
     # The user's own roll-out replaced the pods. If it surely began after the content was there, they have read it.
     is_read = workload.standing.progress is Progress.ENDED and _edited_after(workload, [read])

@@ -52,7 +52,7 @@ class WorkloadRef:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload, as it was read. It refers to its whole template, so nobody should keep many of them."""
+    """One workload, as it was read. It keeps its whole template in memory, so judge it and drop it."""
 
     ref: WorkloadRef
     uid: str

@@ -1,7 +1,8 @@
-"""What an answer has for one target, and what has left it on purpose.
+"""What an answer has for one target, and which entries have left the target on purpose.
 
-Rule: an entry left on purpose if Phase still has it under its key: seen by its id while the process remembers where it
-was, or, after a restart, standing where it stood with another type. A namesake in another folder proves nothing.
+Rule: an entry left on purpose if Phase still has it. While the process remembers where it was, its id shows that. After
+a restart, only an entry of another type shows it that has the key, in a folder that the target takes. An entry with the
+same key in another folder proves nothing.
 """
 
 import re
@@ -27,9 +28,9 @@ from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry
 
 _NAMED = 5
-# A hint is worth no more: patterns times keys is what others size.
+# The limit of keys for a hint about patterns: users choose how many patterns and keys there are.
 _MOST_COMPARED = 500
-# Letters of patterns times letters of keys: some hundredths of a second of the loop, at worst.
+# Letters of patterns times letters of keys: that is some hundredths of a second of the event loop, at worst.
 _MOST_TRIED = 10_000_000
 _WILD = re.compile(r"[*?\[]")
 
@@ -44,7 +45,7 @@ def offer(
     stands: Stood | None,
     names: frozenset[bytes] = frozenset(),
 ) -> Offer:
-    """Say what an answer, of which the PhaseSecret selects `entries`, has for a target whose keys have these names."""
+    """Return what an answer has for a target whose keys have these names; the PhaseSecret selects `entries` of it."""
     left = [each.was for each in departed(rendering, spec, query, entries, gone)]
     retyped: list[Entry] = []
     if stands is not None and _may_have_left(rendering, stands, names):
@@ -62,33 +63,33 @@ def offer(
 
 
 def _may_have_left(rendering: Rendering, stands: Stood, names: frozenset[bytes]) -> bool:
-    """Say whether a target holds more than an answer has for it, for another reason than an edit."""
+    """Return whether a target has more than an answer has for it, for another reason than an edit of the spec."""
     if not (stands.names - names or stands.entries > len(rendering.taken)):
         return False
-    # A ConfigMap takes one type, whatever is edited: what is of another one now has left it.
+    # A ConfigMap takes one type, whatever the spec says: an entry that has another type now has left it.
     return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(stands, rendering.asked)
 
 
 def declared_secret(
     rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None = None
 ) -> frozenset[str]:
-    """Return the keys under which a ConfigMap held entries that have another type now; none that it holds today.
+    """Return the keys of entries that a ConfigMap had and that have another type now, without the keys it has today.
 
-    `standing`: digests of the names of keys, and no others are looked for.
+    `standing` limits the search to keys whose names have these digests.
     """
     others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries, standing)}
     return frozenset(others.difference(_key(rendering, entry) for entry in rendering.taken))
 
 
 def key_names(rendering: Rendering) -> frozenset[bytes]:
-    """Return the digests of the keys that the entries of a target have there, whether or not it can be made."""
+    """Return digests of the keys that its entries have in a target, whether or not the target can be made."""
     return frozenset(name_digest(_key(rendering, entry)) for entry in rendering.taken)
 
 
 def departed(
     rendering: Rendering, spec: PhaseSecretSpec, query: SourceQuery, entries: Sequence[Entry], gone: Collection[Moved]
 ) -> list[Moved]:
-    """Return which of the entries that moved a target took before and does not take now."""
+    """Return the moved entries that a target took before and does not take now."""
     if not gone:
         return []
     there = {entry.id: entry for entry in rendering.taken}
@@ -103,7 +104,7 @@ def departed(
 
 
 def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
-    """Return what there is to know of a target that is in step, or None."""
+    """Return the note in the status for a target that is in step, or None."""
     told = [] if rendering.taken or rendering.may_be_empty else [f"it is empty: {rendering.nothing}"]
     if rendering.may_be_empty and rendering.no_folder:
         told.append(f"it is empty: {rendering.no_folder}")
@@ -115,7 +116,7 @@ def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
 
 
 def asked_in_vain(rendering: Rendering) -> Iterator[str]:
-    """Say what the spec asks for this target and does not get, field by field."""
+    """Yield a sentence for each field of the spec that has no effect on this target."""
     target, metadata = rendering.target, rendering.target.template.metadata
     yield from _contradictions(target)
     if target.creation_policy is CreationPolicy.MERGE and (metadata.labels or metadata.annotations):
@@ -142,7 +143,7 @@ def _contradictions(target: TargetFields) -> Iterator[str]:
 
 
 def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
-    """Name the patterns that match none of these keys, or None; of many keys only whole names are compared."""
+    """Return a sentence that names the patterns without a match, or None; with many keys only plain names are tried."""
     vain = [each for each in include if _matches_none(each, keys)]
     return f"keys.include: no entry matches {listing(map(clean, vain))}" if vain else None
 
@@ -167,9 +168,9 @@ def _matches_none(pattern: str, keys: Collection[str]) -> bool:
 def terms(
     rendering: Rendering, spec: PhaseSecretSpec, claim: Claim, told: Mapping[str, Any], *, selects: bool, twice: bool
 ) -> Terms:
-    """Return what the spec says of losses; `selects`: the PhaseSecret selects any entry at all.
+    """Return what the spec allows a target to lose; `selects`: the PhaseSecret selects at least one entry.
 
-    `told` is what its status tells of the target.
+    `told` is the entry of its status for the target.
     """
     is_config_map = rendering.ref.kind is Kind.CONFIG_MAP
     required = rendering.target.required
@@ -187,9 +188,10 @@ def terms(
 def _of_other_types(
     rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None
 ) -> list[Entry]:
-    """Return what a target would take if it were of another type, or only what stands there under its key.
+    """Return entries of other types that a target would take otherwise; `standing` limits them to keys it has.
 
-    Patterns that take long are not tried: what stands in a target and is of another type now has left it either way.
+    Patterns that are too costly are not matched: a key that the target has, of an entry with another type now, has left
+    it either way.
     """
     inside, keys = target_folders(rendering.target, spec), rendering.target.keys
     found = [

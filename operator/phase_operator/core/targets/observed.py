@@ -50,7 +50,7 @@ class Observed:
 
     @property
     def is_applied(self) -> bool:
-        """Whether managedFields list an apply of ours; they do not on a copy that somebody else made."""
+        """Whether managedFields list an apply of ours; they do not on a copy that others made."""
         return self.shape != b""
 
     @property

@@ -55,7 +55,7 @@ def _is_own(desired: Desired, observed: Observed) -> bool:
     if observed.owner == str(desired.owner.key):
         return True
     if observed.is_applied:
-        # Others removed the mark. The digest is that of this PhaseSecret's content, and nobody else can make it.
+        # A hand edit removed the mark. Only this operator can make the digest of this PhaseSecret's content.
         return not observed.owner and observed.digest == desired.digest
     return observed.part(merge_manager(desired.owner.key)) is not None
 
@@ -106,7 +106,7 @@ def _whose(observed: Observed) -> str:
 
 
 def is_official(desired: Desired, observed: Observed) -> bool:
-    """Return whether the official operator made the object, and nobody else has written it.
+    """Return whether the official operator made the object and no other manager has written it.
 
     The name of its field manager proves nothing, since many programs share it. So we must be about to write every key
     that the object has: it never gets smaller, and the Secret of another program is not mistaken for one of these.

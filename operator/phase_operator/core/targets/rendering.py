@@ -1,7 +1,7 @@
 """Spec x entries -> one rendering per target: which entries it takes and how it becomes an object.
 
-Rule: ConfigMap targets get `ConfigEntry` values and nothing else; Secret targets leave these out as soon as the spec
-has a ConfigMap target.
+Rule: a ConfigMap target takes entries of type config and no other. A Secret target without `types` leaves these out if
+the spec has a ConfigMap target.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,9 +35,9 @@ from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
 _KEPT = 3
-# Bytes of values that are named, encoded and digested in that time.
+# Bytes of values that are encoded and digested in a microsecond.
 _A_MICROSECOND = 100
-# For the templates of all targets together: as much as four of full size, each part of which goes through functions.
+# The work of the templates of all targets together: that of four templates of full size.
 _RUN = 4 * MAX_WORK
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
@@ -45,26 +45,26 @@ AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A target and the way to make it; `render` raises what stands in the way."""
+    """A target, the entries that it takes, and the way to make it; `render` raises ExpectedError if that fails."""
 
     ref: TargetRef
     make: Callable[[Owner], Desired]
     target: TargetFields
-    # The entries that it is made of.
+    # The entries that it is made from.
     taken: Sequence[Entry]
     asked: Asked
-    # What is wrong with it if it takes none.
+    # The message if it takes no entry.
     nothing: str
     may_be_empty: bool = False
-    # What the PhaseSecret selects and this target does not take.
+    # Entries that the PhaseSecret selects and this target does not take.
     left_out: tuple[LeftOut, ...] = ()
-    # If it takes none, and it names a folder in which the PhaseSecret selects none: words that say so.
+    # The message if it takes none because the PhaseSecret selects no entry in the folder that it names.
     no_folder: str = ""
-    # How many versions of it stay; None: there is one object, under its own name.
+    # How many versions of it are kept; None: it is one object, under its own name.
     keep: int | None = None
 
     def render(self, owner: Owner) -> Desired:
-        """Make the target; raise if it takes no entry and was not allowed to be empty."""
+        """Make the target; raise Waiting if it takes no entry and must not be empty."""
         if not self.taken and not self.may_be_empty:
             raise Waiting(Reason.NO_ENTRIES, f"{self.nothing}; it stays as it is")
         return self.make(owner)
@@ -79,7 +79,7 @@ def renderings(
     impersonation: bool = False,
     dynamic: Sequence[DynamicKey] = (),
 ) -> Iterator[Rendering]:
-    """Yield a rendering for each target of the spec, in its order."""
+    """Yield a rendering for each target of the spec, in the order of the spec."""
     budget = Budget(_RUN)
     config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
@@ -123,7 +123,7 @@ def renderings(
 
 
 def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
-    """Return about how many microseconds one target of a spec takes to be made of these entries, if it takes all."""
+    """Return about how many microseconds it takes to make one target of a spec from all of these entries."""
     targets = (*spec.managed_secret_references, *spec.managed_config_map_references)
     patterns = max((len(target.keys.include) + len(target.keys.exclude) for target in targets), default=0)
     texts = max((sum(map(len, target.template.data.values())) for target in targets), default=0)
@@ -131,7 +131,7 @@ def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
 
 
 def offers_type(spec: PhaseSecretSpec, target: TargetFields, entry: Entry) -> bool:
-    """Say whether a target takes entries of this entry's type."""
+    """Return whether a target takes entries of this entry's type."""
     is_config = isinstance(entry, ConfigEntry)
     if not isinstance(target, ManagedSecretReference):
         return is_config
@@ -185,20 +185,20 @@ def _config_map(
 
 @dataclass(frozen=True, slots=True)
 class Taken(Generic[AnyEntry]):
-    """What a target takes of the entries of its types, and what it leaves out."""
+    """The entries of its types that a target takes, and those that it leaves out."""
 
     entries: Sequence[AnyEntry]
     left_out: tuple[LeftOut, ...]
-    # Raises why its patterns are not tried; `entries` are then all that they would be tried on.
+    # Raises the reason if its patterns are too costly to match; `entries` are then all that they would be matched with.
     refusal: Callable[[Owner], Desired] | None = None
 
 
 def take(
     every: Sequence[Entry], offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec
 ) -> Taken[AnyEntry]:
-    """Return what a target takes of the entries whose type is for it, and what it leaves out of all, and why.
+    """Return which of the offered entries a target takes, and which of all entries it leaves out, and why.
 
-    Patterns that would take too long stand in the way of this target and of no other.
+    Patterns that are too costly to match make this target fail and no other.
     """
     inside: Sequence[AnyEntry] = offered
     if has_paths(spec):

@@ -9,7 +9,7 @@ from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.status.restarts import MAX_WAITING, Some
 from phase_operator.reconcile.restarts.followed import Known
 
-# A workload with an Event to come is kept in memory until the look ends, and nobody reads more Events than this.
+# Each Event to come keeps its workload in memory until the look ends, and people read no more Events than this.
 _EVENTS = 50
 # How many names of restarted workloads are kept for one content; of further ones only the number is.
 MAX_NAMES = 1000
