@@ -1,6 +1,6 @@
-"""Bodies of answers: unpacked here, one layer deep, in small steps, and no further than the limit.
+"""Decompress bodies of answers: one layer, in small steps, and no further than the limit.
 
-Rule: what the other side sends decides neither how much memory a body takes nor how long the loop is kept from others.
+Rule: the other side decides neither how much memory a body takes nor how long it blocks the event loop.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip"})
 # zlib: the header of gzip and the largest window.
 _GZIP = 16 + zlib.MAX_WBITS
-# So many bytes are handled without a pause; a part costs as much as so many bytes, however small it is.
+# The bytes that are handled without a pause; and the bytes that each part counts for, however small it is.
 STEP = 64 * 1024
 _PART = 256
 
@@ -30,13 +30,13 @@ async def parts(response: httpx.Response, host: str) -> AsyncIterator[bytes]:
     unpack = _Gzip(host) if encoding in _PACKED else _Plain()
     assert isinstance(response.stream, httpx.AsyncByteStream)
     work = 0
-    # The stream itself: httpx would unpack layer after layer, each to its end, before anybody could measure it.
+    # The raw stream: httpx would decompress every layer to its end, before its size could be checked.
     async for raw in response.stream:
         for part in unpack(raw):
             yield part
             work += len(part) + _PART
             if work >= STEP:
-                # Thousands of parts can come with one read of the socket.
+                # One read of the socket can bring thousands of parts.
                 await asyncio.sleep(0)
                 work = 0
     unpack.end()
@@ -62,7 +62,7 @@ class _Gzip:
             except zlib.error as error:
                 raise _unreadable(self._host) from error
             raw = self._zlib.unconsumed_tail
-            # Nothing comes of a header; yielded all the same, since it is work.
+            # A header gives no bytes; an empty part is yielded all the same, because it was work.
             yield part
 
     def end(self) -> None:

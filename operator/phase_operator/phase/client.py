@@ -1,4 +1,4 @@
-"""Phase's REST API, one method an endpoint: a call becomes apps, environments, entries, or an error that says why."""
+"""Phase's REST API, one method an endpoint: a call returns apps, environments or entries, or raises an error."""
 
 import sys
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from phase_operator.phase.session import Session, host_of
 from phase_operator.reconcile.ports import Credential
 
 Answer = TypeVar("Answer")
-# Bytes that an app or an environment takes besides its texts.
+# Bytes that an app or an environment takes in addition to its texts.
 _LISTED = 200
 
 
 class PhaseClient:
-    """The PhaseApi port. `key` makes names for accounts that say nothing about their tokens."""
+    """The PhaseApi port. `key` makes names for accounts that reveal nothing about their tokens."""
 
     def __init__(self, session: Session, key: bytes, limits: Limits | None = None) -> None:
         self._session = session
@@ -30,11 +30,11 @@ class PhaseClient:
         self._limits = limits or Limits()
 
     def credential(self, token: SecretValue) -> Credential:
-        """Parse any spelling of a token; raise Waiting(TOKEN_INVALID) if it is none."""
+        """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
         return parse(token, self._key)
 
     async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
-        """Return the apps that the account sees; while they come, `place` is made as large as that takes."""
+        """Return the apps that the account sees; `place` grows to their size while they are read."""
         host = host_of(base_url)
         reader = Whole(host, wire.APPS, self._list_limit, place)
         found = wire.some((await self._get(base_url, credential, "apps", {}, reader, place)).data, host)
@@ -42,12 +42,12 @@ class PhaseClient:
         return [App(app.id, app.name, place) for app in found]
 
     async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
-        """Return the environments of an app that the account may read, with their revisions; of `place` see `apps`."""
+        """Return the environments of an app that the account may read, with revisions; `place` is used as in `apps`."""
         host = host_of(base_url)
         reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
         answer = await self._get(base_url, credential, "environments", {"app_id": app_id}, reader, place)
         found = wire.some(answer.data, host)
-        # Names are kept twice, as they are and without their case.
+        # Names are kept twice: as they are, and case-folded.
         place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
         return [Environment(each.name, each.revision, place) for each in found]
 
@@ -62,8 +62,8 @@ class PhaseClient:
         tags: tuple[str, ...],
         place: Place,
     ) -> list[Entry | DynamicKey]:
-        """Return the entries of an environment: of one folder or all, with any of the tags or all."""
-        # Named, so that what nobody gets can be told; without `lease` none is made.
+        """Return the entries of an environment: of one folder or all; with any of the tags, or all entries."""
+        # Dynamic secrets are requested, so that messages can name their keys; without `lease`, none is leased.
         params = {"app_id": app_id, "env": environment, "dynamic": "true"}
         if path is not None:
             params["path"] = path
@@ -85,9 +85,10 @@ class PhaseClient:
         reader: Reader[Answer],
         place: Place,
     ) -> Answer:
-        """Make a call; its error is kept for as long as it lasts, and the frames behind it hold bodies of answers.
+        """Make a call and return its answer; an error is raised without its traceback.
 
-        A lookup of the host's name counts for the namespace whose memory the answer takes.
+        Errors are kept as long as they last, and the frames of a traceback hold bodies of answers. A lookup of the
+        host's name counts for the namespace whose memory the answer takes.
         """
         try:
             with looking_up_for(place.namespace):

@@ -1,7 +1,7 @@
-"""Token texts -> what is sent.
+"""Parse the text of a token into the header that is sent.
 
-Rule: only the part that the REST API needs is kept, and no part of a text is ever shown. Source of the spellings:
-the console offers `pss_service:v2:...` and `ServiceAccount <hex>`; people paste either, with or without `Bearer`.
+Rule: only the part that the REST API needs is kept, and no part of a text is ever shown. Source of the forms: the
+console offers `pss_service:v2:...` and `ServiceAccount <hex>`; people paste either, with or without `Bearer`.
 """
 
 import re
@@ -13,7 +13,7 @@ from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.ports import Credential
 
 _HEX = r"(?P<hex>[0-9a-fA-F]{64})"
-# The three further fields are key material of the encrypted API, which is not ours: they are never sent.
+# The three further fields are key material of the encrypted API, which we do not use: they are never sent.
 _FULL = re.compile(rf"pss_(?P<kind>service:v1|service:v2|user:v[0-9]+):{_HEX}(?::[0-9a-fA-F]{{64}}){{3}}")
 _TYPED = re.compile(rf"(?:(?i:bearer) +)?(?P<kind>ServiceAccount|Service|User) +{_HEX}")
 _BARE = re.compile(_HEX)
@@ -22,7 +22,7 @@ _BARE = re.compile(_HEX)
 def parse(token: SecretValue, key: bytes) -> Credential:
     """Return the credential in a token's text; raise Waiting(TOKEN_INVALID)."""
     header = SecretValue(_header(token.reveal().strip()))
-    # Keyed, so that a name of an account, which is seen in memory dumps and debug lines, confirms no guessed token.
+    # Keyed, so that an account's name, which memory dumps and debug logs show, cannot confirm a guessed token.
     account = keyed(key, b"", [header.reveal().encode()], size=8).hex()
     return Credential(account, header)
 

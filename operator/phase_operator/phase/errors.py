@@ -1,9 +1,9 @@
-"""What Phase answers, or does not -> our errors; one table, one translation.
+"""Answers and failures of Phase -> our errors; one table, one translation.
 
-Rule: the server's own words are repeated if they come as `{"error": "..."}`, on one line, bounded, and without anything
-that looks like a token. Any other body is never shown. What is 4xx is about the question and says nothing of the host.
-401 and 403 mean the same here: which one comes depends on the server's version, and both may mean that access to an
-environment was withdrawn. A call is said to have had no effect only where that is certain.
+Rule: the server's message is repeated only if it comes as `{"error": "..."}`: on one line, bounded, and without any
+text that looks like a token. Any other body is never shown. A 4xx concerns the query and says nothing about the host.
+401 and 403 mean the same here: the server's version decides which one comes, and both may mean that access to an
+environment was withdrawn. A call is marked as without effect only if that is certain.
 """
 
 import re
@@ -24,17 +24,17 @@ from phase_operator.phase.lookups import BusyResolverError
 
 Cause = TypeVar("Cause", bound=BaseException)
 
-# No more of a refusal is read than this, and one that is longer is not repeated.
+# At most this many bytes of a refusal are read; a longer one is not repeated in messages.
 LARGEST_REFUSAL = 64 * 1024
 _RETRY_DEFAULT = 60.0
 _RETRY_MIN = 1.0
-# Phase asks for a minute at most. What a proxy before it asks for is not believed for longer than people would wait.
+# The longest pause that an answer can ask for. Phase asks for a minute at most; a proxy could ask for days.
 _RETRY_MAX = 300.0
 # The one form of a date that HTTP allows a server to send (RFC 9110, section 5.6.7).
 _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _LONGEST_DATE = 29
 
-# What a call can end in that is no answer; UnicodeError is how a host that IDNA refuses shows.
+# The exceptions of a call without an answer; UnicodeError is raised for a host that IDNA refuses.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
 
 
@@ -49,11 +49,10 @@ NOT_SENT = (
 
 
 class Meaning(NamedTuple):
-    """A row: statuses, what they mean, and whether only Phase itself (JSON, these words) can mean it.
+    """A row: statuses, their meaning, and whether the row needs Phase's own form (JSON, these words).
 
-    `no_effect`: the request was refused before anything was done. What stands between us and Phase may answer 403 to
-    what Phase has done already, and hide Phase's answer; so of a row that only Phase can mean, that is believed only if
-    it comes in Phase's own form.
+    `no_effect`: the request was refused before anything was done. A proxy may answer 403 to a request that Phase has
+    already carried out, and hide Phase's answer. So a row for Phase's own answers counts only in Phase's own form.
     """
 
     statuses: Container[int]
@@ -63,16 +62,16 @@ class Meaning(NamedTuple):
     no_effect: bool = True
 
 
-# The first row that fits is taken; the last one is what is not Phase's API.
+# The first matching row counts; the last one means that the host is not Phase's API.
 MEANINGS = (
     Meaning({429}, Reason.RATE_LIMITED),
     Meaning({401, 403}, Reason.ACCESS_DENIED, json=True),
     Meaning({404}, Reason.APP_NOT_FOUND, json=True, words="App with ID "),
     Meaning({404}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment '"),
     Meaning({404}, Reason.UNEXPECTED_ANSWER, json=True),
-    # Said by proxies on the way, before they pass a request on; and passing.
+    # Sent by proxies before they forward a request; it passes by itself.
     Meaning({407, 408, 421, 425}, Reason.PHASE_UNAVAILABLE),
-    # Phase writes first and refuses then: it makes an entry before its tags, and prolongs a lease that was revoked.
+    # Phase may write before it refuses: it creates an entry before its tags, and renews a lease that was revoked.
     Meaning({400}, Reason.REQUEST_REFUSED, json=True, words="Tag name exceeds ", no_effect=False),
     Meaning({400}, Reason.REQUEST_REFUSED, json=True, words="Lease has already been revoked", no_effect=False),
     Meaning(range(400, 500), Reason.REQUEST_REFUSED, json=True),
@@ -82,7 +81,7 @@ MEANINGS = (
 
 
 def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedError | None:
-    """Say what an answer means, or None if it is a JSON answer with status 200."""
+    """Return the error that an answer means, or None if it is a JSON answer with status 200."""
     status = response.status_code
     is_json = _is_json(response)
     if is_answer(response):
@@ -107,18 +106,18 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
 
 
 def is_answer(response: httpx.Response) -> bool:
-    """Say whether this is an answer and no refusal: JSON with status 200."""
+    """Return whether this is an answer and no refusal: JSON with status 200."""
     return response.status_code == httpx.codes.OK and _is_json(response)
 
 
 def no_url(host: str, *, had_no_effect: bool = True) -> Waiting:
-    """Say that a host cannot be asked as it is spelled."""
+    """Return the error for a host that is no valid URL."""
     message = f"spec.phaseHost: {host} is no URL that can be asked"
     return Waiting(Reason.INVALID_SPEC, message, had_no_effect=had_no_effect)
 
 
 def from_exception(error: Exception, host: str) -> ExpectedError:
-    """Say what no answer, or half of one, means."""
+    """Return the error for an exception: there was no answer, or only part of one."""
     not_sent = isinstance(error, NOT_SENT)
     match error:
         case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
@@ -135,7 +134,7 @@ def _why(error: Exception, host: str) -> str:
         why = _attribute(untrusted, "verify_message")
         return f"the certificate of {host} is not trusted ({why}); give its authority with --phase-ca-file"
     if (broken := _behind(error, ssl.SSLError)) and (why := _attribute(broken, "reason")):
-        # Without a reason it is SSLWantRead: the handshake waits, which is a timeout.
+        # Without a reason it is SSLWantRead: the handshake was still waiting, so this is a timeout.
         return f"TLS with {host} fails ({why}); check the port and --phase-ca-file"
     match error:
         case BusyResolverError():
@@ -167,7 +166,7 @@ def _behind(error: BaseException | None, kind: type[Cause]) -> Cause | None:
 
 
 def _attribute(error: ssl.SSLError, name: str) -> str:
-    # Set by OpenSSL alone: an SSLError that Python's own code raises has neither.
+    # Only OpenSSL sets these: an SSLError that Python's own code raises has neither.
     return clean(str(getattr(error, name, None) or ""))
 
 

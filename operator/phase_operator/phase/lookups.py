@@ -1,9 +1,9 @@
-"""Addresses of hosts' names, looked up in threads for which nobody has to wait.
+"""Look up host names in threads that nothing has to wait for.
 
-Rule: nothing can stop a lookup, so it counts until its thread ends, whoever gave it up meanwhile. Of a name there is
-one at a time. Together there are no more than a limit: half for names that were found the last time, half for all
-others, so that names that no server tells cannot keep others from being found. A name may be found and hang the next
-time, so that of either half a namespace has a share, and as much as half of it is for namespaces that have none there.
+Rule: a lookup cannot be stopped, so it counts until its thread ends, even if its callers have given up. Each name has
+one lookup at a time, and the total has a limit. Half of it is for names that were found the last time, half for all
+others, so names that no server answers cannot block the rest. A name that was found may hang the next time. So a
+namespace may use only a share of each half, and part of each half is reserved for namespaces without a lookup there.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 Resolve = Callable[[str], list[str]]
 
-# So many names are remembered that were found, the latest ones.
+# The most names that are remembered as found; the oldest are forgotten.
 _MOST_FOUND = 4096
 # A namespace may have this part of each half, and that part is kept for namespaces that have none there.
 _SHARE, _KEPT_BACK = 8, 2
@@ -30,7 +30,7 @@ _namespace: ContextVar[str] = ContextVar("namespace", default="")
 
 @contextmanager
 def looking_up_for(namespace: str) -> Iterator[None]:
-    """Count the lookups that begin within for a namespace; of those for nobody in particular there is one share too."""
+    """Count the lookups that begin in this context for a namespace; lookups without one have a share of their own."""
     before = _namespace.set(namespace)
     try:
         yield
@@ -45,12 +45,12 @@ class BusyResolverError(OSError):
 class Unawaited(ThreadPoolExecutor):
     """A thread for each piece of work. Neither `shutdown` nor the end of the process waits for one.
 
-    How many there may be is for its users to say. asyncio wants a ThreadPoolExecutor, whose own threads are joined when
-    the process ends: a resolver that hangs would then keep a process that was told to stop.
+    Its users limit their number. asyncio needs a ThreadPoolExecutor, but that joins its own threads when the process
+    ends: a resolver that hangs would then keep a stopped process alive.
     """
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
-        """Do it in a thread of its own."""
+        """Run the function in a thread of its own."""
         future: Future[Result] = Future()
 
         def work() -> None:
@@ -58,7 +58,7 @@ class Unawaited(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+            except BaseException as error:  # noqa: BLE001 - the future passes it on
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -67,24 +67,24 @@ class Unawaited(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the threads to themselves."""
+        """Do nothing: the threads end by themselves."""
 
 
 def resolve(host: str) -> list[str]:
-    """Return the addresses of a name, the one to be tried first in front; this waits for the resolver."""
+    """Return the addresses of a name, the preferred one first; this blocks until the resolver answers."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 class Lookups:
-    """The lookups under way; `limit` is how many there may be."""
+    """The lookups in progress; `limit` is their largest number."""
 
     def __init__(self, limit: int, how: Resolve = resolve) -> None:
         self._limit = limit
         self._resolve = how
         self._threads = Unawaited()
         self._under_way: dict[str, asyncio.Future[list[str]]] = {}
-        # How many there are of names that were found, and of others: together, and for each namespace.
+        # The number of lookups of names that were found and of others: in total, and for each namespace.
         self._of_half: Counter[bool] = Counter()
         self._of_namespace: Counter[tuple[bool, str]] = Counter()
         self._found: dict[str, None] = {}
@@ -93,13 +93,13 @@ class Lookups:
         return len(self._under_way)
 
     async def addresses(self, host: str) -> list[str]:
-        """Return the addresses of a host; raise what the resolver says, or BusyResolverError."""
+        """Return the addresses of a host; raise the resolver's error, or BusyResolverError."""
         with suppress(ValueError):
             return [str(ip_address(host))]
         looking = self._under_way.get(host)
         if looking is None:
             looking = self._begin(host, _namespace.get())
-        # Whoever gives up does so alone: others may wait for the same name.
+        # A caller that gives up does not cancel the lookup: others may wait for the same name.
         return await asyncio.shield(looking)
 
     def _begin(self, host: str, namespace: str) -> asyncio.Future[list[str]]:

@@ -1,6 +1,6 @@
-"""What is made of a body that comes in parts.
+"""Read a body that arrives in parts.
 
-Rule: a reader holds no more than it is told to, and says when nothing more is wanted.
+Rule: a reader holds no more than its limit, and reports when it needs no more parts.
 """
 
 from typing import Protocol, TypeVar
@@ -13,22 +13,22 @@ from phase_operator.phase.errors import LARGEST_REFUSAL
 from phase_operator.phase.rows import too_large
 
 Answer = TypeVar("Answer", covariant=True)
-# So many times the length of a list are taken while it is read.
+# While a list is read, it takes this multiple of its length in memory.
 _READ_TAKES = 4
 
 
 class Reader(Protocol[Answer]):
-    """Makes an answer of a body that comes in parts."""
+    """Makes an answer from a body that arrives in parts."""
 
     def feed(self, part: bytes) -> bool:
-        """Take the next part; return False if no more is wanted. Raises ExpectedError."""
+        """Take the next part; return False if no more is needed. Raises ExpectedError."""
 
     def end(self) -> Answer:
         """Return the answer, once the body has ended; raise ExpectedError."""
 
 
 class Whole(Reader[Answer]):
-    """Reads a body that is short enough to be held."""
+    """Reads a body that is short enough to be held as a whole."""
 
     def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Place) -> None:
         self._host = host
@@ -46,12 +46,12 @@ class Whole(Reader[Answer]):
         return True
 
     def end(self) -> Answer:
-        """Parse it."""
+        """Parse the body."""
         return wire.read_list(bytes(self._body), self._adapter, self._host)
 
 
 class Words(Reader[bytes]):
-    """Reads the body of a refusal, as far as anybody would read its words."""
+    """Reads the body of a refusal, up to the limit for messages."""
 
     def __init__(self) -> None:
         self._body = bytearray()

@@ -1,7 +1,7 @@
-"""The entries of an answer, made while it comes.
+"""Parse the entries of an answer while it arrives.
 
-Rule: an array is never held as a whole. Each element becomes an entry as soon as it is complete, is measured, and what
-passes a limit ends the read: in bytes, in number, in the length of one element, in the memory of all answers.
+Rule: an array is never held as a whole. Each element becomes an entry as soon as it is complete, and is measured. The
+read ends at a limit: of bytes, of entries, of one element's length, or of the memory for all answers.
 """
 
 import codecs
@@ -16,11 +16,11 @@ from phase_operator.core.source.answer_memory import MIB, Place
 from phase_operator.core.values import DynamicKey, Entry
 from phase_operator.phase import wire
 
-# Enough for what a Secret can hold, in base64 or with every second character escaped.
+# The longest element: enough for all that a Secret can hold, in base64 or with every second character escaped.
 MAX_ELEMENT = 2 * MIB
-# What is longer has to be a long text and little else: as Python's objects, anything else takes many times its length.
+# A longer element has to be mostly one long text: anything else takes many times its length as Python objects.
 _SHORT = 64 * 1024
-# An element that is not complete is looked at again when twice as much is there, or so many characters more.
+# An incomplete element is parsed again when its length has doubled, or this many characters have been added.
 _MORE = 256 * 1024
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
 _BLANK = " \t\n\r"
@@ -32,14 +32,14 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large one answer may be: in bytes, once unpacked, and in entries."""
+    """How large one answer may be: in bytes after decompression, and in entries."""
 
     size: int = 16 * MIB
     entries: int = 20_000
 
 
 class Rows:
-    """Makes entries of GET /v1/secrets/; `place` is where they are held."""
+    """Makes entries from the answer of GET /v1/secrets/; `place` is their memory."""
 
     def __init__(self, host: str, limits: Limits, place: Place) -> None:
         self._host = host
@@ -50,7 +50,7 @@ class Rows:
         self._entries: list[Entry | DynamicKey] = []
         self._number = 0
         self._size = 0
-        # Text that is not read yet, and how much of it is worth a look.
+        # Text that is not parsed yet, and the length at which the next attempt is worthwhile.
         self._parts: list[str] = []
         self._waiting = 0
         self._enough = 0
@@ -58,7 +58,7 @@ class Rows:
         self._closed = False
 
     def feed(self, part: bytes) -> bool:
-        """Take the next part of the body and say that more is wanted; raise ExpectedError."""
+        """Take the next part of the body and return True; raise ExpectedError."""
         self._size += len(part)
         if self._size > self._limits.size:
             raise too_large(self._host, self._limits.size)
@@ -80,7 +80,7 @@ class Rows:
         try:
             return self._decoder.decode(part, final)
         except UnicodeDecodeError:
-            # Raised outside the block: the cause holds the part.
+            # Raised outside the block: the cause would hold the part.
             pass
         raise self._invalid()
 
@@ -103,7 +103,7 @@ class Rows:
         self._place.resize(self._reader.weight + sys.getsizeof(rest))
 
     def _complete(self, text: str) -> int:
-        """Read the elements that are complete, and return where the rest begins."""
+        """Parse the complete elements, and return where the rest begins."""
         at = 0
         while not self._closed:
             between = self._before.match(text, at)
@@ -123,7 +123,7 @@ class Rows:
         return len(text)
 
     def _element(self, text: str, at: int) -> tuple[object, int] | None:
-        """Return an element and where it ends, or None if it is not complete. A number may be cut: it is no entry."""
+        """Return an element and its end, or None if it is incomplete. A number may be cut, but is no entry anyway."""
         try:
             return _DECODER.raw_decode(text, at)
         except ValueError:
@@ -152,7 +152,7 @@ class Rows:
 
 
 def too_large(host: str, limit: int) -> Waiting:
-    """Say that an answer has more bytes than are read."""
+    """Return the error for an answer with more bytes than the limit."""
     return Waiting(
         Reason.ANSWER_TOO_LARGE,
         f"{host} answers more than {limit / MIB:g} MiB; select a folder or tags, or have the operator's --answer-mib "

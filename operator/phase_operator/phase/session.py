@@ -1,7 +1,7 @@
-"""One call to Phase's REST API: one request, and what is read of its answer.
+"""One call to Phase's REST API: a request and its answer.
 
-Rule: every call has a deadline, follows no redirect, is made once, and ends in an answer or an error of core/errors
-that says whether the call may have had an effect.
+Rule: every call has a deadline and follows no redirect. It ends in an answer, or in an error of core/errors that says
+whether the call may have had an effect. Only a call that changes nothing is sent a second time.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ Answer = TypeVar("Answer")
 OnCall = Callable[[str, str, float], None]
 
 _DEADLINE = 60.0
-# How many calls there are is the planner's to say: no host is blamed for what waits here for the connection of another.
+# The poll scheduler limits calls, not the pool: a call must not wait here for another host's connection.
 _TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
 KEPT_CONNECTIONS = 16
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
-# Of lookups under way, if nobody says otherwise.
+# The default limit of lookups in progress.
 _LOOKUPS = 160
 _LAST_PORT = 65535
 
@@ -63,7 +63,7 @@ class Session:
             timeout=_TIMEOUTS,
             follow_redirects=False,
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
-            # A cookie that a proxy sets for one account must not come with the call of another.
+            # A cookie that a proxy sets for one account must not be sent with another account's call.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             transport=transport
             or ProxiedTransport(
@@ -73,7 +73,7 @@ class Session:
                     names.addresses,
                 ),
             ),
-            # Else netrc and the certificates of the environment would be read once more.
+            # Otherwise httpx would read netrc and the environment's certificates again.
             trust_env=False,
         )
 
@@ -95,14 +95,14 @@ class Session:
     ) -> Answer:
         """Make one request under `/v1` and return what the reader makes of the answer; raise ExpectedError.
 
-        It is sent once: the error's `had_no_effect` says whether the caller may make the call again. Only a question,
-        which changes nothing at Phase, is sent again when a connection that was kept is closed in its face.
+        The error's `had_no_effect` says whether the caller may repeat the call. A request that changes nothing in Phase
+        is sent a second time if the server closes a kept-alive connection at that moment; any other is sent once.
         """
         host = host_of(base_url)
         began = self._timer()
         status = "cancelled"
         try:
-            # The trailing slash is part of the route: without it the server answers 404 or a redirect.
+            # The trailing slash is part of the route: without it, the server answers 404 or a redirect.
             request = self._request(f"{base_url}/v1/{route}/", header, method, params, json, host)
             request.extensions[QUESTION] = is_question
             response, refusal = await self._send(request, host, reader)
@@ -126,7 +126,7 @@ class Session:
             raise no_url(host) from error
 
     async def _send(self, request: httpx.Request, host: str, reader: Reader[Answer]) -> tuple[httpx.Response, bytes]:
-        """Feed the reader with an answer, or return the body of a refusal as far as its words go."""
+        """Pass an answer to the reader; return the response, and of a refusal the beginning of its body."""
         words = Words()
         try:
             async with asyncio.timeout(self._deadline):
@@ -145,9 +145,9 @@ class Session:
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Trust what the system trusts (the public authorities where it has no list), and the file's certificates."""
+    """Return a context that trusts the system's authorities (or the public ones if it has none) and the file's."""
     context = ssl.create_default_context()
-    # A host could ask for one handshake after another, each of them work for our loop. No answer needs a second one.
+    # A host could request renegotiation again and again, which is work for our loop. No answer needs it.
     context.options |= ssl.OP_NO_RENEGOTIATION
     if not context.cert_store_stats()["x509_ca"] and not _has_directory():
         context.load_verify_locations(cafile=certifi.where())
@@ -157,7 +157,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _has_directory() -> bool:
-    # OpenSSL reads a directory of authorities (SSL_CERT_DIR) only while it verifies: until then the store looks empty.
+    # OpenSSL reads a directory of authorities (SSL_CERT_DIR) only when it verifies; until then the store looks empty.
     directory = ssl.get_default_verify_paths().capath
     return bool(directory) and any(Path(directory).glob("*.[0-9]"))
 

@@ -1,7 +1,7 @@
-"""The way to Phase's hosts: directly, or through the platform's proxy for the host that is asked.
+"""Connections to Phase's hosts: direct, or through the platform's proxy for the host.
 
-Rule: what comes before an answer has a limit in bytes. HTTP allows any number of interim answers (1xx) there, which
-httpx reads until the deadline, thousands of them without a pause.
+Rule: the bytes before the body of an answer are limited. HTTP allows any number of interim answers (1xx), which httpx
+reads until the deadline, thousands of them without a pause.
 """
 
 import socket
@@ -14,28 +14,28 @@ import httpx
 
 from phase_operator.core.access.proxies import Proxies
 
-# Bytes until the head of an answer is complete, and how many of them are handled without a pause. h11 reads heads of
-# 100 KB at most.
+# The most bytes until the head of an answer is complete, and how many are handled without a pause. h11 reads heads of
+# at most 100 KB.
 _LARGEST_HEAD = 256 * 1024
 _HEAD_STEP = 8 * 1024
-# httpcore's words for a connection that ends before the first byte of an answer.
+# httpcore's message for a connection that ends before the first byte of an answer.
 _CLOSED = "without sending a response"
-# The extension of a request that changes nothing, so that it may be sent twice. A GET of Phase's may well change
-# something: one that asks for a lease makes it.
+# Marks a request that changes nothing and may be sent twice. A GET to Phase can change something: one that asks for a
+# lease creates it.
 QUESTION = "question"
-# Of the addresses of a name so many are tried.
+# The most addresses of a name that are tried.
 _ADDRESSES = 4
 
 
 @dataclass(slots=True)
 class _Head:
-    """How much more may come until the head of the answer is complete."""
+    """How many more bytes may arrive until the head of the answer is complete."""
 
     left: int = _LARGEST_HEAD
     is_complete: bool = False
 
 
-# That of the request that the current task makes.
+# The head of the request that the current task makes.
 _head: ContextVar[_Head | None] = ContextVar("head", default=None)
 
 
@@ -43,18 +43,18 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 
 def bounded(transport: httpx.AsyncHTTPTransport, lookup: Lookup) -> httpx.AsyncHTTPTransport:
-    """Have a transport read heads within the limit, and look names up as it is told."""
-    # httpx has no way to say so; its pools take a backend for their connections.
+    """Make a transport limit the heads of answers, and use `lookup` for host names."""
+    # httpx has no option for this, but its pools have a backend for their connections.
     pool: Any = transport._pool
     pool._network_backend = Backend(pool._network_backend, lookup)
     return transport
 
 
 class Backend:
-    """Opens connections as another backend does, once it knows the address.
+    """Opens connections through another backend, after it has looked up the address.
 
-    The time for a connection begins then: until its deadline a call lasts, and counts for whoever makes it, as long as
-    its lookup.
+    The connection timeout begins after the lookup. During the lookup, the call lasts until its deadline and counts as
+    in flight.
     """
 
     def __init__(self, inner: Any, lookup: Lookup) -> None:
@@ -62,7 +62,7 @@ class Backend:
         self._lookup = lookup
 
     async def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> "_Stream":  # noqa: ASYNC109 - httpcore's signature
-        """Look a name up, and open a connection to one of its addresses."""
+        """Look up a name, and open a connection to one of its addresses."""
         try:
             found = (await self._lookup(host))[:_ADDRESSES]
         except socket.gaierror as error:
@@ -77,12 +77,12 @@ class Backend:
         raise httpx.ConnectError("the name has no address")
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, as the other does."""
+        """Wait, as the inner backend does."""
         await self._inner.sleep(seconds)
 
 
 class _Stream:
-    """A connection that counts what is read of a head."""
+    """A connection that counts the bytes of a head."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -111,7 +111,7 @@ class _Stream:
 
 
 class ProxiedTransport(httpx.AsyncBaseTransport):
-    """One transport for each proxy in use, and one for what is asked directly.
+    """One transport for each proxy in use, and one for direct connections.
 
     httpx reads `NO_PROXY` without networks, so the choice is made here.
     """
@@ -122,7 +122,7 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request the way that its URL goes."""
+        """Send a request through the proxy for its URL, or directly."""
         proxy = self._proxies.of_url(str(request.url))
         if proxy not in self._transports:
             self._transports[proxy] = self._make(proxy)
@@ -131,8 +131,8 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         except httpx.RemoteProtocolError as error:
             if not request.extensions.get(QUESTION) or _CLOSED not in str(error):
                 raise
-        # A connection that was kept may be closed by the host in the moment of its use. That says nothing of the host:
-        # a question, which changes nothing there, is put once more.
+        # A host may close a kept-alive connection at the moment of its use. That is no sign of a problem, so a request
+        # that changes nothing is sent once more.
         return await self._send(self._transports[proxy], request)
 
     async def _send(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:

@@ -1,7 +1,7 @@
-"""The JSON as Phase sends it, and what becomes of it.
+"""Models of Phase's JSON, and their translation into our values.
 
-Rule: unknown fields are ignored and missing ones defaulted, since servers of three years answer here; and what a model
-refuses is told by its place alone, never by its text.
+Rule: unknown fields are ignored and missing ones get defaults, because servers of three years answer here. A message
+about an invalid field gives its place, never its text.
 """
 
 import re
@@ -15,23 +15,23 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, SecretValue
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
-# Bytes of a list of apps or environments.
+# The most bytes of a list of apps or environments.
 MAX_LIST = 4 * 1024 * 1024
-# What separates the parts of a list; each part takes ten times a byte in memory while it is read. Phase says ten things
-# of an app, and as many of each of its environments.
+# The separators of a list's parts; each part takes many times its bytes in memory while it is read. Phase sends ten
+# fields for an app, and as many for each of its environments.
 _SIGNS = b",:[{"
 MAX_SIGNS = 500_000
 MAX_LISTED = 10_000
-# Letters of a key, a folder, a tag, a type or an id, and how many tags there are in an answer. Phase itself has no such
-# bounds; a key of Kubernetes has 253 letters.
+# The most characters of a key, folder, tag, type or id, and the most tags in an answer. Phase itself has no such
+# bounds; a key in Kubernetes has at most 253 characters.
 MAX_WORD = 2048
 MAX_TAGS = 10_000
-# Bytes that it takes to keep what many entries share.
+# Bytes that a text takes which many entries share.
 _KEPT = 100
 Answer = TypeVar("Answer")
 Element = TypeVar("Element")
 
-# Without it a long list of something else would make one error an element before the first is told.
+# Without it, a long list of something else would produce one error an element before the first is reported.
 Many = Annotated[list[Element], FailFast()]
 
 
@@ -40,7 +40,7 @@ class _Part(BaseModel):
 
 
 class Secret(_Part):
-    """One element of GET /v1/secrets/. Dynamic secrets come without key and value; servers before v2.64 say no type."""
+    """One element of GET /v1/secrets/. Dynamic secrets have no key and value; servers before v2.64 send no type."""
 
     id: str
     type: str | None = None
@@ -50,7 +50,7 @@ class Secret(_Part):
     tags: tuple[str, ...] | None = None
     # Answered to users alone, of whom each sees his own. Its value is never looked at.
     override: Any = Field(None, repr=False)
-    # Of dynamic secrets alone, and never a reason to refuse an answer.
+    # Only dynamic secrets have these; bad ones are never a reason to refuse an answer.
     name: Any = None
     key_map: Any = Field(None, alias="keyMap")
 
@@ -61,7 +61,7 @@ class Secret(_Part):
 
     @property
     def key_names(self) -> list[str]:
-        """Return the keys that a dynamic secret has while it is leased; its own name if it tells none."""
+        """Return the keys that a dynamic secret has while it is leased; its own name if it lists none."""
         listed = self.key_map if isinstance(self.key_map, list) else []
         named = [each.get("keyName") for each in listed if isinstance(each, dict)]
         told = [each[:MAX_WORD] for each in named if isinstance(each, str) and each]
@@ -76,7 +76,7 @@ class App(_Part):
 
 
 class Environment(_Part):
-    """One element of GET /v1/environments/. Whatever `updatedAt` holds is compared, never reckoned with."""
+    """One element of GET /v1/environments/. `updatedAt` is only compared for equality, whatever it holds."""
 
     id: str
     name: str
@@ -84,7 +84,7 @@ class Environment(_Part):
 
     @property
     def revision(self) -> str | None:
-        """Return when it was last written to, or None if there is no date."""
+        """Return the time of the last write, or None if there is none."""
         return self.updated_at if isinstance(self.updated_at, str) and _DATE.match(self.updated_at) else None
 
 
@@ -101,7 +101,7 @@ class Environments(_Part):
 
 
 class Refusal(_Part):
-    """Every error that the API itself answers."""
+    """An error in the form of the API itself."""
 
     error: str
 
@@ -113,31 +113,31 @@ REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
 
 def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
-    """Parse a list of apps or environments; one with more parts than any of Phase's is not even begun."""
+    """Parse a list of apps or environments; one with more parts than Phase would send is refused before parsing."""
     if len(body) - len(body.translate(None, _SIGNS)) > MAX_SIGNS:
         raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers a list that is longer than any of Phase's")
     return read(body, adapter, host)
 
 
 def some(elements: list[Element], host: str) -> list[Element]:
-    """Return a list of apps or environments, unless there are more than anybody has."""
+    """Return the list of apps or environments; raise if it is longer than any real one."""
     if len(elements) > MAX_LISTED:
         raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} apps or environments")
     return elements
 
 
 def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
-    """Parse an answer; raise Transient(UNEXPECTED_ANSWER) that says where it is wrong, never what stood there."""
+    """Parse an answer; raise Transient(UNEXPECTED_ANSWER) that names the place of an error, never the text there."""
     try:
         return adapter.validate_json(body)
     except ValidationError as error:
         first = _first(error)
-    # Outside the block: the cause holds the text of the answer.
+    # Raised outside the block: the cause would hold the text of the answer.
     raise not_phase(host, _told(first, []))
 
 
 class Entries:
-    """Makes entries of elements of GET /v1/secrets/, one after another; what many of them say is kept once."""
+    """Makes entries from elements of GET /v1/secrets/, one after another; equal texts are kept once."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -150,8 +150,8 @@ class Entries:
     def made(self, element: object) -> list[Entry | DynamicKey]:
         """Return the entry, or the keys of a dynamic secret, which holds no value; raise ExpectedError.
 
-        Any other without key or value is refused with the whole answer: an empty text in its place would be written,
-        and leaving it out would drop a key from the target.
+        Any other element without key or value makes the whole answer invalid: an empty text in its place would be
+        written, and leaving it out would remove a key from the target.
         """
         secret = self._checked(element)
         if secret.type == "dynamic":
@@ -204,12 +204,12 @@ class Entries:
             return SECRET.validate_python(element)
         except ValidationError as error:
             first = _first(error)
-        # Outside the block: the cause holds the element.
+        # Raised outside the block: the cause would hold the element.
         raise not_phase(self._host, _told(first, ["[]"]))
 
 
 def not_phase(host: str, what: str) -> Transient:
-    """Say that an answer is not Phase's, and where."""
+    """Return the error for an answer that is not Phase's; it names the place."""
     return Transient(Reason.UNEXPECTED_ANSWER, f"{host} answers JSON that is not Phase's ({what})")
 
 
@@ -218,6 +218,6 @@ def _first(error: ValidationError) -> Any:
 
 
 def _told(first: Any, within: list[str]) -> str:
-    # The position in a list is left out: Phase answers in no order, and a message stays the same while its cause does.
+    # The index in a list is left out: Phase's order varies, and a message has to stay the same while its cause does.
     named = ".".join([*within, *("[]" if isinstance(part, int) else str(part) for part in first["loc"])])
     return f"{first['type']} {f'at {named}' if named else 'as a whole'}"
