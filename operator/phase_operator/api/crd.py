@@ -1,7 +1,7 @@
 """Turn the models of the API into CustomResourceDefinitions.
 
-Rule: what the API server would not enforce as the model means it is refused here, not dropped. No default is written
-into a spec: a GitOps tool would take it for drift.
+Rule: a constraint that the API server cannot enforce as the model means it is an error here; it is not dropped. No
+default is written into a spec: a GitOps tool would take it for drift.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ _RULES = "x-kubernetes-validations"
 
 
 class SchemaError(Exception):
-    """A model says something that a CRD cannot; the message names the field."""
+    """A model has something that a CRD cannot express; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All that a CRD says besides the schema."""
+    """All parts of a CRD except the schema."""
 
     model: type[BaseModel]
     kind: str
@@ -91,7 +91,7 @@ DEFINITIONS = (PHASE_SECRET,)
 
 
 def document(definition: Definition) -> dict[str, Any]:
-    """Build the CRD; raise SchemaError if the schema cannot be said or a limit is missing."""
+    """Build the CRD; raise SchemaError if the schema cannot be expressed or a limit is missing."""
     schema = structural(definition.model)
     faults = list(lint(schema))
     if faults:
@@ -143,7 +143,7 @@ def structural(model: type[BaseModel]) -> Schema:
 
 
 def lint(schema: Schema, path: str = "") -> Iterator[str]:
-    """Yield what the API server would have to accept without a bound."""
+    """Yield the fields that have no limit."""
     kind = schema.get("type")
     if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
         yield f"{path}: a string needs maxLength, enum or format"
@@ -202,7 +202,7 @@ def _checked(found: Schema, where: str) -> Schema:
     if kind == "object" and not found.keys() & {"properties", "additionalProperties"}:
         raise SchemaError(f"{where}: an object without fields would be pruned to nothing")
     if found.get("nullable") and "enum" in found:
-        # Seen with 1.36: not even with null among the values. Its check of an enum never finds a null equal to one.
+        # Seen with 1.36: not even with null among the values. Its check of an enum never finds null equal to a value.
         raise SchemaError(f"{where}: the API server takes no null for an enum")
     order = {word: place for place, word in enumerate(_ORDER)}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
@@ -211,7 +211,7 @@ def _checked(found: Schema, where: str) -> Schema:
 def _unwrap(
     raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]
 ) -> tuple[Schema, tuple[str, ...]]:
-    """Follow references and fold `X | None` to X: absent says the same as null; what stands beside them wins."""
+    """Follow references and reduce `X | None` to X, because absent means null; keywords next to them win."""
     while raw.keys() & {"$ref", "anyOf", "allOf"}:
         beside = {word: value for word, value in raw.items() if word not in {"$ref", "anyOf", "allOf"}}
         if "$ref" in raw:
@@ -248,7 +248,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 def _with_type_meta(schema: Schema) -> Schema:
     ours = {name: child for name, child in schema["properties"].items() if name != "status"}
-    # kstatus, and Flux with it, takes a resource without any status for ready. This default says: not looked at yet.
+    # kstatus, and so Flux, takes a resource without a status for ready. This default means: not reconciled yet.
     status = schema["properties"]["status"] | {"default": {"observedGeneration": -1}}
     type_meta = {
         "apiVersion": {"description": "Version of this representation of the object.", "type": "string"},

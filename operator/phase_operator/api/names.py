@@ -12,7 +12,7 @@ PLURAL_PHASE_SECRETS = "phasesecrets"
 OPERATOR_NAME = "phase-operator"
 FIELD_MANAGER = "phase-operator"
 
-# On every target. The label is what watches and lists select by; the value never changes.
+# On every target. Watches and lists select by this label; its value never changes.
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 LABEL_TARGET = f"{GROUP}/target"
 LABEL_TARGET_VALUE = "true"
@@ -20,43 +20,43 @@ LABEL_TARGET_VALUE = "true"
 LABEL_VERSION_OF = f"{GROUP}/version-of"
 # namespace/name of the PhaseSecret that writes the object. An annotation, since a label value ends at 63 characters.
 ANNOTATION_OWNER = f"{GROUP}/owner"
-# Keyed digest of the content we wrote; says nothing about values to anyone without the operator's key.
+# Keyed digest of the content we wrote; without the operator's key it reveals nothing about values.
 ANNOTATION_DIGEST = f"{GROUP}/digest"
-# Keyed digest of what the object was made from; after a restart it tells that nothing changed, without a read.
+# Keyed digest of what the object was made from; after a restart it shows that nothing changed, without a read.
 ANNOTATION_SEAL = f"{GROUP}/seal"
 
 # On a target that may be deleted when its PhaseSecret names it no more; the spec that said so is gone by then.
 ANNOTATION_ON_REMOVAL = f"{GROUP}/on-removal"
 
 # On a target that Kubernetes does not collect and that goes with its PhaseSecret: a digest of that PhaseSecret's uid
-# and of the object's own place, so that a copy, or the work of a namesake, is told from the object itself.
+# and of the object's own place, so that a copy, or an object of a namesake, is not mistaken for it.
 ANNOTATION_ORIGIN = f"{GROUP}/origin"
 
 # On an object that PhaseSecrets merge into: one field manager and one annotation for each of them.
 MERGE_MANAGER_PREFIX = f"{FIELD_MANAGER}/"
 MERGE_ANNOTATION_PREFIX = f"merge.{GROUP}/"
 
-# The copy that is kept while a Secret is made anew with another type. Not "true": it is nobody's target.
+# On the copy that is kept while a Secret is recreated with another type. Not "true": the copy is not a target.
 LABEL_COPY_VALUE = "copy"
 COPY_SUFFIX = "-replacing"
 
-# On a PhaseSecret whose targets no garbage collector takes away; nowhere else.
+# On a PhaseSecret with targets that the garbage collector does not remove; nowhere else.
 FINALIZER = f"{GROUP}/targets"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"
 
-# On a token's Secret: the only hosts, with commas between them, that the token may be sent to, whoever uses it.
+# On a token's Secret: the only hosts, separated by commas, that the token may be sent to by any PhaseSecret.
 ANNOTATION_ALLOWED_HOSTS = f"{GROUP}/allowed-hosts"
-# On a target: a keyed digest of each key that it holds, so that who reads one key can be told from who reads another.
+# On a target: a keyed digest of each key, so that workloads that read different keys can be distinguished.
 ANNOTATION_KEYS = f"{GROUP}/keys"
 
 # On a workload, defined by the official operator.
 ANNOTATION_REDEPLOY = f"{GROUP}/redeploy"
-# On a workload, never in its pod template: which content its pods run with, as far as we know. Labels, since Kubernetes
-# counts an annotation of a Deployment as a new generation; numbered, since a label's value is short.
+# On a workload, never in its pod template: the content that its pods run with, as far as we know. Labels, because a
+# changed annotation of a Deployment counts as a new generation; numbered, because a label's value is short.
 LABEL_RUNNING_PREFIX = f"running.{GROUP}/"
-# In the pod template of a workload, from its first restart on: which content it was restarted for.
+# In the pod template of a workload, from its first restart on: the content that it was restarted for.
 ANNOTATION_CONTENT = f"{GROUP}/content"
 
 # Left on resources by the official operator's first version (kopf's default name); removed, never added, by ours.
@@ -71,5 +71,5 @@ CLOUD_BASES = (CLOUD_API, f"{DEFAULT_HOST}/service/public")
 DEFAULT_TOKEN_SECRET = "phase-service-token"
 TOKEN_KEY = "token"
 
-# The first version with ratcheting and selectable fields on by default: a stored object never freezes from a new rule.
+# The first version with ratcheting and selectable fields by default: a new rule never blocks updates of old objects.
 OLDEST_KUBERNETES = (1, 31)

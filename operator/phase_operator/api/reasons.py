@@ -1,7 +1,7 @@
 """Condition types and the catalogue of reasons.
 
-Rule: a reason is CamelCase, means one thing, and says here what it means and what to do. Status, Events, metrics and
-docs/operating/troubleshooting.md use these names and no others; a test compares them.
+Rule: a reason is CamelCase and has one meaning; its entry here says what it means and what to do. Status, Events,
+metrics and docs/operating/troubleshooting.md use these names and no others; a test compares them.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one reason means and what cures it, in sentences for the person who reads `kubectl describe`."""
+    """The meaning of one reason and its cure, in sentences for the person who reads `kubectl describe`."""
 
     meaning: str
     cure: str

@@ -95,7 +95,7 @@ class Format(StrEnum):
     DOCKERCONFIGJSON = "dockerconfigjson"
 
 
-# Whether it can be read is found out by whoever needs it: the grammar is no pattern.
+# Only its length and characters are checked here: no pattern can express the grammar of selectors.
 LabelSelector = Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None
 
 

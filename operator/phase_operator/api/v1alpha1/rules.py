@@ -1,7 +1,7 @@
-"""What the fields of a custom resource have in common: CEL rules, and how the official resource treats nothing.
+"""Helpers for the fields of a custom resource: CEL rules, and empty values as the official resource treats them.
 
-Rule: a CEL rule has a message for the person who applies the resource, and costs the API server a small part of its
-budget; tests/manifests asks a real one.
+Rule: a CEL rule has a message for the person who applies the resource, and costs a small part of the API server's cost
+budget; tests/manifests verifies that with a real one.
 """
 
 from typing import Any
