@@ -86,7 +86,7 @@ class Entry:
     path: str = "/"
     tags: frozenset[str] = frozenset()
     type: str = "secret"
-    # The user whose token reads it has a value of his own in its place, which nobody gets.
+    # The user whose token reads it has a personal override of its value, which no target gets.
     is_overridden: bool = False
 
     @property

@@ -33,7 +33,7 @@ class Declared:
     """A PhaseSecret, the targets that its spec names, and the versions that its status records."""
 
     resource: Resource
-    # In the spec's order, with what is claimed of each.
+    # In the spec's order, each with its target policy.
     claims: Mapping[TargetRef, Claim]
     # The name of the newest object of each versioned target.
     versions: Mapping[TargetRef, str]
@@ -51,7 +51,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Task(Declared):
-    """One PhaseSecret whose spec was understood, as one run sees it."""
+    """One PhaseSecret with a valid spec, as one run sees it."""
 
     spec: PhaseSecretSpec
     # The folders of Phase that it takes.
@@ -72,7 +72,7 @@ class Task(Declared):
         return Urgency.EDITED if self.resource.status.get("lastSyncedTime") else Urgency.NEW
 
     def subscription(self) -> Subscription:
-        """Return how it takes part in its question."""
+        """Return how the PhaseSecret takes part in its query."""
         spec = self.spec
         guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, self.folders)
         interval = float(spec.polling_interval or DEFAULT_INTERVAL)
@@ -82,19 +82,19 @@ class Task(Declared):
 def task_of(resource: Resource, spec: PhaseSecretSpec, claims: Mapping[TargetRef, Claim]) -> Task:
     """Return what a run works with; `claims` are the targets that `resource` was admitted to.
 
-    Raises Invalid if no field's own rule finds what is wrong with the spec: a folder that is not inside the
-    PhaseSecret's own, or a selector of workloads that cannot be read.
+    Raises Invalid for errors that no single field's rule finds: a folder outside the PhaseSecret's own, or a selector
+    of workloads that is not valid.
     """
     taken = folders(spec)
-    # Read again by those who restart workloads; a selector that is wrong has to be known before anything is written.
+    # Only checked here: an invalid selector of workloads has to be reported before anything is written.
     policies(spec, resource.key.namespace)
     return Task(resource, claims, standing_versions(resource.status), spec, taken)
 
 
 def declared_by(resource: Resource) -> Declared:
-    """Return what a PhaseSecret declares; no targets if its spec cannot be read.
+    """Return what a PhaseSecret declares; no targets if its spec is not valid.
 
-    What it wrote is then known from its status and from the marks on objects.
+    The objects that it wrote are then known from its status and from the marks on them.
     """
     claims: Mapping[TargetRef, Claim]
     try:
@@ -105,7 +105,7 @@ def declared_by(resource: Resource) -> Declared:
 
 
 def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:
-    """Read the spec; raise Invalid with the field's path. Input is not quoted: a value may have been pasted there."""
+    """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
     try:
         return PhaseSecretSpec.model_validate(spec)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""What waits for its turn: namespaces take turns, and what there is too much of is dropped where most waits.
+"""A bounded queue: namespaces take turns, and if it is full, the namespace with the most items loses one.
 
-Rule: what somebody adds can push out his own and nobody else's, as long as he has more waiting than they.
+Rule: a namespace with at least as many waiting items as any other can push out only its own.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ class BoundedTurns(Generic[Item]):
         return self._number
 
     def add(self, namespace: str, item: Item) -> Item | None:
-        """Add an item; return what was dropped for it: the oldest of the namespace that has most, of equals his own."""
+        """Add an item; return the one dropped for it: the oldest of the namespace with most items, its own on a tie."""
         self._waiting.setdefault(namespace, deque()).append(item)
         self._number += 1
         if self._number <= self._limit:

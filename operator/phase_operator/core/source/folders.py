@@ -55,14 +55,14 @@ def target_folders(target: TargetFields, spec: PhaseSecretSpec) -> Folders:
 
 
 def has_paths(spec: PhaseSecretSpec) -> bool:
-    """Say whether any target takes a folder of its own."""
+    """Return whether any target takes a folder of its own."""
     return any(
         target.path is not None for target in (*spec.managed_secret_references, *spec.managed_config_map_references)
     )
 
 
 def is_below(path: str, root: str) -> bool:
-    """Say whether a folder lies below another."""
+    """Return whether a folder is below another."""
     return path != root and path.startswith(root if root.endswith("/") else f"{root}/")
 
 
