@@ -363,6 +363,16 @@ async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> 
             "template.metadata",
             id="a label on what others keep",
         ),
+        pytest.param(
+            {"restart": {"workloads": "None", "selector": "tier=api"}},
+            "restart.selector is left out",
+            id="a selector for no restart",
+        ),
+        pytest.param(
+            {"format": "json", "template": {"data": {"text": "{{ A }}"}}},
+            "format is left out",
+            id="a file that a text replaces",
+        ),
     ],
 )
 async def test_what_is_asked_for_in_vain_is_told(house: MAKE, fields: dict[str, Any], told: str) -> None:
