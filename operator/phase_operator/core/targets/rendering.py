@@ -141,7 +141,7 @@ def offers_type(spec: PhaseSecretSpec, target: TargetFields, entry: Entry) -> bo
 
 
 def vain_path(spec: PhaseSecretSpec, target: TargetFields, entries: Sequence[Entry]) -> str:
-    """Say that none of the entries that a PhaseSecret selects lies in the folder that a target names, or ""."""
+    """Return a sentence if the PhaseSecret selects no entry in the folder that a target names; otherwise ""."""
     if target.path is None:
         return ""
     folders = target_folders(target, spec)

@@ -1,6 +1,6 @@
-"""What Phase has and nobody gets: dynamic secrets, of which it is an error to name a key, and personal overrides.
+"""What Phase has and no target gets: dynamic secrets, whose keys a spec must not name, and personal overrides.
 
-Rule: names are told, in one order and only a few of them, so that a message stays the same while its cause does.
+Rule: a message lists names sorted and only a few of them, so that it stays the same while its cause does.
 """
 
 import re
@@ -21,13 +21,13 @@ from phase_operator.core.values import DynamicKey, Entry
 
 Make = Callable[[Owner], Desired]
 
-# Letters of patterns times letters of keys: some hundredths of a second, at worst.
+# Letters of patterns times letters of keys: that is some hundredths of a second, at worst.
 _MOST_TRIED = 10_000_000
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
 def unread(spec: PhaseSecretSpec, dynamic: Sequence[DynamicKey]) -> str | None:
-    """Say which keys of dynamic secrets a spec asks for without naming them, or None; they are in no target."""
+    """Return a sentence on the keys of dynamic secrets that a spec asks for and no target gets, or None."""
     if not dynamic:
         return None
     found = {
@@ -40,12 +40,12 @@ def unread(spec: PhaseSecretSpec, dynamic: Sequence[DynamicKey]) -> str | None:
 
 
 def not_read(keys: Iterable[str]) -> str:
-    """Say of keys that nobody gets them."""
+    """Return a sentence on keys that no target gets."""
     return f"dynamic secrets are not read by a PhaseSecret: {_named(keys)}"
 
 
 def overridden(entries: Iterable[Entry]) -> str | None:
-    """Say of which entries the token's user has a value of his own, or None; targets get the environment's."""
+    """Return a sentence on the entries whose personal override no target gets, or None."""
     keys = {entry.key for entry in entries if entry.is_overridden}
     told = "personal overrides of the token's user are not read by a PhaseSecret, which takes the environment's value: "
     return f"{told}{_named(keys)}" if keys else None
@@ -58,9 +58,9 @@ def _named(keys: Iterable[str]) -> str:
 def checked(
     make: Make, spec: PhaseSecretSpec, target: TargetFields, taken: Iterable[Entry], dynamic: Sequence[DynamicKey]
 ) -> tuple[Make, str]:
-    """Return the way to make a target that says which of the keys that it names are a dynamic secret's.
+    """Return how to make a target, and what to add to the message if it takes no entry; "" if there is nothing to add.
 
-    And the words for a target that takes nothing, "" if it asks for no dynamic secret.
+    The way to make it raises Waiting if the target names a key of a dynamic secret.
     """
     wanted = _wanted(spec, target, dynamic) if dynamic else []
     if not wanted:
