@@ -132,7 +132,7 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
 
 
 def _contradictions(target: TargetFields) -> Iterator[str]:
-    """Yield a sentence for each field that another one excludes. The API server refuses new specs like that, not old ones."""
+    """Yield a sentence for each field that another one excludes: in specs from before the API server refused that."""
     replaces = bool(target.template.data) and target.template.merge_policy is not TemplateMerge.MERGE
     if replaces and target.format not in (None, Format.KEY_PER_ENTRY):
         yield "format is left out: template.data takes its place"
@@ -149,7 +149,7 @@ def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
 
 
 def vain_tags(tags: Sequence[str], entries: Iterable[Entry]) -> str | None:
-    """Return a sentence that names those of several tags that no entry has; None if all of them, or none, are like that."""
+    """Return a sentence on those of several tags that no entry has; None if no tag is like that, or all of them are."""
     vain = tags if len(tags) > 1 else ()
     for entry in entries:
         if not vain:

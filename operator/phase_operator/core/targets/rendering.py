@@ -87,39 +87,15 @@ def renderings(
         ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken = take(entries, offered, secret, spec)
-        make = taken.refusal or _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget)
-        make, unread = checked(make, spec, secret, taken.entries, dynamic)
-        empty = vain_path(spec, secret, entries) if not taken.entries else ""
-        yield Rendering(
-            ref,
-            make,
-            secret,
-            taken.entries,
-            asked(spec, secret),
-            f"{empty or 'no entry that the PhaseSecret selects is for this Secret'}{unread}",
-            bool(spec.allow_empty),
-            taken.left_out,
-            empty,
-            _keep(secret),
-        )
+        make = _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget)
+        nothing = "no entry that the PhaseSecret selects is for this Secret"
+        yield _rendering(spec, ref, secret, taken, make, nothing, entries, dynamic)
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
         values = take(entries, config, config_map, spec)
-        make = values.refusal or _config_map(ref, config_map, values.entries, digest_key, budget)
-        make, unread = checked(make, spec, config_map, values.entries, dynamic)
-        empty = vain_path(spec, config_map, entries) if not values.entries else ""
-        yield Rendering(
-            ref,
-            make,
-            config_map,
-            values.entries,
-            asked(spec, config_map),
-            f"{empty or 'no entry that the PhaseSecret selects is of type config and for this ConfigMap'}{unread}",
-            bool(spec.allow_empty),
-            values.left_out,
-            empty,
-            _keep(config_map),
-        )
+        make = _config_map(ref, config_map, values.entries, digest_key, budget)
+        nothing = "no entry that the PhaseSecret selects is of type config and for this ConfigMap"
+        yield _rendering(spec, ref, config_map, values, make, nothing, entries, dynamic)
 
 
 def units(spec: PhaseSecretSpec, entries: Sequence[Entry]) -> int:
@@ -191,6 +167,32 @@ class Taken(Generic[AnyEntry]):
     left_out: tuple[LeftOut, ...]
     # Raises the reason if its patterns are too costly to match; `entries` are then all that they would be matched with.
     refusal: Callable[[Owner], Desired] | None = None
+
+
+def _rendering(
+    spec: PhaseSecretSpec,
+    ref: TargetRef,
+    target: TargetFields,
+    taken: Taken[AnyEntry],
+    make: Callable[[Owner], Desired],
+    nothing: str,
+    entries: Sequence[Entry],
+    dynamic: Sequence[DynamicKey],
+) -> Rendering:
+    make, unread = checked(taken.refusal or make, spec, target, taken.entries, dynamic)
+    empty = vain_path(spec, target, entries) if not taken.entries else ""
+    return Rendering(
+        ref,
+        make,
+        target,
+        taken.entries,
+        asked(spec, target),
+        f"{empty or nothing}{unread}",
+        bool(spec.allow_empty),
+        taken.left_out,
+        empty,
+        _keep(target),
+    )
 
 
 def take(

@@ -45,11 +45,7 @@ def render_secret(
     budget = budget or Budget(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE
     if kind in IMPERSONATION and not impersonation:
-        raise Invalid(
-            Reason.TYPE_NOT_SUPPORTED,
-            f"secretType {kind} is refused: a Secret of that type lets its holder act as somebody else "
-            "(--allow-impersonation-types)",
-        )
+        raise _impersonates(kind)
     data = content(spec, entries, budget)
     if spec.creation_policy is not CreationPolicy.MERGE:
         # A merged object may have keys of others, which are not known here.
@@ -71,6 +67,14 @@ def render_secret(
         is_versioned=spec.versioned is not None,
     )
     return _for_service_account(found, data, spec) if kind is SecretType.SERVICE_ACCOUNT_TOKEN else found
+
+
+def _impersonates(kind: SecretType) -> Invalid:
+    return Invalid(
+        Reason.TYPE_NOT_SUPPORTED,
+        f"secretType {kind} is refused: a Secret of that type lets its holder act as somebody else "
+        "(--allow-impersonation-types)",
+    )
 
 
 def _for_service_account(found: Desired, data: Mapping[str, bytes], spec: ManagedSecretReference) -> Desired:
