@@ -7,22 +7,22 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | room | purpose |
 |---|---|
 | access | What a PhaseSecret may use: namespaces, hosts and the way to them, types of Secrets |
-| status | What a run came to -> what users see: the status document, its conditions and Events |
+| status | The outcome of a run -> what users see: the status document, its conditions and Events |
 | rollout | Workloads that follow targets: what their pods have read, and whether to restart them |
 | pipeline | The way from a spec and an answer to the objects that a PhaseSecret wants: choose, check, render; without a cluster |
 | targets | The objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
 | source | What is asked of Phase, and which entries of an answer count |
 | content | Entries -> the bytes of one object: keys, values, formats, types and templates, within limits |
 | flow | Small machines without I/O: state inside, time an argument. Queues, limits, back-off, election |
-| outcome | What a run came to: the one value that status, Events, metrics and the next run are made from |
+| outcome | The result of a run: the one value that status, Events, metrics and the next run are made from |
 | refs | The names of what is written: kinds of target, where a target is, and the PhaseSecret that it belongs to |
 | errors | The expected failures, by consequence |
-| values | The nouns that travel: keys of objects, secret text, entries, snapshots |
-| text | Text for people: foreign text made fit to be shown, lists of names, and names close to one that was not found |
-| timestamps | Moments as statuses, logs and objects of Kubernetes have them: RFC 3339 in UTC, with seconds |
+| values | The values that all rooms use: keys of objects, secret text, entries, snapshots |
+| text | Text for people: foreign text made safe for display, lists of names, and similar names |
+| timestamps | Times as in statuses, logs and objects of Kubernetes: RFC 3339 in UTC, with seconds |
 | json_access | Look into JSON that others wrote |
 | globs | Glob patterns, compiled once for thousands of keys |
-| digests | Digests that stand in a cluster: how their parts are put together, and how they are spelled |
+| digests | Digests that are stored in a cluster: how they are computed and encoded |
 
-A room uses what stands below it in pyproject.toml's contract "The rooms of the core", and no neighbour.
+A room uses what is below it in pyproject.toml's contract "The rooms of the core", and no neighbour.
 """

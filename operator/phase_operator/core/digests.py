@@ -1,4 +1,4 @@
-"""Digests that stand in a cluster: how their parts are put together, and how they are spelled.
+"""Digests that are stored in a cluster: how they are computed and encoded.
 
 Rule: digests are compared with those that older versions wrote, so no form ever changes; a test compares all forms with
 recorded ones. Without the key, nobody can make a keyed digest or learn anything about its parts.

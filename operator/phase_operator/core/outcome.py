@@ -1,4 +1,4 @@
-"""What a run came to: the one value that status, Events, metrics and the next run are made from.
+"""The result of a run: the one value that status, Events, metrics and the next run are made from.
 
 Rule: nothing about a run is reported that is not in its Outcome, so the reports cannot disagree.
 """

@@ -1,4 +1,4 @@
-"""Text for people: foreign text made fit to be shown, lists of names, and names close to one that was not found."""
+"""Text for people: foreign text made safe for display, lists of names, and similar names."""
 
 import difflib
 import heapq

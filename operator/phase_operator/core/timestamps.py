@@ -1,4 +1,4 @@
-"""Moments as statuses, logs and objects of Kubernetes have them: RFC 3339 in UTC, with seconds."""
+"""Times as in statuses, logs and objects of Kubernetes: RFC 3339 in UTC, with seconds."""
 
 from datetime import UTC, datetime
 

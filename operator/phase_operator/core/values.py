@@ -1,4 +1,4 @@
-"""The nouns that travel: keys of objects, secret text, entries, snapshots.
+"""The values that all rooms use: keys of objects, secret text, entries, snapshots.
 
 Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
 a target (core/content), where they are searched for references (core/source/unresolved), or where a token is sent to

@@ -48,7 +48,7 @@ class Secret(_Part):
     value: str | None = Field(None, repr=False)
     path: str | None = None
     tags: tuple[str, ...] | None = None
-    # Answered to users alone, of whom each sees his own. Its value is never looked at.
+    # Sent only to users, each of whom sees their own. Its value is never read.
     override: Any = Field(None, repr=False)
     # Only dynamic secrets have these; bad ones are never a reason to refuse an answer.
     name: Any = None
@@ -56,7 +56,7 @@ class Secret(_Part):
 
     @property
     def is_overridden(self) -> bool:
-        """Whether the user who asks has put a value of his own in this one's place."""
+        """Whether the user of the token has a personal override of this value."""
         return isinstance(self.override, dict) and self.override.get("isActive") is True
 
     @property

@@ -1,4 +1,4 @@
-"""Look, judge and act; and anew at once, a few times, where the object changed in between."""
+"""Observe, decide and act; and repeat at once, a few times, if the object changed in between."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

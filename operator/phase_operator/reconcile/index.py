@@ -15,13 +15,13 @@ class Users(Protocol[Thing]):
     """The read-only view of the index: which resources depend on which things."""
 
     def of(self, thing: Thing) -> list[ObjectKey]:
-        """Return who depends on a thing, sorted."""
+        """Return the resources that depend on a thing, sorted."""
 
     def things_of(self, key: ObjectKey) -> tuple[Thing, ...]:
         """Return what a resource depends on."""
 
     def things(self) -> list[Thing]:
-        """Return everything that somebody depends on."""
+        """Return all things that a resource depends on."""
 
     def __contains__(self, thing: object) -> bool: ...
 
@@ -50,7 +50,7 @@ class Dependents(Generic[Thing]):
         return tuple(thing for thing in before if thing not in self._keys)
 
     def of(self, thing: Thing) -> list[ObjectKey]:
-        """Return who depends on a thing, sorted."""
+        """Return the resources that depend on a thing, sorted."""
         found = self._keys.get(thing, ())
         return [found] if isinstance(found, ObjectKey) else sorted(found)
 
@@ -62,7 +62,7 @@ class Dependents(Generic[Thing]):
         return thing in self._keys
 
     def things(self) -> list[Thing]:
-        """Return everything that somebody depends on."""
+        """Return all things that a resource depends on."""
         return list(self._keys)
 
     def _add(self, thing: Thing, key: ObjectKey) -> None:

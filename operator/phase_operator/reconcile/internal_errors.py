@@ -1,4 +1,4 @@
-"""Errors that nobody expected: logged, counted and outlived.
+"""Unexpected errors: logged, counted and survived.
 
 Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
 could quote a value. It is counted, and a task that it ended starts again.
@@ -41,7 +41,7 @@ class Faults:
         """Await a step and return its result; None if it raised an unexpected exception."""
         try:
             return await step
-        except Exception as error:  # noqa: BLE001 - whoever works on many objects outlives a bug in one of them
+        except Exception as error:  # noqa: BLE001 - a bug in one of many objects must not end the work on the others
             self.caught(message, error, task=task, subject=subject)
             return None
 

@@ -1,4 +1,4 @@
-"""What the loop needs of the world, as Protocols; the edges implement them, tests hand in fakes.
+"""What the loop needs from the edges, as Protocols; the edges implement them, tests pass fakes.
 
 Rule: only the methods that the loop calls. Every method that can fail raises core.errors, nothing else.
 """

@@ -1,4 +1,4 @@
-"""What a run came to -> the status, Events, the log and metrics; each only where there is something new to say."""
+"""The outcome of a run -> the status, Events, the log and metrics; each only if it changed."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Which steps are under way, and whether one of them hangs.
+"""Which steps are in progress, and whether one of them hangs.
 
 Rule: a wait for a turn or for an answer does not count as hanging, because no restart cures a long queue, a slow API
 server or a slow Phase. The process hangs if work is due while a worker is idle, or if a step makes no progress for far

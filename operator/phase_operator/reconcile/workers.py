@@ -1,4 +1,4 @@
-"""The worker loops: keys run, calls to Phase are made, namespaces are looked at for restarts.
+"""The worker loops: they run keys, make calls to Phase, and check namespaces for restarts.
 
 No exception of a step ends a loop: an unexpected one (reconcile/internal_errors.py) becomes the outcome InternalError,
 and the step is repeated.

@@ -1,1 +1,1 @@
-"""What a run came to -> what users see: the status document, its conditions and Events."""
+"""The outcome of a run -> what users see: the status document, its conditions and Events."""
