@@ -14,12 +14,12 @@
 | there            | some unread                 | any other                             | restart                   |
 
 The *baseline* is what the pods have read of each target, saved on the workload; one that we do not trust counts as none
-(baseline.py). Content is *unread* if the baseline has another digest for it. A target that the baseline does not name
-counts as read. Content is *missing* if pods could not begin without it.
+(baseline.py). Content is *unread* if the baseline has another digest for it. A target that the baseline does not name,
+or names as missing, counts as read. Content is *missing* if pods could not begin without it.
 
-Rule: the only reason for a restart is content that running pods have not read. `prepare` saves the baseline before an
-object is written, `decide` judges the difference after it. Both may be called at any time and any number of times: what
-they need to remember is in the cluster, except how long a roll-out has been waited for. The reasons are in
+Rule: the only reason for a restart is content that running pods have not read, by the baseline. `prepare` saves that
+before an object is written, `decide` judges the difference after it. Both may be called at any time and any number of
+times: what they need to remember is in the cluster, except how long a roll-out has been waited for. The reasons are in
 docs/decisions/0008.
 """
 
@@ -188,7 +188,7 @@ def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
 
 
 def _is_unread(read: CurrentRead, before: Baseline) -> bool:
-    """Return whether running pods have read something else; a target that is new in the baseline counts as read."""
+    """Return whether running pods have read other content; one that was missing, or is new to us, counts as read."""
     noted = before.seen.get(read.reference)
     return noted is not None and noted not in (MISSING, read.digest)
 
