@@ -1,7 +1,7 @@
 """The way from a spec and an answer to the objects that a PhaseSecret wants: choose, check, render; without a cluster.
 
-Rule: what keeps one target from being made is that target's own error. What keeps entries from being chosen is an error
-of all targets. Nothing is made before it is asked for, so a caller may pause between two targets.
+Rule: an error in rendering one target concerns only that target. An error in choosing the entries concerns all targets.
+A target is rendered only when its object is first used, so a caller may pause between two targets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,30 +22,30 @@ from phase_operator.core.targets.rendering import Rendering, renderings
 from phase_operator.core.targets.unread import overridden, unread
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
 
-# Equal questions of two accounts select the same entries.
+# Equal queries of two accounts select the same entries.
 _ANY_ACCOUNT = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The entries that a spec takes of an answer."""
+    """The entries of an answer that a spec selects."""
 
     entries: Sequence[Entry]
-    # Why the targets stay as they are; None if they do not.
+    # The error because of which the targets are not written; None if there is none.
     error: ExpectedError | None = None
-    # If the patterns are the error, they were tried on entries of type config alone (True) or on none (False).
+    # If the patterns take too long: whether they were tried on the entries of type config alone (True) or on none.
     is_exact: bool = True
     warning: Warned | None = None
 
     @property
     def is_any(self) -> bool:
-        """Whether anything is taken, or that is not known."""
+        """Whether an entry is selected, or this is not known."""
         return bool(self.entries) or self.error is not None
 
 
 @dataclass(frozen=True)
 class RenderedTarget:
-    """One target of a spec; its object is made when it is first asked for."""
+    """One target of a spec; its object is rendered on first use."""
 
     rendering: Rendering
     owner: Owner
@@ -57,7 +57,7 @@ class RenderedTarget:
 
     @property
     def result(self) -> Desired | ExpectedError:
-        """The object, or why there is none; without any entry there is one only if the spec allows that."""
+        """The object, or the error instead; a target without any entry has an object only if the spec allows it."""
         try:
             return self.rendering.render(self.owner)
         except ExpectedError as error:
@@ -67,9 +67,9 @@ class RenderedTarget:
 def render_all(
     spec: PhaseSecretSpec, owner: Owner, answer: Snapshot, digest_key: bytes, *, impersonation: bool = False
 ) -> Iterator[RenderedTarget]:
-    """Return the targets that a spec makes of an answer, in its order; raise ExpectedError if that fails for all.
+    """Return the targets of a spec for an answer, in the spec's order; raise ExpectedError if all of them fail.
 
-    `impersonation`: Secrets of the types that let their holder act as somebody else are made as well.
+    `impersonation` also allows Secrets of the types that let their holder act as another user.
     """
     query = source_query(ask_of(spec, owner.key.namespace), _ANY_ACCOUNT)
     chosen = check(spec, choose(spec, query, answer))
@@ -79,7 +79,7 @@ def render_all(
 
 
 def choose(spec: PhaseSecretSpec, query: SourceQuery, answer: Snapshot) -> Chosen:
-    """Return the entries that a spec takes of an answer, as far as its patterns can be tried.
+    """Return the entries of an answer that a spec selects, as far as its patterns can be tried.
 
     Raises Invalid if a target's folder is not inside the PhaseSecret's own.
     """
@@ -92,7 +92,7 @@ def choose(spec: PhaseSecretSpec, query: SourceQuery, answer: Snapshot) -> Chose
 
 
 def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
-    """Return what was chosen with a warning, or an error, if Phase left references in it unresolved."""
+    """Return the chosen entries, with a warning or an error if their values have unresolved references."""
     if chosen.error is not None:
         return chosen
     try:
@@ -102,7 +102,7 @@ def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
 
 
 def note(spec: PhaseSecretSpec, chosen: Chosen, answer: Snapshot) -> str | None:
-    """Return which patterns and tags of a spec match nothing, and what is not read, as one text; None if nothing is."""
+    """Return a text on patterns and tags that match nothing and on keys that are not read; None if there are none."""
     include, entries = spec.keys.include, chosen.entries
     patterns = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
     tags = vain_tags(sorted(spec.phase_app_env_tags or ()), answer.entries)
@@ -119,6 +119,6 @@ def render(
     dynamic: Sequence[DynamicKey] = (),
     impersonation: bool = False,
 ) -> Iterator[RenderedTarget]:
-    """Yield each target of a spec, in its order, as these entries make it."""
+    """Yield the targets of a spec, in its order, rendered from these entries."""
     found = renderings(spec, owner.key.namespace, entries, digest_key, impersonation=impersonation, dynamic=dynamic)
     return (RenderedTarget(rendering, owner) for rendering in found)
