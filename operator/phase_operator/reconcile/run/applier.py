@@ -51,7 +51,7 @@ class Keeper:
         self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
     def forget(self, targets: Collection[TargetRef]) -> None:
-        """Drop what is remembered of targets that nobody wants any more."""
+        """Drop what is remembered of targets that no PhaseSecret wants any more."""
         self._refused.difference_update(targets)
         self._without_copy.difference_update(targets)
         self._refusals.forget(targets)
@@ -59,9 +59,9 @@ class Keeper:
     # Bring in step.
 
     async def bring_in_step(self, desired: Desired, doubt: Doubt = believed) -> TargetResult:
-        """Make a target what it should be and say how it stands; raise ExpectedError.
+        """Make a target what it should be and return its result; raise ExpectedError.
 
-        `doubt` says of what stands why it is not to be touched, if it is not.
+        `doubt` gets the object as it is now, and returns why it must not be touched; None if it may.
         """
         if not desired.claim.merges:
             if desired.claim.replace:
@@ -80,8 +80,8 @@ class Keeper:
     async def _attempt(self, desired: Desired, doubt: Doubt, number: int) -> TargetResult | None:
         """Look, judge and act once; return None if the object changed in between."""
         ref = desired.ref
-        # Hardly ever does a stranger stand there, and the API server refuses to write what was not judged: the
-        # question whether one does is worth a request only after that, or if one did the last time.
+        # An object of somebody else is rare, and the API server refuses a write whose resourceVersion we did not see.
+        # So a live read is worth its request only after such a refusal, or if one was there the last time.
         surely = number > 0 or desired.claim.merges or ref in self._refused
         observed = await self._cluster.observe(ref, surely=surely)
         if (error := doubt(observed)) is not None:
@@ -103,7 +103,7 @@ class Keeper:
                 assert_never(action)
 
     async def _judge(self, desired: Desired, observed: Observed | None) -> Plan:
-        """Plan; where PhaseSecrets are in the way, ask whether they still want the object."""
+        """Return the plan; other PhaseSecrets in the way are asked first whether they still want the object."""
         gone: set[str] = set()
         while True:
             action = plan(desired, observed, gone)
@@ -140,7 +140,7 @@ class Keeper:
     # Make anew, with another type.
 
     async def _make_anew(self, desired: Desired, old: Delete) -> bool:
-        """Replace an object by one of another type; a copy of the old one stands while there is none."""
+        """Replace an object by one of another type; a copy of the old one is kept while there is none."""
         self._refusals.check(desired)
         self._without_copy.discard(desired.ref)
         copy = copy_of(desired)
@@ -234,11 +234,11 @@ def _is_repair(desired: Desired, observed: Observed | None) -> bool:
 
 
 def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
-    """Say that a target is still to be removed."""
+    """Return the result of a target that is still to be removed, and why."""
     told = f"it is not wanted any more and still to be removed: {why}"
     return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
 
 
 def pending_for(target: TargetRef, error: ExpectedError) -> TargetResult:
-    """Say that an error kept a target from being removed."""
+    """Return the result of a target that an error kept from being removed."""
     return pending(target, error.message, transient=isinstance(error, Transient))

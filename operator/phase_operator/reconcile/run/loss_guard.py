@@ -67,7 +67,7 @@ class Judge:
         return self._target.made
 
     def decide(self, observed: Observed | None) -> Decision:
-        """Say what is to be done, where this stands."""
+        """Return what to do with the target whose object looks like this."""
         stands = self._stands(observed)
         names = self.desired.names if self.rendering.taken else frozenset()
         decision = decide(stands, self._offer(stands, names), self._terms)
@@ -77,14 +77,14 @@ class Judge:
         return decision
 
     def doubt(self, observed: Observed | None) -> ExpectedError | None:
-        """Say why what stands is to be left as it is, or None."""
+        """Return why the object must be left as it is; None if it may be written."""
         decision = self.decide(observed)
         return decision.error if isinstance(decision, Hold) else None
 
     def declared_secret(self, observed: Observed | None) -> tuple[str, ...]:
-        """Return the keys that stand in a ConfigMap and that Phase has as another type now.
+        """Return the keys of a ConfigMap whose entries have another type in Phase now.
 
-        None if its keys do not tell what it is made of.
+        Empty if the keys do not show which entries the ConfigMap is made of.
         """
         stands = self._stands(observed)
         if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
@@ -97,7 +97,7 @@ class Judge:
         return tuple(sorted(declared))
 
     def holds_declared(self, observed: Observed | None) -> bool:
-        """Say whether a ConfigMap may hold, in whatever form, what Phase has as another type now."""
+        """Return True if a ConfigMap may hold, in any form, an entry that has another type in Phase now."""
         stands = self._stands(observed)
         if stands is None or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return False
@@ -107,7 +107,7 @@ class Judge:
         return is_less and bool(declared_secret(self.rendering, self.task.spec, self._entries))
 
     def is_declared_in(self, version: Observed) -> bool:
-        """Say whether an older version of a ConfigMap has a key that Phase has as another type now."""
+        """Return True if an older version of a ConfigMap has a key whose entry has another type in Phase now."""
         keys = parted(version.names) - self.desired.names
         return bool(keys) and not keys.isdisjoint(self._declared)
 
@@ -116,14 +116,14 @@ class Judge:
         return frozenset(map(name_digest, declared_secret(self.rendering, self.task.spec, self._entries)))
 
     def doubt_keys(self, observed: Observed) -> ExpectedError | None:
-        """Say why keys of what stands are to be left there, whether or not it can be made anew, or None."""
+        """Return why no key may be taken out of the object; None if keys may. The target need not be renderable."""
         stands = self._stands(observed)
         if stands is None or self._heard.twice:
             return None
         return doubt(stands, self._offer(stands, key_names(self.rendering)), self._terms.shrink)
 
     def held(self, observed: Observed) -> int:
-        """Return how many keys of ours stand."""
+        """Return how many keys of ours the object has."""
         stands = self._stands(observed)
         return len(stands.names) if stands is not None else 0
 
@@ -145,7 +145,7 @@ class Judge:
         )
 
     def stays(self, error: ExpectedError) -> TargetResult:
-        """Say that the target stays as it was told of before, and why."""
+        """Return the result of a target that stays as the status describes it, because of an error."""
         keys = self._before.get("keys")
         ref = self.rendering.ref
         known = keys if isinstance(keys, int) else None
@@ -153,7 +153,7 @@ class Judge:
         return replace(TargetResult.failed(ref, error, keys=known, version=self.task.versions.get(ref)), after=None)
 
     def told(self, result: TargetResult) -> TargetResult:
-        """Return how the target stands, with what there is to know of it."""
+        """Return the result of a write, with what the status is to say about the target."""
         rendering = self.rendering
         result = replace(result, ref=rendering.ref)
         if not result.ready:
@@ -170,13 +170,13 @@ class Judge:
 
 
 def source_facts(task: Task, heard: Heard, entries: Sequence[Entry]) -> SourceFacts:
-    """Say what was read."""
+    """Return what was read, as the status says it."""
     path = normal_path(task.spec.phase_app_env_path)
     return SourceFacts(heard.answer.app_id, heard.query.environment, path, len(entries))
 
 
 def told_facts(status: Mapping[str, Any]) -> SourceFacts | None:
-    """Return what a status says was read, if it says it in full."""
+    """Return what was read according to a status; None if the status does not say it in full."""
     source = status.get("source")
     match source:
         case {"appId": str(app_id), "environment": str(environment), "path": str(path), "entries": int(entries)}:

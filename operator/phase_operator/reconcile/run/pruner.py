@@ -47,7 +47,7 @@ class Removals:
         self._refusal = refusal
 
     async def let_go(self, declared: Declared, results: Sequence[TargetResult]) -> list[TargetResult]:
-        """Remove what the spec names no more, once all that it names is in step; return what is left to do."""
+        """Remove what the spec names no more, once all that it names is in step; return what is left to remove."""
         told = dict.fromkeys(dropped(declared.resource.status, declared.claims))
         candidates = await self._candidates(declared, told, is_last=False)
         self._tell_spared(declared, [each for each in candidates if each.why.is_told])
@@ -63,7 +63,7 @@ class Removals:
         return _by_target([*left, *unfinished])[:_MOST_TOLD]
 
     async def clear(self, declared: Declared, target: TargetRef) -> TargetResult | None:
-        """Remove a target for which nothing is left, with its versions; say what is left to do, if anything."""
+        """Remove a target that takes no entry any more, with its versions; return what is left to remove, or None."""
         why = self._why(declared, target, declared.claims[target], is_told=True, is_last=False)
         versions = self._cluster.known_versions(target).items()
         found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
@@ -72,7 +72,7 @@ class Removals:
         return left[0] if left else None
 
     async def end(self, declared: Declared) -> list[TargetResult]:
-        """Remove what goes with a PhaseSecret; return what is left to do."""
+        """Remove what is to be deleted with a PhaseSecret; return what is left to remove."""
         # Where the spec cannot be read, the marks on objects say what is to become of them.
         targets = dict(declared.claims) | {
             target: declared.claims.get(target) for target in named(declared.resource.status)
@@ -84,9 +84,10 @@ class Removals:
         return left or await self._remove(declared, candidates, elsewhere, is_last=True)
 
     async def finish(self, declared: Declared) -> list[TargetResult]:
-        """Finish what crashes and refusals left of replacements, also of targets that are wanted otherwise by now.
+        """Finish replacements that a crash or a refusal interrupted; return what is left to do.
 
-        What a copy holds comes back before it goes. Needs no answer of Phase; says what is left to do.
+        The spec may want those targets differently by now. What a copy holds is restored before the copy is removed. No
+        answer of Phase is needed.
         """
         replaced = [target for target, claim in declared.claims.items() if claim.replace]
         return await self._finish(declared, replaced, self._copied(declared))
@@ -107,7 +108,7 @@ class Removals:
         return left
 
     def _copied(self, declared: Declared) -> set[TargetRef]:
-        """Return the targets of which the watches show a copy that is this PhaseSecret's."""
+        """Return the targets whose copies, made by this PhaseSecret, the watches show."""
         copies = self._cluster.marked(copy_owner(declared.key))
         if not copies:
             return set()
@@ -149,7 +150,7 @@ class Removals:
         *,
         is_last: bool = False,
     ) -> list[TargetResult]:
-        """Remove all, also when some cannot be; for the versioned ones the cluster is asked what versions there are."""
+        """Remove all candidates, although some may fail; versions of the versioned ones are listed by a live read."""
         left: list[TargetResult] = []
         by_ref = {each.ref: each for each in candidates}
         for base in versioned:
@@ -197,7 +198,7 @@ def _decision(each: _Candidate, declared: Declared) -> Removal | Leave:
 
 
 def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:
-    """Tell once of each target, with how many of its objects are left besides the first."""
+    """Return one result for each target; its message counts the other objects of the target that are left."""
     first: dict[TargetRef, TargetResult] = {}
     more: Counter[TargetRef] = Counter()
     for each in left:

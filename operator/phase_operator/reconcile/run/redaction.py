@@ -15,7 +15,7 @@ from phase_operator.reconcile.run.loss_guard import Judge
 
 
 async def take_out(cluster: Cluster, judge: Judge, result: TargetResult) -> TargetResult:
-    """Take what was declared secret out of a ConfigMap that is not in step, and say how it stands.
+    """Take what was declared secret out of a ConfigMap that is not in step, and return its result.
 
     A version cannot be changed, and where keys are files or texts only a new rendering can leave something out.
     """

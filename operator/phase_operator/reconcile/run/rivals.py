@@ -30,7 +30,7 @@ class Rivals:
         self._refusal = refusal
 
     async def has_let_go(self, other: str, target: TargetRef) -> bool:
-        """Say whether the PhaseSecret that a mark names does not keep this object; raise ExpectedError."""
+        """Return True if the PhaseSecret that a mark names does not keep this object; raise ExpectedError."""
         original = original_owner(other)
         found = await self._writer(original, target)
         # What a copy holds may be all that is left of a Secret: it is kept as long as its PhaseSecret is there.
@@ -61,5 +61,5 @@ def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bo
 
 
 def told_version(body: Mapping[str, Any], base: TargetRef) -> bool:
-    """Say whether the status of a PhaseSecret names a version of this target."""
+    """Return True if the status of a PhaseSecret names a version of this target."""
     return base in standing_versions(body.get("status") or {})

@@ -33,7 +33,7 @@ class Refusals:
         self._refused: dict[TargetRef, _Refused] = {}
 
     def check(self, desired: Desired) -> None:
-        """Raise Waiting with what the API server said of it, if it is too early to try again."""
+        """Raise Waiting with the API server's message if it is too early to try again."""
         found = self._refused.get(desired.ref)
         if found is None or found.digest != desired.digest or found.pause == 0:
             return
@@ -41,7 +41,7 @@ class Refusals:
         raise Waiting(found.reason, found.message)
 
     def add(self, desired: Desired, error: ExpectedError) -> Waiting:
-        """Take note that the new Secret was refused, and return what is to be told."""
+        """Record that the new Secret was refused; return the error for the target's result."""
         told = Waiting(error.reason, f"it cannot be made anew with another type and stays as it was: {error.message}")
         before = self._refused.get(desired.ref)
         tries = before.tries + 1 if before is not None and before.digest == desired.digest else 1
@@ -50,6 +50,6 @@ class Refusals:
         return told
 
     def forget(self, targets: Collection[TargetRef]) -> None:
-        """Drop what is remembered of targets that nobody wants any more."""
+        """Drop what is remembered of targets that no PhaseSecret wants any more."""
         for target in targets:
             self._refused.pop(target, None)

@@ -30,13 +30,13 @@ class Versions:
         self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, base: TargetRef) -> asyncio.Lock:
-        """Return what those who want one base name hold one after another while they judge and write."""
+        """Return the lock of a base name; a run holds it while it judges and writes a version."""
         return self._turns.setdefault(base, asyncio.Lock())
 
     async def objection(self, base: TargetRef, owner: Owner, *, is_told: bool) -> str | None:
-        """Say why no version may be written under this name, or None; raise ExpectedError.
+        """Return why no version may be written under this name; None if one may. Raises ExpectedError.
 
-        `is_told`: the status says that a version of this PhaseSecret stands there.
+        `is_told`: the status records a version that this PhaseSecret wrote under the name.
         """
         standing = _applied(self._cluster.known_versions(base), base)
         own = max((each for each in standing if each[2] == str(owner.key)), default=None)
@@ -53,7 +53,7 @@ class Versions:
         return None
 
     async def collect(self, result: TargetResult, owner: Owner, keep: int) -> TargetResult:
-        """Delete versions that are not kept any more and that no pod template names; say if that cannot be told."""
+        """Delete versions that are not kept and that no pod template names; the result says if that cannot be known."""
         try:
             found = await self._cluster.versions(result.ref)
             await self._remove(result.ref, found, owner, keep, result.version or "")
@@ -62,7 +62,7 @@ class Versions:
         return result
 
     async def retract(self, result: TargetResult, owner: Owner, is_bad: Callable[[Observed], bool]) -> TargetResult:
-        """Delete older versions that hold what they should not and that no pod template names; name the others."""
+        """Delete older versions that are bad and that no pod template names; the result names the others."""
         base = result.ref
         known = self._cluster.known_versions(base)
         bad = {ref: each for ref, each in known.items() if ref.key.name != result.version and is_bad(each)}
@@ -80,7 +80,7 @@ class Versions:
     async def retire(self, result: TargetResult, owner: Owner, version: str | None) -> TargetResult:
         """Delete the versions of a target that is versioned no more, if they say so and no pod template names them.
 
-        If that fails the result tells it, and still names the version, so that the next run tries again.
+        If that fails, the result says so and still names the version, so that the next run tries again.
         """
         known = self._cluster.known_versions(result.ref)
         old = {ref: each for ref, each in known.items() if isinstance(removal(ref, each, owner, Unwanted()), Delete)}
