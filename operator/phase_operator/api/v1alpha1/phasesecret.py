@@ -165,7 +165,7 @@ class Processor(ApiModel):
 
 
 class TemplateMetadata(ApiModel):
-    """Labels and annotations for the target, besides the operator's own."""
+    """Labels and annotations for the target, in addition to the operator's own."""
 
     labels: dict[LabelKey, LabelText] = Field(
         default_factory=dict,
@@ -196,7 +196,7 @@ class TemplateMerge(StrEnum):
 
 
 class Template(ApiModel):
-    """What the target carries besides, or instead of, its entries."""
+    """What the target holds in addition to its entries, or instead of them."""
 
     metadata: TemplateMetadata = Field(
         default_factory=TemplateMetadata,
@@ -238,7 +238,7 @@ class CreationPolicy(StrEnum):
 
 
 class OnTypeChange(StrEnum):
-    """What another secretType than that of the Secret that stands does."""
+    """What happens if secretType differs from the type of the existing Secret."""
 
     REFUSE = "Refuse"
     REPLACE = "Replace"
@@ -641,7 +641,7 @@ class LeftOutStatus(ApiModel):
 
 
 class TargetStatus(ApiModel):
-    """How one target stands."""
+    """The state of one target."""
 
     kind: Annotated[str, Field(max_length=16)] = Field(description="Secret or ConfigMap.")
     namespace: NamespaceName = Field(description="Namespace of the target.")
@@ -684,7 +684,7 @@ class TargetStatus(ApiModel):
 
 
 class PhaseSecretStatus(ApiModel):
-    """How the PhaseSecret stands; written by the operator only, and only when it changes."""
+    """The state of the PhaseSecret; written by the operator only, and only when it changes."""
 
     observed_generation: int = Field(-1, description="The generation that this status is about; -1: not looked at yet.")
     conditions: list[Condition] = Field(
