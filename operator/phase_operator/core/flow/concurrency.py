@@ -34,7 +34,7 @@ _MANY = 1000
 At = Literal["namespace", "namespace at host", "host", "all"]
 
 
-class Gate(NamedTuple):
+class ConcurrencyLimit(NamedTuple):
     """What a call has to wait for."""
 
     at: At
@@ -72,7 +72,7 @@ class Shares:
         self._young: list[tuple[float, int]] = []
         self._overdue = 0
         # (sort of gate, its name, slow) -> calls in flight
-        self._counts: Counter[Gate] = Counter()
+        self._counts: Counter[ConcurrencyLimit] = Counter()
         # Namespace -> its calls in flight, quick and slow.
         self._loads: Counter[str] = Counter()
         # The time of each account's last call (infinite if it was not answered), and a host's accounts that were
@@ -87,7 +87,7 @@ class Shares:
 
     def count(self, *, is_slow: bool) -> int:
         """Return how many calls are under way, slow or quick ones."""
-        return self._counts[Gate("all", "", is_slow)] + (0 if is_slow else self._overdue)
+        return self._counts[ConcurrencyLimit("all", "", is_slow)] + (0 if is_slow else self._overdue)
 
     def is_slow(self, account: Hashable, host: str) -> bool:
         """Return whether calls of an account begin as slow; a new account is like the others of its host."""
@@ -109,13 +109,13 @@ class Shares:
         least = QUICK if namespace in self._in_vain else _LEAST
         return (1 + self._load(namespace)) * max(least, self._took.get(account, _UNKNOWN))
 
-    def gate(self, account: Hashable, host: str, namespace: str) -> Gate | None:
+    def gate(self, account: Hashable, host: str, namespace: str) -> ConcurrencyLimit | None:
         """Return what a call of a namespace has to wait for, or None if it may begin."""
         is_slow = self.is_slow(account, host)
         gates = _gates(host, namespace, is_slow)
         return next((each for each in gates if not self.has_room(each, account, namespace)), None)
 
-    def has_room(self, gate: Gate, account: Hashable, namespace: str) -> bool:
+    def has_room(self, gate: ConcurrencyLimit, account: Hashable, namespace: str) -> bool:
         """Return whether a gate has room for a call of this account and namespace."""
         count = self._counts[gate]
         match gate.at:
@@ -130,7 +130,7 @@ class Shares:
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
                 # A namespace whose last call was not answered had its turn, and may come back with any number of hosts.
-                is_first = not self._counts[Gate("namespace", namespace, gate.is_slow)]
+                is_first = not self._counts[ConcurrencyLimit("namespace", namespace, gate.is_slow)]
                 is_first &= namespace not in self._in_vain
                 if gate.is_slow:
                     is_first &= account not in self._took
@@ -146,7 +146,7 @@ class Shares:
             usual = self._took.get(account, QUICK)
             heapq.heappush(self._young, (now + min(QUICK, max(_OVERDUE_AT_LEAST, _OVERDUE * usual)), call))
 
-    def end(self, call: int, now: float, *, was_answered: bool) -> list[Gate]:
+    def end(self, call: int, now: float, *, was_answered: bool) -> list[ConcurrencyLimit]:
         """Count a call that ended, and return the gates that may let others pass now."""
         found = self._calls.pop(call)
         self._loads[found.namespace] -= 1
@@ -155,15 +155,15 @@ class Shares:
         self._add(found, -1)
         self._judge(found, now - found.began if was_answered else _NEVER)
         gates = _gates(found.host, found.namespace, found.is_slow)
-        return [*gates, Gate("namespace", found.namespace, not found.is_slow)]
+        return [*gates, ConcurrencyLimit("namespace", found.namespace, not found.is_slow)]
 
-    def settle(self, now: float) -> list[Gate]:
+    def settle(self, now: float) -> list[ConcurrencyLimit]:
         """Count calls as slow that have lasted too long, and return the gates that may let others pass now.
 
         Many hosts can stop answering together. If their calls take the last places, overdue calls give up theirs,
         within a limit. So the hanging hosts are recognised sooner, and other calls go on meanwhile.
         """
-        freed: dict[Gate, None] = {}
+        freed: dict[ConcurrencyLimit, None] = {}
         while self._young and self._young[0][0] <= now:
             _, call = heapq.heappop(self._young)
             found = self._calls.get(call)
@@ -174,7 +174,7 @@ class Shares:
                     self._add(found, -1)
                     found.is_overdue = True
                     self._add(found, 1)
-                    freed[Gate("all", "", False)] = None
+                    freed[ConcurrencyLimit("all", "", False)] = None
                 again = QUICK if found.is_overdue else now - found.began + _LOOK_AGAIN
                 heapq.heappush(self._young, (found.began + min(QUICK, again), call))
                 continue
@@ -187,7 +187,7 @@ class Shares:
 
     def _may_be_overdue(self) -> bool:
         """Return whether places are short and the limit of overdue calls is not reached."""
-        is_short = self._counts[Gate("all", "", False)] >= _left(self._places, for_first=False)
+        is_short = self._counts[ConcurrencyLimit("all", "", False)] >= _left(self._places, for_first=False)
         return is_short and self._overdue < self._places * OVERDUE_CALLS
 
     def surplus(self, now: float) -> list[int]:
@@ -202,7 +202,7 @@ class Shares:
         slow = [(number, call) for number, call in self._calls.items() if call.is_slow]
 
         def weight(each: tuple[int, _UnderWay]) -> float:
-            return (now - each[1].began) * self._counts[Gate("namespace", each[1].namespace, True)]
+            return (now - each[1].began) * self._counts[ConcurrencyLimit("namespace", each[1].namespace, True)]
 
         return [number for number, _ in heapq.nlargest(many, slow, key=weight)]
 
@@ -248,19 +248,19 @@ class Shares:
                 del self._quick_at[call.host]
 
 
-def _gates(host: str, namespace: str, is_slow: bool) -> tuple[Gate, ...]:
+def _gates(host: str, namespace: str, is_slow: bool) -> tuple[ConcurrencyLimit, ...]:
     """Return the gates that a call passes, its own first."""
     return (
-        Gate("namespace", namespace, is_slow),
+        ConcurrencyLimit("namespace", namespace, is_slow),
         _pair(host, namespace, is_slow),
-        Gate("host", host, is_slow),
-        Gate("all", "", is_slow),
+        ConcurrencyLimit("host", host, is_slow),
+        ConcurrencyLimit("all", "", is_slow),
     )
 
 
-def _pair(host: str, namespace: str, is_slow: bool) -> Gate:
+def _pair(host: str, namespace: str, is_slow: bool) -> ConcurrencyLimit:
     # A blank separates the two: no namespace name has one.
-    return Gate("namespace at host", f"{namespace} {host}", is_slow)
+    return ConcurrencyLimit("namespace at host", f"{namespace} {host}", is_slow)
 
 
 def _left(places: int, *, for_first: bool) -> int:

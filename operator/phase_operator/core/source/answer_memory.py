@@ -53,7 +53,7 @@ class Room:
         return min(namespaces, key=lambda each: self._held.get(each, 0), default="")
 
     def move(self, namespace: str, amount: int, replaced: int = 0) -> None:
-        """Change what a namespace holds by `amount` bytes, which may be negative; raise NoRoom if they do not fit.
+        """Change what a namespace holds by `amount` bytes, which may be negative; raise NoRoom if too many.
 
         `replaced` is the number of bytes that the namespace will give back afterwards.
         """

@@ -15,7 +15,7 @@ from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, Probe, Read, Subscription
-from phase_operator.reconcile.polling.gates import Asked, Concern, Gate, UnderWay
+from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, UnderWay
 from phase_operator.reconcile.polling.question_state import QueryState
 
 FOREVER = float("inf")
@@ -28,7 +28,7 @@ LIST = "apps"
 class Asker:
     """An account: what it asks, how much it may, what it sees."""
 
-    gate: Gate
+    gate: AccountGate
     agenda: Agenda[Task] = field(default_factory=Agenda)
     apps: dict[AppRef, AppState] = field(default_factory=dict)
     listed: Directory = field(default_factory=Directory)
@@ -163,7 +163,7 @@ class Asker:
             isinstance(call, Read) or (isinstance(call, Probe) and self._is_fine(call.app))
         )
         is_probe = isinstance(call, Probe)
-        asked = Asked(_what(call), self._namespace(call), len(self.namespaces), is_probe, proves_access=may_read)
+        asked = CallFacts(_what(call), self._namespace(call), len(self.namespaces), is_probe, proves_access=may_read)
         return self.gate.end(now, begun, asked, error)
 
     def _is_fine(self, ref: AppRef) -> bool:

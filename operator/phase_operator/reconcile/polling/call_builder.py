@@ -57,7 +57,7 @@ def _read_all(
     query: SourceQuery = question.query
     whole = (app.ref, query.environment)
     if whole in asker.busy:
-        asker.again[query] = (now, question.wanted or Urgency.PERIODIC)
+        asker.again[query] = (now, question.urgency(Urgency.PERIODIC))
         return None
     asker.busy.add(whole)
     idle = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.concurrency import Gate, Shares
+from phase_operator.core.flow.concurrency import ConcurrencyLimit, Shares
 from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
@@ -30,7 +30,7 @@ class Trial(NamedTuple):
     host: str
 
 
-Wait = Gate | Trial
+Wait = ConcurrencyLimit | Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Turns:
 
     def waiting(self) -> int:
         """Return how many accounts wait because the share of their namespace or host is used up."""
-        gates = [each for each in self._waiting if isinstance(each, Gate)]
+        gates = [each for each in self._waiting if isinstance(each, ConcurrencyLimit)]
         return sum(len(accounts) for gate in gates for accounts in self._waiting[gate].values())
 
     def _look(self, asker: Asker, called: frozenset[Wait], now: float) -> Turn | None:
@@ -208,7 +208,7 @@ class Turns:
                 self.add(account, now)
                 return
 
-    def _next_to_share(self, gate: Gate) -> tuple[str, Account] | None:
+    def _next_to_share(self, gate: ConcurrencyLimit) -> tuple[str, Account] | None:
         waiting = self._waiting[gate]
         firsts = ((namespace, next(iter(accounts))) for namespace, accounts in waiting.items())
         found = [each for each in firsts if self._shares.has_room(gate, each[1], each[0])]

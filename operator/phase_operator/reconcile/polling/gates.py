@@ -60,7 +60,7 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallFacts:
     """What a call asked, as far as its end tells of its host and account."""
 
     # The same for each call that asks the same.
@@ -75,7 +75,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Gate:
+class AccountGate:
     """One account's way to Phase."""
 
     account: Account
@@ -117,7 +117,7 @@ class Gate:
         host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
         return UnderWay(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
 
-    def end(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> Concern:
+    def end(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
         before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
@@ -138,7 +138,7 @@ class Gate:
         limit = self.budget.limit_at(now)
         return min(ceil(self.needed) / limit, most) if limit else 0.0
 
-    def _tell_host(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> None:
+    def _tell_host(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> None:
         breaker = self.host.breaker
         is_old = asked.is_probe and error is not None and error.reason is Reason.UNEXPECTED_ANSWER
         if not isinstance(error, Transient) or error.of_question:
@@ -150,7 +150,7 @@ class Gate:
             what, among = (self.account, asked.what), len(self.host.accounts)
             breaker.fail(now, error, what, who=self.account, among=among, is_trial=begun.host_trial)
 
-    def _tell_denials(self, now: float, begun: UnderWay, asked: Asked, error: ExpectedError | None) -> None:
+    def _tell_denials(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> None:
         is_denied = error is not None and error.reason is Reason.ACCESS_DENIED
         # A permission of its own: without it everything else may well be allowed.
         if (is_denied and asked.is_probe) or isinstance(error, Transient):
@@ -170,10 +170,10 @@ class Gates:
     def __init__(self, quota: int | None) -> None:
         # Calls a minute and account; None: what `default_quota` says of the host.
         self._quota = quota
-        self._gates: dict[Account, Gate] = {}
+        self._gates: dict[Account, AccountGate] = {}
         self.hosts: dict[str, Host] = {}
 
-    def of(self, account: Account) -> Gate:
+    def of(self, account: Account) -> AccountGate:
         """Return the one gate of an account."""
         gate = self._gates.get(account)
         if gate is None:
@@ -184,7 +184,7 @@ class Gates:
             host.accounts.add(account)
             denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
             limit = self._quota if self._quota is not None else default_quota(account.base_url)
-            gate = self._gates[account] = Gate(account, host, denials, Budget(limit or None))
+            gate = self._gates[account] = AccountGate(account, host, denials, Budget(limit or None))
         return gate
 
     def forget(self, account: Account) -> None:

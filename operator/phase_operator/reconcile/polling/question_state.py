@@ -97,6 +97,10 @@ class QueryState:
         """The last answer that had entries, or an empty one if none had."""
         return self.answer if self.answer is None or self.answer.entries else self.full or self.answer
 
+    def urgency(self, default: Urgency) -> Urgency:
+        """Return how urgently it is wanted, or `default` if nobody waits for it."""
+        return default if self.wanted is None else self.wanted
+
     def says(self, answer: Snapshot, now: float) -> float:
         """Take down what Phase says, and return for how many seconds it has said the same."""
         if self.said is None or self.said[0] != answer.revision:

@@ -117,7 +117,7 @@ def read_failed(times: Timetable, question: QueryState, error: ExpectedError, no
     """Take that a query could not be read: the failure stands beside the last good answer."""
     if error.reason is Reason.RATE_LIMITED and question.answer is not None:
         # One refusal delays what has been answered, and that is all.
-        times.want(question, question.wanted or Urgency.MOVED, now)
+        times.want(question, question.urgency(Urgency.MOVED), now)
         return set()
     app, name = times.asker.apps[question.query.app], question.query.environment
     is_news = question.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))

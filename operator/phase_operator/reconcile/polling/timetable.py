@@ -117,7 +117,7 @@ class Timetable:
 
     def wait_for_probe(self, app: AppState, question: QueryState, now: float) -> None:
         """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
-        app.waiting[question.query] = question.wanted or Urgency.STALE
+        app.waiting[question.query] = question.urgency(Urgency.STALE)
         if app.ref not in self.asker.busy:
             pause = self._reference_wait(question) if question.wanted is None else 0.0
             self.plan(app.ref, now + pause)

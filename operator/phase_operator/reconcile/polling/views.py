@@ -9,7 +9,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import Asker
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
-from phase_operator.reconcile.polling.gates import Gate
+from phase_operator.reconcile.polling.gates import AccountGate
 from phase_operator.reconcile.polling.question_state import QueryState
 
 
@@ -46,7 +46,7 @@ def _error(asker: Asker, app: AppState, question: QueryState, key: ObjectKey) ->
     return _held_back(asker.gate, question, key)
 
 
-def _held_back(gate: Gate, question: QueryState, key: ObjectKey) -> ExpectedError | None:
+def _held_back(gate: AccountGate, question: QueryState, key: ObjectKey) -> ExpectedError | None:
     """Return why the account may not be asked, if the PhaseSecret waits for that."""
     is_waiting = question.answer is None and not question.subscriptions[key].settled
     if gate.limited is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, Gate, Shares
+from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, ConcurrencyLimit, Shares
 
 PLACES = 16
 
@@ -19,7 +19,7 @@ class Office:
     serial: int = 0
     under_way: list[int] = field(default_factory=list)
 
-    def begin(self, account: str, host: str = "host", namespace: str = "team") -> Gate | None:
+    def begin(self, account: str, host: str = "host", namespace: str = "team") -> ConcurrencyLimit | None:
         """Begin a call, or return what it has to wait for."""
         gate = self.shares.gate(account, host, namespace)
         if gate is None:
@@ -28,7 +28,7 @@ class Office:
             self.under_way.append(self.serial)
         return gate
 
-    def end(self, *, was_answered: bool = True) -> list[Gate]:
+    def end(self, *, was_answered: bool = True) -> list[ConcurrencyLimit]:
         """End the call that began last."""
         return self.shares.end(self.under_way.pop(), self.now, was_answered=was_answered)
 
@@ -179,7 +179,7 @@ def test_whose_last_call_was_in_vain_has_none_of_the_last_places() -> None:
     office.begin("hangs", "hangs", "team")
     office.end(was_answered=False)
 
-    assert office.begin("mine", "mine", "team") == Gate("all", "", False)
+    assert office.begin("mine", "mine", "team") == ConcurrencyLimit("all", "", False)
     assert office.begin("mine", "mine", "another") is None
 
 

@@ -4,7 +4,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.reconcile.polling.calls import Policy
-from phase_operator.reconcile.polling.gates import Asked, Concern, Gate, Gates
+from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, Gates
 from support.builders import entry, query
 from support.planning import DOWN, Driver
 
@@ -22,9 +22,9 @@ def polled(policy: Policy | None = None) -> Driver:
     return driver
 
 
-def other_call(gate: Gate, now: float, error: ExpectedError | None, what: str = "lease") -> Concern:
+def other_call(gate: AccountGate, now: float, error: ExpectedError | None, what: str = "lease") -> Concern:
     """Make a call that is no poll."""
-    asked = Asked(what, "team", among=1, is_probe=False, proves_access=False)
+    asked = CallFacts(what, "team", among=1, is_probe=False, proves_access=False)
     return gate.end(now, gate.begin(now, None), asked, error)
 
 
