@@ -361,7 +361,7 @@ def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:
     one(objects, "ClusterRole", "phase-operator-namespace-labels")
     variables = environment(objects)
     grants = [parse_grant(text) for text in variables["PHASE_OPERATOR_GRANT"].split(";")]
-    assert [isinstance(grant.frm, Labelled) for grant in grants] == [False, True]
+    assert [isinstance(grant.source, Labelled) for grant in grants] == [False, True]
     assert str(parse_host(variables["PHASE_OPERATOR_ALLOW_PHASE_HOST"])) == "https://phase.example.com"
 
 

@@ -167,7 +167,7 @@ def _tenancy(settings: Settings) -> Tenancy:
     return Tenancy(
         grants=settings.grant,
         hosts=settings.allow_phase_host,
-        home=settings.pod_namespace,
+        operator_namespace=settings.pod_namespace,
         watched=frozenset(settings.namespace),
         impersonation=settings.allow_impersonation_types,
     )

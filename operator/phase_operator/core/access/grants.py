@@ -40,13 +40,13 @@ class Labelled:
 class Grant:
     """PhaseSecrets of some namespaces may use another one: `from` and `to` are a name or `*`."""
 
-    frm: str | Labelled
+    source: str | Labelled
     to: str
     what: frozenset[Use]
 
     def covers(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Return whether the grant is for PhaseSecrets of this namespace."""
-        match self.frm:
+        match self.source:
             case Labelled(labels=wanted):
                 return all(labels.get(key) == value for key, value in wanted)
             case name:
@@ -107,8 +107,8 @@ def _grant(text: str, said: Mapping[str, list[str]]) -> Grant:
     wanted = dict(_label(text, label) for label in labels)
     if len(wanted) != len(labels):
         raise ValueError(f'the grant "{text}" names a label twice')
-    frm = froms[0] if froms else Labelled(tuple(sorted(wanted.items())))
-    return Grant(frm, tos[0], frozenset(map(Use, words)))
+    source = froms[0] if froms else Labelled(tuple(sorted(wanted.items())))
+    return Grant(source, tos[0], frozenset(map(Use, words)))
 
 
 def _label(text: str, label: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ class Tenancy:
     # Empty: any host, for a token from the PhaseSecret's own namespace.
     hosts: tuple[Host, ...] = ()
     # The operator's own namespace.
-    home: str = ""
+    operator_namespace: str = ""
     # The namespaces that are watched; empty: all.
     watched: frozenset[str] = frozenset()
     # Whether Secrets are allowed whose types let their holder act as another user.
@@ -36,7 +36,7 @@ class Tenancy:
     @property
     def asks_for_labels(self) -> bool:
         """Whether a decision depends on labels of namespaces."""
-        return any(isinstance(grant.frm, Labelled) for grant in self.grants)
+        return any(isinstance(grant.source, Labelled) for grant in self.grants)
 
 
 def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
@@ -78,7 +78,7 @@ def reach_refusal(tenancy: Tenancy, use: Use, namespace: str, labels: Mapping[st
         return None
     if tenancy.watched and to not in tenancy.watched:
         return f'the operator does not watch namespace "{to}" (--namespace)'
-    if allowed(tenancy.grants, use, namespace, labels, to, home=tenancy.home):
+    if allowed(tenancy.grants, use, namespace, labels, to, home=tenancy.operator_namespace):
         return None
     return (
         f'namespace "{to}" is not the PhaseSecret\'s own, and the operator has no grant for it '

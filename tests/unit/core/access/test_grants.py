@@ -52,21 +52,21 @@ def test_a_grant_means_what_it_says(text: str, found: bool) -> None:
 
 
 @pytest.mark.parametrize("to", ["kube-system", "kube-public", "kube-node-lease", HOME])
-@pytest.mark.parametrize("frm", ["from=team", "from=*", "fromLabel=team=a"])
-def test_the_systems_namespaces_and_the_operators_are_granted_by_their_name_only(frm: str, to: str) -> None:
+@pytest.mark.parametrize("source", ["from=team", "from=*", "fromLabel=team=a"])
+def test_the_systems_namespaces_and_the_operators_are_granted_by_their_name_only(source: str, to: str) -> None:
     labels = {"team": "a"}
 
-    assert not may(f"{frm},to=*,what=token", labels=labels, to=to)
-    assert may(f"{frm},to={to},what=token", labels=labels, to=to)
+    assert not may(f"{source},to=*,what=token", labels=labels, to=to)
+    assert may(f"{source},to={to},what=token", labels=labels, to=to)
 
 
 @given(GRANTS, st.sampled_from(list(Use)), NAMES, LABELS, NAMES)
 def test_more_grants_never_take_away_and_each_stands_alone(
-    grants: list[Grant], what: Use, frm: str, labels: dict[str, str], to: str
+    grants: list[Grant], what: Use, source: str, labels: dict[str, str], to: str
 ) -> None:
-    one_by_one = any(allowed([grant], what, frm, labels, to, home=HOME) for grant in grants)
+    one_by_one = any(allowed([grant], what, source, labels, to, home=HOME) for grant in grants)
 
-    assert allowed(grants, what, frm, labels, to, home=HOME) is (one_by_one or frm == to)
+    assert allowed(grants, what, source, labels, to, home=HOME) is (one_by_one or source == to)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def holding() -> FakePhase:
 
 def loop_with(*grants: str) -> Loop:
     """Put a loop together whose operator gives these grants."""
-    return Loop(holding, tenancy=Tenancy(tuple(map(parse_grant, grants)), home="phase-system"))
+    return Loop(holding, tenancy=Tenancy(tuple(map(parse_grant, grants)), operator_namespace="phase-system"))
 
 
 def quiet_web() -> Server:
