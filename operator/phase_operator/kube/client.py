@@ -28,7 +28,7 @@ from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.flow.backoff import look_again
-from phase_operator.core.flow.pace import Pace
+from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
 from phase_operator.reconcile.watchdog import got_on
@@ -300,7 +300,7 @@ class KubeClient:
         pauses are made here. kopf also ends when one namespace refuses it. So with a `gate`, a refusal by a namespace
         is not passed on: it is reported to the gate, and the request is repeated until the namespace allows it.
         """
-        paces: dict[str, Pace] = {}
+        paces: dict[str, TokenBucket] = {}
         listing = asyncio.Semaphore(CONNECTIONS)
         send: aiohttp.ClientMiddlewareType = self._streams or _alone
 
@@ -312,7 +312,7 @@ class KubeClient:
             request.server_hostname = self._configuration.tls_server_name or request.server_hostname
             if "watch" in request.url.query:
                 now = asyncio.get_running_loop().time()
-                pace = paces.setdefault(request.url.path, Pace(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
+                pace = paces.setdefault(request.url.path, TokenBucket(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
                 await asyncio.sleep(pace.wait(now))
                 return await send(request, handler)
             if "limit" in request.url.query and "continue" not in request.url.query:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.flow.pace import Pace
+from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.flow.turns import BoundedTurns
 from phase_operator.core.outcome import Notice
 from phase_operator.core.values import ObjectKey
@@ -75,7 +75,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Post until cancelled."""
-        pace = Pace(_BURST, _PACE, self._clock.monotonic())
+        pace = TokenBucket(_BURST, _PACE, self._clock.monotonic())
         while True:
             await self._added.wait()
             self._added.clear()

@@ -11,7 +11,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
 from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.json_access import mappings
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import policies
@@ -67,9 +67,9 @@ class Task(Declared):
         return ready and not forced and status.get("observedGeneration") == resource.generation
 
     @property
-    def urgency(self) -> Urgency:
+    def urgency(self) -> PollPriority:
         """How urgent a first answer is."""
-        return Urgency.EDITED if self.resource.status.get("lastSyncedTime") else Urgency.NEW
+        return PollPriority.EDITED if self.resource.status.get("lastSyncedTime") else PollPriority.NEW
 
     def subscription(self) -> Subscription:
         """Return how the PhaseSecret takes part in its query."""

@@ -31,7 +31,7 @@ class Retries:
         found = fault(outcome)
         if isinstance(outcome, Gone):
             self._outage.forget(key)
-        is_back = not isinstance(outcome, Gone) and found is None and self._outage.passed(key)
+        is_back = not isinstance(outcome, Gone) and found is None and self._outage.recovered(key)
         transient = retry_wanted(outcome)
         if transient is None:
             self.forget(key)
@@ -53,7 +53,7 @@ class Retries:
     def kubernetes_is_back(self) -> bool:
         """Queue the runs that failed because of the API server. Return False if it flaps: they then wait a little."""
         delay = self._outage.pause(self._clock.monotonic())
-        for key in self._outage.over():
+        for key in self._outage.drain():
             self._queue.add(key, delay=delay)
         return not delay
 

@@ -6,7 +6,7 @@ endless stream of edits delays only the owners of that object.
 
 from collections.abc import Collection, Iterator
 
-from phase_operator.core.flow.pace import Damper
+from phase_operator.core.flow.pace import RepeatBackoff
 from phase_operator.core.flow.schedule import Priority
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
@@ -34,10 +34,10 @@ class Triggers:
         self._target_users = admissions.targets
         self._retries = retries
         self._clock = clock
-        self._target_edits: Damper[TargetRef] = Damper()
-        self._shared_writes: Damper[tuple[TargetRef, ObjectKey]] = Damper()
-        self._token_edits: Damper[ObjectKey] = Damper()
-        self._label_edits: Damper[str] = Damper()
+        self._target_edits: RepeatBackoff[TargetRef] = RepeatBackoff()
+        self._shared_writes: RepeatBackoff[tuple[TargetRef, ObjectKey]] = RepeatBackoff()
+        self._token_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
+        self._label_edits: RepeatBackoff[str] = RepeatBackoff()
 
     def resource_changed(self, key: ObjectKey) -> None:
         """Queue a PhaseSecret that is new or was edited; one without conditions goes first."""

@@ -22,7 +22,7 @@ from phase_operator.core.content.formats import default_file_key, file_of
 from phase_operator.core.content.keys import assign_keys, legal
 from phase_operator.core.content.limits import check_size
 from phase_operator.core.content.template import compile_template, render_text
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.text import listing
 from phase_operator.core.values import ConfigEntry, Entry
@@ -34,10 +34,10 @@ _PLACEHOLDER = re.compile(r"\{[{%][^}]*+")
 _READING = 100
 
 
-def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dict[str, bytes]:
+def content(spec: TargetFields, entries: Iterable[Entry], work_limit: WorkLimit) -> dict[str, bytes]:
     """Return the target's data; raise if a key, value, file or text is not valid."""
     values = _values(spec, entries)
-    texts = _texts(spec, values, budget)
+    texts = _texts(spec, values, work_limit)
     if texts and spec.template.merge_policy is not TemplateMerge.MERGE:
         return texts
     form = spec.format or Format.KEY_PER_ENTRY
@@ -48,7 +48,7 @@ def content(spec: TargetFields, entries: Iterable[Entry], budget: Budget) -> dic
     return {spec.file_key or default_file_key(form): file_of(form, values)} | texts
 
 
-def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], budget: Budget) -> TemplateMetadata:
+def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], work_limit: WorkLimit) -> TemplateMetadata:
     """Return the target's labels and annotations, with their placeholders filled in.
 
     More people can read metadata than Secrets, so their templates see only entries of type config.
@@ -58,29 +58,29 @@ def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], budget: Budget)
         return wanted
     values = _values(spec, visible)
     labels = {
-        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH, budget=budget)
+        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH, work_limit=work_limit)
         for key, text in wanted.labels.items()
     }
     annotations = {
-        key: render_text(text, values, f'template.metadata.annotations["{key}"]', budget=budget)
+        key: render_text(text, values, f'template.metadata.annotations["{key}"]', work_limit=work_limit)
         for key, text in wanted.annotations.items()
     }
     # Not validated again: at worst a rendered text exceeds the field's limit, and the API server reports that.
     return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
 
 
-def _texts(spec: TargetFields, values: Mapping[str, bytes], budget: Budget) -> dict[str, bytes]:
+def _texts(spec: TargetFields, values: Mapping[str, bytes], work_limit: WorkLimit) -> dict[str, bytes]:
     texts = spec.template.data
     illegal = sorted(key for key in texts if not legal(key))
     if illegal:
         raise Invalid(Reason.INVALID_SPEC, f"template.data: no key of a Secret or ConfigMap: {listing(illegal)}")
-    return {key: _text(text, f'template.data["{key}"]', values, budget) for key, text in texts.items()}
+    return {key: _text(text, f'template.data["{key}"]', values, work_limit) for key, text in texts.items()}
 
 
-def _text(text: str, where: str, values: Mapping[str, bytes], budget: Budget) -> bytes:
+def _text(text: str, where: str, values: Mapping[str, bytes], work_limit: WorkLimit) -> bytes:
     # Parsing a placeholder takes a hundred times as long as rendering it. The cost is charged even if it is cached.
-    budget.spend(_READING * sum(map(len, _PLACEHOLDER.findall(text))), where)
-    return compile_template(text, where).render(values, budget=budget)
+    work_limit.spend(_READING * sum(map(len, _PLACEHOLDER.findall(text))), where)
+    return compile_template(text, where).render(values, work_limit=work_limit)
 
 
 def _values(spec: TargetFields, entries: Iterable[Entry]) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 
 
-class Budget:
+class WorkLimit:
     """The units of work that one run may use; a unit is about one character handled."""
 
     def __init__(self, units: int) -> None:

@@ -15,7 +15,7 @@ _EVIDENCE = 90.0
 _MANY = 1000
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after `threshold` things failed in a row; trials follow after `first` seconds, doubled up to `longest`."""
 
     def __init__(self, identity: str, *, threshold: int, first: float, longest: float) -> None:

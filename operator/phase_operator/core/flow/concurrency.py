@@ -43,7 +43,7 @@ class ConcurrencyLimit(NamedTuple):
 
 
 @dataclass(slots=True)
-class _UnderWay:
+class _InFlightCall:
     account: Hashable
     host: str
     namespace: str
@@ -58,7 +58,7 @@ def calls_at_once(places: int) -> int:
     return places * (1 + OVERDUE_CALLS + SLOW_CALLS)
 
 
-class Shares:
+class ConcurrencyShares:
     """The calls in flight. `places` is the most quick ones; times are seconds of one monotonic clock."""
 
     def __init__(self, places: int) -> None:
@@ -67,7 +67,7 @@ class Shares:
         self._of_namespace = max(2, places // 2)
         self._slow_of_namespace = max(1, places // 4)
         self._of_host = max(1, places // 2)
-        self._calls: dict[int, _UnderWay] = {}
+        self._calls: dict[int, _InFlightCall] = {}
         # Quick calls by the time of their next check; calls that ended are skipped.
         self._young: list[tuple[float, int]] = []
         self._overdue = 0
@@ -138,7 +138,7 @@ class Shares:
 
     def begin(self, call: int, account: Hashable, host: str, namespace: str, now: float) -> None:
         """Count a call that begins; `call` is its unique number."""
-        found = _UnderWay(account, host, namespace, now, self.is_slow(account, host))
+        found = _InFlightCall(account, host, namespace, now, self.is_slow(account, host))
         self._calls[call] = found
         self._loads[namespace] += 1
         self._add(found, 1)
@@ -201,7 +201,7 @@ class Shares:
             return []
         slow = [(number, call) for number, call in self._calls.items() if call.is_slow]
 
-        def weight(each: tuple[int, _UnderWay]) -> float:
+        def weight(each: tuple[int, _InFlightCall]) -> float:
             return (now - each[1].began) * self._counts[ConcurrencyLimit("namespace", each[1].namespace, True)]
 
         return [number for number, _ in heapq.nlargest(many, slow, key=weight)]
@@ -223,7 +223,7 @@ class Shares:
     def _load(self, namespace: str) -> int:
         return self._loads.get(namespace, 0)
 
-    def _add(self, call: _UnderWay, number: int) -> None:
+    def _add(self, call: _InFlightCall, number: int) -> None:
         gates = _gates(call.host, call.namespace, call.is_slow)
         if call.is_overdue:
             self._overdue += number
@@ -233,7 +233,7 @@ class Shares:
             if not self._counts[gate]:
                 del self._counts[gate]
 
-    def _judge(self, call: _UnderWay, took: float) -> None:
+    def _judge(self, call: _InFlightCall, took: float) -> None:
         self._took[call.account] = took
         self._in_vain.pop(call.namespace, None)
         if took == _NEVER:

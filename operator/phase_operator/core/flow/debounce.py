@@ -19,7 +19,7 @@ class _Pending:
     due: float
 
 
-class Settling(Generic[Key]):
+class Debounce(Generic[Key]):
     """Keys that changed, and when each has been quiet for long enough. Times are seconds of one monotonic clock."""
 
     def __init__(self, window: float) -> None:

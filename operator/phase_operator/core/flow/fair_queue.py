@@ -24,7 +24,7 @@ class Lane(IntEnum):
     READ = 1
 
 
-class Urgency(IntEnum):
+class PollPriority(IntEnum):
     """Why a task is due; lower goes first."""
 
     NEW = 0
@@ -38,7 +38,7 @@ class Urgency(IntEnum):
 @dataclass(slots=True)
 class _Planned:
     due: float
-    urgency: Urgency
+    urgency: PollPriority
     namespace: str
     lane: Lane
     is_attempt: bool
@@ -50,7 +50,9 @@ class _Planned:
 class _Ready(Generic[Task]):
     """The due tasks of a lane, by urgency and turn and also by age; attempts are kept apart from tasks that work."""
 
-    by_turn: dict[bool, list[tuple[Urgency, int, int, Task]]] = field(default_factory=lambda: {False: [], True: []})
+    by_turn: dict[bool, list[tuple[PollPriority, int, int, Task]]] = field(
+        default_factory=lambda: {False: [], True: []}
+    )
     by_age: dict[bool, deque[tuple[int, Task]]] = field(default_factory=lambda: {False: deque(), True: deque()})
     # Start-time fair queueing: a namespace's next task comes one round after its last.
     round: int = 0
@@ -58,7 +60,7 @@ class _Ready(Generic[Task]):
     turns: int = 0
 
 
-class Agenda(Generic[Task]):
+class FairQueue(Generic[Task]):
     """Tasks and the time when each is due. A task is planned once; the sooner time and the higher urgency win."""
 
     def __init__(self) -> None:
@@ -75,7 +77,7 @@ class Agenda(Generic[Task]):
         self,
         task: Task,
         due: float,
-        urgency: Urgency,
+        urgency: PollPriority,
         *,
         namespace: str = "",
         lane: Lane = Lane.READ,

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.flow.pace import Damper
+from phase_operator.core.flow.pace import RepeatBackoff
 from phase_operator.core.outcome import Failed, Outcome
 
 Thing = TypeVar("Thing", bound=Hashable)
@@ -43,7 +43,7 @@ class Outage(Generic[Thing]):
         self._waiting: dict[Thing, Fault] = {}
         # Which thing is tried when; a turn that is no longer needed becomes free.
         self._turns: dict[Thing, float] = {}
-        self._damper: Damper[None] = Damper()
+        self._damper: RepeatBackoff[None] = RepeatBackoff()
         # When the last outage ended, and the pause of the runs that followed it.
         self._over: tuple[float, float] = (-math.inf, 0.0)
 
@@ -64,7 +64,7 @@ class Outage(Generic[Thing]):
         self._turns[thing] = turn
         return turn - now
 
-    def passed(self, thing: Thing) -> bool:
+    def recovered(self, thing: Thing) -> bool:
         """Record a run that did not fail like this; return True if its last run got no answer: the outage is over."""
         self._turns.pop(thing, None)
         return self._waiting.pop(thing, None) is Fault.SILENT
@@ -74,7 +74,7 @@ class Outage(Generic[Thing]):
         self._turns.pop(thing, None)
         self._waiting.pop(thing, None)
 
-    def over(self) -> list[Thing]:
+    def drain(self) -> list[Thing]:
         """End the wait of all things, and return them."""
         found = list(self._waiting)
         self._waiting.clear()

@@ -14,7 +14,7 @@ _REPAIR_MAX = 30.0
 _FIRST_RETRY = 1.0
 
 
-class Pace:
+class TokenBucket:
     """A token bucket: a burst at once, and then `per_second`. Times are seconds of one monotonic clock."""
 
     def __init__(self, burst: float, per_second: float, now: float) -> None:
@@ -30,7 +30,7 @@ class Pace:
         return max(0.0, -self._left / self._per_second)
 
 
-class Damper(Generic[Thing]):
+class RepeatBackoff(Generic[Thing]):
     """Delays reactions to a thing that repeats, more each time: two writers in a conflict must not loop quickly."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ _GROWTH = 1.25
 _FORGOTTEN = 40
 
 
-class Budget:
+class RateLimit:
     """One account's calls. Times are seconds of one monotonic clock; `limit` is calls a minute, None for no limit."""
 
     def __init__(self, limit: int | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
 from phase_operator.core.content.data import content, metadata
 from phase_operator.core.content.template import MAX_WORK
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired, desired
 from phase_operator.core.targets.policy import claim
@@ -25,15 +25,15 @@ def render_config_map(
     entries: Iterable[ConfigEntry],
     digest_key: bytes,
     *,
-    budget: Budget | None = None,
+    work_limit: WorkLimit | None = None,
 ) -> Desired:
     """Return the ConfigMap with these entries; raise ExpectedError if a key, value or size makes it impossible.
 
     The work of its templates counts against the budget, or against one of its own.
     """
-    budget = budget or Budget(MAX_WORK)
+    work_limit = work_limit or WorkLimit(MAX_WORK)
     taken = _guarded(entries)
-    data = content(spec, taken, budget)
+    data = content(spec, taken, work_limit)
     text: dict[str, str] = {}
     binary: dict[str, str] = {}
     for key, value in sorted(data.items()):
@@ -49,7 +49,7 @@ def render_config_map(
         owner,
         body,
         data,
-        metadata(spec, taken, budget),
+        metadata(spec, taken, work_limit),
         claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,

@@ -18,7 +18,7 @@ from phase_operator.api.v1alpha1.phasesecret import (
     TargetFields,
 )
 from phase_operator.core.content.template import MAX_WORK
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Waiting
 from phase_operator.core.globs import matcher
 from phase_operator.core.outcome import LeftOut
@@ -80,20 +80,20 @@ def renderings(
     dynamic: Sequence[DynamicKey] = (),
 ) -> Iterator[Rendering]:
     """Yield a rendering for each target of the spec, in the order of the spec."""
-    budget = Budget(_RUN)
+    work_limit = WorkLimit(_RUN)
     config = config_entries(entries)
     for_secrets = secret_entries(entries, with_config=not spec.managed_config_map_references)
     for secret in spec.managed_secret_references:
         ref = secret_ref(secret, namespace)
         offered = for_secrets if secret.types is None else of_types(entries, secret.types)
         taken = take(entries, offered, secret, spec)
-        make = _secret(ref, secret, taken.entries, config, digest_key, impersonation, budget)
+        make = _secret(ref, secret, taken.entries, config, digest_key, impersonation, work_limit)
         nothing = "no entry that the PhaseSecret selects is for this Secret"
         yield _rendering(spec, ref, secret, taken, make, nothing, entries, dynamic)
     for config_map in spec.managed_config_map_references:
         ref = config_map_ref(config_map, namespace)
         values = take(entries, config, config_map, spec)
-        make = _config_map(ref, config_map, values.entries, digest_key, budget)
+        make = _config_map(ref, config_map, values.entries, digest_key, work_limit)
         nothing = "no entry that the PhaseSecret selects is of type config and for this ConfigMap"
         yield _rendering(spec, ref, config_map, values, make, nothing, entries, dynamic)
 
@@ -138,10 +138,12 @@ def _secret(
     config: Sequence[ConfigEntry],
     digest_key: bytes,
     impersonation: bool,
-    budget: Budget,
+    work_limit: WorkLimit,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        return render_secret(ref, owner, target, taken, digest_key, config, impersonation=impersonation, budget=budget)
+        return render_secret(
+            ref, owner, target, taken, digest_key, config, impersonation=impersonation, work_limit=work_limit
+        )
 
     return render
 
@@ -151,10 +153,10 @@ def _config_map(
     target: ManagedConfigMapReference,
     taken: Sequence[ConfigEntry],
     digest_key: bytes,
-    budget: Budget,
+    work_limit: WorkLimit,
 ) -> Callable[[Owner], Desired]:
     def render(owner: Owner) -> Desired:
-        return render_config_map(ref, owner, target, taken, digest_key, budget=budget)
+        return render_config_map(ref, owner, target, taken, digest_key, work_limit=work_limit)
 
     return render
 

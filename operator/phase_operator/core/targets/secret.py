@@ -10,7 +10,7 @@ from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, ManagedSecre
 from phase_operator.core.content.data import content, metadata
 from phase_operator.core.content.secret_types import check_type
 from phase_operator.core.content.template import MAX_WORK
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired, desired
@@ -34,7 +34,7 @@ def render_secret(
     visible: Sequence[ConfigEntry] = (),
     *,
     impersonation: bool = False,
-    budget: Budget | None = None,
+    work_limit: WorkLimit | None = None,
 ) -> Desired:
     """Return the Secret with these entries; raise ExpectedError if a key, value, type or size makes it impossible.
 
@@ -42,11 +42,11 @@ def render_secret(
     are refused unless `impersonation` allows them. The work of its templates counts against the budget, or against one
     of its own.
     """
-    budget = budget or Budget(MAX_WORK)
+    work_limit = work_limit or WorkLimit(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE
     if kind in IMPERSONATION and not impersonation:
         raise _impersonates(kind)
-    data = content(spec, entries, budget)
+    data = content(spec, entries, work_limit)
     if spec.creation_policy is not CreationPolicy.MERGE:
         # A merged object may have keys of others, which are not known here.
         check_type(kind, data)
@@ -61,7 +61,7 @@ def render_secret(
         owner,
         body,
         data,
-        metadata(spec, visible, budget),
+        metadata(spec, visible, work_limit),
         claim(spec),
         digest_key,
         is_versioned=spec.versioned is not None,

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import Agenda, Lane, Urgency
+from phase_operator.core.flow.fair_queue import FairQueue, Lane, PollPriority
 from phase_operator.core.flow.rate_limit import WINDOW
 from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
@@ -29,7 +29,7 @@ class Asker:
     """An account: what it asks, how much it may, what it sees."""
 
     gate: AccountGate
-    agenda: Agenda[Task] = field(default_factory=Agenda)
+    fair_queue: FairQueue[Task] = field(default_factory=FairQueue)
     apps: dict[AppRef, AppState] = field(default_factory=dict)
     listed: Directory = field(default_factory=Directory)
     listed_at: float | None = None
@@ -37,7 +37,7 @@ class Asker:
     failures: int = 0
     # Under way: tasks, and environments that are read as a whole. What is planned meanwhile waits in `again`.
     busy: set[Task | tuple[AppRef, str]] = field(default_factory=set)
-    again: dict[Task, tuple[float, Urgency]] = field(default_factory=dict)
+    again: dict[Task, tuple[float, PollPriority]] = field(default_factory=dict)
     # The namespaces of its PhaseSecrets, with their number.
     namespaces: Counter[str] = field(default_factory=Counter)
     # Queries that were refused last, and the namespace that each is read for.
@@ -93,7 +93,7 @@ class Asker:
         if not self.apps:
             self.drop(LIST)
 
-    def plan(self, task: Task, due: float, urgency: Urgency) -> bool:
+    def plan(self, task: Task, due: float, urgency: PollPriority) -> bool:
         """Plan a task, or bring it forward; return False if it is under way and has to wait for its end."""
         if task in self.busy:
             before = self.again.get(task, (due, urgency))
@@ -103,9 +103,9 @@ class Asker:
         if isinstance(task, SourceQuery):
             question = self.find(task)
             namespace = question.namespace if question is not None else ""
-            self.agenda.plan(task, due, urgency, namespace=namespace, is_attempt=is_attempt)
+            self.fair_queue.plan(task, due, urgency, namespace=namespace, is_attempt=is_attempt)
         else:
-            self.agenda.plan(task, due, urgency, lane=Lane.PROBE, is_attempt=is_attempt)
+            self.fair_queue.plan(task, due, urgency, lane=Lane.PROBE, is_attempt=is_attempt)
         return True
 
     def is_attempt(self, task: Task) -> bool:
@@ -124,7 +124,7 @@ class Asker:
 
     def drop(self, task: Task) -> None:
         """Plan a task no more."""
-        self.agenda.drop(task)
+        self.fair_queue.drop(task)
         self.again.pop(task, None)
 
     def open_lanes(self, now: float) -> list[Lane]:
@@ -139,7 +139,7 @@ class Asker:
 
     def kept_back(self, now: float) -> list[float]:
         """Return for each call that is due and has to wait for the quota since when it has been due."""
-        return [due for lane in Lane if self._allowed_at(now, lane) > now for due in self.agenda.due(now, lane)]
+        return [due for lane in Lane if self._allowed_at(now, lane) > now for due in self.fair_queue.due(now, lane)]
 
     def _allowed_at(self, now: float, lane: Lane) -> float:
         # Reads can be as many as somebody likes to force; probes have their times.
@@ -148,7 +148,7 @@ class Asker:
     def next_at(self, now: float) -> float | None:
         """Return when to look again, if time alone can tell."""
         opens = [self._allowed_at(now, lane) for lane in Lane]
-        later = [*opens, self.gate.allowed_at(now, None), self.gate.denials.allowed_at(now), self.agenda.next_due()]
+        later = [*opens, self.gate.allowed_at(now, None), self.gate.denials.allowed_at(now), self.fair_queue.next_due()]
         return min((at for at in later if at is not None and now < at < FOREVER), default=None)
 
     def begin(self, task: Task, now: float) -> UnderWay:

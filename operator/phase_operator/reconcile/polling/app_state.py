@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.apps import Environment
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
@@ -42,7 +42,7 @@ class AppState:
     probe_began_at: float = float("-inf")
     probed_at: float = float("-inf")
     # Reads that wait for the next probe, since what they bring is dated by the one before them.
-    waiting: dict[SourceQuery, Urgency] = field(default_factory=dict)
+    waiting: dict[SourceQuery, PollPriority] = field(default_factory=dict)
     # Its last probe was answered.
     is_probed: bool = False
     # How many probes a window it needs to be on time; none before one was answered.
@@ -58,7 +58,7 @@ class AppState:
 
     def is_out_of_date(self, question: QueryState, now: float) -> bool:
         """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
-        if question.has_waited or question.wanted is Urgency.MOVED or now - self.probed_at <= _CLOSE:
+        if question.has_waited or question.wanted is PollPriority.MOVED or now - self.probed_at <= _CLOSE:
             return False
         return self.is_probed and self.revision(question.query.environment) is not None
 
@@ -114,12 +114,12 @@ class AppState:
         if is_lasting(error) or self.failures >= _PROBE_FAILURES:
             self.is_unprobed = True
 
-    def open(self) -> list[tuple[QueryState, Urgency]]:
+    def open(self) -> list[tuple[QueryState, PollPriority]]:
         """Let reads go, since a probe has ended; return the queries that are wanted, and how urgently."""
         self.is_open = True
         return [(question, question.wanted) for question in self.questions() if question.wanted is not None]
 
-    def urgency_after_probe(self, question: QueryState, *, is_new: bool) -> Urgency | None:
+    def urgency_after_probe(self, question: QueryState, *, is_new: bool) -> PollPriority | None:
         """Return how urgently a query that the last probe did not confirm is to be read; None: not for that probe.
 
         `is_new`: the probe before did not show its environment.
@@ -127,12 +127,12 @@ class AppState:
         is_there = question.query.environment in self.environments
         if question.error is not None:
             # What was refused is tried again in its own time, or as soon as the environment appears.
-            return Urgency.MOVED if is_there and is_new else None
+            return PollPriority.MOVED if is_there and is_new else None
         if self.revision(question.query.environment) is not None or not is_there:
             # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
-            return Urgency.MOVED
+            return PollPriority.MOVED
         # There is no date: only reading tells.
-        return Urgency.EDITED if question.answer is None else None
+        return PollPriority.EDITED if question.answer is None else None
 
     def report_trouble(self) -> set[ObjectKey]:
         """Let the queries say that the probe fails; return the PhaseSecrets that it is news for."""

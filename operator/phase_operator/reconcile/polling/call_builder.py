@@ -5,7 +5,7 @@ Rule: many queries to one environment become one read of all of it; nothing is r
 
 from dataclasses import replace
 
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
 from phase_operator.reconcile.polling.app_state import AppState
@@ -57,7 +57,7 @@ def _read_all(
     query: SourceQuery = question.query
     whole = (app.ref, query.environment)
     if whole in asker.busy:
-        asker.again[query] = (now, question.urgency(Urgency.PERIODIC))
+        asker.again[query] = (now, question.urgency(PollPriority.PERIODIC))
         return None
     asker.busy.add(whole)
     idle = [
@@ -72,7 +72,7 @@ def _read(
     asker: Asker, app: AppState, app_id: str, questions: list[QueryState], path: str | None, tags: tuple[str, ...]
 ) -> Read:
     for question in questions:
-        asker.agenda.drop(question.query)
+        asker.fair_queue.drop(question.query)
         asker.busy.add(question.query)
         app.waiting.pop(question.query, None)
         question.has_waited = False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
 from phase_operator.core.source.shrink_guard import Guard, Moved
 from phase_operator.core.values import Snapshot
@@ -111,7 +111,7 @@ class Subscription:
     """One PhaseSecret's part in a question."""
 
     interval: float
-    urgency: Urgency = Urgency.NEW
+    urgency: PollPriority = PollPriority.NEW
     guard: Guard = field(default_factory=Guard)
     # The resource says of itself that it is in step, and its targets tell from a revision whether that holds.
     settled: bool = False

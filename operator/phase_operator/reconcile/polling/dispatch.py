@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.concurrency import ConcurrencyLimit, Shares
+from phase_operator.core.flow.concurrency import ConcurrencyLimit, ConcurrencyShares
 from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
@@ -51,7 +51,7 @@ class Turns:
     def __init__(self, askers: Mapping[Account, Asker], hosts: Mapping[str, Host], places: int) -> None:
         self._askers = askers
         self._hosts = hosts
-        self._shares = Shares(places)
+        self._shares = ConcurrencyShares(places)
         self._schedule: Schedule[Account | Wait] = Schedule()
         # Who waits at a gate: namespace -> its accounts, in the order in which they came.
         self._waiting: dict[Wait, dict[str, dict[Account, None]]] = {}
@@ -144,8 +144,8 @@ class Turns:
         trial = Trial(host.name)
         may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
         attempts = may_try and (host.breaker.error is None or may_be_trial)
-        if not asker.agenda.is_due(now, lanes, attempts=attempts):
-            if may_try and not attempts and asker.agenda.is_due(now, lanes):
+        if not asker.fair_queue.is_due(now, lanes, attempts=attempts):
+            if may_try and not attempts and asker.fair_queue.is_due(now, lanes):
                 self._wait(trial, account, self._payer(asker), now)
             later = asker.next_at(now)
             if later is not None:

@@ -12,9 +12,9 @@ from math import ceil
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.circuit_breaker import Breaker
+from phase_operator.core.flow.circuit_breaker import CircuitBreaker
 from phase_operator.core.flow.fair_queue import Lane
-from phase_operator.core.flow.rate_limit import WINDOW, Budget
+from phase_operator.core.flow.rate_limit import WINDOW, RateLimit
 from phase_operator.core.source.query import Account, origin
 
 # What the budget counts besides probes and reads that work, and the shares of a quota that are sure.
@@ -44,7 +44,7 @@ class Host:
     """A server, by scheme, name and port: whatever paths and accounts it is asked with."""
 
     name: str
-    breaker: Breaker
+    breaker: CircuitBreaker
     accounts: set[Account] = field(default_factory=set)
 
 
@@ -81,8 +81,8 @@ class AccountGate:
     account: Account
     host: Host
     # Opens when the account is refused again and again.
-    denials: Breaker
-    budget: Budget
+    denials: CircuitBreaker
+    rate_limit: RateLimit
     # The last calls were refused for the quota.
     limited: ExpectedError | None = None
     refusals: int = 0
@@ -95,14 +95,14 @@ class AccountGate:
         Lanes do not starve each other, nor what is new. An attempt takes what is left: it leaves a part of what the
         probes need that work. `is_spread`: calls of the lane are spread over the window.
         """
-        if self.budget.is_free(now):
+        if self.rate_limit.is_free(now):
             return now
         if lane is None:
-            return self.budget.allowed_at(now, leave={Lane.PROBE.name: self._needs(now, _FOR_PROBES_OF_ATTEMPTS)})
+            return self.rate_limit.allowed_at(now, leave={Lane.PROBE.name: self._needs(now, _FOR_PROBES_OF_ATTEMPTS)})
         share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
         other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
         leave = {other.name: share, _ATTEMPT: _FOR_ATTEMPTS}
-        return self.budget.allowed_at(now, leave=leave, is_spread=is_spread)
+        return self.rate_limit.allowed_at(now, leave=leave, is_spread=is_spread)
 
     def may_try(self, now: float) -> bool:
         """Say whether quota and account allow an attempt: of what was refused last, or never worked."""
@@ -111,9 +111,9 @@ class AccountGate:
     def begin(self, now: float, lane: Lane | None) -> UnderWay:
         """Count a call that begins: one that works, of a lane, or an attempt (None)."""
         if lane is not None:
-            self.budget.begin(now, lane.name)
+            self.rate_limit.begin(now, lane.name)
             return UnderWay(lane.name, host_trial=False, denials_trial=False)
-        self.budget.begin(now, _ATTEMPT)
+        self.rate_limit.begin(now, _ATTEMPT)
         host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
         return UnderWay(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
 
@@ -122,9 +122,9 @@ class AccountGate:
         before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
         if isinstance(error, Transient) and is_limited:
-            self.budget.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
+            self.rate_limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
         else:
-            self.budget.end(now, begun.kind)
+            self.rate_limit.end(now, begun.kind)
         self._tell_host(now, begun, asked, error)
         self._tell_denials(now, begun, asked, error)
         self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
@@ -135,7 +135,7 @@ class AccountGate:
         return Concern.UNANSWERED if (self.limited is None) is not before[3] else Concern.NOBODY
 
     def _needs(self, now: float, most: float) -> float:
-        limit = self.budget.limit_at(now)
+        limit = self.rate_limit.limit_at(now)
         return min(ceil(self.needed) / limit, most) if limit else 0.0
 
     def _tell_host(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> None:
@@ -180,11 +180,11 @@ class Gates:
             name = origin(account.base_url)
             host = self.hosts.get(name)
             if host is None:
-                host = self.hosts[name] = Host(name, Breaker(name, threshold=3, first=1.0, longest=30.0))
+                host = self.hosts[name] = Host(name, CircuitBreaker(name, threshold=3, first=1.0, longest=30.0))
             host.accounts.add(account)
-            denials = Breaker(repr(account), threshold=5, first=15.0, longest=45.0)
+            denials = CircuitBreaker(repr(account), threshold=5, first=15.0, longest=45.0)
             limit = self._quota if self._quota is not None else default_quota(account.base_url)
-            gate = self._gates[account] = AccountGate(account, host, denials, Budget(limit or None))
+            gate = self._gates[account] = AccountGate(account, host, denials, RateLimit(limit or None))
         return gate
 
     def forget(self, account: Account) -> None:

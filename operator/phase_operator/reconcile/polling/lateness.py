@@ -38,7 +38,7 @@ class LateQueries:
     def delayed(self, asker: Asker, now: float) -> set[ObjectKey]:
         """Take that an account may not be asked for a while; return whose queries will be late for it."""
         self.look_later(asker.account, now)
-        return _late_after(asker, asker.gate.budget.closed_until - now)
+        return _late_after(asker, asker.gate.rate_limit.closed_until - now)
 
     def find(self, now: float) -> set[ObjectKey]:
         """Return whose queries are late since the last look."""

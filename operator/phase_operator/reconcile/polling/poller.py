@@ -11,7 +11,7 @@ from typing import assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Notice
 from phase_operator.core.source.answer_memory import MIB, NoRoom, Room
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
@@ -77,7 +77,7 @@ class Sources:
         """Let a PhaseSecret ask nothing."""
         self._planner.unsubscribe(key)
 
-    def want(self, key: ObjectKey, urgency: Urgency) -> SourceState:
+    def want(self, key: ObjectKey, urgency: PollPriority) -> SourceState:
         """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
         self._planner.want(key, urgency, self._clock.monotonic())
         self._waiter.changed()

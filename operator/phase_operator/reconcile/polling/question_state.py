@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.shared_answer import Shelf
 from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
@@ -78,7 +78,7 @@ class QueryState:
     # It has waited for a probe, and is read now however old that is.
     has_waited: bool = False
     # Wants to be read as soon as its app is known.
-    wanted: Urgency | None = None
+    wanted: PollPriority | None = None
     # Who is woken by the next answer, changed or not; some of them asked for it by the sync annotation.
     owed: set[ObjectKey] = field(default_factory=set)
     forced: set[ObjectKey] = field(default_factory=set)
@@ -97,7 +97,7 @@ class QueryState:
         """The last answer that had entries, or an empty one if none had."""
         return self.answer if self.answer is None or self.answer.entries else self.full or self.answer
 
-    def urgency(self, default: Urgency) -> Urgency:
+    def urgency(self, default: PollPriority) -> PollPriority:
         """Return how urgently it is wanted, or `default` if nobody waits for it."""
         return default if self.wanted is None else self.wanted
 

@@ -51,7 +51,7 @@ class Accounts:
         self._forgot_at = now
         for account, times in list(self._times.items()):
             asker = times.asker
-            if asker.apps or asker.busy or not asker.gate.budget.is_idle(now):
+            if asker.apps or asker.busy or not asker.gate.rate_limit.is_idle(now):
                 continue
             del self._times[account], self._askers[account]
             self._forgotten(asker)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.backoff import retry_source
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import LIST
@@ -80,7 +80,7 @@ def probe_failed(
     if app.is_unprobed:
         for question in app.questions():
             if question.answer is None and question.error is None:
-                times.want(question, Urgency.EDITED, now)
+                times.want(question, PollPriority.EDITED, now)
             else:
                 times.read_again(question, now)
     pause = _NO_PROBE if is_lasting(error) else retry_source(error, app.failures, HEALING, repr(app.ref))
@@ -99,17 +99,17 @@ def answered(times: Timetable, question: QueryState, got: Answer, now: float) ->
     match question.judge(got, now):
         case Verdict.SUSPECT:
             # Whether what is missing lies elsewhere now is told by a read of everything, at once.
-            times.want(question, Urgency.MOVED, now + (DOUBT_PAUSE if got.call.is_whole else 0.0))
+            times.want(question, PollPriority.MOVED, now + (DOUBT_PAUSE if got.call.is_whole else 0.0))
             return set(question.subscriptions)
         case Verdict.INCOMPLETE:
-            times.want(question, Urgency.MOVED, now)
+            times.want(question, PollPriority.MOVED, now)
             return set()
         case Verdict.GOOD:
             woken = question.accept(got, now) | app.end_trouble()
     times.read_again(question, now)
     if app.is_probed and got.call.revision != app.revision(question.query.environment):
         # A probe saw a newer state while this one was read.
-        times.want(question, Urgency.MOVED, now)
+        times.want(question, PollPriority.MOVED, now)
     return woken
 
 
@@ -117,7 +117,7 @@ def read_failed(times: Timetable, question: QueryState, error: ExpectedError, no
     """Take that a query could not be read: the failure stands beside the last good answer."""
     if error.reason is Reason.RATE_LIMITED and question.answer is not None:
         # One refusal delays what has been answered, and that is all.
-        times.want(question, question.urgency(Urgency.MOVED), now)
+        times.want(question, question.urgency(PollPriority.MOVED), now)
         return set()
     app, name = times.asker.apps[question.query.app], question.query.environment
     is_news = question.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
@@ -129,7 +129,7 @@ def read_failed(times: Timetable, question: QueryState, error: ExpectedError, no
     if isinstance(error, Waiting) and app.is_open and name in app.absent:
         # The probe sees it appear; nothing is learnt by reading until then.
         pause = max(pause, _NO_PROBE)
-    times.plan(question.query, now + pause, Urgency.NEW if question.answer is None else Urgency.PERIODIC)
+    times.plan(question.query, now + pause, PollPriority.NEW if question.answer is None else PollPriority.PERIODIC)
     times.probe_again(app, HEALING, now)
     return set(question.subscriptions) if is_news else set()
 

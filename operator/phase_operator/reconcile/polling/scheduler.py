@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Notice
 from phase_operator.core.source.answer_memory import Place, places
 from phase_operator.core.source.apps import App, Environment
@@ -79,17 +79,17 @@ class Planner:
         if query is not None:
             self._askers[query.account].unsubscribe(query, key)
 
-    def want(self, key: ObjectKey, urgency: Urgency, now: float) -> None:
+    def want(self, key: ObjectKey, urgency: PollPriority, now: float) -> None:
         """Read a PhaseSecret's question and wake it with the answer, changed or not."""
         times, question = self._of(key)
-        if urgency is not Urgency.FORCED and question.answer is not None:
+        if urgency is not PollPriority.FORCED and question.answer is not None:
             # It came while the PhaseSecret looked for it, and woke it.
             return
         question.owed.add(key)
-        if urgency is not Urgency.FORCED and question.query in times.asker.busy:
+        if urgency is not PollPriority.FORCED and question.query in times.asker.busy:
             return
         due = now
-        if urgency is Urgency.FORCED:
+        if urgency is PollPriority.FORCED:
             # Whoever forces a read again and again must not use up what others need.
             due = question.forced_at = max(now, question.forced_at + _FORCED_PAUSE)
             question.forced.add(key)
@@ -114,7 +114,7 @@ class Planner:
         question.owed.add(key)
         if question.query not in times.asker.busy:
             since = question.said[1] if question.said is not None else now
-            times.want(question, Urgency.MOVED, max(now, since + DOUBT_PAUSE))
+            times.want(question, PollPriority.MOVED, max(now, since + DOUBT_PAUSE))
 
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to a PhaseSecret."""
@@ -132,7 +132,7 @@ class Planner:
         self._awakened |= self._late.find(now)
         while (turn := self._turns.next(now)) is not None:
             asker = turn.asker
-            task = asker.agenda.take(now, turn.lanes, attempts=turn.attempts)
+            task = asker.fair_queue.take(now, turn.lanes, attempts=turn.attempts)
             call = call_builder.build(self._accounts[asker.account], task, now) if task is not None else None
             if task is not None and call is not None:
                 self._turns.began(turn, task, call, now)

@@ -53,7 +53,7 @@ def count(askers: Collection[Asker], hosts: Collection[Host], turns: Turns, now:
         staleness=now - oldest,
         unprobed=sum(app.is_unprobed for asker in askers for app in asker.apps.values()),
         open_breakers=sum(breaker.error is not None for breaker in breakers),
-        planned=sum(len(asker.agenda) for asker in askers),
+        planned=sum(len(asker.fair_queue) for asker in askers),
         overdue=turns.overdue(now),
         quota_calls=len(kept_back),
         quota_wait=now - min(kept_back, default=now),

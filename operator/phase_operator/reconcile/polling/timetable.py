@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
 from phase_operator.reconcile.polling.app_state import AppState
@@ -29,7 +29,7 @@ class Timetable:
         self.policy = policy
         self._look_at = look_at
 
-    def plan(self, task: Task, due: float, urgency: Urgency = Urgency.NEW) -> None:
+    def plan(self, task: Task, due: float, urgency: PollPriority = PollPriority.NEW) -> None:
         """Plan a task, or bring it forward."""
         if self.asker.plan(task, due, urgency):
             self._look_at(self.asker.account, due)
@@ -67,7 +67,7 @@ class Timetable:
     def list_again(self, now: float) -> None:
         """List the apps again in time: one may have been renamed, and another have its name by now."""
         if any(app.ref.id is None for app in self.asker.apps.values()):
-            self.plan(LIST, next_look(self.policy.full_read, repr(self.asker.account), now), Urgency.PERIODIC)
+            self.plan(LIST, next_look(self.policy.full_read, repr(self.asker.account), now), PollPriority.PERIODIC)
 
     def probe_again(self, app: AppState, interval: float, now: float) -> None:
         """Plan the next probe, or bring it forward."""
@@ -98,9 +98,9 @@ class Timetable:
         """Read an answered query at the interval of one who asks, if probes tell nothing of its environment."""
         if app.is_open and app.revision(question.query.environment) is None and question.answer is not None:
             due = next_look(subscription.interval, question.identity, now)
-            self.plan(question.query, due, Urgency.PERIODIC)
+            self.plan(question.query, due, PollPriority.PERIODIC)
 
-    def want(self, question: QueryState, urgency: Urgency, due: float) -> None:
+    def want(self, question: QueryState, urgency: PollPriority, due: float) -> None:
         """Read a query, as soon as its app is known and was probed."""
         app = self.asker.apps[question.query.app]
         question.wanted = urgency if question.wanted is None else min(urgency, question.wanted)
@@ -113,11 +113,11 @@ class Timetable:
         since = question.read_at if question.read_at is not None else now
         is_probed = app.revision(environment) is not None or environment in app.absent
         pause = self.policy.full_read if is_probed else min(question.interval, self.policy.full_read)
-        self.plan(question.query, max(now, next_look(pause, question.identity, since)), Urgency.PERIODIC)
+        self.plan(question.query, max(now, next_look(pause, question.identity, since)), PollPriority.PERIODIC)
 
     def wait_for_probe(self, app: AppState, question: QueryState, now: float) -> None:
         """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
-        app.waiting[question.query] = question.urgency(Urgency.STALE)
+        app.waiting[question.query] = question.urgency(PollPriority.STALE)
         if app.ref not in self.asker.busy:
             pause = self._reference_wait(question) if question.wanted is None else 0.0
             self.plan(app.ref, now + pause)
@@ -146,7 +146,7 @@ class Timetable:
                 wait = self._reference_wait(question)
                 first = now + (bound - wait) * spread(question.identity)
                 due = max(first, last + self.policy.reference_bound - wait)
-                self.plan(question.query, due, Urgency.STALE)
+                self.plan(question.query, due, PollPriority.STALE)
 
     def _reference_wait(self, question: QueryState) -> float:
         """Return for how long a read that nobody wants now may wait for a probe."""

@@ -6,7 +6,7 @@ Rule: the namespace that has been due for longest is next. So a namespace that i
 from collections.abc import Callable
 
 from phase_operator.core.flow.backoff import doubled
-from phase_operator.core.flow.debounce import Settling
+from phase_operator.core.flow.debounce import Debounce
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import Waiter
 from phase_operator.reconcile.restarts.look import Look
@@ -22,7 +22,7 @@ class Looks:
     def __init__(self, clock: Clock, window: float, settled: Callable[[str], None]) -> None:
         self._clock = clock
         self._settled = settled
-        self._settling: Settling[str] = Settling(window)
+        self._settling: Debounce[str] = Debounce(window)
         # When to look again without another write, and how many such looks in a row had nothing to do.
         self._again: dict[str, float] = {}
         self._tries: dict[str, int] = {}

@@ -12,7 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets, impersonates
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced
 from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
@@ -124,7 +124,7 @@ class Reconciler:
         query = source_query(admitted.ask, credential.account)
         state = self._sources.subscribe(key, query, credential, task.subscription())
         if self._forced.take(resource):
-            state = self._sources.want(key, Urgency.FORCED)
+            state = self._sources.want(key, PollPriority.FORCED)
         try:
             # Before anything is written that somebody has to take away.
             await self._finalizer.set_if_needed(task)

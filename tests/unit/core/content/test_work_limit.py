@@ -13,7 +13,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import SecretType
 from phase_operator.core.content.secret_types import check_type
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.apps import App, Directory
 from phase_operator.core.source.query import ask_of, source_query
@@ -127,14 +127,14 @@ def test_an_ordinary_run_stays_far_below_its_budget() -> None:
 
 
 def test_a_budget_lets_nothing_more_through_once_it_is_spent() -> None:
-    budget = Budget(10)
+    work_limit = WorkLimit(10)
 
-    budget.spend(4, "here")
+    work_limit.spend(4, "here")
 
-    assert budget.affords(6)
-    assert not budget.affords(1)
+    assert work_limit.affords(6)
+    assert not work_limit.affords(1)
     with pytest.raises(Waiting):
-        budget.spend(1, "here")
+        work_limit.spend(1, "here")
 
 
 @pytest.mark.parametrize("pattern", ["*_A_*", "*A*B*C*", "?A*", "[A]*B"])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.backoff import next_look, reopen_watch, retry_resource, retry_source, spread
-from phase_operator.core.flow.pace import Damper, Pace
+from phase_operator.core.flow.pace import RepeatBackoff, TokenBucket
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -101,7 +101,7 @@ def test_a_resource_that_failed_in_passing_is_retried_at_growing_distances() -> 
 
 
 def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
-    pace = Pace(burst=3, per_second=2, now=0.0)
+    pace = TokenBucket(burst=3, per_second=2, now=0.0)
 
     assert [pace.wait(0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
     assert pace.wait(1.5) == 0.5
@@ -109,7 +109,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
 
 
 def test_who_fights_is_answered_more_and_more_slowly_until_there_is_quiet() -> None:
-    damper: Damper[str] = Damper()
+    damper: RepeatBackoff[str] = RepeatBackoff()
 
     assert [damper.pause("a", float(second)) for second in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
     assert damper.pause("b", 12.0) == 0
@@ -117,7 +117,7 @@ def test_who_fights_is_answered_more_and_more_slowly_until_there_is_quiet() -> N
 
 
 def test_a_fight_is_told_once_and_again_after_it_was_quiet() -> None:
-    damper: Damper[str] = Damper()
+    damper: RepeatBackoff[str] = RepeatBackoff()
     told = []
     for second in range(10):
         damper.pause("a", float(second))
@@ -130,7 +130,7 @@ def test_a_fight_is_told_once_and_again_after_it_was_quiet() -> None:
 
 
 def test_what_is_quiet_is_forgotten() -> None:
-    damper: Damper[int] = Damper()
+    damper: RepeatBackoff[int] = RepeatBackoff()
     for thing in range(5000):
         damper.pause(thing, thing / 10)
 

@@ -2,13 +2,13 @@
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.flow.circuit_breaker import Breaker
+from phase_operator.core.flow.circuit_breaker import CircuitBreaker
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
 
 
-def opened(failures: int = 3, now: float = 0.0) -> Breaker:
-    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+def opened(failures: int = 3, now: float = 0.0) -> CircuitBreaker:
+    breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     for number in range(failures):
         breaker.begin()
         breaker.fail(now, DOWN, number)
@@ -31,7 +31,7 @@ def test_a_success_between_failures_keeps_it_closed() -> None:
 
 
 def test_one_thing_that_fails_says_nothing_of_the_others() -> None:
-    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     for _ in range(100):
         breaker.fail(0.0, DOWN, "the same")
 
@@ -93,13 +93,13 @@ def test_the_same_trouble_stays_the_same_object() -> None:
     assert breaker.error is DOWN
 
 
-def fail(breaker: Breaker, now: float, what: str, who: str, among: int = 2) -> None:
+def fail(breaker: CircuitBreaker, now: float, what: str, who: str, among: int = 2) -> None:
     breaker.begin(who)
     breaker.fail(now, DOWN, what, who=who, among=among)
 
 
 def test_failures_of_one_do_not_open_it_for_several() -> None:
-    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     for number in range(100):
         fail(breaker, 0.0, str(number), "mallory")
     assert breaker.error is None
@@ -110,7 +110,7 @@ def test_failures_of_one_do_not_open_it_for_several() -> None:
 
 
 def test_what_works_keeps_it_closed_until_it_fails_too_or_is_long_ago() -> None:
-    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     breaker.succeed(0.0, "good", who="good")
     for number in range(10):
         fail(breaker, 89.0, str(number), f"mallory-{number % 2}")
@@ -122,7 +122,7 @@ def test_what_works_keeps_it_closed_until_it_fails_too_or_is_long_ago() -> None:
 
 
 def test_trials_go_to_whoever_had_fewest_and_then_to_whoever_was_answered_last() -> None:
-    breaker = Breaker("host", threshold=3, first=1.0, longest=8.0)
+    breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     for at, who in enumerate(["first", "last"]):
         breaker.succeed(float(at), who, who=who)
     for who in ("last", "first", "never"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, ConcurrencyLimit, Shares
+from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, ConcurrencyLimit, ConcurrencyShares
 
 PLACES = 16
 
@@ -14,7 +14,7 @@ PLACES = 16
 class Office:
     """Shares, and the numbers of the calls that were begun."""
 
-    shares: Shares = field(default_factory=lambda: Shares(PLACES))
+    shares: ConcurrencyShares = field(default_factory=lambda: ConcurrencyShares(PLACES))
     now: float = 0.0
     serial: int = 0
     under_way: list[int] = field(default_factory=list)

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.debounce import Settling
+from phase_operator.core.flow.debounce import Debounce
 
 
 def test_a_change_settles_after_the_window() -> None:
-    settling: Settling[str] = Settling(10.0)
+    settling: Debounce[str] = Debounce(10.0)
     settling.touch("team", 0.0)
 
     assert settling.next_due() == 10.0
@@ -17,7 +17,7 @@ def test_a_change_settles_after_the_window() -> None:
 
 
 def test_two_changes_settle_as_one() -> None:
-    settling: Settling[str] = Settling(10.0)
+    settling: Debounce[str] = Debounce(10.0)
     settling.touch("team", 0.0)
     settling.touch("team", 6.0)
 
@@ -26,7 +26,7 @@ def test_two_changes_settle_as_one() -> None:
 
 
 def test_changes_without_end_are_looked_at_every_three_windows() -> None:
-    settling: Settling[str] = Settling(10.0)
+    settling: Debounce[str] = Debounce(10.0)
     looks = []
     for second in range(120):
         settling.touch("team", float(second))
@@ -36,7 +36,7 @@ def test_changes_without_end_are_looked_at_every_three_windows() -> None:
 
 
 def test_who_settled_first_goes_first_and_others_stay() -> None:
-    settling: Settling[str] = Settling(10.0)
+    settling: Debounce[str] = Debounce(10.0)
     settling.touch("b", 5.0)
     settling.touch("a", 3.0)
     settling.touch("late", 9.0)
@@ -47,7 +47,7 @@ def test_who_settled_first_goes_first_and_others_stay() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 5)), max_size=40))
 def test_every_change_is_followed_by_a_look(changes: list[tuple[int, float]]) -> None:
-    settling: Settling[int] = Settling(2.0)
+    settling: Debounce[int] = Debounce(2.0)
     now, changed, looked = 0.0, dict[int, float](), dict[int, float]()
     for key, pause in changes:
         now += pause

@@ -69,10 +69,10 @@ def test_only_who_was_met_by_silence_tells_that_it_is_over() -> None:
     outage.failed("silent", SILENT, 40.0, 100.0)
     outage.failed("refused", REFUSED, 40.0, 100.0)
 
-    assert not outage.passed("another")
-    assert not outage.passed("refused")
-    assert outage.passed("silent")
-    assert not outage.passed("silent")
+    assert not outage.recovered("another")
+    assert not outage.recovered("refused")
+    assert outage.recovered("silent")
+    assert not outage.recovered("silent")
 
 
 def test_when_it_is_over_each_is_named_once() -> None:
@@ -81,8 +81,8 @@ def test_when_it_is_over_each_is_named_once() -> None:
         outage.failed(name, REFUSED if name == "refused" else SILENT, 40.0, 100.0)
     outage.forget("gone")
 
-    assert outage.over() == ["silent", "refused"]
-    assert outage.over() == []
+    assert outage.drain() == ["silent", "refused"]
+    assert outage.drain() == []
 
 
 def test_an_api_server_that_comes_and_goes_wakes_them_ever_more_slowly() -> None:
@@ -103,7 +103,7 @@ def test_who_fails_once_more_right_after_it_was_over_is_tried_soon() -> None:
     outage: Outage[int] = Outage()
     for number in range(20):
         outage.failed(number, SILENT, 45.0, 100.0)
-    outage.over()
+    outage.drain()
 
     assert outage.failed(7, SILENT, 45.0, 101.0) == 2.0
 

@@ -6,142 +6,142 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.rate_limit import WINDOW, Budget
+from phase_operator.core.flow.rate_limit import WINDOW, RateLimit
 
 
-def spend(budget: Budget, calls: int, now: float) -> None:
+def spend(rate_limit: RateLimit, calls: int, now: float) -> None:
     for _ in range(calls):
-        budget.begin(now)
-        budget.end(now)
+        rate_limit.begin(now)
+        rate_limit.end(now)
 
 
 def test_without_a_limit_everything_may_go_at_once() -> None:
-    budget = Budget(None)
-    spend(budget, 1000, 5.0)
+    rate_limit = RateLimit(None)
+    spend(rate_limit, 1000, 5.0)
 
-    assert budget.allowed_at(5.0) == 5.0
+    assert rate_limit.allowed_at(5.0) == 5.0
 
 
 def test_a_full_minute_waits_for_its_oldest_call() -> None:
-    budget = Budget(2)
-    spend(budget, 1, 5.0)
-    spend(budget, 1, 9.0)
+    rate_limit = RateLimit(2)
+    spend(rate_limit, 1, 5.0)
+    spend(rate_limit, 1, 9.0)
 
-    assert budget.allowed_at(10.0) == 5.0 + WINDOW
-    assert budget.allowed_at(65.0) == 65.0
+    assert rate_limit.allowed_at(10.0) == 5.0 + WINDOW
+    assert rate_limit.allowed_at(65.0) == 65.0
 
 
 def test_calls_under_way_count_and_have_no_end_yet() -> None:
-    budget = Budget(1)
-    budget.begin(5.0)
+    rate_limit = RateLimit(1)
+    rate_limit.begin(5.0)
 
-    assert budget.allowed_at(5.0) == float("inf")
+    assert rate_limit.allowed_at(5.0) == float("inf")
 
 
-def refused(budget: Budget, now: float, after: float, *, beside: int = 0) -> Budget:
+def refused(rate_limit: RateLimit, now: float, after: float, *, beside: int = 0) -> RateLimit:
     """Refuse a call that began while `beside` others are under way."""
     for _ in range(beside + 1):
-        budget.begin(now)
-    budget.refuse(now, after)
-    return budget
+        rate_limit.begin(now)
+    rate_limit.refuse(now, after)
+    return rate_limit
 
 
-def fits(budget: Budget, now: float) -> int:
+def fits(rate_limit: RateLimit, now: float) -> int:
     """Return how many calls may begin and end now."""
     count = 0
-    while budget.allowed_at(now) <= now and count < 1000:
-        spend(budget, 1, now)
+    while rate_limit.allowed_at(now) <= now and count < 1000:
+        spend(rate_limit, 1, now)
         count += 1
     return count
 
 
-def used_up(calls: int = 90, limit: int | None = None) -> Budget:
+def used_up(calls: int = 90, limit: int | None = None) -> RateLimit:
     """Return a budget that is refused at 61 s, after so many calls of the last minute."""
-    budget = Budget(limit)
-    spend(budget, 1, 0.0)
-    spend(budget, calls, 60.5)
-    return refused(budget, 61.0, 60.0)
+    rate_limit = RateLimit(limit)
+    spend(rate_limit, 1, 0.0)
+    spend(rate_limit, calls, 60.5)
+    return refused(rate_limit, 61.0, 60.0)
 
 
 def test_a_refusal_closes_the_account_for_as_long_as_the_server_says() -> None:
-    budget = refused(Budget(None), 5.0, 17.0)
+    rate_limit = refused(RateLimit(None), 5.0, 17.0)
 
-    assert budget.allowed_at(6.0) == 22.0
-    assert budget.allowed_at(22.0) == 22.0
+    assert rate_limit.allowed_at(6.0) == 22.0
+    assert rate_limit.allowed_at(22.0) == 22.0
 
 
-@pytest.mark.parametrize("budget", [used_up(), used_up(3)], ids=["the rate is known", "the rate is not known"])
-def test_after_a_refusal_one_call_at_a_time_is_made_until_one_passes(budget: Budget) -> None:
-    assert budget.allowed_at(121.0) == 121.0
-    budget.begin(121.0)
+@pytest.mark.parametrize("rate_limit", [used_up(), used_up(3)], ids=["the rate is known", "the rate is not known"])
+def test_after_a_refusal_one_call_at_a_time_is_made_until_one_passes(rate_limit: RateLimit) -> None:
+    assert rate_limit.allowed_at(121.0) == 121.0
+    rate_limit.begin(121.0)
 
-    assert budget.allowed_at(121.0) == float("inf")
-    budget.refuse(121.1, 10.0)
-    assert budget.allowed_at(131.1) == 131.1
+    assert rate_limit.allowed_at(121.0) == float("inf")
+    rate_limit.refuse(121.1, 10.0)
+    assert rate_limit.allowed_at(131.1) == 131.1
 
 
 def test_what_fitted_is_the_limit_for_half_an_hour_and_then_more_is_tried() -> None:
-    budget = used_up(90)
+    rate_limit = used_up(90)
 
-    assert fits(budget, 130.0) == 90
-    assert fits(budget, 1800.0) == 90
-    assert 90 < fits(budget, 1930.0) < 130
-    assert fits(budget, 10_000.0) == 1000
+    assert fits(rate_limit, 130.0) == 90
+    assert fits(rate_limit, 1800.0) == 90
+    assert 90 < fits(rate_limit, 1930.0) < 130
+    assert fits(rate_limit, 10_000.0) == 1000
 
 
 def test_a_refusal_after_few_calls_teaches_no_rate_and_lets_one_call_go_at_a_time() -> None:
-    budget = used_up(3)
+    rate_limit = used_up(3)
 
-    assert fits(budget, 130.0) == 1000
-    budget.begin(131.0)
-    assert budget.allowed_at(131.0) == float("inf")
-    budget.end(131.0)
-    budget.begin(1000.0)
-    assert budget.allowed_at(1000.0) == 1000.0
+    assert fits(rate_limit, 130.0) == 1000
+    rate_limit.begin(131.0)
+    assert rate_limit.allowed_at(131.0) == float("inf")
+    rate_limit.end(131.0)
+    rate_limit.begin(1000.0)
+    assert rate_limit.allowed_at(1000.0) == 1000.0
 
 
 def test_what_a_process_did_in_less_than_a_window_teaches_no_rate() -> None:
     """Another one may have run before it."""
-    budget = Budget(None)
-    spend(budget, 50, 0.0)
+    rate_limit = RateLimit(None)
+    spend(rate_limit, 50, 0.0)
 
-    refused(budget, 1.0, 10.0)
+    refused(rate_limit, 1.0, 10.0)
 
-    assert fits(budget, 11.0) == 1000
+    assert fits(rate_limit, 11.0) == 1000
 
 
 def test_another_refusal_lowers_what_was_learned() -> None:
-    budget = used_up(130)
-    fits(budget, 130.0)
+    rate_limit = used_up(130)
+    fits(rate_limit, 130.0)
 
-    spend(budget, 90, 195.0)
-    refused(budget, 196.0, 60.0)
+    spend(rate_limit, 90, 195.0)
+    refused(rate_limit, 196.0, 60.0)
 
-    assert fits(budget, 257.0) == 90
+    assert fits(rate_limit, 257.0) == 90
 
 
 def test_what_others_use_is_not_taken_for_the_limit_for_long() -> None:
-    budget = used_up(100)
-    fits(budget, 130.0)
+    rate_limit = used_up(100)
+    fits(rate_limit, 130.0)
 
-    spend(budget, 20, 195.0)
-    refused(budget, 196.0, 60.0)
+    spend(rate_limit, 20, 195.0)
+    refused(rate_limit, 196.0, 60.0)
 
-    assert fits(budget, 257.0) == 20
-    assert 20 < fits(budget, 320.0) < 40
+    assert fits(rate_limit, 257.0) == 20
+    assert 20 < fits(rate_limit, 320.0) < 40
 
 
 def test_refusals_of_one_moment_teach_once_and_what_passes_beside_them_counts() -> None:
-    budget = Budget(None)
-    spend(budget, 1, 0.0)
-    spend(budget, 90, 60.5)
-    refused(budget, 61.0, 60.0, beside=7)
+    rate_limit = RateLimit(None)
+    spend(rate_limit, 1, 0.0)
+    spend(rate_limit, 90, 60.5)
+    refused(rate_limit, 61.0, 60.0, beside=7)
     for _ in range(4):
-        budget.refuse(61.0, 60.0)
+        rate_limit.refuse(61.0, 60.0)
     for _ in range(3):
-        budget.end(61.1)
+        rate_limit.end(61.1)
 
-    assert fits(budget, 130.0) == 93
+    assert fits(rate_limit, 130.0) == 93
 
 
 def test_a_limit_that_was_told_is_not_exceeded_and_what_fits_may_be_less() -> None:
@@ -150,12 +150,12 @@ def test_a_limit_that_was_told_is_not_exceeded_and_what_fits_may_be_less() -> No
 
 
 def test_it_is_idle_when_a_fresh_one_would_say_the_same() -> None:
-    budget = Budget(5)
-    assert budget.is_idle(0.0)
-    spend(budget, 1, 1.0)
+    rate_limit = RateLimit(5)
+    assert rate_limit.is_idle(0.0)
+    spend(rate_limit, 1, 1.0)
 
-    assert not budget.is_idle(2.0)
-    assert budget.is_idle(1.0 + WINDOW)
+    assert not rate_limit.is_idle(2.0)
+    assert rate_limit.is_idle(1.0 + WINDOW)
 
 
 @given(
@@ -163,17 +163,17 @@ def test_it_is_idle_when_a_fresh_one_would_say_the_same() -> None:
     steps=st.lists(st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 30.0), st.floats(0.0, 1.0)), max_size=60),
 )
 def test_no_minute_on_the_server_holds_more_than_the_limit(limit: int, steps: list[tuple[float, float, float]]) -> None:
-    budget, now = Budget(limit), 0.0
+    rate_limit, now = RateLimit(limit), 0.0
     under_way: list[tuple[float, float, float]] = []
     counted: list[float] = []
     for pause, duration, when in steps:
         now += pause
         for call in sorted(under_way, key=lambda each: each[0] + each[1]):
             if call[0] + call[1] <= now:
-                budget.end(call[0] + call[1])
+                rate_limit.end(call[0] + call[1])
                 under_way.remove(call)
-        if budget.allowed_at(now) <= now:
-            budget.begin(now)
+        if rate_limit.allowed_at(now) <= now:
+            rate_limit.begin(now)
             under_way.append((now, duration, when))
             # The server counts it at some moment between its beginning and its end.
             counted.append(now + duration * when)
@@ -185,10 +185,10 @@ def test_no_minute_on_the_server_holds_more_than_the_limit(limit: int, steps: li
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_whoever_waits_until_told_may_go(limit: int) -> None:
-    budget, now = Budget(limit), 0.0
+    rate_limit, now = RateLimit(limit), 0.0
     for _ in range(10):
-        now = budget.allowed_at(now)
-        spend(budget, 1, now)
+        now = rate_limit.allowed_at(now)
+        spend(rate_limit, 1, now)
 
     assert now == WINDOW * ((10 - 1) // limit)
 
@@ -223,7 +223,7 @@ class Client:
     """Calls at a budget's pace, at most eight at once, each with its time on the way; `wants` a minute."""
 
     server: Server
-    budget: Budget
+    rate_limit: RateLimit
     wants: float
     latency: float
     now: float = 0.0
@@ -246,19 +246,19 @@ class Client:
             for call in [each for each in self.under_way if each[0] <= self.now]:
                 self.under_way.remove(call)
                 self.end(*call)
-            while self.owed >= 1.0 and len(self.under_way) < 8 and self.budget.allowed_at(self.now) <= self.now:
+            while self.owed >= 1.0 and len(self.under_way) < 8 and self.rate_limit.allowed_at(self.now) <= self.now:
                 self.owed -= 1.0
-                self.budget.begin(self.now)
+                self.rate_limit.begin(self.now)
                 self.under_way.append((self.now + self.latency, self.now, self.server.ask(self.now)))
 
     def end(self, ended: float, began: float, refused: int | None) -> None:
         if refused is None:
             self.passed.append(began)
-            self.budget.end(ended)
+            self.rate_limit.end(ended)
             return
         self.owed += 1.0
         # As reconcile/polling/accounts.py does: the server cuts its seconds.
-        self.budget.refuse(ended, refused + 1.0)
+        self.rate_limit.refuse(ended, refused + 1.0)
         for window in self.windows:
             if window.told < began < window.until:
                 window.more += 1
@@ -272,7 +272,7 @@ QUOTAS = [12, 20, 60, 120, 240]
 @pytest.mark.parametrize("latency", [0.0, 0.3, 2.0])
 @pytest.mark.parametrize("limit", QUOTAS)
 def test_a_quota_refuses_until_it_is_known_and_not_again(limit: int, latency: float) -> None:
-    client = Client(Server(limit), Budget(None), wants=limit * 1.5, latency=latency)
+    client = Client(Server(limit), RateLimit(None), wants=limit * 1.5, latency=latency)
 
     client.run(1740.0)
 
@@ -286,7 +286,7 @@ def test_a_quota_refuses_until_it_is_known_and_not_again(limit: int, latency: fl
 
 @pytest.mark.parametrize("limit", QUOTAS)
 def test_a_quota_that_is_told_never_refuses(limit: int) -> None:
-    client = Client(Server(limit), Budget(limit), wants=limit * 2.0, latency=0.3)
+    client = Client(Server(limit), RateLimit(limit), wants=limit * 2.0, latency=0.3)
 
     client.run(600.0)
 
@@ -296,7 +296,7 @@ def test_a_quota_that_is_told_never_refuses(limit: int) -> None:
 @pytest.mark.parametrize("told", [None, 120], ids=["a quota to find out", "a quota that is told"])
 @pytest.mark.parametrize("others", [10.0, 60.0, 110.0])
 def test_of_a_quota_that_others_use_too_one_call_is_refused_in_a_window(others: float, told: int | None) -> None:
-    client = Client(Server(120), Budget(told), wants=200.0, latency=0.3)
+    client = Client(Server(120), RateLimit(told), wants=200.0, latency=0.3)
 
     client.run(1200.0, others=others)
 
@@ -307,7 +307,7 @@ def test_of_a_quota_that_others_use_too_one_call_is_refused_in_a_window(others: 
 
 @pytest.mark.parametrize(("before", "after"), [(120, 20), (20, 120), (240, 60)])
 def test_a_quota_that_changes_is_learned_anew(before: int, after: int) -> None:
-    client = Client(Server(before), Budget(None), wants=300.0, latency=0.3)
+    client = Client(Server(before), RateLimit(None), wants=300.0, latency=0.3)
     client.run(300.0)
     known = len(client.windows)
 

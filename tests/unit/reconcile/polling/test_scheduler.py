@@ -6,7 +6,7 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, Revision
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Probe, Read, Unread
@@ -220,7 +220,7 @@ class TestProbeThenRead:
         driver = settled(shop(A))
         driver.run(30.0)
         driver.phase.holds(A, B)
-        driver.planner.want(key("x"), Urgency.FORCED, driver.now)
+        driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
 
         assert driver.run() == ["probe", "read"]
         state = driver.view("x")
@@ -233,7 +233,7 @@ class TestProbeThenRead:
         driver.run(30.0)
         driver.phase.holds(A, B)
         driver.phase.errors = {"probe": DOWN}
-        driver.planner.want(key("x"), Urgency.FORCED, driver.now)
+        driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
 
         assert driver.run()[:2] == ["probe", "read"]
         assert fresh(driver) == ["A", "B"]
@@ -476,7 +476,7 @@ class TestQuota:
 
         made = []
         for _ in range(30):
-            driver.planner.want(key("x"), Urgency.FORCED, driver.now)
+            driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
             made += driver.run(1.0)
 
         assert made.count("read") <= 4
@@ -749,7 +749,7 @@ class TestRestart:
             driver.ask(f"x{number}", query(), settled=True)
         driver.run()
         for number in range(3):
-            driver.planner.want(key(f"x{number}"), Urgency.EDITED, driver.now)
+            driver.planner.want(key(f"x{number}"), PollPriority.EDITED, driver.now)
 
         assert driver.run() == ["read"]
 
@@ -758,12 +758,12 @@ class TestRestart:
         for number in range(2):
             driver.ask(f"x{number}", query(), settled=True)
         driver.run()
-        driver.planner.want(key("x0"), Urgency.EDITED, driver.now)
+        driver.planner.want(key("x0"), PollPriority.EDITED, driver.now)
         call = driver.planner.next(driver.now)
         assert call is not None
-        driver.planner.want(key("x1"), Urgency.EDITED, driver.now)
+        driver.planner.want(key("x1"), PollPriority.EDITED, driver.now)
         driver.end(call)
-        driver.planner.want(key("x1"), Urgency.EDITED, driver.now)
+        driver.planner.want(key("x1"), PollPriority.EDITED, driver.now)
 
         assert driver.run() == []
         assert fresh(driver, "x1") == ["A"]

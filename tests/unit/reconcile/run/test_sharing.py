@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.concurrency import calls_at_once
-from phase_operator.core.flow.fair_queue import Urgency
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, Probe, Read, Subscription
 from support.builders import entry, query
 from support.hosts import (
@@ -212,7 +212,7 @@ class TestOneTokenForAll:
                 hosts.run(1.0)
                 for number in range(count):
                     hosts.phase.holds(A, entry("M", str(hosts.now)), environment=f"e{number}")
-                    hosts.planner.want(key(f"mallory/m{number}"), Urgency.FORCED, hosts.now)
+                    hosts.planner.want(key(f"mallory/m{number}"), PollPriority.FORCED, hosts.now)
 
     def test_access_that_is_granted_again_is_seen_soon_beside_many_that_are_refused(self) -> None:
         hosts = self.shared(20)
@@ -377,7 +377,7 @@ class TestClosedAccount:
         hosts = self.closed(60.0, interval=60.0)
         hosts.run(61.0)
         hosts.phase.holds(A, B)
-        hosts.planner.want(key("good/x"), Urgency.FORCED, hosts.now)
+        hosts.planner.want(key("good/x"), PollPriority.FORCED, hosts.now)
 
         state = hosts.view("good/x")
 
@@ -415,8 +415,8 @@ class TestBookkeeping:
             hosts.planner.was_read(call, object(), hosts.now)  # type: ignore[arg-type]  # what nobody expects
         hosts.planner.failed(call, Transient(Reason.INTERNAL_ERROR, "bug"), hosts.now)
 
-        budget = hosts.planner._askers[GOOD.account].gate.budget
-        assert budget._under_way == 0
+        rate_limit = hosts.planner._askers[GOOD.account].gate.rate_limit
+        assert rate_limit._under_way == 0
         assert (hosts.planner.stats(hosts.now).quick, hosts.planner.stats(hosts.now).slow) == (0, 0)
         assert hosts.until_fresh("good/x") <= 5.0
 

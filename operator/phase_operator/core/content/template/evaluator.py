@@ -40,7 +40,7 @@ from phase_operator.core.content.template.syntax import (
     Text,
     Within,
 )
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Waiting
 from phase_operator.core.text import clean, hint
 
@@ -70,8 +70,10 @@ _Value: TypeAlias = str | _Stored | _Missing
 class Rendering:
     """One rendering of one template; `where` begins its messages, `limit` bounds its result in bytes."""
 
-    def __init__(self, values: Mapping[str, bytes], where: str, limit: int, budget: Budget | None = None) -> None:
-        self._budget = budget or Budget(MAX_WORK)
+    def __init__(
+        self, values: Mapping[str, bytes], where: str, limit: int, work_limit: WorkLimit | None = None
+    ) -> None:
+        self._budget = work_limit or WorkLimit(MAX_WORK)
         self._values = values
         self._where = where
         self._limit = limit

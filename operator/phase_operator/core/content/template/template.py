@@ -11,7 +11,7 @@ from functools import lru_cache
 from phase_operator.api.reasons import Reason
 from phase_operator.core.content.template.evaluator import Rendering
 from phase_operator.core.content.template.syntax import MAX_SOURCE_BYTES, MAX_TEXT_BYTES, Body, Data, Refused
-from phase_operator.core.content.work_limit import Budget
+from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Invalid
 
 # Kubernetes: TotalAnnotationSizeLimit, the bound of all annotations of an object.
@@ -29,13 +29,13 @@ class Template:
     body: Body = field(repr=False)
 
     def render(
-        self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES, budget: Budget | None = None
+        self, values: Mapping[str, bytes], *, limit: int = MAX_TEXT_BYTES, work_limit: WorkLimit | None = None
     ) -> bytes:
         """Render with the target's values; raise Waiting if one is missing or unfit, or if the result is too large.
 
         The work is charged to `budget`, or to a budget of its own.
         """
-        return Rendering(values, self.where, limit, budget).render(self.body)
+        return Rendering(values, self.where, limit, work_limit).render(self.body)
 
 
 def compile_template(text: str, where: str = "template") -> Template:
@@ -58,10 +58,10 @@ def render_text(
     where: str = "template",
     *,
     limit: int = MAX_METADATA_BYTES,
-    budget: Budget | None = None,
+    work_limit: WorkLimit | None = None,
 ) -> str:
     """Render a text for a label or an annotation. Their readers see `values`, so pass only what these may see."""
-    return compile_template(text, where).render(values, limit=limit, budget=budget).decode()
+    return compile_template(text, where).render(values, limit=limit, work_limit=work_limit).decode()
 
 
 def _encoded(text: str, where: str) -> bytes:
