@@ -27,7 +27,7 @@ from phase_operator.core.rollout.followers import holding, policies
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
-from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.status.document import notices, status_document
@@ -134,7 +134,7 @@ def answers(material: Material) -> None:
     body = _body(material)
     outcomes = []
     for size in (len(body) or 1, material.number(1, 64)):
-        rows = Rows("http://phase.example", Limits(size=1 << 20, entries=50), Room(8 * MIB).open("team"))
+        rows = Rows("http://phase.example", Limits(size=1 << 20, entries=50), AnswerMemory(8 * MIB).open("team"))
         try:
             for at in range(0, len(body), size):
                 rows.feed(body[at : at + size])

@@ -19,7 +19,7 @@ from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
@@ -103,13 +103,15 @@ class FakePhase:
             raise Waiting(Reason.TOKEN_INVALID, "this is no Phase token")
         return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token)
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """List the app."""
         self.lists += 1
         await self._answer("apps")
         return [App("app-1", "shop")]
 
-    async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
+    async def environments(
+        self, base_url: str, credential: Credential, app_id: str, place: Reservation
+    ) -> list[Environment]:
         """List the environments with their revisions."""
         self.probes += 1
         self.accounts.add(credential.account)
@@ -126,7 +128,7 @@ class FakePhase:
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
-        place: Place,
+        place: Reservation,
     ) -> list[Entry | DynamicKey]:
         """Answer as the server selects."""
         self.reads.append((environment, path, tags))

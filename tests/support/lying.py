@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App
 from phase_operator.core.values import DynamicKey, Entry
 from phase_operator.reconcile.ports import Credential
@@ -27,7 +27,7 @@ class LyingPhase(FakePhase):
         self.told_truly = 0
         self.lied_last = False
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """List the app, under the id that it has now."""
         await super().apps(base_url, credential, place)
         return [App(self.app_id, "shop")]

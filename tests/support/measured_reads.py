@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.source.answer_memory import MIB, Room
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
@@ -39,35 +39,35 @@ class Turns:
         self._loop.call_soon(self._turn)
 
 
-async def read(phase: PhaseClient, room: Room, url: str, route: str, namespace: str) -> object:
+async def read(phase: PhaseClient, memory: AnswerMemory, url: str, route: str, namespace: str) -> object:
     """Read as the operator does; return what has to be kept."""
     credential = phase.credential(SecretValue("ab" * 32))
-    place = room.open(namespace)
+    place = memory.open(namespace)
     try:
         if route == "apps":
             return await phase.apps(url, credential, place)
         entries = await phase.entries(url, credential, app_id="1", environment="e", path=None, tags=(), place=place)
     except ExpectedError as error:
         return str(error.reason)
-    shelf = Shelf("1", entries, place)
-    shelf.answer(query(path=None))
-    shelf.settle()
-    return shelf.answer(query(path=None))
+    shared_answer = SharedAnswer("1", entries, place)
+    shared_answer.answer(query(path=None))
+    shared_answer.settle()
+    return shared_answer.answer(query(path=None))
 
 
 async def main(urls: Sequence[str], route: str) -> None:
     """Read all of these at once."""
-    room = Room(_ROOM * MIB)
+    memory = AnswerMemory(_ROOM * MIB)
     session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
     phase = PhaseClient(session, b"k" * 32)
     base = _memory("VmRSS")
     turns = Turns()
-    reads = (read(phase, room, url, route, f"namespace-{number}") for number, url in enumerate(urls))
+    reads = (read(phase, memory, url, route, f"namespace-{number}") for number, url in enumerate(urls))
     kept = await asyncio.gather(*reads)
     ends = [each if isinstance(each, str) else type(each).__name__ for each in kept]
     # Not ru_maxrss: a process starts with that of the one that started it, and a long run of tests is large.
     peak = _memory("VmHWM")
-    found = {"base": base, "peak": peak, "turn": turns.longest, "held": room.used / MIB, "ends": ends}
+    found = {"base": base, "peak": peak, "turn": turns.longest, "held": memory.used / MIB, "ends": ends}
     sys.stdout.write(json.dumps(found))
     await session.close()
 

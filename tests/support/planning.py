@@ -7,7 +7,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.query import Account, SourceQuery
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
 from phase_operator.reconcile.polling.scheduler import Planner
@@ -140,8 +140,8 @@ def tell(planner: Planner, phase: SimPhase, call: Call, now: float) -> set[Objec
         case Probe():
             return planner.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
         case Read():
-            shelf = Shelf(call.app_id, answer)  # type: ignore[arg-type]  # an answer of this call
-            return planner.was_read(call, shelf, now)
+            shared_answer = SharedAnswer(call.app_id, answer)  # type: ignore[arg-type]  # an answer of this call
+            return planner.was_read(call, shared_answer, now)
 
 
 def kind(call: Call) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
@@ -33,7 +33,7 @@ class PhaseClient:
         """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
         return parse(token, self._key)
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """Return the apps that the account sees; `place` grows to their size while they are read."""
         host = host_of(base_url)
         reader = Whole(host, wire.APPS, self._list_limit, place)
@@ -41,7 +41,9 @@ class PhaseClient:
         place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
         return [App(app.id, app.name, place) for app in found]
 
-    async def environments(self, base_url: str, credential: Credential, app_id: str, place: Place) -> list[Environment]:
+    async def environments(
+        self, base_url: str, credential: Credential, app_id: str, place: Reservation
+    ) -> list[Environment]:
         """Return the environments of an app that the account may read, with revisions; `place` is used as in `apps`."""
         host = host_of(base_url)
         reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
@@ -60,7 +62,7 @@ class PhaseClient:
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
-        place: Place,
+        place: Reservation,
     ) -> list[Entry | DynamicKey]:
         """Return the entries of an environment: of one folder or all; with any of the tags, or all entries."""
         # Dynamic secrets are requested, so that messages can name their keys; without `lease`, none is leased.
@@ -83,7 +85,7 @@ class PhaseClient:
         route: str,
         params: Mapping[str, str],
         reader: Reader[Answer],
-        place: Place,
+        place: Reservation,
     ) -> Answer:
         """Make a call and return its answer; an error is raised without its traceback.
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.phase import wire
 from phase_operator.phase.errors import LARGEST_REFUSAL
 from phase_operator.phase.rows import too_large
@@ -30,7 +30,7 @@ class Reader(Protocol[Answer]):
 class Whole(Reader[Answer]):
     """Reads a body that is short enough to be held as a whole."""
 
-    def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Place) -> None:
+    def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Reservation) -> None:
         self._host = host
         self._adapter = adapter
         self._limit = limit

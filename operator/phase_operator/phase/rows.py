@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.source.answer_memory import MIB, Place
+from phase_operator.core.source.answer_memory import MIB, Reservation
 from phase_operator.core.values import DynamicKey, Entry
 from phase_operator.phase import wire
 
@@ -41,7 +41,7 @@ class Limits:
 class Rows:
     """Makes entries from the answer of GET /v1/secrets/; `place` is their memory."""
 
-    def __init__(self, host: str, limits: Limits, place: Place) -> None:
+    def __init__(self, host: str, limits: Limits, place: Reservation) -> None:
         self._host = host
         self._limits = limits
         self._place = place

@@ -12,7 +12,7 @@ from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import Record, RollOut
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.status.restarts import Told
 from phase_operator.core.targets.desired import Desired
@@ -55,14 +55,14 @@ class PhaseApi(Protocol):
     def credential(self, token: SecretValue) -> Credential:
         """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> Sequence[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> Sequence[App]:
         """Return the apps that the account sees. All three calls raise Waiting or Transient, with Phase's message.
 
-        `place` grows to the size of what is read, and raises NoRoom if it does not fit.
+        `place` grows to the size of what is read, and raises AnswerMemoryFull if it does not fit.
         """
 
     async def environments(
-        self, base_url: str, credential: Credential, app_id: str, place: Place
+        self, base_url: str, credential: Credential, app_id: str, place: Reservation
     ) -> Sequence[Environment]:
         """Return the environments of an app that the account may read, with their revisions."""
 
@@ -75,7 +75,7 @@ class PhaseApi(Protocol):
         environment: str,
         path: str | None,
         tags: tuple[str, ...],
-        place: Place,
+        place: Reservation,
     ) -> Sequence[Entry | DynamicKey]:
         """Return the entries of an environment: of one folder or all; with any of the tags, or all entries.
 

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from phase_operator.core.access.tenancy import Tenancy
-from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
@@ -65,7 +65,7 @@ class Loop:
     tenancy: Tenancy
     labels: NamespaceLabels
     sources: Sources
-    memory: Room
+    memory: AnswerMemory
     triggers: Triggers
     events: Events
     workers: Workers
@@ -84,7 +84,7 @@ def build_loop(
     tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)
-    tenancy, memory, beside = _tenancy(settings), Room(settings.answers_mib * MIB), Beside()
+    tenancy, memory, beside = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB), Beside()
     sources = Sources(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
     restarts: Restarts = NoRestarts()
     if settings.restarts:

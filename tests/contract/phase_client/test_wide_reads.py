@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phase_dev.server import EmbeddedPhase
-from phase_operator.core.source.answer_memory import MIB, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.query import AppRef
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
@@ -64,7 +64,7 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
     asked = query(base_url=base_url, path=path, tags=tuple(sorted(tags)))
     assert asked.app == AppRef(name="shop")
     where = {"app_id": app_id, "environment": "production"}
-    place = Room(MIB).open("team")
+    place = AnswerMemory(MIB).open("team")
 
     try:
         narrow = await edge.entries(base_url, credential, **where, path=asked.path, tags=asked.tags, place=place)
@@ -75,5 +75,5 @@ async def test_a_wide_read_filtered_here_is_the_servers_answer(
             server.delete("shop", "Production", each["key"], path=each["path"])
 
     everything = query(base_url=base_url, path=None)
-    assert Shelf(app_id, wide).answer(asked) == Shelf(app_id, narrow).answer(asked)
-    assert len(Shelf(app_id, wide).answer(everything).entries) == len(held)
+    assert SharedAnswer(app_id, wide).answer(asked) == SharedAnswer(app_id, narrow).answer(asked)
+    assert len(SharedAnswer(app_id, wide).answer(everything).entries) == len(held)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.source.answer_memory import MIB, Place, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
@@ -94,9 +94,9 @@ def credential(text: str = HEX) -> Credential:
     return Credential(account="acc", header=SecretValue(f"Bearer ServiceAccount {text}"))
 
 
-def place(total: int = 80 * MIB) -> Place:
+def place(total: int = 80 * MIB) -> Reservation:
     """Return room for one answer."""
-    return Room(total).open("team")
+    return AnswerMemory(total).open("team")
 
 
 def row(key: str = "DB_HOST", value: object = "db.example", **fields: Any) -> dict[str, Any]:

@@ -20,11 +20,11 @@ _LITTLE = 320
 _PART = 16
 
 
-class NoRoom(Waiting):
+class AnswerMemoryFull(Waiting):
     """The answer is valid, but the memory for all answers has no room for it."""
 
 
-class Room:
+class AnswerMemory:
     """The memory, in bytes, for all answers that are held or being read."""
 
     def __init__(self, total: int) -> None:
@@ -44,16 +44,16 @@ class Room:
         """The number of bytes in total."""
         return self._total
 
-    def open(self, namespace: str, instead_of: Iterable["Place"] = ()) -> "Place":
+    def open(self, namespace: str, instead_of: Iterable["Reservation"] = ()) -> "Reservation":
         """Return an empty place for a namespace; `instead_of` are the places that it will replace."""
-        return Place(self, namespace, sum(each.size for each in set(instead_of) if each.namespace == namespace))
+        return Reservation(self, namespace, sum(each.size for each in set(instead_of) if each.namespace == namespace))
 
     def least(self, namespaces: Iterable[str]) -> str:
         """Return the namespace that holds the fewest bytes, or "" if none is given."""
         return min(namespaces, key=lambda each: self._held.get(each, 0), default="")
 
     def move(self, namespace: str, amount: int, replaced: int = 0) -> None:
-        """Change what a namespace holds by `amount` bytes, which may be negative; raise NoRoom if too many.
+        """Change what a namespace holds by `amount` bytes, which may be negative; raise AnswerMemoryFull if too many.
 
         `replaced` is the number of bytes that the namespace will give back afterwards.
         """
@@ -78,33 +78,33 @@ class Room:
         return after - replaced <= fair + little and after - fair <= 2 * (left - kept_back // 4)
 
     def _refuse(self, namespace: str) -> NoReturn:
-        raise NoRoom(
+        raise AnswerMemoryFull(
             Reason.ANSWER_TOO_LARGE,
             f"the answers for namespace {namespace} would take more memory than its share of {self._total // MIB} MiB; "
             "select less, or have the operator's --answers-mib raised",
         )
 
 
-class Place:
+class Reservation:
     """The memory of one answer. It is given back when the last reference to the place goes."""
 
     __slots__ = ("__weakref__", "_replaced", "_room", "namespace", "size")
 
-    def __init__(self, room: Room, namespace: str, replaced: int = 0) -> None:
-        self._room = room
+    def __init__(self, memory: AnswerMemory, namespace: str, replaced: int = 0) -> None:
+        self._room = memory
         self._replaced = replaced
         self.namespace = namespace
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Set the size to this many bytes; if they do not fit, release all bytes and raise NoRoom.
+        """Set the size to this many bytes; if they do not fit, release all bytes and raise AnswerMemoryFull.
 
         A failed read releases its memory at once: other reads would be refused until it has ended.
         """
         before, self.size = self.size, 0
         try:
             self._room.move(self.namespace, size - before, min(size, self._replaced))
-        except NoRoom:
+        except AnswerMemoryFull:
             self._room.move(self.namespace, -before)
             raise
         self.size = size
@@ -113,10 +113,10 @@ class Place:
         self._room.move(self.namespace, -self.size)
 
 
-def places(held: object) -> Iterator[Place]:
+def reservations(held: object) -> Iterator[Reservation]:
     """Yield the places that hold a `Snapshot`: none, one or several."""
-    if isinstance(held, Place):
+    if isinstance(held, Reservation):
         yield held
     elif isinstance(held, tuple):
         for each in held:
-            yield from places(each)
+            yield from reservations(each)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import SHOWN, clean, hint, listing
 
@@ -25,7 +25,7 @@ class App:
     id: str
     name: str
     # The memory of the list that this app is part of.
-    place: Place | None = field(default=None, repr=False, compare=False)
+    place: Reservation | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Environment:
 
     name: str
     revision: str | None = None
-    place: Place | None = field(default=None, repr=False, compare=False)
+    place: Reservation | None = field(default=None, repr=False, compare=False)
 
 
 class Directory:

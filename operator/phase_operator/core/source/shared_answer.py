@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.source.answer_memory import Place
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import answering
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
@@ -16,10 +16,10 @@ from phase_operator.core.values import DynamicKey, Entry, Snapshot
 _REFERENCE = 8
 
 
-class Shelf:
+class SharedAnswer:
     """The entries of one read; `place` is their memory, which is held as long as any of the answers."""
 
-    def __init__(self, app_id: str, found: Sequence[Entry | DynamicKey], place: Place | None = None) -> None:
+    def __init__(self, app_id: str, found: Sequence[Entry | DynamicKey], place: Reservation | None = None) -> None:
         self._app_id = app_id
         self._entries = [each for each in found if isinstance(each, Entry)]
         self._dynamic = [each for each in found if isinstance(each, DynamicKey)]

@@ -13,9 +13,9 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Notice
-from phase_operator.core.source.answer_memory import MIB, NoRoom, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import Beside
@@ -43,11 +43,11 @@ class Sources:
         observer: Observer,
         tell: Callable[[ObjectKey, Notice], None],
         policy: Policy,
-        room: Room | None = None,
+        memory: AnswerMemory | None = None,
         beside: Beside | None = None,
     ) -> None:
         self._phase = phase
-        self._room = room or Room(_ROOM)
+        self._room = memory or AnswerMemory(_ROOM)
         self._clock = clock
         self._wake = wake
         self._observer = observer
@@ -128,7 +128,7 @@ class Sources:
             woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
             result = str(error.reason)
             if error.reason is Reason.ANSWER_TOO_LARGE:
-                self._observer.answer_refused("memory" if isinstance(error, NoRoom) else "answer")
+                self._observer.answer_refused("memory" if isinstance(error, AnswerMemoryFull) else "answer")
         except Exception:
             # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
@@ -209,24 +209,24 @@ class Sources:
                     place=place,
                 )
                 self._observer.entries_read(len(entries))
-                shelf = await _answers(call, Shelf(call.app_id, entries, place))
-                await self._judge(call, shelf, namespace)
-                return self._planner.was_read(call, shelf, self._clock.monotonic())
+                shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place))
+                await self._judge(call, shared_answer, namespace)
+                return self._planner.was_read(call, shared_answer, self._clock.monotonic())
             case _:
                 assert_never(call)
 
-    async def _judge(self, call: Read, shelf: Shelf, namespace: str) -> None:
+    async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
         """Have guards look at large answers beside the loop, one after another."""
-        for question, before, answer in self._planner.to_judge(call, shelf):
+        for question, before, answer in self._planner.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
-            left = await self._beside.run(partial(moved, before, shelf.by_id), entries, namespace)
+            left = await self._beside.run(partial(moved, before, shared_answer.by_id), entries, namespace)
             verdict = None
             for guard in question.guards:
                 units = entries * (2 + len(guard.include) + len(guard.exclude))
                 verdict = await self._beside.run(partial(guard.doubt, before, answer, left), units, namespace)
                 if verdict is not None:
                     break
-            shelf.verdicts[question.query] = (before, verdict)
+            shared_answer.verdicts[question.query] = (before, verdict)
 
     def _wake_all(self, woken: set[ObjectKey]) -> None:
         self._tell_all(woken | self._planner.awakened())
@@ -239,13 +239,13 @@ class Sources:
             self._wake(key)
 
 
-async def _answers(call: Read, shelf: Shelf) -> Shelf:
+async def _answers(call: Read, shared_answer: SharedAnswer) -> SharedAnswer:
     """Make the answers to all questions of a read, and let others have their turn meanwhile."""
     for query in call.questions:
-        shelf.answer(query)
+        shared_answer.answer(query)
         await asyncio.sleep(0)
-    shelf.settle()
-    return shelf
+    shared_answer.settle()
+    return shared_answer
 
 
 def _place(call: Call) -> str:

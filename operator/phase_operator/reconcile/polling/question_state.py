@@ -11,7 +11,7 @@ from enum import Enum, auto
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Read, Subscription
@@ -30,7 +30,7 @@ class Answer:
 
     snapshot: Snapshot
     tags: tuple[str, ...] | None
-    shelf: Shelf
+    shared_answer: SharedAnswer
     call: Read
 
 
@@ -126,7 +126,7 @@ class QueryState:
         answer = got.snapshot
         self.read_at = now
         is_certain, is_changed = self._is_certain(answer, now), self._is_changed(answer)
-        left = moved(self.last, got.shelf.by_id) if is_changed and self.last is not None else ()
+        left = moved(self.last, got.shared_answer.by_id) if is_changed and self.last is not None else ()
         doubt = self._suspicion(got, left) if is_changed and not is_certain else None
         if is_changed:
             self.note(left, answer)
@@ -177,7 +177,7 @@ class QueryState:
         if before is None:
             # Each PhaseSecret judges by what its targets hold.
             return None
-        judged = got.shelf.verdicts.get(self.query)
+        judged = got.shared_answer.verdicts.get(self.query)
         if judged is not None and judged[0] is before:
             return judged[1]
         verdicts = (guard.doubt(before, got.snapshot, left) for guard in self.guards)

@@ -12,10 +12,10 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Notice
-from phase_operator.core.source.answer_memory import Place, places
+from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.query import Account, Revision, SourceQuery
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling import call_builder, results
 from phase_operator.reconcile.polling.accounts import Asker
@@ -166,12 +166,12 @@ class Planner:
                 questions = asker.still_asked(call)
         return {key.namespace for question in questions for key in question.subscriptions}
 
-    def replaced(self, call: Call) -> set[Place]:
+    def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a read brings anew."""
         if not isinstance(call, Read):
             return set()
         before = [question.last for question in self._askers[call.account].still_asked(call)]
-        return {place for answer in before if answer is not None for place in places(answer.place)}
+        return {place for answer in before if answer is not None for place in reservations(answer.place)}
 
     # What came of it.
 
@@ -188,23 +188,23 @@ class Planner:
             return woken
         return woken | results.probed(times, app, environments, now)
 
-    def to_judge(self, call: Read, shelf: Shelf) -> list[tuple[QueryState, Snapshot, Snapshot]]:
+    def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the questions whose guards have much to look at, with the answer before and that which came."""
         found = []
         for question in self._askers[call.account].still_asked(call):
-            before, answer = question.last, shelf.answer(question.query)
+            before, answer = question.last, shared_answer.answer(question.query)
             if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
                 found.append((question, before, answer))
         return found
 
-    def was_read(self, call: Read, shelf: Shelf, now: float) -> set[ObjectKey]:
+    def was_read(self, call: Read, shared_answer: SharedAnswer, now: float) -> set[ObjectKey]:
         """Take the entries of an environment or a part of it, for each question that they answer."""
         times, woken = self._ended(call, now)
         for question in times.asker.still_asked(call):
-            answer = shelf.answer(question.query)
+            answer = shared_answer.answer(question.query)
             question.is_wide = bool(question.query.tags) and not answer.entries
-            tags = _tags_instead(call, question.query, answer, shelf)
-            woken |= results.answered(times, question, Answer(answer, tags, shelf, call), now)
+            tags = _tags_instead(call, question.query, answer, shared_answer)
+            woken |= results.answered(times, question, Answer(answer, tags, shared_answer, call), now)
             # Not before a read worked: who may do nothing at all has other things to say.
             woken |= question.set_unprobed(is_refused=times.asker.apps[question.query.app].is_refused)
         return woken
@@ -315,8 +315,10 @@ class Planner:
         return woken
 
 
-def _tags_instead(call: Read, query: SourceQuery, answer: Snapshot, shelf: Shelf) -> tuple[str, ...] | None:
+def _tags_instead(
+    call: Read, query: SourceQuery, answer: Snapshot, shared_answer: SharedAnswer
+) -> tuple[str, ...] | None:
     """Return the tags that stand where nothing has those asked for; None if only a read of everything can tell."""
     if answer.entries or not query.tags:
         return ()
-    return shelf.tags(query.path) if call.is_whole else None
+    return shared_answer.tags(query.path) if call.is_whole else None

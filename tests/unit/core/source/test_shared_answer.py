@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.source.answer_memory import Room
+from phase_operator.core.source.answer_memory import AnswerMemory
 from phase_operator.core.source.selection import answering
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, Snapshot
 from support.builders import entry, query
 
@@ -27,30 +27,30 @@ held = st.lists(
 def test_an_answer_is_what_the_server_would_have_said(entries: list[Entry], path: str | None, tags: set[str]) -> None:
     asked = query(path=path, tags=tuple(sorted(tags)))
 
-    assert Shelf("app", entries).answer(asked) == Snapshot.of("app", answering(entries, asked))
+    assert SharedAnswer("app", entries).answer(asked) == Snapshot.of("app", answering(entries, asked))
 
 
 @given(held)
 def test_tags_are_those_of_the_folder(entries: list[Entry]) -> None:
-    shelf = Shelf("app", entries)
+    shared_answer = SharedAnswer("app", entries)
 
     for path in PATHS:
-        assert set(shelf.tags(path)) == {tag for each in entries if each.path == path for tag in each.tags}
-    assert set(shelf.tags(None)) == {tag for each in entries for tag in each.tags}
+        assert set(shared_answer.tags(path)) == {tag for each in entries if each.path == path for tag in each.tags}
+    assert set(shared_answer.tags(None)) == {tag for each in entries for tag in each.tags}
 
 
 def test_a_place_is_as_large_as_what_is_kept_and_stays_as_long_as_that() -> None:
-    room = Room(100_000)
-    place = room.open("team")
+    memory = AnswerMemory(100_000)
+    place = memory.open("team")
     entries = [entry(f"K{number}", "x" * 100, path="/" if number < 3 else "/other") for number in range(30)]
     place.resize(sum(each.weight for each in entries))
-    shelf = Shelf("app", entries, place)
-    one, other = shelf.answer(query(path="/")), shelf.answer(query(path="/", tags=()))
-    shelf.settle()
-    del place, shelf, entries
+    shared_answer = SharedAnswer("app", entries, place)
+    one, other = shared_answer.answer(query(path="/")), shared_answer.answer(query(path="/", tags=()))
+    shared_answer.settle()
+    del place, shared_answer, entries
 
     weight = sum(each.weight for each in one.entries)
     assert one is other
-    assert weight < room.used < 2 * weight
+    assert weight < memory.used < 2 * weight
     del one, other
-    assert room.used == 0
+    assert memory.used == 0

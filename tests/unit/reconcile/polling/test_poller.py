@@ -6,7 +6,7 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.source.answer_memory import MIB, Place, Room
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.source.apps import App
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import SecretValue
@@ -56,7 +56,7 @@ class Oversized(FakePhase):
         super().__init__()
         self.size = size
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """Take the place, and refuse what is found in it."""
         place.resize(self.size)
         raise Waiting(Reason.ANSWER_TOO_LARGE, "one answer is too large")
@@ -64,14 +64,14 @@ class Oversized(FakePhase):
 
 @pytest.mark.parametrize(("size", "limit"), [(1, "answer"), (MIB, "memory")])
 async def test_an_answer_that_is_too_large_is_counted_by_the_limit_that_it_met(size: int, limit: str) -> None:
-    observer, room = FakeObserver(), Room(MIB)
-    sources = Sources(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), room)
+    observer, memory = FakeObserver(), AnswerMemory(MIB)
+    sources = Sources(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), memory)
     sources.subscribe(key("team/x"), query(), CREDENTIAL, Subscription(60.0))
 
     await sources.make(await sources.take())
 
     assert observer.refused == {limit: 1}
-    assert room.used == 0
+    assert memory.used == 0
 
 
 class Placed(FakePhase):
@@ -81,7 +81,7 @@ class Placed(FakePhase):
         super().__init__()
         self.held_for: list[str] = []
 
-    async def apps(self, base_url: str, credential: Credential, place: Place) -> list[App]:
+    async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """Return the apps, and note the place."""
         self.held_for.append(place.namespace)
         return await super().apps(base_url, credential, place)
@@ -89,10 +89,10 @@ class Placed(FakePhase):
 
 async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least() -> None:
     """Whoever asks first may have taken all that he gets: that is no reason to refuse the others."""
-    room, phase = Room(MIB), Placed()
-    taken = room.open("mallory")
+    memory, phase = AnswerMemory(MIB), Placed()
+    taken = memory.open("mallory")
     taken.resize(MIB // 2)
-    sources = Sources(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), room)
+    sources = Sources(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), memory)
     for namespace in ("mallory", "team"):
         sources.subscribe(key(f"{namespace}/x"), query(), CREDENTIAL, Subscription(60.0))
 

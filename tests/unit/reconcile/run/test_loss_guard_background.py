@@ -1,7 +1,7 @@
 """What guards say of a large answer is found out before it is taken, and is what they would have said then."""
 
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.source.shared_answer import Shelf
+from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.polling.calls import ListApps, Policy, Probe, Read, Subscription
@@ -36,10 +36,10 @@ class Asked:
                 case None:
                     self.now = max(self.now, self.planner.next_due() or self.now + 1)
 
-    def take(self, call: Read, entries: list[Entry]) -> Shelf:
-        shelf = Shelf(call.app_id, entries)
-        self.planner.was_read(call, shelf, self.now)
-        return shelf
+    def take(self, call: Read, entries: list[Entry]) -> SharedAnswer:
+        shared_answer = SharedAnswer(call.app_id, entries)
+        self.planner.was_read(call, shared_answer, self.now)
+        return shared_answer
 
 
 def call_app() -> str:
@@ -49,15 +49,15 @@ def call_app() -> str:
 def test_a_large_answer_that_changed_is_to_be_judged_first() -> None:
     asked = Asked()
     first = asked.next_read()
-    assert asked.planner.to_judge(first, Shelf(first.app_id, MANY)) == []
+    assert asked.planner.to_judge(first, SharedAnswer(first.app_id, MANY)) == []
     asked.take(first, MANY)
     second = asked.next_read()
 
-    [(question, before, answer)] = asked.planner.to_judge(second, Shelf(second.app_id, MANY[:10]))
+    [(question, before, answer)] = asked.planner.to_judge(second, SharedAnswer(second.app_id, MANY[:10]))
 
     assert (len(before.entries), len(answer.entries)) == (1_000, 10)
     assert question.guards == [Guard(shrink=10)]
-    assert asked.planner.to_judge(second, Shelf(second.app_id, MANY)) == []
+    assert asked.planner.to_judge(second, SharedAnswer(second.app_id, MANY)) == []
 
 
 def test_a_verdict_that_was_found_before_counts_as_one_found_now() -> None:
@@ -66,13 +66,13 @@ def test_a_verdict_that_was_found_before_counts_as_one_found_now() -> None:
         asked = Asked()
         asked.take(asked.next_read(), MANY)
         call = asked.next_read()
-        shelf = Shelf(call.app_id, MANY[:10])
+        shared_answer = SharedAnswer(call.app_id, MANY[:10])
         if is_judged:
-            [(question, before, answer)] = asked.planner.to_judge(call, shelf)
+            [(question, before, answer)] = asked.planner.to_judge(call, shared_answer)
             verdict = question.guards[0].doubt(before, answer)
             assert verdict is not None
-            shelf.verdicts[question.query] = (before, verdict)
-        asked.planner.was_read(call, shelf, asked.now)
+            shared_answer.verdicts[question.query] = (before, verdict)
+        asked.planner.was_read(call, shared_answer, asked.now)
         views.append(repr(asked.planner.view(key("shop"))))
 
     assert views[0] == views[1]
