@@ -22,7 +22,7 @@ from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.fingerprint import content_of
+from phase_operator.core.targets.fingerprint import key_digests_of
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed
 
@@ -92,7 +92,7 @@ def measure(rounds: int = ROUNDS) -> list[tuple[str, str, str]]:
 def followers() -> tuple[str, dict[TargetRef, Feed]]:
     """Return a list of Deployments as the API server sends it, all of them noted, and what they follow."""
     target = TargetRef(Kind.SECRET, ObjectKey(fleet.FOLLOWED, fleet.FOLLOWED))
-    feeds = {target: Feed((Policy(),), content_of(DIGEST_KEY, str(target), {"A": b"one", "B": b"one"}), TIME)}
+    feeds = {target: Feed((Policy(),), key_digests_of(DIGEST_KEY, str(target), {"A": b"one", "B": b"one"}), TIME)}
     items = []
     for number in range(WORKLOADS):
         item = fleet.follower(number)

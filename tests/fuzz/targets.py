@@ -31,13 +31,13 @@ from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.status.document import notices, status_document
-from phase_operator.core.status.recorded import named, standing_versions
+from phase_operator.core.status.recorded import newest_versions, recorded_refs
 from phase_operator.core.status.restarts import told_before
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_manager, read_mark
 from phase_operator.core.targets.observed import observe
-from phase_operator.core.targets.plan import Keep, plan
-from phase_operator.core.targets.policy import Claim, wanted
+from phase_operator.core.targets.plan import Unchanged, plan
+from phase_operator.core.targets.policy import TargetPolicy, declared_targets
 from phase_operator.core.targets.removal import Delete, Needless, Retyped, Superseded, Unwanted, Withdraw, removal
 from phase_operator.core.text import clean
 from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
@@ -64,10 +64,10 @@ def metadata(material: Material) -> None:
 def removals(material: Material) -> None:
     """What is removed carries the mark of the PhaseSecret that asks."""
     found = observe(material.metadata())
-    claim = material.one((None, Claim()))
+    policy = material.one((None, TargetPolicy()))
     why = material.one(
         (
-            Unwanted(claim, is_told=material.yes()),
+            Unwanted(policy, is_told=material.yes()),
             Superseded(secret_ref()),
             Needless(),
             Retyped(),
@@ -85,8 +85,8 @@ def statuses(material: Material) -> None:
     """A status that a hand wrote is read, and a new one is made of it."""
     status = material.mapping()
     told_before(status)
-    list(named(status))
-    standing_versions(status)
+    list(recorded_refs(status))
+    newest_versions(status)
     outcome = Failed(material.one(tuple(Reason)), "message") if material.yes() else Suspended()
     document = status_document(outcome, status, generation=1, forced=None, now="2026-01-01T00:00:00Z")
     again = status_document(outcome, document, generation=1, forced=None, now="2027-01-01T00:00:00Z")
@@ -98,7 +98,7 @@ def specs(material: Material) -> None:
     """A stored spec is parsed or refused as Invalid; what it names is judged without an exception of another kind."""
     with suppress(Invalid):
         spec = parse_spec(_spec(material))
-        wanted(spec, "team")
+        declared_targets(spec, "team")
         folders(spec)
         policies(spec, "team")
         source_query(ask_of(spec, "team"), _ACCOUNT)
@@ -120,7 +120,7 @@ def _check_made(made: Desired) -> None:
     held = {**made.manifest.get("data", {}), **made.manifest.get("binaryData", {})}
     assert set(made.keys) == set(held), made.ref
     json.dumps(made.manifest)
-    assert not isinstance(plan(made, None), Keep)
+    assert not isinstance(plan(made, None), Unchanged)
 
 
 def templates(material: Material) -> None:

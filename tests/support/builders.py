@@ -14,7 +14,7 @@ from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.status.document import status_document
 from phase_operator.core.targets.configmap import render_config_map
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.merge import Holder, Others
+from phase_operator.core.targets.merge import CoManagers, FieldManager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
@@ -165,9 +165,9 @@ def observed(desired: Desired, **changes: Any) -> Observed:
     managers = changes.pop("managers", ())
     if managers:
         keys = frozenset(changes.get("foreign_keys", ())) or frozenset({"OTHER"})
-        changes["others"] = Others(tuple(Holder(manager, "Update", keys) for manager in managers))
+        changes["others"] = CoManagers(tuple(FieldManager(manager, "Update", keys) for manager in managers))
     key = str(desired.owner.key)
-    found = Observed("uid", "7", key, desired.digest, desired.shape, (), deletes=desired.claim.deletes)
+    found = Observed("uid", "7", key, desired.digest, desired.owned_fields, (), deletes=desired.policy.deletes)
     return replace(found, **changes)
 
 

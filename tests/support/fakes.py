@@ -270,7 +270,7 @@ class FakeCluster:
         version = None if standing is None else str(standing.version)
         if version not in (None, action.resource_version):
             return False
-        if desired.claim.merges and standing is not None:
+        if desired.policy.merges and standing is not None:
             action = replace(action, type=_named(standing, desired.manager, action.type))
         manifest = intent(desired, action, action.resource_version or "1")
         self._check(desired.ref, desired.manager, manifest, force=action.force)
@@ -283,7 +283,7 @@ class FakeCluster:
             _remove(stored, [("data", key), ("binaryData", key)])
         for manager in action.release:
             if (
-                desired.claim.merges
+                desired.policy.merges
                 and TYPE in stored.fields
                 and TYPE not in _held_by_others(stored, (manager, "Apply"))
             ):
@@ -446,7 +446,7 @@ class FakeCluster:
 
     def force(self, desired: Desired) -> None:
         """Apply a manifest, whatever stands there."""
-        action = Apply(None, type=desired.made_as)
+        action = Apply(None, type=desired.create_type)
         self._apply(desired.ref, desired.manager, intent(desired, action, ""))
 
     def delete(self, ref: TargetRef) -> None:

@@ -15,7 +15,7 @@ from phase_operator.core.rollout.decision import Decision, Record, RollOut, patc
 from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
-from phase_operator.core.targets.fingerprint import Content, content_of
+from phase_operator.core.targets.fingerprint import KeyDigests, key_digests_of
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.workloads import of_kind
 from support.builders import DIGEST_KEY
@@ -28,12 +28,12 @@ def secret(name: str = "db") -> TargetRef:
     return TargetRef(Kind.SECRET, ObjectKey("team", name))
 
 
-def content(target: TargetRef, **data: str) -> Content:
+def content(target: TargetRef, **data: str) -> KeyDigests:
     """Take down what a target holds."""
-    return content_of(DIGEST_KEY, str(target), {key: value.encode() for key, value in data.items()})
+    return key_digests_of(DIGEST_KEY, str(target), {key: value.encode() for key, value in data.items()})
 
 
-def feed(held: Content, *, written_at: str = MIDDLE, policy: Policy | None = None) -> Feed:
+def feed(held: KeyDigests, *, written_at: str = MIDDLE, policy: Policy | None = None) -> Feed:
     """Make a target that the annotated follow."""
     return Feed((policy or Policy(),), held, written_at)
 

@@ -164,7 +164,7 @@ class KubeTargets:
         async def send(kind: str) -> Observed:
             return await self._apply(desired, replace(action, type=kind))
 
-        return await (self._naming_type(desired.ref, action.type, send) if desired.claim.merges else send(action.type))
+        return await (self._naming_type(desired.ref, action.type, send) if desired.policy.merges else send(action.type))
 
     async def _naming_type(self, ref: TargetRef, kind: str, send: Callable[[str], Awaitable[Observed]]) -> Observed:
         """Call `send` with the recorded type of a Secret that we merge into; if it differs, again with the real one.
@@ -186,7 +186,7 @@ class KubeTargets:
         try:
             return await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
         except ApiError as error:
-            if not desired.claim.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
+            if not desired.policy.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
                 raise
         again = replace(action, resource_version=observed.resource_version, type=await self._type_of(desired.ref))
         kept = await self._apply(desired, again)

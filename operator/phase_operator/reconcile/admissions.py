@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from phase_operator.core.access.admission import Admitted
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.status.recorded import standing
+from phase_operator.core.status.recorded import newest_version
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Dependents, Users
 
@@ -44,7 +44,7 @@ class Admissions:
 
     def enter(self, admitted: Admitted, versions: Mapping[TargetRef, str]) -> Change:
         """Replace a PhaseSecret's entry. `versions` names the newest object of each versioned target."""
-        change = self._set(admitted.key, tuple(admitted.claims), versions)
+        change = self._set(admitted.key, tuple(admitted.target_policies), versions)
         return replace(change, orphaned_tokens=self._tokens.set(admitted.key, (admitted.token,)))
 
     def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
@@ -57,7 +57,7 @@ class Admissions:
         return replace(self._set(key, (), {}), orphaned_tokens=self._tokens.set(key, ()))
 
     def _set(self, key: ObjectKey, targets: tuple[TargetRef, ...], versions: Mapping[TargetRef, str]) -> Change:
-        newest = tuple(standing(target, versions) for target in targets if target in versions)
+        newest = tuple(newest_version(target, versions) for target in targets if target in versions)
         self._versions.pop(key, None)
         if extra := tuple(each for each in newest if each not in targets):
             self._versions[key] = extra

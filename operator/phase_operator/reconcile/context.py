@@ -17,8 +17,8 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import policies
 from phase_operator.core.source.folders import Folders, folders
 from phase_operator.core.source.shrink_guard import Guard
-from phase_operator.core.status.recorded import standing_versions
-from phase_operator.core.targets.policy import Claim, wanted
+from phase_operator.core.status.recorded import newest_versions
+from phase_operator.core.targets.policy import TargetPolicy, declared_targets
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Subscription
 from phase_operator.reconcile.store import Resource
@@ -34,7 +34,7 @@ class Declared:
 
     resource: Resource
     # In the spec's order, each with its target policy.
-    claims: Mapping[TargetRef, Claim]
+    target_policies: Mapping[TargetRef, TargetPolicy]
     # The name of the newest object of each versioned target.
     versions: Mapping[TargetRef, str]
 
@@ -79,7 +79,7 @@ class Task(Declared):
         return _subscription(interval, self.urgency, guard, self.is_settled)
 
 
-def task_of(resource: Resource, spec: PhaseSecretSpec, claims: Mapping[TargetRef, Claim]) -> Task:
+def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> Task:
     """Return what a run works with; `claims` are the targets that `resource` was admitted to.
 
     Raises Invalid for errors that no single field's rule finds: a folder outside the PhaseSecret's own, or a selector
@@ -88,7 +88,7 @@ def task_of(resource: Resource, spec: PhaseSecretSpec, claims: Mapping[TargetRef
     taken = folders(spec)
     # Only checked here: an invalid selector of workloads has to be reported before anything is written.
     policies(spec, resource.key.namespace)
-    return Task(resource, claims, standing_versions(resource.status), spec, taken)
+    return Task(resource, target_policies, newest_versions(resource.status), spec, taken)
 
 
 def declared_by(resource: Resource) -> Declared:
@@ -96,12 +96,12 @@ def declared_by(resource: Resource) -> Declared:
 
     The objects that it wrote are then known from its status and from the marks on them.
     """
-    claims: Mapping[TargetRef, Claim]
+    target_policies: Mapping[TargetRef, TargetPolicy]
     try:
-        claims = wanted(parse_spec(resource.spec), resource.key.namespace)
+        target_policies = declared_targets(parse_spec(resource.spec), resource.key.namespace)
     except Invalid:
-        claims = {}
-    return Declared(resource, claims, standing_versions(resource.status))
+        target_policies = {}
+    return Declared(resource, target_policies, newest_versions(resource.status))
 
 
 def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:

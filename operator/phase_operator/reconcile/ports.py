@@ -16,7 +16,7 @@ from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.status.restarts import Told
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.plan import Apply
 from phase_operator.core.targets.removal import Removal
@@ -192,7 +192,7 @@ class Restarts(Protocol):
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Forget targets that no PhaseSecret is admitted to any more."""
 
-    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
         """Save the baselines of workloads before a target gets this content; raise Transient if that has to wait."""
 
     def written(self, target: TargetRef) -> None:

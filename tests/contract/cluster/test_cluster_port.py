@@ -12,7 +12,7 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.refs import Kind, Owner, TargetRef
 from phase_operator.core.targets.configmap import render_config_map
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.plan import Apply, Keep, Refuse, plan
+from phase_operator.core.targets.plan import Apply, Refuse, Unchanged, plan
 from phase_operator.core.targets.removal import is_version_of
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import ObjectKey, SecretValue
@@ -74,7 +74,7 @@ async def test_what_was_applied_stands_and_is_kept(side: Side, make: Make) -> No
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Keep()
+    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Unchanged()
 
 
 @kinds
@@ -182,7 +182,7 @@ async def test_a_hand_edit_is_seen_and_mended(side: Side, make: Make, edit: dict
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Keep()
+    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Unchanged()
 
 
 @kinds

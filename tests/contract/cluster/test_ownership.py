@@ -16,7 +16,7 @@ from phase_operator.core.targets.configmap import render_config_map
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_annotation, read_mark, spelled
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.plan import Apply, Keep, plan
+from phase_operator.core.targets.plan import Apply, Unchanged, plan
 from phase_operator.core.targets.removal import Delete, Leave, Withdraw, removal
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
@@ -101,7 +101,7 @@ async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, 
     assert (await keeper.bring_in_step(desired)).written
 
     assert side.data(desired.ref) == {"A": "1", "B": "2", "X": "x"}
-    assert plan(desired, await seen(side, desired.ref)) == Keep()
+    assert plan(desired, await seen(side, desired.ref)) == Unchanged()
 
 
 @kinds
@@ -199,7 +199,7 @@ async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted
     assert await keeper.take_away(whole.ref, whole.owner, DROPPED) == Leave()
 
     assert (side.data(whole.ref), side.uid(whole.ref)) == ({"B": "2"}, uid)
-    assert plan(part, await seen(side, part.ref)) == Keep()
+    assert plan(part, await seen(side, part.ref)) == Unchanged()
 
 
 @kinds
@@ -355,7 +355,7 @@ async def test_what_comes_back_from_a_copy_is_what_stood_there(side: Side) -> No
 
     await keeper_of(side.cluster).finish(old.ref, old.owner)
 
-    assert plan(old, await seen(side, old.ref)) == Keep()
+    assert plan(old, await seen(side, old.ref)) == Unchanged()
 
 
 async def test_no_copy_is_made_of_what_changed_since_it_was_judged(side: Side) -> None:

@@ -11,7 +11,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.access.tenancy import Tenancy, check_tenancy
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.source.query import Ask, ask_of
-from phase_operator.core.targets.policy import Claim, wanted
+from phase_operator.core.targets.policy import TargetPolicy, declared_targets
 from phase_operator.core.values import ObjectKey
 
 
@@ -26,7 +26,7 @@ class Admitted:
     key: ObjectKey
     ask: Ask
     # In the spec's order.
-    claims: Mapping[TargetRef, Claim]
+    target_policies: Mapping[TargetRef, TargetPolicy]
     by: _Judgement = field(repr=False)
 
     @property
@@ -38,6 +38,6 @@ class Admitted:
 def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mapping[str, str]) -> Admitted:
     """Check all that a spec names; raise Invalid if any of it is not allowed. `labels` are those of its namespace."""
     ask = ask_of(spec, key.namespace)
-    claims = wanted(spec, key.namespace)
-    check_tenancy(tenancy, ask, key, labels, claims)
-    return Admitted(key, ask, claims, _Judgement())
+    target_policies = declared_targets(spec, key.namespace)
+    check_tenancy(tenancy, ask, key, labels, target_policies)
+    return Admitted(key, ask, target_policies, _Judgement())

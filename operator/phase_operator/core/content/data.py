@@ -34,7 +34,7 @@ _PLACEHOLDER = re.compile(r"\{[{%][^}]*+")
 _READING = 100
 
 
-def content(spec: TargetFields, entries: Iterable[Entry], work_limit: WorkLimit) -> dict[str, bytes]:
+def build_data(spec: TargetFields, entries: Iterable[Entry], work_limit: WorkLimit) -> dict[str, bytes]:
     """Return the target's data; raise if a key, value, file or text is not valid."""
     values = _values(spec, entries)
     texts = _texts(spec, values, work_limit)

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from phase_operator.api import names
 from phase_operator.core.digests import framed, keyed, pack, unpack
 from phase_operator.core.refs import Kind
-from phase_operator.core.targets.fingerprint import READ
+from phase_operator.core.targets.fingerprint import READ_SIZE
 
 _FORM = "1"
 _PROOF = 8
-_PAIR = 2 * READ
+_PAIR = 2 * READ_SIZE
 # A label's value has 63 characters at most, and must begin and end with a letter or digit; base64 may not.
 _PIECE, _END = 61, "x"
 
 # In place of a digest: the object is missing. Pods that need it cannot begin, so running pods began when it was there.
-MISSING = bytes(READ)
+MISSING = bytes(READ_SIZE)
 # In place of a digest: some pods began before a change and some after it. It equals no digest of a content.
-MIXED = b"\xff" * READ
+MIXED = b"\xff" * READ_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def reader(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
     """Return an id of an object and a choice of its keys. Digests of different choices cannot be compared."""
     chosen = "*" if keys is None else "\n".join(sorted(keys))
     text = f"{kind}\n{name}\n{chosen}"
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=READ).digest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=READ_SIZE).digest()
 
 
 def write_baseline(baseline: Baseline, uid: str, digest_key: bytes) -> str:
@@ -76,8 +76,8 @@ def read_baseline(text: str, uid: str, digest_key: bytes) -> Baseline | None:
     raw, proof = unpack(encoded), unpack(proof_text)
     if form != _FORM or raw is None or proof is None or not hmac.compare_digest(proof, _proof(raw, uid, digest_key)):
         return None
-    pairs = [raw[start : start + _PAIR] for start in range(READ, len(raw), _PAIR)]
-    return Baseline(raw[:READ], {pair[:READ]: pair[READ:] for pair in pairs})
+    pairs = [raw[start : start + _PAIR] for start in range(READ_SIZE, len(raw), _PAIR)]
+    return Baseline(raw[:READ_SIZE], {pair[:READ_SIZE]: pair[READ_SIZE:] for pair in pairs})
 
 
 def _proof(raw: bytes, uid: str, digest_key: bytes) -> bytes:

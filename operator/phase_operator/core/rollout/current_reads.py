@@ -12,7 +12,7 @@ from phase_operator.core.rollout.baseline import MISSING, reader
 from phase_operator.core.rollout.followers import Feed, Gap
 from phase_operator.core.rollout.pod_references import Reference
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.targets.fingerprint import NOTHING, Content
+from phase_operator.core.targets.fingerprint import EMPTY, KeyDigests
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
 
@@ -53,12 +53,12 @@ def _followed(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> Iterable[t
             yield target, reference, feed
 
 
-def _current_read(target: TargetRef, reference: Reference, content: Content | Gap, written_at: str) -> CurrentRead:
+def _current_read(target: TargetRef, reference: Reference, content: KeyDigests | Gap, written_at: str) -> CurrentRead:
     name = reader(reference.kind, reference.name, reference.keys)
     if isinstance(content, Gap):
         if reference.required:
             return CurrentRead(target, name, MISSING, written_at, f'{target.kind} "{target.key.name}"')
-        return CurrentRead(target, name, NOTHING.read(reference.keys), written_at)
+        return CurrentRead(target, name, EMPTY.read(reference.keys), written_at)
     if keys := content.lacks(reference.required_keys):
         return CurrentRead(target, name, MISSING, written_at, f'{listing(keys)} in {target.kind} "{target.key.name}"')
     return CurrentRead(target, name, content.read(reference.keys), written_at)

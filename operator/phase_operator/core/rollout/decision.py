@@ -37,7 +37,7 @@ from phase_operator.core.rollout.followers import Feed
 from phase_operator.core.rollout.progress import Progress
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.rollout.workload import APIS, Workload
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class _Rollout(Enum):
 def prepare(
     workload: Workload,
     feeds: Mapping[TargetRef, Feed],
-    coming: Mapping[TargetRef, Content],
+    coming: Mapping[TargetRef, KeyDigests],
     digest_key: bytes,
     *,
     all_known: bool = True,

@@ -18,7 +18,7 @@ from phase_operator.core.json_access import mapping, mappings, text, texts
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.label_selector import Selector, parse_selector
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.targets.fingerprint import Content, merged, read_content
+from phase_operator.core.targets.fingerprint import KeyDigests, merge_key_digests, read_key_digests
 from phase_operator.core.targets.merge import read_mark
 from phase_operator.core.targets.owned_fields import data_keys
 from phase_operator.core.targets.policy import config_map_ref, secret_ref
@@ -53,7 +53,7 @@ class Gap(Enum):
 class Holding:
     """The content of an object, and when we last wrote it, as RFC 3339; "" if that is not known."""
 
-    content: Content | Gap
+    content: KeyDigests | Gap
     written_at: str = ""
 
 
@@ -63,7 +63,7 @@ class Feed:
 
     # One policy for each PhaseSecret that writes the target. More than one PhaseSecret may merge into an object.
     policies: tuple[Policy, ...]
-    content: Content | Gap
+    content: KeyDigests | Gap
     # When we last wrote it, by the API server's clock, as RFC 3339; "" if that is not known. A write of metadata alone
     # counts, too. A time that is too late may cost one restart too many, and never one too few.
     written_at: str = ""
@@ -94,10 +94,10 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
         if entry.get("operation") != "Apply" or entry.get("subresource"):
             continue
         if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
-            found = read_content(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
+            found = read_key_digests(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
             whole = Holding(found or Gap.UNKNOWN, written_at)
         elif manager.startswith(names.MERGE_MANAGER_PREFIX):
-            share = read_content(text(read_mark(annotations, manager).get("content")), digest_key)
+            share = read_key_digests(text(read_mark(annotations, manager).get("content")), digest_key)
             if share is not None:
                 shares.append(Holding(share, written_at))
                 beside_whole += shares[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
@@ -108,8 +108,8 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
 
 
 def _together(shares: Sequence[Holding]) -> Holding:
-    contents = [each.content for each in shares if isinstance(each.content, Content)]
-    return Holding(merged(contents), max(each.written_at for each in shares))
+    contents = [each.content for each in shares if isinstance(each.content, KeyDigests)]
+    return Holding(merge_key_digests(contents), max(each.written_at for each in shares))
 
 
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:

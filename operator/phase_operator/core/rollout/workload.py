@@ -15,7 +15,7 @@ from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.pod_references import Reference, references
 from phase_operator.core.rollout.progress import Standing, WorkloadKind, standing
-from phase_operator.core.targets.fingerprint import READ
+from phase_operator.core.targets.fingerprint import READ_SIZE
 from phase_operator.core.values import ObjectKey
 
 _TEMPLATE = ("spec", "template")
@@ -92,7 +92,7 @@ class Workload:
         except RecursionError:
             # No pod can be made from a template this deep. Any form will do, as long as different ones differ.
             written = "\n".join(_flat(parts))
-        return hashlib.blake2b(written.encode(), digest_size=READ).digest()
+        return hashlib.blake2b(written.encode(), digest_size=READ_SIZE).digest()
 
 
 def _flat(value: object) -> Iterator[str]:

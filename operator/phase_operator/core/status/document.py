@@ -21,7 +21,7 @@ from phase_operator.core.outcome import (
     Verdict,
     verdict,
 )
-from phase_operator.core.status.recorded import told_ref, told_targets
+from phase_operator.core.status.recorded import recorded_ref, recorded_targets
 
 # The most left-out keys that one status names: it has to fit into etcd whatever their number.
 _NAMED = 500
@@ -74,7 +74,7 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
             return _told(targets, previous) + _not_known(previous)
         case Failed(targets=targets):
             # The targets are as they were; whether they match Phase is not known now.
-            known = _told(targets, previous) or [dict(target) for _, target in told_targets(previous)]
+            known = _told(targets, previous) or [dict(target) for _, target in recorded_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
             return [dict(target) for target in mappings(previous.get("targets"))]
@@ -82,11 +82,11 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
 
 def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the entries of targets that this version does not understand, as a later one wrote them."""
-    return [dict(target) for target in mappings(previous.get("targets")) if told_ref(target) is None]
+    return [dict(target) for target in mappings(previous.get("targets")) if recorded_ref(target) is None]
 
 
 def _told(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[dict[str, Any]]:
-    before = dict(told_targets(previous))
+    before = dict(recorded_targets(previous))
     named = 0
     told = []
     for target in targets:

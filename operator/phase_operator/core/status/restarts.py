@@ -11,7 +11,7 @@ from phase_operator.core.errors import shortened
 from phase_operator.core.json_access import mappings
 from phase_operator.core.outcome import StatusDocument
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.status.recorded import told_ref, told_targets
+from phase_operator.core.status.recorded import recorded_ref, recorded_targets
 
 MAX_RESTARTED, MAX_WAITING = 20, 10
 _LONGEST, _LONGEST_NAME = 500, 300
@@ -67,7 +67,7 @@ def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
 
 
 def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
-    ref = told_ref(target)
+    ref = recorded_ref(target)
     if ref is None:
         # Another version wrote it: it stays as it is.
         return target
@@ -87,7 +87,7 @@ def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
     """Return the restart reports that a status holds, by target."""
     return {
         ref: told
-        for ref, target in told_targets(status)
+        for ref, target in recorded_targets(status)
         if (told := Told(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NOTHING
     }
 

@@ -20,8 +20,8 @@ from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import is_feasible, select
 from phase_operator.core.source.shrink_guard import Moved, is_same_place
 from phase_operator.core.targets.fingerprint import name_digest
-from phase_operator.core.targets.loss_guard import Offer, Stood, Terms, is_surely_same
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.loss_guard import AvailableEntries, CurrentTarget, LossPolicy, is_surely_same
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.targets.rendering import Rendering, offers_type
 from phase_operator.core.targets.reserved import is_reserved
 from phase_operator.core.text import clean, listing
@@ -35,25 +35,25 @@ _MOST_TRIED = 10_000_000
 _WILD = re.compile(r"[*?\[]")
 
 
-def offer(
+def available(
     rendering: Rendering,
     spec: PhaseSecretSpec,
     query: SourceQuery,
     app_id: str,
     entries: Sequence[Entry],
     gone: Collection[Moved],
-    stands: Stood | None,
+    current: CurrentTarget | None,
     names: frozenset[bytes] = frozenset(),
-) -> Offer:
+) -> AvailableEntries:
     """Return what an answer has for a target whose keys have these names; the PhaseSecret selects `entries` of it."""
     left = [each.was for each in departed(rendering, spec, query, entries, gone)]
     retyped: list[Entry] = []
-    if stands is not None and _may_have_left(rendering, stands, names):
-        retyped = _of_other_types(rendering, spec, entries, None if stands.is_made else stands.names)
-    return Offer(
+    if current is not None and _may_have_left(rendering, current, names):
+        retyped = _of_other_types(rendering, spec, entries, None if current.is_made else current.names)
+    return AvailableEntries(
         names,
         len(rendering.taken),
-        rendering.asked,
+        rendering.request,
         app_id,
         frozenset(name_digest(_key(rendering, entry)) for entry in (*left, *retyped)),
         len(left),
@@ -62,12 +62,12 @@ def offer(
     )
 
 
-def _may_have_left(rendering: Rendering, stands: Stood, names: frozenset[bytes]) -> bool:
+def _may_have_left(rendering: Rendering, current: CurrentTarget, names: frozenset[bytes]) -> bool:
     """Return whether a target has more than an answer has for it, for another reason than an edit of the spec."""
-    if not (stands.names - names or stands.entries > len(rendering.taken)):
+    if not (current.names - names or current.entries > len(rendering.taken)):
         return False
     # A ConfigMap takes one type, whatever the spec says: an entry that has another type now has left it.
-    return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(stands, rendering.asked)
+    return rendering.ref.kind is Kind.CONFIG_MAP or is_surely_same(current, rendering.request)
 
 
 def declared_secret(
@@ -165,21 +165,27 @@ def _matches_none(pattern: str, keys: Collection[str]) -> bool:
     return len(keys) <= _MOST_COMPARED and not any(fnmatchcase(key, pattern) for key in keys)
 
 
-def terms(
-    rendering: Rendering, spec: PhaseSecretSpec, claim: Claim, told: Mapping[str, Any], *, selects: bool, twice: bool
-) -> Terms:
+def loss_policy(
+    rendering: Rendering,
+    spec: PhaseSecretSpec,
+    policy: TargetPolicy,
+    told: Mapping[str, Any],
+    *,
+    selects: bool,
+    twice: bool,
+) -> LossPolicy:
     """Return what the spec allows a target to lose; `selects`: the PhaseSecret selects at least one entry.
 
     `told` is the entry of its status for the target.
     """
     is_config_map = rendering.ref.kind is Kind.CONFIG_MAP
     required = rendering.target.required
-    return Terms(
+    return LossPolicy(
         shrink=spec.shrink or 100,
         allow_empty=bool(spec.allow_empty),
         may_lack=selects and (is_config_map if required is None else not required),
         required=bool(required),
-        deletes=claim.deletes and not claim.merges,
+        deletes=policy.deletes and not policy.merges,
         is_cleared=told.get("ready") is True and told.get("keys") == 0,
         twice=twice,
     )

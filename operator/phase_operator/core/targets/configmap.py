@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
-from phase_operator.core.content.data import content, metadata
+from phase_operator.core.content.data import build_data, metadata
 from phase_operator.core.content.template import MAX_WORK
 from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired, desired
-from phase_operator.core.targets.policy import claim
+from phase_operator.core.targets.policy import policy
 from phase_operator.core.values import ConfigEntry, Entry
 
 
@@ -33,7 +33,7 @@ def render_config_map(
     """
     work_limit = work_limit or WorkLimit(MAX_WORK)
     taken = _guarded(entries)
-    data = content(spec, taken, work_limit)
+    data = build_data(spec, taken, work_limit)
     text: dict[str, str] = {}
     binary: dict[str, str] = {}
     for key, value in sorted(data.items()):
@@ -50,7 +50,7 @@ def render_config_map(
         body,
         data,
         metadata(spec, taken, work_limit),
-        claim(spec),
+        policy(spec),
         digest_key,
         is_versioned=spec.versioned is not None,
     )

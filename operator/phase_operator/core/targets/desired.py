@@ -13,10 +13,10 @@ from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
 from phase_operator.core.content.limits import check_size
 from phase_operator.core.refs import Owner, TargetRef
-from phase_operator.core.targets.fingerprint import Content, content_digest, content_of, name_digest
+from phase_operator.core.targets.fingerprint import KeyDigests, content_digest, key_digests_of, name_digest
 from phase_operator.core.targets.merge import mark, merge_annotation, merge_manager, spelled
 from phase_operator.core.targets.owned_fields import DATA_FIELDS, owned_fields_digest
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.targets.reserved import without_reserved
 from phase_operator.core.targets.versions import version_label, versioned_name
 from phase_operator.core.values import ObjectKey
@@ -37,19 +37,19 @@ class Desired:
     # A keyed digest of the values, of the kind and type, and of the owned fields: equal digests are equal objects.
     digest: str
     # The digest of the owned fields alone, which managedFields show as well: it finds edits that keep `digest`.
-    shape: bytes
+    owned_fields: bytes
     manifest: dict[str, Any] = field(repr=False)
-    claim: Claim = field(default_factory=Claim)
+    policy: TargetPolicy = field(default_factory=TargetPolicy)
     # A PhaseSecret merges under a field manager of its own, so that one cannot remove another's keys.
     manager: str = names.FIELD_MANAGER
     # Only with Merge: the type for an object that does not exist yet. It is not in the manifest, since the type of an
     # existing object is not ours to set; "" for the usual type, which Kubernetes fills in.
-    made_as: str = ""
+    create_type: str = ""
     # Digests of each key, for the workloads that read single keys; the same for all versions of one target.
-    content: Content | None = None
+    content: KeyDigests | None = None
     # Set by provenance.py, once it is known from which answer the object was made: its stamp, and the stamp of the same
     # object from a revision whose time was wrong. "" if there is none.
-    seal: str = ""
+    stamp: str = ""
     misdated: str = ""
 
     @property
@@ -59,9 +59,9 @@ class Desired:
             return frozenset(self.content.entries)
         return frozenset(map(name_digest, self.keys))
 
-    def is_sealed(self, seal: str) -> bool:
+    def is_sealed(self, stamp: str) -> bool:
         """Return whether the stamp in the cluster may stay: only a missing or a misdated one is a reason to write."""
-        return self.seal == "" or seal not in ("", self.misdated)
+        return self.stamp == "" or stamp not in ("", self.misdated)
 
 
 def desired(
@@ -70,7 +70,7 @@ def desired(
     body: Mapping[str, Any],
     data: Mapping[str, bytes],
     template: TemplateMetadata,
-    claim: Claim,
+    policy: TargetPolicy,
     digest_key: bytes,
     *,
     is_versioned: bool = False,
@@ -80,9 +80,9 @@ def desired(
     A version is an object of its own, named after its content; its metadata may change in place.
     """
     check_size(data, template)
-    content = content_of(digest_key, str(ref), data)
-    if claim.merges:
-        return _desired_share(ref, owner, body, data, claim, digest_key, content)
+    content = key_digests_of(digest_key, str(ref), data)
+    if policy.merges:
+        return _desired_share(ref, owner, body, data, policy, digest_key, content)
     labels = without_reserved(template.labels) | _LABELS
     if is_versioned:
         labels[names.LABEL_VERSION_OF] = version_label(ref.key.name)
@@ -93,17 +93,17 @@ def desired(
         names.ANNOTATION_OWNER: str(owner.key),
         names.ANNOTATION_KEYS: str(content),
     }
-    if claim.deletes:
-        annotations[names.ANNOTATION_ON_REMOVAL] = str(claim.deletion)
-    owners = [_owner_reference(owner)] if _is_collected(ref, owner, claim) else []
-    shape = owned_fields_digest(data, labels, annotations, [str(reference["uid"]) for reference in owners])
-    digest = _digest(ref, body, data, shape, digest_key)
+    if policy.deletes:
+        annotations[names.ANNOTATION_ON_REMOVAL] = str(policy.deletion)
+    owners = [_owner_reference(owner)] if _is_collected(ref, owner, policy) else []
+    owned_fields = owned_fields_digest(data, labels, annotations, [str(reference["uid"]) for reference in owners])
+    digest = _digest(ref, body, data, owned_fields, digest_key)
     # The owned fields' digest leaves these two out: an object that was written without an origin is the same object.
     marks = {names.ANNOTATION_DIGEST: digest}
-    if claim.deletes and not owners:
+    if policy.deletes and not owners:
         marks[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
     manifest = {**_manifest(ref, labels, annotations | marks, owners), **body}
-    return Desired(ref, owner, frozenset(data), digest, shape, manifest, claim, content=content)
+    return Desired(ref, owner, frozenset(data), digest, owned_fields, manifest, policy, content=content)
 
 
 def origin_mark(uid: str, ref: TargetRef) -> str:
@@ -117,8 +117,10 @@ def _version_ref(ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, byt
     return TargetRef(ref.kind, ObjectKey(ref.key.namespace, name))
 
 
-def _digest(ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, bytes], shape: bytes, digest_key: bytes) -> str:
-    identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": shape.hex()}
+def _digest(
+    ref: TargetRef, body: Mapping[str, Any], data: Mapping[str, bytes], owned_fields: bytes, digest_key: bytes
+) -> str:
+    identity = {"kind": str(ref.kind), "type": str(body.get("type", "")), "shape": owned_fields.hex()}
     if body.get("immutable"):
         identity["immutable"] = "true"
     return content_digest(digest_key, data, identity)
@@ -138,9 +140,9 @@ def _manifest(
     return {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
 
 
-def _is_collected(ref: TargetRef, owner: Owner, claim: Claim) -> bool:
+def _is_collected(ref: TargetRef, owner: Owner, policy: TargetPolicy) -> bool:
     """Return whether the garbage collector deletes the target with its PhaseSecret; it does not cross namespaces."""
-    return claim.creation is CreationPolicy.OWNER and claim.deletes and ref.key.namespace == owner.key.namespace
+    return policy.creation is CreationPolicy.OWNER and policy.deletes and ref.key.namespace == owner.key.namespace
 
 
 def _desired_share(
@@ -148,30 +150,30 @@ def _desired_share(
     owner: Owner,
     body: Mapping[str, Any],
     data: Mapping[str, bytes],
-    claim: Claim,
+    policy: TargetPolicy,
     digest_key: bytes,
-    content: Content,
+    content: KeyDigests,
 ) -> Desired:
     """Return the merged share: our keys and our marks, and nothing else, since the rest of the object is not ours."""
     manager = merge_manager(owner.key)
-    shape = owned_fields_digest(data, _SHARE_LABELS, {}, [])
-    identity = {"kind": str(ref.kind), "shape": shape.hex(), "onRemoval": str(claim.deletion)}
+    owned_fields = owned_fields_digest(data, _SHARE_LABELS, {}, [])
+    identity = {"kind": str(ref.kind), "shape": owned_fields.hex(), "onRemoval": str(policy.deletion)}
     digest = content_digest(digest_key, data, identity)
-    origin = origin_mark(owner.uid, ref) if claim.deletes else ""
+    origin = origin_mark(owner.uid, ref) if policy.deletes else ""
     marked = spelled(mark(owner.key, digest, data, str(content), origin))
     manifest = _manifest(ref, dict(_SHARE_LABELS), {merge_annotation(manager): marked}, [])
     manifest |= {name: body[name] for name in DATA_FIELDS if name in body}
-    made_as = str(body.get("type", _USUAL_TYPE))
+    create_type = str(body.get("type", _USUAL_TYPE))
     return Desired(
         ref,
         owner,
         frozenset(data),
         digest,
-        shape,
+        owned_fields,
         manifest,
-        claim,
+        policy,
         manager=manager,
-        made_as="" if made_as == _USUAL_TYPE else made_as,
+        create_type="" if create_type == _USUAL_TYPE else create_type,
         content=content,
     )
 

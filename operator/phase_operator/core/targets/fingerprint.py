@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from phase_operator.core.digests import framed, keyed, pack, unpack
 
 # Bytes of the digest of a key's name, of its value, and of what one workload reads of an object.
-_NAME, _VALUE, READ = 4, 5, 6
+_NAME, _VALUE, READ_SIZE = 4, 5, 6
 _ENTRY = _NAME + _VALUE
 _MARK = 3
 # 12 characters a key: 32 KiB of the 256 KiB that Kubernetes allows for all annotations of an object.
@@ -21,7 +21,7 @@ _BY_KEY, _WHOLE = "1:", "1*"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class KeyDigests:
     """Digests of an object's content. `entries` is None if there are too many keys for one digest each."""
 
     entries: Mapping[bytes, bytes] | None
@@ -29,13 +29,13 @@ class Content:
     # Others have keys in the object, too, which have no digests here.
     is_part: bool = False
     # An id of the digest key. Digests made with different keys cannot be compared.
-    made_with: bytes = field(default=b"", compare=False)
+    key_id: bytes = field(default=b"", compare=False)
 
     def read(self, keys: frozenset[str] | None) -> bytes:
         """Return a digest of what a workload gets that reads these keys; None means all keys."""
         if keys is None or self.entries is None:
             return self.whole
-        digest = hashlib.blake2b(digest_size=READ)
+        digest = hashlib.blake2b(digest_size=READ_SIZE)
         for key in sorted(keys):
             name = name_digest(key)
             # A missing key adds fewer bytes than an empty one, so the two differ.
@@ -51,19 +51,19 @@ class Content:
     def __str__(self) -> str:
         """Return the text of the annotation."""
         if self.entries is None:
-            return _WHOLE + pack(self.made_with + self.whole)
-        return _BY_KEY + pack(self.made_with + _joined_entries(self.entries))
+            return _WHOLE + pack(self.key_id + self.whole)
+        return _BY_KEY + pack(self.key_id + _joined_entries(self.entries))
 
 
 def _digest(raw: bytes) -> bytes:
-    return hashlib.blake2b(raw, digest_size=READ).digest()
+    return hashlib.blake2b(raw, digest_size=READ_SIZE).digest()
 
 
 # Pods read the same from an optional object that is missing as from an empty one.
-NOTHING = Content({}, _digest(b""))
+EMPTY = KeyDigests({}, _digest(b""))
 
 
-def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Content:
+def key_digests_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> KeyDigests:
     """Return the digests of an object's data; `target` is its kind, namespace and name. Its metadata does not count."""
     place = b"".join(framed([target.encode()]))
     entries: dict[bytes, bytes] = {}
@@ -72,39 +72,39 @@ def content_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> Con
         name = name_digest(key)
         entries[name] = entries.get(name, b"") + value
     whole = _digest(_joined_entries(entries))
-    return Content(entries if len(entries) <= MAX_KEYS else None, whole, made_with=_mark_of(digest_key))
+    return KeyDigests(entries if len(entries) <= MAX_KEYS else None, whole, key_id=_mark_of(digest_key))
 
 
-def merged(parts: Sequence[Content]) -> Content:
+def merge_key_digests(parts: Sequence[KeyDigests]) -> KeyDigests:
     """Return the digests of the shares that several PhaseSecrets have in one object."""
     entries: dict[bytes, bytes] = {}
     for each in parts:
         if each.entries is None:
-            return Content(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
+            return KeyDigests(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
         for name, value in each.entries.items():
             entries[name] = entries.get(name, b"") + value
-    return Content(entries, _digest(_joined_entries(entries)), is_part=True)
+    return KeyDigests(entries, _digest(_joined_entries(entries)), is_part=True)
 
 
-def read_content(text: str, digest_key: bytes) -> Content | None:
+def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
     """Parse the annotation; None if it has another format or was made with another key."""
     raw = unpack(text[len(_BY_KEY) :])
-    made_with = _mark_of(digest_key)
-    if raw is None or raw[:_MARK] != made_with:
+    key_id = _mark_of(digest_key)
+    if raw is None or raw[:_MARK] != key_id:
         return None
     raw = raw[_MARK:]
-    if text.startswith(_WHOLE) and len(raw) == READ:
-        return Content(None, raw, made_with=made_with)
+    if text.startswith(_WHOLE) and len(raw) == READ_SIZE:
+        return KeyDigests(None, raw, key_id=key_id)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:
         return None
     entries: dict[bytes, bytes] = {}
     for start in range(0, len(raw), _ENTRY):
         name, value = raw[start : start + _NAME], raw[start + _NAME : start + _ENTRY]
         entries[name] = entries.get(name, b"") + value
-    return Content(entries, _digest(raw), made_with=made_with)
+    return KeyDigests(entries, _digest(raw), key_id=key_id)
 
 
-def names_told(text: str) -> frozenset[bytes]:
+def recorded_names(text: str) -> frozenset[bytes]:
     """Return the digests of key names in the annotation, whichever digest key it was made with."""
     raw = (unpack(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
     if len(raw) % _ENTRY:
@@ -112,12 +112,12 @@ def names_told(text: str) -> frozenset[bytes]:
     return frozenset(raw[start : start + _NAME] for start in range(0, len(raw), _ENTRY))
 
 
-def joined(digests: Iterable[bytes]) -> bytes:
+def join_digests(digests: Iterable[bytes]) -> bytes:
     """Return digests of names as one value of bytes, since the names of thousands of objects are kept."""
     return b"".join(sorted(digests))
 
 
-def parted(digests: bytes) -> frozenset[bytes]:
+def split_digests(digests: bytes) -> frozenset[bytes]:
     """Return the digests of names from what `joined` returned."""
     return frozenset(digests[start : start + _NAME] for start in range(0, len(digests), _NAME))
 

@@ -12,15 +12,15 @@ from typing import Any
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.shrink_guard import another_app, is_too_much, lacking
-from phase_operator.core.targets.fingerprint import name_digest, parted
+from phase_operator.core.targets.fingerprint import name_digest, split_digests
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.request import Asked
+from phase_operator.core.targets.request import TargetRequest
 from phase_operator.core.values import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class CurrentTarget:
     """What a target holds of a PhaseSecret, and what it was made from."""
 
     # Digests of the names of its keys.
@@ -28,7 +28,7 @@ class Stood:
     # How many entries of Phase it was made from.
     entries: int
     # None: the status does not say. One that an older version wrote does not.
-    asked: Asked | None = None
+    request: TargetRequest | None = None
     app_id: str | None = None
     # The status says that it was in step with the current spec.
     is_unedited: bool = False
@@ -42,12 +42,12 @@ class Stood:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class AvailableEntries:
     """What an answer has for a target."""
 
     names: frozenset[bytes]
     entries: int
-    asked: Asked
+    request: TargetRequest
     app_id: str
     # The entries that left it on purpose: digests of their keys' names, and how many were seen to leave.
     left: frozenset[bytes] = frozenset()
@@ -58,7 +58,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LossPolicy:
     """What the spec allows for a target that loses entries or has none."""
 
     shrink: int = 100
@@ -77,34 +77,34 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class Write:
     """Write what the answer has for the target, even if that is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clear:
+class RemoveEmpty:
     """Delete the target: it has no entries any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class LeaveUnchanged:
     """Leave the target as it is."""
 
     error: ExpectedError
 
 
-Decision = Fill | Clear | Hold
+Decision = Write | RemoveEmpty | LeaveUnchanged
 
 
-def stood(
+def current_target(
     observed: Observed | None, owner: ObjectKey, told: Mapping[str, Any], status: Mapping[str, Any], generation: int
-) -> Stood | None:
+) -> CurrentTarget | None:
     """Return what a target holds of a PhaseSecret, or None. `told` is the entry of its status for the target."""
     if observed is None:
         return None
     part = observed.part(merge_manager(owner))
     if observed.owner == str(owner):
-        names = parted(observed.names)
+        names = split_digests(observed.names)
     elif part is not None:
         names = frozenset(map(name_digest, part.claimed))
     else:
@@ -112,79 +112,81 @@ def stood(
     entries = told.get("entries")
     source = status.get("source")
     app_id = source.get("appId") if isinstance(source, Mapping) else None
-    return Stood(
+    return CurrentTarget(
         names,
         entries if isinstance(entries, int) else len(names),
-        Asked.read(told.get("selection")),
+        TargetRequest.read(told.get("selection")),
         app_id if isinstance(app_id, str) else None,
         told.get("ready") is True and status.get("observedGeneration") == generation,
         source.get("entries") if isinstance(source, Mapping) else None,
     )
 
 
-def is_same_question(stands: Stood, now: Asked, app_id: str) -> bool:
+def is_same_question(current: CurrentTarget, now: TargetRequest, app_id: str) -> bool:
     """Return whether a target asks for the same entries as when it was written; if that is unknown, it does."""
-    if stands.asked is None:
+    if current.request is None:
         return True
-    return stands.asked.take == now.take and (stands.asked.app == now.app or stands.app_id == app_id)
+    return current.request.take == now.take and (current.request.app == now.app or current.app_id == app_id)
 
 
-def is_surely_same(stands: Stood, now: Asked) -> bool:
+def is_surely_same(current: CurrentTarget, now: TargetRequest) -> bool:
     """Return whether surely no edit has changed which entries the target takes."""
-    return stands.is_unedited if stands.asked is None else stands.asked.take == now.take
+    return current.is_unedited if current.request is None else current.request.take == now.take
 
 
-def decide(stands: Stood | None, offer: Offer, terms: Terms) -> Decision:
+def decide(current: CurrentTarget | None, available: AvailableEntries, loss_policy: LossPolicy) -> Decision:
     """Return what an answer may do to a target."""
-    if stands is None:
-        return _decide_new(offer, terms)
-    if not terms.twice and (found := doubt(stands, offer, terms.shrink)) is not None:
-        return Hold(found)
-    if offer.entries or terms.allow_empty:
-        return Fill()
-    if not stands.entries:
-        return _nothing() if terms.required else Fill()
-    if _left_some(stands, offer, twice=terms.twice):
-        return Clear() if terms.deletes else Fill()
+    if current is None:
+        return _decide_new(available, loss_policy)
+    if not loss_policy.twice and (found := doubt(current, available, loss_policy.shrink)) is not None:
+        return LeaveUnchanged(found)
+    if available.entries or loss_policy.allow_empty:
+        return Write()
+    if not current.entries:
+        return _nothing() if loss_policy.required else Write()
+    if _left_some(current, available, twice=loss_policy.twice):
+        return RemoveEmpty() if loss_policy.deletes else Write()
     return _nothing()
 
 
-def _decide_new(offer: Offer, terms: Terms) -> Decision:
-    if terms.is_cleared and terms.deletes and not offer.entries:
-        return Clear()
-    return Fill() if offer.entries or terms.allow_empty or terms.may_lack else _nothing()
+def _decide_new(available: AvailableEntries, loss_policy: LossPolicy) -> Decision:
+    if loss_policy.is_cleared and loss_policy.deletes and not available.entries:
+        return RemoveEmpty()
+    return Write() if available.entries or loss_policy.allow_empty or loss_policy.may_lack else _nothing()
 
 
-def doubt(stands: Stood, offer: Offer, shrink: int) -> ExpectedError | None:
+def doubt(current: CurrentTarget, available: AvailableEntries, shrink: int) -> ExpectedError | None:
     """Return why an answer has to be confirmed before it removes anything from a target, or None."""
-    if not stands.entries or not is_same_question(stands, offer.asked, offer.app_id):
+    if not current.entries or not is_same_question(current, available.request, available.app_id):
         return None
-    is_app_unedited = stands.asked is None or stands.asked.app == offer.asked.app
-    if is_app_unedited and stands.app_id is not None and stands.app_id != offer.app_id:
-        return another_app(stands.app_id, offer.app_id)
-    lost = _lost(stands, offer)
-    if not is_too_much(lost, stands.entries, shrink, nothing_left=not offer.entries):
+    is_app_unedited = current.request is None or current.request.app == available.request.app
+    if is_app_unedited and current.app_id is not None and current.app_id != available.app_id:
+        return another_app(current.app_id, available.app_id)
+    lost = _lost(current, available)
+    if not is_too_much(lost, current.entries, shrink, nothing_left=not available.entries):
         return None
-    return lacking(lost, stands.entries)
+    return lacking(lost, current.entries)
 
 
-def _lost(stands: Stood, offer: Offer) -> int:
-    left = max(offer.left_entries, len(stands.names & offer.left))
-    fewer = max(0, stands.entries - offer.entries - left)
-    is_named_alike = stands.is_unedited if stands.asked is None else stands.asked.naming == offer.asked.naming
-    if not is_named_alike or (stands.is_made and not offer.entries):
+def _lost(current: CurrentTarget, available: AvailableEntries) -> int:
+    left = max(available.left_entries, len(current.names & available.left))
+    fewer = max(0, current.entries - available.entries - left)
+    is_named_alike = (
+        current.is_unedited if current.request is None else current.request.naming == available.request.naming
+    )
+    if not is_named_alike or (current.is_made and not available.entries):
         return fewer
-    return max(fewer, len(stands.names - offer.names - offer.left))
+    return max(fewer, len(current.names - available.names - available.left))
 
 
-def _left_some(stands: Stood, offer: Offer, *, twice: bool) -> bool:
+def _left_some(current: CurrentTarget, available: AvailableEntries, *, twice: bool) -> bool:
     """Return whether any entry of a target left it on purpose."""
-    if offer.left_entries or stands.names & offer.left:
+    if available.left_entries or current.names & available.left:
         return True
     # Its keys do not show it, but Phase lacks no entry, and enough entries have other types now.
-    none_lost = stands.selected is not None and offer.selected >= stands.selected
-    return twice and stands.is_made and none_lost and offer.of_other_types >= stands.entries > 0
+    none_lost = current.selected is not None and available.selected >= current.selected
+    return twice and current.is_made and none_lost and available.of_other_types >= current.entries > 0
 
 
-def _nothing() -> Hold:
-    return Hold(Waiting(Reason.NO_ENTRIES, ""))
+def _nothing() -> LeaveUnchanged:
+    return LeaveUnchanged(Waiting(Reason.NO_ENTRIES, ""))

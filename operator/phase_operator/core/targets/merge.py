@@ -20,7 +20,7 @@ _MARK_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MergedShare:
     """The share of one PhaseSecret in an object that it merged into."""
 
     manager: str
@@ -30,9 +30,9 @@ class Part:
     keys: frozenset[str]
     recorded: frozenset[str]
     digest: str
-    seal: str
+    stamp: str
     # Comparable with Desired.shape.
-    shape: bytes
+    owned_fields: bytes
     # The type that the share gave the object; "" if others created the object, or if the type is the usual one.
     type: str = ""
     deletes: bool = False
@@ -48,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class FieldManager:
     """A field manager that is not ours, with the data keys that it owns."""
 
     manager: str
@@ -57,11 +57,11 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class CoManagers:
     """All that is known of the other field managers of an object; kept only if there is anything to know."""
 
-    holders: tuple[Holder, ...] = ()
-    parts: tuple[Part, ...] = ()
+    field_managers: tuple[FieldManager, ...] = ()
+    parts: tuple[MergedShare, ...] = ()
     # Kind and name of the controller in the object's ownerReferences; "" if there is none.
     controller: str = ""
 
@@ -107,19 +107,19 @@ def _is_flat(value: object) -> bool:
 
 
 def part(
-    manager: str, keys: frozenset[str], shape: bytes, annotations: Mapping[str, Any], owned: Mapping[str, Any]
-) -> Part:
+    manager: str, keys: frozenset[str], owned_fields: bytes, annotations: Mapping[str, Any], owned: Mapping[str, Any]
+) -> MergedShare:
     """Return a share from managedFields and its annotation; `owned` are the annotations that its manager owns."""
     said = read_mark(annotations, manager)
     recorded = said.get("keys")
-    return Part(
+    return MergedShare(
         manager=manager,
         of=_of(manager, text(said.get("of"))),
         keys=keys,
         recorded=frozenset(recorded) if isinstance(recorded, list) else frozenset(),
         digest=text(said.get("digest")),
-        seal=text(said.get("seal")),
-        shape=shape,
+        stamp=text(said.get("seal")),
+        owned_fields=owned_fields,
         type=text(said.get("type")),
         deletes=said.get("onRemoval") == "Delete",
         origin=str(said.get("origin") or ""),

@@ -10,8 +10,8 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.json_access import mapping, mappings, parsed, text, texts
-from phase_operator.core.targets.fingerprint import joined, name_digest, names_told
-from phase_operator.core.targets.merge import Holder, Others, Part, part
+from phase_operator.core.targets.fingerprint import join_digests, name_digest, recorded_names
+from phase_operator.core.targets.merge import CoManagers, FieldManager, MergedShare, part
 from phase_operator.core.targets.owned_fields import data_keys, owned_fields_digest
 
 # Annotations of ours that the digest of the owned fields leaves out.
@@ -28,17 +28,17 @@ class Observed:
     owner: str
     digest: str
     # The digest of the fields that our apply still owns, comparable with Desired.shape; empty if we never applied it.
-    shape: bytes
+    owned_fields: bytes
     # Data keys that others added and that we never applied.
     foreign_keys: tuple[str, ...]
     terminating: bool = False
     # The stamp of provenance.py; "" if it has none.
-    seal: str = ""
+    stamp: str = ""
     # Its annotation says that it is deleted when its PhaseSecret does not name it any more.
     deletes: bool = False
     # Memory: thousands of these are kept, and on most objects no other manager owns data. So all that is known of other
     # managers is in one value, which is None on these objects, and the properties below read it.
-    others: Others | None = None
+    others: CoManagers | None = None
     # The label of a version: the base name that it belongs to; "" if it is no version.
     version_of: str = ""
     # When it was created, kept for versions alone: RFC 3339 in UTC, so that texts sort as times do.
@@ -51,24 +51,24 @@ class Observed:
     @property
     def is_applied(self) -> bool:
         """Whether managedFields list an apply of ours; they do not on a copy that others made."""
-        return self.shape != b""
+        return self.owned_fields != b""
 
     @property
     def managers(self) -> tuple[str, ...]:
         """The other managers of its data, for the message of a refusal."""
-        return tuple(holder.manager for holder in self.holders if holder.keys)
+        return tuple(holder.manager for holder in self.field_managers if holder.keys)
 
     @property
-    def holders(self) -> tuple[Holder, ...]:
+    def field_managers(self) -> tuple[FieldManager, ...]:
         """The field managers other than our own."""
-        return self.others.holders if self.others else ()
+        return self.others.field_managers if self.others else ()
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[MergedShare, ...]:
         """The shares that PhaseSecrets merged into it."""
         return self.others.parts if self.others else ()
 
-    def part(self, manager: str) -> Part | None:
+    def part(self, manager: str) -> MergedShare | None:
         """Return the share that one PhaseSecret merged into it."""
         return next((each for each in self.parts if each.manager == manager), None)
 
@@ -77,10 +77,10 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     """Return what an object's metadata shows. Anybody may have written it, so nothing in it raises."""
     labels, annotations = texts(metadata.get("labels")), texts(metadata.get("annotations"))
     ours, others = _split_managers(metadata)
-    holders = [holder for holder, _ in others]
+    field_managers = [holder for holder, _ in others]
     parts = list(_parts(others, labels, annotations))
     our_keys = data_keys(ours)
-    keys_of_others = frozenset[str]().union(*(holder.keys for holder in holders))
+    keys_of_others = frozenset[str]().union(*(holder.keys for holder in field_managers))
     # On most targets others own no data, even if they own a label: nothing is kept of them then.
     is_shared = bool(parts or not ours or keys_of_others)
     version_of = labels.get(names.LABEL_VERSION_OF, "")
@@ -90,12 +90,12 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         resource_version=text(metadata.get("resourceVersion")),
         owner=annotations.get(names.ANNOTATION_OWNER, ""),
         digest=annotations.get(names.ANNOTATION_DIGEST, ""),
-        seal=annotations.get(names.ANNOTATION_SEAL, ""),
-        shape=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
+        stamp=annotations.get(names.ANNOTATION_SEAL, ""),
+        owned_fields=_observed_shape(ours, our_keys, labels, annotations) if ours else b"",
         foreign_keys=tuple(sorted(keys_of_others - our_keys)),
         terminating="deletionTimestamp" in metadata,
         deletes=deletes,
-        others=_others(holders, parts, metadata) if is_shared else None,
+        others=_others(field_managers, parts, metadata) if is_shared else None,
         version_of=version_of,
         created=text(metadata.get("creationTimestamp")) if version_of else "",
         origin=_origin(metadata, annotations) if deletes else "",
@@ -103,10 +103,12 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     )
 
 
-def _split_managers(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[tuple[Holder, Mapping[str, Any]]]]:
+def _split_managers(
+    metadata: Mapping[str, Any],
+) -> tuple[Mapping[str, Any], list[tuple[FieldManager, Mapping[str, Any]]]]:
     """Return the fields that our apply owns, and the other field managers, each with its fields."""
     ours: Mapping[str, Any] = {}
-    others: list[tuple[Holder, Mapping[str, Any]]] = []
+    others: list[tuple[FieldManager, Mapping[str, Any]]] = []
     for entry in mappings(metadata.get("managedFields")):
         if entry.get("subresource"):
             continue
@@ -116,20 +118,20 @@ def _split_managers(metadata: Mapping[str, Any]) -> tuple[Mapping[str, Any], lis
             # We still own the type of an object that we gave up, since no apply can remove it; it counts as nothing.
             ours = fields if fields.keys() - {"f:type"} else {}
         else:
-            others.append((Holder(manager, operation, data_keys(fields)), fields))
+            others.append((FieldManager(manager, operation, data_keys(fields)), fields))
     return ours, others
 
 
 def _parts(
-    others: Iterable[tuple[Holder, Mapping[str, Any]]], labels: Mapping[str, str], annotations: Mapping[str, str]
-) -> Iterator[Part]:
+    others: Iterable[tuple[FieldManager, Mapping[str, Any]]], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> Iterator[MergedShare]:
     """Yield the shares that PhaseSecrets merged into the object."""
     for holder, fields in others:
         if not holder.manager.startswith(names.MERGE_MANAGER_PREFIX) or holder.operation != "Apply":
             continue
-        shape = _observed_shape(fields, holder.keys, labels, {})
+        owned_fields = _observed_shape(fields, holder.keys, labels, {})
         owned = mapping(mapping(fields.get("f:metadata")).get("f:annotations"))
-        found = part(holder.manager, holder.keys, shape, annotations, owned)
+        found = part(holder.manager, holder.keys, owned_fields, annotations, owned)
         # A share that was emptied may still own the type of the object, since no apply can remove it.
         if found.claimed or found.digest:
             yield found
@@ -138,11 +140,11 @@ def _parts(
 def _our_names(ours: frozenset[str], held_by_others: frozenset[str], annotations: Mapping[str, str]) -> bytes:
     """Return digests of our keys' names. Others own a key that they edited; our annotation shows that it is ours."""
     if ours and not held_by_others:
-        return joined(map(name_digest, ours))
-    recorded = names_told(str(annotations.get(names.ANNOTATION_KEYS, "")))
+        return join_digests(map(name_digest, ours))
+    recorded = recorded_names(str(annotations.get(names.ANNOTATION_KEYS, "")))
     if not ours and not held_by_others:
-        return joined(recorded)
-    return joined({*map(name_digest, ours), *(recorded & set(map(name_digest, held_by_others)))})
+        return join_digests(recorded)
+    return join_digests({*map(name_digest, ours), *(recorded & set(map(name_digest, held_by_others)))})
 
 
 def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
@@ -152,15 +154,17 @@ def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
     return annotations.get(names.ANNOTATION_ORIGIN, "")
 
 
-def _others(holders: Iterable[Holder], parts: Iterable[Part], metadata: Mapping[str, Any]) -> Others | None:
+def _others(
+    field_managers: Iterable[FieldManager], parts: Iterable[MergedShare], metadata: Mapping[str, Any]
+) -> CoManagers | None:
     owners = mappings(metadata.get("ownerReferences"))
     controller = next((each for each in owners if each.get("controller")), None)
-    found = Others(
-        tuple(sorted(holders, key=lambda holder: (holder.manager, holder.operation))),
+    found = CoManagers(
+        tuple(sorted(field_managers, key=lambda holder: (holder.manager, holder.operation))),
         tuple(sorted(parts, key=lambda each: each.manager)),
         f"{text(controller.get('kind'))} {text(controller.get('name'))}" if controller else "",
     )
-    return None if found == Others() else found
+    return None if found == CoManagers() else found
 
 
 def _observed_shape(

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.merge import Part, merge_manager
+from phase_operator.core.targets.merge import MergedShare, merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
@@ -43,9 +43,9 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     is_anothers = observed.owner not in {"", str(desired.owner.key), *gone}
     if is_anothers and not _has_keys(observed.part(merge_manager(desired.owner.key))):
         return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
-    if not desired.claim.takes and not _is_own(desired, observed):
+    if not desired.policy.takes and not _is_own(desired, observed):
         return Objection(_whose(observed))
-    if desired.claim.merges:
+    if desired.policy.merges:
         return _to_part(desired, observed, gone)
     return _to_whole(desired, observed, gone)
 
@@ -65,7 +65,7 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
     rivals = [each.of for each in _rivals(desired, observed, gone) if _has_keys(each) or not is_whole]
     if rivals:
         return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
-    if is_whole or desired.claim.adopt:
+    if is_whole or desired.policy.adopt:
         return None
     if left := _left_elsewhere(desired, observed):
         return Objection(
@@ -99,7 +99,7 @@ def _whose(observed: Observed) -> str:
         return f"it carries the mark of PhaseSecret {observed.owner}, which does not keep it: it is a copy, or was left"
     if observed.others and observed.others.controller:
         return f"it is controlled by {observed.others.controller}"
-    managers = observed.managers or tuple(holder.manager for holder in observed.holders)
+    managers = observed.managers or tuple(holder.manager for holder in observed.field_managers)
     if managers:
         return f"it is managed by {', '.join(dict.fromkeys(managers))}"
     return "it was made by someone else"
@@ -111,10 +111,15 @@ def is_official(desired: Desired, observed: Observed) -> bool:
     The name of its field manager proves nothing, since many programs share it. So we must be about to write every key
     that the object has: it never gets smaller, and the Secret of another program is not mistaken for one of these.
     """
-    if not observed.holders or observed.parts or observed.owner or (observed.others and observed.others.controller):
+    if (
+        not observed.field_managers
+        or observed.parts
+        or observed.owner
+        or (observed.others and observed.others.controller)
+    ):
         return False
     by_official = all(
-        holder.manager in OFFICIAL_MANAGERS and holder.operation == "Update" for holder in observed.holders
+        holder.manager in OFFICIAL_MANAGERS and holder.operation == "Update" for holder in observed.field_managers
     )
     return by_official and bool(observed.foreign_keys) and desired.keys.issuperset(observed.foreign_keys)
 
@@ -125,26 +130,26 @@ def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Obj
         contested = part.claimed & desired.keys
         if contested and part.manager != desired.manager and part.of not in gone:
             return Objection(f"PhaseSecret {part.of} keeps {listing(sorted(contested))} in it", (part.of,))
-    if desired.claim.adopt or is_whole:
+    if desired.policy.adopt or is_whole:
         return None
     if observed.is_applied and not observed.owner:
         return Objection("it belongs to a PhaseSecret whose mark was taken off")
     own = observed.part(desired.manager)
     ours = own.claimed if own else frozenset()
     free = {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}
-    for holder in observed.holders:
+    for holder in observed.field_managers:
         contested = (holder.keys & desired.keys) - ours
         if contested and holder.manager not in free:
             return Objection(f"{listing(sorted(contested))} in it is managed by {holder.manager}")
     return None
 
 
-def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[Part]:
+def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[MergedShare]:
     own = merge_manager(desired.owner.key)
     return [part for part in observed.parts if part.manager != own and part.of not in gone]
 
 
-def _has_keys(part: Part | None) -> bool:
+def _has_keys(part: MergedShare | None) -> bool:
     """Return whether a share has data in the object.
 
     Beside the owner mark of another PhaseSecret, that is possible only if that one had given the object up. If it comes

@@ -32,7 +32,7 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Unchanged:
     """Leave the object: it is as it should be."""
 
 
@@ -45,58 +45,60 @@ class Refuse:
     by: tuple[str, ...] = ()
 
 
-Plan = Apply | Keep | Refuse
+Plan = Apply | Unchanged | Refuse
 
 
 def plan(desired: Desired, observed: Observed | None, gone: Collection[str] = ()) -> Plan:
     """Return what makes observed desired. `gone` are PhaseSecrets that do not name the target any more."""
     if observed is None:
-        return Apply(resource_version=None, type=desired.made_as)
+        return Apply(resource_version=None, type=desired.create_type)
     found = objection(desired, observed, gone)
     if found is not None:
         return Refuse(f"it exists and is not ours: {found.why}; {_cure(desired, found)}", found.by)
-    return _plan_part(desired, observed) if desired.claim.merges else _plan_whole(desired, observed)
+    return _plan_part(desired, observed) if desired.policy.merges else _plan_whole(desired, observed)
 
 
 def _cure(desired: Desired, found: Objection) -> str:
     if found.by:
         return "choose another name, or let that one go first"
-    if desired.claim.takes:
+    if desired.policy.takes:
         return "choose another name, delete it, or set adopt to take it over"
     # Merge needs no adopt: it never takes the whole object over.
-    adopting = "" if desired.claim.merges else ", together with adopt: true"
+    adopting = "" if desired.policy.merges else ", together with adopt: true"
     grant = f"from={desired.owner.key.namespace},to={desired.ref.key.namespace},what=target+adopt"
     return f"choose another name, or have whoever runs the operator allow it (--grant {grant}){adopting}"
 
 
-def _plan_whole(desired: Desired, observed: Observed) -> Apply | Keep:
+def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
     # Keys that others own together with us would stay after our apply, so they count as well.
-    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.holders))
+    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.field_managers))
     prune = tuple(sorted(held - desired.keys))
-    is_same = observed.digest == desired.digest and observed.shape == desired.shape
+    is_same = observed.digest == desired.digest and observed.owned_fields == desired.owned_fields
     if is_same and not prune and not release:
-        return Keep() if desired.is_sealed(observed.seal) else Apply(observed.resource_version, only_seal=True)
+        return Unchanged() if desired.is_sealed(observed.stamp) else Apply(observed.resource_version, only_seal=True)
     return Apply(observed.resource_version, prune, release)
 
 
-def _plan_part(desired: Desired, observed: Observed) -> Apply | Keep:
+def _plan_part(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = observed.part(desired.manager)
     was_whole = observed.owner == str(desired.owner.key)
     if own is not None and not was_whole:
-        is_same = own.digest == desired.digest and own.shape == desired.shape and own.recorded == desired.keys
+        is_same = (
+            own.digest == desired.digest and own.owned_fields == desired.owned_fields and own.recorded == desired.keys
+        )
         is_same = is_same and own.is_marked
-        if is_same and desired.is_sealed(own.seal):
-            return Keep()
+        if is_same and desired.is_sealed(own.stamp):
+            return Unchanged()
         return Apply(observed.resource_version, type=own.type, only_seal=is_same)
     if was_whole:
-        return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.made_as)
+        return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.create_type)
     # By force it may take its own keys that were edited by hand, and keys of a PhaseSecret of this namespace that gave
     # the object up.
     is_left = observed.owner != "" and is_free(observed.owner, desired)
-    held = is_left or any(holder.keys & desired.keys for holder in observed.holders)
-    return Apply(observed.resource_version, force=held or desired.claim.adopt)
+    held = is_left or any(holder.keys & desired.keys for holder in observed.field_managers)
+    return Apply(observed.resource_version, force=held or desired.policy.adopt)
 
 
 def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:

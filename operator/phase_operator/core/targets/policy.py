@@ -24,7 +24,7 @@ from phase_operator.core.values import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class TargetPolicy:
     """The policies of a target as they take effect."""
 
     creation: CreationPolicy = CreationPolicy.OWNER
@@ -47,23 +47,23 @@ class Claim:
         """Whether what we wrote is deleted when the spec does not name it any more."""
         return self.deletion is DeletionPolicy.DELETE
 
-    def without_taking(self) -> "Claim":
+    def without_taking(self) -> "TargetPolicy":
         """Return the same policies without the right to take over an object that others made."""
         return replace(self, adopt=False, takes=False)
 
 
-def claim(target: TargetFields) -> Claim:
+def policy(target: TargetFields) -> TargetPolicy:
     """Return the policies of a target, with defaults."""
     creation = target.creation_policy or CreationPolicy.OWNER
     replace = isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
     match creation:
         case CreationPolicy.MERGE:
             # Our keys would be litter in the object of others once the spec does not name it.
-            return Claim(creation, target.deletion_policy or DeletionPolicy.DELETE, bool(target.adopt))
+            return TargetPolicy(creation, target.deletion_policy or DeletionPolicy.DELETE, bool(target.adopt))
         case CreationPolicy.ORPHAN:
-            return Claim(creation, DeletionPolicy.RETAIN, bool(target.adopt), replace)
+            return TargetPolicy(creation, DeletionPolicy.RETAIN, bool(target.adopt), replace)
         case CreationPolicy.OWNER:
-            return Claim(creation, target.deletion_policy or DeletionPolicy.RETAIN, bool(target.adopt), replace)
+            return TargetPolicy(creation, target.deletion_policy or DeletionPolicy.RETAIN, bool(target.adopt), replace)
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:
@@ -76,7 +76,7 @@ def config_map_ref(target: ManagedConfigMapReference, namespace: str) -> TargetR
     return TargetRef(Kind.CONFIG_MAP, ObjectKey(target.config_map_namespace or namespace, target.config_map_name))
 
 
-def places(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, TargetFields]]:
+def spec_targets(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, TargetFields]]:
     """Yield the targets of a spec and their fields, in the order of the spec."""
     for secret in spec.managed_secret_references:
         yield secret_ref(secret, namespace), secret
@@ -84,9 +84,9 @@ def places(spec: PhaseSecretSpec, namespace: str) -> Iterator[tuple[TargetRef, T
         yield config_map_ref(config_map, namespace), config_map
 
 
-def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
+def declared_targets(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, TargetPolicy]:
     """Return the targets of a spec, in its order, with their policies; raise Invalid if the spec names one twice."""
-    pairs = [(ref, claim(target)) for ref, target in places(spec, namespace)]
+    pairs = [(ref, policy(target)) for ref, target in spec_targets(spec, namespace)]
     found = dict(pairs)
     if len(found) != len(pairs):
         named_often = Counter(str(target) for target, _ in pairs)
@@ -95,8 +95,8 @@ def wanted(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Claim]:
     return found
 
 
-def needs_finalizer(targets: Mapping[TargetRef, Claim], namespace: str) -> bool:
+def needs_finalizer(targets: Mapping[TargetRef, TargetPolicy], namespace: str) -> bool:
     """Return whether the PhaseSecret ends with a deletion that the garbage collector does not do."""
     return any(
-        claim.deletes and (claim.merges or target.key.namespace != namespace) for target, claim in targets.items()
+        policy.deletes and (policy.merges or target.key.namespace != namespace) for target, policy in targets.items()
     )

@@ -32,7 +32,7 @@ _ONCE_LEFT_OUT = (
 )
 
 
-def basis(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
+def inputs_digest(spec: Mapping[str, Any], query: SourceQuery, revision: Revision) -> bytes:
     """Return a digest of what an object is made from: the spec, the query and the revision of the environment."""
     parts = [
         _RENDERING + _has_once_left_out(spec),
@@ -51,38 +51,44 @@ def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
     return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
 
 
-def sealed(desired: Desired, made_from: bytes, key: bytes, misdated: bytes | None = None) -> Desired:
+def stamped(desired: Desired, inputs: bytes, key: bytes, misdated: bytes | None = None) -> Desired:
     """Return the object, or our share of it, with its stamp. A stamp made from `misdated` is to be replaced."""
     metadata = desired.manifest["metadata"]
-    seal = _seal(key, desired.digest, desired.shape, made_from)
-    wrong = _seal(key, desired.digest, desired.shape, misdated) if misdated is not None else ""
+    stamp = _stamp(key, desired.digest, desired.owned_fields, inputs)
+    wrong = _stamp(key, desired.digest, desired.owned_fields, misdated) if misdated is not None else ""
     manifest = desired.manifest | {
-        "metadata": metadata | {"annotations": metadata["annotations"] | _annotation(desired, seal)}
+        "metadata": metadata | {"annotations": metadata["annotations"] | _annotation(desired, stamp)}
     }
-    return replace(desired, manifest=manifest, seal=seal, misdated=wrong)
+    return replace(desired, manifest=manifest, stamp=stamp, misdated=wrong)
 
 
-def _annotation(desired: Desired, seal: str) -> dict[str, str]:
-    if not desired.claim.merges:
-        return {names.ANNOTATION_SEAL: seal}
-    marked = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"seal": seal}
+def _annotation(desired: Desired, stamp: str) -> dict[str, str]:
+    if not desired.policy.merges:
+        return {names.ANNOTATION_SEAL: stamp}
+    marked = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"seal": stamp}
     return {merge_annotation(desired.manager): spelled(marked)}
 
 
-def holds(observed: Observed | None, made_from: bytes, key: bytes) -> bool:
+def stamp_matches(observed: Observed | None, inputs: bytes, key: bytes) -> bool:
     """Return whether an object is as we applied it, and was made from exactly this."""
-    if observed is None or not observed.seal or not observed.shape or observed.foreign_keys or observed.terminating:
+    if (
+        observed is None
+        or not observed.stamp
+        or not observed.owned_fields
+        or observed.foreign_keys
+        or observed.terminating
+    ):
         return False
-    return observed.seal == _seal(key, observed.digest, observed.shape, made_from)
+    return observed.stamp == _stamp(key, observed.digest, observed.owned_fields, inputs)
 
 
-def part_holds(observed: Observed | None, manager: str, made_from: bytes, key: bytes) -> bool:
+def share_stamp_matches(observed: Observed | None, manager: str, inputs: bytes, key: bytes) -> bool:
     """Return whether a PhaseSecret's share of an object is as we applied it, and was made from exactly this."""
     part = observed.part(manager) if observed is not None and not observed.terminating else None
-    if part is None or not part.is_marked or not part.seal:
+    if part is None or not part.is_marked or not part.stamp:
         return False
-    return part.seal == _seal(key, part.digest, part.shape, made_from)
+    return part.stamp == _stamp(key, part.digest, part.owned_fields, inputs)
 
 
-def _seal(key: bytes, digest: str, shape: bytes, made_from: bytes) -> str:
-    return keyed(key, b"phase-seal", framed((digest.encode(), shape, made_from), width=4), size=16).hex()
+def _stamp(key: bytes, digest: str, owned_fields: bytes, inputs: bytes) -> str:
+    return keyed(key, b"phase-seal", framed((digest.encode(), owned_fields, inputs), width=4), size=16).hex()

@@ -13,7 +13,7 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import origin_mark
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.targets.versions import is_version, version_label
 
 
@@ -74,7 +74,7 @@ class Unwanted:
     """
 
     # Its policies by the spec; None: the spec does not name it.
-    claim: Claim | None = None
+    policy: TargetPolicy | None = None
     # Kubernetes deletes whole objects with their PhaseSecret, unless a person asked it to orphan them.
     is_collected: bool = False
     # Why the PhaseSecret may not reach the object's namespace; "" if it may.
@@ -135,7 +135,7 @@ def _unwanted(ref: TargetRef, observed: Observed, owner: Owner, why: Unwanted) -
 
 
 def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
-    is_spared = why.claim is not None and not why.claim.merges and not why.claim.deletes
+    is_spared = why.policy is not None and not why.policy.merges and not why.policy.deletes
     found = Leave() if is_spared or why.is_collected or not observed.deletes else _whole(observed, owner)
     own = merge_manager(owner.key)
     if isinstance(found, Delete) and any(part.keys and part.manager != own for part in observed.parts):
@@ -147,7 +147,7 @@ def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal 
 def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
     # A share is known by its field manager, which managedFields do not list on a copy.
     part = observed.part(merge_manager(owner.key))
-    is_spared = why.claim is not None and why.claim.merges and not why.claim.deletes
+    is_spared = why.policy is not None and why.policy.merges and not why.policy.deletes
     if part is None or is_spared or not part.deletes:
         return Leave()
     return Withdraw(part.manager, observed.uid, observed.resource_version, part.type, _DECIDED)

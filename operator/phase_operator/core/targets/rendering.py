@@ -28,7 +28,7 @@ from phase_operator.core.source.selection import check_effort, config_entries, l
 from phase_operator.core.targets.configmap import render_config_map
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.policy import config_map_ref, secret_ref
-from phase_operator.core.targets.request import Asked, asked
+from phase_operator.core.targets.request import TargetRequest, target_request
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.targets.unread import checked
 from phase_operator.core.text import clean
@@ -52,7 +52,7 @@ class Rendering:
     target: TargetFields
     # The entries that it is made from.
     taken: Sequence[Entry]
-    asked: Asked
+    request: TargetRequest
     # The message if it takes no entry.
     nothing: str
     may_be_empty: bool = False
@@ -188,7 +188,7 @@ def _rendering(
         make,
         target,
         taken.entries,
-        asked(spec, target),
+        target_request(spec, target),
         f"{empty or nothing}{unread}",
         bool(spec.allow_empty),
         taken.left_out,

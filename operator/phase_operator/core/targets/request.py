@@ -18,7 +18,7 @@ _DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TargetRequest:
     """What a target asks for, as three digests; equal values ask for the same."""
 
     # The app as the spec names it, by name or by id, and where.
@@ -39,7 +39,7 @@ class Asked:
         return cls(*parts) if len(parts) == 3 and all(len(part) == _DIGITS for part in parts) else None
 
 
-def asked(spec: PhaseSecretSpec, target: TargetFields) -> Asked:
+def target_request(spec: PhaseSecretSpec, target: TargetFields) -> TargetRequest:
     """Return what a target asks for; raise Invalid if the spec names no host."""
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     folders = target_folders(target, spec)
@@ -62,7 +62,7 @@ def asked(spec: PhaseSecretSpec, target: TargetFields) -> Asked:
         sorted(target.template.data),
         target.template.merge_policy,
     ]
-    return Asked(_digits([asked_url(spec), app]), _digits(take), _digits(naming))
+    return TargetRequest(_digits([asked_url(spec), app]), _digits(take), _digits(naming))
 
 
 def _patterns(keys: KeySelection) -> list[list[str]]:

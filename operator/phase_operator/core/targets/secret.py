@@ -7,14 +7,14 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, ManagedSecretReference, SecretType
-from phase_operator.core.content.data import content, metadata
+from phase_operator.core.content.data import build_data, metadata
 from phase_operator.core.content.secret_types import check_type
 from phase_operator.core.content.template import MAX_WORK
 from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired, desired
-from phase_operator.core.targets.policy import claim
+from phase_operator.core.targets.policy import policy
 from phase_operator.core.text import listing
 from phase_operator.core.values import ConfigEntry, Entry
 
@@ -46,7 +46,7 @@ def render_secret(
     kind = spec.secret_type or SecretType.OPAQUE
     if kind in IMPERSONATION and not impersonation:
         raise _impersonates(kind)
-    data = content(spec, entries, work_limit)
+    data = build_data(spec, entries, work_limit)
     if spec.creation_policy is not CreationPolicy.MERGE:
         # A merged object may have keys of others, which are not known here.
         check_type(kind, data)
@@ -62,7 +62,7 @@ def render_secret(
         body,
         data,
         metadata(spec, visible, work_limit),
-        claim(spec),
+        policy(spec),
         digest_key,
         is_versioned=spec.versioned is not None,
     )

@@ -13,7 +13,7 @@ from phase_operator.api import names
 from phase_operator.core.json_access import at, mapping, mappings
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.values import ObjectKey
 
 # The longest name of a Secret that Kubernetes accepts.
@@ -64,7 +64,7 @@ def copy_of(desired: Desired) -> Desired:
         desired,
         ref=ref,
         owner=owner,
-        claim=Claim(takes=desired.claim.takes),
+        policy=TargetPolicy(takes=desired.policy.takes),
         manifest=desired.manifest | {"metadata": copied},
     )
 

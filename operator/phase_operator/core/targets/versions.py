@@ -39,7 +39,7 @@ class Made:
     created: str
 
 
-def spare(versions: Iterable[Made], keep: int, newest: str) -> list[Made]:
+def prunable(versions: Iterable[Made], keep: int, newest: str) -> list[Made]:
     """Return the versions that are not among the newest `keep`, oldest first; `newest` is one of those kept."""
     others = sorted((each for each in versions if each.name != newest), key=lambda each: (each.created, each.name))
     return others[: max(0, len(others) - (keep - 1))]

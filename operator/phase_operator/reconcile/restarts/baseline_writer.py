@@ -17,7 +17,7 @@ from phase_operator.core.rollout.decision import Keep, prepare
 from phase_operator.core.rollout.progress import Progress
 from phase_operator.core.rollout.stall import Stillness
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.reconcile.ports import Clock, Workloads
 from phase_operator.reconcile.restarts.followed import Feeds, Known, targets_of
 
@@ -34,7 +34,7 @@ _FORGOTTEN = 3600.0
 class _Batch:
     """Targets of a namespace that are about to be written and share one look at its workloads."""
 
-    coming: dict[TargetRef, Content] = field(default_factory=dict)
+    coming: dict[TargetRef, KeyDigests] = field(default_factory=dict)
     is_done: bool = False
     problem: ExpectedError | None = None
 
@@ -67,7 +67,7 @@ class Noting:
         # Since when baselines cannot be saved in a namespace.
         self._failing: dict[str, float] = {}
 
-    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
         """Save the baseline of every workload that reads a target; raise Transient if the target should wait for it."""
         namespace = target.key.namespace
         # The cheaper question first: at a start thousands of targets are new.
@@ -101,7 +101,7 @@ class Noting:
         self._failing = {each: since for each, since in self._failing.items() if since + _FORGOTTEN > now}
         return now < self._failing.setdefault(namespace, now) + _HELD_UP
 
-    async def _note(self, namespace: str, coming: Mapping[TargetRef, Content]) -> ExpectedError | None:
+    async def _note(self, namespace: str, coming: Mapping[TargetRef, KeyDigests]) -> ExpectedError | None:
         """Save every baseline that can be saved, and return a failure of the others, if any; a transient one first."""
         problems: list[ExpectedError] = []
         try:
@@ -116,7 +116,7 @@ class Noting:
         return (passing or problems)[0].to_keep() if problems else None
 
     async def _note_each(
-        self, namespace: str, coming: Mapping[TargetRef, Content], problems: list[ExpectedError]
+        self, namespace: str, coming: Mapping[TargetRef, KeyDigests], problems: list[ExpectedError]
     ) -> None:
         known: Known = {}
         reads: set[TargetRef] = set()
@@ -140,7 +140,7 @@ class Noting:
         if not problems:
             self._reads[namespace] = (began, frozenset(reads))
 
-    async def _prepare(self, workload: Workload, coming: Mapping[TargetRef, Content], known: Known) -> None:
+    async def _prepare(self, workload: Workload, coming: Mapping[TargetRef, KeyDigests], known: Known) -> None:
         found: Workload | None = workload
         for _ in range(ATTEMPTS):
             if found is None:

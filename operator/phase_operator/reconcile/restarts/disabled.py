@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.restarts import NOTHING, Told
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.queue import QueueClosedError
 
@@ -22,7 +22,7 @@ class NoRestarts:
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Do nothing."""
 
-    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
         """Do nothing."""
 
     def written(self, target: TargetRef) -> None:

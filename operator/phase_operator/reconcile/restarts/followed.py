@@ -8,8 +8,8 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.followers import ABSENT, Feed, Gap, Holding, Policy, holding
 from phase_operator.core.rollout.followers import policies as policies_of
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.status.recorded import standing, standing_versions
-from phase_operator.core.targets.policy import places
+from phase_operator.core.status.recorded import newest_version, newest_versions
+from phase_operator.core.targets.policy import spec_targets
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.index import Users
@@ -88,9 +88,9 @@ class Feeds:
                 continue
             if policy is not None:
                 policies.append(policy)
-                fields = [each for ref, each in places(spec, resource.key.namespace) if ref == target]
+                fields = [each for ref, each in spec_targets(spec, resource.key.namespace) if ref == target]
                 is_versioned = is_versioned or any(each.versioned for each in fields)
-                versions = {**versions, **standing_versions(resource.status)}
+                versions = {**versions, **newest_versions(resource.status)}
         return policies, versions, is_versioned
 
     def _writing(self, target: TargetRef) -> Iterator[Resource]:
@@ -112,7 +112,7 @@ class Feeds:
         if held != ABSENT:
             # A foreign object has the plain name; ours have a hash after it.
             return Holding(Gap.UNKNOWN)
-        newest = standing(target, versions)
+        newest = newest_version(target, versions)
         return ABSENT if newest == target else holding(await self._workloads.metadata(newest), key)
 
 

@@ -7,7 +7,7 @@ from phase_operator.core.outcome import Notice
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.status.restarts import MAX_RESTARTED, MAX_WAITING, NOTHING, Some, Told, listed, told_before
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Workloads
 from phase_operator.reconcile.restarts.look import MAX_NAMES, Look, name_of
@@ -118,7 +118,7 @@ class Telling:
     def _wave(self, target: TargetRef, names: Some, look: Look) -> Some:
         """Return all workloads that were restarted for the content that the target has now."""
         feed = look.feeds.get(target)
-        content = feed.content.whole if feed is not None and isinstance(feed.content, Content) else b""
+        content = feed.content.whole if feed is not None and isinstance(feed.content, KeyDigests) else b""
         kept, before = self._waves.get(target, (content, Some(MAX_NAMES)))
         if kept != content:
             before = Some(MAX_NAMES)

@@ -14,7 +14,7 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.stall import Stillness
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.status.restarts import Told
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Clock, Observer, Workloads
 from phase_operator.reconcile.restarts.baseline_writer import Noting
@@ -104,7 +104,7 @@ class Restarter:
         """Drop the reports of targets that have no PhaseSecret any more."""
         self._report.forget(targets)
 
-    async def prepare(self, target: TargetRef, content: Content, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
         """Save what the pods that read a target have read, before the target gets this content.
 
         Raises Transient if that fails now and the target should wait for it. What cannot be saved at all is reported,

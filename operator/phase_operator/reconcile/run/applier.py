@@ -17,7 +17,7 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.annotation_limit import check_marks
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.plan import Apply, Keep, Plan, Refuse, plan
+from phase_operator.core.targets.plan import Apply, Plan, Refuse, Unchanged, plan
 from phase_operator.core.targets.removal import Delete, Leave, Needless, Retyped, Why, removal
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
 from phase_operator.reconcile.attempts import attempts
@@ -63,8 +63,8 @@ class Keeper:
 
         `doubt` gets the object as it is now, and returns why it must not be touched; None if it may.
         """
-        if not desired.claim.merges:
-            if desired.claim.replace:
+        if not desired.policy.merges:
+            if desired.policy.replace:
                 await self.finish(desired.ref, desired.owner)
             return await self._bring_in_step(desired, doubt)
         async with self._turn(desired.ref):
@@ -82,14 +82,14 @@ class Keeper:
         ref = desired.ref
         # An object of somebody else is rare, and the API server refuses a write whose resourceVersion we did not see.
         # So a live read is worth its request only after such a refusal, or if one was there the last time.
-        surely = number > 0 or desired.claim.merges or ref in self._refused
+        surely = number > 0 or desired.policy.merges or ref in self._refused
         observed = await self._cluster.observe(ref, surely=surely)
         if (error := doubt(observed)) is not None:
             return TargetResult.failed(ref, error)
         action = await self._judge(desired, observed)
         self._refused.discard(ref)
         match action:
-            case Keep():
+            case Unchanged():
                 return TargetResult(ref, True, Reason.SYNCED, len(desired.keys))
             case Refuse(why=why):
                 self._refused.add(ref)
@@ -130,7 +130,7 @@ class Keeper:
         try:
             return await self._cluster.carry_out(desired, action)
         except Waiting as error:
-            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.claim.replace:
+            if error.reason is not Reason.TYPE_IMMUTABLE or not desired.policy.replace:
                 raise
             old = removal(desired.ref, observed, desired.owner, Retyped())
             if not isinstance(old, Delete):

@@ -53,4 +53,4 @@ class Finalizer:
 
 
 def _is_needed(declared: Declared) -> bool:
-    return needs_finalizer(declared.claims, declared.key.namespace)
+    return needs_finalizer(declared.target_policies, declared.key.namespace)

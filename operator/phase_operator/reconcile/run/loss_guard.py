@@ -16,11 +16,19 @@ from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import normal_path
 from phase_operator.core.source.query import Revision, SourceQuery
 from phase_operator.core.source.shrink_guard import Moved
-from phase_operator.core.status.recorded import told_targets
-from phase_operator.core.targets.available import declared_secret, departed, key_names, note, offer, terms
+from phase_operator.core.status.recorded import recorded_targets
+from phase_operator.core.targets.available import available, declared_secret, departed, key_names, loss_policy, note
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.fingerprint import name_digest, parted
-from phase_operator.core.targets.loss_guard import Decision, Hold, Offer, Stood, decide, doubt, stood
+from phase_operator.core.targets.fingerprint import name_digest, split_digests
+from phase_operator.core.targets.loss_guard import (
+    AvailableEntries,
+    CurrentTarget,
+    Decision,
+    LeaveUnchanged,
+    current_target,
+    decide,
+    doubt,
+)
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.values import Entry, Snapshot
@@ -51,11 +59,11 @@ class Judge:
         self._target = target
         self._heard, self._entries = heard, entries
         status = task.resource.status
-        self._before = next((told for ref, told in told_targets(status) if ref == self.rendering.ref), {})
-        self._terms = terms(
+        self._before = next((told for ref, told in recorded_targets(status) if ref == self.rendering.ref), {})
+        self._loss_policy = loss_policy(
             self.rendering,
             task.spec,
-            task.claims[self.rendering.ref],
+            task.target_policies[self.rendering.ref],
             self._before,
             selects=bool(entries),
             twice=heard.twice,
@@ -68,47 +76,47 @@ class Judge:
 
     def decide(self, observed: Observed | None) -> Decision:
         """Return what to do with the target whose object looks like this."""
-        stands = self._stands(observed)
+        current = self._current(observed)
         names = self.desired.names if self.rendering.taken else frozenset()
-        decision = decide(stands, self._offer(stands, names), self._terms)
-        if isinstance(decision, Hold) and decision.error.reason is Reason.NO_ENTRIES:
-            how = "it is empty" if stands is not None and not stands.entries else "it stays as it is"
-            return Hold(Waiting(Reason.NO_ENTRIES, f"{self.rendering.nothing}; {how}"))
+        decision = decide(current, self._available(current, names), self._loss_policy)
+        if isinstance(decision, LeaveUnchanged) and decision.error.reason is Reason.NO_ENTRIES:
+            how = "it is empty" if current is not None and not current.entries else "it stays as it is"
+            return LeaveUnchanged(Waiting(Reason.NO_ENTRIES, f"{self.rendering.nothing}; {how}"))
         return decision
 
     def doubt(self, observed: Observed | None) -> ExpectedError | None:
         """Return why the object must be left as it is; None if it may be written."""
         decision = self.decide(observed)
-        return decision.error if isinstance(decision, Hold) else None
+        return decision.error if isinstance(decision, LeaveUnchanged) else None
 
     def declared_secret(self, observed: Observed | None) -> tuple[str, ...]:
         """Return the keys of a ConfigMap whose entries have another type in Phase now.
 
         Empty if the keys do not show which entries the ConfigMap is made of.
         """
-        stands = self._stands(observed)
-        if stands is None or stands.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+        current = self._current(observed)
+        if current is None or current.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return ()
-        declared = declared_secret(self.rendering, self.task.spec, self._entries, stands.names)
+        declared = declared_secret(self.rendering, self.task.spec, self._entries, current.names)
         if observed is not None:
             # What somebody else holds as well is his to take out.
             mine = merge_manager(self.task.key)
-            declared -= {key for each in observed.holders if each.manager != mine for key in each.keys}
+            declared -= {key for each in observed.field_managers if each.manager != mine for key in each.keys}
         return tuple(sorted(declared))
 
     def holds_declared(self, observed: Observed | None) -> bool:
         """Return True if a ConfigMap may hold, in any form, an entry that has another type in Phase now."""
-        stands = self._stands(observed)
-        if stands is None or self.rendering.ref.kind is not Kind.CONFIG_MAP:
+        current = self._current(observed)
+        if current is None or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return False
-        if not stands.is_made:
+        if not current.is_made:
             return bool(self.declared_secret(observed))
-        is_less = stands.entries > len(self.rendering.taken)
+        is_less = current.entries > len(self.rendering.taken)
         return is_less and bool(declared_secret(self.rendering, self.task.spec, self._entries))
 
     def is_declared_in(self, version: Observed) -> bool:
         """Return True if an older version of a ConfigMap has a key whose entry has another type in Phase now."""
-        keys = parted(version.names) - self.desired.names
+        keys = split_digests(version.names) - self.desired.names
         return bool(keys) and not keys.isdisjoint(self._declared)
 
     @cached_property
@@ -117,30 +125,30 @@ class Judge:
 
     def doubt_keys(self, observed: Observed) -> ExpectedError | None:
         """Return why no key may be taken out of the object; None if keys may. The target need not be renderable."""
-        stands = self._stands(observed)
-        if stands is None or self._heard.twice:
+        current = self._current(observed)
+        if current is None or self._heard.twice:
             return None
-        return doubt(stands, self._offer(stands, key_names(self.rendering)), self._terms.shrink)
+        return doubt(current, self._available(current, key_names(self.rendering)), self._loss_policy.shrink)
 
     def held(self, observed: Observed) -> int:
         """Return how many keys of ours the object has."""
-        stands = self._stands(observed)
-        return len(stands.names) if stands is not None else 0
+        current = self._current(observed)
+        return len(current.names) if current is not None else 0
 
-    def _stands(self, observed: Observed | None) -> Stood | None:
+    def _current(self, observed: Observed | None) -> CurrentTarget | None:
         resource = self.task.resource
-        return stood(observed, self.task.key, self._before, resource.status, resource.generation)
+        return current_target(observed, self.task.key, self._before, resource.status, resource.generation)
 
-    def _offer(self, stands: Stood | None, names: frozenset[bytes]) -> Offer:
+    def _available(self, current: CurrentTarget | None, names: frozenset[bytes]) -> AvailableEntries:
         heard = self._heard
-        return offer(
+        return available(
             self.rendering,
             self.task.spec,
             heard.query,
             heard.answer.app_id,
             self._entries,
             heard.moved,
-            stands,
+            current,
             names,
         )
 
@@ -162,10 +170,10 @@ class Judge:
         found = replace(
             result,
             message=note(rendering, departed(rendering, spec, heard.query, self._entries, heard.moved)),
-            selection=str(rendering.asked),
+            selection=str(rendering.request),
             entries=taken if taken != result.keys else None,
         )
-        is_lacking = self._terms.required and not self._terms.allow_empty and not taken
+        is_lacking = self._loss_policy.required and not self._loss_policy.allow_empty and not taken
         return replace(found, ready=False, reason=Reason.NO_ENTRIES) if is_lacking else found
 
 

@@ -12,9 +12,9 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid
 from phase_operator.core.outcome import Notice, TargetResult
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.status.recorded import dropped, named
+from phase_operator.core.status.recorded import recorded_refs, removed_targets
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.targets.removal import Leave, Removal, Unwanted, is_version_of, removal
 from phase_operator.core.targets.type_change import copy_owner, copy_ref, original_ref
 from phase_operator.core.targets.versions import version_label
@@ -48,7 +48,7 @@ class Removals:
 
     async def let_go(self, declared: Declared, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Remove what the spec names no more, once all that it names is in step; return what is left to remove."""
-        told = dict.fromkeys(dropped(declared.resource.status, declared.claims))
+        told = dict.fromkeys(removed_targets(declared.resource.status, declared.target_policies))
         candidates = await self._candidates(declared, told, is_last=False)
         self._tell_spared(declared, [each for each in candidates if each.why.is_told])
         due = [each for each in candidates if not isinstance(_decision(each, declared), Leave)]
@@ -59,12 +59,12 @@ class Removals:
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
         left = await self._remove(declared, [*unseen, *due], [target for target in told if target in declared.versions])
-        unfinished = await self._finish(declared, (), self._copied(declared) - declared.claims.keys())
+        unfinished = await self._finish(declared, (), self._copied(declared) - declared.target_policies.keys())
         return _by_target([*left, *unfinished])[:_MOST_TOLD]
 
     async def clear(self, declared: Declared, target: TargetRef) -> TargetResult | None:
         """Remove a target that takes no entry any more, with its versions; return what is left to remove, or None."""
-        why = self._why(declared, target, declared.claims[target], is_told=True, is_last=False)
+        why = self._why(declared, target, declared.target_policies[target], is_told=True, is_last=False)
         versions = self._cluster.known_versions(target).items()
         found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
         known = await self._cluster.observe(target, surely=False)
@@ -74,8 +74,8 @@ class Removals:
     async def end(self, declared: Declared) -> list[TargetResult]:
         """Remove what is to be deleted with a PhaseSecret; return what is left to remove."""
         # Where the spec cannot be read, the marks on objects say what is to become of them.
-        targets = dict(declared.claims) | {
-            target: declared.claims.get(target) for target in named(declared.resource.status)
+        targets = dict(declared.target_policies) | {
+            target: declared.target_policies.get(target) for target in recorded_refs(declared.resource.status)
         }
         left = await self.finish(declared)
         candidates = await self._candidates(declared, targets, is_last=True)
@@ -89,7 +89,7 @@ class Removals:
         The spec may want those targets differently by now. What a copy holds is restored before the copy is removed. No
         answer of Phase is needed.
         """
-        replaced = [target for target, claim in declared.claims.items() if claim.replace]
+        replaced = [target for target, policy in declared.target_policies.items() if policy.replace]
         return await self._finish(declared, replaced, self._copied(declared))
 
     async def _finish(
@@ -112,24 +112,26 @@ class Removals:
         copies = self._cluster.marked(copy_owner(declared.key))
         if not copies:
             return set()
-        known = {copy_ref(target): target for target in (*declared.claims, *named(declared.resource.status))}
+        known = {
+            copy_ref(target): target for target in (*declared.target_policies, *recorded_refs(declared.resource.status))
+        }
         found = (known.get(copy) or original_ref(copy) for copy in copies)
         return {target for target in found if target is not None}
 
     async def _candidates(
-        self, declared: Declared, targets: Mapping[TargetRef, Claim | None], *, is_last: bool
+        self, declared: Declared, targets: Mapping[TargetRef, TargetPolicy | None], *, is_last: bool
     ) -> list[_Candidate]:
         """Return the objects of these targets, and what else carries our marks and is wanted no more, as known."""
         marked = self._cluster.marked(declared.key)
         found: dict[TargetRef, _Candidate] = {}
-        for target, claim in targets.items():
-            why = self._why(declared, target, claim, is_told=True, is_last=is_last)
+        for target, policy in targets.items():
+            why = self._why(declared, target, policy, is_told=True, is_last=is_last)
             known = await self._cluster.observe(target, surely=False)
             found[target] = _Candidate(target, target, why, known)
             for ref, each in self._cluster.known_versions(target).items():
                 if is_version_of(ref, each, target):
                     found[ref] = _Candidate(ref, target, why, each)
-        kept = set() if is_last else {*declared.claims, *_of_bases(marked, declared.claims)}
+        kept = set() if is_last else {*declared.target_policies, *_of_bases(marked, declared.target_policies)}
         for ref, each in marked.items():
             if ref not in found and ref not in kept:
                 why = self._why(declared, ref, None, is_told=False, is_last=is_last)
@@ -137,10 +139,10 @@ class Removals:
         return list(found.values())
 
     def _why(
-        self, declared: Declared, ref: TargetRef, claim: Claim | None, *, is_told: bool, is_last: bool
+        self, declared: Declared, ref: TargetRef, policy: TargetPolicy | None, *, is_told: bool, is_last: bool
     ) -> Unwanted:
         is_collected = is_last and ref.key.namespace == declared.key.namespace
-        return Unwanted(claim, is_collected, self._refusal(declared.key.namespace, ref.key.namespace), is_told)
+        return Unwanted(policy, is_collected, self._refusal(declared.key.namespace, ref.key.namespace), is_told)
 
     async def _remove(
         self,
@@ -209,7 +211,7 @@ def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:
     ]
 
 
-def _of_bases(marked: Mapping[TargetRef, Observed], bases: Mapping[TargetRef, Claim]) -> Iterator[TargetRef]:
+def _of_bases(marked: Mapping[TargetRef, Observed], bases: Mapping[TargetRef, TargetPolicy]) -> Iterator[TargetRef]:
     """Yield the objects that are versions of one of these targets."""
     labels: dict[tuple[Kind, str, str], TargetRef] = {
         (base.kind, base.key.namespace, version_label(base.key.name)): base for base in bases

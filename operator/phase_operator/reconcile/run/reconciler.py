@@ -17,7 +17,7 @@ from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pendin
 from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
 from phase_operator.core.source.selection import nothing_selected
-from phase_operator.core.targets.provenance import basis
+from phase_operator.core.targets.provenance import inputs_digest
 from phase_operator.core.targets.rendering import units
 from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
@@ -115,8 +115,8 @@ class Reconciler:
         if spec.suspend:
             self._release(key)
             return Suspended()
-        check_targets(admitted.claims, admitted.token)
-        task = task_of(resource, spec, admitted.claims)
+        check_targets(admitted.target_policies, admitted.token)
+        task = task_of(resource, spec, admitted.target_policies)
         self._registration.enter(admitted, task)
         # What fails here is reported by the target that is replaced, or when the rest is in step.
         await self._removals.finish(task)
@@ -179,7 +179,7 @@ class Reconciler:
         # What was allowed before a restart may not be any more: rendering finds out.
         is_allowed = self._tenancy.impersonation or not impersonates(task.spec)
         may_be_confirmed = task.is_settled and is_allowed
-        if may_be_confirmed and await self._writer.has_made(task, basis(task.resource.spec, query, revision)):
+        if may_be_confirmed and await self._writer.has_made(task, inputs_digest(task.resource.spec, query, revision)):
             self._sources.confirm(task.key, revision)
             return Confirmed()
         self._sources.want(task.key, task.urgency)

@@ -10,8 +10,8 @@ from typing import Any
 
 from phase_operator.core.errors import Invalid
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.status.recorded import standing_versions
-from phase_operator.core.targets.policy import places
+from phase_operator.core.status.recorded import newest_versions
+from phase_operator.core.targets.policy import spec_targets
 from phase_operator.core.targets.type_change import original_owner
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
@@ -56,10 +56,10 @@ def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bo
         spec = parse_spec(body.get("spec") or {})
     except Invalid:
         return True
-    named = (fields for ref, fields in places(spec, ObjectKey.read(of).namespace) if ref == target)
+    named = (fields for ref, fields in spec_targets(spec, ObjectKey.read(of).namespace) if ref == target)
     return any(fields.versioned or not versioned for fields in named)
 
 
 def told_version(body: Mapping[str, Any], base: TargetRef) -> bool:
     """Return True if the status of a PhaseSecret names a version of this target."""
-    return base in standing_versions(body.get("status") or {})
+    return base in newest_versions(body.get("status") or {})

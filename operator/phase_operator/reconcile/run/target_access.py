@@ -62,7 +62,7 @@ class TargetAccess:
         namespace, to = desired.owner.key.namespace, desired.ref.key.namespace
         if reach_refusal(self._tenancy, Use.ADOPT, namespace, self._labels_of(namespace), to) is None:
             return desired
-        return replace(desired, claim=desired.claim.without_taking())
+        return replace(desired, policy=desired.policy.without_taking())
 
     async def token_refusal(self, declared: Declared, target: TargetRef) -> TargetResult | None:
         """Return the result of a target from which another PhaseSecret reads its token; None if it may be written.

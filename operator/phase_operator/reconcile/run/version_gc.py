@@ -15,7 +15,7 @@ from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.removal import Delete, Leave, Superseded, Unwanted, is_version_of, removal
-from phase_operator.core.targets.versions import Made, spare
+from phase_operator.core.targets.versions import Made, prunable
 from phase_operator.core.text import listing
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.rivals import Rivals, told_version
@@ -97,7 +97,7 @@ class Versions:
         """Remove what is ours and not kept, and return what pod templates name; raise the first error after all."""
         why = Superseded(base)
         ours = {ref.key.name: ref for ref, each in found.items() if removal(ref, each, owner, why) != Leave()}
-        old = spare([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
+        old = prunable([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
         if not old:
             return []
         named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])

@@ -14,10 +14,10 @@ from phase_operator.core.outcome import SourceFacts, Synced, TargetResult
 from phase_operator.core.pipeline import render
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.unresolved import unresolved
-from phase_operator.core.status.recorded import standing
-from phase_operator.core.targets.loss_guard import Clear, Fill, Hold
+from phase_operator.core.status.recorded import newest_version
+from phase_operator.core.targets.loss_guard import LeaveUnchanged, RemoveEmpty, Write
 from phase_operator.core.targets.merge import merge_manager
-from phase_operator.core.targets.provenance import basis, holds, part_holds, sealed
+from phase_operator.core.targets.provenance import inputs_digest, share_stamp_matches, stamp_matches, stamped
 from phase_operator.core.targets.rendering import units
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.background import Beside
@@ -43,16 +43,16 @@ class Inputs:
     facts: SourceFacts
     # core/targets/provenance.py: what targets are sealed with, None if that is not known; and what an earlier run
     # sealed them with by mistake.
-    made_from: bytes | None = None
+    inputs: bytes | None = None
     misdated: bytes | None = None
 
     @classmethod
     def of(cls, task: Task, heard: Heard, entries: Sequence[Entry]) -> Self:
         """Return what a PhaseSecret's targets are made from, where it takes these entries of an answer."""
         spec, query = task.resource.spec, heard.query
-        made_from = basis(spec, query, heard.revision) if heard.revision is not None else None
-        misdated = basis(spec, query, heard.misdated) if heard.misdated is not None else None
-        return cls(heard, entries, source_facts(task, heard, entries), made_from, misdated)
+        inputs = inputs_digest(spec, query, heard.revision) if heard.revision is not None else None
+        misdated = inputs_digest(spec, query, heard.misdated) if heard.misdated is not None else None
+        return cls(heard, entries, source_facts(task, heard, entries), inputs, misdated)
 
 
 class Writer:
@@ -81,14 +81,16 @@ class Writer:
         self._beside = beside
         self._digest_key = digest_key
 
-    async def has_made(self, declared: Declared, made_from: bytes) -> bool:
+    async def has_made(self, declared: Declared, inputs: bytes) -> bool:
         """Return True if every target is as it was applied, and made from exactly this; nothing is read from Phase."""
         key, manager = self._digest_key(), merge_manager(declared.key)
         found = []
-        for target, claim in declared.claims.items():
-            observed = await self._cluster.observe(standing(target, declared.versions), surely=False)
-            merges = claim.merges
-            found.append(part_holds(observed, manager, made_from, key) if merges else holds(observed, made_from, key))
+        for target, policy in declared.target_policies.items():
+            observed = await self._cluster.observe(newest_version(target, declared.versions), surely=False)
+            merges = policy.merges
+            found.append(
+                share_stamp_matches(observed, manager, inputs, key) if merges else stamp_matches(observed, inputs, key)
+            )
         return all(found)
 
     async def bring(self, task: Task, inputs: Inputs) -> Synced:
@@ -133,7 +135,7 @@ class Writer:
         result = await take_out(self._cluster, judge, judge.stays(error))
         if result.reason is not error.reason or result.written or not is_exact or unresolved(rendering.taken):
             return result
-        observed = await self._cluster.observe(standing(rendering.ref, judge.task.versions), surely=False)
+        observed = await self._cluster.observe(newest_version(rendering.ref, judge.task.versions), surely=False)
         return await self._target(inputs, judge, units) if judge.holds_declared(observed) else result
 
     async def _judges(self, task: Task, inputs: Inputs, units: int) -> AsyncIterator[Judge]:
@@ -164,15 +166,15 @@ class Writer:
             if rendering.taken and rendering.keep is None:
                 return await self._whole(inputs, judge, version, judge.doubt)
             # What stands has to be known before something is made, or under another name.
-            observed = await self._cluster.observe(standing(rendering.ref, task.versions), surely=False)
+            observed = await self._cluster.observe(newest_version(rendering.ref, task.versions), surely=False)
             match decision := judge.decide(observed):
-                case Hold(error=error):
+                case LeaveUnchanged(error=error):
                     return TargetResult.failed(rendering.ref, error, version=version)
-                case Clear():
+                case RemoveEmpty():
                     return await self._clear(inputs, judge)
-                case Fill() if rendering.keep is None:
+                case Write() if rendering.keep is None:
                     return await self._whole(inputs, judge, version)
-                case Fill():
+                case Write():
                     async with self._versions.turn(rendering.ref):
                         return await self._version(inputs, judge, rendering.keep, version)
                 case _:
@@ -191,15 +193,15 @@ class Writer:
         """Remove a target for which nothing is left; empty one that may not be deleted."""
         task, ref = judge.task, judge.rendering.ref
         left = await self._removals.clear(task, ref)
-        if left is None and await self._cluster.observe(standing(ref, task.versions), surely=False) is not None:
+        if left is None and await self._cluster.observe(newest_version(ref, task.versions), surely=False) is not None:
             return await self._fill(inputs, judge)
         return left or judge.told(TargetResult(ref, True, Reason.SYNCED, 0))
 
     async def _fill(self, inputs: Inputs, judge: Judge, doubt: Doubt = believed) -> TargetResult:
         """Write what an answer has for a target."""
         desired = self._access.bounded(judge.desired)
-        if inputs.made_from is not None:
-            desired = sealed(desired, inputs.made_from, self._digest_key(), inputs.misdated)
+        if inputs.inputs is not None:
+            desired = stamped(desired, inputs.inputs, self._digest_key(), inputs.misdated)
         return judge.told(await self._keeper.bring_in_step(desired, doubt))
 
     async def _version(self, inputs: Inputs, judge: Judge, keep: int, version: str | None) -> TargetResult:

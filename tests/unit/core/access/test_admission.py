@@ -18,7 +18,7 @@ def test_what_was_admitted_names_token_and_targets_in_the_specs_order() -> None:
 
     found = admit(Tenancy(), spec, KEY, {})
 
-    assert (found.key, found.token, list(found.claims)) == (KEY, TOKEN, [secret_ref("b"), secret_ref("a")])
+    assert (found.key, found.token, list(found.target_policies)) == (KEY, TOKEN, [secret_ref("b"), secret_ref("a")])
 
 
 def test_what_is_refused_is_never_admitted() -> None:

@@ -23,7 +23,7 @@ from phase_operator.core.rollout.followers import Feed, Gap, Policy
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.stall import Patience
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from support.builders import DIGEST_KEY
 from support.workloads import EARLY, LATE, Server, content, feed, reads_all, reads_key, secret
 
@@ -35,7 +35,7 @@ KINDS = [pytest.param(kind, id=str(kind)) for kind in WorkloadKind]
 ON_DELETE = {"type": "OnDelete"}
 
 
-def feeds(held: Content | Gap = NEW, **fields: Any) -> dict[TargetRef, Feed]:
+def feeds(held: KeyDigests | Gap = NEW, **fields: Any) -> dict[TargetRef, Feed]:
     return {DB: Feed((Policy(),), held, **{"written_at": EARLY, **fields})}
 
 
@@ -47,7 +47,7 @@ def look(server: Server, known: dict[TargetRef, Feed], **options: Any) -> Decisi
     return decision
 
 
-def ready(server: Server, known: dict[TargetRef, Feed], coming: Content = NEWEST) -> Decision:
+def ready(server: Server, known: dict[TargetRef, Feed], coming: KeyDigests = NEWEST) -> Decision:
     """Prepare for a write, and carry it out."""
     workload = server.read()
     decision = prepare(workload, known, {DB: coming}, DIGEST_KEY)
@@ -436,7 +436,7 @@ def test_what_pods_need_in_order_to_start_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")])
-def test_pods_that_could_not_start_begin_with_what_comes(held: Content | Gap) -> None:
+def test_pods_that_could_not_start_begin_with_what_comes(held: KeyDigests | Gap) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_key("PASSWORD"), held=held)
 
     assert ready(server, feeds(held)) == Keep()
@@ -447,7 +447,7 @@ def test_pods_that_could_not_start_begin_with_what_comes(held: Content | Gap) ->
 
 @pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")])
 @pytest.mark.parametrize("container", [reads_key("PASSWORD", optional=True), reads_all(optional=True)])
-def test_pods_that_went_without_are_restarted_when_it_comes(held: Content | Gap, container: dict[str, Any]) -> None:
+def test_pods_that_went_without_are_restarted_when_it_comes(held: KeyDigests | Gap, container: dict[str, Any]) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, container, held=held)
 
     assert isinstance(look(server, feeds(OLD)), RollOut)

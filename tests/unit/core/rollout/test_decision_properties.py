@@ -14,7 +14,7 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import Keep, Record, RollOut, Wait, decide, prepare
 from phase_operator.core.rollout.followers import Feed, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
-from phase_operator.core.targets.fingerprint import content_of
+from phase_operator.core.targets.fingerprint import key_digests_of
 from support.builders import DIGEST_KEY
 from support.workloads import Server, reads_all, reads_key, secret
 
@@ -52,7 +52,7 @@ class _World(RuleBasedStateMachine):
         }
 
     def content(self, target: TargetRef, data: dict[str, int]) -> Any:
-        return content_of(DIGEST_KEY, str(target), {key: str(value).encode() for key, value in data.items()})
+        return key_digests_of(DIGEST_KEY, str(target), {key: str(value).encode() for key, value in data.items()})
 
     @rule()
     def look(self) -> None:

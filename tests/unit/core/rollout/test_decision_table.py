@@ -11,7 +11,7 @@ from phase_operator.core.rollout.decision import Decision, Keep, Record, RollOut
 from phase_operator.core.rollout.followers import Feed, Gap, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.rollout.stall import Patience
-from phase_operator.core.targets.fingerprint import Content
+from phase_operator.core.targets.fingerprint import KeyDigests
 from support.builders import DIGEST_KEY
 from support.workloads import EARLY, LATE, MIDDLE, Server, content, reads_all, secret
 
@@ -22,10 +22,10 @@ UNDER_WAY: dict[str, Any] = {"progress": Progress.UNDER_WAY}
 
 
 def decided(
-    noted: Content | None,
-    held: Content | None,
+    noted: KeyDigests | None,
+    held: KeyDigests | None,
     *,
-    cache: Content | Gap = OTHER,
+    cache: KeyDigests | Gap = OTHER,
     template: bytes = b"",
     edited_at: str = EARLY,
     waits: Patience = Patience.FOR_THE_END,

@@ -9,7 +9,7 @@ from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
 from phase_operator.core.rollout.followers import ABSENT, Gap, Holding, holding, policies
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.fingerprint import Content, content_of, merged
+from phase_operator.core.targets.fingerprint import KeyDigests, key_digests_of, merge_key_digests
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.values import ObjectKey
 from support.builders import DIGEST_KEY, KEY, config_map_ref, desired_secret, entry, parsed, secret_ref
@@ -46,7 +46,7 @@ def test_parts_are_put_together() -> None:
 
     found = holding(standing(first, second), DIGEST_KEY).content
 
-    assert isinstance(found, Content)
+    assert isinstance(found, KeyDigests)
     assert first.content is not None
     assert found.read(frozenset({"A"})) == first.content.read(frozenset({"A"}))
     assert found.lacks(["A", "SOMEBODY_ELSES"]) == []
@@ -54,14 +54,14 @@ def test_parts_are_put_together() -> None:
 
 def test_parts_with_very_many_keys_are_told_as_a_whole() -> None:
     small, large = (
-        content_of(DIGEST_KEY, "target", {f"K{number}": b"1" for number in range(count)}) for count in (1, 4000)
+        key_digests_of(DIGEST_KEY, "target", {f"K{number}": b"1" for number in range(count)}) for count in (1, 4000)
     )
 
-    found = merged([small, large])
+    found = merge_key_digests([small, large])
 
     assert found.entries is None
-    assert found == merged([large, small])
-    assert found != merged([large])
+    assert found == merge_key_digests([large, small])
+    assert found != merge_key_digests([large])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, Suspended, Synced, TargetResult, Warned
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.status.document import notices, status_document
-from phase_operator.core.status.recorded import dropped, named, standing_versions, written_before
+from phase_operator.core.status.recorded import newest_versions, recorded_refs, removed_targets, written_before
 from phase_operator.core.status.restarts import Told, listed, told_before, with_told
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.store import Resources, version_of
@@ -84,11 +84,11 @@ def test_no_old_status_keeps_a_new_one_from_being_made(found: Any, outcome: Any)
     assert new["conditions"]
     notices(outcome, previous)
     told_before(previous)
-    refs = list(named(previous))
-    assert dropped(previous, ()) == refs
+    refs = list(recorded_refs(previous))
+    assert removed_targets(previous, ()) == refs
     for ref in refs:
         written_before(previous, ref)
-    standing_versions(previous)
+    newest_versions(previous)
 
 
 def test_a_target_that_a_later_version_told_of_is_kept_as_it_is() -> None:

@@ -5,8 +5,14 @@ from typing import Any
 import pytest
 
 from phase_operator.core.errors import Invalid
-from phase_operator.core.status.recorded import dropped, named, standing, standing_versions, written_before
-from phase_operator.core.targets.policy import needs_finalizer, wanted
+from phase_operator.core.status.recorded import (
+    newest_version,
+    newest_versions,
+    recorded_refs,
+    removed_targets,
+    written_before,
+)
+from phase_operator.core.targets.policy import declared_targets, needs_finalizer
 from support.builders import config_map_ref, parsed, secret_ref
 
 
@@ -24,20 +30,20 @@ def told(name: str, **fields: Any) -> dict[str, Any]:
 def test_targets_stand_in_the_order_of_the_spec() -> None:
     spec = parsed(**to({"secretName": "b"}, {"secretName": "a"}, config_maps=("c",)))
 
-    assert list(wanted(spec, "team")) == [secret_ref("b"), secret_ref("a"), config_map_ref("c")]
+    assert list(declared_targets(spec, "team")) == [secret_ref("b"), secret_ref("a"), config_map_ref("c")]
 
 
 def test_a_secret_and_a_config_map_of_one_name_are_no_double() -> None:
     spec = parsed(**to({"secretName": "a"}, config_maps=("a",)))
 
-    assert list(wanted(spec, "team")) == [secret_ref("a"), config_map_ref("a")]
+    assert list(declared_targets(spec, "team")) == [secret_ref("a"), config_map_ref("a")]
 
 
 def test_doubles_are_named_once_and_sorted() -> None:
     spec = parsed(**to(*({"secretName": name} for name in ("b", "a", "b", "a", "b", "c"))))
 
     with pytest.raises(Invalid) as caught:
-        wanted(spec, "team")
+        declared_targets(spec, "team")
 
     assert caught.value.message.endswith('"Secret team/a", "Secret team/b"')
 
@@ -55,14 +61,14 @@ def test_doubles_are_named_once_and_sorted() -> None:
 def test_a_finalizer_is_only_for_what_no_collector_takes(target: dict[str, Any], needed: bool) -> None:
     spec = parsed(**to({"secretName": "a", **target}))
 
-    assert needs_finalizer(wanted(spec, "team"), "team") is needed
+    assert needs_finalizer(declared_targets(spec, "team"), "team") is needed
 
 
 def test_a_target_is_dropped_when_the_status_names_it_and_the_spec_does_not() -> None:
     status = {"targets": [told("a"), told("b")]}
 
-    assert list(named(status)) == [secret_ref("a"), secret_ref("b")]
-    assert dropped(status, wanted(parsed(**to({"secretName": "b"})), "team")) == [secret_ref("a")]
+    assert list(recorded_refs(status)) == [secret_ref("a"), secret_ref("b")]
+    assert removed_targets(status, declared_targets(parsed(**to({"secretName": "b"})), "team")) == [secret_ref("a")]
 
 
 def test_a_target_was_written_if_its_keys_were_counted() -> None:
@@ -74,18 +80,18 @@ def test_a_target_was_written_if_its_keys_were_counted() -> None:
 
 
 def test_a_versioned_target_stands_by_its_newest_version() -> None:
-    versions = standing_versions({"targets": [told("a", version="a-0123456789"), told("b")]})
+    versions = newest_versions({"targets": [told("a", version="a-0123456789"), told("b")]})
 
     assert versions == {secret_ref("a"): "a-0123456789"}
-    assert standing(secret_ref("a"), versions) == secret_ref("a-0123456789")
-    assert standing(secret_ref("b"), versions) == secret_ref("b")
+    assert newest_version(secret_ref("a"), versions) == secret_ref("a-0123456789")
+    assert newest_version(secret_ref("b"), versions) == secret_ref("b")
 
 
 @pytest.mark.parametrize("name", ["other", "b-0123456789", "a", "a-0123", "a-0123456789-x"])
 def test_a_name_that_no_version_of_the_target_has_is_none(name: str) -> None:
-    assert standing_versions({"targets": [told("a", version=name)]}) == {}
+    assert newest_versions({"targets": [told("a", version=name)]}) == {}
 
 
 def test_a_status_that_says_nothing_names_nothing() -> None:
-    assert list(named({})) == []
-    assert standing_versions({}) == {}
+    assert list(recorded_refs({})) == []
+    assert newest_versions({}) == {}

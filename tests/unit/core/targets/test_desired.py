@@ -13,7 +13,7 @@ from phase_operator.core.content.limits import MAX_BYTES, check_size
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
-from phase_operator.core.targets.plan import Keep, plan
+from phase_operator.core.targets.plan import Unchanged, plan
 from phase_operator.core.targets.reserved import without_reserved
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.targets.versions import version_label
@@ -167,7 +167,7 @@ def test_a_service_accounts_token_says_whose_it_is_and_leaves_to_kubernetes_what
     assert found.keys == {"extra", "token", "ca.crt", "namespace"}
     assert set(found.manifest["data"]) == {"extra"}
     filled_in = observed(found, foreign_keys=("ca.crt", "namespace", "token"), managers=("kube-controller-manager",))
-    assert plan(found, filled_in) == Keep()
+    assert plan(found, filled_in) == Unchanged()
 
 
 @pytest.mark.parametrize("annotations", [{}, {"kubernetes.io/service-account.name": ""}], ids=["nobody", "no name"])
@@ -344,7 +344,7 @@ def test_what_was_applied_is_seen_as_it_was_desired(
 
     found = seen(applied(desired))
 
-    assert found == observed(desired, origin=UID if desired.claim.deletes else "")
+    assert found == observed(desired, origin=UID if desired.policy.deletes else "")
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_a_field_that_somebody_took_from_us_shows(path: tuple[str, ...], removed
         stored.fields[path] = "other"
         stored.owned_by("kubectl-edit", "Update").add(path)
 
-    assert seen(stored).shape != desired.shape
+    assert seen(stored).owned_fields != desired.owned_fields
 
 
 def test_a_changed_digest_shows_as_another_digest() -> None:
@@ -386,7 +386,7 @@ def test_a_lost_owner_reference_shows() -> None:
     stored = applied(desired)
     stored.owners[OURS] = {path for path in stored.owners[OURS] if "ownerReferences" not in path}
 
-    assert seen(stored).shape != desired.shape
+    assert seen(stored).owned_fields != desired.owned_fields
 
 
 def test_keys_and_managers_of_others_are_named_and_sorted() -> None:
@@ -423,7 +423,7 @@ def test_an_update_under_our_name_is_not_our_apply() -> None:
 
     found = observe({"managedFields": [{"manager": names.FIELD_MANAGER, "operation": "Update", "fieldsV1": fields}]})
 
-    assert (found.shape, found.foreign_keys) == (b"", ("X",))
+    assert (found.owned_fields, found.foreign_keys) == (b"", ("X",))
 
 
 def test_a_subresources_fields_are_not_the_objects() -> None:

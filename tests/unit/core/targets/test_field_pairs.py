@@ -11,8 +11,8 @@ from phase_operator.api.v1alpha1.phasesecret import (
     TargetFields,
 )
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.targets.available import asked_in_vain, terms
-from phase_operator.core.targets.policy import claim
+from phase_operator.core.targets.available import asked_in_vain, loss_policy
+from phase_operator.core.targets.policy import policy
 from phase_operator.core.targets.rendering import renderings
 from phase_operator.core.values import ConfigEntry, Entry
 from support.builders import DIGEST_KEY, KEY, config_entry, entry, owner
@@ -49,12 +49,12 @@ def effect(kind: str, fields: Fields) -> Any:
     except ExpectedError as error:
         shown: Any = (error.reason, error.message)
     else:
-        shown = (made.manifest, made.made_as)
-    policies = claim(rendering.target)
+        shown = (made.manifest, made.create_type)
+    policies = policy(rendering.target)
     return (
         shown,
         policies,
-        terms(rendering, spec, policies, {}, selects=True, twice=False),
+        loss_policy(rendering, spec, policies, {}, selects=True, twice=False),
         rendering.ref,
         rendering.keep,
         [each.key for each in rendering.taken],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.merge import Holder, Others
+from phase_operator.core.targets.merge import CoManagers, FieldManager
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.ownership import OFFICIAL_MANAGERS, is_official, objection
 from phase_operator.core.values import ObjectKey
@@ -26,11 +26,15 @@ def standing(*desired: Desired, by_hand: dict[str, str] | None = None, manager: 
     return observe(cluster.objects[secret_ref()].metadata())
 
 
-def foreign(*holders: Holder, controller: str = "") -> Observed:
+def foreign(*field_managers: FieldManager, controller: str = "") -> Observed:
     """Return an object that others hold."""
-    keys = frozenset().union(*(holder.keys for holder in holders))
+    keys = frozenset().union(*(holder.keys for holder in field_managers))
     return observed(
-        desired_secret(), owner="", shape=b"", foreign_keys=tuple(sorted(keys)), others=Others(holders, (), controller)
+        desired_secret(),
+        owner="",
+        owned_fields=b"",
+        foreign_keys=tuple(sorted(keys)),
+        others=CoManagers(field_managers, (), controller),
     )
 
 
@@ -44,7 +48,7 @@ def refused(desired: Desired, found: Observed, gone: Collection[str] = ()) -> st
     "changes",
     [
         pytest.param({}, id="mark and fields"),
-        pytest.param({"shape": b""}, id="the mark alone"),
+        pytest.param({"owned_fields": b""}, id="the mark alone"),
         pytest.param({"owner": ""}, id="our fields alone"),
         pytest.param({"managers": ("helm",)}, id="others have fields too"),
     ],
@@ -57,7 +61,7 @@ def test_an_object_is_ours_by_its_mark_or_by_our_fields(changes: dict[str, Any])
     ("changes", "named"),
     [
         pytest.param({"owner": "team/other"}, "team/other", id="another PhaseSecret's mark"),
-        pytest.param({"owner": "", "shape": b"", "managers": ("b", "helm")}, "b, helm", id="others manage it"),
+        pytest.param({"owner": "", "owned_fields": b"", "managers": ("b", "helm")}, "b, helm", id="others manage it"),
     ],
 )
 def test_an_objection_names_whose_it_is(changes: dict[str, Any], named: str) -> None:
@@ -65,7 +69,7 @@ def test_an_objection_names_whose_it_is(changes: dict[str, Any], named: str) -> 
 
 
 def test_a_controller_is_named_before_the_program_that_wrote_it() -> None:
-    found = foreign(Holder("manager", "Update", frozenset({"A"})), controller="ExternalSecret shop")
+    found = foreign(FieldManager("manager", "Update", frozenset({"A"})), controller="ExternalSecret shop")
 
     assert refused(desired_secret(), found).endswith("ExternalSecret shop")
 
@@ -83,7 +87,7 @@ def test_another_resources_target_is_not_ours_even_where_our_fields_stand() -> N
 
 @pytest.mark.parametrize("policy", [{}, {"creationPolicy": "Orphan"}, MERGE], ids=["Owner", "Orphan", "Merge"])
 def test_adopt_takes_over_what_anybody_but_a_phasesecret_keeps(policy: dict[str, Any]) -> None:
-    found = foreign(Holder("helm", "Update", frozenset({"A"})), controller="ExternalSecret shop")
+    found = foreign(FieldManager("helm", "Update", frozenset({"A"})), controller="ExternalSecret shop")
 
     assert refused(desired_secret(entry("A"), **policy), found)
     assert not refused(desired_secret(entry("A"), adopt=True, **policy), found)
@@ -116,26 +120,33 @@ DATA = frozenset({"A", "B"})
     ("found", "is_taken"),
     [
         *(
-            pytest.param(foreign(Holder(manager, "Update", DATA)), True, id=manager)
+            pytest.param(foreign(FieldManager(manager, "Update", DATA)), True, id=manager)
             for manager in sorted(OFFICIAL_MANAGERS)
         ),
         pytest.param(
             foreign(
-                Holder("OpenAPI-Generator", "Update", frozenset({"A"})), Holder("manager", "Update", frozenset({"B"}))
+                FieldManager("OpenAPI-Generator", "Update", frozenset({"A"})),
+                FieldManager("manager", "Update", frozenset({"B"})),
             ),
             True,
             id="its second version after its first",
         ),
-        pytest.param(foreign(Holder("manager", "Update", frozenset({"A"}))), True, id="a key fewer"),
-        pytest.param(foreign(Holder("manager", "Update", frozenset({"A", "X"}))), False, id="a key that we have not"),
-        pytest.param(foreign(Holder("manager", "Update")), False, id="no keys at all"),
-        pytest.param(foreign(Holder("manager", "Apply", DATA)), False, id="an apply"),
-        pytest.param(foreign(Holder("kubectl-create", "Update", DATA)), False, id="another program"),
+        pytest.param(foreign(FieldManager("manager", "Update", frozenset({"A"}))), True, id="a key fewer"),
         pytest.param(
-            foreign(Holder("kubectl-label", "Update"), Holder("manager", "Update", DATA)), False, id="labelled by hand"
+            foreign(FieldManager("manager", "Update", frozenset({"A", "X"}))), False, id="a key that we have not"
+        ),
+        pytest.param(foreign(FieldManager("manager", "Update")), False, id="no keys at all"),
+        pytest.param(foreign(FieldManager("manager", "Apply", DATA)), False, id="an apply"),
+        pytest.param(foreign(FieldManager("kubectl-create", "Update", DATA)), False, id="another program"),
+        pytest.param(
+            foreign(FieldManager("kubectl-label", "Update"), FieldManager("manager", "Update", DATA)),
+            False,
+            id="labelled by hand",
         ),
         pytest.param(
-            foreign(Holder("manager", "Update", DATA), controller="ExternalSecret shop"), False, id="a controller's"
+            foreign(FieldManager("manager", "Update", DATA), controller="ExternalSecret shop"),
+            False,
+            id="a controller's",
         ),
         pytest.param(standing(desired_secret(entry("A"), of=OTHER, **MERGE)), False, id="merged into"),
         pytest.param(observe({}), False, id="nobody's"),
@@ -153,11 +164,13 @@ def test_keys_that_nobody_has_may_be_merged_into_anybodys_object() -> None:
     desired = desired_secret(entry("A"), **MERGE)
 
     assert not refused(desired, standing(desired, by_hand={"X": "eA=="}))
-    assert not refused(desired, foreign(Holder("helm", "Update", frozenset({"X"})), controller="ExternalSecret x"))
+    assert not refused(
+        desired, foreign(FieldManager("helm", "Update", frozenset({"X"})), controller="ExternalSecret x")
+    )
 
 
 def test_a_key_of_another_manager_is_refused_by_name() -> None:
-    found = foreign(Holder("helm", "Update", frozenset({"A", "X"})))
+    found = foreign(FieldManager("helm", "Update", frozenset({"A", "X"})))
 
     assert refused(desired_secret(entry("A"), **MERGE), found) == '"A" in it is managed by helm'
 
@@ -206,9 +219,11 @@ def test_an_object_of_ours_may_be_merged_into_from_now_on() -> None:
 @pytest.mark.parametrize(
     "found",
     [
-        pytest.param(foreign(Holder("helm", "Apply", frozenset({"A"}))), id="another program's"),
-        pytest.param(foreign(Holder("manager", "Update", frozenset({"A"}))), id="one that looks official"),
-        pytest.param(foreign(Holder("helm", "Apply", frozenset({"FREE"}))), id="another program's, with other keys"),
+        pytest.param(foreign(FieldManager("helm", "Apply", frozenset({"A"}))), id="another program's"),
+        pytest.param(foreign(FieldManager("manager", "Update", frozenset({"A"}))), id="one that looks official"),
+        pytest.param(
+            foreign(FieldManager("helm", "Apply", frozenset({"FREE"}))), id="another program's, with other keys"
+        ),
         pytest.param(foreign(), id="an empty one"),
         pytest.param(standing(desired_secret(entry("OTHER"), of=OTHER, **MERGE)), id="one that another merges into"),
         pytest.param(observed(desired_secret(entry("OTHER"), of=OTHER), owner=""), id="one whose mark was taken off"),
@@ -221,7 +236,7 @@ def test_whoever_may_not_take_leaves_alone_what_is_not_its_own(
 ) -> None:
     desired = desired_secret(entry("A"), adopt=adopt, **policy)
 
-    assert refused(replace(desired, claim=desired.claim.without_taking()), found, gone=("team/other",))
+    assert refused(replace(desired, policy=desired.policy.without_taking()), found, gone=("team/other",))
 
 
 @pytest.mark.parametrize(
@@ -236,12 +251,12 @@ def test_whoever_may_not_take_leaves_alone_what_is_not_its_own(
 def test_whoever_may_not_take_keeps_what_is_its_own(policy: dict[str, Any], before: Desired) -> None:
     desired = desired_secret(entry("A"), entry("B"), **policy)
 
-    assert not refused(replace(desired, claim=desired.claim.without_taking()), standing(before))
+    assert not refused(replace(desired, policy=desired.policy.without_taking()), standing(before))
 
 
 def test_a_mark_that_was_taken_off_is_put_back_where_the_digest_tells_whose_it_was() -> None:
     desired = desired_secret(entry("A"))
-    bounded = replace(desired, claim=desired.claim.without_taking())
+    bounded = replace(desired, policy=desired.policy.without_taking())
 
     assert not refused(bounded, observed(desired, owner=""))
 
@@ -249,7 +264,7 @@ def test_a_mark_that_was_taken_off_is_put_back_where_the_digest_tells_whose_it_w
 def test_whoever_may_not_take_leaves_the_keys_of_others_in_what_it_merged_into() -> None:
     before = desired_secret(entry("A"), **MERGE)
     desired = desired_secret(entry("A"), entry("TAKEN"), adopt=True, **MERGE)
-    bounded = replace(desired, claim=desired.claim.without_taking())
+    bounded = replace(desired, policy=desired.policy.without_taking())
 
     assert not refused(desired, standing(before, by_hand={"TAKEN": "eA=="}))
     assert refused(bounded, standing(before, by_hand={"TAKEN": "eA=="}))

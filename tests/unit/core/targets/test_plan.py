@@ -8,13 +8,13 @@ from phase_operator.api import names
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_annotation, merge_manager
 from phase_operator.core.targets.observed import Observed, observe
-from phase_operator.core.targets.plan import Apply, Keep, Refuse, intent, plan
+from phase_operator.core.targets.plan import Apply, Refuse, Unchanged, intent, plan
 from phase_operator.core.values import ObjectKey
 from support.builders import KEY, desired_config_map, desired_secret, entry, observed, secret_ref
 from support.fakes import FakeCluster
 
 DESIRED = desired_secret(entry("A"), entry("B"))
-SHAPES = st.sampled_from([DESIRED.shape, b"", b"another"])
+SHAPES = st.sampled_from([DESIRED.owned_fields, b"", b"another"])
 DIGESTS = st.sampled_from([DESIRED.digest, "", "another"])
 OWNERS = st.sampled_from([str(DESIRED.owner.key), "", "team/another"])
 KEYS = st.lists(st.sampled_from(["A", "B", "X", "Y"]), unique=True).map(tuple)
@@ -23,7 +23,7 @@ OBSERVED = st.builds(
     lambda **changes: observed(DESIRED, **changes),
     owner=OWNERS,
     digest=DIGESTS,
-    shape=SHAPES,
+    owned_fields=SHAPES,
     foreign_keys=KEYS,
     managers=MANAGERS,
 )
@@ -34,7 +34,7 @@ def test_what_does_not_exist_is_made_and_must_not_exist_by_then() -> None:
 
 
 def test_what_is_as_it_should_be_is_kept() -> None:
-    assert plan(DESIRED, observed(DESIRED)) == Keep()
+    assert plan(DESIRED, observed(DESIRED)) == Unchanged()
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_what_is_as_it_should_be_is_kept() -> None:
     [
         pytest.param({"digest": "another"}, (), id="other content"),
         pytest.param({"digest": ""}, (), id="no digest"),
-        pytest.param({"shape": b"another"}, (), id="a field was taken from us"),
-        pytest.param({"shape": b""}, (), id="nothing is ours any more but the mark"),
+        pytest.param({"owned_fields": b"another"}, (), id="a field was taken from us"),
+        pytest.param({"owned_fields": b""}, (), id="nothing is ours any more but the mark"),
         pytest.param({"foreign_keys": ("X", "Y")}, ("X", "Y"), id="keys of others"),
         pytest.param({"foreign_keys": ("A", "X")}, ("X",), id="keys of others, one of which we want"),
         pytest.param({"foreign_keys": ("A",)}, None, id="only a key of others that we want"),
@@ -54,11 +54,11 @@ def test_what_differs_is_applied_under_the_version_that_was_judged(
 ) -> None:
     found = plan(DESIRED, observed(DESIRED, resource_version="7", **changes))
 
-    assert found == (Keep() if prune is None else Apply("7", prune))
+    assert found == (Unchanged() if prune is None else Apply("7", prune))
 
 
 def test_a_hand_edit_of_the_mark_does_not_make_an_object_somebody_elses() -> None:
-    found = plan(DESIRED, observed(DESIRED, owner="", shape=b"without the mark"))
+    found = plan(DESIRED, observed(DESIRED, owner="", owned_fields=b"without the mark"))
 
     assert found == Apply("7")
 
@@ -67,8 +67,8 @@ def test_a_hand_edit_of_the_mark_does_not_make_an_object_somebody_elses() -> Non
     "changes",
     [
         pytest.param({"owner": "team/another"}, id="another PhaseSecret's"),
-        pytest.param({"owner": "", "shape": b"", "managers": ("helm",)}, id="a tool's"),
-        pytest.param({"owner": "", "shape": b""}, id="nobody's that is known"),
+        pytest.param({"owner": "", "owned_fields": b"", "managers": ("helm",)}, id="a tool's"),
+        pytest.param({"owner": "", "owned_fields": b""}, id="nobody's that is known"),
         pytest.param({"owner": "other/shop"}, id="a PhaseSecret's of that name elsewhere"),
     ],
 )
@@ -77,7 +77,7 @@ def test_what_is_not_ours_is_refused(changes: dict[str, Any]) -> None:
 
 
 def test_a_refusal_says_whose_it_is() -> None:
-    found = plan(DESIRED, observed(DESIRED, owner="", shape=b"", managers=("argocd", "helm")))
+    found = plan(DESIRED, observed(DESIRED, owner="", owned_fields=b"", managers=("argocd", "helm")))
 
     assert isinstance(found, Refuse)
     assert "argocd, helm" in found.why
@@ -87,20 +87,20 @@ def test_a_config_map_is_judged_alike() -> None:
     desired = desired_config_map()
 
     assert plan(desired, None) == Apply(None)
-    assert plan(desired, observed(desired)) == Keep()
+    assert plan(desired, observed(desired)) == Unchanged()
     assert isinstance(plan(desired, observed(desired, owner=str(ObjectKey("team", "another")))), Refuse)
 
 
 @given(OBSERVED)
 def test_nothing_is_written_that_carries_no_sign_of_ours(found: Any) -> None:
-    ours = found.owner == str(DESIRED.owner.key) or (found.owner == "" and found.shape != b"")
+    ours = found.owner == str(DESIRED.owner.key) or (found.owner == "" and found.owned_fields != b"")
 
     assert isinstance(plan(DESIRED, found), Refuse) is not ours
 
 
 def held(found: Observed) -> set[str]:
     """Return the keys that others put there, or hold beside us."""
-    return set(found.foreign_keys).union(*(holder.keys for holder in found.holders))
+    return set(found.foreign_keys).union(*(holder.keys for holder in found.field_managers))
 
 
 @given(OBSERVED)
@@ -108,12 +108,12 @@ def test_nothing_is_written_when_nothing_differs_and_nothing_is_pruned_that_we_w
     action = plan(DESIRED, found)
 
     match action:
-        case Keep():
-            assert (found.digest, found.shape) == (DESIRED.digest, DESIRED.shape)
+        case Unchanged():
+            assert (found.digest, found.owned_fields) == (DESIRED.digest, DESIRED.owned_fields)
             assert held(found) <= DESIRED.keys
         case Apply(resource_version=version, prune=prune):
             assert version == found.resource_version
-            assert (found.digest, found.shape, prune) != (DESIRED.digest, DESIRED.shape, ())
+            assert (found.digest, found.owned_fields, prune) != (DESIRED.digest, DESIRED.owned_fields, ())
             assert set(prune) == held(found) - DESIRED.keys
         case Refuse():
             pass
@@ -162,7 +162,7 @@ def test_a_field_manager_is_never_longer_than_kubernetes_takes() -> None:
 def test_a_part_that_stands_is_kept_whatever_others_do_beside_it() -> None:
     beside = desired_secret(entry("X"), of=OTHER, **MERGE)
 
-    assert plan(PART, standing(PART, beside, by_hand={"Y": "eA=="})) == Keep()
+    assert plan(PART, standing(PART, beside, by_hand={"Y": "eA=="})) == Unchanged()
 
 
 @pytest.mark.parametrize(

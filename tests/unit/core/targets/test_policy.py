@@ -6,8 +6,8 @@ import pytest
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference, ManagedSecretReference
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.status.recorded import dropped
-from phase_operator.core.targets.policy import Claim, claim, needs_finalizer, wanted
+from phase_operator.core.status.recorded import removed_targets
+from phase_operator.core.targets.policy import TargetPolicy, declared_targets, needs_finalizer, policy
 from phase_operator.core.values import ObjectKey
 from support.builders import parsed, secret_ref
 
@@ -31,16 +31,16 @@ def test_what_becomes_of_a_target(creation: str | None, deletion: str | None, de
     secret = ManagedSecretReference.model_validate({"secretName": "shop", **policies})
     config_map = ManagedConfigMapReference.model_validate({"configMapName": "shop", **policies})
 
-    for found in (claim(secret), claim(config_map)):
+    for found in (policy(secret), policy(config_map)):
         assert (found.deletes, found.merges) == (deletes, creation == "Merge")
 
 
 def test_nothing_else_is_claimed_unless_it_is_said() -> None:
-    assert claim(ManagedSecretReference.model_validate({"secretName": "shop"})) == Claim()
+    assert policy(ManagedSecretReference.model_validate({"secretName": "shop"})) == TargetPolicy()
 
 
 def test_adopt_and_replace_are_as_said() -> None:
-    found = claim(
+    found = policy(
         ManagedSecretReference.model_validate({"secretName": "shop", "adopt": True, "onTypeChange": "Replace"})
     )
 
@@ -63,7 +63,7 @@ def test_adopt_and_replace_are_as_said() -> None:
 def test_a_finalizer_stands_only_where_nobody_else_takes_away(target: dict[str, Any], needed: bool) -> None:
     spec = parsed(managedSecretReferences=[{"secretName": "shop", **target}])
 
-    assert needs_finalizer(wanted(spec, "team"), "team") is needed
+    assert needs_finalizer(declared_targets(spec, "team"), "team") is needed
 
 
 def test_what_the_status_names_and_the_spec_does_not_is_dropped() -> None:
@@ -73,10 +73,10 @@ def test_what_the_status_names_and_the_spec_does_not_is_dropped() -> None:
         {"kind": "Secret", "namespace": "team", "name": "old"},
     ]
 
-    found = dropped({"targets": targets}, wanted(parsed(), "team"))
+    found = removed_targets({"targets": targets}, declared_targets(parsed(), "team"))
 
     assert found == [TargetRef(Kind.CONFIG_MAP, ObjectKey("team", "shop")), secret_ref("old")]
 
 
 def test_a_status_that_says_nothing_drops_nothing() -> None:
-    assert dropped({}, {}) == []
+    assert removed_targets({}, {}) == []

@@ -7,34 +7,34 @@ import pytest
 from phase_operator.api import names
 from phase_operator.core.source.query import Revision
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.plan import Apply, Keep, plan
-from phase_operator.core.targets.provenance import basis, holds, sealed
+from phase_operator.core.targets.plan import Apply, Unchanged, plan
+from phase_operator.core.targets.provenance import inputs_digest, stamp_matches, stamped
 from support.builders import DIGEST_KEY, desired_secret, entry, query, spec
 
 REVISION = Revision("app-1", "2030-01-01T00:00:00Z")
-MADE_FROM = basis(spec(), query(), REVISION)
+MADE_FROM = inputs_digest(spec(), query(), REVISION)
 
 
 def standing() -> Observed:
     """Return what the API server shows of a target that was applied with its seal."""
-    desired = sealed(desired_secret(), MADE_FROM, DIGEST_KEY)
+    desired = stamped(desired_secret(), MADE_FROM, DIGEST_KEY)
     annotations = desired.manifest["metadata"]["annotations"]
     return Observed(
         uid="uid",
         resource_version="1",
         owner=str(desired.owner.key),
         digest=annotations[names.ANNOTATION_DIGEST],
-        seal=annotations[names.ANNOTATION_SEAL],
-        shape=desired.shape,
+        stamp=annotations[names.ANNOTATION_SEAL],
+        owned_fields=desired.owned_fields,
         foreign_keys=(),
     )
 
 
-WRONG = basis(spec(), query(), replace(REVISION, moved_at="2029-12-31T23:59:59Z"))
+WRONG = inputs_digest(spec(), query(), replace(REVISION, moved_at="2029-12-31T23:59:59Z"))
 
 
 @pytest.mark.parametrize(
-    ("made_from", "misdated", "is_kept"),
+    ("inputs", "misdated", "is_kept"),
     [
         pytest.param(MADE_FROM, None, True, id="the same date"),
         pytest.param(MADE_FROM, WRONG, True, id="the same date, after a wrong one"),
@@ -44,71 +44,71 @@ WRONG = basis(spec(), query(), replace(REVISION, moved_at="2029-12-31T23:59:59Z"
     ],
 )
 def test_a_seal_is_written_anew_only_if_its_date_was_wrong(
-    made_from: bytes | None, misdated: bytes | None, is_kept: bool
+    inputs: bytes | None, misdated: bytes | None, is_kept: bool
 ) -> None:
     desired = desired_secret()
-    if made_from is not None:
-        desired = sealed(desired, made_from, DIGEST_KEY, misdated)
+    if inputs is not None:
+        desired = stamped(desired, inputs, DIGEST_KEY, misdated)
 
-    assert plan(desired, standing()) == (Keep() if is_kept else Apply("1", only_seal=True))
+    assert plan(desired, standing()) == (Unchanged() if is_kept else Apply("1", only_seal=True))
 
 
 def test_a_seal_that_is_missing_is_written_once_its_date_is_known() -> None:
-    bare = replace(standing(), seal="")
+    bare = replace(standing(), stamp="")
 
-    assert plan(desired_secret(), bare) == Keep()
-    assert plan(sealed(desired_secret(), MADE_FROM, DIGEST_KEY), bare) == Apply("1", only_seal=True)
+    assert plan(desired_secret(), bare) == Unchanged()
+    assert plan(stamped(desired_secret(), MADE_FROM, DIGEST_KEY), bare) == Apply("1", only_seal=True)
 
 
 def test_it_holds_while_nothing_changed() -> None:
-    assert holds(standing(), MADE_FROM, DIGEST_KEY)
+    assert stamp_matches(standing(), MADE_FROM, DIGEST_KEY)
 
 
 @pytest.mark.parametrize(
-    "made_from",
+    "inputs",
     [
-        pytest.param(basis(spec(suspend=False), query(), REVISION), id="another spec"),
-        pytest.param(basis(spec(), query(path="/other"), REVISION), id="another folder"),
-        pytest.param(basis(spec(), query(environment="dev"), REVISION), id="another environment"),
-        pytest.param(basis(spec(), query(), replace(REVISION, app_id="app-2")), id="another app"),
-        pytest.param(basis(spec(), query(), replace(REVISION, moved_at="2030-01-01T00:00:01Z")), id="it moved"),
+        pytest.param(inputs_digest(spec(suspend=False), query(), REVISION), id="another spec"),
+        pytest.param(inputs_digest(spec(), query(path="/other"), REVISION), id="another folder"),
+        pytest.param(inputs_digest(spec(), query(environment="dev"), REVISION), id="another environment"),
+        pytest.param(inputs_digest(spec(), query(), replace(REVISION, app_id="app-2")), id="another app"),
+        pytest.param(inputs_digest(spec(), query(), replace(REVISION, moved_at="2030-01-01T00:00:01Z")), id="it moved"),
     ],
 )
-def test_it_breaks_with_what_the_object_was_made_from(made_from: bytes) -> None:
-    assert not holds(standing(), made_from, DIGEST_KEY)
+def test_it_breaks_with_what_the_object_was_made_from(inputs: bytes) -> None:
+    assert not stamp_matches(standing(), inputs, DIGEST_KEY)
 
 
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param({"digest": "0" * 32}, id="another digest"),
-        pytest.param({"shape": b"other"}, id="an edited field"),
-        pytest.param({"shape": b""}, id="never applied by us"),
+        pytest.param({"owned_fields": b"other"}, id="an edited field"),
+        pytest.param({"owned_fields": b""}, id="never applied by us"),
         pytest.param({"foreign_keys": ("X",)}, id="a key of somebody else"),
         pytest.param({"terminating": True}, id="going away"),
-        pytest.param({"seal": ""}, id="no seal"),
+        pytest.param({"stamp": ""}, id="no seal"),
     ],
 )
 def test_it_breaks_with_the_object(change: dict[str, object]) -> None:
-    assert not holds(replace(standing(), **change), MADE_FROM, DIGEST_KEY)  # type: ignore[arg-type]  # a table of fields
+    assert not stamp_matches(replace(standing(), **change), MADE_FROM, DIGEST_KEY)  # type: ignore[arg-type]  # a table of fields
 
 
 def test_nothing_holds_where_nothing_stands() -> None:
-    assert not holds(None, MADE_FROM, DIGEST_KEY)
+    assert not stamp_matches(None, MADE_FROM, DIGEST_KEY)
 
 
 def test_without_the_key_it_cannot_be_made() -> None:
-    assert not holds(standing(), MADE_FROM, b"other" * 6)
+    assert not stamp_matches(standing(), MADE_FROM, b"other" * 6)
 
 
 def test_the_account_is_no_part_of_it() -> None:
     # The name of an account is made anew by each process.
-    assert basis(spec(), query(account="other"), REVISION) == MADE_FROM
+    assert inputs_digest(spec(), query(account="other"), REVISION) == MADE_FROM
 
 
 def test_a_seal_says_nothing_of_the_content_by_itself() -> None:
     one, other = (
-        sealed(desired_secret(entry("A", text)), MADE_FROM, DIGEST_KEY).manifest["metadata"]["annotations"]
+        stamped(desired_secret(entry("A", text)), MADE_FROM, DIGEST_KEY).manifest["metadata"]["annotations"]
         for text in ("one", "other")
     )
 

@@ -17,15 +17,15 @@ from phase_operator.core.rollout.baseline import Baseline, as_labels, read_basel
 from phase_operator.core.source.query import Revision
 from phase_operator.core.targets.fingerprint import (
     content_digest,
-    content_of,
-    joined,
-    merged,
+    join_digests,
+    key_digests_of,
+    merge_key_digests,
     name_digest,
-    names_told,
-    read_content,
+    read_key_digests,
+    recorded_names,
 )
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.provenance import basis, holds, sealed
+from phase_operator.core.targets.provenance import inputs_digest, stamp_matches, stamped
 from phase_operator.core.values import SecretValue, Snapshot
 from phase_operator.phase.credentials import parse
 from support.builders import desired_secret, entry, query
@@ -39,33 +39,33 @@ BASELINE = Baseline(b"template-mark"[:6], {b"reader": b"digest", b"READER": b"\x
 UID = "8f1d1f4e-0000-4000-8000-00000000cafe"
 
 
-def seal(digest: str, shape: bytes, made_from: bytes, key: bytes) -> str:
-    desired = replace(desired_secret(), digest=digest, shape=shape)
-    return str(sealed(desired, made_from, key).manifest["metadata"]["annotations"][names.ANNOTATION_SEAL])
+def stamp(digest: str, owned_fields: bytes, inputs: bytes, key: bytes) -> str:
+    desired = replace(desired_secret(), digest=digest, owned_fields=owned_fields)
+    return str(stamped(desired, inputs, key).manifest["metadata"]["annotations"][names.ANNOTATION_SEAL])
 
 
 def made() -> dict[str, str]:
     """Make everything that was recorded."""
-    made_from = basis(SPEC, query(), Revision("app-1", "2030-01-01T00:00:00Z"))
-    content = content_of(KEY, "Secret/team/shop", DATA)
+    inputs = inputs_digest(SPEC, query(), Revision("app-1", "2030-01-01T00:00:00Z"))
+    content = key_digests_of(KEY, "Secret/team/shop", DATA)
     entries = [entry("A", "1"), entry("B", "\U0001f511"), entry("C", "\ud800")]
     return {
         "digest": content_digest(KEY, DATA, {"kind": "Secret", "type": "Opaque", "shape": "00ff"}),
         "digest of nothing": content_digest(KEY, {}, {}),
         "digest with another key": content_digest(OTHER, DATA, {"kind": "ConfigMap"}),
         "content": str(content),
-        "content of another target": str(content_of(KEY, "ConfigMap/team/shop", DATA)),
-        "content of nothing": str(content_of(KEY, "Secret/team/shop", {})),
-        "content with another key": str(content_of(OTHER, "Secret/team/shop", DATA)),
-        "content of many keys": str(content_of(KEY, "Secret/team/shop", MANY)),
+        "content of another target": str(key_digests_of(KEY, "ConfigMap/team/shop", DATA)),
+        "content of nothing": str(key_digests_of(KEY, "Secret/team/shop", {})),
+        "content with another key": str(key_digests_of(OTHER, "Secret/team/shop", DATA)),
+        "content of many keys": str(key_digests_of(KEY, "Secret/team/shop", MANY)),
         "whole": content.read(None).hex(),
         "some": content.read(frozenset({"A", "missing"})).hex(),
-        "merged": str(merged([content, content_of(KEY, "Secret/team/shop", {"A": b"2"})])),
-        "names": joined(map(name_digest, [*DATA, "\ud800"])).hex(),
-        "made from": made_from.hex(),
-        "seal": seal("0" * 32, b"shape", made_from, KEY),
-        "seal of nothing": seal("", b"", b"", KEY),
-        "seal with another key": seal("0" * 32, b"shape", made_from, OTHER),
+        "merged": str(merge_key_digests([content, key_digests_of(KEY, "Secret/team/shop", {"A": b"2"})])),
+        "names": join_digests(map(name_digest, [*DATA, "\ud800"])).hex(),
+        "made from": inputs.hex(),
+        "seal": stamp("0" * 32, b"shape", inputs, KEY),
+        "seal of nothing": stamp("", b"", b"", KEY),
+        "seal with another key": stamp("0" * 32, b"shape", inputs, OTHER),
         "reader": reader(Kind.SECRET, "shop", None).hex(),
         "reader of keys": reader(Kind.CONFIG_MAP, "shop", frozenset({"b", "a"})).hex(),
         "baseline": write_baseline(BASELINE, UID, KEY),
@@ -85,9 +85,15 @@ def test_no_vector_is_left_out() -> None:
     assert made().keys() == json.loads(RECORDED.read_text()).keys()
 
 
-def observed(digest: str, shape: bytes, seal: str) -> Observed:
+def observed(digest: str, owned_fields: bytes, stamp: str) -> Observed:
     return Observed(
-        uid="uid", resource_version="1", owner="team/shop", digest=digest, seal=seal, shape=shape, foreign_keys=()
+        uid="uid",
+        resource_version="1",
+        owner="team/shop",
+        digest=digest,
+        stamp=stamp,
+        owned_fields=owned_fields,
+        foreign_keys=(),
     )
 
 
@@ -95,18 +101,22 @@ def observed(digest: str, shape: bytes, seal: str) -> Observed:
     "is_read",
     [
         pytest.param(
-            lambda old: read_content(old["content"], KEY) == content_of(KEY, "Secret/team/shop", DATA), id="content"
+            lambda old: read_key_digests(old["content"], KEY) == key_digests_of(KEY, "Secret/team/shop", DATA),
+            id="content",
         ),
         pytest.param(
-            lambda old: read_content(old["content of many keys"], KEY) == content_of(KEY, "Secret/team/shop", MANY),
+            lambda old: (
+                read_key_digests(old["content of many keys"], KEY) == key_digests_of(KEY, "Secret/team/shop", MANY)
+            ),
             id="content of many keys",
         ),
         pytest.param(
-            lambda old: joined(names_told(old["content"])) == joined(map(name_digest, DATA)), id="names of a content"
+            lambda old: join_digests(recorded_names(old["content"])) == join_digests(map(name_digest, DATA)),
+            id="names of a content",
         ),
         pytest.param(lambda old: read_baseline(old["baseline"], UID, KEY) == BASELINE, id="baseline"),
         pytest.param(
-            lambda old: holds(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), KEY),
+            lambda old: stamp_matches(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), KEY),
             id="seal",
         ),
     ],
@@ -118,7 +128,7 @@ def test_what_was_recorded_is_read_as_equal(is_read: Callable[[dict[str, str]], 
 def test_what_was_recorded_is_nobody_elses() -> None:
     old = json.loads(RECORDED.read_text())
 
-    assert read_content(old["content"], OTHER) is None
+    assert read_key_digests(old["content"], OTHER) is None
     assert read_baseline(old["baseline"], "another uid", KEY) is None
     assert read_baseline(old["baseline"], UID, OTHER) is None
-    assert not holds(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), OTHER)
+    assert not stamp_matches(observed("0" * 32, b"shape", old["seal"]), bytes.fromhex(old["made from"]), OTHER)

@@ -14,9 +14,9 @@ from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, DeletionPolicy
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired, origin_mark
-from phase_operator.core.targets.merge import Others, Part, merge_manager
+from phase_operator.core.targets.merge import CoManagers, MergedShare, merge_manager
 from phase_operator.core.targets.observed import Observed, observe
-from phase_operator.core.targets.policy import Claim
+from phase_operator.core.targets.policy import TargetPolicy
 from phase_operator.core.targets.removal import (
     Delete,
     Leave,
@@ -71,7 +71,7 @@ def judged(desired: Desired, found: Observed | None, why: Why, of: Owner | None 
 
 
 @pytest.mark.parametrize(
-    ("desired", "found", "claim", "wanted"),
+    ("desired", "found", "policy", "wanted"),
     [
         pytest.param(DELETES, None, None, Leave, id="nothing there"),
         pytest.param(DELETES, standing(DELETES), None, Delete, id="dropped, Delete"),
@@ -82,18 +82,18 @@ def judged(desired: Desired, found: Observed | None, why: Why, of: Owner | None 
         pytest.param(PART, copied(PART), None, Leave, id="a copy of a merged object"),
         pytest.param(PART, standing(PART_RETAINS), None, Leave, id="dropped, Merge, Retain"),
         pytest.param(PART, standing(desired_secret(of=OTHER, **MERGE)), None, Leave, id="another's part"),
-        pytest.param(DELETES, standing(DELETES), RETAINS.claim, Leave, id="the spec says Retain by now"),
-        pytest.param(RETAINS, standing(RETAINS), DELETES.claim, Leave, id="it does not say that it goes"),
-        pytest.param(PART, standing(PART), PART_RETAINS.claim, Leave, id="the spec says Merge, Retain by now"),
-        pytest.param(PART, standing(PART), PART.claim, Withdraw, id="as the spec says"),
-        pytest.param(RETAINS, standing(RETAINS), PART.claim, Leave, id="it was never merged into"),
-        pytest.param(DELETES, standing(DELETES, terminating=True), DELETES.claim, Leave, id="it is going"),
+        pytest.param(DELETES, standing(DELETES), RETAINS.policy, Leave, id="the spec says Retain by now"),
+        pytest.param(RETAINS, standing(RETAINS), DELETES.policy, Leave, id="it does not say that it goes"),
+        pytest.param(PART, standing(PART), PART_RETAINS.policy, Leave, id="the spec says Merge, Retain by now"),
+        pytest.param(PART, standing(PART), PART.policy, Withdraw, id="as the spec says"),
+        pytest.param(RETAINS, standing(RETAINS), PART.policy, Leave, id="it was never merged into"),
+        pytest.param(DELETES, standing(DELETES, terminating=True), DELETES.policy, Leave, id="it is going"),
     ],
 )
 def test_what_becomes_of_a_target_that_is_not_wanted_any_more(
-    desired: Desired, found: Observed | None, claim: Claim | None, wanted: type
+    desired: Desired, found: Observed | None, policy: TargetPolicy | None, wanted: type
 ) -> None:
-    action = removal(desired.ref, found, owner(), Unwanted(claim))
+    action = removal(desired.ref, found, owner(), Unwanted(policy))
 
     assert type(action) is wanted
     if isinstance(action, Delete | Withdraw) and found is not None:
@@ -177,7 +177,7 @@ def test_a_copy_that_we_keep_goes_and_nothing_else_in_its_place() -> None:
 OWNERS = st.sampled_from([str(KEY), "team/other", "elsewhere/shop", f"{KEY}#copy", ""])
 PARTS = st.lists(
     st.builds(
-        lambda key, deletes, origin: Part(
+        lambda key, deletes, origin: MergedShare(
             merge_manager(key), str(KEY), frozenset("A"), frozenset("A"), "", "", b"", "", deletes, origin
         ),
         st.sampled_from([KEY, OTHER]),
@@ -192,15 +192,15 @@ ANYTHING = st.builds(
     resource_version=st.just("7"),
     owner=OWNERS,
     digest=st.just("digest"),
-    shape=st.sampled_from([b"", b"shape"]),
+    owned_fields=st.sampled_from([b"", b"shape"]),
     foreign_keys=st.just(()),
     terminating=st.booleans(),
     deletes=st.booleans(),
     version_of=st.sampled_from(["", "shop", "other"]),
     origin=st.sampled_from(["", "0a-uid", origin_mark("0a-uid", BASE)]),
-    others=st.builds(Others, parts=PARTS),
+    others=st.builds(CoManagers, parts=PARTS),
 )
-CLAIMS = st.none() | st.builds(Claim, st.sampled_from(CreationPolicy), st.sampled_from(DeletionPolicy))
+CLAIMS = st.none() | st.builds(TargetPolicy, st.sampled_from(CreationPolicy), st.sampled_from(DeletionPolicy))
 REASONS = st.one_of(
     st.builds(Unwanted, CLAIMS, st.booleans(), st.sampled_from(["", "no grant"]), st.booleans()),
     st.builds(Superseded, st.sampled_from([BASE, secret_ref("other"), secret_ref("shop", "elsewhere")])),
@@ -218,11 +218,11 @@ def test_whatever_stands_there_goes_only_if_mark_and_field_manager_name_who_asks
 
     if isinstance(action, Delete):
         assert found.owner == str(who)
-        assert found.shape
+        assert found.owned_fields
     if isinstance(action, Withdraw) and action.manager == names.FIELD_MANAGER:
         # Others have merged into the whole object that it wrote: their keys stay.
         assert found.owner == str(who)
-        assert found.shape
+        assert found.owned_fields
     elif isinstance(action, Withdraw):
         assert action.manager == merge_manager(who)
         assert [part for part in found.parts if part.manager == action.manager and part.deletes]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.targets.versions import Made, is_version, spare, versioned_name
+from phase_operator.core.targets.versions import Made, is_version, prunable, versioned_name
 
 DIGEST = "0123456789abcdef" * 2
 LONG = "a" * 253
@@ -65,4 +65,4 @@ def test_every_version_belongs_to_its_base_and_fits(base: str, digest: bytes) ->
 def test_the_oldest_are_spare(keep: int, newest: str, gone: list[str]) -> None:
     versions = [Made(name, f"2030-01-0{number}T00:00:00Z") for number, name in ((3, "c"), (1, "a"), (2, "b"))]
 
-    assert [each.name for each in spare(versions, keep, newest)] == gone
+    assert [each.name for each in prunable(versions, keep, newest)] == gone

@@ -44,8 +44,8 @@ def version(loop: Loop, key: ObjectKey = KEY) -> str:
 
 def copy(cluster: FakeCluster, ref: TargetRef, to: TargetRef, value: str = "bWluZQ==") -> None:
     """Copy an object with labels and annotations, as `kubectl get -o yaml | kubectl create` does."""
-    stands = cluster.objects[ref]
-    labels, annotations = stands.part("metadata", "labels"), stands.part("metadata", "annotations")
+    current = cluster.objects[ref]
+    labels, annotations = current.part("metadata", "labels"), current.part("metadata", "annotations")
     cluster.edit(to, {"A": value}, labels=labels, annotations=annotations, manager="kubectl-create")
 
 
@@ -108,10 +108,10 @@ async def test_two_that_have_versions_already_come_to_rest(shown: Loop) -> None:
     await shown.show(phase_secret(keys={"include": ["A"]}, **to("one", **VERSIONED)))
     await shown.show(phase_secret(OTHER, uid="other", keys={"include": ["B"]}, **to("two", **VERSIONED)))
     for key, name in ((KEY, "one"), (OTHER, "two")):
-        stands = shown.cluster.objects.pop(secret_ref(version(shown, key)))
+        current = shown.cluster.objects.pop(secret_ref(version(shown, key)))
         label = ("metadata", "labels", names.LABEL_VERSION_OF)
-        stands.fields[label] = "shop"
-        shown.cluster.objects[secret_ref(version(shown, key).replace(name, "shop"))] = stands
+        current.fields[label] = "shop"
+        shown.cluster.objects[secret_ref(version(shown, key).replace(name, "shop"))] = current
 
     await shown.show(phase_secret(generation=2, keys={"include": ["A"]}, **to("shop", **VERSIONED)))
     await shown.show(phase_secret(OTHER, uid="other", generation=2, keys={"include": ["B"]}, **to("shop", **VERSIONED)))

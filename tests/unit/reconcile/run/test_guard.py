@@ -297,17 +297,17 @@ async def test_types_that_an_edit_leaves_out_are_no_move(house: MAKE) -> None:
 
 
 @pytest.mark.parametrize(
-    ("required", "reason", "stands"),
+    ("required", "reason", "current"),
     [(None, Reason.SYNCED, True), (False, Reason.SYNCED, True), (True, Reason.NO_ENTRIES, False)],
 )
 async def test_a_config_map_that_never_had_an_entry_is_empty(
-    house: MAKE, required: bool | None, reason: Reason, stands: bool
+    house: MAKE, required: bool | None, reason: Reason, current: bool
 ) -> None:
     reference = {"configMapName": "shop"} | ({} if required is None else {"required": required})
     found = await house(entry("A"), managedConfigMapReferences=[reference])
 
     assert found.reason == reason
-    assert (CONFIG in found.cluster.objects) is stands
+    assert (CONFIG in found.cluster.objects) is current
     assert found.keys(SHOP) == {"A"}
     assert "type config" in found.told(CONFIG)["message"]
 

@@ -46,8 +46,8 @@ steps = st.lists(
 )
 
 
-def made(key: str, shape: str) -> Entry:
-    path, is_config = SHAPES[shape]
+def made(key: str, owned_fields: str) -> Entry:
+    path, is_config = SHAPES[owned_fields]
     ident = f"id-{key}"
     return config_entry(key, path=path, ident=ident) if is_config else entry(key, path=path, ident=ident)
 
@@ -69,14 +69,14 @@ class Model:
     lost: set[str] = field(default_factory=set)
 
     def true(self) -> list[Entry]:
-        return [made(key, shape) for key, shape in self.shapes.items()]
+        return [made(key, owned_fields) for key, owned_fields in self.shapes.items()]
 
     def lie(self) -> tuple[Entry, ...]:
         return tuple(each for each in self.true() if each.key not in self.lost)
 
     def holds(self, key: str) -> set[str]:
         """Return the targets that hold a key."""
-        found = {shape for shape, ref in HOMES.items() if key in self.house.keys(ref)}
+        found = {owned_fields for owned_fields, ref in HOMES.items() if key in self.house.keys(ref)}
         return found | ({"below"} if f"B_{key}" in self.house.keys(BELOW) else set())
 
     def check(self) -> None:
@@ -84,9 +84,9 @@ class Model:
             is_heard = self.house.phase.told_truly > at and not self.is_doubted()
             if is_heard and key not in self.unproven:
                 del self.moved[key]
-        for key, shape in self.shapes.items():
+        for key, owned_fields in self.shapes.items():
             if key not in self.moved:
-                assert self.holds(key) == {shape}, (key, self.house.status)
+                assert self.holds(key) == {owned_fields}, (key, self.house.status)
 
     def is_doubted(self) -> bool:
         """Say whether a target doubts an answer, maybe for what is unproven; then it takes nothing of it."""
@@ -99,9 +99,9 @@ class Model:
 
     def end(self) -> None:
         """Check that all is as Phase says."""
-        for key, shape in self.shapes.items():
+        for key, owned_fields in self.shapes.items():
             if self.house.reason != Reason.NO_ENTRIES or key not in self.unproven:
-                assert self.holds(key) == {shape}, (key, self.house.status)
+                assert self.holds(key) == {owned_fields}, (key, self.house.status)
         assert self.house.reason == Reason.SYNCED or self.unproven, self.house.status
 
     async def run(self, seconds: float) -> None:
@@ -119,11 +119,11 @@ class Model:
             case ("lie", set(lost)):
                 self.lost = lost
                 house.phase.lies(*self.lie())
-            case ("move", str(key), str(shape)):
-                if shape != self.shapes[key]:
+            case ("move", str(key), str(owned_fields)):
+                if owned_fields != self.shapes[key]:
                     self.moved[key] = house.phase.told_truly
                     self.unproven |= {key} if house.phase.told_truly == self.began else set()
-                self.shapes[key] = shape
+                self.shapes[key] = owned_fields
                 house.phase.is_honest(*self.true())
                 if house.phase.lie is not None:
                     # It lacks entries of the truth as it is when it is told: an old state is no such lie.

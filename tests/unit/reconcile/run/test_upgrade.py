@@ -28,12 +28,12 @@ def seal_as_before(house: House) -> None:
     # Version 2 of the rendering left the label out.
     parts: list[Any] = [2, spec, [query.account.base_url, query.environment, query.path, query.tags]]
     text = json.dumps([*parts, ["app-1", moved_at]], sort_keys=True, separators=(",", ":"))
-    made_from = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    inputs = hashlib.blake2b(text.encode(), digest_size=16).digest()
     stored = house.cluster.objects[SHOP]
     found = observe(stored.metadata())
     annotation = ("metadata", "annotations", names.ANNOTATION_SEAL)
-    stored.fields[annotation] = provenance._seal(DIGEST_KEY, found.digest, found.shape, made_from)
-    assert provenance.holds(observe(stored.metadata()), made_from, DIGEST_KEY)
+    stored.fields[annotation] = provenance._stamp(DIGEST_KEY, found.digest, found.owned_fields, inputs)
+    assert provenance.stamp_matches(observe(stored.metadata()), inputs, DIGEST_KEY)
 
 
 @pytest.mark.parametrize(

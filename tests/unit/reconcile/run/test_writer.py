@@ -66,7 +66,7 @@ class Desk:
         assert resource is not None
         parsed = parse_spec(resource.spec)
         admitted = admit(Tenancy(), parsed, KEY, {})
-        task = task_of(resource, parsed, admitted.claims)
+        task = task_of(resource, parsed, admitted.target_policies)
         self.registration.enter(admitted, task)
         return task
 
