@@ -16,8 +16,8 @@ from bench import fleet
 from phase_operator.api import names
 from phase_operator.core.pipeline import choose, render
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.rollout.decision import Keep, Record, decide, patch
-from phase_operator.core.rollout.followers import Feed, Policy
+from phase_operator.core.rollout.decision import LeaveAlone, SaveBaseline, decide, patch
+from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
 from phase_operator.core.source.query import ask_of, source_query
@@ -89,10 +89,12 @@ def measure(rounds: int = ROUNDS) -> list[tuple[str, str, str]]:
     return rows
 
 
-def followers() -> tuple[str, dict[TargetRef, Feed]]:
+def followers() -> tuple[str, dict[TargetRef, FollowedTarget]]:
     """Return a list of Deployments as the API server sends it, all of them noted, and what they follow."""
     target = TargetRef(Kind.SECRET, ObjectKey(fleet.FOLLOWED, fleet.FOLLOWED))
-    feeds = {target: Feed((Policy(),), key_digests_of(DIGEST_KEY, str(target), {"A": b"one", "B": b"one"}), TIME)}
+    followed_targets = {
+        target: FollowedTarget((Policy(),), key_digests_of(DIGEST_KEY, str(target), {"A": b"one", "B": b"one"}), TIME)
+    }
     items = []
     for number in range(WORKLOADS):
         item = fleet.follower(number)
@@ -104,19 +106,19 @@ def followers() -> tuple[str, dict[TargetRef, Feed]]:
         }
         item["status"] = {"observedGeneration": 1}
         workload = read(item)
-        found = decide(workload, feeds, DIGEST_KEY)
-        assert isinstance(found, Record)
+        found = decide(workload, followed_targets, DIGEST_KEY)
+        assert isinstance(found, SaveBaseline)
         labels = patch(workload, found)["metadata"]["labels"]
         ours: dict[str, Any] = {"f:metadata": {"f:labels": {f"f:{label}": {} for label in labels}}}
         by_us = {"manager": names.FIELD_MANAGER, "operation": "Apply", "time": TIME, "fieldsV1": ours}
         item["metadata"] |= {"labels": labels, "managedFields": [*USER, by_us]}
         items.append(item)
-    return json.dumps({"items": items}), feeds
+    return json.dumps({"items": items}), followed_targets
 
 
-def judge(text: str, feeds: dict[TargetRef, Feed]) -> None:
+def judge(text: str, followed_targets: dict[TargetRef, FollowedTarget]) -> None:
     """Find that nothing is to be done."""
-    assert all(decide(read(item), feeds, DIGEST_KEY) == Keep() for item in json.loads(text)["items"])
+    assert all(decide(read(item), followed_targets, DIGEST_KEY) == LeaveAlone() for item in json.loads(text)["items"])
 
 
 def read(item: dict[str, Any]) -> Workload:

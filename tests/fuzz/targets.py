@@ -23,7 +23,7 @@ from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waitin
 from phase_operator.core.outcome import Failed, Suspended
 from phase_operator.core.pipeline import render_all
 from phase_operator.core.rollout.decision import decide
-from phase_operator.core.rollout.followers import holding, policies
+from phase_operator.core.rollout.followers import known_content, policies
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
@@ -32,7 +32,7 @@ from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.status.document import notices, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs
-from phase_operator.core.status.restarts import told_before
+from phase_operator.core.status.restarts import recorded_restarts
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_manager, read_mark
 from phase_operator.core.targets.observed import observe
@@ -56,7 +56,7 @@ _ACCOUNT = "account"
 def metadata(material: Material) -> None:
     """No metadata of an object is too strange to be observed."""
     found = observe(material.metadata() if material.yes() else material.mapping())
-    holding(material.metadata(), DIGEST_KEY)
+    known_content(material.metadata(), DIGEST_KEY)
     read_mark({material.text(): material.words()}, material.text())
     plan(desired_secret(entry("A")), found)
 
@@ -84,7 +84,7 @@ def removals(material: Material) -> None:
 def statuses(material: Material) -> None:
     """A status that a hand wrote is read, and a new one is made of it."""
     status = material.mapping()
-    told_before(status)
+    recorded_restarts(status)
     list(recorded_refs(status))
     newest_versions(status)
     outcome = Failed(material.one(tuple(Reason)), "message") if material.yes() else Suspended()

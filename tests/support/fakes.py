@@ -36,8 +36,8 @@ from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
-from phase_operator.reconcile.restarts.followed import Feeds
-from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.followed import FollowedTargets
+from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
@@ -687,8 +687,10 @@ class Loop:
         writers = Writers(self.admissions.targets, FakeKnown(self.cluster))
         self.restarts = Restarter(
             workloads=self.workloads,
-            feeds=Feeds(self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key),
-            report=Telling(self.workloads, writers, wake=self.triggers.restarts_changed, tell=self.events.post),
+            followed_targets=FollowedTargets(
+                self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key
+            ),
+            report=RestartReporter(self.workloads, writers, wake=self.triggers.restarts_changed, tell=self.events.post),
             clock=self.clock,
             observer=self.observer,
             all_known=lambda: True,

@@ -11,8 +11,8 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Notice
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.rollout.baseline import from_labels
-from phase_operator.core.rollout.decision import Decision, Record, RollOut, patch
-from phase_operator.core.rollout.followers import Feed, Policy
+from phase_operator.core.rollout.decision import Decision, Restart, SaveBaseline, patch
+from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.core.targets.fingerprint import KeyDigests, key_digests_of
@@ -33,9 +33,9 @@ def content(target: TargetRef, **data: str) -> KeyDigests:
     return key_digests_of(DIGEST_KEY, str(target), {key: value.encode() for key, value in data.items()})
 
 
-def feed(held: KeyDigests, *, written_at: str = MIDDLE, policy: Policy | None = None) -> Feed:
+def followed_target(held: KeyDigests, *, written_at: str = MIDDLE, policy: Policy | None = None) -> FollowedTarget:
     """Make a target that the annotated follow."""
-    return Feed((policy or Policy(),), held, written_at)
+    return FollowedTarget((policy or Policy(),), held, written_at)
 
 
 def reads_all(name: str = "db", **fields: Any) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Server:
 
     def carry_out(self, workload: Workload, decision: Decision, at: str = LATE) -> bool:
         """Do what was decided; return False if the API server refuses, since it is not what was judged."""
-        if not isinstance(decision, Record | RollOut):
+        if not isinstance(decision, SaveBaseline | Restart):
             return True
         applied = patch(workload, decision)
         if (applied["metadata"]["resourceVersion"], applied["metadata"]["uid"]) != (str(self.version), "uid"):
@@ -304,7 +304,7 @@ class FakeWorkloads:
         stored = self._objects.get(target)
         return None if stored is None else stored.metadata()
 
-    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+    async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Let the server judge."""
         await self._answer("apply")
         if workload.ref == self.unwritable:

@@ -10,7 +10,7 @@ from typing import Any
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Notice
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Record, RollOut, patch
+from phase_operator.core.rollout.decision import Restart, SaveBaseline, patch
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
@@ -70,7 +70,7 @@ class KubeWorkloads:
         """Return a target's metadata by a live read, or None if it does not exist."""
         return await target_metadata(self._client, target)
 
-    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+    async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Apply our labels and annotation; return False if the workload is not the one that was judged."""
         try:
             await self._client.request(

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Notice, StatusDocument
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Record, RollOut
+from phase_operator.core.rollout.decision import Restart, SaveBaseline
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.status.restarts import Told
+from phase_operator.core.status.restarts import RestartReport
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.targets.observed import Observed
@@ -176,7 +176,7 @@ class Workloads(Protocol):
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
         """Return a target's metadata by a live read, or None if it does not exist."""
 
-    async def apply(self, workload: Workload, action: Record | RollOut) -> bool:
+    async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Do the action and return True, or False if the workload changed since it was judged."""
 
     def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
@@ -198,7 +198,7 @@ class Restarts(Protocol):
     def written(self, target: TargetRef) -> None:
         """Record that a target was written."""
 
-    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
+    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the restart report of a target for a PhaseSecret's status; None if the PhaseSecret may not see it."""
 
     async def take(self) -> str:
@@ -207,7 +207,7 @@ class Restarts(Protocol):
     async def look(self, namespace: str) -> None:
         """Restart the workloads of a namespace whose targets have changed; expected errors are handled, not raised."""
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Retry postponed work now, because Kubernetes answers again."""
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from phase_operator.core.outcome import (
     verdict,
 )
 from phase_operator.core.status.document import notices, status_document
-from phase_operator.core.status.restarts import with_told
+from phase_operator.core.status.restarts import with_restarts
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
@@ -122,7 +122,7 @@ class Report:
 
     async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
         """Write the status if it says something new; return the error if that failed."""
-        document = with_told(document, lambda target: self._restarts.told(target, resource.key))
+        document = with_restarts(document, lambda target: self._restarts.told(target, resource.key))
         if document == resource.status:
             return None
         try:

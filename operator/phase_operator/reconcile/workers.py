@@ -93,7 +93,7 @@ class Workers:
     def kubernetes_is_back(self) -> None:
         """Repeat what failed because of the API server: a watch or a run has shown that it answers again."""
         if self._retries.kubernetes_is_back():
-            self._restarts.hurry()
+            self._restarts.retry_now()
 
     async def _run_resources(self) -> None:
         while True:

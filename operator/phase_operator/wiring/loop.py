@@ -23,8 +23,8 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.disabled import NoRestarts
-from phase_operator.reconcile.restarts.followed import Feeds
-from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.followed import FollowedTargets
+from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
@@ -91,8 +91,8 @@ def build_loop(
         workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
         restarter = Restarter(
             workloads=workloads,
-            feeds=Feeds(workloads, resources, admissions.targets, writers, startup.digest_key),
-            report=Telling(workloads, writers, wake=triggers.restarts_changed, tell=events.post),
+            followed_targets=FollowedTargets(workloads, resources, admissions.targets, writers, startup.digest_key),
+            report=RestartReporter(workloads, writers, wake=triggers.restarts_changed, tell=events.post),
             clock=clock,
             observer=metrics,
             all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),

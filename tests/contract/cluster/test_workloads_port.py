@@ -8,8 +8,8 @@ import pytest
 
 from contract.cluster.sides import FakeSide, RealSide, Side
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.rollout.decision import Record, RollOut
-from phase_operator.core.rollout.followers import ABSENT, holding
+from phase_operator.core.rollout.decision import Restart, SaveBaseline
+from phase_operator.core.rollout.followers import ABSENT, known_content
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.targets.plan import Apply
@@ -23,8 +23,8 @@ from support.clock import HandClock
 from support.workloads import FakeWorkloads, Server, reads_all
 
 NOTE = "1.note." + "n" * 100
-RECORD = Record(NOTE)
-ROLL_OUT = RollOut(NOTE, "0123456789abcdef0123456789abcdef")
+RECORD = SaveBaseline(NOTE)
+ROLL_OUT = Restart(NOTE, "0123456789abcdef0123456789abcdef")
 
 
 class Stage(Protocol):
@@ -130,7 +130,7 @@ async def one(stage: Stage, name: str = "web") -> Workload:
             return found
 
 
-async def judged(stage: Stage, action: Record | RollOut) -> Workload:
+async def judged(stage: Stage, action: SaveBaseline | Restart) -> Workload:
     """Carry something out, on whatever version stands by then, and return what the workload is afterwards."""
     for _ in range(20):
         if await stage.port.apply(await one(stage), action):
@@ -169,7 +169,7 @@ async def test_a_shorter_note_takes_the_place_of_a_longer_one(stage: Stage) -> N
     stage.make("web")
     await judged(stage, RECORD)
 
-    assert (await judged(stage, Record("1.short."))).running == "1.short."
+    assert (await judged(stage, SaveBaseline("1.short."))).running == "1.short."
 
 
 async def test_a_roll_out_marks_the_template_and_notes_in_one_write(stage: Stage) -> None:
@@ -179,12 +179,12 @@ async def test_a_roll_out_marks_the_template_and_notes_in_one_write(stage: Stage
 
     assert (found.running, found.content, found.content_is_ours) == (NOTE, ROLL_OUT.content, True)
     assert stage.generation("web") == 2
-    assert (await judged(stage, Record("1.later."))).content == ROLL_OUT.content
+    assert (await judged(stage, SaveBaseline("1.later."))).content == ROLL_OUT.content
     assert stage.generation("web") == 2
 
 
 @pytest.mark.parametrize("action", [RECORD, ROLL_OUT], ids=["note", "roll-out"])
-async def test_what_is_not_the_one_that_was_judged_is_left_alone(stage: Stage, action: Record | RollOut) -> None:
+async def test_what_is_not_the_one_that_was_judged_is_left_alone(stage: Stage, action: SaveBaseline | Restart) -> None:
     stage.make("web")
     before = await one(stage)
     stage.edit("web")
@@ -207,11 +207,11 @@ async def test_what_is_gone_is_not_made_again(stage: Stage) -> None:
 
 async def test_a_target_says_what_it_holds(side: Side, stage: Stage) -> None:
     target = TargetRef(Kind.SECRET, ObjectKey(stage.namespace, "shop"))
-    assert holding(await stage.port.metadata(target), DIGEST_KEY) == ABSENT
+    assert known_content(await stage.port.metadata(target), DIGEST_KEY) == ABSENT
     desired = desired_secret(entry("A"), of=ObjectKey(stage.namespace, "shop"), ref=target)
     assert await side.cluster.carry_out(desired, Apply(None))
 
-    found = holding(await stage.port.metadata(target), DIGEST_KEY)
+    found = known_content(await stage.port.metadata(target), DIGEST_KEY)
 
     assert found.content == desired.content
     assert found.written_at

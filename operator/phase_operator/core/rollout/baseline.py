@@ -24,7 +24,7 @@ _PIECE, _END = 61, "x"
 # In place of a digest: the object is missing. Pods that need it cannot begin, so running pods began when it was there.
 MISSING = bytes(READ_SIZE)
 # In place of a digest: some pods began before a change and some after it. It equals no digest of a content.
-MIXED = b"\xff" * READ_SIZE
+INCONSISTENT = b"\xff" * READ_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Baseline:
     seen: Mapping[bytes, bytes]
 
 
-def reader(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
+def reference_id(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
     """Return an id of an object and a choice of its keys. Digests of different choices cannot be compared."""
     chosen = "*" if keys is None else "\n".join(sorted(keys))
     text = f"{kind}\n{name}\n{chosen}"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.baseline import MISSING, reader
-from phase_operator.core.rollout.followers import Feed, Gap
+from phase_operator.core.rollout.baseline import MISSING, reference_id
+from phase_operator.core.rollout.followers import FollowedTarget, Gap
 from phase_operator.core.rollout.pod_references import Reference
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.fingerprint import EMPTY, KeyDigests
@@ -31,12 +31,12 @@ class CurrentRead:
     missing: str = ""
 
 
-def current_reads(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> list[CurrentRead]:
+def current_reads(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[CurrentRead]:
     """Return what the pods would read of each target that the workload follows and whose content is known."""
     return [
-        _current_read(target, reference, feed.content, feed.written_at)
-        for target, reference, feed in _followed(workload, feeds)
-        if feed.content is not Gap.UNKNOWN
+        _current_read(target, reference, followed_target.content, followed_target.written_at)
+        for target, reference, followed_target in _followed(workload, followed_targets)
+        if followed_target.content is not Gap.UNKNOWN
     ]
 
 
@@ -45,16 +45,18 @@ def targets_of(reads: Iterable[CurrentRead]) -> tuple[TargetRef, ...]:
     return tuple(sorted({read.target for read in reads}))
 
 
-def _followed(workload: Workload, feeds: Mapping[TargetRef, Feed]) -> Iterable[tuple[TargetRef, Reference, Feed]]:
+def _followed(
+    workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]
+) -> Iterable[tuple[TargetRef, Reference, FollowedTarget]]:
     for reference in workload.references:
         target = TargetRef(reference.kind, ObjectKey(workload.ref.key.namespace, reference.name))
-        feed = feeds.get(target)
-        if feed is not None and feed.admits(workload):
-            yield target, reference, feed
+        followed_target = followed_targets.get(target)
+        if followed_target is not None and followed_target.admits(workload):
+            yield target, reference, followed_target
 
 
 def _current_read(target: TargetRef, reference: Reference, content: KeyDigests | Gap, written_at: str) -> CurrentRead:
-    name = reader(reference.kind, reference.name, reference.keys)
+    name = reference_id(reference.kind, reference.name, reference.keys)
     if isinstance(content, Gap):
         if reference.required:
             return CurrentRead(target, name, MISSING, written_at, f'{target.kind} "{target.key.name}"')

@@ -31,9 +31,16 @@ from typing import Any, assert_never
 
 from phase_operator.api import names
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.baseline import MISSING, MIXED, Baseline, as_labels, read_baseline, write_baseline
+from phase_operator.core.rollout.baseline import (
+    INCONSISTENT,
+    MISSING,
+    Baseline,
+    as_labels,
+    read_baseline,
+    write_baseline,
+)
 from phase_operator.core.rollout.current_reads import CurrentRead, current_reads, targets_of
-from phase_operator.core.rollout.followers import Feed
+from phase_operator.core.rollout.followers import FollowedTarget
 from phase_operator.core.rollout.progress import Progress
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.rollout.workload import APIS, Workload
@@ -41,14 +48,14 @@ from phase_operator.core.targets.fingerprint import KeyDigests
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SaveBaseline:
     """Save the baseline on the workload. Nothing restarts."""
 
     running: str
 
 
 @dataclass(frozen=True, slots=True)
-class RollOut:
+class Restart:
     """Restart the pods, and save in the same write what the new pods will read."""
 
     running: str
@@ -60,7 +67,7 @@ class RollOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class LeaveAlone:
     """Leave the workload alone. `holds` says why its update strategy keeps pods that have read older content."""
 
     holds: str | None = None
@@ -77,7 +84,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Postpone:
     """The pods have not read everything, and cannot be restarted now."""
 
     cause: Cause
@@ -86,7 +93,7 @@ class Wait:
     targets: tuple[TargetRef, ...] = ()
 
 
-Decision = Record | RollOut | Keep | Wait
+Decision = SaveBaseline | Restart | LeaveAlone | Postpone
 
 
 class _Rollout(Enum):
@@ -98,44 +105,51 @@ class _Rollout(Enum):
     OTHER = "any other"
 
 
-def prepare(
+def baseline_before_write(
     workload: Workload,
-    feeds: Mapping[TargetRef, Feed],
+    followed_targets: Mapping[TargetRef, FollowedTarget],
     coming: Mapping[TargetRef, KeyDigests],
     digest_key: bytes,
     *,
     all_known: bool = True,
-) -> Record | Keep:
+) -> SaveBaseline | LeaveAlone:
     """Return what to save on a workload before targets get the content that is `coming`.
 
     The baseline is true before the write, so the difference shows after it. It must be saved before the write: a
     workload without a baseline that is first seen after the write would never get its restart.
     `all_known=False`: some PhaseSecrets have not run yet, so the baseline of targets without a feed is kept.
     """
-    reads = current_reads(workload, feeds)
-    after = {target: replace(feed, content=coming.get(target, feed.content)) for target, feed in feeds.items()}
+    reads = current_reads(workload, followed_targets)
+    after = {
+        target: replace(followed_target, content=coming.get(target, followed_target.content))
+        for target, followed_target in followed_targets.items()
+    }
     digests_after = {read.reference: read.digest for read in current_reads(workload, after)}
     changing = [read for read in reads if digests_after[read.reference] != read.digest]
     if not changing:
-        return Keep()
+        return LeaveAlone()
     before = read_baseline(workload.running, workload.uid, digest_key)
     seen = {read.reference: _read_by_pods(read, workload, before) for read in reads}
-    if workload.standing.progress is Progress.UNDER_WAY:
+    if workload.rollout_state.progress is Progress.UNDER_WAY:
         # Pods that begin from now on may read either content. Where content is missing they can only read the new one.
-        seen |= {read.reference: MIXED for read in changing if not read.missing}
+        seen |= {read.reference: INCONSISTENT for read in changing if not read.missing}
     if before is not None and not all_known:
         seen = {**before.seen, **seen}
     return _save_if_news(workload, before, Baseline(workload.template_digest(), seen), digest_key)
 
 
 def decide(
-    workload: Workload, feeds: Mapping[TargetRef, Feed], digest_key: bytes, *, waits: Patience = Patience.FOR_THE_END
+    workload: Workload,
+    followed_targets: Mapping[TargetRef, FollowedTarget],
+    digest_key: bytes,
+    *,
+    waits: Patience = Patience.FOR_THE_END,
 ) -> Decision:
     """Decide by the table above; `waits` is how long the roll-out of the workload is still worth waiting for."""
-    reads = current_reads(workload, feeds)
+    reads = current_reads(workload, followed_targets)
     before = read_baseline(workload.running, workload.uid, digest_key)
     if not reads and (before is None or not before.seen):
-        return Keep()
+        return LeaveAlone()
     current = Baseline(workload.template_digest(), {read.reference: read.digest for read in reads})
     if before is None:
         # No trusted baseline: we cannot know what the pods have read, so save one and do not restart.
@@ -144,30 +158,30 @@ def decide(
     if not unread:
         return _save_if_news(workload, before, current, digest_key)
     if missing := _missing(reads):
-        return Wait(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
+        return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
     match _rollout_of(workload, before, unread, waits):
         case _Rollout.PAUSED:
-            return Wait(Cause.PAUSED, "it is paused: it is restarted when it is resumed", targets_of(unread))
+            return Postpone(Cause.PAUSED, "it is paused: it is restarted when it is resumed", targets_of(unread))
         case _Rollout.AWAITED:
             why = "its last roll-out is not over: it is restarted after that"
-            return Wait(Cause.ROLLING_OUT, why, targets_of(unread))
+            return Postpone(Cause.ROLLING_OUT, why, targets_of(unread))
         case _Rollout.DELIVERED:
             return _save_if_news(workload, before, current, digest_key)
         case _Rollout.OTHER:
             running = write_baseline(current, workload.uid, digest_key)
-            return RollOut(running, _content_mark(reads, workload), workload.standing.holds, targets_of(unread))
+            return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
         case other:
             assert_never(other)
 
 
-def patch(workload: Workload, action: Record | RollOut) -> dict[str, Any]:
+def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
     """Return the manifest to apply, as our field manager and with force.
 
     It names the resourceVersion that was judged, so that no restart is based on an older state. It has every field that
     we own: server-side apply removes the fields we leave out, and to remove our mark would restart the pods, too.
     """
     api = APIS[workload.ref.kind]
-    mark = action.content if isinstance(action, RollOut) else workload.content if workload.content_is_ours else ""
+    mark = action.content if isinstance(action, Restart) else workload.content if workload.content_is_ours else ""
     manifest: dict[str, Any] = {
         "apiVersion": api.version,
         "kind": str(workload.ref.kind),
@@ -207,12 +221,12 @@ def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None
         # No roll-out has ended since: new pods cannot begin without the content, or the template is still the same.
         return noted
     # The user's own roll-out replaced the pods. If it surely began after the content was there, they have read it.
-    is_read = workload.standing.progress is Progress.ENDED and _edited_after(workload, [read])
-    return read.digest if is_read else MIXED
+    is_read = workload.rollout_state.progress is Progress.ENDED and _edited_after(workload, [read])
+    return read.digest if is_read else INCONSISTENT
 
 
 def _rollout_of(workload: Workload, before: Baseline, unread: Collection[CurrentRead], waits: Patience) -> _Rollout:
-    standing = workload.standing
+    standing = workload.rollout_state
     if standing.paused:
         return _Rollout.PAUSED
     is_users_own = before.template != workload.template_digest() and _edited_after(workload, unread)
@@ -230,10 +244,12 @@ def _edited_after(workload: Workload, reads: Iterable[CurrentRead]) -> bool:
     return all(read.written_at and workload.edited_at > read.written_at for read in reads)
 
 
-def _save_if_news(workload: Workload, before: Baseline | None, now: Baseline, digest_key: bytes) -> Record | Keep:
+def _save_if_news(
+    workload: Workload, before: Baseline | None, now: Baseline, digest_key: bytes
+) -> SaveBaseline | LeaveAlone:
     if now == before:
-        return Keep(workload.standing.holds if workload.standing.held else None)
-    return Record(write_baseline(now, workload.uid, digest_key))
+        return LeaveAlone(workload.rollout_state.holds if workload.rollout_state.held else None)
+    return SaveBaseline(write_baseline(now, workload.uid, digest_key))
 
 
 def _content_mark(reads: Iterable[CurrentRead], workload: Workload) -> str:

@@ -50,7 +50,7 @@ class Gap(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class KnownContent:
     """The content of an object, and when we last wrote it, as RFC 3339; "" if that is not known."""
 
     content: KeyDigests | Gap
@@ -58,7 +58,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class FollowedTarget:
     """A target as its followers see it: who follows it, and what it holds in the cluster now."""
 
     # One policy for each PhaseSecret that writes the target. More than one PhaseSecret may merge into an object.
@@ -73,10 +73,10 @@ class Feed:
         return any(policy.admits(workload) for policy in self.policies)
 
 
-ABSENT = Holding(Gap.ABSENT)
+ABSENT = KnownContent(Gap.ABSENT)
 
 
-def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
+def known_content(metadata: Mapping[str, Any] | None, digest_key: bytes) -> KnownContent:
     """Return what an object holds, by its metadata; None means that the object does not exist.
 
     The content is unknown if we did not write the object, or wrote it with another digest key.
@@ -84,32 +84,32 @@ def holding(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Holding:
     if metadata is None:
         return ABSENT
     annotations = texts(metadata.get("annotations"))
-    whole: Holding | None = None
-    shares: list[Holding] = []
+    whole: KnownContent | None = None
+    shares: list[KnownContent] = []
     # Shares that own keys beside a whole object. A PhaseSecret that takes a whole object back leaves the marks of
     # others on it, but not their keys.
-    beside_whole: list[Holding] = []
+    beside_whole: list[KnownContent] = []
     for entry in mappings(metadata.get("managedFields")):
         manager, written_at = text(entry.get("manager")), text(entry.get("time"))
         if entry.get("operation") != "Apply" or entry.get("subresource"):
             continue
         if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
             found = read_key_digests(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
-            whole = Holding(found or Gap.UNKNOWN, written_at)
+            whole = KnownContent(found or Gap.UNKNOWN, written_at)
         elif manager.startswith(names.MERGE_MANAGER_PREFIX):
             share = read_key_digests(text(read_mark(annotations, manager).get("content")), digest_key)
             if share is not None:
-                shares.append(Holding(share, written_at))
+                shares.append(KnownContent(share, written_at))
                 beside_whole += shares[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
     if whole is None:
-        return _together(shares) if shares else Holding(Gap.UNKNOWN)
+        return _together(shares) if shares else KnownContent(Gap.UNKNOWN)
     # One PhaseSecret gave the whole object up, and others have merged into it since.
     return _together([whole, *beside_whole]) if beside_whole and whole.content is not Gap.UNKNOWN else whole
 
 
-def _together(shares: Sequence[Holding]) -> Holding:
+def _together(shares: Sequence[KnownContent]) -> KnownContent:
     contents = [each.content for each in shares if isinstance(each.content, KeyDigests)]
-    return Holding(merge_key_digests(contents), max(each.written_at for each in shares))
+    return KnownContent(merge_key_digests(contents), max(each.written_at for each in shares))
 
 
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:

@@ -40,7 +40,7 @@ class Progress(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RolloutState:
     """The state of a workload's last roll-out, by its status and its update strategy."""
 
     progress: Progress
@@ -58,7 +58,7 @@ class Standing:
     ordered: bool = False
 
 
-def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
+def rollout_state(kind: WorkloadKind, workload: Mapping[str, Any]) -> RolloutState:
     """Return the state of a workload's last roll-out; a field that is missing counts as zero or empty."""
     spec, status = mapping(workload.get("spec")), mapping(workload.get("status"))
     generation = number(mapping(workload.get("metadata")).get("generation"))
@@ -78,13 +78,13 @@ def standing(kind: WorkloadKind, workload: Mapping[str, Any]) -> Standing:
             return _daemon_set(spec, status, unseen=unseen)
         case WorkloadKind.CRON_JOB:
             # Each Job makes new pods.
-            return Standing(Progress.ENDED)
+            return RolloutState(Progress.ENDED)
         case _:
             assert_never(kind)
 
 
-def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: Progress) -> Standing:
-    return Standing(
+def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: Progress) -> RolloutState:
+    return RolloutState(
         progress,
         paused=spec.get("paused") is True,
         deadline=_deadline(spec),
@@ -140,18 +140,18 @@ def _available(status: Mapping[str, Any]) -> Progress:
     return Progress.ENDED if available >= updated else Progress.UNDER_WAY
 
 
-def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> Standing:
+def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> RolloutState:
     strategy = mapping(spec.get("updateStrategy"))
     updated = number(status.get("updatedReplicas"))
     if strategy.get("type") == "OnDelete":
-        return Standing(Progress.ENDED, holds=_ON_DELETE, held=updated < number(status.get("replicas")))
+        return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=updated < number(status.get("replicas")))
     partition = number(mapping(strategy.get("rollingUpdate")).get("partition"))
     # At the end of a roll-out the controller sets both to the same revision.
     ended = not unseen and status.get("currentRevision") == status.get("updateRevision")
     is_held = partition > 0
     if is_held:
         ended = ended or (not unseen and updated >= _replicas(spec) - partition)
-    return Standing(
+    return RolloutState(
         Progress.ENDED if ended else Progress.UNDER_WAY,
         holds=_PARTITION if is_held else None,
         held=is_held and updated < number(status.get("replicas")),
@@ -161,14 +161,14 @@ def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen:
     )
 
 
-def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> Standing:
+def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> RolloutState:
     wanted, updated = number(status.get("desiredNumberScheduled")), number(status.get("updatedNumberScheduled"))
     if mapping(spec.get("updateStrategy")).get("type") == "OnDelete":
-        return Standing(Progress.ENDED, holds=_ON_DELETE, held=updated < wanted)
+        return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=updated < wanted)
     ended = not unseen and updated >= wanted and number(status.get("numberAvailable")) >= wanted
     ready = number(status.get("numberReady"))
     progress = Progress.ENDED if ended else Progress.UNDER_WAY
-    return Standing(progress, counts=(updated, ready), rest=_rest(spec, ready, wanted))
+    return RolloutState(progress, counts=(updated, ready), rest=_rest(spec, ready, wanted))
 
 
 def _replicas(spec: Mapping[str, Any]) -> int:

@@ -21,7 +21,7 @@ class _Place:
     is_still: bool = False
 
 
-class Rollouts:
+class RolloutSlots:
     """The roll-outs that we began. Times are seconds of one monotonic clock."""
 
     def __init__(self, limit: int) -> None:

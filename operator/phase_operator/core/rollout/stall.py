@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from phase_operator.core.flow.backoff import doubled
-from phase_operator.core.rollout.progress import LONGEST_DEADLINE, Standing
+from phase_operator.core.rollout.progress import LONGEST_DEADLINE, RolloutState
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 
 # Seconds without progress after which a restart replaces a roll-out. They double each time, so that pods that begin
@@ -46,7 +46,7 @@ class _Seen:
     rolled_over: int = 0
 
 
-class Stillness:
+class StallTracker:
     """The roll-outs that were seen under way. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Stillness:
 
     def see(self, workload: Workload, now: float) -> None:
         """Record the counts of a workload whose roll-out is under way."""
-        standing, template = workload.standing, workload.content.encode("utf-8", "surrogatepass")
+        standing, template = workload.rollout_state, workload.content.encode("utf-8", "surrogatepass")
         template += workload.template_digest()
         found = self._seen.pop(workload.ref, None)
         if found is None or found.uid != workload.uid:
@@ -115,7 +115,7 @@ class Stillness:
             self._seen.popitem(last=False)
 
 
-def _has_grown(before: tuple[int, ...], standing: Standing) -> bool:
+def _has_grown(before: tuple[int, ...], standing: RolloutState) -> bool:
     return any(now > then for then, now in zip(before, standing.counts, strict=True))
 
 

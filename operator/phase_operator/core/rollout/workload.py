@@ -14,7 +14,7 @@ from phase_operator.api import names
 from phase_operator.core.json_access import at, mapping, mappings, text
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.pod_references import Reference, references
-from phase_operator.core.rollout.progress import Standing, WorkloadKind, standing
+from phase_operator.core.rollout.progress import RolloutState, WorkloadKind, rollout_state
 from phase_operator.core.targets.fingerprint import READ_SIZE
 from phase_operator.core.values import ObjectKey
 
@@ -62,7 +62,7 @@ class Workload:
     annotated: bool
     refuses: bool
     references: tuple[Reference, ...]
-    standing: Standing
+    rollout_state: RolloutState
     # The text of its baseline; "" if there is none, or it is not ours.
     running: str
     # Our mark in the pod template; "" if there is none. It may be a copy of ours that others wrote.
@@ -134,7 +134,7 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
         annotated=names.ANNOTATION_REDEPLOY in annotations and not refuses,
         refuses=refuses,
         references=references(template.get("spec")),
-        standing=standing(kind, found),
+        rollout_state=rollout_state(kind, found),
         running=from_labels(labels, lambda name: _owns(ours, (), "f:labels", name)),
         content=text(marks.get(names.ANNOTATION_CONTENT)),
         content_is_ours=_owns(ours, template_fields, "f:annotations", names.ANNOTATION_CONTENT),

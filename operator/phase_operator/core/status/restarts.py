@@ -18,7 +18,7 @@ _LONGEST, _LONGEST_NAME = 500, 300
 
 
 @dataclass(slots=True)
-class Some:
+class FirstLines:
     """The first of many lines and their count. The number of workloads is not bounded, so the report is."""
 
     most: int
@@ -37,16 +37,16 @@ class Some:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RestartReport:
     """The restart report of one target: names and sentences for people. If there are too many, the last are dropped."""
 
     restarted: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
 
 
-NOTHING = Told()
+NO_RESTARTS = RestartReport()
 # None: this PhaseSecret may not see the report, and its old one may not be true any more.
-ToldOf = Callable[[TargetRef], Told | None]
+RestartReportOf = Callable[[TargetRef], RestartReport | None]
 
 
 def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, ...]:
@@ -60,13 +60,13 @@ def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, 
     return (*names[: most - 1], f"and {count - most + 1} more")
 
 
-def with_told(document: StatusDocument, told_of: ToldOf) -> StatusDocument:
+def with_restarts(document: StatusDocument, told_of: RestartReportOf) -> StatusDocument:
     """Return the status with the restart reports of its targets."""
     targets = [_target(target, told_of) for target in mappings(document.get("targets"))]
     return document | {"targets": targets} if targets else document
 
 
-def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
+def _target(target: Mapping[str, Any], told_of: RestartReportOf) -> Mapping[str, Any]:
     ref = recorded_ref(target)
     if ref is None:
         # Another version wrote it: it stays as it is.
@@ -83,12 +83,12 @@ def _target(target: Mapping[str, Any], told_of: ToldOf) -> Mapping[str, Any]:
     return found
 
 
-def told_before(status: Mapping[str, Any]) -> dict[TargetRef, Told]:
+def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:
     """Return the restart reports that a status holds, by target."""
     return {
         ref: told
         for ref, target in recorded_targets(status)
-        if (told := Told(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NOTHING
+        if (told := RestartReport(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NO_RESTARTS
     }
 
 

@@ -13,13 +13,13 @@ from weakref import WeakValueDictionary
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Keep, prepare
+from phase_operator.core.rollout.decision import LeaveAlone, baseline_before_write
 from phase_operator.core.rollout.progress import Progress
-from phase_operator.core.rollout.stall import Stillness
+from phase_operator.core.rollout.stall import StallTracker
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.reconcile.ports import Clock, Workloads
-from phase_operator.reconcile.restarts.followed import Feeds, Known, targets_of
+from phase_operator.reconcile.restarts.followed import FollowedTargets, Known, targets_of
 
 # How many times a workload is read and judged if others change it between our read and our write.
 ATTEMPTS = 3
@@ -39,22 +39,22 @@ class _Batch:
     problem: ExpectedError | None = None
 
 
-class Noting:
+class BaselineWriter:
     """Saves baselines, for targets of any PhaseSecret."""
 
     def __init__(
         self,
         *,
         workloads: Workloads,
-        feeds: Feeds,
-        stillness: Stillness,
+        followed_targets: FollowedTargets,
+        stillness: StallTracker,
         clock: Clock,
         all_known: Callable[[], bool],
         window: float,
         refused: Callable[[TargetRef, str], None],
     ) -> None:
         self._workloads = workloads
-        self._feeds = feeds
+        self._feeds = followed_targets
         self._stillness = stillness
         self._clock = clock
         self._all_known = all_known
@@ -126,7 +126,7 @@ class Noting:
             reads.update(targets)
             if coming.keys().isdisjoint(targets):
                 continue
-            if workload.standing.progress is Progress.UNDER_WAY:
+            if workload.rollout_state.progress is Progress.UNDER_WAY:
                 self._stillness.see(workload, began)
             try:
                 await self._prepare(workload, coming, known)
@@ -145,9 +145,11 @@ class Noting:
         for _ in range(ATTEMPTS):
             if found is None:
                 return
-            feeds = await self._feeds.of(found, known)
-            action = prepare(found, feeds, coming, self._feeds.digest_key(), all_known=self._all_known())
-            if isinstance(action, Keep) or await self._workloads.apply(found, action):
+            followed_targets = await self._feeds.of(found, known)
+            action = baseline_before_write(
+                found, followed_targets, coming, self._feeds.digest_key(), all_known=self._all_known()
+            )
+            if isinstance(action, LeaveAlone) or await self._workloads.apply(found, action):
                 return
             found = await self._workloads.get(found.ref)
         # Not Transient: one workload that others write all the time must not hold the target up.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.status.restarts import NOTHING, Told
+from phase_operator.core.status.restarts import NO_RESTARTS, RestartReport
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.queue import QueueClosedError
@@ -28,9 +28,9 @@ class NoRestarts:
     def written(self, target: TargetRef) -> None:
         """Do nothing."""
 
-    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
+    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return an empty report."""
-        return NOTHING
+        return NO_RESTARTS
 
     async def take(self) -> str:
         """Wait until `close`, then raise QueueClosedError."""
@@ -40,7 +40,7 @@ class NoRestarts:
     async def look(self, namespace: str) -> None:
         """Do nothing."""
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.followers import ABSENT, Feed, Gap, Holding, Policy, holding
+from phase_operator.core.rollout.followers import ABSENT, FollowedTarget, Gap, KnownContent, Policy, known_content
 from phase_operator.core.rollout.followers import policies as policies_of
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.status.recorded import newest_version, newest_versions
@@ -18,10 +18,10 @@ from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.writers import Writers
 
 # What a look has asked for. None: no spec of a PhaseSecret that writes the target can be used.
-Known = dict[TargetRef, Feed | None]
+Known = dict[TargetRef, FollowedTarget | None]
 
 
-class Feeds:
+class FollowedTargets:
     """Puts together who follows a target, by its PhaseSecrets, and what it holds, by its metadata."""
 
     def __init__(
@@ -39,17 +39,17 @@ class Feeds:
         # The key of content digests and of baselines.
         self.digest_key = digest_key
 
-    async def of(self, workload: Workload, known: Known) -> dict[TargetRef, Feed]:
+    async def of(self, workload: Workload, known: Known) -> dict[TargetRef, FollowedTarget]:
         """Return the targets of ours that a workload reads; one that `known` lacks is asked for and added to it."""
-        found: dict[TargetRef, Feed] = {}
+        found: dict[TargetRef, FollowedTarget] = {}
         for target in targets_of(workload):
             if target not in self._admitted and not self._writers.marked(target):
                 continue
             if target not in known:
                 known[target] = await self._feed(target)
-            feed = known[target]
-            if feed is not None:
-                found[target] = feed
+            followed_target = known[target]
+            if followed_target is not None:
+                found[target] = followed_target
         return found
 
     def may_be_followed(self, target: TargetRef) -> bool:
@@ -66,14 +66,14 @@ class Feeds:
         found = (each for each in self._admitted.things() if each.key.namespace == namespace)
         return [each for each in found if self.may_be_followed(each)]
 
-    async def _feed(self, target: TargetRef) -> Feed | None:
+    async def _feed(self, target: TargetRef) -> FollowedTarget | None:
         policies, versions, is_versioned = self._by_specs(target)
         if not policies:
             return None
         if all(policy.followers is Followers.NONE for policy in policies):
-            return Feed(tuple(policies), Gap.UNKNOWN)
+            return FollowedTarget(tuple(policies), Gap.UNKNOWN)
         held = await self._held(target, versions, is_versioned=is_versioned)
-        return Feed(tuple(policies), held.content, held.written_at)
+        return FollowedTarget(tuple(policies), held.content, held.written_at)
 
     def _by_specs(self, target: TargetRef) -> tuple[list[Policy], Mapping[TargetRef, str], bool]:
         """Return who follows a target, the newest versions of its PhaseSecrets, and whether it is versioned."""
@@ -104,16 +104,16 @@ class Feeds:
             if resource is not None and (key in writing or resource.spec.get("suspend") is True):
                 yield resource
 
-    async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> Holding:
+    async def _held(self, target: TargetRef, versions: Mapping[TargetRef, str], *, is_versioned: bool) -> KnownContent:
         key = self.digest_key()
-        held = holding(await self._workloads.metadata(target), key)
+        held = known_content(await self._workloads.metadata(target), key)
         if not is_versioned:
             return held
         if held != ABSENT:
             # A foreign object has the plain name; ours have a hash after it.
-            return Holding(Gap.UNKNOWN)
+            return KnownContent(Gap.UNKNOWN)
         newest = newest_version(target, versions)
-        return ABSENT if newest == target else holding(await self._workloads.metadata(newest), key)
+        return ABSENT if newest == target else known_content(await self._workloads.metadata(newest), key)
 
 
 def targets_of(workload: Workload) -> list[TargetRef]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
-from phase_operator.core.status.restarts import MAX_WAITING, Some
+from phase_operator.core.status.restarts import MAX_WAITING, FirstLines
 from phase_operator.reconcile.restarts.followed import Known
 
 # Each Event to come keeps its workload in memory until the look ends, and people read no more Events than this.
@@ -20,9 +20,9 @@ class Look:
     """What was restarted, what waits and what failed, and when to look again."""
 
     # The targets that were asked for, each once in a look.
-    feeds: Known = field(default_factory=dict)
-    restarted: dict[TargetRef, Some] = field(default_factory=dict)
-    waiting: dict[TargetRef, Some] = field(default_factory=dict)
+    followed_targets: Known = field(default_factory=dict)
+    restarted: dict[TargetRef, FirstLines] = field(default_factory=dict)
+    waiting: dict[TargetRef, FirstLines] = field(default_factory=dict)
     # Kinds of workloads that could not be listed.
     failed: list[ExpectedError] = field(default_factory=list)
     # Restarts that wait, and get an Event if they did not wait at the last look.
@@ -44,13 +44,13 @@ class Look:
     def restart(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
         """Record that a workload was restarted for these targets."""
         for target in targets:
-            self.restarted.setdefault(target, Some(MAX_NAMES)).add(name_of(workload))
+            self.restarted.setdefault(target, FirstLines(MAX_NAMES)).add(name_of(workload))
 
     def wait(self, workload: Workload, targets: Iterable[TargetRef], why: str, *, event: bool = True) -> None:
         """Record that a workload is not restarted now; `event`: people should learn of it by an Event, too."""
         concerned = tuple(targets)
         for target in concerned:
-            self.waiting.setdefault(target, Some(MAX_WAITING)).add(f"{name_of(workload)}: {why}")
+            self.waiting.setdefault(target, FirstLines(MAX_WAITING)).add(f"{name_of(workload)}: {why}")
         if event and len(self.delayed) < _EVENTS:
             self.delayed.append((workload, concerned, why))
 

@@ -16,7 +16,7 @@ _SOON, _SELDOM, _FOR_A_PLACE = 3.0, 60.0, 15.0
 _NOT_YET = 0.5
 
 
-class Looks:
+class LookSchedule:
     """The namespaces whose workloads are to be looked at. `settled` is called for each that has become quiet."""
 
     def __init__(self, clock: Clock, window: float, settled: Callable[[str], None]) -> None:
@@ -74,7 +74,7 @@ class Looks:
         self._again.setdefault(namespace, now + delay)
         self._waiter.changed()
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Make all looks due that wait for another try."""
         self._tries.clear()
         self._again = dict.fromkeys(self._again, self._clock.monotonic())

@@ -6,7 +6,15 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Notice
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
-from phase_operator.core.status.restarts import MAX_RESTARTED, MAX_WAITING, NOTHING, Some, Told, listed, told_before
+from phase_operator.core.status.restarts import (
+    MAX_RESTARTED,
+    MAX_WAITING,
+    NO_RESTARTS,
+    FirstLines,
+    RestartReport,
+    listed,
+    recorded_restarts,
+)
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Workloads
@@ -17,7 +25,7 @@ _FAILED = "workloads cannot be looked at"
 EVENT_RESTARTED, EVENT_DELAYED = "WorkloadRestarted", "RestartDelayed"
 
 
-class Telling:
+class RestartReporter:
     """Keeps the restart report of each target, posts Events for what is new, and wakes the writers of the target."""
 
     def __init__(
@@ -31,17 +39,17 @@ class Telling:
         self._writers = writers
         self._wake = wake
         self._tell = tell
-        self._told: dict[TargetRef, Told] = {}
+        self._told: dict[TargetRef, RestartReport] = {}
         # Which delays the last look at a namespace posted Events for.
         self._delayed: dict[str, frozenset[tuple[WorkloadRef, str]]] = {}
         # The content that the reported workloads were restarted for, and their names.
-        self._waves: dict[TargetRef, tuple[bytes, Some]] = {}
+        self._waves: dict[TargetRef, tuple[bytes, FirstLines]] = {}
 
-    def told(self, target: TargetRef) -> Told:
+    def told(self, target: TargetRef) -> RestartReport:
         """Return the report of a target."""
-        return self._told.get(target, NOTHING)
+        return self._told.get(target, NO_RESTARTS)
 
-    def told_to(self, key: ObjectKey, target: TargetRef) -> Told | None:
+    def told_to(self, key: ObjectKey, target: TargetRef) -> RestartReport | None:
         """Return the report of a target for a PhaseSecret; None if the PhaseSecret does not write it."""
         return self.told(target) if key in self._writers.of(target) else None
 
@@ -51,7 +59,7 @@ class Telling:
 
     def remember(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
         """Take the reports of targets over from the status of a PhaseSecret, where it writes the target."""
-        told = told_before(status)
+        told = recorded_restarts(status)
         for target in targets:
             if target in told and key in self._writers.of(target):
                 self._told.setdefault(target, told[target])
@@ -92,7 +100,7 @@ class Telling:
         for why in told:
             if why not in before.waiting:
                 self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
-        self._keep(target, before, Told(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
+        self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
 
     def _post_delays(self, namespace: str, look: Look) -> None:
         """Post an Event for each restart that waits now and did not wait for the same at the last look."""
@@ -113,19 +121,23 @@ class Telling:
             before = self.told(target)
             wave = self._wave(target, names, look)
             restarted = listed(wave.first[:MAX_RESTARTED], MAX_RESTARTED, wave.count)
-            self._keep(target, before, Told(restarted, before.waiting))
+            self._keep(target, before, RestartReport(restarted, before.waiting))
 
-    def _wave(self, target: TargetRef, names: Some, look: Look) -> Some:
+    def _wave(self, target: TargetRef, names: FirstLines, look: Look) -> FirstLines:
         """Return all workloads that were restarted for the content that the target has now."""
-        feed = look.feeds.get(target)
-        content = feed.content.whole if feed is not None and isinstance(feed.content, KeyDigests) else b""
-        kept, before = self._waves.get(target, (content, Some(MAX_NAMES)))
+        followed_target = look.followed_targets.get(target)
+        content = (
+            followed_target.content.whole
+            if followed_target is not None and isinstance(followed_target.content, KeyDigests)
+            else b""
+        )
+        kept, before = self._waves.get(target, (content, FirstLines(MAX_NAMES)))
         if kept != content:
-            before = Some(MAX_NAMES)
+            before = FirstLines(MAX_NAMES)
         together = sorted({*before.first, *names.first})
         # Workloads beyond the kept names may be counted twice.
         more = before.count - len(before.first) + names.count - len(names.first)
-        found = Some(MAX_NAMES, together[:MAX_NAMES], len(together) + more)
+        found = FirstLines(MAX_NAMES, together[:MAX_NAMES], len(together) + more)
         self._waves[target] = (content, found)
         return found
 
@@ -135,12 +147,12 @@ class Telling:
         why = f"{_FAILED}: {message}"
         if why not in before.waiting:
             self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
-        self._keep(target, before, Told(before.restarted, (why,)))
+        self._keep(target, before, RestartReport(before.restarted, (why,)))
 
-    def _keep(self, target: TargetRef, before: Told, after: Told) -> None:
+    def _keep(self, target: TargetRef, before: RestartReport, after: RestartReport) -> None:
         if after == before:
             return
-        if after == NOTHING or not self._writers.of(target):
+        if after == NO_RESTARTS or not self._writers.of(target):
             self._told.pop(target, None)
             self._waves.pop(target, None)
         else:

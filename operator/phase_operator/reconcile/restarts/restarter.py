@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.stall import Stillness
+from phase_operator.core.rollout.stall import StallTracker
 from phase_operator.core.rollout.workload import Workload
-from phase_operator.core.status.restarts import Told
+from phase_operator.core.status.restarts import RestartReport
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Clock, Observer, Workloads
-from phase_operator.reconcile.restarts.baseline_writer import Noting
-from phase_operator.reconcile.restarts.followed import Feeds
+from phase_operator.reconcile.restarts.baseline_writer import BaselineWriter
+from phase_operator.reconcile.restarts.followed import FollowedTargets
 from phase_operator.reconcile.restarts.look import Look
-from phase_operator.reconcile.restarts.looks import Looks
-from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.looks import LookSchedule
+from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.workload_restarter import WorkloadRestarter
 
 log = logging.getLogger(__name__)
@@ -55,23 +55,23 @@ class Restarter:
         self,
         *,
         workloads: Workloads,
-        feeds: Feeds,
-        report: Telling,
+        followed_targets: FollowedTargets,
+        report: RestartReporter,
         clock: Clock,
         observer: Observer,
         all_known: Callable[[], bool],
         limits: Limits,
     ) -> None:
         self._workloads = workloads
-        self._feeds = feeds
+        self._feeds = followed_targets
         self._report = report
         self._clock = clock
         self._observer = observer
         self._all_known = all_known
-        stillness = Stillness()
-        self._baselines = Noting(
+        stillness = StallTracker()
+        self._baselines = BaselineWriter(
             workloads=workloads,
-            feeds=feeds,
+            followed_targets=followed_targets,
             stillness=stillness,
             clock=clock,
             all_known=all_known,
@@ -80,14 +80,14 @@ class Restarter:
         )
         self._restarts = WorkloadRestarter(
             workloads=workloads,
-            feeds=feeds,
+            followed_targets=followed_targets,
             report=report,
             stillness=stillness,
             clock=clock,
             observer=observer,
             at_once=limits.at_once,
         )
-        self._looks = Looks(clock, limits.window, self._settled)
+        self._looks = LookSchedule(clock, limits.window, self._settled)
         # Looks that let other namespaces go first.
         self._interrupted: dict[str, _Visit] = {}
 
@@ -116,7 +116,7 @@ class Restarter:
         """Look at the workloads of a target that was written, once its namespace is quiet."""
         self._looks.touch(target.key.namespace)
 
-    def told(self, target: TargetRef, key: ObjectKey) -> Told | None:
+    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the report of a target for the status of a PhaseSecret; None if the PhaseSecret does not write it."""
         return self._report.told_to(key, target)
 
@@ -148,9 +148,9 @@ class Restarter:
             else:
                 self._looks.plan(namespace, look)
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Make all looks due that wait for another try."""
-        self._looks.hurry()
+        self._looks.retry_now()
 
     def close(self) -> None:
         """Give out no more namespaces."""

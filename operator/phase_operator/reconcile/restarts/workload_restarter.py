@@ -10,17 +10,17 @@ from typing import assert_never
 
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Cause, Decision, Keep, Record, RollOut, Wait, decide
-from phase_operator.core.rollout.followers import Feed
+from phase_operator.core.rollout.decision import Cause, Decision, LeaveAlone, Postpone, Restart, SaveBaseline, decide
+from phase_operator.core.rollout.followers import FollowedTarget
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
-from phase_operator.core.rollout.slots import Rollouts
-from phase_operator.core.rollout.stall import Patience, Stillness
+from phase_operator.core.rollout.slots import RolloutSlots
+from phase_operator.core.rollout.stall import Patience, StallTracker
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.reconcile.ports import Clock, Observer, Workloads
 from phase_operator.reconcile.restarts.baseline_writer import ATTEMPTS
-from phase_operator.reconcile.restarts.followed import Feeds, targets_of
+from phase_operator.reconcile.restarts.followed import FollowedTargets, targets_of
 from phase_operator.reconcile.restarts.look import Look
-from phase_operator.reconcile.restarts.report import Telling
+from phase_operator.reconcile.restarts.report import RestartReporter
 
 log = logging.getLogger(__name__)
 # After so many failed writes in a row, the API server is to blame and no workload: the look ends.
@@ -38,21 +38,21 @@ class WorkloadRestarter:
         self,
         *,
         workloads: Workloads,
-        feeds: Feeds,
-        report: Telling,
-        stillness: Stillness,
+        followed_targets: FollowedTargets,
+        report: RestartReporter,
+        stillness: StallTracker,
         clock: Clock,
         observer: Observer,
         at_once: int,
     ) -> None:
         self._workloads = workloads
-        self._feeds = feeds
+        self._feeds = followed_targets
         self._report = report
         self._stillness = stillness
         self._clock = clock
         self._observer = observer
         self._at_once = at_once
-        self._rollouts = Rollouts(at_once)
+        self._rollouts = RolloutSlots(at_once)
 
     async def bring_in_step(self, workload: Workload, look: Look) -> None:
         """Do what the decision says, and record it in the look; raise Transient if the API server seems to be down."""
@@ -86,42 +86,50 @@ class WorkloadRestarter:
 
     async def _act(self, workload: Workload, look: Look) -> bool:
         """Decide and act; return False if the workload is not the one that was judged."""
-        if workload.standing.progress is Progress.UNDER_WAY:
+        if workload.rollout_state.progress is Progress.UNDER_WAY:
             look.under_way.add(workload.ref)
             self._stillness.see(workload, self._clock.monotonic())
         else:
             self._ended(workload.ref)
-        feeds = await self._feeds.of(workload, look.feeds)
-        match decision := self._decide(workload, feeds, look):
-            case Keep(holds=holds):
+        followed_targets = await self._feeds.of(workload, look.followed_targets)
+        match decision := self._decide(workload, followed_targets, look):
+            case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
                 if why is not None:
-                    look.wait(workload, [target for target, feed in feeds.items() if feed.admits(workload)], why)
+                    look.wait(
+                        workload,
+                        [
+                            target
+                            for target, followed_target in followed_targets.items()
+                            if followed_target.admits(workload)
+                        ],
+                        why,
+                    )
                 return True
-            case Wait(cause=cause, why=why, targets=targets):
+            case Postpone(cause=cause, why=why, targets=targets):
                 look.wait(workload, targets, why, event=cause is not Cause.ROLLING_OUT)
                 return True
-            case Record():
+            case SaveBaseline():
                 return await self._apply(workload, decision, look)
-            case RollOut():
+            case Restart():
                 return await self._roll_out(workload, decision, look)
             case _:
                 assert_never(decision)
 
-    def _decide(self, workload: Workload, feeds: Mapping[TargetRef, Feed], look: Look) -> Decision:
-        decision = decide(workload, feeds, self._feeds.digest_key())
-        if not isinstance(decision, Wait) or decision.cause is not Cause.ROLLING_OUT:
+    def _decide(self, workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget], look: Look) -> Decision:
+        decision = decide(workload, followed_targets, self._feeds.digest_key())
+        if not isinstance(decision, Postpone) or decision.cause is not Cause.ROLLING_OUT:
             return decision
         # The first time that a roll-out is in the way, the wait for it begins.
         waits = self._stillness.patience(workload.ref, self._clock.monotonic())
         if waits is not Patience.FOR_THE_END:
-            return decide(workload, feeds, self._feeds.digest_key(), waits=waits)
+            return decide(workload, followed_targets, self._feeds.digest_key(), waits=waits)
         due = self._stillness.ends_at(workload.ref)
         look.due = due if look.due is None else min(look.due, due)
         return decision
 
-    async def _roll_out(self, workload: Workload, action: RollOut, look: Look) -> bool:
-        is_under_way = workload.standing.progress is Progress.UNDER_WAY
+    async def _roll_out(self, workload: Workload, action: Restart, look: Look) -> bool:
+        is_under_way = workload.rollout_state.progress is Progress.UNDER_WAY
         takes_place = workload.ref.kind is not WorkloadKind.CRON_JOB and action.holds is None
         if takes_place and not await self._take_place(workload, look):
             look.wants = True
@@ -133,14 +141,14 @@ class WorkloadRestarter:
             self._rollouts.end(workload.ref)
         elif is_under_way:
             self._stillness.roll_over(workload.ref)
-            if workload.standing.ordered and action.holds is None:
+            if workload.rollout_state.ordered and action.holds is None:
                 # Its controller may wait for an older pod to become ready: reported until it does not.
                 look.wait(workload, action.targets, _ORDERED)
         return done
 
     def _is_blocked(self, workload: Workload) -> bool:
         """Return whether a roll-out that replaced a stalled one cannot begin by itself."""
-        standing = workload.standing
+        standing = workload.rollout_state
         is_ordered = standing.ordered and standing.progress is Progress.UNDER_WAY
         return is_ordered and self._stillness.was_rolled_over(workload.ref)
 
@@ -150,7 +158,7 @@ class WorkloadRestarter:
 
     async def _take_place(self, workload: Workload, look: Look) -> bool:
         """Take a place for a roll-out; return False if all are taken."""
-        ref, deadline = workload.ref, workload.standing.deadline
+        ref, deadline = workload.ref, workload.rollout_state.deadline
         if self._rollouts.begin(ref, self._clock.monotonic(), deadline):
             return True
         if look.has_freed:
@@ -159,7 +167,7 @@ class WorkloadRestarter:
         # Roll-outs of other namespaces hold places until a look there sees that they have ended.
         for other in self._rollouts.in_the_way(ref.key.namespace):
             found = await self._workloads.get(other)
-            if found is None or found.standing.progress is not Progress.UNDER_WAY:
+            if found is None or found.rollout_state.progress is not Progress.UNDER_WAY:
                 self._ended(other)
             else:
                 now = self._clock.monotonic()
@@ -167,8 +175,8 @@ class WorkloadRestarter:
                 self._rollouts.rest(other, is_still=self._stillness.is_stuck(other, now))
         return self._rollouts.begin(ref, self._clock.monotonic(), deadline)
 
-    async def _apply(self, workload: Workload, action: Record | RollOut, look: Look) -> bool:
-        targets = action.targets if isinstance(action, RollOut) else ()
+    async def _apply(self, workload: Workload, action: SaveBaseline | Restart, look: Look) -> bool:
+        targets = action.targets if isinstance(action, Restart) else ()
         try:
             if not await self._workloads.apply(workload, action):
                 return False
@@ -181,7 +189,7 @@ class WorkloadRestarter:
             what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
             look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")
             return True
-        if isinstance(action, RollOut):
+        if isinstance(action, Restart):
             self._restarted(workload, targets, look)
             if action.holds is not None:
                 look.wait(workload, targets, action.holds)

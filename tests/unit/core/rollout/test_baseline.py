@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 
 from phase_operator.api import names
 from phase_operator.core.refs import Kind
-from phase_operator.core.rollout.baseline import Baseline, as_labels, from_labels, read_baseline, reader, write_baseline
+from phase_operator.core.rollout.baseline import (
+    Baseline,
+    as_labels,
+    from_labels,
+    read_baseline,
+    reference_id,
+    write_baseline,
+)
 from support.builders import DIGEST_KEY
 
-DB = reader(Kind.SECRET, "db", None)
+DB = reference_id(Kind.SECRET, "db", None)
 BASELINE = Baseline(b"templa", {DB: b"digest"})
 TEXT = write_baseline(BASELINE, "uid", DIGEST_KEY)
 # As Kubernetes has it.
@@ -55,14 +62,14 @@ def test_no_text_makes_it_fail(text: str) -> None:
 def test_another_choice_of_keys_is_another_reader() -> None:
     readers = {
         DB,
-        reader(Kind.CONFIG_MAP, "db", None),
-        reader(Kind.SECRET, "cache", None),
-        reader(Kind.SECRET, "db", frozenset({"A"})),
-        reader(Kind.SECRET, "db", frozenset({"A", "B"})),
+        reference_id(Kind.CONFIG_MAP, "db", None),
+        reference_id(Kind.SECRET, "cache", None),
+        reference_id(Kind.SECRET, "db", frozenset({"A"})),
+        reference_id(Kind.SECRET, "db", frozenset({"A", "B"})),
     }
 
     assert len(readers) == 5
-    assert reader(Kind.SECRET, "db", frozenset({"B", "A"})) in readers
+    assert reference_id(Kind.SECRET, "db", frozenset({"B", "A"})) in readers
 
 
 @given(st.text("abcXYZ019-_.", max_size=400))

@@ -11,21 +11,21 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import (
     Cause,
     Decision,
-    Keep,
-    Record,
-    RollOut,
-    Wait,
+    LeaveAlone,
+    Postpone,
+    Restart,
+    SaveBaseline,
+    baseline_before_write,
     decide,
     patch,
-    prepare,
 )
-from phase_operator.core.rollout.followers import Feed, Gap, Policy
+from phase_operator.core.rollout.followers import FollowedTarget, Gap, Policy
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.targets.fingerprint import KeyDigests
 from support.builders import DIGEST_KEY
-from support.workloads import EARLY, LATE, Server, content, feed, reads_all, reads_key, secret
+from support.workloads import EARLY, LATE, Server, content, followed_target, reads_all, reads_key, secret
 
 DB, CACHE = secret("db"), secret("cache")
 OLD = content(DB, USER="app", PASSWORD="one")
@@ -35,11 +35,11 @@ KINDS = [pytest.param(kind, id=str(kind)) for kind in WorkloadKind]
 ON_DELETE = {"type": "OnDelete"}
 
 
-def feeds(held: KeyDigests | Gap = NEW, **fields: Any) -> dict[TargetRef, Feed]:
-    return {DB: Feed((Policy(),), held, **{"written_at": EARLY, **fields})}
+def followed_targets(held: KeyDigests | Gap = NEW, **fields: Any) -> dict[TargetRef, FollowedTarget]:
+    return {DB: FollowedTarget((Policy(),), held, **{"written_at": EARLY, **fields})}
 
 
-def look(server: Server, known: dict[TargetRef, Feed], **options: Any) -> Decision:
+def look(server: Server, known: dict[TargetRef, FollowedTarget], **options: Any) -> Decision:
     """Decide, and carry it out."""
     workload = server.read()
     decision = decide(workload, known, DIGEST_KEY, **options)
@@ -47,10 +47,10 @@ def look(server: Server, known: dict[TargetRef, Feed], **options: Any) -> Decisi
     return decision
 
 
-def ready(server: Server, known: dict[TargetRef, Feed], coming: KeyDigests = NEWEST) -> Decision:
+def ready(server: Server, known: dict[TargetRef, FollowedTarget], coming: KeyDigests = NEWEST) -> Decision:
     """Prepare for a write, and carry it out."""
     workload = server.read()
-    decision = prepare(workload, known, {DB: coming}, DIGEST_KEY)
+    decision = baseline_before_write(workload, known, {DB: coming}, DIGEST_KEY)
     assert server.carry_out(workload, decision)
     return decision
 
@@ -58,7 +58,7 @@ def ready(server: Server, known: dict[TargetRef, Feed], coming: KeyDigests = NEW
 def noted(kind: WorkloadKind = WorkloadKind.DEPLOYMENT, *containers: dict[str, Any], held: Any = OLD) -> Server:
     """Return a workload whose pods run with `held`, which is noted."""
     server = Server(kind, *containers)
-    assert isinstance(look(server, feeds(held)), Record)
+    assert isinstance(look(server, followed_targets(held)), SaveBaseline)
     return server
 
 
@@ -67,8 +67,8 @@ def test_the_first_sight_is_noted_and_restarts_nothing(kind: WorkloadKind) -> No
     server = Server(kind)
     generation = server.found["metadata"]["generation"]
 
-    assert isinstance(look(server, feeds(OLD)), Record)
-    assert look(server, feeds(OLD)) == Keep()
+    assert isinstance(look(server, followed_targets(OLD)), SaveBaseline)
+    assert look(server, followed_targets(OLD)) == LeaveAlone()
     assert server.found["metadata"]["generation"] == generation
     assert server.marks == {}
 
@@ -77,36 +77,36 @@ def test_the_first_sight_is_noted_and_restarts_nothing(kind: WorkloadKind) -> No
 def test_a_change_restarts_once(kind: WorkloadKind) -> None:
     server = noted(kind)
 
-    assert isinstance(look(server, feeds(NEW)), RollOut)
-    assert look(server, feeds(NEW)) == Keep()
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert (server.roll_outs, list(server.marks)) == (1, [names.ANNOTATION_CONTENT])
 
 
 def test_each_change_restarts_also_back_and_forth() -> None:
     server = noted()
     for held in (NEW, OLD, NEW, NEWEST):
-        look(server, feeds(held))
+        look(server, followed_targets(held))
 
     assert server.roll_outs == 4
 
 
 def test_changes_that_come_together_are_one_restart() -> None:
     server = Server(WorkloadKind.DEPLOYMENT, reads_all("db"), reads_all("cache"))
-    before = {DB: feed(OLD), CACHE: feed(content(CACHE, A="1"))}
-    after = {DB: feed(NEW), CACHE: feed(content(CACHE, A="2"))}
+    before = {DB: followed_target(OLD), CACHE: followed_target(content(CACHE, A="1"))}
+    after = {DB: followed_target(NEW), CACHE: followed_target(content(CACHE, A="2"))}
     look(server, before)
 
-    assert isinstance(look(server, after), RollOut)
-    assert look(server, after) == Keep()
+    assert isinstance(look(server, after), Restart)
+    assert look(server, after) == LeaveAlone()
 
 
 def test_what_the_pods_already_run_with_restarts_nothing() -> None:
     """A write of metadata, a repaired edit, a restart of the operator, a failover: the content is what it was."""
     server = noted()
-    written = feeds(OLD, written_at=LATE)
+    written = followed_targets(OLD, written_at=LATE)
 
-    assert ready(server, written) == Keep()
-    assert look(server, written) == Keep()
+    assert ready(server, written) == LeaveAlone()
+    assert look(server, written) == LeaveAlone()
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ def test_what_the_pods_already_run_with_restarts_nothing() -> None:
 )
 def test_only_who_reads_what_changed_is_restarted(container: dict[str, Any], restarted: bool) -> None:
     server = Server(WorkloadKind.DEPLOYMENT, container)
-    look(server, feeds(OLD))
+    look(server, followed_targets(OLD))
 
-    assert isinstance(look(server, feeds(NEW)), RollOut) is restarted
+    assert isinstance(look(server, followed_targets(NEW)), Restart) is restarted
 
 
 ANNOTATED, ALL, NONE = Followers.ANNOTATED, Followers.ALL, Followers.NONE
@@ -147,28 +147,28 @@ def test_who_follows(annotated: bool, followers: Followers, selectors: list[str]
     if not annotated:
         server.found["metadata"]["annotations"] = {}
     policy = Policy(followers, tuple(parse_selector(each) for each in selectors))
-    known = {DB: feed(OLD, policy=policy)}
+    known = {DB: followed_target(OLD, policy=policy)}
 
     assert known[DB].admits(server.read()) is followed
-    assert isinstance(look(server, known), Record if followed else Keep)
+    assert isinstance(look(server, known), SaveBaseline if followed else LeaveAlone)
 
 
 def test_who_follows_nothing_is_not_touched() -> None:
     server = Server(WorkloadKind.DEPLOYMENT, reads_all("somebody-elses"))
 
-    assert ready(server, feeds(OLD)) == Keep()
-    assert look(server, feeds(NEW)) == Keep()
+    assert ready(server, followed_targets(OLD)) == LeaveAlone()
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert server.running is None
 
 
 def test_who_stops_to_follow_and_begins_again_is_seen_for_the_first_time() -> None:
     server = noted()
-    not_followed = {DB: feed(NEW, policy=Policy(NONE))}
+    not_followed = {DB: followed_target(NEW, policy=Policy(NONE))}
 
-    assert isinstance(look(server, not_followed), Record)
+    assert isinstance(look(server, not_followed), SaveBaseline)
     server.edit(reads_all(), image="app:2")
-    assert look(server, not_followed) == Keep()
-    assert isinstance(look(server, feeds(NEW)), Record)
+    assert look(server, not_followed) == LeaveAlone()
+    assert isinstance(look(server, followed_targets(NEW)), SaveBaseline)
     assert server.roll_outs == 1
 
 
@@ -184,13 +184,13 @@ def test_a_note_that_cannot_be_believed_is_a_first_sight(lose: Any) -> None:
     server = noted()
     lose(server)
 
-    assert isinstance(decide(server.read(), feeds(NEW), DIGEST_KEY), Record)
+    assert isinstance(decide(server.read(), followed_targets(NEW), DIGEST_KEY), SaveBaseline)
 
 
 def test_a_lost_digest_key_restarts_nothing() -> None:
     server = noted()
 
-    assert isinstance(decide(server.read(), feeds(NEW), b"x" * 32), Record)
+    assert isinstance(decide(server.read(), followed_targets(NEW), b"x" * 32), SaveBaseline)
 
 
 # The user's own roll-outs.
@@ -199,10 +199,10 @@ def test_a_lost_digest_key_restarts_nothing() -> None:
 def test_an_edit_of_the_workload_is_noted_and_restarts_nothing_more() -> None:
     server = noted()
     server.edit(reads_key("PASSWORD"), reads_all("cache"))
-    known = feeds(OLD) | {CACHE: feed(content(CACHE, A="1"))}
+    known = followed_targets(OLD) | {CACHE: followed_target(content(CACHE, A="1"))}
 
-    assert isinstance(look(server, known), Record)
-    assert look(server, known) == Keep()
+    assert isinstance(look(server, known), SaveBaseline)
+    assert look(server, known) == LeaveAlone()
     assert server.roll_outs == 1
 
 
@@ -210,7 +210,7 @@ def test_an_edit_after_the_change_has_done_the_restart() -> None:
     server = noted()
     server.edit(reads_all(), image="app:2", at=LATE)
 
-    assert isinstance(look(server, feeds(NEW, written_at=EARLY)), Record)
+    assert isinstance(look(server, followed_targets(NEW, written_at=EARLY)), SaveBaseline)
     assert server.roll_outs == 1
 
 
@@ -226,7 +226,7 @@ def test_an_edit_that_was_not_surely_after_the_change_does_not_count(written_at:
     server = noted()
     server.edit(reads_all(), image="app:2", at="2030-01-01T00:00:05Z")
 
-    assert isinstance(look(server, feeds(NEW, written_at=written_at)), RollOut)
+    assert isinstance(look(server, followed_targets(NEW, written_at=written_at)), Restart)
 
 
 def test_an_edit_after_the_change_counts_only_when_its_roll_out_has_ended() -> None:
@@ -234,7 +234,7 @@ def test_an_edit_after_the_change_counts_only_when_its_roll_out_has_ended() -> N
     server.hold = True
     server.edit(reads_all(), image="app:broken", at=LATE)
 
-    assert look(server, feeds(NEW)) == Wait(
+    assert look(server, followed_targets(NEW)) == Postpone(
         Cause.ROLLING_OUT, "its last roll-out is not over: it is restarted after that", (DB,)
     )
     server.edit(reads_all(), image="app:1", at=LATE)
@@ -242,7 +242,7 @@ def test_an_edit_after_the_change_counts_only_when_its_roll_out_has_ended() -> N
     server.set_status(observedGeneration=9)
 
     # The pods of the template that was brought back were never replaced.
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 def test_content_that_comes_during_a_roll_out_and_goes_again_costs_a_restart() -> None:
@@ -251,26 +251,26 @@ def test_content_that_comes_during_a_roll_out_and_goes_again_costs_a_restart() -
     server.edit(reads_all(), image="app:2", at=EARLY)
 
     # Pods of that roll-out begin with either.
-    assert isinstance(ready(server, feeds(OLD)), Record)
-    assert isinstance(look(server, feeds(NEW)), Wait)
-    ready(server, feeds(NEW), OLD)
+    assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline)
+    assert isinstance(look(server, followed_targets(NEW)), Postpone)
+    ready(server, followed_targets(NEW), OLD)
     server.hold = False
     server.set_status(observedGeneration=9)
 
-    assert isinstance(look(server, feeds(OLD)), RollOut)
+    assert isinstance(look(server, followed_targets(OLD)), Restart)
 
 
 def test_pods_that_wait_for_their_secret_are_not_restarted_when_it_comes() -> None:
     server = Server()
     server.hold = True
     server.set_status(observedGeneration=0)
-    absent = {DB: Feed((Policy(),), Gap.ABSENT)}
+    absent = {DB: FollowedTarget((Policy(),), Gap.ABSENT)}
 
     ready(server, absent)
     server.hold = False
     server.settle()
 
-    assert not isinstance(look(server, feeds(NEW)), RollOut)
+    assert not isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 def test_an_edit_that_got_stuck_does_not_count() -> None:
@@ -278,7 +278,7 @@ def test_an_edit_that_got_stuck_does_not_count() -> None:
     server.edit(reads_all(), image="app:broken", at=LATE)
     server.set_status(conditions=[{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}])
 
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 def test_a_write_of_others_that_is_no_edit_does_not_count() -> None:
@@ -286,40 +286,40 @@ def test_a_write_of_others_that_is_no_edit_does_not_count() -> None:
     server = noted()
     server.edit(reads_all(), at=LATE)
 
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 def test_a_rollback_is_respected() -> None:
     server = noted()
     first = copy.deepcopy(server.found)
-    look(server, feeds(NEW))
+    look(server, followed_targets(NEW))
     server.undo(first)
 
     # The pods that it made have read what is there.
-    assert look(server, feeds(NEW)) == Keep()
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert server.roll_outs == 2
-    assert isinstance(look(server, feeds(NEWEST)), RollOut)
+    assert isinstance(look(server, followed_targets(NEWEST)), Restart)
     assert server.roll_outs == 3
 
 
 def test_a_replace_that_drops_what_we_wrote_costs_no_restart_of_ours() -> None:
     server = noted()
-    look(server, feeds(NEW))
+    look(server, followed_targets(NEW))
     server.replace(reads_all())
 
-    assert isinstance(look(server, feeds(NEW)), Record)
-    assert look(server, feeds(NEW)) == Keep()
+    assert isinstance(look(server, followed_targets(NEW)), SaveBaseline)
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert (server.roll_outs, server.marks) == (2, {})
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_note_leaves_the_mark_where_it_is(kind: WorkloadKind) -> None:
     server = noted(kind)
-    look(server, feeds(NEW))
+    look(server, followed_targets(NEW))
     marks = server.marks
     server.edit(reads_all(), image="app:2")
 
-    assert isinstance(look(server, feeds(NEW)), Record)
+    assert isinstance(look(server, followed_targets(NEW)), SaveBaseline)
     assert server.marks == marks
     assert server.roll_outs == 2
 
@@ -328,20 +328,20 @@ def test_a_mark_that_somebody_else_wrote_is_not_claimed_by_a_note() -> None:
     server = Server()
     server.template["metadata"] = {"annotations": {names.ANNOTATION_CONTENT: "from-git"}}
     workload = server.read()
-    decision = decide(workload, feeds(OLD), DIGEST_KEY)
+    decision = decide(workload, followed_targets(OLD), DIGEST_KEY)
 
-    assert isinstance(decision, Record)
+    assert isinstance(decision, SaveBaseline)
     assert "spec" not in patch(workload, decision)
 
 
 def test_a_mark_that_stands_already_is_not_written_again() -> None:
     """The template would stay equal, and nothing would restart."""
     server, twin = noted(), noted()
-    look(twin, feeds(NEW))
+    look(twin, followed_targets(NEW))
     server.template["metadata"] = {"annotations": dict(twin.marks)}
 
     before = server.roll_outs
-    look(server, feeds(NEW))
+    look(server, followed_targets(NEW))
 
     assert server.roll_outs == before + 1
     assert server.marks != twin.marks
@@ -353,46 +353,46 @@ def test_a_mark_that_stands_already_is_not_written_again() -> None:
 def test_who_was_never_seen_is_noted_before_the_write_and_restarted_after_it() -> None:
     server = Server()
 
-    assert isinstance(ready(server, feeds(OLD)), Record)
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 def test_a_restart_that_is_owed_is_not_forgotten_before_the_next_write() -> None:
     server = noted()
 
     # NEW was written, and we were killed before the restart. Now NEWEST is written, or OLD comes back.
-    assert ready(server, feeds(NEW)) == Keep()
-    assert look(server, feeds(OLD)) == Keep()
-    assert isinstance(look(server, feeds(NEWEST)), RollOut)
+    assert ready(server, followed_targets(NEW)) == LeaveAlone()
+    assert look(server, followed_targets(OLD)) == LeaveAlone()
+    assert isinstance(look(server, followed_targets(NEWEST)), Restart)
 
 
 def test_an_edit_before_the_write_is_known_as_such_whatever_the_clock_says() -> None:
     server = noted()
     server.edit(reads_all(), image="app:2", at=LATE)
 
-    assert isinstance(ready(server, feeds(OLD)), Record)
-    assert isinstance(look(server, feeds(NEW, written_at=EARLY)), RollOut)
+    assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline)
+    assert isinstance(look(server, followed_targets(NEW, written_at=EARLY)), Restart)
 
 
 def test_what_an_edit_has_restarted_is_noted_before_the_next_write() -> None:
     server = noted()
     server.edit(reads_all(), image="app:2", at=LATE)
 
-    ready(server, feeds(NEW, written_at=EARLY))
+    ready(server, followed_targets(NEW, written_at=EARLY))
 
     # Back to what the pods ran with before the edit, which they do not any more.
-    assert isinstance(look(server, feeds(OLD)), RollOut)
+    assert isinstance(look(server, followed_targets(OLD)), Restart)
 
 
 def test_pods_of_which_some_saw_the_change_are_restarted_whatever_comes_next() -> None:
     server = noted()
     server.hold = True
     server.edit(reads_all(), image="app:2", at=LATE)
-    ready(server, feeds(NEW, written_at=EARLY))
+    ready(server, followed_targets(NEW, written_at=EARLY))
     server.set_status(observedGeneration=9)
 
-    assert isinstance(decide(server.read(), feeds(OLD), DIGEST_KEY), RollOut)
-    assert isinstance(decide(server.read(), feeds(NEW), DIGEST_KEY), RollOut)
+    assert isinstance(decide(server.read(), followed_targets(OLD), DIGEST_KEY), Restart)
+    assert isinstance(decide(server.read(), followed_targets(NEW), DIGEST_KEY), Restart)
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_pods_of_which_some_saw_the_change_are_restarted_whatever_comes_next() -
 def test_only_whom_a_write_concerns_is_prepared(container: dict[str, Any], concerned: bool) -> None:
     server = Server(WorkloadKind.DEPLOYMENT, container)
 
-    assert isinstance(ready(server, feeds(OLD)), Record) is concerned
+    assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline) is concerned
     assert (server.running is not None) is concerned
 
 
@@ -414,9 +414,9 @@ def test_of_two_leaders_one_restarts() -> None:
     server = noted()
     one, other = server.read(), server.read()
 
-    assert server.carry_out(one, decide(one, feeds(NEW), DIGEST_KEY))
-    assert not server.carry_out(other, decide(other, feeds(NEW), DIGEST_KEY))
-    assert look(server, feeds(NEW)) == Keep()
+    assert server.carry_out(one, decide(one, followed_targets(NEW), DIGEST_KEY))
+    assert not server.carry_out(other, decide(other, followed_targets(NEW), DIGEST_KEY))
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert server.roll_outs == 1
 
 
@@ -428,20 +428,20 @@ def test_what_pods_need_in_order_to_start_is_waited_for() -> None:
     without = content(DB, USER="app")
 
     for held, lacks in ((without, '"PASSWORD" in Secret "db"'), (Gap.ABSENT, 'Secret "db"')):
-        found = look(server, feeds(held))
-        assert isinstance(found, Wait)
+        found = look(server, followed_targets(held))
+        assert isinstance(found, Postpone)
         assert (found.cause, lacks in found.why) == (Cause.MISSING, True)
-    assert look(server, feeds(OLD)) == Keep()
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert look(server, followed_targets(OLD)) == LeaveAlone()
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 @pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")])
 def test_pods_that_could_not_start_begin_with_what_comes(held: KeyDigests | Gap) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_key("PASSWORD"), held=held)
 
-    assert ready(server, feeds(held)) == Keep()
-    assert isinstance(look(server, feeds(OLD)), Record)
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert ready(server, followed_targets(held)) == LeaveAlone()
+    assert isinstance(look(server, followed_targets(OLD)), SaveBaseline)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
     assert server.roll_outs == 1
 
 
@@ -450,23 +450,23 @@ def test_pods_that_could_not_start_begin_with_what_comes(held: KeyDigests | Gap)
 def test_pods_that_went_without_are_restarted_when_it_comes(held: KeyDigests | Gap, container: dict[str, Any]) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, container, held=held)
 
-    assert isinstance(look(server, feeds(OLD)), RollOut)
+    assert isinstance(look(server, followed_targets(OLD)), Restart)
 
 
 def test_what_is_optional_may_go() -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_all(optional=True))
 
-    assert isinstance(look(server, feeds(Gap.ABSENT)), RollOut)
+    assert isinstance(look(server, followed_targets(Gap.ABSENT)), Restart)
 
 
 def test_a_target_that_says_nothing_yet_restarts_nothing() -> None:
     """As those do that the version before wrote, or the official operator."""
     server = Server()
 
-    assert ready(server, feeds(Gap.UNKNOWN)) == Keep()
-    assert look(server, feeds(Gap.UNKNOWN)) == Keep()
-    assert isinstance(look(server, feeds(OLD)), Record)
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert ready(server, followed_targets(Gap.UNKNOWN)) == LeaveAlone()
+    assert look(server, followed_targets(Gap.UNKNOWN)) == LeaveAlone()
+    assert isinstance(look(server, followed_targets(OLD)), SaveBaseline)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 # What a workload's owner decides.
@@ -494,11 +494,11 @@ def test_a_pause_is_respected_and_told(kind: WorkloadKind) -> None:
     server = noted(kind)
     server.found["spec"]["paused"] = True
 
-    assert look(server, feeds(NEW), waits=Patience.OVER) == Wait(
+    assert look(server, followed_targets(NEW), waits=Patience.OVER) == Postpone(
         Cause.PAUSED, "it is paused: it is restarted when it is resumed", (DB,)
     )
     server.found["spec"]["paused"] = False
-    assert isinstance(look(server, feeds(NEW)), RollOut)
+    assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
 @pytest.mark.parametrize("kind", [WorkloadKind.STATEFUL_SET, WorkloadKind.DAEMON_SET])
@@ -506,13 +506,13 @@ def test_on_delete_is_marked_and_told_as_long_as_old_pods_run(kind: WorkloadKind
     server = noted(kind)
     server.found["spec"]["updateStrategy"] = ON_DELETE
 
-    found = look(server, feeds(NEW))
-    assert isinstance(found, RollOut)
+    found = look(server, followed_targets(NEW))
+    assert isinstance(found, Restart)
     assert found.holds
     server.set_status(updatedReplicas=0, updatedNumberScheduled=0)
-    assert look(server, feeds(NEW)) == Keep(found.holds)
+    assert look(server, followed_targets(NEW)) == LeaveAlone(found.holds)
     server.set_status(updatedReplicas=1, updatedNumberScheduled=1)
-    assert look(server, feeds(NEW)) == Keep()
+    assert look(server, followed_targets(NEW)) == LeaveAlone()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WorkloadKind if kind is not WorkloadKind.CRON_JOB])
@@ -520,10 +520,10 @@ def test_a_roll_out_under_way_is_waited_for_as_long_as_there_is_patience(kind: W
     server = noted(kind)
     server.found["metadata"]["generation"] += 1
 
-    found = look(server, feeds(NEW))
-    assert isinstance(found, Wait)
+    found = look(server, followed_targets(NEW))
+    assert isinstance(found, Postpone)
     assert found.cause is Cause.ROLLING_OUT
-    assert isinstance(look(server, feeds(NEW), waits=Patience.OVER), RollOut)
+    assert isinstance(look(server, followed_targets(NEW), waits=Patience.OVER), Restart)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WorkloadKind if kind is not WorkloadKind.CRON_JOB])
@@ -531,7 +531,7 @@ def test_a_roll_out_that_stands_still_is_rolled_over(kind: WorkloadKind) -> None
     server = noted(kind)
     server.set_status(observedGeneration=0)
 
-    assert isinstance(look(server, feeds(NEW), waits=Patience.WHILE_IT_GETS_ON), RollOut)
+    assert isinstance(look(server, followed_targets(NEW), waits=Patience.WHILE_IT_GETS_ON), Restart)
 
 
 def test_a_users_own_roll_out_that_begins_with_what_is_new_is_not_rolled_over() -> None:
@@ -540,8 +540,8 @@ def test_a_users_own_roll_out_that_begins_with_what_is_new_is_not_rolled_over() 
     server.edit(reads_all(), image="app:2", at=LATE)
     server.set_status(observedGeneration=0)
 
-    assert isinstance(look(server, feeds(NEW), waits=Patience.WHILE_IT_GETS_ON), Wait)
-    assert isinstance(look(server, feeds(NEW), waits=Patience.OVER), RollOut)
+    assert isinstance(look(server, followed_targets(NEW), waits=Patience.WHILE_IT_GETS_ON), Postpone)
+    assert isinstance(look(server, followed_targets(NEW), waits=Patience.OVER), Restart)
 
 
 def test_nothing_waits_that_has_nothing_to_do() -> None:
@@ -549,7 +549,7 @@ def test_nothing_waits_that_has_nothing_to_do() -> None:
     server.found["spec"]["paused"] = True
     server.set_status(observedGeneration=0)
 
-    assert look(server, feeds(OLD)) == Keep()
+    assert look(server, followed_targets(OLD)) == LeaveAlone()
 
 
 # What is written.
@@ -584,5 +584,5 @@ def test_a_patch_holds_our_annotations_and_nothing_else(kind: WorkloadKind, vers
         },
     }
 
-    assert patch(workload, Record("note")) == head
-    assert patch(workload, RollOut("note", "mark")) == head | template
+    assert patch(workload, SaveBaseline("note")) == head
+    assert patch(workload, Restart("note", "mark")) == head | template

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.decision import Keep, Record, RollOut, Wait, decide, prepare
-from phase_operator.core.rollout.followers import Feed, Policy
+from phase_operator.core.rollout.decision import (
+    LeaveAlone,
+    Postpone,
+    Restart,
+    SaveBaseline,
+    baseline_before_write,
+    decide,
+)
+from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.targets.fingerprint import key_digests_of
 from support.builders import DIGEST_KEY
@@ -45,9 +52,9 @@ class _World(RuleBasedStateMachine):
 
     # What the operator does.
 
-    def feeds(self) -> dict[TargetRef, Feed]:
+    def followed_targets(self) -> dict[TargetRef, FollowedTarget]:
         return {
-            target: Feed((Policy(),), self.content(target, data), f"{self.written[target]:09}")
+            target: FollowedTarget((Policy(),), self.content(target, data), f"{self.written[target]:09}")
             for target, data in self.data.items()
         }
 
@@ -58,30 +65,30 @@ class _World(RuleBasedStateMachine):
     def look(self) -> None:
         """Also what a restart of the operator does, a failover, and a write of nothing but metadata."""
         workload = self.server.read()
-        decision = decide(workload, self.feeds(), DIGEST_KEY)
+        decision = decide(workload, self.followed_targets(), DIGEST_KEY)
         stale = self.stale()
-        if isinstance(decision, RollOut):
+        if isinstance(decision, Restart):
             assert stale or self.excused, "restarted for nothing"
             self.excused = False
-        elif isinstance(decision, Keep | Record) and workload.standing.progress is Progress.ENDED:
+        elif isinstance(decision, LeaveAlone | SaveBaseline) and workload.rollout_state.progress is Progress.ENDED:
             assert not stale, "a restart was lost"
         before = self.server.roll_outs
         assert self.server.carry_out(workload, decision, self.clock())
         if self.server.roll_outs > before:
             self.roll_out()
-        if not isinstance(decision, Wait):
+        if not isinstance(decision, Postpone):
             self.time_tells = False
-            again = decide(self.server.read(), self.feeds(), DIGEST_KEY)
-            assert isinstance(again, Keep)
+            again = decide(self.server.read(), self.followed_targets(), DIGEST_KEY)
+            assert isinstance(again, LeaveAlone)
 
     def before_write(self, target: TargetRef, data: dict[str, int]) -> None:
         workload = self.server.read()
         coming = {target: self.content(target, data)}
-        decision = prepare(workload, self.feeds(), coming, DIGEST_KEY)
+        decision = baseline_before_write(workload, self.followed_targets(), coming, DIGEST_KEY)
         before = self.server.roll_outs
         assert self.server.carry_out(workload, decision, self.clock())
         assert self.server.roll_outs == before, "a note restarts nothing"
-        assert prepare(self.server.read(), self.feeds(), coming, DIGEST_KEY) == Keep()
+        assert baseline_before_write(self.server.read(), self.followed_targets(), coming, DIGEST_KEY) == LeaveAlone()
 
     @rule(
         written=st.sampled_from([DB, CACHE]),

@@ -6,9 +6,9 @@ from typing import Any, assert_never
 import pytest
 
 from phase_operator.core.rollout import decision
-from phase_operator.core.rollout.baseline import Baseline, reader, write_baseline
-from phase_operator.core.rollout.decision import Decision, Keep, Record, RollOut, Wait, decide
-from phase_operator.core.rollout.followers import Feed, Gap, Policy
+from phase_operator.core.rollout.baseline import Baseline, reference_id, write_baseline
+from phase_operator.core.rollout.decision import Decision, LeaveAlone, Postpone, Restart, SaveBaseline, decide
+from phase_operator.core.rollout.followers import FollowedTarget, Gap, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.targets.fingerprint import KeyDigests
@@ -40,23 +40,29 @@ def decided(
     note = ""
     if noted is not None:
         contents = {"db": noted, "cache": OTHER}
-        seen = {reader(each.kind, each.name, each.keys): contents[each.name].read(None) for each in found.references}
+        seen = {
+            reference_id(each.kind, each.name, each.keys): contents[each.name].read(None) for each in found.references
+        }
         note = write_baseline(Baseline(template or found.template_digest(), seen), found.uid, DIGEST_KEY)
-    workload = replace(found, running=note, edited_at=edited_at, standing=replace(found.standing, **standing))
-    feeds = {} if held is None else {DB: Feed((Policy(),), held, MIDDLE), CACHE: Feed((Policy(),), cache, MIDDLE)}
-    return decide(workload, feeds, DIGEST_KEY, waits=waits)
+    workload = replace(found, running=note, edited_at=edited_at, rollout_state=replace(found.rollout_state, **standing))
+    followed_targets = (
+        {}
+        if held is None
+        else {DB: FollowedTarget((Policy(),), held, MIDDLE), CACHE: FollowedTarget((Policy(),), cache, MIDDLE)}
+    )
+    return decide(workload, followed_targets, DIGEST_KEY, waits=waits)
 
 
 def spelled(found: Decision) -> str:
     """Return a decision in the words of the table."""
     match found:
-        case Record():
+        case SaveBaseline():
             return "save"
-        case Keep():
+        case LeaveAlone():
             return "leave alone"
-        case Wait(cause=cause):
+        case Postpone(cause=cause):
             return f"postpone: `{cause.name}`"
-        case RollOut():
+        case Restart():
             return "restart"
         case _:
             assert_never(found)
@@ -111,4 +117,4 @@ def test_the_row_is_what_is_decided(row: tuple[str, ...]) -> None:
 
 def test_what_was_read_and_is_noted_is_left_alone() -> None:
     assert rows()["there", "all of it was read", "any"].endswith("if that is news")
-    assert decided(NEW, NEW) == Keep()
+    assert decided(NEW, NEW) == LeaveAlone()

@@ -7,7 +7,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import Followers
 from phase_operator.core.errors import Invalid
-from phase_operator.core.rollout.followers import ABSENT, Gap, Holding, holding, policies
+from phase_operator.core.rollout.followers import ABSENT, Gap, KnownContent, known_content, policies
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import KeyDigests, key_digests_of, merge_key_digests
 from phase_operator.core.targets.merge import merge_manager
@@ -29,13 +29,13 @@ def standing(*desired: Desired) -> dict[str, Any]:
 
 
 def test_nothing_that_stands_there_holds_nothing() -> None:
-    assert holding(None, DIGEST_KEY) == ABSENT
+    assert known_content(None, DIGEST_KEY) == ABSENT
 
 
 def test_a_whole_target_says_what_it_holds_and_since_when() -> None:
     desired = desired_secret(entry("A"), entry("B"))
 
-    found = holding(standing(desired), DIGEST_KEY)
+    found = known_content(standing(desired), DIGEST_KEY)
 
     assert found.content == desired.content
     assert found.written_at
@@ -44,7 +44,7 @@ def test_a_whole_target_says_what_it_holds_and_since_when() -> None:
 def test_parts_are_put_together() -> None:
     first, second = desired_secret(entry("A"), of=KEY, **MERGE), desired_secret(entry("B"), of=OTHER, **MERGE)
 
-    found = holding(standing(first, second), DIGEST_KEY).content
+    found = known_content(standing(first, second), DIGEST_KEY).content
 
     assert isinstance(found, KeyDigests)
     assert first.content is not None
@@ -76,7 +76,7 @@ def test_what_cannot_be_believed_is_not_known(change: dict[str, str], key: bytes
     metadata = standing(desired_secret(entry("A")))
     metadata["annotations"] |= change
 
-    assert holding(metadata, key).content is Gap.UNKNOWN
+    assert known_content(metadata, key).content is Gap.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_cannot_be_believed_is_not_known(change: dict[str, str], key: bytes
 def test_an_object_of_others_is_not_known(manager: str) -> None:
     metadata = {"managedFields": [{"manager": manager, "operation": "Apply", "time": "t", "fieldsV1": {}}, "odd", None]}
 
-    assert holding(metadata, DIGEST_KEY) == Holding(Gap.UNKNOWN)
+    assert known_content(metadata, DIGEST_KEY) == KnownContent(Gap.UNKNOWN)
 
 
 def test_every_target_has_a_policy_of_its_own() -> None:

@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.rollout.progress import Progress, Standing, WorkloadKind, standing
+from phase_operator.core.rollout.progress import Progress, RolloutState, WorkloadKind, rollout_state
 
 ENDED, UNDER_WAY, OVERDUE = Progress.ENDED, Progress.UNDER_WAY, Progress.OVERDUE
 
 
-def of(kind: WorkloadKind, status: dict[str, Any], *, generation: int = 2, **spec: Any) -> Standing:
+def of(kind: WorkloadKind, status: dict[str, Any], *, generation: int = 2, **spec: Any) -> RolloutState:
     status = {"observedGeneration": 2, **status}
-    return standing(kind, {"metadata": {"generation": generation}, "spec": {"replicas": 3, **spec}, "status": status})
+    return rollout_state(
+        kind, {"metadata": {"generation": generation}, "spec": {"replicas": 3, **spec}, "status": status}
+    )
 
 
 def counts(updated: int, total: int, available: int) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def test_on_delete_has_no_roll_out_and_tells_of_old_pods(
 
 
 def test_a_cron_job_has_no_roll_out() -> None:
-    assert of(WorkloadKind.CRON_JOB, {}, generation=9) == Standing(ENDED)
+    assert of(WorkloadKind.CRON_JOB, {}, generation=9) == RolloutState(ENDED)
 
 
 JSON = st.recursive(
@@ -160,7 +162,7 @@ FIELDS = (
 def test_whatever_json_says_there_is_a_verdict_that_agrees_with_itself(
     kind: WorkloadKind, found: dict[str, Any]
 ) -> None:
-    verdict = standing(kind, found)
+    verdict = rollout_state(kind, found)
 
     assert verdict.holds is not None or not verdict.held
     assert 0 <= verdict.deadline < float("inf")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.rollout.progress import WorkloadKind
-from phase_operator.core.rollout.slots import Rollouts
+from phase_operator.core.rollout.slots import RolloutSlots
 from phase_operator.core.rollout.workload import WorkloadRef
 from phase_operator.core.values import ObjectKey
 
@@ -16,20 +16,20 @@ def workload(name: str, namespace: str = "team") -> WorkloadRef:
 A, B, C = workload("a"), workload("b", "other"), workload("c", "third")
 
 
-def begun(rollouts: Rollouts, namespace: str, number: int, now: float = 0.0) -> int:
+def begun(rollouts: RolloutSlots, namespace: str, number: int, now: float = 0.0) -> int:
     """Let a namespace begin as many as it may, and return how many these are."""
     return sum(rollouts.begin(workload(f"{each}", namespace), now, 600.0) for each in range(number))
 
 
 def test_no_more_than_the_limit_go_on_at_once() -> None:
-    rollouts = Rollouts(2)
+    rollouts = RolloutSlots(2)
 
     assert [rollouts.begin(each, 0.0, 600.0) for each in (A, B, C)] == [True, True, False]
     assert len(rollouts) == 2
 
 
 def test_one_that_stood_still_gets_on_within_the_limit() -> None:
-    rollouts = Rollouts(2)
+    rollouts = RolloutSlots(2)
     rollouts.begin(A, 0.0, 600.0)
     rollouts.rest(A, is_still=True)
     rollouts.begin(B, 0.0, 600.0)
@@ -40,7 +40,7 @@ def test_one_that_stood_still_gets_on_within_the_limit() -> None:
 
 
 def test_the_end_of_one_lets_another_begin() -> None:
-    rollouts = Rollouts(1)
+    rollouts = RolloutSlots(1)
     rollouts.begin(A, 0.0, 600.0)
     rollouts.end(A)
 
@@ -48,7 +48,7 @@ def test_the_end_of_one_lets_another_begin() -> None:
 
 
 def test_who_has_a_place_keeps_it() -> None:
-    rollouts = Rollouts(1)
+    rollouts = RolloutSlots(1)
     rollouts.begin(A, 0.0, 600.0)
 
     assert rollouts.begin(A, 1.0, 600.0)
@@ -56,7 +56,7 @@ def test_who_has_a_place_keeps_it() -> None:
 
 
 def test_a_place_is_free_again_after_the_deadline_whatever_happens() -> None:
-    rollouts = Rollouts(1)
+    rollouts = RolloutSlots(1)
     rollouts.begin(A, 0.0, 600.0)
 
     assert not rollouts.begin(B, 599.0, 600.0)
@@ -64,7 +64,7 @@ def test_a_place_is_free_again_after_the_deadline_whatever_happens() -> None:
 
 
 def test_who_is_alone_leaves_the_last_places_to_others() -> None:
-    rollouts = Rollouts(10)
+    rollouts = RolloutSlots(10)
 
     assert begun(rollouts, "team", 20) == 8
     assert begun(rollouts, "other", 20) == 1
@@ -73,7 +73,7 @@ def test_who_is_alone_leaves_the_last_places_to_others() -> None:
 
 
 def test_places_that_become_free_go_to_who_has_less_than_a_share() -> None:
-    rollouts = Rollouts(10)
+    rollouts = RolloutSlots(10)
     begun(rollouts, "team", 20)
     begun(rollouts, "other", 20)
 
@@ -85,7 +85,7 @@ def test_places_that_become_free_go_to_who_has_less_than_a_share() -> None:
 
 
 def test_who_wants_no_more_leaves_his_share_to_others() -> None:
-    rollouts = Rollouts(10)
+    rollouts = RolloutSlots(10)
     begun(rollouts, "team", 9)
     rollouts.begin(B, 0.0, 600.0)
     rollouts.begin(workload("again", "other"), 0.0, 600.0)
@@ -98,7 +98,7 @@ def test_who_wants_no_more_leaves_his_share_to_others() -> None:
 
 
 def test_one_that_stands_still_takes_a_place_of_its_own_namespace_only() -> None:
-    rollouts = Rollouts(10)
+    rollouts = RolloutSlots(10)
     begun(rollouts, "team", 8)
     for each in range(8):
         rollouts.rest(workload(f"{each}"), is_still=True)
@@ -111,7 +111,7 @@ def test_one_that_stands_still_takes_a_place_of_its_own_namespace_only() -> None
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=200))
 def test_whatever_stuck_ones_others_have_a_namespace_begins(limit: int, others: list[tuple[str, int]]) -> None:
-    rollouts = Rollouts(limit)
+    rollouts = RolloutSlots(limit)
     for namespace, number in others:
         rollouts.begin(stuck := workload(f"{number}", namespace), 0.0, 1800.0)
         rollouts.rest(stuck, is_still=True)
@@ -121,7 +121,7 @@ def test_whatever_stuck_ones_others_have_a_namespace_begins(limit: int, others: 
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9), st.booleans()), max_size=99))
 def test_the_limit_is_kept_and_no_namespace_has_all(limit: int, steps: list[tuple[str, int, bool]]) -> None:
-    rollouts = Rollouts(limit)
+    rollouts = RolloutSlots(limit)
     held: set[WorkloadRef] = set()
     for now, (namespace, number, ends) in enumerate(steps):
         each = workload(f"{number}", namespace)

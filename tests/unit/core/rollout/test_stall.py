@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.rollout.progress import LONGEST_DEADLINE, WorkloadKind
-from phase_operator.core.rollout.stall import Patience, Stillness
+from phase_operator.core.rollout.stall import Patience, StallTracker
 from phase_operator.core.rollout.workload import Workload
 from support.workloads import Server, reads_all
 
@@ -40,14 +40,14 @@ def server(kind: WorkloadKind = WorkloadKind.DEPLOYMENT, **spec: Any) -> Server:
     return found
 
 
-def seen(stillness: Stillness, workload: Workload, now: float) -> Patience:
+def seen(stillness: StallTracker, workload: Workload, now: float) -> Patience:
     stillness.see(workload, now)
     return stillness.patience(workload.ref, now)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_that_stands_still_is_waited_for_for_seconds(kind: WorkloadKind) -> None:
-    stillness, stuck = Stillness(), server(kind)
+    stillness, stuck = StallTracker(), server(kind)
 
     assert [seen(stillness, broken(stuck), now) for now in (0.0, 9.0, 10.0)] == [
         FOR_THE_END,
@@ -58,8 +58,8 @@ def test_one_that_stands_still_is_waited_for_for_seconds(kind: WorkloadKind) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_that_gets_on_is_waited_for_until_its_deadline(kind: WorkloadKind) -> None:
-    stillness, slow = Stillness(), server(kind)
-    deadline = broken(slow).standing.deadline
+    stillness, slow = StallTracker(), server(kind)
+    deadline = broken(slow).rollout_state.deadline
 
     for step in range(60):
         workload = broken(slow, updated=1 + step)
@@ -71,7 +71,7 @@ def test_one_that_gets_on_is_waited_for_until_its_deadline(kind: WorkloadKind) -
 def test_a_cure_is_rolled_within_a_minute_whatever_a_crash_loop_shows(
     kind: WorkloadKind, looks: list[tuple[int, int]]
 ) -> None:
-    stillness, crashing, now = Stillness(), server(kind), 0.0
+    stillness, crashing, now = StallTracker(), server(kind), 0.0
     for pause, ready in looks:
         if seen(stillness, broken(crashing, ready=ready), now) is not FOR_THE_END:
             break
@@ -82,7 +82,7 @@ def test_a_cure_is_rolled_within_a_minute_whatever_a_crash_loop_shows(
 
 
 def test_pods_that_come_and_go_are_no_progress() -> None:
-    stillness, crashing = Stillness(), server()
+    stillness, crashing = StallTracker(), server()
 
     found = [seen(stillness, broken(crashing, ready=2 + number % 2), 3.0 * number) for number in range(6)]
 
@@ -90,7 +90,7 @@ def test_pods_that_come_and_go_are_no_progress() -> None:
 
 
 def test_pods_that_are_ready_and_not_counted_as_available_yet_are_waited_for() -> None:
-    stillness, patient = Stillness(), server(minReadySeconds=100)
+    stillness, patient = StallTracker(), server(minReadySeconds=100)
 
     found = [seen(stillness, broken(patient, ready=4), now) for now in (0.0, 50.0, 109.0, 110.0)]
 
@@ -98,7 +98,7 @@ def test_pods_that_are_ready_and_not_counted_as_available_yet_are_waited_for() -
 
 
 def test_a_canary_between_two_steps_is_no_standstill() -> None:
-    stillness, canary = Stillness(), server(WorkloadKind.ROLLOUT)
+    stillness, canary = StallTracker(), server(WorkloadKind.ROLLOUT)
     broken(canary)
     canary.set_status(phase="Paused")
 
@@ -107,14 +107,14 @@ def test_a_canary_between_two_steps_is_no_standstill() -> None:
 
 @pytest.mark.parametrize("asked", [2**31 - 1, 2**40, 10**30, "never", -1, 0])
 def test_nobody_waits_for_ever(asked: Any) -> None:
-    stillness, slow = Stillness(), server(progressDeadlineSeconds=asked, minReadySeconds=asked)
+    stillness, slow = StallTracker(), server(progressDeadlineSeconds=asked, minReadySeconds=asked)
     seen(stillness, broken(slow, ready=4), 0.0)
 
     assert seen(stillness, broken(slow, ready=4), 2.0 * LONGEST_DEADLINE) is not FOR_THE_END
 
 
 def test_what_changes_all_the_time_is_rolled_over_ever_more_slowly() -> None:
-    stillness, slow = Stillness(), server()
+    stillness, slow = StallTracker(), server()
     pauses, now = [], 0.0
     for number in range(6):
         slow.template["spec"]["containers"][0]["image"] = f"app:{number}"
@@ -128,7 +128,7 @@ def test_what_changes_all_the_time_is_rolled_over_ever_more_slowly() -> None:
 
 
 def test_a_namesake_is_met_with_fresh_patience() -> None:
-    stillness, stuck = Stillness(), server()
+    stillness, stuck = StallTracker(), server()
     seen(stillness, broken(stuck), 0.0)
     assert seen(stillness, broken(stuck), 700.0) is OVER
 
@@ -138,7 +138,7 @@ def test_a_namesake_is_met_with_fresh_patience() -> None:
 
 
 def test_nothing_is_kept_of_what_is_over_gone_or_long_ago() -> None:
-    stillness = Stillness()
+    stillness = StallTracker()
     for number in range(100):
         each = Server(WorkloadKind.DEPLOYMENT, reads_all(), name=f"web-{number}")
         stillness.see(broken(each), float(number))

@@ -27,7 +27,7 @@ def test_each_kind_is_read_from_where_it_has_its_template(kind: WorkloadKind) ->
     assert found.references == (
         Reference(Kind.SECRET, "db", frozenset("A"), required=True, required_keys=frozenset("A")),
     )
-    assert (found.annotated, found.labels, found.standing.progress) == (True, {"app": "web"}, Progress.ENDED)
+    assert (found.annotated, found.labels, found.rollout_state.progress) == (True, {"app": "web"}, Progress.ENDED)
     assert (found.uid, found.resource_version, found.edited_at) == ("uid", "1", EARLY)
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.api import names
-from phase_operator.core.rollout.decision import Record, RollOut, decide, patch, prepare
-from phase_operator.core.rollout.followers import Feed, Policy
+from phase_operator.core.rollout.decision import Restart, SaveBaseline, baseline_before_write, decide, patch
+from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import Progress, WorkloadKind
-from phase_operator.core.rollout.stall import Patience, Stillness
+from phase_operator.core.rollout.stall import Patience, StallTracker
 from phase_operator.core.rollout.workload import APIS, Workload, read_workload
 from support.builders import DIGEST_KEY
 from support.workloads import content, secret
@@ -52,8 +52,8 @@ def as_parts(found: object) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def feeds(text: str) -> dict[Any, Feed]:
-    return {DB: Feed((Policy(),), content(DB, A=text))}
+def followed_targets(text: str) -> dict[Any, FollowedTarget]:
+    return {DB: FollowedTarget((Policy(),), content(DB, A=text))}
 
 
 @given(workloads(), st.sampled_from(Patience))
@@ -62,20 +62,20 @@ def test_nothing_that_somebody_writes_raises(found: tuple[WorkloadKind, dict[str
     workload = read_workload(kind, manifest)
     if workload is None:
         return
-    stillness = Stillness()
-    if workload.standing.progress is Progress.UNDER_WAY:
+    stillness = StallTracker()
+    if workload.rollout_state.progress is Progress.UNDER_WAY:
         stillness.see(workload, 0.0)
         stillness.see(workload, 1.0)
         assert stillness.ends_at(workload.ref) <= 4000
     for action in (
-        decide(workload, feeds("one"), DIGEST_KEY, waits=waits),
-        prepare(workload, feeds("one"), {DB: content(DB, A="two")}, DIGEST_KEY),
+        decide(workload, followed_targets("one"), DIGEST_KEY, waits=waits),
+        baseline_before_write(workload, followed_targets("one"), {DB: content(DB, A="two")}, DIGEST_KEY),
     ):
-        if isinstance(action, Record | RollOut):
+        if isinstance(action, SaveBaseline | Restart):
             assert set(patch(workload, action)["metadata"]["labels"]) <= running(workload, action)
 
 
-def running(workload: Workload, action: Record | RollOut) -> set[str]:
+def running(workload: Workload, action: SaveBaseline | Restart) -> set[str]:
     return {f"{names.LABEL_RUNNING_PREFIX}{number}" for number in range(len(action.running))}
 
 

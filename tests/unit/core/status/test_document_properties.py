@@ -13,7 +13,7 @@ from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, Suspended,
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.status.document import notices, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs, removed_targets, written_before
-from phase_operator.core.status.restarts import Told, listed, told_before, with_told
+from phase_operator.core.status.restarts import RestartReport, listed, recorded_restarts, with_restarts
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.store import Resources, version_of
 from support.any_json import any_metadata, anything, shallow
@@ -55,19 +55,19 @@ _outcomes = st.one_of(
     st.builds(Failed, st.sampled_from(Reason), _texts, targets=_many),
 )
 _told = st.builds(
-    Told,
+    RestartReport,
     st.lists(_texts, max_size=40).map(lambda found: listed(found, 20)),
     st.lists(_texts, max_size=40).map(lambda found: listed(found, 10)),
 )
 
 
 @given(st.lists(_outcomes, min_size=1, max_size=3), st.none() | _texts, _told)
-def test_the_status_of_any_run_fits_the_crd(outcomes: list[Any], sync: str | None, told: Told) -> None:
+def test_the_status_of_any_run_fits_the_crd(outcomes: list[Any], sync: str | None, told: RestartReport) -> None:
     status: dict[str, Any] = {}
     forced = version_of({"annotations": {"secrets.phase.dev/sync": sync} if sync is not None else {}})[2]
     for outcome in outcomes:
         status = status_document(outcome, status, generation=1, forced=forced, now=NOW)
-        status = with_told(status, lambda _: told)
+        status = with_restarts(status, lambda _: told)
 
         STATUS.validate(status)
 
@@ -79,11 +79,13 @@ def test_the_status_of_any_run_fits_the_crd(outcomes: list[Any], sync: str | Non
 def test_no_old_status_keeps_a_new_one_from_being_made(found: Any, outcome: Any) -> None:
     previous = found if isinstance(found, dict) else {"targets": found, "conditions": found, "source": found}
 
-    new = with_told(status_document(outcome, previous, generation=1, forced=None, now=NOW), lambda _: Told(("x",)))
+    new = with_restarts(
+        status_document(outcome, previous, generation=1, forced=None, now=NOW), lambda _: RestartReport(("x",))
+    )
 
     assert new["conditions"]
     notices(outcome, previous)
-    told_before(previous)
+    recorded_restarts(previous)
     refs = list(recorded_refs(previous))
     assert removed_targets(previous, ()) == refs
     for ref in refs:
@@ -96,7 +98,9 @@ def test_a_target_that_a_later_version_told_of_is_kept_as_it_is() -> None:
     status: dict[str, Any] = {"targets": [later]}
 
     for outcome in (synced(), Failed(Reason.PHASE_UNAVAILABLE, "down"), Suspended(), synced()):
-        status = with_told(status_document(outcome, status, generation=1, forced=None, now=NOW), lambda _: Told())
+        status = with_restarts(
+            status_document(outcome, status, generation=1, forced=None, now=NOW), lambda _: RestartReport()
+        )
 
         assert later in status["targets"]
     assert len(status["targets"]) == 2

@@ -5,11 +5,18 @@ from typing import Any
 import pytest
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.status.restarts import MAX_WAITING, NOTHING, Told, listed, told_before, with_told
+from phase_operator.core.status.restarts import (
+    MAX_WAITING,
+    NO_RESTARTS,
+    RestartReport,
+    listed,
+    recorded_restarts,
+    with_restarts,
+)
 from support.builders import secret_ref
 
 SHOP = secret_ref()
-TOLD = Told(("Deployment web",), ("StatefulSet db: it waits",))
+TOLD = RestartReport(("Deployment web",), ("StatefulSet db: it waits",))
 
 
 def document(**fields: Any) -> dict[str, Any]:
@@ -17,30 +24,30 @@ def document(**fields: Any) -> dict[str, Any]:
     return {"observedGeneration": 1, "targets": [target | fields]}
 
 
-def of(told: Told) -> Any:
-    def told_of(target: TargetRef) -> Told:
-        return told if target == SHOP else NOTHING
+def of(told: RestartReport) -> Any:
+    def told_of(target: TargetRef) -> RestartReport:
+        return told if target == SHOP else NO_RESTARTS
 
     return told_of
 
 
 def test_what_is_told_stands_with_its_target_and_comes_back_from_there() -> None:
-    found = with_told(document(), of(TOLD))
+    found = with_restarts(document(), of(TOLD))
 
     assert found["targets"][0]["restarted"] == ["Deployment web"]
     assert found["targets"][0]["notRestarted"] == ["StatefulSet db: it waits"]
-    assert told_before(found) == {SHOP: TOLD}
+    assert recorded_restarts(found) == {SHOP: TOLD}
 
 
 def test_what_is_not_told_any_more_goes() -> None:
     before = document(restarted=["Deployment web"], notRestarted=["x"])
 
-    assert with_told(before, of(NOTHING)) == document()
-    assert told_before(document()) == {}
+    assert with_restarts(before, of(NO_RESTARTS)) == document()
+    assert recorded_restarts(document()) == {}
 
 
 def test_a_status_without_targets_stays_as_it_is() -> None:
-    assert with_told({"observedGeneration": 1}, of(TOLD)) == {"observedGeneration": 1}
+    assert with_restarts({"observedGeneration": 1}, of(TOLD)) == {"observedGeneration": 1}
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_WAITING, MAX_WAITING + 1, 500])
@@ -53,6 +60,6 @@ def test_lists_are_bounded_and_say_what_they_leave_out(count: int) -> None:
 
 
 def test_long_sentences_are_cut() -> None:
-    found = with_told(document(), of(Told((), ("x" * 5000,))))
+    found = with_restarts(document(), of(RestartReport((), ("x" * 5000,))))
 
     assert len(found["targets"][0]["notRestarted"][0]) == 500

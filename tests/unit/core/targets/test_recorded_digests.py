@@ -13,7 +13,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.core.refs import Kind
-from phase_operator.core.rollout.baseline import Baseline, as_labels, read_baseline, reader, write_baseline
+from phase_operator.core.rollout.baseline import Baseline, as_labels, read_baseline, reference_id, write_baseline
 from phase_operator.core.source.query import Revision
 from phase_operator.core.targets.fingerprint import (
     content_digest,
@@ -66,8 +66,8 @@ def made() -> dict[str, str]:
         "seal": stamp("0" * 32, b"shape", inputs, KEY),
         "seal of nothing": stamp("", b"", b"", KEY),
         "seal with another key": stamp("0" * 32, b"shape", inputs, OTHER),
-        "reader": reader(Kind.SECRET, "shop", None).hex(),
-        "reader of keys": reader(Kind.CONFIG_MAP, "shop", frozenset({"b", "a"})).hex(),
+        "reader": reference_id(Kind.SECRET, "shop", None).hex(),
+        "reader of keys": reference_id(Kind.CONFIG_MAP, "shop", frozenset({"b", "a"})).hex(),
         "baseline": write_baseline(BASELINE, UID, KEY),
         "baseline of nothing": write_baseline(Baseline(b"123456", {}), "", OTHER),
         "labels": json.dumps(as_labels(write_baseline(BASELINE, UID, KEY))),

@@ -9,7 +9,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.rollout.decision import Record, RollOut
+from phase_operator.core.rollout.decision import Restart, SaveBaseline
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.desired import Desired
@@ -502,7 +502,7 @@ async def test_what_was_restarted_before_the_api_server_went_away_is_told(loop: 
     await synced(loop, first, second)
     before = loop.workloads.apply
 
-    async def apply(workload: Workload, action: Record | RollOut) -> bool:
+    async def apply(workload: Workload, action: SaveBaseline | Restart) -> bool:
         if workload.ref == second.ref:
             raise DOWN
         return await before(workload, action)
