@@ -31,7 +31,7 @@ from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.polling.calls import Policy
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Credential, Token
 from phase_operator.reconcile.queue import WorkQueue
@@ -675,7 +675,7 @@ class Loop:
         self.triggers = Triggers(self.queue, self.resources, self.admissions, self.retries, self.clock)
         self.tokens = Tokens(self.cluster, self.admissions.tokens, self.triggers.token_changed)
         self.events = Events(self.cluster, self.resources)
-        self.sources = Sources(
+        self.poller = Poller(
             self.phase,
             self.clock,
             self.queue.add,
@@ -698,7 +698,7 @@ class Loop:
         )
         self.reconciler = Reconciler(
             resources=self.resources,
-            sources=self.sources,
+            poller=self.poller,
             tokens=self.tokens,
             cluster=self.cluster,
             phase=self.phase,
@@ -715,7 +715,7 @@ class Loop:
             resources=self.resources,
             targets=self.admissions.targets,
             runs=self.runs,
-            sources=self.sources,
+            poller=self.poller,
             restarts=self.restarts,
             triggers=self.triggers,
             retries=self.retries,

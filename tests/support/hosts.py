@@ -10,7 +10,7 @@ from phase_operator.core.flow.concurrency import QUICK, calls_at_once
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, SourceState, Subscription
-from phase_operator.reconcile.polling.scheduler import Planner
+from phase_operator.reconcile.polling.scheduler import PollScheduler
 from support.planning import SimPhase, key, tell
 
 # What a host does with a call that begins now: how many seconds it takes, and the error it ends in, if any.
@@ -107,11 +107,11 @@ class Hosts:
     _serial: int = 0
 
     def __post_init__(self) -> None:
-        self.planner = Planner(self.policy)
+        self.scheduler = PollScheduler(self.policy)
 
     def ask(self, name: str, query: SourceQuery, *, interval: float = 5.0) -> None:
         """Let PhaseSecret `namespace/name` ask a question."""
-        self.planner.subscribe(key(name), query, Subscription(interval), self.now)
+        self.scheduler.subscribe(key(name), query, Subscription(interval), self.now)
         self._look({key(name)})
 
     def run(self, seconds: float) -> None:
@@ -119,7 +119,7 @@ class Hosts:
         end = self.now + seconds
         while True:
             self._begin()
-            due = self.planner.next_due() if len(self._under_way) < CALLS else None
+            due = self.scheduler.next_due() if len(self._under_way) < CALLS else None
             times = [at for at in (due, self._under_way[0][0] if self._under_way else None) if at is not None]
             if not times or min(times) > end:
                 break
@@ -139,7 +139,7 @@ class Hosts:
 
     def view(self, name: str) -> SourceState:
         """Return what is known of a PhaseSecret's question."""
-        return self.planner.view(key(name))
+        return self.scheduler.view(key(name))
 
     def complaints(self, name: str, since: float = 0.0) -> list[tuple[float, Reason]]:
         """Return when a PhaseSecret was told that something is wrong, and what."""
@@ -151,28 +151,28 @@ class Hosts:
         return len(self._under_way)
 
     def _begin(self) -> None:
-        self.most_overdue = max(self.most_overdue, self.planner.overdue(self.now))
-        while len(self._under_way) < CALLS and (call := self.planner.next(self.now)) is not None:
+        self.most_overdue = max(self.most_overdue, self.scheduler.overdue(self.now))
+        while len(self._under_way) < CALLS and (call := self.scheduler.next(self.now)) is not None:
             self.calls.append((self.now, call))
             seconds, error = self.manner_of(call)(call, self.now)
             self._serial += 1
             heapq.heappush(self._under_way, (self.now + seconds, self._serial, call, error))
-        surplus = self.planner.surplus(self.now)
+        surplus = self.scheduler.surplus(self.now)
         for at, serial, call, _ in [each for each in self._under_way if any(each[2] is one for one in surplus)]:
             self._under_way = [each for each in self._under_way if each[1] != serial]
             heapq.heapify(self._under_way)
             heapq.heappush(self._under_way, (min(at, self.now), serial, call, down()))
-        self._look(self.planner.awakened())
+        self._look(self.scheduler.awakened())
 
     def _end(self, call: Call, error: ExpectedError | None) -> set[ObjectKey]:
         if error is not None:
-            return self.planner.failed(call, error, self.now)
-        return tell(self.planner, self.phase, call, self.now)
+            return self.scheduler.failed(call, error, self.now)
+        return tell(self.scheduler, self.phase, call, self.now)
 
     def _look(self, woken: set[ObjectKey]) -> None:
         for each in woken:
             try:
-                state = self.planner.view(each)
+                state = self.scheduler.view(each)
             except KeyError:
                 continue
             self.seen.setdefault(each, []).append((self.now, state))

@@ -23,7 +23,7 @@ from support.builders import query
 _ROOM = 80
 
 
-class Turns:
+class Dispatcher:
     """Measures what one turn of the loop takes, in time that this process had a core for."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ async def main(urls: Sequence[str], route: str) -> None:
     session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
     phase = PhaseClient(session, b"k" * 32)
     base = _memory("VmRSS")
-    turns = Turns()
+    turns = Dispatcher()
     reads = (read(phase, memory, url, route, f"namespace-{number}") for number, url in enumerate(urls))
     kept = await asyncio.gather(*reads)
     ends = [each if isinstance(each, str) else type(each).__name__ for each in kept]

@@ -10,7 +10,7 @@ from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
-from phase_operator.reconcile.polling.scheduler import Planner
+from phase_operator.reconcile.polling.scheduler import PollScheduler
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "Phase answers 503")
 DENIED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: no")
@@ -67,7 +67,7 @@ class Driver:
     """Time, a planner and a Phase; every call is answered in the moment in which it begins."""
 
     def __init__(self, policy: Policy | None = None, phase: SimPhase | None = None) -> None:
-        self.planner = Planner(policy or Policy())
+        self.scheduler = PollScheduler(policy or Policy())
         self.phase = phase or SimPhase()
         self.now = 1000.0
         self.calls: list[tuple[float, Call]] = []
@@ -76,23 +76,23 @@ class Driver:
     def ask(self, name: str, query: SourceQuery, *, interval: float = 60.0, **fields: object) -> SourceState:
         """Let a PhaseSecret subscribe; `a/x` is PhaseSecret x of namespace a."""
         subscription = Subscription(interval, **fields)  # type: ignore[arg-type]  # fields by name
-        return self.planner.subscribe(key(name), query, subscription, self.now)
+        return self.scheduler.subscribe(key(name), query, subscription, self.now)
 
     def view(self, name: str) -> SourceState:
         """Return what is known of a PhaseSecret's question."""
-        return self.planner.view(key(name))
+        return self.scheduler.view(key(name))
 
     def run(self, seconds: float = 0.0) -> list[str]:
         """Let time pass, answer every call on the way, and return the kinds of the calls."""
         end = self.now + seconds
         before = len(self.calls)
         while True:
-            call = self.planner.next(self.now)
-            self.take(self.planner.awakened())
+            call = self.scheduler.next(self.now)
+            self.take(self.scheduler.awakened())
             if call is not None:
                 self.end(call)
                 continue
-            due = self.planner.next_due()
+            due = self.scheduler.next_due()
             if due is None or due > end:
                 break
             self.now = max(self.now, due)
@@ -102,20 +102,20 @@ class Driver:
     def until(self, wanted: str) -> None:
         """Let time pass up to the next call of a kind, and answer it as well."""
         while True:
-            call = self.planner.next(self.now)
+            call = self.scheduler.next(self.now)
             if call is not None:
                 self.end(call)
                 if kind(call) == wanted:
                     return
                 continue
-            due = self.planner.next_due()
+            due = self.scheduler.next_due()
             assert due is not None, f"no {wanted} is planned"
             self.now = max(self.now, due)
 
     def end(self, call: Call) -> None:
         """Answer a call."""
         self.calls.append((self.now, call))
-        self.take(tell(self.planner, self.phase, call, self.now))
+        self.take(tell(self.scheduler, self.phase, call, self.now))
 
     def take(self, woken: Iterable[ObjectKey]) -> None:
         """Remember who was woken."""
@@ -128,20 +128,20 @@ class Driver:
         return names
 
 
-def tell(planner: Planner, phase: SimPhase, call: Call, now: float) -> set[ObjectKey]:
+def tell(scheduler: PollScheduler, phase: SimPhase, call: Call, now: float) -> set[ObjectKey]:
     """Answer a call as Phase would and tell the planner."""
     try:
         answer = phase.answer(call)
     except ExpectedError as error:
-        return planner.failed(call, error, now)
+        return scheduler.failed(call, error, now)
     match call:
         case ListApps():
-            return planner.apps_listed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+            return scheduler.apps_listed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
         case Probe():
-            return planner.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+            return scheduler.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
         case Read():
             shared_answer = SharedAnswer(call.app_id, answer)  # type: ignore[arg-type]  # an answer of this call
-            return planner.was_read(call, shared_answer, now)
+            return scheduler.was_read(call, shared_answer, now)
 
 
 def kind(call: Call) -> str:

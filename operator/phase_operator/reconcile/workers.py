@@ -16,7 +16,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.internal_errors import Faults
 from phase_operator.reconcile.polling.calls import Call
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
@@ -49,7 +49,7 @@ class Workers:
         resources: Resources,
         targets: Users[TargetRef],
         runs: Mapping[str, Runs],
-        sources: Sources,
+        poller: Poller,
         restarts: Restarts,
         triggers: Triggers,
         retries: Retries,
@@ -63,7 +63,7 @@ class Workers:
         self._targets = targets
         # By the kind in a key.
         self._runs = runs
-        self._sources = sources
+        self._poller = poller
         self._restarts = restarts
         self._triggers = triggers
         self._retries = retries
@@ -87,7 +87,7 @@ class Workers:
     def stop(self) -> None:
         """Begin no more runs."""
         self._queue.close()
-        self._sources.close()
+        self._poller.close()
         self._restarts.close()
 
     def kubernetes_is_back(self) -> None:
@@ -134,7 +134,7 @@ class Workers:
         while True:
             await free.acquire()
             try:
-                call = await self._sources.take()
+                call = await self._poller.take()
             except QueueClosedError:
                 return
             except BaseException:
@@ -144,7 +144,7 @@ class Workers:
 
     async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
         try:
-            made = self._sources.make(call)
+            made = self._poller.make(call)
             await self._faults.attempt("asking Phase failed", made, task="sources", subject=type(call).__name__)
         finally:
             free.release()

@@ -64,7 +64,7 @@ class Metrics:
         self._under_way = gauge("calls_under_way", "Calls to Phase in flight, by how soon they are answered.", "pace")
         self._held_back = gauge("calls_held_back", "Accounts that wait for a concurrency share.")
         self._certificate = gauge("phase_certificate_expiry_timestamp_seconds", "Expiry of Phase's certificate.")
-        self._sources = gauge("sources", "Distinct sources that are polled.")
+        self._poller = gauge("sources", "Distinct sources that are polled.")
         self._targets = counter("targets_written_total", "Secrets and ConfigMaps written, by kind.", "kind")
         self._restarted = counter("workload_restarts_total", "Workloads restarted, by kind.", "kind")
         self._not_restarted = counter("workload_restart_failures_total", "Restarts that failed and will be retried.")
@@ -178,7 +178,7 @@ class Metrics:
         figures: dict[Gauge, Callable[[PollStats], float]] = {
             self._queue_depth.labels("sources"): lambda found: found.planned,
             self._queue_oldest.labels("sources"): lambda found: found.overdue,
-            self._sources: lambda found: found.queries,
+            self._poller: lambda found: found.queries,
             self._entries: lambda found: found.entries,
             self._staleness: lambda found: found.staleness,
             self._unprobed: lambda found: found.unprobed,

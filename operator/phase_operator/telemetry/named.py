@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.internal_errors import Faults
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.store import Resources, Standing
 
@@ -24,10 +24,10 @@ _EVERY_FOLDER = "*"
 class Named(Collector):
     """Collects the metrics; a series exists as long as its PhaseSecret or source does."""
 
-    def __init__(self, resources: Resources, sources: Sources, clock: Clock, faults: Faults) -> None:
+    def __init__(self, resources: Resources, poller: Poller, clock: Clock, faults: Faults) -> None:
         self._faults = faults
         self._resources = resources
-        self._sources = sources
+        self._poller = poller
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
@@ -66,7 +66,7 @@ class Named(Collector):
         """
         if not standing.ready:
             return standing.since if standing.was_ready else None
-        age = self._sources.age(key)
+        age = self._poller.age(key)
         return None if age is None else round(now - age)
 
     def _confirmed_at(self, now: float) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -75,7 +75,7 @@ class Named(Collector):
         Namespaces are kept apart: another namespace may use the same names for an app on a host of its own.
         """
         ages: dict[tuple[str, ...], float] = {}
-        for namespace, query, age in self._sources.ages():
+        for namespace, query, age in self._poller.ages():
             path = _EVERY_FOLDER if query.path is None else query.path
             place: tuple[str, ...] = (namespace, query.app.id or query.app.name or "", query.environment, path)
             ages[place] = max(age, ages.get(place, 0.0))

@@ -17,7 +17,7 @@ from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.polling.calls import Policy
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import WorkQueue
@@ -64,7 +64,7 @@ class Loop:
     tokens: Tokens
     tenancy: Tenancy
     labels: NamespaceLabels
-    sources: Sources
+    poller: Poller
     memory: AnswerMemory
     triggers: Triggers
     events: Events
@@ -85,7 +85,7 @@ def build_loop(
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)
     tenancy, memory, beside = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB), Beside()
-    sources = Sources(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
+    poller = Poller(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
     restarts: Restarts = NoRestarts()
     if settings.restarts:
         workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
@@ -103,7 +103,7 @@ def build_loop(
     reconciler = Reconciler(
         beside=beside,
         resources=resources,
-        sources=sources,
+        poller=poller,
         tokens=tokens,
         cluster=cluster,
         phase=phase,
@@ -127,7 +127,7 @@ def build_loop(
         resources=resources,
         targets=admissions.targets,
         runs={"": reconciler},
-        sources=sources,
+        poller=poller,
         restarts=restarts,
         triggers=triggers,
         retries=retries,
@@ -145,7 +145,7 @@ def build_loop(
         tokens=tokens,
         tenancy=tenancy,
         labels=labels,
-        sources=sources,
+        poller=poller,
         memory=memory,
         triggers=triggers,
         events=events,

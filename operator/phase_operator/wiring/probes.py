@@ -47,13 +47,13 @@ def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
 def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience) -> Probes:
     """Return the additional checks of the leader; `starting` returns what the start waits for."""
     stuck, hung = partial(_check, patience.stuck), partial(_check, _HUNG * patience.stuck)
-    queue, sources, watcher = loop.queue, loop.sources, watches.resources
+    queue, poller, watcher = loop.queue, loop.poller, watches.resources
     return Probes(
         live={
             "queue": stuck("queue", queue.neglected, "a key has been due and workers are idle"),
             "runs": hung("runs", queue.hanging, "a run has not got on"),
-            "sources": stuck("sources", sources.neglected, "a call has been due and workers are idle"),
-            "calls": hung("calls", sources.hanging, "a call has not got on"),
+            "sources": stuck("sources", poller.neglected, "a call has been due and workers are idle"),
+            "calls": hung("calls", poller.hanging, "a call has not got on"),
             "phasesecrets": stuck("phasesecrets", watcher.blind, "the watch has not shown what a list has"),
         }
         | {watch.name: stuck(watch.name, watch.silent, "no sign of life") for watch in watches.metadata},
@@ -65,14 +65,14 @@ def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | Non
 
 def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, clock: Clock) -> None:
     """Connect the metrics with the loop, so that each scrape reads current figures."""
-    sources, resources, memory = loop.sources, loop.resources, loop.memory
+    poller, resources, memory = loop.poller, loop.resources, loop.memory
     metrics.track_namespaces(lambda: len(watches.scopes.unserved()))
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
     metrics.track_queue("resources", loop.queue.depth, loop.queue.oldest)
-    metrics.track_polling(sources.stats)
+    metrics.track_polling(poller.stats)
     metrics.track_answers(lambda: memory.used, memory.total)
     if settings.resource_metrics:
-        metrics.registry.register(Named(resources, sources, clock, metrics.faults))
+        metrics.registry.register(Named(resources, poller, clock, metrics.faults))
 
 
 def _problem_of(watch: MetadataWatch) -> str | None:

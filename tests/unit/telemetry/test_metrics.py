@@ -35,7 +35,7 @@ POLLING = PollStats(
 
 
 class OneSource:
-    """As much of Sources as is exported of each."""
+    """As much of Poller as is exported of each."""
 
     def age(self, key: ObjectKey) -> float:
         """Say how long ago the source of any PhaseSecret was confirmed."""

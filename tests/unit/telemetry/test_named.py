@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.telemetry.named import Named
 from support.builders import KEY, TOKEN, entry, phase_secret, query
 from support.canary import Canary
@@ -35,7 +35,7 @@ async def loop() -> AsyncIterator[Loop]:
 def scraped(loop: Loop) -> CollectorRegistry:
     """Return what a scrape shows of a loop."""
     registry = CollectorRegistry()
-    registry.register(Named(loop.resources, loop.sources, loop.clock, loop.faults))
+    registry.register(Named(loop.resources, loop.poller, loop.clock, loop.faults))
     return registry
 
 
@@ -125,7 +125,7 @@ def test_of_those_that_look_alike_the_one_furthest_behind_is_told(monkeypatch: p
     asked = [(query(account="a"), 5.0), (query(account="b"), 60.0), (query(tags=("x",)), 9.0), (query(path="/x"), 1.0)]
     # Of another namespace, by the same names, on a host of its own: it says nothing of the source here.
     ages = [*(("team", *each) for each in asked), ("mallory", query(account="c"), 9000.0)]
-    monkeypatch.setattr(Sources, "ages", lambda _: ages)
+    monkeypatch.setattr(Poller, "ages", lambda _: ages)
     loop = Loop()
 
     assert value(loop, CONFIRMED, ROOT) == now(loop.clock) - 60

@@ -15,7 +15,7 @@ from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, Probe, Read, Subscription
-from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, UnderWay
+from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall
 from phase_operator.reconcile.polling.question_state import QueryState
 
 FOREVER = float("inf")
@@ -25,7 +25,7 @@ LIST = "apps"
 
 
 @dataclass(slots=True)
-class Asker:
+class AccountState:
     """An account: what it asks, how much it may, what it sees."""
 
     gate: AccountGate
@@ -65,23 +65,23 @@ class Asker:
     def still_asked(self, call: Read) -> list[QueryState]:
         """Return the queries of a read that somebody still asks."""
         found = [self.find(query) for query in call.questions]
-        return [question for question in found if question is not None]
+        return [query_state for query_state in found if query_state is not None]
 
-    def subscribe(self, question: QueryState, key: ObjectKey, subscription: Subscription) -> None:
+    def subscribe(self, query_state: QueryState, key: ObjectKey, subscription: Subscription) -> None:
         """Let a PhaseSecret ask one of the account's queries."""
-        if key not in question.subscriptions:
+        if key not in query_state.subscriptions:
             self.namespaces[key.namespace] += 1
-        question.subscriptions[key] = subscription
+        query_state.subscriptions[key] = subscription
 
     def unsubscribe(self, query: SourceQuery, key: ObjectKey) -> None:
         """Let a PhaseSecret ask a query no more; one that nobody asks is forgotten with its answer."""
         app = self.apps[query.app]
-        question = app.places[query.environment][query]
-        question.unsubscribe(key)
+        query_state = app.places[query.environment][query]
+        query_state.unsubscribe(key)
         self.namespaces[key.namespace] -= 1
         if not self.namespaces[key.namespace]:
             del self.namespaces[key.namespace]
-        if question.subscriptions:
+        if query_state.subscriptions:
             return
         self.drop(query)
         self.denied.pop(query, None)
@@ -101,8 +101,8 @@ class Asker:
             return False
         is_attempt = self.is_attempt(task)
         if isinstance(task, SourceQuery):
-            question = self.find(task)
-            namespace = question.namespace if question is not None else ""
+            query_state = self.find(task)
+            namespace = query_state.namespace if query_state is not None else ""
             self.fair_queue.plan(task, due, urgency, namespace=namespace, is_attempt=is_attempt)
         else:
             self.fair_queue.plan(task, due, urgency, lane=Lane.PROBE, is_attempt=is_attempt)
@@ -117,8 +117,8 @@ class Asker:
                 app = self.apps.get(task)
                 return app is None or not app.is_probed
             case SourceQuery():
-                question = self.find(task)
-                if question is None or question.error is not None or question.confirmed_at is None:
+                query_state = self.find(task)
+                if query_state is None or query_state.error is not None or query_state.confirmed_at is None:
                     return True
                 return self.apps[task.app].trouble is not None
 
@@ -151,13 +151,13 @@ class Asker:
         later = [*opens, self.gate.allowed_at(now, None), self.gate.denials.allowed_at(now), self.fair_queue.next_due()]
         return min((at for at in later if at is not None and now < at < FOREVER), default=None)
 
-    def begin(self, task: Task, now: float) -> UnderWay:
+    def begin(self, task: Task, now: float) -> InFlightCall:
         """Count a call that begins."""
         if self.is_attempt(task):
             return self.gate.begin(now, None)
         return self.gate.begin(now, Lane.READ if isinstance(task, SourceQuery) else Lane.PROBE)
 
-    def end(self, call: Call, begun: UnderWay, error: ExpectedError | None, now: float) -> Concern:
+    def end(self, call: Call, begun: InFlightCall, error: ExpectedError | None, now: float) -> Concern:
         """Count the end of a call and what it says of quota, host and account."""
         may_read = not isinstance(error, Transient) and (
             isinstance(call, Read) or (isinstance(call, Probe) and self._is_fine(call.app))
@@ -173,7 +173,7 @@ class Asker:
 
     def _namespace(self, call: Call) -> str:
         found = (self.find(query) for query in call.questions) if isinstance(call, Read) else ()
-        return next((question.namespace for question in found if question is not None), "")
+        return next((query_state.namespace for query_state in found if query_state is not None), "")
 
 
 def _what(call: Call) -> Hashable:

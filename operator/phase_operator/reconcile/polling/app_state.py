@@ -56,11 +56,11 @@ class AppState:
         for place in self.places.values():
             yield from place.values()
 
-    def is_out_of_date(self, question: QueryState, now: float) -> bool:
+    def is_out_of_date(self, query_state: QueryState, now: float) -> bool:
         """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
-        if question.has_waited or question.wanted is PollPriority.MOVED or now - self.probed_at <= _CLOSE:
+        if query_state.has_waited or query_state.wanted is PollPriority.MOVED or now - self.probed_at <= _CLOSE:
             return False
-        return self.is_probed and self.revision(question.query.environment) is not None
+        return self.is_probed and self.revision(query_state.query.environment) is not None
 
     def revision(self, environment: str) -> str | None:
         """Return the revision of an environment that the last probe saw, or None if probes do not tell."""
@@ -75,7 +75,7 @@ class AppState:
     @property
     def interval(self) -> float:
         """The shortest interval that is asked for."""
-        return min(question.interval for question in self.questions())
+        return min(query_state.interval for query_state in self.questions())
 
     def ask(self, query: SourceQuery, now: float) -> QueryState:
         """Return the state of a query, which may be asked for the first time."""
@@ -117,22 +117,22 @@ class AppState:
     def open(self) -> list[tuple[QueryState, PollPriority]]:
         """Let reads go, since a probe has ended; return the queries that are wanted, and how urgently."""
         self.is_open = True
-        return [(question, question.wanted) for question in self.questions() if question.wanted is not None]
+        return [(query_state, query_state.wanted) for query_state in self.questions() if query_state.wanted is not None]
 
-    def urgency_after_probe(self, question: QueryState, *, is_new: bool) -> PollPriority | None:
+    def urgency_after_probe(self, query_state: QueryState, *, is_new: bool) -> PollPriority | None:
         """Return how urgently a query that the last probe did not confirm is to be read; None: not for that probe.
 
         `is_new`: the probe before did not show its environment.
         """
-        is_there = question.query.environment in self.environments
-        if question.error is not None:
+        is_there = query_state.query.environment in self.environments
+        if query_state.error is not None:
             # What was refused is tried again in its own time, or as soon as the environment appears.
             return PollPriority.MOVED if is_there and is_new else None
-        if self.revision(question.query.environment) is not None or not is_there:
+        if self.revision(query_state.query.environment) is not None or not is_there:
             # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
             return PollPriority.MOVED
         # There is no date: only reading tells.
-        return PollPriority.EDITED if question.answer is None else None
+        return PollPriority.EDITED if query_state.answer is None else None
 
     def report_trouble(self) -> set[ObjectKey]:
         """Let the queries say that the probe fails; return the PhaseSecrets that it is news for."""
@@ -146,7 +146,7 @@ class AppState:
         return self._unbroken() if was_told else set()
 
     def _unbroken(self) -> set[ObjectKey]:
-        return subscribers(question for question in self.questions() if question.error is None)
+        return subscribers(query_state for query_state in self.questions() if query_state.error is None)
 
 
 def is_lasting(error: ExpectedError) -> bool:

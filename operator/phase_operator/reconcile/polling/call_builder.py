@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, SourceQuery
-from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
+from phase_operator.reconcile.polling.accounts import LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read
 from phase_operator.reconcile.polling.question_state import QueryState
@@ -16,27 +16,27 @@ from phase_operator.reconcile.polling.timetable import Timetable
 
 def build(times: Timetable, task: Task, now: float) -> Call | None:
     """Make a task a call, or None if nothing is to be asked any more, or not now."""
-    asker = times.asker
+    account_state = times.account_state
     if isinstance(task, str):
-        asker.busy.add(LIST)
-        return ListApps(asker.account)
-    app = asker.apps.get(task if isinstance(task, AppRef) else task.app)
+        account_state.busy.add(LIST)
+        return ListApps(account_state.account)
+    app = account_state.apps.get(task if isinstance(task, AppRef) else task.app)
     if app is None or app.id is None:
         return None
     if isinstance(task, AppRef):
-        asker.busy.add(task)
+        account_state.busy.add(task)
         app.probe_began_at = now
-        return Probe(asker.account, task, app.id)
-    question = asker.find(task)
-    if question is None:
+        return Probe(account_state.account, task, app.id)
+    query_state = account_state.find(task)
+    if query_state is None:
         return None
-    if app.is_out_of_date(question, now):
-        times.wait_for_probe(app, question, now)
+    if app.is_out_of_date(query_state, now):
+        times.wait_for_probe(app, query_state, now)
         return None
     is_wide = 0 < times.policy.wide_above < len(app.places[task.environment])
-    if is_wide or question.needs_all:
-        return _read_all(asker, app, app.id, question, now, is_wide=is_wide)
-    return _read(asker, app, app.id, [question], task.path, task.tags)
+    if is_wide or query_state.needs_all:
+        return _read_all(account_state, app, app.id, query_state, now, is_wide=is_wide)
+    return _read(account_state, app, app.id, [query_state], task.path, task.tags)
 
 
 def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
@@ -51,33 +51,38 @@ def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
 
 
 def _read_all(
-    asker: Asker, app: AppState, app_id: str, question: QueryState, now: float, *, is_wide: bool
+    account_state: AccountState, app: AppState, app_id: str, query_state: QueryState, now: float, *, is_wide: bool
 ) -> Read | None:
     """Read the whole environment for a query and the others that it answers; None if that is under way."""
-    query: SourceQuery = question.query
+    query: SourceQuery = query_state.query
     whole = (app.ref, query.environment)
-    if whole in asker.busy:
-        asker.again[query] = (now, question.urgency(PollPriority.PERIODIC))
+    if whole in account_state.busy:
+        account_state.again[query] = (now, query_state.urgency(PollPriority.PERIODIC))
         return None
-    asker.busy.add(whole)
+    account_state.busy.add(whole)
     idle = [
         each
         for each in app.places[query.environment].values()
-        if each.query not in asker.busy and (is_wide or each.is_wide or each.query == query)
+        if each.query not in account_state.busy and (is_wide or each.is_wide or each.query == query)
     ]
-    return replace(_read(asker, app, app_id, idle, None, ()), is_whole=True)
+    return replace(_read(account_state, app, app_id, idle, None, ()), is_whole=True)
 
 
 def _read(
-    asker: Asker, app: AppState, app_id: str, questions: list[QueryState], path: str | None, tags: tuple[str, ...]
+    account_state: AccountState,
+    app: AppState,
+    app_id: str,
+    questions: list[QueryState],
+    path: str | None,
+    tags: tuple[str, ...],
 ) -> Read:
-    for question in questions:
-        asker.fair_queue.drop(question.query)
-        asker.busy.add(question.query)
-        app.waiting.pop(question.query, None)
-        question.has_waited = False
-    queries = tuple(question.query for question in questions)
+    for query_state in questions:
+        account_state.fair_queue.drop(query_state.query)
+        account_state.busy.add(query_state.query)
+        app.waiting.pop(query_state.query, None)
+        query_state.has_waited = False
+    queries = tuple(query_state.query for query_state in questions)
     environment = queries[0].environment
     # While probes fail, nobody knows whether what is read is newer than the last one.
     revision = app.revision(environment) if app.is_probed else None
-    return Read(asker.account, app.ref, app_id, environment, path, tags, revision, queries)
+    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries)

@@ -14,9 +14,9 @@ from phase_operator.core.flow.concurrency import ConcurrencyLimit, ConcurrencySh
 from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import FOREVER, Asker, Task
+from phase_operator.reconcile.polling.accounts import FOREVER, AccountState, Task
 from phase_operator.reconcile.polling.calls import Call
-from phase_operator.reconcile.polling.gates import Concern, Host, UnderWay
+from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall
 
 # An account of several namespaces waits at the gate of one; another's may open sooner.
 _LOOK_AGAIN = 1.0
@@ -37,7 +37,7 @@ Wait = ConcurrencyLimit | Trial
 class Turn:
     """An account that may make a call now, of these lanes, on a namespace's share."""
 
-    asker: Asker
+    account_state: AccountState
     lanes: Sequence[Lane]
     attempts: bool
     namespace: str
@@ -45,11 +45,11 @@ class Turn:
     called: frozenset[Wait]
 
 
-class Turns:
+class Dispatcher:
     """The accounts that have something to ask, and the calls under way."""
 
-    def __init__(self, askers: Mapping[Account, Asker], hosts: Mapping[str, Host], places: int) -> None:
-        self._askers = askers
+    def __init__(self, account_states: Mapping[Account, AccountState], hosts: Mapping[str, Host], places: int) -> None:
+        self._askers = account_states
         self._hosts = hosts
         self._shares = ConcurrencyShares(places)
         self._schedule: Schedule[Account | Wait] = Schedule()
@@ -57,7 +57,7 @@ class Turns:
         self._waiting: dict[Wait, dict[str, dict[Account, None]]] = {}
         # Whose turn came because a gate, or more than one, let him pass.
         self._called: dict[Account, set[Wait]] = {}
-        self._under_way: dict[int, tuple[Call, int, UnderWay]] = {}
+        self._under_way: dict[int, tuple[Call, int, InFlightCall]] = {}
         self._serial = 0
         self._passes = 0
 
@@ -74,8 +74,8 @@ class Turns:
             if not isinstance(turn, Account):
                 self._let_pass(turn, now)
                 continue
-            asker, called = self._askers.get(turn), frozenset(self._called.pop(turn, ()))
-            found = self._look(asker, called, now) if asker is not None else None
+            account_state, called = self._askers.get(turn), frozenset(self._called.pop(turn, ()))
+            found = self._look(account_state, called, now) if account_state is not None else None
             if found is not None:
                 return found
             self._pass_on(called, now)
@@ -83,16 +83,16 @@ class Turns:
 
     def began(self, turn: Turn, task: Task, call: Call, now: float) -> None:
         """Count the call that begins with a turn."""
-        asker = turn.asker
+        account_state = turn.account_state
         self._serial += 1
-        begun = asker.begin(task, now)
+        begun = account_state.begin(task, now)
         self._under_way[id(call)] = (call, self._serial, begun)
-        self._shares.begin(self._serial, asker.account, asker.gate.host.name, turn.namespace, now)
+        self._shares.begin(self._serial, account_state.account, account_state.gate.host.name, turn.namespace, now)
         self.passed(turn, now)
 
     def passed(self, turn: Turn, now: float) -> None:
         """Go on after a turn: the account may have more to ask, and others may wait for the same."""
-        self.add(turn.asker.account, now)
+        self.add(turn.account_state.account, now)
         self._pass_on(turn.called, now)
 
     def ended(self, call: Call, error: ExpectedError | None, now: float, *, was_answered: bool) -> Concern | None:
@@ -101,19 +101,19 @@ class Turns:
         if kept is None:
             return None
         _, number, begun = kept
-        asker = self._askers[call.account]
-        concern = asker.end(call, begun, error, now)
+        account_state = self._askers[call.account]
+        concern = account_state.end(call, begun, error, now)
         for gate in self._shares.end(number, now, was_answered=was_answered):
             self._let_pass(gate, now)
-        self._let_pass(Trial(asker.gate.host.name), now)
-        self.add(asker.account, now)
+        self._let_pass(Trial(account_state.gate.host.name), now)
+        self.add(account_state.account, now)
         return concern
 
-    def forget(self, asker: Asker) -> None:
+    def forget(self, account_state: AccountState) -> None:
         """Forget an account that asks nothing any more."""
-        self._schedule.forget(asker.account)
-        self._called.pop(asker.account, None)
-        self._shares.forget(asker.account, asker.gate.host.name)
+        self._schedule.forget(account_state.account)
+        self._called.pop(account_state.account, None)
+        self._shares.forget(account_state.account, account_state.gate.host.name)
 
     def surplus(self, now: float) -> list[Call]:
         """Return the calls that are to be broken off; how they end has to be told as of any other."""
@@ -137,31 +137,31 @@ class Turns:
         gates = [each for each in self._waiting if isinstance(each, ConcurrencyLimit)]
         return sum(len(accounts) for gate in gates for accounts in self._waiting[gate].values())
 
-    def _look(self, asker: Asker, called: frozenset[Wait], now: float) -> Turn | None:
+    def _look(self, account_state: AccountState, called: frozenset[Wait], now: float) -> Turn | None:
         """Return the turn of an account, or note what it waits for."""
-        account, host = asker.account, asker.gate.host
-        lanes, may_try = asker.open_lanes(now), asker.gate.may_try(now)
+        account, host = account_state.account, account_state.gate.host
+        lanes, may_try = account_state.open_lanes(now), account_state.gate.may_try(now)
         trial = Trial(host.name)
         may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
         attempts = may_try and (host.breaker.error is None or may_be_trial)
-        if not asker.fair_queue.is_due(now, lanes, attempts=attempts):
-            if may_try and not attempts and asker.fair_queue.is_due(now, lanes):
-                self._wait(trial, account, self._payer(asker), now)
-            later = asker.next_at(now)
+        if not account_state.fair_queue.is_due(now, lanes, attempts=attempts):
+            if may_try and not attempts and account_state.fair_queue.is_due(now, lanes):
+                self._wait(trial, account, self._payer(account_state), now)
+            later = account_state.next_at(now)
             if later is not None:
                 self.add(account, later)
             return None
-        namespace = self._payer(asker)
+        namespace = self._payer(account_state)
         gate = self._shares.gate(account, host.name, namespace)
         if gate is None:
-            return Turn(asker, lanes, attempts, namespace, called)
+            return Turn(account_state, lanes, attempts, namespace, called)
         self._wait(gate, account, namespace, now)
-        if len(asker.namespaces) > 1:
+        if len(account_state.namespaces) > 1:
             self.add(account, now + _LOOK_AGAIN)
         return None
 
-    def _payer(self, asker: Asker) -> str:
-        return self._shares.payer(asker.namespaces) if asker.namespaces else ""
+    def _payer(self, account_state: AccountState) -> str:
+        return self._shares.payer(account_state.namespaces) if account_state.namespaces else ""
 
     def _wait(self, gate: Wait, account: Account, namespace: str, now: float) -> None:
         accounts = self._waiting.setdefault(gate, {}).setdefault(namespace, {})

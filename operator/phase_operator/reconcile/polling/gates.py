@@ -49,7 +49,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class UnderWay:
+class InFlightCall:
     """What was counted when a call began, and has to be counted when it ends."""
 
     # The kind that the budget counts it as.
@@ -108,16 +108,16 @@ class AccountGate:
         """Say whether quota and account allow an attempt: of what was refused last, or never worked."""
         return self.denials.allowed_at(now) <= now and self.allowed_at(now, None) <= now
 
-    def begin(self, now: float, lane: Lane | None) -> UnderWay:
+    def begin(self, now: float, lane: Lane | None) -> InFlightCall:
         """Count a call that begins: one that works, of a lane, or an attempt (None)."""
         if lane is not None:
             self.rate_limit.begin(now, lane.name)
-            return UnderWay(lane.name, host_trial=False, denials_trial=False)
+            return InFlightCall(lane.name, host_trial=False, denials_trial=False)
         self.rate_limit.begin(now, _ATTEMPT)
         host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
-        return UnderWay(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
+        return InFlightCall(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
 
-    def end(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> Concern:
+    def end(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
         before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
@@ -138,7 +138,7 @@ class AccountGate:
         limit = self.rate_limit.limit_at(now)
         return min(ceil(self.needed) / limit, most) if limit else 0.0
 
-    def _tell_host(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> None:
+    def _tell_host(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         breaker = self.host.breaker
         is_old = asked.is_probe and error is not None and error.reason is Reason.UNEXPECTED_ANSWER
         if not isinstance(error, Transient) or error.of_question:
@@ -150,7 +150,7 @@ class AccountGate:
             what, among = (self.account, asked.what), len(self.host.accounts)
             breaker.fail(now, error, what, who=self.account, among=among, is_trial=begun.host_trial)
 
-    def _tell_denials(self, now: float, begun: UnderWay, asked: CallFacts, error: ExpectedError | None) -> None:
+    def _tell_denials(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         is_denied = error is not None and error.reason is Reason.ACCESS_DENIED
         # A permission of its own: without it everything else may well be allowed.
         if (is_denied and asked.is_probe) or isinstance(error, Transient):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.polling.accounts import Asker
+from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.question_state import QueryState, subscribers
 
 # A question that is not confirmed so many seconds after its interval is late.
@@ -26,8 +26,8 @@ _DENIED_LONGEST = 600.0
 class LateQueries:
     """Finds the queries that ought to have been confirmed long ago, and whose call fails or may not be made."""
 
-    def __init__(self, askers: Mapping[Account, Asker]) -> None:
-        self._askers = askers
+    def __init__(self, account_states: Mapping[Account, AccountState]) -> None:
+        self._askers = account_states
         # When to see whether queries of an account are late.
         self._looks: Schedule[Account] = Schedule()
 
@@ -35,20 +35,22 @@ class LateQueries:
         """See in time whether queries of an account are late, of which a call has failed."""
         self._looks.add(account, now + _GRACE, Priority.PERIODIC)
 
-    def delayed(self, asker: Asker, now: float) -> set[ObjectKey]:
+    def delayed(self, account_state: AccountState, now: float) -> set[ObjectKey]:
         """Take that an account may not be asked for a while; return whose queries will be late for it."""
-        self.look_later(asker.account, now)
-        return _late_after(asker, asker.gate.rate_limit.closed_until - now)
+        self.look_later(account_state.account, now)
+        return _late_after(account_state, account_state.gate.rate_limit.closed_until - now)
 
     def find(self, now: float) -> set[ObjectKey]:
         """Return whose queries are late since the last look."""
         woken: set[ObjectKey] = set()
         while (account := self._looks.take(now)) is not None:
             self._looks.done(account)
-            asker = self._askers.get(account)
-            if asker is None or (asker.gate.limited is None and not any(app.trouble for app in asker.apps.values())):
+            account_state = self._askers.get(account)
+            if account_state is None or (
+                account_state.gate.limited is None and not any(app.trouble for app in account_state.apps.values())
+            ):
                 continue
-            woken |= _late_by(asker, now)
+            woken |= _late_by(account_state, now)
             self._looks.add(account, now + _LOOK_AGAIN, Priority.PERIODIC)
         return woken
 
@@ -61,39 +63,39 @@ class LateQueries:
         self._looks.forget(account)
 
 
-def crowded(asker: Asker, question: QueryState) -> float:
+def crowded(account_state: AccountState, query_state: QueryState) -> float:
     """Return the least pause of a question that was refused: the more of these a namespace has, the longer."""
-    asker.denied[question.query] = question.namespace
-    many = sum(each == question.namespace for each in asker.denied.values())
+    account_state.denied[query_state.query] = query_state.namespace
+    many = sum(each == query_state.namespace for each in account_state.denied.values())
     return min(_DENIED_EVERY * many, _DENIED_LONGEST)
 
 
-def _late_by(asker: Asker, now: float) -> set[ObjectKey]:
+def _late_by(account_state: AccountState, now: float) -> set[ObjectKey]:
     """Mark the queries that ought to have been confirmed by now; return whom that is news for."""
 
-    def is_overdue(question: QueryState) -> bool:
+    def is_overdue(query_state: QueryState) -> bool:
         # After a restart nothing was confirmed yet, and what stands in the status may be old.
-        since = question.confirmed_at if question.confirmed_at is not None else question.asked_at
-        return now > since + question.interval + _GRACE
+        since = query_state.confirmed_at if query_state.confirmed_at is not None else query_state.asked_at
+        return now > since + query_state.interval + _GRACE
 
-    return _find(asker, is_overdue)
+    return _find(account_state, is_overdue)
 
 
-def _late_after(asker: Asker, pause: float) -> set[ObjectKey]:
+def _late_after(account_state: AccountState, pause: float) -> set[ObjectKey]:
     """Mark the queries that will be late after a long pause of their account; return whom that is news for."""
     if pause <= _LONG_PAUSE:
         return set()
-    return _find(asker, lambda question: pause > question.interval + _GRACE)
+    return _find(account_state, lambda query_state: pause > query_state.interval + _GRACE)
 
 
-def _find(asker: Asker, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]:
+def _find(account_state: AccountState, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]:
     found = [
-        question
-        for app in asker.apps.values()
-        if asker.gate.limited is not None or app.trouble is not None
-        for question in app.questions()
-        if not question.is_late and question.error is None and is_late(question)
+        query_state
+        for app in account_state.apps.values()
+        if account_state.gate.limited is not None or app.trouble is not None
+        for query_state in app.questions()
+        if not query_state.is_late and query_state.error is None and is_late(query_state)
     ]
-    for question in found:
-        question.is_late = True
+    for query_state in found:
+        query_state.is_late = True
     return subscribers(found)

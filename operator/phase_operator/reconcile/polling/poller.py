@@ -20,7 +20,7 @@ from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
-from phase_operator.reconcile.polling.scheduler import Planner
+from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
 from phase_operator.reconcile.queue import Waiter
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _ROOM = 80 * MIB
 
 
-class Sources:
+class Poller:
     """Subscriptions of PhaseSecrets to questions, and the answers."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Sources:
         self._wake = wake
         self._observer = observer
         self._tell = tell
-        self._planner = Planner(policy)
+        self._scheduler = PollScheduler(policy)
         self._beside = beside or Beside()
         self._credentials: dict[Account, Credential] = {}
         # The calls under way that can be broken off.
@@ -67,49 +67,49 @@ class Sources:
     ) -> SourceState:
         """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
         if query.account not in self._credentials:
-            self._credentials = {each: kept for each, kept in self._credentials.items() if self._planner.knows(each)}
+            self._credentials = {each: kept for each, kept in self._credentials.items() if self._scheduler.knows(each)}
         self._credentials[query.account] = credential
-        state = self._planner.subscribe(key, query, subscription, self._clock.monotonic())
+        state = self._scheduler.subscribe(key, query, subscription, self._clock.monotonic())
         self._waiter.changed()
         return state
 
     def unsubscribe(self, key: ObjectKey) -> None:
         """Let a PhaseSecret ask nothing."""
-        self._planner.unsubscribe(key)
+        self._scheduler.unsubscribe(key)
 
     def want(self, key: ObjectKey, urgency: PollPriority) -> SourceState:
         """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
-        self._planner.want(key, urgency, self._clock.monotonic())
+        self._scheduler.want(key, urgency, self._clock.monotonic())
         self._waiter.changed()
-        return self._planner.view(key)
+        return self._scheduler.view(key)
 
     def doubt(self, key: ObjectKey) -> None:
         """Read the PhaseSecret's question again after a pause and wake it: it does not believe the answer yet."""
-        self._planner.doubt(key, self._clock.monotonic())
+        self._scheduler.doubt(key, self._clock.monotonic())
         self._waiter.changed()
 
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
-        self._planner.confirm(key, revision, self._clock.monotonic())
+        self._scheduler.confirm(key, revision, self._clock.monotonic())
 
     def asks(self, key: ObjectKey) -> bool:
         """Say whether a PhaseSecret asks anything: then it has a token that it may use."""
-        return self._planner.asks(key)
+        return self._scheduler.asks(key)
 
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to the PhaseSecret."""
-        return self._planner.is_owed(key)
+        return self._scheduler.is_owed(key)
 
     # For workers.
 
     async def take(self) -> Call:
         """Wait for the next call that is to be made; raise QueueClosedError after `close`."""
-        return await self._waiter.take(self._next, lambda _: self._planner.next_due())
+        return await self._waiter.take(self._next, lambda _: self._scheduler.next_due())
 
     def _next(self, now: float) -> Call | None:
-        call = self._planner.next(now)
-        self._tell_all(self._planner.awakened())
-        self._break_off(self._planner.surplus(now))
+        call = self._scheduler.next(now)
+        self._tell_all(self._scheduler.awakened())
+        self._break_off(self._scheduler.surplus(now))
         return call
 
     async def make(self, call: Call) -> None:
@@ -125,14 +125,14 @@ class Sources:
             woken = await self._until_broken_off(call)
             result = "ok"
         except ExpectedError as error:
-            woken = self._planner.failed(call, error.to_keep(), self._clock.monotonic())
+            woken = self._scheduler.failed(call, error.to_keep(), self._clock.monotonic())
             result = str(error.reason)
             if error.reason is Reason.ANSWER_TOO_LARGE:
                 self._observer.answer_refused("memory" if isinstance(error, AnswerMemoryFull) else "answer")
         except Exception:
             # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
             bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
-            self._wake_all(self._planner.failed(call, bug, self._clock.monotonic()))
+            self._wake_all(self._scheduler.failed(call, bug, self._clock.monotonic()))
             raise
         self._observer.asked(_kind(call), result)
         log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
@@ -164,7 +164,7 @@ class Sources:
 
     def stats(self) -> PollStats:
         """Return the figures of this moment."""
-        return self._planner.stats(self._clock.monotonic())
+        return self._scheduler.stats(self._clock.monotonic())
 
     def ages(self) -> list[tuple[str, SourceQuery, float]]:
         """Return each question that was ever confirmed, and for how many seconds it has not been again.
@@ -172,16 +172,16 @@ class Sources:
         Once for each namespace whose PhaseSecrets ask it, with that namespace.
         """
         now = self._clock.monotonic()
-        return [(namespace, query, now - at) for namespace, query, at in self._planner.confirmed()]
+        return [(namespace, query, now - at) for namespace, query, at in self._scheduler.confirmed()]
 
     def age(self, key: ObjectKey) -> float | None:
         """Return the same of a PhaseSecret's question; None if it asks none, or had no answer yet."""
-        at = self._planner.confirmed_at(key)
+        at = self._scheduler.confirmed_at(key)
         return None if at is None else self._clock.monotonic() - at
 
     def neglected(self) -> float:
         """Return for how many seconds a call that may be made has waited while a worker waits for one."""
-        return self._steps.neglected(self._planner.overdue(self._clock.monotonic()))
+        return self._steps.neglected(self._scheduler.overdue(self._clock.monotonic()))
 
     def hanging(self) -> float:
         """Return for how many seconds the call that hangs for longest has gone on."""
@@ -189,15 +189,15 @@ class Sources:
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url
-        namespace = self._room.least(sorted(self._planner.namespaces(call)))
-        place = self._room.open(namespace, self._planner.replaced(call))
+        namespace = self._room.least(sorted(self._scheduler.namespaces(call)))
+        place = self._room.open(namespace, self._scheduler.replaced(call))
         match call:
             case ListApps():
                 apps = await self._phase.apps(url, credential, place)
-                return self._planner.apps_listed(call, apps, self._clock.monotonic())
+                return self._scheduler.apps_listed(call, apps, self._clock.monotonic())
             case Probe():
                 environments = await self._phase.environments(url, credential, call.app_id, place)
-                return self._planner.probed(call, environments, self._clock.monotonic())
+                return self._scheduler.probed(call, environments, self._clock.monotonic())
             case Read():
                 entries = await self._phase.entries(
                     url,
@@ -211,26 +211,26 @@ class Sources:
                 self._observer.entries_read(len(entries))
                 shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place))
                 await self._judge(call, shared_answer, namespace)
-                return self._planner.was_read(call, shared_answer, self._clock.monotonic())
+                return self._scheduler.was_read(call, shared_answer, self._clock.monotonic())
             case _:
                 assert_never(call)
 
     async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
         """Have guards look at large answers beside the loop, one after another."""
-        for question, before, answer in self._planner.to_judge(call, shared_answer):
+        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
             left = await self._beside.run(partial(moved, before, shared_answer.by_id), entries, namespace)
             verdict = None
-            for guard in question.guards:
+            for guard in query_state.guards:
                 units = entries * (2 + len(guard.include) + len(guard.exclude))
                 verdict = await self._beside.run(partial(guard.doubt, before, answer, left), units, namespace)
                 if verdict is not None:
                     break
-            shared_answer.verdicts[question.query] = (before, verdict)
+            shared_answer.verdicts[query_state.query] = (before, verdict)
 
     def _wake_all(self, woken: set[ObjectKey]) -> None:
-        self._tell_all(woken | self._planner.awakened())
-        for key, notice in self._planner.notices():
+        self._tell_all(woken | self._scheduler.awakened())
+        for key, notice in self._scheduler.notices():
             self._tell(key, notice)
         self._waiter.changed()
 

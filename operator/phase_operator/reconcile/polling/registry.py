@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import Asker
+from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.gates import Gates
 from phase_operator.reconcile.polling.timetable import Timetable
@@ -18,14 +18,14 @@ class Accounts:
         self,
         policy: Policy,
         gates: Gates,
-        askers: dict[Account, Asker],
+        account_states: dict[Account, AccountState],
         look_at: Callable[[Account, float], None],
-        forgotten: Callable[[Asker], None],
+        forgotten: Callable[[AccountState], None],
     ) -> None:
         self._policy = policy
         self._gates = gates
         # The same accounts without their timetables, for those who plan nothing.
-        self._askers = askers
+        self._askers = account_states
         self._look_at = look_at
         self._forgotten = forgotten
         self._times: dict[Account, Timetable] = {}
@@ -41,8 +41,8 @@ class Accounts:
         """Return the timetable of an account that may be asked for the first time."""
         if account not in self._times:
             self._forget(now)
-            asker = self._askers[account] = Asker(self._gates.of(account))
-            self._times[account] = Timetable(asker, self._policy, self._look_at)
+            account_state = self._askers[account] = AccountState(self._gates.of(account))
+            self._times[account] = Timetable(account_state, self._policy, self._look_at)
         return self._times[account]
 
     def _forget(self, now: float) -> None:
@@ -50,9 +50,9 @@ class Accounts:
             return
         self._forgot_at = now
         for account, times in list(self._times.items()):
-            asker = times.asker
-            if asker.apps or asker.busy or not asker.gate.rate_limit.is_idle(now):
+            account_state = times.account_state
+            if account_state.apps or account_state.busy or not account_state.gate.rate_limit.is_idle(now):
                 continue
             del self._times[account], self._askers[account]
-            self._forgotten(asker)
+            self._forgotten(account_state)
             self._gates.forget(account)

@@ -20,30 +20,30 @@ _NO_PROBE = 600.0
 
 def apps_listed(times: Timetable, apps: Sequence[App], now: float) -> set[ObjectKey]:
     """Take the list of an account's apps."""
-    asker, woken = times.asker, set[ObjectKey]()
-    asker.listed, asker.listed_at, asker.failures = Directory(apps), now, 0
-    changed = asker.list_error is not None
-    asker.list_error = None
-    for app in asker.apps.values():
+    account_state, woken = times.account_state, set[ObjectKey]()
+    account_state.listed, account_state.listed_at, account_state.failures = Directory(apps), now, 0
+    changed = account_state.list_error is not None
+    account_state.list_error = None
+    for app in account_state.apps.values():
         if app.ref.id is None and (times.name(app, now) or changed):
             woken |= subscribers(app.questions())
-    if all(app.id is not None for app in asker.apps.values()):
+    if all(app.id is not None for app in account_state.apps.values()):
         # Apps that were asked for while it was listed are named by now as well.
-        asker.drop(LIST)
+        account_state.drop(LIST)
     times.list_again(now)
     return woken
 
 
 def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: float) -> set[ObjectKey]:
     """Take that the apps could not be listed: it concerns those that only a name is known of."""
-    asker = times.asker
-    asker.failures += 1
-    asker.list_error = no_list(error)
-    nameless = [app for app in asker.apps.values() if app.id is None]
+    account_state = times.account_state
+    account_state.failures += 1
+    account_state.list_error = no_list(error)
+    nameless = [app for app in account_state.apps.values() if app.id is None]
     if nameless:
-        times.plan(LIST, now + retry_source(error, asker.failures, HEALING, repr(call)))
+        times.plan(LIST, now + retry_source(error, account_state.failures, HEALING, repr(call)))
     times.list_again(now)
-    return subscribers(question for app in nameless for question in app.questions())
+    return subscribers(query_state for app in nameless for query_state in app.questions())
 
 
 def probed(times: Timetable, app: AppState, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
@@ -51,15 +51,15 @@ def probed(times: Timetable, app: AppState, environments: Iterable[Environment],
     before = app.probed(environments)
     woken = app.end_trouble()
     times.open(app, now)
-    for question in app.questions():
-        woken |= question.set_unprobed(is_refused=False)
-        woken |= _compare(times, app, question, question.query.environment not in before, now)
+    for query_state in app.questions():
+        woken |= query_state.set_unprobed(is_refused=False)
+        woken |= _compare(times, app, query_state, query_state.query.environment not in before, now)
     times.end_wait(app, now)
     if any(name in before and before[name] != each for name, each in app.environments.items()):
         times.read_references(now)
-    is_broken = any(question.error is not None for question in app.questions())
+    is_broken = any(query_state.error is not None for query_state in app.questions())
     interval = min(app.interval, HEALING) if is_broken else app.interval
-    times.asker.need(app, interval)
+    times.account_state.need(app, interval)
     times.probe_again(app, interval, now)
     return woken
 
@@ -73,72 +73,74 @@ def probe_failed(
         return set()
     app.probe_failed(error)
     times.end_wait(app, now)
-    times.asker.need(app, None)
+    times.account_state.need(app, None)
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
     times.open(app, now)
     if app.is_unprobed:
-        for question in app.questions():
-            if question.answer is None and question.error is None:
-                times.want(question, PollPriority.EDITED, now)
+        for query_state in app.questions():
+            if query_state.answer is None and query_state.error is None:
+                times.want(query_state, PollPriority.EDITED, now)
             else:
-                times.read_again(question, now)
+                times.read_again(query_state, now)
     pause = _NO_PROBE if is_lasting(error) else retry_source(error, app.failures, HEALING, repr(app.ref))
     times.plan(app.ref, now + pause)
     if is_lasting(error):
         return app.end_trouble()
     app.trouble = error
-    late.look_later(times.asker.account, now)
-    return app.report_trouble() if times.asker.gate.host.breaker.error is not None else set()
+    late.look_later(times.account_state.account, now)
+    return app.report_trouble() if times.account_state.gate.host.breaker.error is not None else set()
 
 
-def answered(times: Timetable, question: QueryState, got: Answer, now: float) -> set[ObjectKey]:
+def answered(times: Timetable, query_state: QueryState, got: Answer, now: float) -> set[ObjectKey]:
     """Take an answer, unless it is suspect, or not known to be whole."""
-    app = times.asker.apps[question.query.app]
-    times.asker.denied.pop(question.query, None)
-    match question.judge(got, now):
+    app = times.account_state.apps[query_state.query.app]
+    times.account_state.denied.pop(query_state.query, None)
+    match query_state.judge(got, now):
         case Verdict.SUSPECT:
             # Whether what is missing lies elsewhere now is told by a read of everything, at once.
-            times.want(question, PollPriority.MOVED, now + (DOUBT_PAUSE if got.call.is_whole else 0.0))
-            return set(question.subscriptions)
+            times.want(query_state, PollPriority.MOVED, now + (DOUBT_PAUSE if got.call.is_whole else 0.0))
+            return set(query_state.subscriptions)
         case Verdict.INCOMPLETE:
-            times.want(question, PollPriority.MOVED, now)
+            times.want(query_state, PollPriority.MOVED, now)
             return set()
         case Verdict.GOOD:
-            woken = question.accept(got, now) | app.end_trouble()
-    times.read_again(question, now)
-    if app.is_probed and got.call.revision != app.revision(question.query.environment):
+            woken = query_state.accept(got, now) | app.end_trouble()
+    times.read_again(query_state, now)
+    if app.is_probed and got.call.revision != app.revision(query_state.query.environment):
         # A probe saw a newer state while this one was read.
-        times.want(question, PollPriority.MOVED, now)
+        times.want(query_state, PollPriority.MOVED, now)
     return woken
 
 
-def read_failed(times: Timetable, question: QueryState, error: ExpectedError, now: float) -> set[ObjectKey]:
+def read_failed(times: Timetable, query_state: QueryState, error: ExpectedError, now: float) -> set[ObjectKey]:
     """Take that a query could not be read: the failure stands beside the last good answer."""
-    if error.reason is Reason.RATE_LIMITED and question.answer is not None:
+    if error.reason is Reason.RATE_LIMITED and query_state.answer is not None:
         # One refusal delays what has been answered, and that is all.
-        times.want(question, question.urgency(PollPriority.MOVED), now)
+        times.want(query_state, query_state.urgency(PollPriority.MOVED), now)
         return set()
-    app, name = times.asker.apps[question.query.app], question.query.environment
-    is_news = question.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
+    app, name = times.account_state.apps[query_state.query.app], query_state.query.environment
+    is_news = query_state.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
-    pause = retry_source(error, question.failures, question.interval, question.identity)
+    pause = retry_source(error, query_state.failures, query_state.interval, query_state.identity)
     if error.reason is Reason.ACCESS_DENIED:
-        pause = max(pause, crowded(times.asker, question))
+        pause = max(pause, crowded(times.account_state, query_state))
     if isinstance(error, Waiting) and app.is_open and name in app.absent:
         # The probe sees it appear; nothing is learnt by reading until then.
         pause = max(pause, _NO_PROBE)
-    times.plan(question.query, now + pause, PollPriority.NEW if question.answer is None else PollPriority.PERIODIC)
+    times.plan(
+        query_state.query, now + pause, PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
+    )
     times.probe_again(app, HEALING, now)
-    return set(question.subscriptions) if is_news else set()
+    return set(query_state.subscriptions) if is_news else set()
 
 
 def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
     """Begin again if a breaker closed; return who has to say that it opened or closed: who failed, or waits."""
     woken: set[ObjectKey] = set()
-    host, denials = times.asker.gate.host.breaker.error, times.asker.gate.denials.error
-    for app in times.asker.apps.values():
+    host, denials = times.account_state.gate.host.breaker.error, times.account_state.gate.denials.error
+    for app in times.account_state.apps.values():
         if app.trouble is not None and host is not None:
             woken |= app.report_trouble()
         waiting = [each for each in app.questions() if each.answer is None]
@@ -149,14 +151,14 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
     return woken
 
 
-def _compare(times: Timetable, app: AppState, question: QueryState, is_new: bool, now: float) -> set[ObjectKey]:
+def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: bool, now: float) -> set[ObjectKey]:
     """Compare a query with what a probe just saw of its environment, which it may see for the first time."""
-    revision = app.revision(question.query.environment)
-    if question.error is None and revision is not None and question.revision == revision:
-        return question.confirm_by_probe(app.probed_at, now)
-    if question.is_unread_at(revision):
-        return set() if question.wanted is not None else set(question.owed)
-    urgency = app.urgency_after_probe(question, is_new=is_new)
+    revision = app.revision(query_state.query.environment)
+    if query_state.error is None and revision is not None and query_state.revision == revision:
+        return query_state.confirm_by_probe(app.probed_at, now)
+    if query_state.is_unread_at(revision):
+        return set() if query_state.wanted is not None else set(query_state.owed)
+    urgency = app.urgency_after_probe(query_state, is_new=is_new)
     if urgency is not None:
-        times.want(question, urgency, now)
+        times.want(query_state, urgency, now)
     return set()

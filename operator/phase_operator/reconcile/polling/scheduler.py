@@ -18,10 +18,10 @@ from phase_operator.core.source.query import Account, Revision, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling import call_builder, results
-from phase_operator.reconcile.polling.accounts import Asker
+from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
-from phase_operator.reconcile.polling.dispatch import Turns
+from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.gates import Concern, Gates
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, subscribers
@@ -36,16 +36,16 @@ _FORCED_PAUSE = 10.0
 _MUCH = 500
 
 
-class Planner:
+class PollScheduler:
     """The queries of all PhaseSecrets and the next call to Phase. Methods return the PhaseSecrets to wake."""
 
     def __init__(self, policy: Policy) -> None:
         # Of each account: what it asks and how it may; and, in `_accounts`, when it asks what.
-        self._askers: dict[Account, Asker] = {}
+        self._askers: dict[Account, AccountState] = {}
         self._asked: dict[ObjectKey, SourceQuery] = {}
         # Whatever else calls Phase with an account passes the same gate.
         self.gates = Gates(policy.quota)
-        self._turns = Turns(self._askers, self.gates.hosts, policy.places)
+        self._turns = Dispatcher(self._askers, self.gates.hosts, policy.places)
         self._late = LateQueries(self._askers)
         self._accounts = Accounts(policy, self.gates, self._askers, self._turns.add, self._forgotten)
         self._awakened: set[ObjectKey] = set()
@@ -58,20 +58,22 @@ class Planner:
         if self._asked.get(key) != query:
             self.unsubscribe(key)
         times = self._accounts.begin(query.account, now)
-        app = times.asker.apps.get(query.app)
+        app = times.account_state.apps.get(query.app)
         if app is None:
-            app = times.asker.apps[query.app] = AppState(query.app, query.app.id.lower() if query.app.id else None)
+            app = times.account_state.apps[query.app] = AppState(
+                query.app, query.app.id.lower() if query.app.id else None
+            )
             times.resolve(app, now)
-        question = app.ask(query, now)
+        query_state = app.ask(query, now)
         # The one query that is kept, not one for each resource.
-        self._asked[key] = question.query
-        times.asker.subscribe(question, key, subscription)
-        if question.answer is None and question.error is None:
-            question.owed.add(key)
-            times.read_first(app, question, subscription, now)
+        self._asked[key] = query_state.query
+        times.account_state.subscribe(query_state, key, subscription)
+        if query_state.answer is None and query_state.error is None:
+            query_state.owed.add(key)
+            times.read_first(app, query_state, subscription, now)
         times.probe_again(app, subscription.interval, now)
-        times.read_undated(app, question, subscription, now)
-        return view(times.asker, question, key)
+        times.read_undated(app, query_state, subscription, now)
+        return view(times.account_state, query_state, key)
 
     def unsubscribe(self, key: ObjectKey) -> None:
         """Let a PhaseSecret ask nothing; a query that nobody asks is forgotten with its answer."""
@@ -81,28 +83,28 @@ class Planner:
 
     def want(self, key: ObjectKey, urgency: PollPriority, now: float) -> None:
         """Read a PhaseSecret's question and wake it with the answer, changed or not."""
-        times, question = self._of(key)
-        if urgency is not PollPriority.FORCED and question.answer is not None:
+        times, query_state = self._of(key)
+        if urgency is not PollPriority.FORCED and query_state.answer is not None:
             # It came while the PhaseSecret looked for it, and woke it.
             return
-        question.owed.add(key)
-        if urgency is not PollPriority.FORCED and question.query in times.asker.busy:
+        query_state.owed.add(key)
+        if urgency is not PollPriority.FORCED and query_state.query in times.account_state.busy:
             return
         due = now
         if urgency is PollPriority.FORCED:
             # Whoever forces a read again and again must not use up what others need.
-            due = question.forced_at = max(now, question.forced_at + _FORCED_PAUSE)
-            question.forced.add(key)
-        times.want(question, urgency, due)
+            due = query_state.forced_at = max(now, query_state.forced_at + _FORCED_PAUSE)
+            query_state.forced.add(key)
+        times.want(query_state, urgency, due)
 
     def confirm(self, key: ObjectKey, revision: Revision, now: float) -> None:
         """Take a PhaseSecret's word that its targets are in step with a revision."""
-        times, question = self._of(key)
-        question.owed.discard(key)
-        if question.answer is None and question.wanted is None:
-            question.revision = revision.moved_at
-            self._awakened |= question.confirm(now)
-            times.read_again(question, now)
+        times, query_state = self._of(key)
+        query_state.owed.discard(key)
+        if query_state.answer is None and query_state.wanted is None:
+            query_state.revision = revision.moved_at
+            self._awakened |= query_state.confirm(now)
+            times.read_again(query_state, now)
 
     def asks(self, key: ObjectKey) -> bool:
         """Say whether a PhaseSecret asks anything."""
@@ -110,11 +112,11 @@ class Planner:
 
     def doubt(self, key: ObjectKey, now: float) -> None:
         """Read a PhaseSecret's question again after a pause, and wake it: its targets lack what they would lose."""
-        times, question = self._of(key)
-        question.owed.add(key)
-        if question.query not in times.asker.busy:
-            since = question.said[1] if question.said is not None else now
-            times.want(question, PollPriority.MOVED, max(now, since + DOUBT_PAUSE))
+        times, query_state = self._of(key)
+        query_state.owed.add(key)
+        if query_state.query not in times.account_state.busy:
+            since = query_state.said[1] if query_state.said is not None else now
+            times.want(query_state, PollPriority.MOVED, max(now, since + DOUBT_PAUSE))
 
     def is_owed(self, key: ObjectKey) -> bool:
         """Say whether an answer is owed to a PhaseSecret."""
@@ -122,8 +124,8 @@ class Planner:
 
     def view(self, key: ObjectKey) -> SourceState:
         """Return what is known of a PhaseSecret's question."""
-        times, question = self._of(key)
-        return view(times.asker, question, key)
+        times, query_state = self._of(key)
+        return view(times.account_state, query_state, key)
 
     # What to ask.
 
@@ -131,9 +133,9 @@ class Planner:
         """Return the call to make now and count it as begun, or None."""
         self._awakened |= self._late.find(now)
         while (turn := self._turns.next(now)) is not None:
-            asker = turn.asker
-            task = asker.fair_queue.take(now, turn.lanes, attempts=turn.attempts)
-            call = call_builder.build(self._accounts[asker.account], task, now) if task is not None else None
+            account_state = turn.account_state
+            task = account_state.fair_queue.take(now, turn.lanes, attempts=turn.attempts)
+            call = call_builder.build(self._accounts[account_state.account], task, now) if task is not None else None
             if task is not None and call is not None:
                 self._turns.began(turn, task, call, now)
                 return call
@@ -156,21 +158,23 @@ class Planner:
 
     def namespaces(self, call: Call) -> set[str]:
         """Return the namespaces for which a call is made."""
-        asker = self._askers[call.account]
+        account_state = self._askers[call.account]
         match call:
             case ListApps():
-                return set(asker.namespaces)
+                return set(account_state.namespaces)
             case Probe():
-                questions: Iterable[QueryState] = asker.apps[call.app].questions() if call.app in asker.apps else ()
+                questions: Iterable[QueryState] = (
+                    account_state.apps[call.app].questions() if call.app in account_state.apps else ()
+                )
             case Read():
-                questions = asker.still_asked(call)
-        return {key.namespace for question in questions for key in question.subscriptions}
+                questions = account_state.still_asked(call)
+        return {key.namespace for query_state in questions for key in query_state.subscriptions}
 
     def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a read brings anew."""
         if not isinstance(call, Read):
             return set()
-        before = [question.last for question in self._askers[call.account].still_asked(call)]
+        before = [query_state.last for query_state in self._askers[call.account].still_asked(call)]
         return {place for answer in before if answer is not None for place in reservations(answer.place)}
 
     # What came of it.
@@ -183,7 +187,7 @@ class Planner:
     def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
         """Take the revisions of an app's environments: whatever moved is read again."""
         times, woken = self._ended(call, now)
-        app = times.asker.apps.get(call.app)
+        app = times.account_state.apps.get(call.app)
         if app is None or app.id != call.app_id:
             return woken
         return woken | results.probed(times, app, environments, now)
@@ -191,22 +195,22 @@ class Planner:
     def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the questions whose guards have much to look at, with the answer before and that which came."""
         found = []
-        for question in self._askers[call.account].still_asked(call):
-            before, answer = question.last, shared_answer.answer(question.query)
+        for query_state in self._askers[call.account].still_asked(call):
+            before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
-                found.append((question, before, answer))
+                found.append((query_state, before, answer))
         return found
 
     def was_read(self, call: Read, shared_answer: SharedAnswer, now: float) -> set[ObjectKey]:
         """Take the entries of an environment or a part of it, for each question that they answer."""
         times, woken = self._ended(call, now)
-        for question in times.asker.still_asked(call):
-            answer = shared_answer.answer(question.query)
-            question.is_wide = bool(question.query.tags) and not answer.entries
-            tags = _tags_instead(call, question.query, answer, shared_answer)
-            woken |= results.answered(times, question, Answer(answer, tags, shared_answer, call), now)
+        for query_state in times.account_state.still_asked(call):
+            answer = shared_answer.answer(query_state.query)
+            query_state.is_wide = bool(query_state.query.tags) and not answer.entries
+            tags = _tags_instead(call, query_state.query, answer, shared_answer)
+            woken |= results.answered(times, query_state, Answer(answer, tags, shared_answer, call), now)
             # Not before a read worked: who may do nothing at all has other things to say.
-            woken |= question.set_unprobed(is_refused=times.asker.apps[question.query.app].is_refused)
+            woken |= query_state.set_unprobed(is_refused=times.account_state.apps[query_state.query.app].is_refused)
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
@@ -216,12 +220,12 @@ class Planner:
             case ListApps():
                 woken |= results.list_failed(times, call, error, now)
             case Probe():
-                app = times.asker.apps.get(call.app)
+                app = times.account_state.apps.get(call.app)
                 if app is not None:
                     woken |= self._probe_failed(times, app, error, now)
             case Read():
-                for question in times.asker.still_asked(call):
-                    woken |= results.read_failed(times, question, error, now)
+                for query_state in times.account_state.still_asked(call):
+                    woken |= results.read_failed(times, query_state, error, now)
         return woken
 
     def notices(self) -> list[tuple[ObjectKey, Notice]]:
@@ -244,11 +248,11 @@ class Planner:
 
         Once for each namespace whose PhaseSecrets ask it, with that namespace.
         """
-        for asker in self._askers.values():
-            for question in asker.questions():
-                if question.confirmed_at is not None:
-                    for namespace in {key.namespace for key in question.subscriptions}:
-                        yield namespace, question.query, question.confirmed_at
+        for account_state in self._askers.values():
+            for query_state in account_state.questions():
+                if query_state.confirmed_at is not None:
+                    for namespace in {key.namespace for key in query_state.subscriptions}:
+                        yield namespace, query_state.query, query_state.confirmed_at
 
     def confirmed_at(self, key: ObjectKey) -> float | None:
         """Return when a PhaseSecret's question was last confirmed; None if it asks none, or had no answer yet."""
@@ -263,11 +267,11 @@ class Planner:
     def _of(self, key: ObjectKey) -> tuple[Timetable, QueryState]:
         query = self._asked[key]
         times = self._accounts[query.account]
-        return times, times.asker.apps[query.app].places[query.environment][query]
+        return times, times.account_state.apps[query.app].places[query.environment][query]
 
-    def _forgotten(self, asker: Asker) -> None:
-        self._turns.forget(asker)
-        self._late.forget(asker.account)
+    def _forgotten(self, account_state: AccountState) -> None:
+        self._turns.forget(account_state)
+        self._late.forget(account_state.account)
 
     def _probe_failed(self, times: Timetable, app: AppState, error: ExpectedError, now: float) -> set[ObjectKey]:
         was_unprobed = app.is_unprobed
@@ -281,30 +285,32 @@ class Planner:
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Timetable, set[ObjectKey]]:
         """Count the end of a call, once, and return who is concerned by what that says of the host or the account."""
         times = self._accounts[call.account]
-        asker = times.asker
+        account_state = times.account_state
         was_answered = not isinstance(error, Transient) or error.of_question or error.reason is Reason.RATE_LIMITED
         concern = self._turns.ended(call, error, now, was_answered=was_answered)
         if concern is None:
             # It was counted, and then what it brought could not be taken.
             return times, set()
-        asker.busy.difference_update(call_builder.tasks_of(call))
-        again, asker.again = asker.again, {}
+        account_state.busy.difference_update(call_builder.tasks_of(call))
+        again, account_state.again = account_state.again, {}
         for task, (due, urgency) in again.items():
             # It waited for this end, and for nobody who is to take it.
             times.plan(task, max(due, now), urgency)
-        woken = self._late.delayed(asker, now) if asker.gate.limited is not None else set()
-        return times, woken | self._concerned(asker, concern, now)
+        woken = self._late.delayed(account_state, now) if account_state.gate.limited is not None else set()
+        return times, woken | self._concerned(account_state, concern, now)
 
-    def _concerned(self, asker: Asker, concern: Concern, now: float) -> set[ObjectKey]:
+    def _concerned(self, account_state: AccountState, concern: Concern, now: float) -> set[ObjectKey]:
         match concern:
             case Concern.HOST:
-                accounts = [each for each in sorted(asker.gate.host.accounts, key=repr) if each in self._accounts]
+                accounts = [
+                    each for each in sorted(account_state.gate.host.accounts, key=repr) if each in self._accounts
+                ]
                 return set[ObjectKey]().union(*(self._turned(account, now) for account in accounts))
             case Concern.ACCOUNT:
-                return self._turned(asker.account, now) | subscribers(asker.questions())
+                return self._turned(account_state.account, now) | subscribers(account_state.questions())
             case Concern.UNANSWERED:
                 return subscribers(
-                    each for each in asker.questions() if each.answer is None or each.forced or each.is_late
+                    each for each in account_state.questions() if each.answer is None or each.forced or each.is_late
                 )
             case Concern.NOBODY:
                 return set()

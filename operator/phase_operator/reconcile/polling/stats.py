@@ -6,8 +6,8 @@ Rule: nothing is kept for them; they are read from what the scheduler knows.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from phase_operator.reconcile.polling.accounts import Asker
-from phase_operator.reconcile.polling.dispatch import Turns
+from phase_operator.reconcile.polling.accounts import AccountState
+from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.gates import Host
 
 
@@ -37,23 +37,25 @@ class PollStats:
     held_back: int = 0
 
 
-def count(askers: Collection[Asker], hosts: Collection[Host], turns: Turns, now: float) -> PollStats:
+def count(
+    account_states: Collection[AccountState], hosts: Collection[Host], turns: Dispatcher, now: float
+) -> PollStats:
     """Count what accounts, hosts and their calls come to at this moment."""
     queries, entries, oldest = 0, 0, now
-    for asker in askers:
-        for question in asker.questions():
+    for account_state in account_states:
+        for query_state in account_state.questions():
             queries += 1
-            entries += len(question.answer.entries) if question.answer is not None else 0
-            oldest = min(oldest, question.confirmed_at if question.confirmed_at is not None else now)
-    breakers = [*(host.breaker for host in hosts), *(asker.gate.denials for asker in askers)]
-    kept_back = [due for asker in askers for due in asker.kept_back(now)]
+            entries += len(query_state.answer.entries) if query_state.answer is not None else 0
+            oldest = min(oldest, query_state.confirmed_at if query_state.confirmed_at is not None else now)
+    breakers = [*(host.breaker for host in hosts), *(account_state.gate.denials for account_state in account_states)]
+    kept_back = [due for account_state in account_states for due in account_state.kept_back(now)]
     return PollStats(
         queries=queries,
         entries=entries,
         staleness=now - oldest,
-        unprobed=sum(app.is_unprobed for asker in askers for app in asker.apps.values()),
+        unprobed=sum(app.is_unprobed for account_state in account_states for app in account_state.apps.values()),
         open_breakers=sum(breaker.error is not None for breaker in breakers),
-        planned=sum(len(asker.fair_queue) for asker in askers),
+        planned=sum(len(account_state.fair_queue) for account_state in account_states),
         overdue=turns.overdue(now),
         quota_calls=len(kept_back),
         quota_wait=now - min(kept_back, default=now),

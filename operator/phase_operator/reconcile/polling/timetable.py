@@ -9,7 +9,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import LIST, Asker, Task
+from phase_operator.reconcile.polling.accounts import LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Policy, Subscription
 from phase_operator.reconcile.polling.question_state import QueryState
@@ -24,15 +24,15 @@ _LOST_AGAIN = 60.0
 class Timetable:
     """Plans the calls of one account; `look_at` has the account looked at when one of them is due."""
 
-    def __init__(self, asker: Asker, policy: Policy, look_at: Callable[[Account, float], None]) -> None:
-        self.asker = asker
+    def __init__(self, account_state: AccountState, policy: Policy, look_at: Callable[[Account, float], None]) -> None:
+        self.account_state = account_state
         self.policy = policy
         self._look_at = look_at
 
     def plan(self, task: Task, due: float, urgency: PollPriority = PollPriority.NEW) -> None:
         """Plan a task, or bring it forward."""
-        if self.asker.plan(task, due, urgency):
-            self._look_at(self.asker.account, due)
+        if self.account_state.plan(task, due, urgency):
+            self._look_at(self.account_state.account, due)
 
     # Apps: name -> id -> environments.
 
@@ -40,7 +40,9 @@ class Timetable:
         """Begin with an app that was not asked for before: probe it, or find its id first."""
         if app.id is not None:
             self.plan(app.ref, now)
-        elif self.asker.is_listed(_LOST_AGAIN if self.asker.listed.matching(app.ref.name or "") else _LIST_AGAIN, now):
+        elif self.account_state.is_listed(
+            _LOST_AGAIN if self.account_state.listed.matching(app.ref.name or "") else _LIST_AGAIN, now
+        ):
             self.name(app, now)
         else:
             self.plan(LIST, now)
@@ -49,7 +51,7 @@ class Timetable:
         """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
         before = app.error
         try:
-            found = self.asker.listed.pick(app.ref.name or "")
+            found = self.account_state.listed.pick(app.ref.name or "")
         except ExpectedError as error:
             app.error, app.id = error, None
             self.plan(LIST, now + retry_source(error, 1, HEALING, app.ref.name or ""))
@@ -60,14 +62,16 @@ class Timetable:
 
     def find_again(self, app: AppState, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
-        if app.ref.id is None and not self.asker.is_listed(_LOST_AGAIN, now):
+        if app.ref.id is None and not self.account_state.is_listed(_LOST_AGAIN, now):
             app.id = None
             self.plan(LIST, now)
 
     def list_again(self, now: float) -> None:
         """List the apps again in time: one may have been renamed, and another have its name by now."""
-        if any(app.ref.id is None for app in self.asker.apps.values()):
-            self.plan(LIST, next_look(self.policy.full_read, repr(self.asker.account), now), PollPriority.PERIODIC)
+        if any(app.ref.id is None for app in self.account_state.apps.values()):
+            self.plan(
+                LIST, next_look(self.policy.full_read, repr(self.account_state.account), now), PollPriority.PERIODIC
+            )
 
     def probe_again(self, app: AppState, interval: float, now: float) -> None:
         """Plan the next probe, or bring it forward."""
@@ -76,59 +80,59 @@ class Timetable:
 
     def open(self, app: AppState, now: float) -> None:
         """Let the reads of an app go, since a probe has ended."""
-        for question, urgency in app.open():
-            self.want(question, urgency, now)
+        for query_state, urgency in app.open():
+            self.want(query_state, urgency, now)
 
     # Queries.
 
-    def read_first(self, app: AppState, question: QueryState, subscription: Subscription, now: float) -> None:
+    def read_first(self, app: AppState, query_state: QueryState, subscription: Subscription, now: float) -> None:
         """Have a query answered that a PhaseSecret asks and that has no answer yet."""
-        environment = question.query.environment
+        environment = query_state.query.environment
         if app.is_open and environment in app.absent:
             # Made since the last probe, perhaps.
-            question.wanted = subscription.urgency
+            query_state.wanted = subscription.urgency
             self.plan(app.ref, now)
-        elif question.query in self.asker.busy:
+        elif query_state.query in self.account_state.busy:
             # It is being read: each PhaseSecret that is owed its answer gets it.
             pass
         elif not subscription.settled or (app.is_open and app.revision(environment) is None):
-            self.want(question, subscription.urgency, now)
+            self.want(query_state, subscription.urgency, now)
 
-    def read_undated(self, app: AppState, question: QueryState, subscription: Subscription, now: float) -> None:
+    def read_undated(self, app: AppState, query_state: QueryState, subscription: Subscription, now: float) -> None:
         """Read an answered query at the interval of one who asks, if probes tell nothing of its environment."""
-        if app.is_open and app.revision(question.query.environment) is None and question.answer is not None:
-            due = next_look(subscription.interval, question.identity, now)
-            self.plan(question.query, due, PollPriority.PERIODIC)
+        if app.is_open and app.revision(query_state.query.environment) is None and query_state.answer is not None:
+            due = next_look(subscription.interval, query_state.identity, now)
+            self.plan(query_state.query, due, PollPriority.PERIODIC)
 
-    def want(self, question: QueryState, urgency: PollPriority, due: float) -> None:
+    def want(self, query_state: QueryState, urgency: PollPriority, due: float) -> None:
         """Read a query, as soon as its app is known and was probed."""
-        app = self.asker.apps[question.query.app]
-        question.wanted = urgency if question.wanted is None else min(urgency, question.wanted)
+        app = self.account_state.apps[query_state.query.app]
+        query_state.wanted = urgency if query_state.wanted is None else min(urgency, query_state.wanted)
         if app.is_open and app.id is not None:
-            self.plan(question.query, due, question.wanted)
+            self.plan(query_state.query, due, query_state.wanted)
 
-    def read_again(self, question: QueryState, now: float) -> None:
+    def read_again(self, query_state: QueryState, now: float) -> None:
         """Plan the next regular read: seldom where probes tell of changes."""
-        app, environment = self.asker.apps[question.query.app], question.query.environment
-        since = question.read_at if question.read_at is not None else now
+        app, environment = self.account_state.apps[query_state.query.app], query_state.query.environment
+        since = query_state.read_at if query_state.read_at is not None else now
         is_probed = app.revision(environment) is not None or environment in app.absent
-        pause = self.policy.full_read if is_probed else min(question.interval, self.policy.full_read)
-        self.plan(question.query, max(now, next_look(pause, question.identity, since)), PollPriority.PERIODIC)
+        pause = self.policy.full_read if is_probed else min(query_state.interval, self.policy.full_read)
+        self.plan(query_state.query, max(now, next_look(pause, query_state.identity, since)), PollPriority.PERIODIC)
 
-    def wait_for_probe(self, app: AppState, question: QueryState, now: float) -> None:
+    def wait_for_probe(self, app: AppState, query_state: QueryState, now: float) -> None:
         """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
-        app.waiting[question.query] = question.urgency(PollPriority.STALE)
-        if app.ref not in self.asker.busy:
-            pause = self._reference_wait(question) if question.wanted is None else 0.0
+        app.waiting[query_state.query] = query_state.urgency(PollPriority.STALE)
+        if app.ref not in self.account_state.busy:
+            pause = self._reference_wait(query_state) if query_state.wanted is None else 0.0
             self.plan(app.ref, now + pause)
 
     def end_wait(self, app: AppState, now: float) -> None:
         """Read what has waited for a probe, however that ended."""
         waiting, app.waiting = app.waiting, {}
         for query, urgency in waiting.items():
-            question = self.asker.find(query)
-            if question is not None:
-                question.has_waited = True
+            query_state = self.account_state.find(query)
+            if query_state is not None:
+                query_state.has_waited = True
                 self.plan(query, now, urgency)
 
     def read_references(self, now: float) -> None:
@@ -139,15 +143,19 @@ class Timetable:
         bound = self.policy.reference_bound * 0.9
         if bound <= 0:
             return
-        for question in self.asker.questions():
-            if question.revision is not None and question.error is None and question.query not in self.asker.busy:
-                last = question.read_at if question.read_at is not None else now - bound
+        for query_state in self.account_state.questions():
+            if (
+                query_state.revision is not None
+                and query_state.error is None
+                and query_state.query not in self.account_state.busy
+            ):
+                last = query_state.read_at if query_state.read_at is not None else now - bound
                 # It waits for a probe of its own app.
-                wait = self._reference_wait(question)
-                first = now + (bound - wait) * spread(question.identity)
+                wait = self._reference_wait(query_state)
+                first = now + (bound - wait) * spread(query_state.identity)
                 due = max(first, last + self.policy.reference_bound - wait)
-                self.plan(question.query, due, PollPriority.STALE)
+                self.plan(query_state.query, due, PollPriority.STALE)
 
-    def _reference_wait(self, question: QueryState) -> float:
+    def _reference_wait(self, query_state: QueryState) -> float:
         """Return for how long a read that nobody wants now may wait for a probe."""
-        return min(question.interval, self.policy.reference_bound / 4 or question.interval)
+        return min(query_state.interval, self.policy.reference_bound / 4 or query_state.interval)

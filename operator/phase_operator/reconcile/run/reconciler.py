@@ -25,7 +25,7 @@ from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import Beside
 from phase_operator.reconcile.context import Task, declared_by, parse_spec, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
 from phase_operator.reconcile.run.applier import Keeper
@@ -52,7 +52,7 @@ class Reconciler:
         self,
         *,
         resources: Resources,
-        sources: Sources,
+        poller: Poller,
         tokens: Tokens,
         cluster: Cluster,
         phase: PhaseApi,
@@ -64,14 +64,14 @@ class Reconciler:
         beside: Beside | None = None,
     ) -> None:
         self._resources = resources
-        self._sources = sources
+        self._poller = poller
         self._tokens = tokens
         self._phase = phase
         self._tenancy = tenancy
         self._labels_of = labels_of
         self._beside = beside or Beside()
-        self._forced = ForcedReads(sources)
-        access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, sources.asks)
+        self._forced = ForcedReads(poller)
+        access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.asks)
         rivals = Rivals(cluster, access.refusal)
         keeper = Keeper(cluster, restarts, rivals)
         self._removals = Removals(cluster, keeper, access.refusal)
@@ -122,9 +122,9 @@ class Reconciler:
         await self._removals.finish(task)
         credential = await self._credential(admitted)
         query = source_query(admitted.ask, credential.account)
-        state = self._sources.subscribe(key, query, credential, task.subscription())
+        state = self._poller.subscribe(key, query, credential, task.subscription())
         if self._forced.take(resource):
-            state = self._sources.want(key, PollPriority.FORCED)
+            state = self._poller.want(key, PollPriority.FORCED)
         try:
             # Before anything is written that somebody has to take away.
             await self._finalizer.set_if_needed(task)
@@ -169,7 +169,7 @@ class Reconciler:
             check_annotation(token.hosts, admitted.ask.base_url, admitted.token)
             return self._phase.credential(token.text)
         except Waiting:
-            self._sources.unsubscribe(admitted.key)
+            self._poller.unsubscribe(admitted.key)
             raise
 
     async def _confirm(self, task: Task, query: SourceQuery, revision: Revision | None) -> Outcome:
@@ -180,9 +180,9 @@ class Reconciler:
         is_allowed = self._tenancy.impersonation or not impersonates(task.spec)
         may_be_confirmed = task.is_settled and is_allowed
         if may_be_confirmed and await self._writer.has_made(task, inputs_digest(task.resource.spec, query, revision)):
-            self._sources.confirm(task.key, revision)
+            self._poller.confirm(task.key, revision)
             return Confirmed()
-        self._sources.want(task.key, task.urgency)
+        self._poller.want(task.key, task.urgency)
         return Pending()
 
     async def _follow(self, task: Task, query: SourceQuery, state: Fresh) -> Outcome:
@@ -229,7 +229,7 @@ class Reconciler:
     def _doubting(self, task: Task, found: Synced) -> Synced:
         """Return the outcome; if it doubts the answer, have the source read again."""
         if found.is_doubted:
-            self._sources.doubt(task.key)
+            self._poller.doubt(task.key)
         return found
 
     def forced(self, key: ObjectKey) -> str | None:
@@ -237,6 +237,6 @@ class Reconciler:
         return self._forced.answered(key)
 
     def _release(self, key: ObjectKey) -> None:
-        self._sources.unsubscribe(key)
+        self._poller.unsubscribe(key)
         self._forced.forget(key)
         self._registration.leave(key)

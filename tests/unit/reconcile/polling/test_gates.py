@@ -54,7 +54,7 @@ def test_a_host_is_forgotten_with_its_last_account() -> None:
 def test_polls_wait_after_another_call_was_refused_for_the_quota() -> None:
     untouched, driver = polled(), polled()
 
-    concern = other_call(driver.planner.gates.of(ACCOUNT), driver.now, LIMITED)
+    concern = other_call(driver.scheduler.gates.of(ACCOUNT), driver.now, LIMITED)
 
     assert concern is Concern.UNANSWERED
     assert "probe" in untouched.run(140.0)
@@ -65,7 +65,7 @@ def test_polls_wait_after_another_call_was_refused_for_the_quota() -> None:
 def test_other_calls_use_up_the_quota_of_polls() -> None:
     driver = Driver(Policy(quota=10))
     driver.phase.holds(entry("A"))
-    gate = driver.planner.gates.of(ACCOUNT)
+    gate = driver.scheduler.gates.of(ACCOUNT)
     for _ in range(10):
         other_call(gate, driver.now, None)
 
@@ -77,14 +77,14 @@ def test_other_calls_use_up_the_quota_of_polls() -> None:
 
 def test_other_calls_open_the_breaker_that_holds_back_a_first_poll() -> None:
     driver = Driver()
-    gate = driver.planner.gates.of(ACCOUNT)
+    gate = driver.scheduler.gates.of(ACCOUNT)
 
     concerns = [other_call(gate, driver.now, DOWN, what) for what in ("a", "b", "c")]
     driver.ask("x", query())
 
     assert concerns == [Concern.NOBODY, Concern.NOBODY, Concern.HOST]
     assert driver.run(0.1) == []
-    assert driver.planner.stats(driver.now).open_breakers == 1
+    assert driver.scheduler.stats(driver.now).open_breakers == 1
 
 
 def test_a_call_that_works_is_no_trial_of_an_open_breaker() -> None:

@@ -11,7 +11,7 @@ from phase_operator.core.source.apps import App
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.polling.calls import Broken, Call, Policy, Subscription
-from phase_operator.reconcile.polling.poller import Sources
+from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Credential
 from support.builders import query
 from support.clock import HandClock, settle
@@ -24,27 +24,27 @@ CREDENTIAL = Credential("none", SecretValue("none"))
 async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
     clock, phase = HandClock(), FakePhase()
     phase.hold_back()
-    sources = Sources(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy(places=2))
+    poller = Poller(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy(places=2))
     # Eight slow places, of which two are kept for those who come next.
     for number in range(8):
         asked = query(base_url=f"https://host{number}.example/service/public", account="none")
-        sources.subscribe(key(f"team-{number}/x"), asked, CREDENTIAL, Subscription(60.0))
+        poller.subscribe(key(f"team-{number}/x"), asked, CREDENTIAL, Subscription(60.0))
 
     async with asyncio.TaskGroup() as group:
         begun: list[Call] = []
         for _ in range(8):
-            begun.append(await sources.take())
-            group.create_task(sources.make(begun[-1]))
+            begun.append(await poller.take())
+            group.create_task(poller.make(begun[-1]))
             await settle()
             clock.turn(0.1)
-        waiting = group.create_task(sources.take())
+        waiting = group.create_task(poller.take())
         await settle()
 
         oldest = key(f"team-{_number(begun[0].account)}/x")
-        state = sources._planner.view(oldest)
+        state = poller._scheduler.view(oldest)
         assert isinstance(state, Broken)
         assert state.error.reason is Reason.PHASE_UNAVAILABLE
-        assert sources.stats().slow == 6
+        assert poller.stats().slow == 6
         waiting.cancel()
         phase.let_go()
 
@@ -65,10 +65,10 @@ class Oversized(FakePhase):
 @pytest.mark.parametrize(("size", "limit"), [(1, "answer"), (MIB, "memory")])
 async def test_an_answer_that_is_too_large_is_counted_by_the_limit_that_it_met(size: int, limit: str) -> None:
     observer, memory = FakeObserver(), AnswerMemory(MIB)
-    sources = Sources(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), memory)
-    sources.subscribe(key("team/x"), query(), CREDENTIAL, Subscription(60.0))
+    poller = Poller(Oversized(size), HandClock(), lambda _: None, observer, lambda *_: None, Policy(), memory)
+    poller.subscribe(key("team/x"), query(), CREDENTIAL, Subscription(60.0))
 
-    await sources.make(await sources.take())
+    await poller.make(await poller.take())
 
     assert observer.refused == {limit: 1}
     assert memory.used == 0
@@ -92,11 +92,11 @@ async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least(
     memory, phase = AnswerMemory(MIB), Placed()
     taken = memory.open("mallory")
     taken.resize(MIB // 2)
-    sources = Sources(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), memory)
+    poller = Poller(phase, HandClock(), lambda _: None, FakeObserver(), lambda *_: None, Policy(), memory)
     for namespace in ("mallory", "team"):
-        sources.subscribe(key(f"{namespace}/x"), query(), CREDENTIAL, Subscription(60.0))
+        poller.subscribe(key(f"{namespace}/x"), query(), CREDENTIAL, Subscription(60.0))
 
-    await sources.make(await sources.take())
+    await poller.make(await poller.take())
 
     assert phase.held_for == ["team"]
     assert taken.size == MIB // 2

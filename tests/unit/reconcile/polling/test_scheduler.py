@@ -45,7 +45,7 @@ def broken(driver: Driver, name: str = "x") -> Reason:
 
 def quota_waits(driver: Driver, now: float) -> tuple[int, float]:
     """Return how many calls wait for the quota, and for how long the first of them has."""
-    stats = driver.planner.stats(now)
+    stats = driver.scheduler.stats(now)
     return stats.quota_calls, stats.quota_wait
 
 
@@ -85,7 +85,7 @@ class TestOneQuestionOneAnswer:
         driver.phase.holds(B, app="app-2")
         driver.ask("x0", query())
         for number, expected in ((1, "apps"), (2, "probe"), (3, "read")):
-            call = driver.planner.next(driver.now)
+            call = driver.scheduler.next(driver.now)
             assert call is not None
             driver.ask(f"x{number}", query())
             if expected == "apps":
@@ -159,17 +159,17 @@ class TestOneQuestionOneAnswer:
 
     def test_a_question_that_nobody_asks_is_forgotten(self) -> None:
         driver = settled(shop(A))
-        driver.planner.unsubscribe(key("x"))
+        driver.scheduler.unsubscribe(key("x"))
 
         assert driver.run(2 * HOUR) == []
-        assert driver.planner.stats(driver.now).queries == 0
+        assert driver.scheduler.stats(driver.now).queries == 0
 
     def test_an_edit_replaces_the_question(self) -> None:
         driver = settled(shop(A, entry("B", path="/b")))
         driver.ask("x", query(path="/b"))
         driver.run()
 
-        assert driver.planner.stats(driver.now).queries == 1
+        assert driver.scheduler.stats(driver.now).queries == 1
         assert fresh(driver) == ["B"]
 
 
@@ -220,7 +220,7 @@ class TestProbeThenRead:
         driver = settled(shop(A))
         driver.run(30.0)
         driver.phase.holds(A, B)
-        driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
+        driver.scheduler.want(key("x"), PollPriority.FORCED, driver.now)
 
         assert driver.run() == ["probe", "read"]
         state = driver.view("x")
@@ -233,7 +233,7 @@ class TestProbeThenRead:
         driver.run(30.0)
         driver.phase.holds(A, B)
         driver.phase.errors = {"probe": DOWN}
-        driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
+        driver.scheduler.want(key("x"), PollPriority.FORCED, driver.now)
 
         assert driver.run()[:2] == ["probe", "read"]
         assert fresh(driver) == ["A", "B"]
@@ -286,7 +286,7 @@ class TestProbeThenRead:
     def test_what_is_written_while_it_is_read_is_seen_by_the_next_probe(self) -> None:
         driver = shop(A)
         driver.ask("x", query())
-        while not isinstance(call := driver.planner.next(driver.now), Read):
+        while not isinstance(call := driver.scheduler.next(driver.now), Read):
             assert call is not None
             driver.end(call)
         # Half of a batch is there, and the environment has not moved yet when the read is answered.
@@ -314,7 +314,7 @@ class TestProbeThenRead:
 
         for _ in range(24):
             assert driver.run(HOUR)
-            assert driver.planner.stats(driver.now).staleness <= HOUR
+            assert driver.scheduler.stats(driver.now).staleness <= HOUR
 
     @pytest.mark.parametrize(
         "error",
@@ -330,8 +330,8 @@ class TestProbeThenRead:
 
         assert 9 <= made.count("read") <= 12
         assert made.count("probe") == 0
-        assert [notice.reason for _, notice in driver.planner.notices()] == ["ProbeUnavailable"]
-        assert driver.planner.stats(driver.now).unprobed == 1
+        assert [notice.reason for _, notice in driver.scheduler.notices()] == ["ProbeUnavailable"]
+        assert driver.scheduler.stats(driver.now).unprobed == 1
         assert fresh(driver) == ["A"]
 
     def test_probes_are_tried_again_and_taken_up(self) -> None:
@@ -342,7 +342,7 @@ class TestProbeThenRead:
         made = driver.run(600.0)
 
         assert made.count("read") == 0
-        assert driver.planner.stats(driver.now).unprobed == 0
+        assert driver.scheduler.stats(driver.now).unprobed == 0
 
     def test_a_revision_that_is_missing_means_reading(self) -> None:
         driver = settled(shop(A, phase=SimPhase(dates=False)))
@@ -476,7 +476,7 @@ class TestQuota:
 
         made = []
         for _ in range(30):
-            driver.planner.want(key("x"), PollPriority.FORCED, driver.now)
+            driver.scheduler.want(key("x"), PollPriority.FORCED, driver.now)
             made += driver.run(1.0)
 
         assert made.count("read") <= 4
@@ -510,7 +510,7 @@ class TestBreaker:
 
         assert fresh(driver) == ["A", "B"]
         assert driver.woken_now() == {"x"}
-        assert driver.planner.stats(driver.now).open_breakers == 0
+        assert driver.scheduler.stats(driver.now).open_breakers == 0
 
     def test_the_last_good_answer_stands_beside_the_failure(self) -> None:
         driver = settled(shop(A))
@@ -723,7 +723,7 @@ class TestRestart:
         driver = shop(A)
         driver.ask("x", query(), settled=True)
         driver.run()
-        driver.planner.confirm(key("x"), Revision("app-1", "moved 2"), driver.now)
+        driver.scheduler.confirm(key("x"), Revision("app-1", "moved 2"), driver.now)
         quiet = driver.run(600.0)
         driver.phase.holds(A, B)
         driver.run(61.0)
@@ -737,7 +737,7 @@ class TestRestart:
         driver.run()
         driver.phase.holds(A, B)
         driver.run(61.0)
-        driver.planner.confirm(key("x"), Revision("app-1", "moved 2"), driver.now)
+        driver.scheduler.confirm(key("x"), Revision("app-1", "moved 2"), driver.now)
 
         driver.run(61.0)
 
@@ -749,7 +749,7 @@ class TestRestart:
             driver.ask(f"x{number}", query(), settled=True)
         driver.run()
         for number in range(3):
-            driver.planner.want(key(f"x{number}"), PollPriority.EDITED, driver.now)
+            driver.scheduler.want(key(f"x{number}"), PollPriority.EDITED, driver.now)
 
         assert driver.run() == ["read"]
 
@@ -758,12 +758,12 @@ class TestRestart:
         for number in range(2):
             driver.ask(f"x{number}", query(), settled=True)
         driver.run()
-        driver.planner.want(key("x0"), PollPriority.EDITED, driver.now)
-        call = driver.planner.next(driver.now)
+        driver.scheduler.want(key("x0"), PollPriority.EDITED, driver.now)
+        call = driver.scheduler.next(driver.now)
         assert call is not None
-        driver.planner.want(key("x1"), PollPriority.EDITED, driver.now)
+        driver.scheduler.want(key("x1"), PollPriority.EDITED, driver.now)
         driver.end(call)
-        driver.planner.want(key("x1"), PollPriority.EDITED, driver.now)
+        driver.scheduler.want(key("x1"), PollPriority.EDITED, driver.now)
 
         assert driver.run() == []
         assert fresh(driver, "x1") == ["A"]
@@ -918,10 +918,10 @@ class TestMeasures:
     def test_the_entries_of_all_answers_are_counted_as_long_as_somebody_asks(self) -> None:
         driver = settled(shop(A, B, policy=Policy(wide_above=0)))
         settled(driver, "y", path=None)
-        assert driver.planner.stats(driver.now).entries == 4
+        assert driver.scheduler.stats(driver.now).entries == 4
 
-        driver.planner.unsubscribe(key("y"))
-        assert driver.planner.stats(driver.now).entries == 2
+        driver.scheduler.unsubscribe(key("y"))
+        assert driver.scheduler.stats(driver.now).entries == 2
 
     def test_nothing_waits_where_there_is_no_quota(self) -> None:
         driver = shop(A, policy=Policy(quota=0))
@@ -965,15 +965,15 @@ class TestMeasures:
 
         driver.run(600.0)
 
-        assert driver.planner.stats(driver.now).open_breakers == 1
+        assert driver.scheduler.stats(driver.now).open_breakers == 1
         assert quota_waits(driver, driver.now) == (0, 0.0)
 
     def test_a_question_says_when_it_was_confirmed_once_it_was(self) -> None:
         driver = shop(A)
         driver.ask("x", query())
-        assert (list(driver.planner.confirmed()), driver.planner.confirmed_at(key("x"))) == ([], None)
+        assert (list(driver.scheduler.confirmed()), driver.scheduler.confirmed_at(key("x"))) == ([], None)
 
         driver.run()
-        assert list(driver.planner.confirmed()) == [("team", query(), driver.now)]
-        assert driver.planner.confirmed_at(key("x")) == driver.now
-        assert driver.planner.confirmed_at(key("nobody")) is None
+        assert list(driver.scheduler.confirmed()) == [("team", query(), driver.now)]
+        assert driver.scheduler.confirmed_at(key("x")) == driver.now
+        assert driver.scheduler.confirmed_at(key("nobody")) is None

@@ -72,12 +72,12 @@ class Machine:
                 self.asked[key(name)] = question
                 self.written.pop(key(name), None)
                 guard = Guard(shrink=50)
-                self.driver.planner.subscribe(
+                self.driver.scheduler.subscribe(
                     key(name), question, Subscription(interval, guard=guard, settled=settled), self.driver.now
                 )
                 self.look(key(name))
             case ("leave", str(name)):
-                self.driver.planner.unsubscribe(key(name))
+                self.driver.scheduler.unsubscribe(key(name))
                 self.asked.pop(key(name), None)
                 self.written.pop(key(name), None)
             case ("write", str(environment), set(entries)):
@@ -93,16 +93,16 @@ class Machine:
     def run(self, seconds: float, which: int, *, lingers: bool = False) -> None:
         end = self.driver.now + seconds
         while True:
-            while len(self.under_way) < 3 and (call := self.driver.planner.next(self.driver.now)) is not None:
+            while len(self.under_way) < 3 and (call := self.driver.scheduler.next(self.driver.now)) is not None:
                 self.under_way.append((self.driver.now, call))
                 self.check()
-            due = self.driver.planner.next_due()
+            due = self.driver.scheduler.next_due()
             if self.under_way and not (lingers and len(self.under_way) < 3 and self.driver.now < end):
                 began, call = self.under_way.pop(which % len(self.under_way))
                 refused = self.driver.phase.errors.get(kind(call))
                 if refused is None or refused.reason is not Reason.RATE_LIMITED:
                     self.counted.append(began)
-                for each in sorted(tell(self.driver.planner, self.driver.phase, call, self.driver.now)):
+                for each in sorted(tell(self.driver.scheduler, self.driver.phase, call, self.driver.now)):
                     self.look(each)
             elif due is not None and due <= end:
                 self.driver.now = max(self.driver.now, due)
@@ -114,10 +114,10 @@ class Machine:
         if who not in self.asked:
             return
         question = self.asked[who]
-        match self.driver.planner.view(who):
+        match self.driver.scheduler.view(who):
             case Unread(revision=revision) if revision is not None:
                 # Whether its targets are in step: those that never looked are not.
-                self.driver.planner.want(who, Subscription(1.0).urgency, self.driver.now)
+                self.driver.scheduler.want(who, Subscription(1.0).urgency, self.driver.now)
             case Fresh(answer=answer):
                 self.written[who] = tuple(answering(answer.entries, question))
                 if answer.entries:
@@ -133,7 +133,7 @@ class Machine:
         for first, last in zip(counted, counted[QUOTA:], strict=False):
             assert last - first >= 60.0 - 1e-6
         for who, question in self.asked.items():
-            match self.driver.planner.view(who):
+            match self.driver.scheduler.view(who):
                 case Fresh(answer=answer, full=full) if question in self.had_entries and not answer.entries:
                     assert full is None or full.entries
 
@@ -161,7 +161,7 @@ def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -
     world.run(600.0, 0)
 
     for who, question in world.asked.items():
-        state = world.driver.planner.view(who)
+        state = world.driver.scheduler.view(who)
         assert not isinstance(state, Broken), (who, state)
         assert world.written[who] == world.truth(question), who
 
@@ -172,7 +172,7 @@ def test_entries_once_seen_are_at_hand_whatever_fails(
     plan: list[Op], faults: list[tuple[float, ExpectedError]]
 ) -> None:
     world = machine()
-    world.driver.planner.subscribe(key("keeper"), QUESTIONS[0], Subscription(5.0), world.driver.now)
+    world.driver.scheduler.subscribe(key("keeper"), QUESTIONS[0], Subscription(5.0), world.driver.now)
     world.asked[key("keeper")] = QUESTIONS[0]
     world.run(1.0, 0)
     assert world.written[key("keeper")]
@@ -182,7 +182,7 @@ def test_entries_once_seen_are_at_hand_whatever_fails(
     for seconds, error in faults:
         world.driver.phase.errors = dict.fromkeys(("apps", "probe", "read"), error)
         world.run(seconds, 0)
-        match world.driver.planner.view(key("keeper")):
+        match world.driver.scheduler.view(key("keeper")):
             case Fresh(full=full) | Broken(full=full):
                 assert full is not None
                 assert full.entries

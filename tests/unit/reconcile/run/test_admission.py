@@ -138,7 +138,7 @@ def test_whoever_is_refused_or_suspended_leaves_no_trace(spec: dict[str, Any], s
             assert loop.workloads.lists == lists
             assert (len(loop.phase.reads), statuses(loop, KEY)) == (reads, theirs)
             assert (loop.admissions.targets.things_of(SPY), loop.admissions.tokens.things_of(SPY)) == ((), ())
-            assert loop.sources.stats().queries == 1
+            assert loop.poller.stats().queries == 1
             assert loop.condition(key=SPY)["reason"] in {"Suspended", "CrossNamespaceRefused", "InvalidSpec"}
             assert (server.running, server.roll_outs) == (None, 0)
             runs_of_his = loop.observer.outcomes.total() - runs
@@ -204,7 +204,7 @@ async def test_a_refusal_lets_go_of_what_was_allowed_before() -> None:
         await loop.show(phase_secret(SPY, uid="spy", generation=2, **spec))
 
         assert (loop.admissions.targets.things(), loop.admissions.tokens.things()) == ([], [])
-        assert loop.sources.stats().queries == 0
+        assert loop.poller.stats().queries == 0
 
 
 # A token that cannot be used any more.
@@ -226,7 +226,7 @@ async def test_a_token_that_cannot_be_used_any_more_is_not_used(text: str | None
 
         assert loop.reason == (Reason.TOKEN_SECRET_NOT_FOUND if text is None else Reason.TOKEN_INVALID)
         assert (loop.phase.probes, len(loop.phase.reads)) == asked
-        assert (loop.sources.stats().queries, loop.sources.stats().entries) == (0, 0)
+        assert (loop.poller.stats().queries, loop.poller.stats().entries) == (0, 0)
         assert loop.cluster.secret(SHOP) == {"A": "one"}
 
         loop.cluster.tokens[TOKEN] = "a-new-one"

@@ -322,7 +322,7 @@ async def test_an_ended_resource_holds_nothing_any_more(shown: Loop) -> None:
     await shown.show(ending(generation=2, **to("shop", **MERGE)))
     await shown.bury()
 
-    assert shown.sources.stats().queries == 0
+    assert shown.poller.stats().queries == 0
     assert (shown.admissions.targets.things(), shown.admissions.tokens.things()) == ([], [])
 
 

@@ -212,7 +212,7 @@ class TestOneTokenForAll:
                 hosts.run(1.0)
                 for number in range(count):
                     hosts.phase.holds(A, entry("M", str(hosts.now)), environment=f"e{number}")
-                    hosts.planner.want(key(f"mallory/m{number}"), PollPriority.FORCED, hosts.now)
+                    hosts.scheduler.want(key(f"mallory/m{number}"), PollPriority.FORCED, hosts.now)
 
     def test_access_that_is_granted_again_is_seen_soon_beside_many_that_are_refused(self) -> None:
         hosts = self.shared(20)
@@ -237,7 +237,7 @@ class TestPages:
         must_hold(hosts)
 
         assert all(hosts.complaints(f"mallory/m{number}") for number in range(12))
-        assert hosts.planner.stats(hosts.now).open_breakers == 0
+        assert hosts.scheduler.stats(hosts.now).open_breakers == 0
 
 
 class TestOutage:
@@ -359,7 +359,7 @@ class TestClosedAccount:
     def test_also_after_a_restart_to_those_who_were_in_step_before_it(self) -> None:
         hosts = Hosts()
         hosts.manner_of = lambda _: lambda *_: (0.05, Transient(Reason.RATE_LIMITED, "quota", after=80.0))
-        hosts.planner.subscribe(key("good/x"), GOOD, Subscription(INTERVAL, settled=True), hosts.now)
+        hosts.scheduler.subscribe(key("good/x"), GOOD, Subscription(INTERVAL, settled=True), hosts.now)
 
         hosts.run(60.0)
 
@@ -377,7 +377,7 @@ class TestClosedAccount:
         hosts = self.closed(60.0, interval=60.0)
         hosts.run(61.0)
         hosts.phase.holds(A, B)
-        hosts.planner.want(key("good/x"), PollPriority.FORCED, hosts.now)
+        hosts.scheduler.want(key("good/x"), PollPriority.FORCED, hosts.now)
 
         state = hosts.view("good/x")
 
@@ -393,31 +393,31 @@ class TestBookkeeping:
         for number in range(200):
             hosts.ask("mallory/m", query(base_url=f"https://evil{number}.example/service/public"))
             hosts.run(2.0)
-        hosts.planner.unsubscribe(key("mallory/m"))
+        hosts.scheduler.unsubscribe(key("mallory/m"))
         hosts.run(600.0)
 
         hosts.ask("good/x", query(base_url=GOOD_URL, account="rotated"), interval=INTERVAL)
         hosts.run(1.0)
 
-        assert len(hosts.planner.gates.hosts) == 1
-        assert len(hosts.planner._askers) <= 2
+        assert len(hosts.scheduler.gates.hosts) == 1
+        assert len(hosts.scheduler._askers) <= 2
 
     def test_the_end_of_a_call_counts_once_whoever_tells_it(self) -> None:
         hosts = shop({})
         hosts.manner_of = lambda _: quick
         hosts.phase.holds(A, B)
-        while not isinstance(call := hosts.planner.next(hosts.now), Read):
+        while not isinstance(call := hosts.scheduler.next(hosts.now), Read):
             if call is not None:
                 hosts._look(hosts._end(call, None))
             hosts.now += 0.5
 
         with pytest.raises(AttributeError):
-            hosts.planner.was_read(call, object(), hosts.now)  # type: ignore[arg-type]  # what nobody expects
-        hosts.planner.failed(call, Transient(Reason.INTERNAL_ERROR, "bug"), hosts.now)
+            hosts.scheduler.was_read(call, object(), hosts.now)  # type: ignore[arg-type]  # what nobody expects
+        hosts.scheduler.failed(call, Transient(Reason.INTERNAL_ERROR, "bug"), hosts.now)
 
-        rate_limit = hosts.planner._askers[GOOD.account].gate.rate_limit
+        rate_limit = hosts.scheduler._askers[GOOD.account].gate.rate_limit
         assert rate_limit._under_way == 0
-        assert (hosts.planner.stats(hosts.now).quick, hosts.planner.stats(hosts.now).slow) == (0, 0)
+        assert (hosts.scheduler.stats(hosts.now).quick, hosts.scheduler.stats(hosts.now).slow) == (0, 0)
         assert hosts.until_fresh("good/x") <= 5.0
 
 
