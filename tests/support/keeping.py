@@ -5,8 +5,8 @@ from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.removal import Delete, Needless, Retyped, Unwanted, removal
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.restarts.disabled import NoRestarts
-from phase_operator.reconcile.run.applier import Keeper
-from phase_operator.reconcile.run.rivals import Rivals
+from phase_operator.reconcile.run.applier import TargetApplier
+from phase_operator.reconcile.run.rivals import OwnerConflicts
 
 DROPPED, RETYPED, NEEDLESS = Unwanted(), Retyped(), Needless()
 
@@ -16,9 +16,9 @@ def own_namespace(namespace: str, to: str) -> str:
     return "" if namespace == to else "no grant"
 
 
-def keeper_of(cluster: Cluster) -> Keeper:
-    """Make a Keeper that restarts nothing."""
-    return Keeper(cluster, NoRestarts(), Rivals(cluster, own_namespace))
+def keeper_of(cluster: Cluster) -> TargetApplier:
+    """Make a TargetApplier that restarts nothing."""
+    return TargetApplier(cluster, NoRestarts(), OwnerConflicts(cluster, own_namespace))
 
 
 def deletion(desired: Desired, observed: Observed) -> Delete:

@@ -50,7 +50,7 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class Task(Declared):
+class RunContext(Declared):
     """One PhaseSecret with a valid spec, as one run sees it."""
 
     spec: PhaseSecretSpec
@@ -79,7 +79,7 @@ class Task(Declared):
         return _subscription(interval, self.urgency, guard, self.is_settled)
 
 
-def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> Task:
+def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> RunContext:
     """Return what a run works with; `claims` are the targets that `resource` was admitted to.
 
     Raises Invalid for errors that no single field's rule finds: a folder outside the PhaseSecret's own, or a selector
@@ -88,7 +88,7 @@ def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[
     taken = folders(spec)
     # Only checked here: an invalid selector of workloads has to be reported before anything is written.
     policies(spec, resource.key.namespace)
-    return Task(resource, target_policies, newest_versions(resource.status), spec, taken)
+    return RunContext(resource, target_policies, newest_versions(resource.status), spec, taken)
 
 
 def declared_by(resource: Resource) -> Declared:

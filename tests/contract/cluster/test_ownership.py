@@ -71,20 +71,20 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
     one, other = make(side, {"A": "1"}, **MERGE), make(side, {"B": "2"}, of="other", **MERGE)
     side.edit(one.ref, {"X": "x"})
     side.label(one.ref, TRACKING, "shop")
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
 
     for desired in (one, other):
-        assert (await keeper.bring_in_step(desired)).written
+        assert (await applier.bring_in_step(desired)).written
     for desired in (one, other):
-        assert not (await keeper.bring_in_step(desired)).written
+        assert not (await applier.bring_in_step(desired)).written
     assert side.data(one.ref) == {"A": "1", "B": "2", "X": "x"}
 
-    await keeper.bring_in_step(make(side, {"C": "3"}, **MERGE))
+    await applier.bring_in_step(make(side, {"C": "3"}, **MERGE))
     assert side.data(one.ref) == {"B": "2", "C": "3", "X": "x"}
-    await keeper.take_away(one.ref, one.owner, DROPPED)
+    await applier.take_away(one.ref, one.owner, DROPPED)
     assert side.data(one.ref) == {"B": "2", "X": "x"}
     assert side.labels(one.ref) == {TRACKING: "shop", names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
-    await keeper.take_away(one.ref, other.owner, DROPPED)
+    await applier.take_away(one.ref, other.owner, DROPPED)
     assert side.data(one.ref) == {"X": "x"}
     assert side.labels(one.ref) == {TRACKING: "shop"}
 
@@ -94,11 +94,11 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
 async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, edit: dict[str, str | None]) -> None:
     desired = make(side, {"A": "1", "B": "2"}, **MERGE)
     side.edit(desired.ref, {"X": "x"})
-    keeper = keeper_of(side.cluster)
-    await keeper.bring_in_step(desired)
+    applier = keeper_of(side.cluster)
+    await applier.bring_in_step(desired)
 
     side.edit(desired.ref, edit)
-    assert (await keeper.bring_in_step(desired)).written
+    assert (await applier.bring_in_step(desired)).written
 
     assert side.data(desired.ref) == {"A": "1", "B": "2", "X": "x"}
     assert plan(desired, await seen(side, desired.ref)) == Unchanged()
@@ -107,13 +107,13 @@ async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, 
 @kinds
 async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side, make: Make) -> None:
     side.edit(make(side, {"A": "1"}).ref, {"A": "theirs", "X": "x"})
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
 
-    refused = await keeper.bring_in_step(make(side, {"A": "1"}, **MERGE))
+    refused = await applier.bring_in_step(make(side, {"A": "1"}, **MERGE))
     assert refused.reason is Reason.TARGET_CONFLICT
     assert side.data(refused.ref) == {"A": "theirs", "X": "x"}
 
-    assert (await keeper.bring_in_step(make(side, {"A": "1"}, adopt=True, **MERGE))).ready
+    assert (await applier.bring_in_step(make(side, {"A": "1"}, adopt=True, **MERGE))).ready
     assert side.data(refused.ref) == {"A": "1", "X": "x"}
 
 
@@ -132,71 +132,71 @@ async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: 
 
 async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     both = {"username": "u", "password": "p"}
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     desired = a_secret(side, both, **AUTH, **MERGE)
-    assert (await keeper.bring_in_step(desired)).written
-    assert not (await keeper.bring_in_step(desired)).written
+    assert (await applier.bring_in_step(desired)).written
+    assert not (await applier.bring_in_step(desired)).written
 
     # Another secretType means nothing for an object that stands.
-    assert (await keeper.bring_in_step(a_secret(side, both | {"C": "c"}, **MERGE))).written
+    assert (await applier.bring_in_step(a_secret(side, both | {"C": "c"}, **MERGE))).written
 
     with pytest.raises(Invalid):
-        await keeper.take_away(desired.ref, desired.owner, DROPPED)
+        await applier.take_away(desired.ref, desired.owner, DROPPED)
     assert side.data(desired.ref) == both | {"C": "c"}
 
 
 @pytest.mark.parametrize("target", [MERGE, AUTH | MERGE], ids=["of no type", "typed"])
 @pytest.mark.parametrize("edit", [None, "{}", '{"type":"kubernetes.io/tls"}', '{"type":"Opaque"}', '{"of":"a/b"}'])
 async def test_a_mark_that_was_edited_is_written_again(side: Side, target: dict[str, Any], edit: str | None) -> None:
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     both = {"username": "u", "password": "p"}
     desired = a_secret(side, both, **target)
-    await keeper.bring_in_step(desired)
+    await applier.bring_in_step(desired)
 
     side.annotate(desired.ref, merge_annotation(desired.manager), edit)
-    assert (await keeper.bring_in_step(desired)).written
-    assert not (await keeper.bring_in_step(desired)).written
-    assert (await keeper.bring_in_step(a_secret(side, both | {"C": "c"}, **target))).written
+    assert (await applier.bring_in_step(desired)).written
+    assert not (await applier.bring_in_step(desired)).written
+    assert (await applier.bring_in_step(a_secret(side, both | {"C": "c"}, **target))).written
 
     assert side.data(desired.ref) == both | {"C": "c"}
 
 
 @kinds
 async def test_a_key_that_another_one_left_is_merged_with_any_value(side: Side, make: Make) -> None:
-    keeper = keeper_of(side.cluster)
-    await keeper.bring_in_step(make(side, {"A": "1", "B": "1"}))
+    applier = keeper_of(side.cluster)
+    await applier.bring_in_step(make(side, {"A": "1", "B": "1"}))
 
     # The first one has let go of it: it is not there.
-    found = await keeper.bring_in_step(make(side, {"A": "2"}, of="other", **MERGE))
+    found = await applier.bring_in_step(make(side, {"A": "2"}, of="other", **MERGE))
 
     assert found.ready
     assert side.data(found.ref) == {"A": "2", "B": "1"}
 
 
 async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Side) -> None:
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     desired = a_secret(side, {"A": "1"}, **MERGE)
-    await keeper.bring_in_step(desired)
+    await applier.bring_in_step(desired)
     mark = merge_annotation(desired.manager)
     lie = read_mark(desired.manifest["metadata"]["annotations"], desired.manager) | {"type": "kubernetes.io/tls"}
     side.annotate(desired.ref, mark, spelled(lie))
 
-    assert await keeper.take_away(desired.ref, desired.owner, DROPPED) == Leave()
+    assert await applier.take_away(desired.ref, desired.owner, DROPPED) == Leave()
 
     assert not side.data(desired.ref)
 
 
 @kinds
 async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted(side: Side, make: Make) -> None:
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     whole = make(side, {"A": "1"}, deletionPolicy="Delete")
     part = make(side, {"B": "2"}, of="other", **MERGE)
-    await keeper.bring_in_step(whole)
+    await applier.bring_in_step(whole)
     # The first one has let go of it: it is not there.
-    assert (await keeper.bring_in_step(part)).written
+    assert (await applier.bring_in_step(part)).written
     uid = side.uid(whole.ref)
 
-    assert await keeper.take_away(whole.ref, whole.owner, DROPPED) == Leave()
+    assert await applier.take_away(whole.ref, whole.owner, DROPPED) == Leave()
 
     assert (side.data(whole.ref), side.uid(whole.ref)) == ({"B": "2"}, uid)
     assert plan(part, await seen(side, part.ref)) == Unchanged()
@@ -205,28 +205,28 @@ async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted
 @kinds
 @pytest.mark.parametrize(("first", "then"), [({}, MERGE), (MERGE, {})], ids=["Owner to Merge", "Merge to Owner"])
 async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str, Any], then: dict[str, Any]) -> None:
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     before = make(side, {"A": "1", "B": "2"}, **first)
-    await keeper.bring_in_step(before)
+    await applier.bring_in_step(before)
     uid = side.uid(before.ref)
 
     after = make(side, {"A": "1"}, **then)
-    assert (await keeper.bring_in_step(after)).written
-    assert not (await keeper.bring_in_step(after)).written
+    assert (await applier.bring_in_step(after)).written
+    assert not (await applier.bring_in_step(after)).written
 
     assert (side.data(after.ref), side.uid(after.ref)) == ({"A": "1"}, uid)
 
 
 async def test_a_typed_object_that_is_merged_into_from_now_on_keeps_its_type(side: Side) -> None:
-    keeper = keeper_of(side.cluster)
-    await keeper.bring_in_step(a_secret(side, {"username": "u"}, **AUTH))
+    applier = keeper_of(side.cluster)
+    await applier.bring_in_step(a_secret(side, {"username": "u"}, **AUTH))
 
     part = a_secret(side, {"username": "u", "C": "c"}, **MERGE)
-    assert (await keeper.bring_in_step(part)).written
-    assert not (await keeper.bring_in_step(part)).written
+    assert (await applier.bring_in_step(part)).written
+    assert not (await applier.bring_in_step(part)).written
 
     assert side.data(part.ref) == {"username": "u", "C": "c"}
-    assert (await keeper.bring_in_step(a_secret(side, {"username": "v"}, **MERGE))).written
+    assert (await applier.bring_in_step(a_secret(side, {"username": "v"}, **MERGE))).written
     assert side.data(part.ref) == {"username": "v"}
 
 
@@ -309,12 +309,12 @@ BOTH = {"username": "u", "password": "p"}
 
 
 async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
-    keeper = keeper_of(side.cluster)
+    applier = keeper_of(side.cluster)
     old = a_secret(side, {"A": "1"})
-    await keeper.bring_in_step(old)
+    await applier.bring_in_step(old)
     uid = side.uid(old.ref)
 
-    assert (await keeper.bring_in_step(a_secret(side, BOTH, onTypeChange="Replace", **AUTH))).written
+    assert (await applier.bring_in_step(a_secret(side, BOTH, onTypeChange="Replace", **AUTH))).written
 
     assert side.data(old.ref) == BOTH
     assert side.uid(old.ref) != uid
@@ -333,12 +333,12 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
     if steps > 2:
         assert await side.cluster.carry_out(new, Apply(None))
 
-    keeper = keeper_of(side.cluster)
-    await keeper.finish(old.ref, old.owner)
+    applier = keeper_of(side.cluster)
+    await applier.finish(old.ref, old.owner)
 
     assert side.data(old.ref) == (BOTH if steps > 2 else {"A": "1"})
     assert side.data(copy_ref(old.ref)) is None
-    assert (await keeper.bring_in_step(new)).written is (steps < 3)
+    assert (await applier.bring_in_step(new)).written is (steps < 3)
     assert side.data(old.ref) == BOTH
     assert side.data(copy_ref(old.ref)) is None
 

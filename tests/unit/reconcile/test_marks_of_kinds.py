@@ -5,7 +5,7 @@ from typing import Any
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Dependents
-from phase_operator.reconcile.run.rivals import Rivals
+from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.writers import Writers
 from support.builders import KEY, desired_secret, phase_secret, secret_ref
 from support.fakes import FakeCluster
@@ -34,7 +34,7 @@ def test_the_resource_that_a_mark_names_is_told_from_its_namesake() -> None:
 async def test_a_namesake_of_another_kind_does_not_keep_what_the_mark_names() -> None:
     cluster = FakeCluster()
     cluster.bodies[KEY] = phase_secret(KEY)
-    rivals = Rivals(cluster, lambda *_: "")
+    rivals = OwnerConflicts(cluster, lambda *_: "")
 
     assert not await rivals.has_let_go(str(KEY), secret_ref())
     assert await rivals.has_let_go(str(THING), secret_ref())

@@ -22,8 +22,8 @@ from phase_operator.core.targets.removal import Delete, Leave, Needless, Retyped
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
 from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster, Restarts
-from phase_operator.reconcile.run.rivals import Rivals
-from phase_operator.reconcile.run.type_change import Refusals
+from phase_operator.reconcile.run.rivals import OwnerConflicts
+from phase_operator.reconcile.run.type_change import TypeChangeBackoff
 
 _BUSY = "it keeps changing while it is written"
 
@@ -35,18 +35,18 @@ def believed(_: Observed | None) -> None:
     """Doubt nothing."""
 
 
-class Keeper:
+class TargetApplier:
     """Acts on targets, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, restarts: Restarts, rivals: Rivals) -> None:
+    def __init__(self, cluster: Cluster, restarts: Restarts, owner_conflicts: OwnerConflicts) -> None:
         self._cluster = cluster
-        self._rivals = rivals
+        self._owner_conflicts = owner_conflicts
         self._restarts = restarts
         # Where somebody else's object stood when it was last looked at.
         self._refused: set[TargetRef] = set()
         # Where no copy is left from a replacement, as far as is known.
         self._without_copy: set[TargetRef] = set()
-        self._refusals = Refusals()
+        self._refusals = TypeChangeBackoff()
         # PhaseSecrets that merge into one object take turns.
         self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
@@ -109,7 +109,7 @@ class Keeper:
             action = plan(desired, observed, gone)
             if not isinstance(action, Refuse) or not action.by:
                 return action
-            let_go = [each for each in action.by if await self._rivals.has_let_go(each, desired.ref)]
+            let_go = [each for each in action.by if await self._owner_conflicts.has_let_go(each, desired.ref)]
             if not set(let_go) - gone:
                 return action
             gone.update(let_go)

@@ -9,7 +9,7 @@ from phase_operator.core.outcome import Failed, Gone, Outcome
 from phase_operator.core.targets.policy import needs_finalizer
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.pruner import Removals
+from phase_operator.reconcile.run.pruner import Pruner
 from phase_operator.reconcile.store import Life, Resource, Resources
 
 # Targets that a message names.
@@ -19,10 +19,10 @@ _NAMED = 3
 class Finalizer:
     """Sets and removes our finalizer, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, resources: Resources, removals: Removals) -> None:
+    def __init__(self, cluster: Cluster, resources: Resources, removals: Pruner) -> None:
         self._cluster = cluster
         self._resources = resources
-        self._removals = removals
+        self._pruner = removals
 
     async def set_if_needed(self, declared: Declared) -> None:
         """Set the finalizer if the targets need one and it is not set; raise ExpectedError."""
@@ -39,7 +39,7 @@ class Finalizer:
 
         Raises ExpectedError.
         """
-        left = tuple(await self._removals.end(declared))
+        left = tuple(await self._pruner.end(declared))
         if left:
             message = "; ".join(f"{result.ref}: {result.message}" for result in left[:_NAMED])
             is_transient = any(result.transient for result in left)

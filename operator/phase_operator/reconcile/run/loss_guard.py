@@ -32,11 +32,11 @@ from phase_operator.core.targets.loss_guard import (
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.values import Entry, Snapshot
-from phase_operator.reconcile.context import Task
+from phase_operator.reconcile.context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedAnswer:
     """An answer to a question, and how far it is to be believed."""
 
     query: SourceQuery
@@ -51,22 +51,24 @@ class Heard:
     misdated: Revision | None = None
 
 
-class Judge:
+class LossGuard:
     """Judges one target."""
 
-    def __init__(self, task: Task, heard: Heard, target: RenderedTarget, entries: Sequence[Entry]) -> None:
-        self.task, self.rendering = task, target.rendering
+    def __init__(
+        self, context: RunContext, received: ReceivedAnswer, target: RenderedTarget, entries: Sequence[Entry]
+    ) -> None:
+        self.context, self.rendering = context, target.rendering
         self._target = target
-        self._heard, self._entries = heard, entries
-        status = task.resource.status
+        self._received, self._entries = received, entries
+        status = context.resource.status
         self._before = next((told for ref, told in recorded_targets(status) if ref == self.rendering.ref), {})
         self._loss_policy = loss_policy(
             self.rendering,
-            task.spec,
-            task.target_policies[self.rendering.ref],
+            context.spec,
+            context.target_policies[self.rendering.ref],
             self._before,
             selects=bool(entries),
-            twice=heard.twice,
+            twice=received.twice,
         )
 
     @property
@@ -97,10 +99,10 @@ class Judge:
         current = self._current(observed)
         if current is None or current.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return ()
-        declared = declared_secret(self.rendering, self.task.spec, self._entries, current.names)
+        declared = declared_secret(self.rendering, self.context.spec, self._entries, current.names)
         if observed is not None:
             # What somebody else holds as well is his to take out.
-            mine = merge_manager(self.task.key)
+            mine = merge_manager(self.context.key)
             declared -= {key for each in observed.field_managers if each.manager != mine for key in each.keys}
         return tuple(sorted(declared))
 
@@ -112,7 +114,7 @@ class Judge:
         if not current.is_made:
             return bool(self.declared_secret(observed))
         is_less = current.entries > len(self.rendering.taken)
-        return is_less and bool(declared_secret(self.rendering, self.task.spec, self._entries))
+        return is_less and bool(declared_secret(self.rendering, self.context.spec, self._entries))
 
     def is_declared_in(self, version: Observed) -> bool:
         """Return True if an older version of a ConfigMap has a key whose entry has another type in Phase now."""
@@ -121,12 +123,12 @@ class Judge:
 
     @cached_property
     def _declared(self) -> frozenset[bytes]:
-        return frozenset(map(name_digest, declared_secret(self.rendering, self.task.spec, self._entries)))
+        return frozenset(map(name_digest, declared_secret(self.rendering, self.context.spec, self._entries)))
 
     def doubt_keys(self, observed: Observed) -> ExpectedError | None:
         """Return why no key may be taken out of the object; None if keys may. The target need not be renderable."""
         current = self._current(observed)
-        if current is None or self._heard.twice:
+        if current is None or self._received.twice:
             return None
         return doubt(current, self._available(current, key_names(self.rendering)), self._loss_policy.shrink)
 
@@ -136,18 +138,18 @@ class Judge:
         return len(current.names) if current is not None else 0
 
     def _current(self, observed: Observed | None) -> CurrentTarget | None:
-        resource = self.task.resource
-        return current_target(observed, self.task.key, self._before, resource.status, resource.generation)
+        resource = self.context.resource
+        return current_target(observed, self.context.key, self._before, resource.status, resource.generation)
 
     def _available(self, current: CurrentTarget | None, names: frozenset[bytes]) -> AvailableEntries:
-        heard = self._heard
+        received = self._received
         return available(
             self.rendering,
-            self.task.spec,
-            heard.query,
-            heard.answer.app_id,
+            self.context.spec,
+            received.query,
+            received.answer.app_id,
             self._entries,
-            heard.moved,
+            received.moved,
             current,
             names,
         )
@@ -158,7 +160,7 @@ class Judge:
         ref = self.rendering.ref
         known = keys if isinstance(keys, int) else None
         # The pause that an error may ask for is not this target's.
-        return replace(TargetResult.failed(ref, error, keys=known, version=self.task.versions.get(ref)), after=None)
+        return replace(TargetResult.failed(ref, error, keys=known, version=self.context.versions.get(ref)), after=None)
 
     def told(self, result: TargetResult) -> TargetResult:
         """Return the result of a write, with what the status is to say about the target."""
@@ -166,10 +168,10 @@ class Judge:
         result = replace(result, ref=rendering.ref)
         if not result.ready:
             return result
-        spec, heard, taken = self.task.spec, self._heard, len(rendering.taken)
+        spec, received, taken = self.context.spec, self._received, len(rendering.taken)
         found = replace(
             result,
-            message=note(rendering, departed(rendering, spec, heard.query, self._entries, heard.moved)),
+            message=note(rendering, departed(rendering, spec, received.query, self._entries, received.moved)),
             selection=str(rendering.request),
             entries=taken if taken != result.keys else None,
         )
@@ -177,13 +179,13 @@ class Judge:
         return replace(found, ready=False, reason=Reason.NO_ENTRIES) if is_lacking else found
 
 
-def source_facts(task: Task, heard: Heard, entries: Sequence[Entry]) -> SourceFacts:
+def source_facts(context: RunContext, received: ReceivedAnswer, entries: Sequence[Entry]) -> SourceFacts:
     """Return what was read, as the status says it."""
-    path = normal_path(task.spec.phase_app_env_path)
-    return SourceFacts(heard.answer.app_id, heard.query.environment, path, len(entries))
+    path = normal_path(context.spec.phase_app_env_path)
+    return SourceFacts(received.answer.app_id, received.query.environment, path, len(entries))
 
 
-def told_facts(status: Mapping[str, Any]) -> SourceFacts | None:
+def recorded_facts(status: Mapping[str, Any]) -> SourceFacts | None:
     """Return what was read according to a status; None if the status does not say it in full."""
     source = status.get("source")
     match source:

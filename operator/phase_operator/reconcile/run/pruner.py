@@ -20,7 +20,7 @@ from phase_operator.core.targets.type_change import copy_owner, copy_ref, origin
 from phase_operator.core.targets.versions import version_label
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.applier import Keeper, pending, pending_for
+from phase_operator.reconcile.run.applier import TargetApplier, pending, pending_for
 from phase_operator.reconcile.run.rivals import Refusal
 
 # With those that the spec names, fewer than a status takes. What is not told is found again by its marks.
@@ -38,12 +38,12 @@ class _Candidate:
     known: Observed | None
 
 
-class Removals:
+class Pruner:
     """Takes away what is not wanted any more, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, keeper: Keeper, refusal: Refusal) -> None:
+    def __init__(self, cluster: Cluster, applier: TargetApplier, refusal: Refusal) -> None:
         self._cluster = cluster
-        self._keeper = keeper
+        self._applier = applier
         self._refusal = refusal
 
     async def let_go(self, declared: Declared, results: Sequence[TargetResult]) -> list[TargetResult]:
@@ -100,7 +100,7 @@ class Removals:
             if self._refusal(declared.key.namespace, target.key.namespace):
                 continue
             try:
-                if (rest := await self._keeper.finish(target, declared.owner, is_seen=target in seen)) is not None:
+                if (rest := await self._applier.finish(target, declared.owner, is_seen=target in seen)) is not None:
                     left.append(replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
             except ExpectedError as error:
                 if error.reason is not Reason.NAMESPACE_NOT_FOUND:
@@ -173,7 +173,7 @@ class Removals:
 
     async def _take_away(self, declared: Declared, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:
-            found = await self._keeper.take_away(each.ref, declared.owner, each.why)
+            found = await self._applier.take_away(each.ref, declared.owner, each.why)
         except Invalid as error:
             if not is_last:
                 return pending(each.base, error.message, transient=False)

@@ -23,20 +23,20 @@ from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import Beside
-from phase_operator.reconcile.context import Task, declared_by, parse_spec, task_of
+from phase_operator.reconcile.context import RunContext, declared_by, parse_spec, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
-from phase_operator.reconcile.run.applier import Keeper
+from phase_operator.reconcile.run.applier import TargetApplier
 from phase_operator.reconcile.run.finalizer import Finalizer
 from phase_operator.reconcile.run.forced_reads import ForcedReads
-from phase_operator.reconcile.run.loss_guard import Heard
-from phase_operator.reconcile.run.pruner import Removals
+from phase_operator.reconcile.run.loss_guard import ReceivedAnswer
+from phase_operator.reconcile.run.pruner import Pruner
 from phase_operator.reconcile.run.registration import Registration
-from phase_operator.reconcile.run.rivals import Rivals
+from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.run.target_access import TargetAccess
-from phase_operator.reconcile.run.version_gc import Versions
+from phase_operator.reconcile.run.version_gc import VersionCollector
 from phase_operator.reconcile.run.writer import Inputs, Writer
 from phase_operator.reconcile.store import Life, Resource, Resources
 
@@ -72,16 +72,16 @@ class Reconciler:
         self._beside = beside or Beside()
         self._forced = ForcedReads(poller)
         access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.asks)
-        rivals = Rivals(cluster, access.refusal)
-        keeper = Keeper(cluster, restarts, rivals)
-        self._removals = Removals(cluster, keeper, access.refusal)
-        self._finalizer = Finalizer(cluster, resources, self._removals)
-        self._registration = Registration(admissions, restarts, keeper, tokens)
+        owner_conflicts = OwnerConflicts(cluster, access.refusal)
+        applier = TargetApplier(cluster, restarts, owner_conflicts)
+        self._pruner = Pruner(cluster, applier, access.refusal)
+        self._finalizer = Finalizer(cluster, resources, self._pruner)
+        self._registration = Registration(admissions, restarts, applier, tokens)
         self._writer = Writer(
             cluster=cluster,
-            keeper=keeper,
-            versions=Versions(cluster, rivals),
-            removals=self._removals,
+            applier=applier,
+            versions=VersionCollector(cluster, owner_conflicts),
+            removals=self._pruner,
             finalizer=self._finalizer,
             registration=self._registration,
             access=access,
@@ -116,48 +116,50 @@ class Reconciler:
             self._release(key)
             return Suspended()
         check_targets(admitted.target_policies, admitted.token)
-        task = task_of(resource, spec, admitted.target_policies)
-        self._registration.enter(admitted, task)
+        context = task_of(resource, spec, admitted.target_policies)
+        self._registration.enter(admitted, context)
         # What fails here is reported by the target that is replaced, or when the rest is in step.
-        await self._removals.finish(task)
+        await self._pruner.finish(context)
         credential = await self._credential(admitted)
         query = source_query(admitted.ask, credential.account)
-        state = self._poller.subscribe(key, query, credential, task.subscription())
+        state = self._poller.subscribe(key, query, credential, context.subscription())
         if self._forced.take(resource):
             state = self._poller.want(key, PollPriority.FORCED)
         try:
             # Before anything is written that somebody has to take away.
-            await self._finalizer.set_if_needed(task)
+            await self._finalizer.set_if_needed(context)
         except ExpectedError as refused:
-            return await self._unguarded(task, query, state, refused)
-        return await self._answered(task, query, state)
+            return await self._unguarded(context, query, state, refused)
+        return await self._answered(context, query, state)
 
-    async def _answered(self, task: Task, query: SourceQuery, state: SourceState) -> Outcome:
+    async def _answered(self, context: RunContext, query: SourceQuery, state: SourceState) -> Outcome:
         """Do what the state of the source allows."""
         match state:
             case Unread(revision=revision):
-                return await self._confirm(task, query, revision)
+                return await self._confirm(context, query, revision)
             case Fresh():
-                return await self._follow(task, query, state)
+                return await self._follow(context, query, state)
             case Broken(error=error, full=full):
                 if full is None:
                     # Not raised: an error that is kept would keep the frames of every run that raises it, for ever.
                     # Without the pause that Phase asked for: it is for the poller, and a run makes no call to Phase.
                     return replace(Failed.of(error), after=None)
                 # Phase is silent, but a target that was edited by hand is repaired from the last good answer.
-                last = await self._sync(task, Heard(query, full, None, state.twice, state.moved))
+                last = await self._sync(context, ReceivedAnswer(query, full, None, state.twice, state.moved))
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
 
-    async def _unguarded(self, task: Task, query: SourceQuery, state: SourceState, error: ExpectedError) -> Outcome:
+    async def _unguarded(
+        self, context: RunContext, query: SourceQuery, state: SourceState, error: ExpectedError
+    ) -> Outcome:
         """Write nothing that needs the finalizer, which could not be set; what was declared secret is taken out."""
         if not isinstance(state, Fresh):
             raise error
-        heard = Heard(query, state.answer, state.revision, state.twice, state.moved)
-        chosen = await self._choose(task, heard)
-        inputs = Inputs.of(task, heard, chosen.entries)
-        return self._doubting(task, await self._writer.hold(task, inputs, error, is_exact=chosen.is_exact))
+        received = ReceivedAnswer(query, state.answer, state.revision, state.twice, state.moved)
+        chosen = await self._choose(context, received)
+        inputs = Inputs.of(context, received, chosen.entries)
+        return self._doubting(context, await self._writer.hold(context, inputs, error, is_exact=chosen.is_exact))
 
     async def _credential(self, admitted: Admitted) -> Credential:
         """Return what Phase is asked with; raise ExpectedError.
@@ -172,64 +174,68 @@ class Reconciler:
             self._poller.unsubscribe(admitted.key)
             raise
 
-    async def _confirm(self, task: Task, query: SourceQuery, revision: Revision | None) -> Outcome:
+    async def _confirm(self, context: RunContext, query: SourceQuery, revision: Revision | None) -> Outcome:
         """Compare the targets' seals with the revision that a probe saw; ask for a read only if one is broken."""
         if revision is None:
             return Pending()
         # What was allowed before a restart may not be any more: rendering finds out.
-        is_allowed = self._tenancy.impersonation or not impersonates(task.spec)
-        may_be_confirmed = task.is_settled and is_allowed
-        if may_be_confirmed and await self._writer.has_made(task, inputs_digest(task.resource.spec, query, revision)):
-            self._poller.confirm(task.key, revision)
+        is_allowed = self._tenancy.impersonation or not impersonates(context.spec)
+        may_be_confirmed = context.is_settled and is_allowed
+        if may_be_confirmed and await self._writer.has_made(
+            context, inputs_digest(context.resource.spec, query, revision)
+        ):
+            self._poller.confirm(context.key, revision)
             return Confirmed()
-        self._poller.want(task.key, task.urgency)
+        self._poller.want(context.key, context.urgency)
         return Pending()
 
-    async def _follow(self, task: Task, query: SourceQuery, state: Fresh) -> Outcome:
+    async def _follow(self, context: RunContext, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        heard = Heard(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
-        found = self._doubting(task, await self._sync(task, heard))
+        received = ReceivedAnswer(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
+        found = self._doubting(context, await self._sync(context, received))
         if found.is_doubted:
             return found
         is_well = all(each.ready for each in found.targets)
         if state.is_unprobed:
             found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
-        if is_well or task.spec.allow_empty or (await self._choose(task, heard)).is_any:
+        if is_well or context.spec.allow_empty or (await self._choose(context, received)).is_any:
             return found
         # Where none is in step, all stay as they were told of before.
         targets = found.targets if any(each.ready for each in found.targets) else ()
-        full = replace(heard, answer=state.full or state.answer, revision=None)
-        if state.full is not None and (await self._choose(task, full)).is_any:
-            targets = (await self._sync(task, full)).targets
+        full = replace(received, answer=state.full or state.answer, revision=None)
+        if state.full is not None and (await self._choose(context, full)).is_any:
+            targets = (await self._sync(context, full)).targets
         message = await self._beside.run(
-            lambda: nothing_selected(query, state.answer.entries, task.folders, state.tags),
+            lambda: nothing_selected(query, state.answer.entries, context.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
-            task.key.namespace,
+            context.key.namespace,
         )
-        left = unread(task.spec, state.answer.dynamic)
+        left = unread(context.spec, state.answer.dynamic)
         return Failed(Reason.NO_ENTRIES, message if left is None else f"{message}; {left}", targets=targets)
 
-    async def _choose(self, task: Task, heard: Heard) -> Chosen:
-        patterns = len(task.spec.keys.include) + len(task.spec.keys.exclude)
-        many = len(heard.answer.entries) * (1 + patterns)
-        return await self._beside.run(lambda: choose(task.spec, heard.query, heard.answer), many, task.key.namespace)
+    async def _choose(self, context: RunContext, received: ReceivedAnswer) -> Chosen:
+        patterns = len(context.spec.keys.include) + len(context.spec.keys.exclude)
+        many = len(received.answer.entries) * (1 + patterns)
+        return await self._beside.run(
+            lambda: choose(context.spec, received.query, received.answer), many, context.key.namespace
+        )
 
-    async def _sync(self, task: Task, heard: Heard) -> Synced:
+    async def _sync(self, context: RunContext, received: ReceivedAnswer) -> Synced:
         """Bring the targets in step with an answer; raise ExpectedError if nothing can be taken of it."""
-        chosen = await self._choose(task, heard)
+        chosen = await self._choose(context, received)
         if chosen.error is None:
-            many = units(task.spec, chosen.entries)
-            chosen = await self._beside.run(partial(check, task.spec, chosen), many, task.key.namespace)
-        inputs = Inputs.of(task, heard, chosen.entries)
+            many = units(context.spec, chosen.entries)
+            chosen = await self._beside.run(partial(check, context.spec, chosen), many, context.key.namespace)
+        inputs = Inputs.of(context, received, chosen.entries)
         if chosen.error is not None:
-            return await self._writer.hold(task, inputs, chosen.error, is_exact=chosen.is_exact)
-        found = await self._writer.bring(task, inputs)
-        return replace(found, warning=chosen.warning, note=note(task.spec, chosen, heard.answer))
+            return await self._writer.hold(context, inputs, chosen.error, is_exact=chosen.is_exact)
+        found = await self._writer.bring(context, inputs)
+        return replace(found, warning=chosen.warning, note=note(context.spec, chosen, received.answer))
 
-    def _doubting(self, task: Task, found: Synced) -> Synced:
+    def _doubting(self, context: RunContext, found: Synced) -> Synced:
         """Return the outcome; if it doubts the answer, have the source read again."""
         if found.is_doubted:
-            self._poller.doubt(task.key)
+            self._poller.doubt(context.key)
         return found
 
     def forced(self, key: ObjectKey) -> str | None:

@@ -11,29 +11,29 @@ from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Kind
 from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.loss_guard import Judge
+from phase_operator.reconcile.run.loss_guard import LossGuard
 
 
-async def take_out(cluster: Cluster, judge: Judge, result: TargetResult) -> TargetResult:
+async def take_out(cluster: Cluster, loss_guard: LossGuard, result: TargetResult) -> TargetResult:
     """Take what was declared secret out of a ConfigMap that is not in step, and return its result.
 
     A version cannot be changed, and where keys are files or texts only a new rendering can leave something out.
     """
-    rendering = judge.rendering
+    rendering = loss_guard.rendering
     is_fixed = rendering.ref.kind is not Kind.CONFIG_MAP or rendering.keep is not None
     if is_fixed or result.ready or result.reason is Reason.ANSWER_DOUBTED:
         return result
 
     async def attempt(_: int) -> TargetResult | None:
         observed = await cluster.observe(rendering.ref, surely=False)
-        keys = judge.declared_secret(observed)
+        keys = loss_guard.declared_secret(observed)
         if observed is None or not keys:
             return result
-        if (doubt := judge.doubt_keys(observed)) is not None:
+        if (doubt := loss_guard.doubt_keys(observed)) is not None:
             return TargetResult.failed(rendering.ref, doubt)
         if not await cluster.take_out(rendering.ref, observed, keys):
             return None
-        return replace(result, keys=judge.held(observed) - len(keys), written=True)
+        return replace(result, keys=loss_guard.held(observed) - len(keys), written=True)
 
     again = replace(result, transient=True)
     try:

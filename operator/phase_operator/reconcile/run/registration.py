@@ -9,16 +9,16 @@ from phase_operator.reconcile.admissions import Admissions, Change
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Restarts
-from phase_operator.reconcile.run.applier import Keeper
+from phase_operator.reconcile.run.applier import TargetApplier
 
 
 class Registration:
     """Keeps the admissions up to date, for runs of any PhaseSecret."""
 
-    def __init__(self, admissions: Admissions, restarts: Restarts, keeper: Keeper, tokens: Tokens) -> None:
+    def __init__(self, admissions: Admissions, restarts: Restarts, applier: TargetApplier, tokens: Tokens) -> None:
         self._admissions = admissions
         self._restarts = restarts
-        self._keeper = keeper
+        self._applier = applier
         self._tokens = tokens
 
     def enter(self, admitted: Admitted, declared: Declared) -> None:
@@ -41,6 +41,6 @@ class Registration:
 
     def _forget(self, change: Change) -> None:
         self._restarts.forget(change.orphaned_targets)
-        self._keeper.forget(change.orphaned_targets)
+        self._applier.forget(change.orphaned_targets)
         for token in change.orphaned_tokens:
             self._tokens.forget(token)

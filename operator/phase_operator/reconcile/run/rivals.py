@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 Refusal = Callable[[str, str], str]
 
 
-class Rivals:
+class OwnerConflicts:
     """Looks PhaseSecrets up, for runs of others."""
 
     def __init__(self, cluster: Cluster, refusal: Refusal) -> None:
@@ -60,6 +60,6 @@ def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bo
     return any(fields.versioned or not versioned for fields in named)
 
 
-def told_version(body: Mapping[str, Any], base: TargetRef) -> bool:
+def records_version(body: Mapping[str, Any], base: TargetRef) -> bool:
     """Return True if the status of a PhaseSecret names a version of this target."""
     return base in newest_versions(body.get("status") or {})

@@ -26,7 +26,7 @@ class _Refused:
     pause: int
 
 
-class Refusals:
+class TypeChangeBackoff:
     """What was refused after the old Secret had gone."""
 
     def __init__(self) -> None:

@@ -18,15 +18,15 @@ from phase_operator.core.targets.removal import Delete, Leave, Superseded, Unwan
 from phase_operator.core.targets.versions import Made, prunable
 from phase_operator.core.text import listing
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.rivals import Rivals, told_version
+from phase_operator.reconcile.run.rivals import OwnerConflicts, records_version
 
 
-class Versions:
+class VersionCollector:
     """Looks after versions, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, rivals: Rivals) -> None:
+    def __init__(self, cluster: Cluster, owner_conflicts: OwnerConflicts) -> None:
         self._cluster = cluster
-        self._rivals = rivals
+        self._owner_conflicts = owner_conflicts
         self._turns: WeakValueDictionary[TargetRef, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, base: TargetRef) -> asyncio.Lock:
@@ -43,11 +43,11 @@ class Versions:
         for created, name, rival in sorted(standing, reverse=True):
             if rival == str(owner.key):
                 continue
-            found = await self._rivals.keeps_versions(rival, base)
+            found = await self._owner_conflicts.keeps_versions(rival, base)
             if found is None:
                 continue
             # Both have some after a race, or from the time when nobody looked: who is known to have it keeps it.
-            first = (is_told, own) > (told_version(found, base), (created, name, rival)) if own else False
+            first = (is_told, own) > (records_version(found, base), (created, name, rival)) if own else False
             if not first:
                 return f"versions of it belong to PhaseSecret {rival}; choose another name, or let that one go first"
         return None

@@ -21,23 +21,23 @@ from phase_operator.core.targets.provenance import inputs_digest, share_stamp_ma
 from phase_operator.core.targets.rendering import units
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.background import Beside
-from phase_operator.reconcile.context import Declared, Task
+from phase_operator.reconcile.context import Declared, RunContext
 from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.run.applier import Doubt, Keeper, believed
+from phase_operator.reconcile.run.applier import Doubt, TargetApplier, believed
 from phase_operator.reconcile.run.finalizer import Finalizer
-from phase_operator.reconcile.run.loss_guard import Heard, Judge, source_facts, told_facts
-from phase_operator.reconcile.run.pruner import Removals
+from phase_operator.reconcile.run.loss_guard import LossGuard, ReceivedAnswer, recorded_facts, source_facts
+from phase_operator.reconcile.run.pruner import Pruner
 from phase_operator.reconcile.run.redaction import take_out
 from phase_operator.reconcile.run.registration import Registration
 from phase_operator.reconcile.run.target_access import TargetAccess
-from phase_operator.reconcile.run.version_gc import Versions
+from phase_operator.reconcile.run.version_gc import VersionCollector
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What the targets of a resource are made from."""
 
-    heard: Heard
+    received: ReceivedAnswer
     # What the resource takes of it.
     entries: Sequence[Entry]
     facts: SourceFacts
@@ -47,12 +47,12 @@ class Inputs:
     misdated: bytes | None = None
 
     @classmethod
-    def of(cls, task: Task, heard: Heard, entries: Sequence[Entry]) -> Self:
+    def of(cls, context: RunContext, received: ReceivedAnswer, entries: Sequence[Entry]) -> Self:
         """Return what a PhaseSecret's targets are made from, where it takes these entries of an answer."""
-        spec, query = task.resource.spec, heard.query
-        inputs = inputs_digest(spec, query, heard.revision) if heard.revision is not None else None
-        misdated = inputs_digest(spec, query, heard.misdated) if heard.misdated is not None else None
-        return cls(heard, entries, source_facts(task, heard, entries), inputs, misdated)
+        spec, query = context.resource.spec, received.query
+        inputs = inputs_digest(spec, query, received.revision) if received.revision is not None else None
+        misdated = inputs_digest(spec, query, received.misdated) if received.misdated is not None else None
+        return cls(received, entries, source_facts(context, received, entries), inputs, misdated)
 
 
 class Writer:
@@ -62,9 +62,9 @@ class Writer:
         self,
         *,
         cluster: Cluster,
-        keeper: Keeper,
-        versions: Versions,
-        removals: Removals,
+        applier: TargetApplier,
+        versions: VersionCollector,
+        removals: Pruner,
         finalizer: Finalizer,
         registration: Registration,
         access: TargetAccess,
@@ -72,9 +72,9 @@ class Writer:
         digest_key: Callable[[], bytes],
     ) -> None:
         self._cluster = cluster
-        self._keeper = keeper
+        self._applier = applier
         self._versions = versions
-        self._removals = removals
+        self._pruner = removals
         self._finalizer = finalizer
         self._registration = registration
         self._access = access
@@ -93,124 +93,132 @@ class Writer:
             )
         return all(found)
 
-    async def bring(self, task: Task, inputs: Inputs) -> Synced:
+    async def bring(self, context: RunContext, inputs: Inputs) -> Synced:
         """Bring every target in step, remove what the spec names no more, and return the results of all.
 
         An error of a target is its result. Raises ExpectedError if the finalizer cannot be removed.
         """
-        many = units(task.spec, inputs.entries)
+        many = units(context.spec, inputs.entries)
         results: list[TargetResult] = []
-        async for judge in self._judges(task, inputs, many):
-            result = await self._access.token_refusal(task, judge.rendering.ref)
-            result = result or await take_out(self._cluster, judge, await self._target(inputs, judge, many))
-            results.append(replace(result, left_out=judge.rendering.left_out))
+        async for loss_guard in self._loss_guards(context, inputs, many):
+            result = await self._access.token_refusal(context, loss_guard.rendering.ref)
+            result = result or await take_out(self._cluster, loss_guard, await self._target(inputs, loss_guard, many))
+            results.append(replace(result, left_out=loss_guard.rendering.left_out))
         facts = inputs.facts
         if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
             # The facts that an answer is doubted by have to outlive it.
-            facts = told_facts(task.resource.status) or facts
-        results += await self._let_go(task, results)
-        self._registration.renew(task, {each.ref: each.version for each in results if each.version is not None})
+            facts = recorded_facts(context.resource.status) or facts
+        results += await self._let_go(context, results)
+        self._registration.renew(context, {each.ref: each.version for each in results if each.version is not None})
         return Synced(facts, tuple(results))
 
-    async def hold(self, task: Task, inputs: Inputs, error: ExpectedError, *, is_exact: bool) -> Synced:
+    async def hold(self, context: RunContext, inputs: Inputs, error: ExpectedError, *, is_exact: bool) -> Synced:
         """Leave targets as they are, but for entries that were declared secret; raise the error if there are none.
 
         `is_exact`: the entries of type config in `inputs` are those that the spec takes, and no more.
         """
-        if not task.spec.managed_config_map_references:
+        if not context.spec.managed_config_map_references:
             raise error
-        many = units(task.spec, inputs.entries)
+        many = units(context.spec, inputs.entries)
         results = [
-            replace(await self._held(inputs, judge, many, error, is_exact=is_exact), left_out=judge.rendering.left_out)
-            async for judge in self._judges(task, inputs, many)
+            replace(
+                await self._held(inputs, loss_guard, many, error, is_exact=is_exact),
+                left_out=loss_guard.rendering.left_out,
+            )
+            async for loss_guard in self._loss_guards(context, inputs, many)
         ]
         if not any(each.written or each.reason is Reason.ANSWER_DOUBTED for each in results):
             raise error
-        return Synced(told_facts(task.resource.status) or inputs.facts, tuple(results))
+        return Synced(recorded_facts(context.resource.status) or inputs.facts, tuple(results))
 
     async def _held(
-        self, inputs: Inputs, judge: Judge, units: int, error: ExpectedError, *, is_exact: bool
+        self, inputs: Inputs, loss_guard: LossGuard, units: int, error: ExpectedError, *, is_exact: bool
     ) -> TargetResult:
-        rendering = judge.rendering
-        result = await take_out(self._cluster, judge, judge.stays(error))
+        rendering = loss_guard.rendering
+        result = await take_out(self._cluster, loss_guard, loss_guard.stays(error))
         if result.reason is not error.reason or result.written or not is_exact or unresolved(rendering.taken):
             return result
-        observed = await self._cluster.observe(newest_version(rendering.ref, judge.task.versions), surely=False)
-        return await self._target(inputs, judge, units) if judge.holds_declared(observed) else result
+        observed = await self._cluster.observe(newest_version(rendering.ref, loss_guard.context.versions), surely=False)
+        return await self._target(inputs, loss_guard, units) if loss_guard.holds_declared(observed) else result
 
-    async def _judges(self, task: Task, inputs: Inputs, units: int) -> AsyncIterator[Judge]:
+    async def _loss_guards(self, context: RunContext, inputs: Inputs, units: int) -> AsyncIterator[LossGuard]:
         """Yield what judges each target, in the spec's order."""
         rest = render(
-            task.spec,
-            task.owner,
+            context.spec,
+            context.owner,
             inputs.entries,
             self._digest_key(),
-            dynamic=inputs.heard.answer.dynamic,
+            dynamic=inputs.received.answer.dynamic,
             impersonation=self._access.impersonation,
         )
         is_first = True
-        while (target := await self._beside.run(lambda: next(rest, None), units, task.key.namespace)) is not None:
+        while (target := await self._beside.run(lambda: next(rest, None), units, context.key.namespace)) is not None:
             if not is_first:
                 # Where nothing is to be written nothing is awaited, and there may be many targets.
                 await asyncio.sleep(0)
             is_first = False
-            yield Judge(task, inputs.heard, target, inputs.entries)
+            yield LossGuard(context, inputs.received, target, inputs.entries)
 
-    async def _target(self, inputs: Inputs, judge: Judge, units: int) -> TargetResult:
+    async def _target(self, inputs: Inputs, loss_guard: LossGuard, units: int) -> TargetResult:
         """Bring one target in step, as far as what it holds lets the answer be believed."""
-        task, rendering = judge.task, judge.rendering
-        version = task.versions.get(rendering.ref)
+        context, rendering = loss_guard.context, loss_guard.rendering
+        version = context.versions.get(rendering.ref)
         try:
             if rendering.taken:
-                await self._beside.run(lambda: judge.desired, units, task.key.namespace)
+                await self._beside.run(lambda: loss_guard.desired, units, context.key.namespace)
             if rendering.taken and rendering.keep is None:
-                return await self._whole(inputs, judge, version, judge.doubt)
+                return await self._whole(inputs, loss_guard, version, loss_guard.doubt)
             # What stands has to be known before something is made, or under another name.
-            observed = await self._cluster.observe(newest_version(rendering.ref, task.versions), surely=False)
-            match decision := judge.decide(observed):
+            observed = await self._cluster.observe(newest_version(rendering.ref, context.versions), surely=False)
+            match decision := loss_guard.decide(observed):
                 case LeaveUnchanged(error=error):
                     return TargetResult.failed(rendering.ref, error, version=version)
                 case RemoveEmpty():
-                    return await self._clear(inputs, judge)
+                    return await self._clear(inputs, loss_guard)
                 case Write() if rendering.keep is None:
-                    return await self._whole(inputs, judge, version)
+                    return await self._whole(inputs, loss_guard, version)
                 case Write():
                     async with self._versions.turn(rendering.ref):
-                        return await self._version(inputs, judge, rendering.keep, version)
+                        return await self._version(inputs, loss_guard, rendering.keep, version)
                 case _:
                     assert_never(decision)
         except ExpectedError as error:
             return TargetResult.failed(rendering.ref, error, version=version)
 
-    async def _whole(self, inputs: Inputs, judge: Judge, version: str | None, doubt: Doubt = believed) -> TargetResult:
+    async def _whole(
+        self, inputs: Inputs, loss_guard: LossGuard, version: str | None, doubt: Doubt = believed
+    ) -> TargetResult:
         """Write a target that has no versions; `version` is the newest that the status records from earlier."""
-        result = await self._fill(inputs, judge, doubt)
+        result = await self._fill(inputs, loss_guard, doubt)
         # It had versions until now, or may have had when the status could not be written.
         had_versions = result.ready and (result.written or version is not None)
-        return await self._versions.retire(result, judge.desired.owner, version) if had_versions else result
+        return await self._versions.retire(result, loss_guard.desired.owner, version) if had_versions else result
 
-    async def _clear(self, inputs: Inputs, judge: Judge) -> TargetResult:
+    async def _clear(self, inputs: Inputs, loss_guard: LossGuard) -> TargetResult:
         """Remove a target for which nothing is left; empty one that may not be deleted."""
-        task, ref = judge.task, judge.rendering.ref
-        left = await self._removals.clear(task, ref)
-        if left is None and await self._cluster.observe(newest_version(ref, task.versions), surely=False) is not None:
-            return await self._fill(inputs, judge)
-        return left or judge.told(TargetResult(ref, True, Reason.SYNCED, 0))
+        context, ref = loss_guard.context, loss_guard.rendering.ref
+        left = await self._pruner.clear(context, ref)
+        if (
+            left is None
+            and await self._cluster.observe(newest_version(ref, context.versions), surely=False) is not None
+        ):
+            return await self._fill(inputs, loss_guard)
+        return left or loss_guard.told(TargetResult(ref, True, Reason.SYNCED, 0))
 
-    async def _fill(self, inputs: Inputs, judge: Judge, doubt: Doubt = believed) -> TargetResult:
+    async def _fill(self, inputs: Inputs, loss_guard: LossGuard, doubt: Doubt = believed) -> TargetResult:
         """Write what an answer has for a target."""
-        desired = self._access.bounded(judge.desired)
+        desired = self._access.bounded(loss_guard.desired)
         if inputs.inputs is not None:
             desired = stamped(desired, inputs.inputs, self._digest_key(), inputs.misdated)
-        return judge.told(await self._keeper.bring_in_step(desired, doubt))
+        return loss_guard.told(await self._applier.bring_in_step(desired, doubt))
 
-    async def _version(self, inputs: Inputs, judge: Judge, keep: int, version: str | None) -> TargetResult:
+    async def _version(self, inputs: Inputs, loss_guard: LossGuard, keep: int, version: str | None) -> TargetResult:
         """Write a target as a version of its own; `version` is the name of the newest that the status records."""
-        base, desired = judge.rendering.ref, judge.desired
+        base, desired = loss_guard.rendering.ref, loss_guard.desired
         why = await self._versions.objection(base, desired.owner, is_told=version is not None)
         if why is not None:
             return TargetResult(base, False, Reason.TARGET_CONFLICT, message=why)
-        result = await self._fill(inputs, judge)
+        result = await self._fill(inputs, loss_guard)
         if not result.ready:
             return replace(result, version=version)
         result = replace(result, version=desired.ref.key.name)
@@ -218,11 +226,11 @@ class Writer:
             result = await self._versions.collect(result, desired.owner, keep)
         if base.kind is Kind.SECRET:
             return result
-        return await self._versions.retract(result, desired.owner, judge.is_declared_in)
+        return await self._versions.retract(result, desired.owner, loss_guard.is_declared_in)
 
-    async def _let_go(self, task: Task, results: Sequence[TargetResult]) -> list[TargetResult]:
+    async def _let_go(self, context: RunContext, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Remove what the spec names no more, once all that it names is in step; return what is left to remove."""
-        left = await self._removals.let_go(task, results)
+        left = await self._pruner.let_go(context, results)
         if not left and all(result.ready for result in results):
-            await self._finalizer.remove_if_needless(task)
+            await self._finalizer.remove_if_needless(context)
         return left

@@ -165,11 +165,11 @@ def test_a_version_in_another_namespace_is_not_of_this_base() -> None:
 
 
 def test_a_copy_that_we_keep_goes_and_nothing_else_in_its_place() -> None:
-    copy, keeper = copy_of(DELETES), Owner(copy_owner(KEY), "0a-uid")
+    copy, applier = copy_of(DELETES), Owner(copy_owner(KEY), "0a-uid")
 
-    assert judged(copy, standing(copy), Needless(), keeper) is Delete
-    assert judged(copy, copied(copy), Needless(), keeper) is Leave
-    assert judged(copy, standing(DELETES), Needless(), keeper) is Leave
+    assert judged(copy, standing(copy), Needless(), applier) is Delete
+    assert judged(copy, copied(copy), Needless(), applier) is Leave
+    assert judged(copy, standing(DELETES), Needless(), applier) is Leave
 
 
 # Whatever stands there.

@@ -41,7 +41,7 @@ class Game:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.keeper = keeper_of(self.cluster)
+        self.applier = keeper_of(self.cluster)
         self.wanted: dict[ObjectKey, dict[str, str]] = {}
         self.foreign: dict[str, str] = {}
 
@@ -55,7 +55,7 @@ class Game:
         elif kind == "leaves":
             self.wanted.pop(who, None)
             self.cluster.bodies.pop(who, None)
-            assert await self.keeper.take_away(SHOP, owner(who), DROPPED) == Leave()
+            assert await self.applier.take_away(SHOP, owner(who), DROPPED) == Leave()
         else:
             self.foreign |= {key: text for key, text in data.items() if key == "FOREIGN"}
             self.cluster.edit(SHOP, {key: None if text is None else encoded(text) for key, text in data.items()})
@@ -65,7 +65,7 @@ class Game:
         if who not in self.wanted:
             return None
         entries = [entry(key, text) for key, text in self.wanted[who].items()]
-        return await self.keeper.bring_in_step(desired_secret(*entries, of=who, **MERGE))
+        return await self.applier.bring_in_step(desired_secret(*entries, of=who, **MERGE))
 
 
 def encoded(text: str) -> str:
@@ -89,7 +89,7 @@ def test_nobody_loses_a_key_to_another(steps: list[Any]) -> None:
                 assert game.wanted[who].items() <= data.items()
         # Nothing is left of what nobody wants: ours goes with us, exactly.
         for who in (A, B):
-            await game.keeper.take_away(SHOP, owner(who), DROPPED)
+            await game.applier.take_away(SHOP, owner(who), DROPPED)
         data = game.cluster.secret(SHOP) if SHOP in game.cluster.objects else {}
         assert {key: data.get(key) for key in game.foreign} == game.foreign
         assert all(text == "x" for key, text in data.items() if key not in game.foreign)

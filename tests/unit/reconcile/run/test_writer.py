@@ -12,17 +12,17 @@ from phase_operator.core.outcome import SourceFacts
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import Beside
-from phase_operator.reconcile.context import Task, parse_spec, task_of
+from phase_operator.reconcile.context import RunContext, parse_spec, task_of
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.restarts.disabled import NoRestarts
-from phase_operator.reconcile.run.applier import Keeper
+from phase_operator.reconcile.run.applier import TargetApplier
 from phase_operator.reconcile.run.finalizer import Finalizer
-from phase_operator.reconcile.run.loss_guard import Heard
-from phase_operator.reconcile.run.pruner import Removals
+from phase_operator.reconcile.run.loss_guard import ReceivedAnswer
+from phase_operator.reconcile.run.pruner import Pruner
 from phase_operator.reconcile.run.registration import Registration
-from phase_operator.reconcile.run.rivals import Rivals
+from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.run.target_access import TargetAccess
-from phase_operator.reconcile.run.version_gc import Versions
+from phase_operator.reconcile.run.version_gc import VersionCollector
 from phase_operator.reconcile.run.writer import Inputs, Writer
 from phase_operator.reconcile.store import Resources
 from support.builders import DIGEST_KEY, KEY, config_entry, entry, phase_secret, query, secret_ref, snapshot
@@ -42,15 +42,15 @@ class Desk:
         self.admissions = Admissions()
         tenancy, restarts = Tenancy(), NoRestarts()
         access = TargetAccess(self.cluster, tenancy, lambda _: {}, self.admissions.tokens, lambda _: False)
-        rivals = Rivals(self.cluster, access.refusal)
-        keeper = Keeper(self.cluster, restarts, rivals)
-        removals = Removals(self.cluster, keeper, access.refusal)
+        owner_conflicts = OwnerConflicts(self.cluster, access.refusal)
+        applier = TargetApplier(self.cluster, restarts, owner_conflicts)
+        removals = Pruner(self.cluster, applier, access.refusal)
         tokens = Tokens(self.cluster, self.admissions.tokens, lambda _: None)
-        self.registration = Registration(self.admissions, restarts, keeper, tokens)
+        self.registration = Registration(self.admissions, restarts, applier, tokens)
         self.writer = Writer(
             cluster=self.cluster,
-            keeper=keeper,
-            versions=Versions(self.cluster, rivals),
+            applier=applier,
+            versions=VersionCollector(self.cluster, owner_conflicts),
             removals=removals,
             finalizer=Finalizer(self.cluster, self.resources, removals),
             registration=self.registration,
@@ -59,7 +59,7 @@ class Desk:
             digest_key=lambda: DIGEST_KEY,
         )
 
-    def task(self, **spec: Any) -> Task:
+    def task(self, **spec: Any) -> RunContext:
         """Return what a run of a PhaseSecret with this spec works with."""
         self.resources.upsert(phase_secret(**spec))
         resource = self.resources.get(KEY)
@@ -73,7 +73,7 @@ class Desk:
 
 def inputs(*entries: Entry) -> Inputs:
     """Return entries with all that is known of them."""
-    heard = Heard(query(), snapshot(*entries), None, True, ())
+    heard = ReceivedAnswer(query(), snapshot(*entries), None, True, ())
     return Inputs(heard, entries, FACTS, MADE_FROM)
 
 
