@@ -30,7 +30,7 @@ from phase_operator.core.rollout.workload import read_workload
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
-from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.document import change_events, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs
 from phase_operator.core.status.restarts import recorded_restarts
 from phase_operator.core.targets.desired import Desired
@@ -91,7 +91,7 @@ def statuses(material: Material) -> None:
     document = status_document(outcome, status, generation=1, forced=None, now="2026-01-01T00:00:00Z")
     again = status_document(outcome, document, generation=1, forced=None, now="2027-01-01T00:00:00Z")
     assert again == document, "a status that says nothing new is not written"
-    notices(outcome, status)
+    change_events(outcome, status)
 
 
 def specs(material: Material) -> None:

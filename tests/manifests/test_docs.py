@@ -114,7 +114,7 @@ def test_the_settings_page_tells_every_setting() -> None:
 
 
 def test_the_page_about_logs_has_every_line() -> None:
-    """With its level; the messages of Faults are its methods' arguments, and errors all of them."""
+    """With its level; the messages of InternalErrors are its methods' arguments, and errors all of them."""
     calls = [
         node
         for file in (ROOT / "operator/phase_operator").rglob("*.py")

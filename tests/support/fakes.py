@@ -17,7 +17,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
@@ -29,7 +29,7 @@ from phase_operator.core.targets.type_change import copy_of_standing, original_o
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
@@ -41,7 +41,7 @@ from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import PhaseSecretStore
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
@@ -219,7 +219,7 @@ class FakeCluster:
         self.token_reads: list[ObjectKey] = []
         self.statuses: dict[ObjectKey, StatusDocument] = {}
         self.status_writes: list[ObjectKey] = []
-        self.notices: list[Notice] = []
+        self.notices: list[Event] = []
         self.applied: list[TargetRef] = []
         self.observed: list[TargetRef] = []
         # Every call of the port, in order.
@@ -415,7 +415,7 @@ class FakeCluster:
         self.status_writes.append(key)
         self.statuses[key] = json.loads(json.dumps(status))
 
-    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+    def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Keep the Events."""
         self.notices.extend(notices)
 
@@ -668,9 +668,9 @@ class Loop:
         self.admissions = Admissions()
         # The tasks that met what nobody expected, one for each time.
         self.faulty: list[str] = []
-        self.faults = Faults(self.faulty.append)
+        self.internal_errors = InternalErrors(self.faulty.append)
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
-        self.resources = Resources()
+        self.resources = PhaseSecretStore()
         self.retries = Retries(self.queue, self.clock)
         self.triggers = Triggers(self.queue, self.resources, self.admissions, self.retries, self.clock)
         self.tokens = Tokens(self.cluster, self.admissions.tokens, self.triggers.token_changed)
@@ -726,11 +726,11 @@ class Loop:
                 restarts=self.restarts,
                 clock=self.clock,
                 observer=self.observer,
-                faults=self.faults,
+                internal_errors=self.internal_errors,
             ),
             events=self.events,
             clock=self.clock,
-            faults=self.faults,
+            internal_errors=self.internal_errors,
         )
 
     async def __aenter__(self) -> Self:

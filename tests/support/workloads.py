@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.decision import Decision, Restart, SaveBaseline, patch
@@ -252,7 +252,7 @@ class FakeWorkloads:
 
     def __init__(self, objects: Mapping[TargetRef, Stored]) -> None:
         self.servers: dict[WorkloadRef, Server] = {}
-        self.notices: list[tuple[WorkloadRef, Notice]] = []
+        self.notices: list[tuple[WorkloadRef, Event]] = []
         self.lists = 0
         # Method name, or kind that cannot be listed -> what it raises, until taken out.
         self.errors: dict[str, ExpectedError] = {}
@@ -322,7 +322,7 @@ class FakeWorkloads:
             self.applied(workload)
         return done
 
-    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+    def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
         """Keep the Events."""
         self.notices.extend((workload.ref, each) for each in notices)
 

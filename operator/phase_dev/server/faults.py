@@ -74,28 +74,28 @@ class FaultBook:
     """The faults in force, oldest first; the first that fits is taken."""
 
     def __init__(self) -> None:
-        self._faults: list[tuple[Fault, int | None]] = []
+        self._internal_errors: list[tuple[Fault, int | None]] = []
 
     def add(self, fault: Fault) -> None:
         """Put a fault in force."""
-        self._faults.append((fault, fault.times))
+        self._internal_errors.append((fault, fault.times))
 
     def clear(self) -> None:
         """End all faults."""
-        self._faults.clear()
+        self._internal_errors.clear()
 
     def take(self, facts: Facts) -> Fault | None:
         """Return the fault for this request and use up one of its times."""
-        for position, (fault, left) in enumerate(self._faults):
+        for position, (fault, left) in enumerate(self._internal_errors):
             if not fault.fits(facts) or (fault.share < 1 and random.random() > fault.share):
                 continue
             if left == 1:
-                del self._faults[position]
+                del self._internal_errors[position]
             elif left is not None:
-                self._faults[position] = (fault, left - 1)
+                self._internal_errors[position] = (fault, left - 1)
             return fault
         return None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the faults in force and how often each will still strike."""
-        return [{**fault.model_dump(), "left": left} for fault, left in self._faults]
+        return [{**fault.model_dump(), "left": left} for fault, left in self._internal_errors]

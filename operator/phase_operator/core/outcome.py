@@ -159,7 +159,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Event:
     """One Event."""
 
     type: str

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from phase_operator.api.crd import Definition
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.store import Resources, Version, life_of, version_of
+from phase_operator.reconcile.store import PhaseSecretStore, Version, lifecycle_of, version_of
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ class ShownKind:
         self,
         *,
         definition: Definition,
-        resources: Resources,
+        resources: PhaseSecretStore,
         changes: Changes,
         not_understood: Callable[[ObjectKey, str], None],
         count: Callable[[], Awaitable[int]],
         list_all: ListAll,
         clock: Clock,
-        faults: Faults,
+        internal_errors: InternalErrors,
     ) -> None:
         self.plural = definition.plural
         self._named = f"{definition.kind}s"
@@ -64,7 +64,7 @@ class ShownKind:
         self._count = count
         self._list_all = list_all
         self._clock = clock
-        self._faults = faults
+        self._internal_errors = internal_errors
         # Objects, each at one version, that lists contain and the watch has not shown, and since when.
         self._missing: dict[State, float] = {}
         # Versions of objects that we failed to take in, by a bug of ours. The watch showed them, so it is not stuck.
@@ -114,7 +114,11 @@ class ShownKind:
         return is_done
 
     def _is_missing(self, key: ObjectKey, metadata: Mapping[str, Any]) -> bool:
-        return key not in self._leaving and life_of(metadata) is not None and self._resources.is_news(metadata)
+        return (
+            key not in self._leaving
+            and lifecycle_of(metadata) is not None
+            and self._resources.needs_reconcile(metadata)
+        )
 
     async def _bury(self, ghosts: Set[ObjectKey], left_out: Set[str]) -> None:
         ghosts = {key for key in ghosts if key.namespace not in left_out}
@@ -128,10 +132,10 @@ class ShownKind:
                 log.info("resource gone unseen", extra={"object": str(key)})
                 self._changes.resource_gone(key)
 
-    def is_news(self, change: str, body: Mapping[str, Any]) -> bool:
+    def needs_reconcile(self, change: str, body: Mapping[str, Any]) -> bool:
         """Return whether an event needs handling; our own status writes come back as events and do not."""
         try:
-            return _is_gone(change, body) or self._resources.is_news(mapping(body.get("metadata")))
+            return _is_gone(change, body) or self._resources.needs_reconcile(mapping(body.get("metadata")))
         except Exception:  # noqa: BLE001 - the handler meets the same error and reports it
             return True
 
@@ -143,7 +147,7 @@ class ShownKind:
             return
         step = partial(self._take, change, key, body)
         state = (key, version_of(metadata))
-        if self._faults.attempt_now("object not understood", step, task=self.plural, subject=str(key)):
+        if self._internal_errors.attempt_now("object not understood", step, task=self.plural, subject=str(key)):
             self._not_taken.discard(state)
             return
         self._not_taken = {each for each in self._not_taken if each[0] != key} | {state}
@@ -163,4 +167,4 @@ class ShownKind:
 
 
 def _is_gone(change: str, body: Mapping[str, Any]) -> bool:
-    return change == "DELETED" or life_of(mapping(body.get("metadata"))) is None
+    return change == "DELETED" or lifecycle_of(mapping(body.get("metadata"))) is None

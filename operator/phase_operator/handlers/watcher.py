@@ -173,11 +173,11 @@ class Watcher:
 
 
 def _register(registry: kopf.OperatorRegistry, kind: ShownKind) -> None:
-    def is_news(event: Mapping[str, Any], **_: Any) -> bool:
+    def needs_reconcile(event: Mapping[str, Any], **_: Any) -> bool:
         # Filtered here, since each call of a handler costs time in kopf.
-        return kind.is_news(str(event.get("type")), event["object"])
+        return kind.needs_reconcile(str(event.get("type")), event["object"])
 
-    @kopf.on.event(names.GROUP, names.VERSION, kind.plural, registry=registry, when=is_news)
+    @kopf.on.event(names.GROUP, names.VERSION, kind.plural, registry=registry, when=needs_reconcile)
     async def changed(event: Mapping[str, Any], **_: Any) -> None:
         kind.take(str(event.get("type")), event["object"])
 

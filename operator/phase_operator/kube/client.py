@@ -31,7 +31,7 @@ from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
-from phase_operator.reconcile.watchdog import got_on
+from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
     from phase_operator.kube.streams import Streams
@@ -202,7 +202,7 @@ class KubeClient:
         try:
             return await self._requested(method, path, query, body, content_type, accept, fenced=fenced)
         finally:
-            got_on()
+            made_progress()
 
     async def _requested(
         self,

@@ -16,7 +16,7 @@ from phase_operator.core.json_access import mapping, number, text
 from phase_operator.kube.client import MANAGER, MERGE, KubeClient
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.paths import object_path
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,10 @@ class Elector:
         name: str,
         identity: str,
         duration: float,
-        faults: Faults,
+        internal_errors: InternalErrors,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._faults = faults
+        self._internal_errors = internal_errors
         self._client = client
         self._clock = clock
         self._namespace = namespace
@@ -79,7 +79,7 @@ class Elector:
             except ApiError as error:
                 self._tell(translate(error).message)
             except Exception as error:  # noqa: BLE001 - an unreadable answer grants nothing; try again
-                self._faults.caught("task failed", error, task="lease")
+                self._internal_errors.caught("task failed", error, task="lease")
                 self._tell("internal error; the log has the trace")
             pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
             await self._sleep(pause)

@@ -14,12 +14,12 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.flow.turns import BoundedTurns
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.paths import CORE, object_path
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -50,23 +50,23 @@ class Recorder:
         clock: Clock,
         instance: str,
         posted: Callable[[str], None],
-        faults: Faults,
+        internal_errors: InternalErrors,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._faults = faults
+        self._internal_errors = internal_errors
         self._sleep = sleep
         self._client = client
         self._clock = clock
         self._instance = instance
         self._posted = posted
-        self._waiting: BoundedTurns[tuple[Subject, Notice, str]] = BoundedTurns(_LIMIT)
+        self._waiting: BoundedTurns[tuple[Subject, Event, str]] = BoundedTurns(_LIMIT)
         self._added = asyncio.Event()
 
-    def post(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+    def post(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Queue Events about a resource of ours; never waits."""
         self.post_on(Subject(names.API_VERSION, key.kind or names.KIND_PHASE_SECRET, key, uid), notices)
 
-    def post_on(self, subject: Subject, notices: Sequence[Notice]) -> None:
+    def post_on(self, subject: Subject, notices: Sequence[Event]) -> None:
         """Queue Events about an object; never waits."""
         for notice in notices:
             if self._waiting.add(subject.key.namespace, (subject, notice, self._clock.now())) is not None:
@@ -91,9 +91,11 @@ class Recorder:
 
     async def _post_next(self) -> None:
         event = self._waiting.take()
-        await self._faults.attempt("event not made", self._send(*event), task="events", subject=str(event[0].key))
+        await self._internal_errors.attempt(
+            "event not made", self._send(*event), task="events", subject=str(event[0].key)
+        )
 
-    async def _send(self, subject: Subject, notice: Notice, at: str) -> None:
+    async def _send(self, subject: Subject, notice: Event, at: str) -> None:
         body = event_body(subject, notice, at, self._instance)
         try:
             await self._client.request("POST", object_path(CORE, "events", subject.key.namespace), body=body)
@@ -104,7 +106,7 @@ class Recorder:
             self._posted(notice.type)
 
 
-def event_body(subject: Subject, notice: Notice, now: str, instance: str) -> dict[str, Any]:
+def event_body(subject: Subject, notice: Event, now: str, instance: str) -> dict[str, Any]:
     """Return a core/v1 Event."""
     key = subject.key
     return {

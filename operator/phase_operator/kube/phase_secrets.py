@@ -12,7 +12,7 @@ from phase_operator.api.crd import DEFINITIONS
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.json_access import mapping, mappings, number, text
-from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
 from phase_operator.kube.errors import ApiError, translate
@@ -94,7 +94,7 @@ class KubeResources:
                 return None
             raise translate(error) from error
 
-    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+    def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Queue Events about a resource; never waits."""
         self._recorder.post(key, uid, notices)
 

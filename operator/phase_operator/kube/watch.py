@@ -18,7 +18,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.listing import CHUNK, page
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -71,11 +71,11 @@ class MetadataWatch:
         restarted: Callable[[str], None],
         is_back: Callable[[], None],
         clock: Clock,
-        faults: Faults,
+        internal_errors: InternalErrors,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
-        self._faults = faults
+        self._internal_errors = internal_errors
         self._seen = clock.monotonic()
         self.name = name
         self._client = client
@@ -125,7 +125,7 @@ class MetadataWatch:
                     await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
             except Exception as error:  # noqa: BLE001 - a watch that ended would take the process with it
                 version = None
-                self._faults.caught("task failed", error, task=self.name)
+                self._internal_errors.caught("task failed", error, task=self.name)
                 self._broke("internal error; the log has the trace")
                 await self._sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures - 1))
 
@@ -196,9 +196,9 @@ class MetadataWatch:
 
     def _not_understood(self, key: ObjectKey, error: Exception) -> None:
         subject = str(key) if key.namespace else key.name
-        self._faults.caught("object not understood", error, task=self.name, subject=subject)
+        self._internal_errors.caught("object not understood", error, task=self.name, subject=subject)
         forget = partial(self._sink.unreadable, key)
-        self._faults.attempt_now("object not understood", forget, task=self.name, subject=subject)
+        self._internal_errors.attempt_now("object not understood", forget, task=self.name, subject=subject)
 
     def _recovered(self) -> None:
         if self._failures:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import Restart, SaveBaseline, patch
 from phase_operator.core.rollout.progress import WorkloadKind
@@ -87,7 +87,7 @@ class KubeWorkloads:
             raise translate(error) from error
         return True
 
-    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+    def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
         """Queue Events about a workload; never waits."""
         ref = workload.ref
         self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), notices)

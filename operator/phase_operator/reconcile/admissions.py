@@ -11,7 +11,7 @@ from phase_operator.core.access.admission import Admitted
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_version
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.index import Dependents, Users
+from phase_operator.reconcile.index import ReverseIndex, Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Admissions:
     """What each PhaseSecret was admitted to when it last ran; one that was refused or suspended has no entry."""
 
     def __init__(self) -> None:
-        self._targets: Dependents[TargetRef] = Dependents()
-        self._tokens: Dependents[ObjectKey] = Dependents()
+        self._targets: ReverseIndex[TargetRef] = ReverseIndex()
+        self._tokens: ReverseIndex[ObjectKey] = ReverseIndex()
         # The newest objects of versioned targets, where there are any.
         self._versions: dict[ObjectKey, tuple[TargetRef, ...]] = {}
 
@@ -50,7 +50,7 @@ class Admissions:
     def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
         """Replace the newest objects of the versioned targets that a PhaseSecret was admitted to."""
         before = self._versions.get(key, ())
-        return self._set(key, tuple(each for each in self._targets.things_of(key) if each not in before), versions)
+        return self._set(key, tuple(each for each in self._targets.uses(key) if each not in before), versions)
 
     def leave(self, key: ObjectKey) -> Change:
         """Remove a PhaseSecret's entry."""

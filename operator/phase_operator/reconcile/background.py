@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 _AT_ONCE = 3_000
 
 
-class Beside:
+class BackgroundThread:
     """One thread, which is started with the first large piece of work."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ class Users(Protocol[Thing]):
     def of(self, thing: Thing) -> list[ObjectKey]:
         """Return the resources that depend on a thing, sorted."""
 
-    def things_of(self, key: ObjectKey) -> tuple[Thing, ...]:
+    def uses(self, key: ObjectKey) -> tuple[Thing, ...]:
         """Return what a resource depends on."""
 
     def things(self) -> list[Thing]:
@@ -26,7 +26,7 @@ class Users(Protocol[Thing]):
     def __contains__(self, thing: object) -> bool: ...
 
 
-class Dependents(Generic[Thing]):
+class ReverseIndex(Generic[Thing]):
     """The index: the things that each resource depends on, and the reverse."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Dependents(Generic[Thing]):
         found = self._keys.get(thing, ())
         return [found] if isinstance(found, ObjectKey) else sorted(found)
 
-    def things_of(self, key: ObjectKey) -> tuple[Thing, ...]:
+    def uses(self, key: ObjectKey) -> tuple[Thing, ...]:
         """Return what a resource depends on."""
         return self._things.get(key, ())
 

@@ -25,7 +25,7 @@ def _uncounted(_: str) -> None:
     """Count nothing."""
 
 
-class Faults:
+class InternalErrors:
     """The one place that catches `Exception`: in a step, or in a task that has to go on."""
 
     def __init__(self, counted: Callable[[str], None] = _uncounted) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outcome import Notice, StatusDocument
+from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import Restart, SaveBaseline
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
@@ -150,7 +150,7 @@ class Cluster(Protocol):
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone or was recreated is no error."""
 
-    def notify(self, key: ObjectKey, uid: str, notices: Sequence[Notice]) -> None:
+    def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Post Events in the background; losing one is no error."""
 
 
@@ -179,7 +179,7 @@ class Workloads(Protocol):
     async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Do the action and return True, or False if the workload changed since it was judged."""
 
-    def notify(self, workload: Workload, notices: Sequence[Notice]) -> None:
+    def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
         """Post Events on a workload in the background; losing one is no error."""
 
 
@@ -214,7 +214,7 @@ class Restarts(Protocol):
         """Give out no more namespaces."""
 
 
-class Observer(Protocol):
+class MetricsSink(Protocol):
     """The metrics of the loop; telemetry implements it."""
 
     def reconciled(self, outcome: str, reason: str, seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.watchdog import Steps
+from phase_operator.reconcile.watchdog import Watchdog
 
 Key = TypeVar("Key", bound=Hashable)
 Work = TypeVar("Work")
@@ -72,8 +72,8 @@ class WorkQueue(Generic[Key]):
     def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "") -> None:
         self._clock = clock
         self._schedule: Schedule[Key] = Schedule(owner)
-        self._steps = Steps(clock)
-        self._waiter = Waiter(clock, self._steps.idle)
+        self._watchdog = Watchdog(clock)
+        self._waiter = Waiter(clock, self._watchdog.idle)
         # Until every key of the start has had a run: the keys that had one, and the keys that still have to.
         self._ran: set[Key] = set()
         self._owed: set[Key] | None = None
@@ -93,7 +93,7 @@ class WorkQueue(Generic[Key]):
 
     def done(self, key: Key) -> None:
         """End the run that `take` began."""
-        self._steps.end(key)
+        self._watchdog.end(key)
         self._schedule.done(key)
         if self._owed is None:
             self._ran.add(key)
@@ -104,7 +104,7 @@ class WorkQueue(Generic[Key]):
     async def take(self) -> Key:
         """Wait for the next key that is due and start its run; raise QueueClosedError after `close`."""
         key = await self._waiter.take(self._schedule.take, lambda _: self._schedule.next_due())
-        self._steps.begin(key)
+        self._watchdog.begin(key)
         return key
 
     def depth(self) -> int:
@@ -123,11 +123,11 @@ class WorkQueue(Generic[Key]):
 
     def neglected(self) -> float:
         """Return for how many seconds a key has been due while a worker is idle."""
-        return self._steps.neglected(self.oldest())
+        return self._watchdog.neglected(self.oldest())
 
     def hanging(self) -> float:
         """Return for how many seconds the run that is stuck longest has made no progress."""
-        return self._steps.hanging()
+        return self._watchdog.hanging()
 
     def oldest(self) -> float:
         """Return how many seconds the oldest due key has waited."""

@@ -6,21 +6,21 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import (
     Confirmed,
+    Event,
     Failed,
-    Notice,
     Outcome,
     StatusDocument,
     Suspended,
     Synced,
     verdict,
 )
-from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.document import change_events, status_document
 from phase_operator.core.status.restarts import with_restarts
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.internal_errors import Faults
-from phase_operator.reconcile.ports import Clock, Cluster, Observer, Restarts
+from phase_operator.reconcile.internal_errors import InternalErrors
+from phase_operator.reconcile.ports import Clock, Cluster, MetricsSink, Restarts
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resource, Resources
+from phase_operator.reconcile.store import PhaseSecretStore, Resource
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +32,18 @@ _LOGGED = 20
 class Events:
     """Posts Events that belong to no outcome; the conditions stay as they are."""
 
-    def __init__(self, cluster: Cluster, resources: Resources) -> None:
+    def __init__(self, cluster: Cluster, resources: PhaseSecretStore) -> None:
         self._cluster = cluster
         self._resources = resources
 
-    def post(self, key: ObjectKey, notice: Notice) -> None:
+    def post(self, key: ObjectKey, notice: Event) -> None:
         """Post an Event on a PhaseSecret that is in the store."""
         if resource := self._resources.get(key):
-            self._cluster.notify(key, resource.uid, [notice])
+            self._cluster.record_event(key, resource.uid, [notice])
 
     def not_understood(self, key: ObjectKey, uid: str) -> None:
         """Post an Event on a PhaseSecret that a bug keeps out of the store; an earlier state in the store stays."""
-        self._cluster.notify(key, uid, [Notice("Warning", str(INTERNAL.reason), INTERNAL.message)])
+        self._cluster.record_event(key, uid, [Event("Warning", str(INTERNAL.reason), INTERNAL.message)])
 
 
 class Report:
@@ -53,12 +53,12 @@ class Report:
         self,
         *,
         cluster: Cluster,
-        resources: Resources,
+        resources: PhaseSecretStore,
         retries: Retries,
         restarts: Restarts,
         clock: Clock,
-        observer: Observer,
-        faults: Faults,
+        observer: MetricsSink,
+        internal_errors: InternalErrors,
     ) -> None:
         self._cluster = cluster
         self._resources = resources
@@ -66,7 +66,7 @@ class Report:
         self._restarts = restarts
         self._clock = clock
         self._observer = observer
-        self._faults = faults
+        self._internal_errors = internal_errors
 
     async def run_ended(self, resource: Resource | None, outcome: Outcome, forced: str | None) -> Outcome:
         """Write what a run's outcome changes; return the outcome, or why its status could not be written.
@@ -82,7 +82,9 @@ class Report:
                 report = self._restart_report(resource, outcome)
             case _:
                 return outcome
-        told = await self._faults.attempt("reporting failed", report, task="resources", subject=str(resource.key))
+        told = await self._internal_errors.attempt(
+            "reporting failed", report, task="resources", subject=str(resource.key)
+        )
         return told or await self._bug(resource)
 
     def count(self, outcome: Outcome, seconds: float) -> None:
@@ -97,13 +99,13 @@ class Report:
         document = status_document(
             outcome, resource.status, generation=resource.generation, forced=forced, now=self._clock.now()
         )
-        events = notices(outcome, resource.status)
+        events = change_events(outcome, resource.status)
         problem = await self._write(resource, document)
         if problem is not None:
             return Failed(problem.reason, problem.message, transient=True, targets=outcome.targets)
         if events:
             self._log(resource, outcome)
-            self._cluster.notify(resource.key, resource.uid, events)
+            self._cluster.record_event(resource.key, resource.uid, events)
         return outcome
 
     async def _restart_report(self, resource: Resource, outcome: Confirmed) -> Outcome:
@@ -117,7 +119,7 @@ class Report:
             document = status_document(INTERNAL, {}, generation=resource.generation, forced=None, now=self._clock.now())
             kept = {name: value for name, value in resource.status.items() if name not in document}
             write = self._cluster.write_status(resource.key, resource.uid, kept | document)
-            await self._faults.attempt("reporting failed", write, task="resources", subject=str(resource.key))
+            await self._internal_errors.attempt("reporting failed", write, task="resources", subject=str(resource.key))
         return INTERNAL
 
     async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:

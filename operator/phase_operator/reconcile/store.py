@@ -21,7 +21,7 @@ from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 
 # A change of any of these makes a run necessary: uid, generation, forced sync, life.
-Version = tuple[str, int, str | None, "Life"]
+Version = tuple[str, int, str | None, "Lifecycle"]
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
@@ -61,14 +61,14 @@ _USUAL = json.dumps(
 ).encode()
 
 
-class Life(Enum):
+class Lifecycle(Enum):
     """Whether our finalizer keeps a PhaseSecret, and whether it is being deleted."""
 
-    FREE = "free"
+    NO_FINALIZER = "free"
     # Our finalizer is on it.
-    GUARDED = "guarded"
+    HAS_FINALIZER = "guarded"
     # It is being deleted, and waits until we remove our finalizer.
-    ENDING = "ending"
+    DELETING = "ending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Resource:
     sync: str | None
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
-    life: Life = Life.FREE
+    life: Lifecycle = Lifecycle.NO_FINALIZER
 
     @property
     def source(self) -> str:
@@ -91,7 +91,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReadySummary:
     """The Ready condition of the last status: True, False, or None while there is none."""
 
     ready: bool | None
@@ -101,7 +101,7 @@ class Standing:
 
 
 # Most are ready: one instance for all of them.
-_UNJUDGED, _READY = Standing(None), Standing(True, was_ready=True)
+_UNJUDGED, _READY = ReadySummary(None), ReadySummary(True, was_ready=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ class _Kept:
     sync: str | None
     spec: bytes
     status: bytes
-    standing: Standing
-    life: Life
+    standing: ReadySummary
+    life: Lifecycle
 
 
-class Resources:
+class PhaseSecretStore:
     """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
 
     def __init__(self, kind: str = "") -> None:
@@ -134,7 +134,7 @@ class Resources:
         """Return the key of an object; its name is empty if the metadata has no valid one."""
         return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self._kind)
 
-    def is_news(self, metadata: Mapping[str, Any]) -> bool:
+    def needs_reconcile(self, metadata: Mapping[str, Any]) -> bool:
         """Return whether this metadata makes a run necessary."""
         kept = self._kept.get(self.key_of(metadata))
         return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
@@ -142,7 +142,7 @@ class Resources:
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep the object that the watch shows; return True if it makes a run necessary."""
         metadata = mapping(body.get("metadata"))
-        if not self.is_news(metadata):
+        if not self.needs_reconcile(metadata):
             # The status that we wrote is newer: a late event must not restore the old one.
             return False
         # Thousands of objects share a namespace: one string serves all of them.
@@ -166,11 +166,11 @@ class Resources:
         if kept is not None and kept.uid == uid:
             self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
 
-    def set_guarded(self, key: ObjectKey, uid: str, guarded: bool) -> None:
+    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool) -> None:
         """Record that our finalizer was just added or removed; an object that is being deleted stays in that state."""
         kept = self._kept.get(key)
-        if kept is not None and kept.uid == uid and kept.life is not Life.ENDING:
-            self._kept[kept.key] = replace(kept, life=Life.GUARDED if guarded else Life.FREE)
+        if kept is not None and kept.uid == uid and kept.life is not Lifecycle.DELETING:
+            self._kept[kept.key] = replace(kept, life=Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER)
 
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
@@ -199,18 +199,18 @@ class Resources:
         every = (kept.standing.since for kept in self._kept.values())
         return max((moment - since for since in every if since is not None and since < moment), default=0.0)
 
-    def standings(self) -> list[tuple[ObjectKey, Standing]]:
+    def ready_summaries(self) -> list[tuple[ObjectKey, ReadySummary]]:
         """Return all keys, each with the Ready condition of its last status."""
         return [(key, kept.standing) for key, kept in self._kept.items()]
 
 
-def life_of(metadata: Mapping[str, Any]) -> Life | None:
+def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:
     """Return the state of our finalizer; None if the object is being deleted and does not wait for us."""
     finalizers = metadata.get("finalizers")
     guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
     if "deletionTimestamp" in metadata:
-        return Life.ENDING if guarded else None
-    return Life.GUARDED if guarded else Life.FREE
+        return Lifecycle.DELETING if guarded else None
+    return Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER
 
 
 def version_of(metadata: Mapping[str, Any]) -> Version:
@@ -218,16 +218,21 @@ def version_of(metadata: Mapping[str, Any]) -> Version:
     sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
     # The status repeats the value, and accepts no longer one.
     sync = None if sync is None else bounded(sync, LONGEST_SYNC)
-    return text(metadata.get("uid")), number(metadata.get("generation")), sync, life_of(metadata) or Life.FREE
+    return (
+        text(metadata.get("uid")),
+        number(metadata.get("generation")),
+        sync,
+        lifecycle_of(metadata) or Lifecycle.NO_FINALIZER,
+    )
 
 
-def _standing(status: Mapping[str, Any]) -> Standing:
+def _standing(status: Mapping[str, Any]) -> ReadySummary:
     found = next((each for each in mappings(status.get("conditions")) if each.get("type") == "Ready"), None)
     if found is None:
         return _UNJUDGED
     if found.get("status") == "True":
         return _READY
-    return Standing(False, moment_of(found.get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
+    return ReadySummary(False, moment_of(found.get("lastTransitionTime")), bool(status.get("lastSyncedTime")))
 
 
 def _pack(value: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import PhaseSecretStore
 
 
 class Triggers:
@@ -23,7 +23,7 @@ class Triggers:
     def __init__(
         self,
         queue: WorkQueue[ObjectKey],
-        resources: Resources,
+        resources: PhaseSecretStore,
         admissions: Admissions,
         retries: Retries,
         clock: Clock,
@@ -85,7 +85,7 @@ class Triggers:
         `before` is what the PhaseSecret was admitted to when its run began. Yields a sentence for each target that is
         written again and again. The caller must exhaust the iterator.
         """
-        now = self._target_users.things_of(key)
+        now = self._target_users.uses(key)
         given_up = [target for target in before if target not in now] if before != now else []
         moment = self._clock.monotonic()
         for target in (*written, *given_up):

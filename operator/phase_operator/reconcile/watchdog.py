@@ -23,19 +23,19 @@ class _Step:
 _current: ContextVar[_Step | None] = ContextVar("step", default=None)
 
 
-def got_on() -> None:
+def made_progress() -> None:
     """Record progress of the current step: a request has ended, with success or not."""
     step = _current.get()
     if step is not None:
         step.at = step.clock.monotonic()
 
 
-class Steps:
+class Watchdog:
     """Counts the workers of one queue."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._steps: dict[Hashable, _Step] = {}
+        self._watchdog: dict[Hashable, _Step] = {}
         self._idle = 0
         self._begun = False
 
@@ -52,21 +52,21 @@ class Steps:
     def begin(self, name: Hashable) -> None:
         """Begin a step in the current asyncio task."""
         self._begun = True
-        step = self._steps[name] = _Step(self._clock, self._clock.monotonic())
+        step = self._watchdog[name] = _Step(self._clock, self._clock.monotonic())
         _current.set(step)
 
     def end(self, name: Hashable) -> None:
         """End a step."""
-        self._steps.pop(name, None)
+        self._watchdog.pop(name, None)
 
     def neglected(self, overdue: float) -> float:
         """Return for how many seconds due work has waited although a worker is idle.
 
         `overdue` is the time in seconds that the oldest work has been due.
         """
-        return overdue if self._begun and (self._idle or not self._steps) else 0.0
+        return overdue if self._begun and (self._idle or not self._watchdog) else 0.0
 
     def hanging(self) -> float:
         """Return for how many seconds the step that is stuck longest has made no progress."""
         now = self._clock.monotonic()
-        return max((now - step.at for step in self._steps.values()), default=0.0)
+        return max((now - step.at for step in self._watchdog.values()), default=0.0)

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
-from phase_operator.core.outcome import Notice, Outcome
+from phase_operator.core.outcome import Event, Outcome
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import Users
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Call
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import PhaseSecretStore
 from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Workers:
         self,
         *,
         queue: WorkQueue[ObjectKey],
-        resources: Resources,
+        resources: PhaseSecretStore,
         targets: Users[TargetRef],
         runs: Mapping[str, Runs],
         poller: Poller,
@@ -56,7 +56,7 @@ class Workers:
         report: Report,
         events: Events,
         clock: Clock,
-        faults: Faults,
+        internal_errors: InternalErrors,
     ) -> None:
         self._queue = queue
         self._resources = resources
@@ -70,7 +70,7 @@ class Workers:
         self._report = report
         self._events = events
         self._clock = clock
-        self._faults = faults
+        self._internal_errors = internal_errors
 
     async def run(self, workers: int, phase_workers: int) -> None:
         """Work until `stop`; return when the last run has ended.
@@ -79,10 +79,10 @@ class Workers:
         """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._faults.keep("resources", self._run_resources, self._clock))
+                group.create_task(self._internal_errors.keep("resources", self._run_resources, self._clock))
             asking = partial(self._ask_phase, group, asyncio.Semaphore(phase_workers))
-            group.create_task(self._faults.keep("sources", asking, self._clock))
-            group.create_task(self._faults.keep("restarts", self._restart, self._clock))
+            group.create_task(self._internal_errors.keep("sources", asking, self._clock))
+            group.create_task(self._internal_errors.keep("restarts", self._restart, self._clock))
 
     def stop(self) -> None:
         """Begin no more runs."""
@@ -104,7 +104,7 @@ class Workers:
             try:
                 await self._run_resource(key)
             except Exception as error:  # noqa: BLE001 - a bug in what follows a run must not end the worker
-                self._faults.caught("run failed", error, task="resources", subject=str(key))
+                self._internal_errors.caught("run failed", error, task="resources", subject=str(key))
                 self._retries.repeat(key, transient=True)
             finally:
                 self._queue.done(key)
@@ -112,17 +112,17 @@ class Workers:
     async def _run_resource(self, key: ObjectKey) -> None:
         began = self._clock.monotonic()
         # The report is about the resource as it is now; an edit meanwhile starts another run.
-        resource, before = self._resources.get(key), self._targets.things_of(key)
+        resource, before = self._resources.get(key), self._targets.uses(key)
         runs = self._runs[key.kind]
         outcome = (
-            await self._faults.attempt("run failed", runs.reconcile(key), task="resources", subject=str(key))
+            await self._internal_errors.attempt("run failed", runs.reconcile(key), task="resources", subject=str(key))
             or INTERNAL
         )
         outcome = await self._report.run_ended(resource, outcome, runs.forced(key))
         written = [target.ref for target in outcome.targets if target.written]
         for fight in self._triggers.run_ended(key, before=before, written=written):
             message = f"{fight}; it is looked at more and more slowly meanwhile"
-            self._events.post(key, Notice("Warning", EVENT_CONTESTED, message))
+            self._events.post(key, Event("Warning", EVENT_CONTESTED, message))
         if self._retries.run_ended(key, outcome):
             self.kubernetes_is_back()
         seconds = self._clock.monotonic() - began
@@ -145,7 +145,9 @@ class Workers:
     async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
         try:
             made = self._poller.make(call)
-            await self._faults.attempt("asking Phase failed", made, task="sources", subject=type(call).__name__)
+            await self._internal_errors.attempt(
+                "asking Phase failed", made, task="sources", subject=type(call).__name__
+            )
         finally:
             free.release()
 
@@ -156,4 +158,4 @@ class Workers:
             except QueueClosedError:
                 return
             look = self._restarts.look(namespace)
-            await self._faults.attempt("restarting failed", look, task="restarts", subject=namespace)
+            await self._internal_errors.attempt("restarting failed", look, task="restarts", subject=namespace)

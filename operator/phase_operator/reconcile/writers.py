@@ -38,7 +38,7 @@ class Writers:
         return [key for key in keys if key.namespace == target.key.namespace and carries(found, key)]
 
     def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
-        for each in self._admitted.things_of(key):
+        for each in self._admitted.uses(key):
             beside = (each.kind, each.key.namespace) == (target.kind, target.key.namespace)
             if beside and is_version(each.key.name, target.key.name):
                 found = self._known.get(each)

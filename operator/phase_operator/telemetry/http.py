@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 
 Check = Callable[[], str | None]
 # Connections that each server keeps open.
@@ -61,20 +61,20 @@ async def serve(
     host: str,
     health_port: int | None,
     metrics_port: int | None,
-    faults: Faults | None = None,
+    internal_errors: InternalErrors | None = None,
 ) -> AsyncIterator[Ports]:
     """Serve probes and metrics while the context lasts; equal ports share one server."""
-    faults = faults or Faults()
+    internal_errors = internal_errors or InternalErrors()
     async with AsyncExitStack() as stack:
         if health_port is not None and health_port == metrics_port:
-            routes = _health_routes(probes, faults) + _metrics_routes(registry)
+            routes = _health_routes(probes, internal_errors) + _metrics_routes(registry)
             shared = await stack.enter_async_context(_listen(routes, host, health_port, "health and metrics"))
             yield Ports(shared, shared)
             return
         health = metrics = None
         if health_port is not None:
             health = await stack.enter_async_context(
-                _listen(_health_routes(probes, faults), host, health_port, "health")
+                _listen(_health_routes(probes, internal_errors), host, health_port, "health")
             )
         if metrics_port is not None:
             routes = _metrics_routes(registry)
@@ -82,13 +82,13 @@ async def serve(
         yield Ports(health, metrics)
 
 
-def _health_routes(probes: Probes, faults: Faults) -> list[web.RouteDef]:
+def _health_routes(probes: Probes, internal_errors: InternalErrors) -> list[web.RouteDef]:
     async def healthz(_: web.Request) -> web.Response:
         # A check that raised proves no standstill, so it must not get the process killed.
-        return _verdict(_told(probes.live, faults, broken=None))
+        return _verdict(_told(probes.live, internal_errors, broken=None))
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(_told(probes.ready, faults), _told(probes.notes, faults))
+        return _verdict(_told(probes.ready, internal_errors), _told(probes.notes, internal_errors))
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
@@ -106,14 +106,14 @@ def _verdict(failed: list[str], notes: Sequence[str] = ()) -> web.Response:
     return web.Response(text="".join(["ok\n", *notes]))
 
 
-def _told(checks: Mapping[str, Check], faults: Faults, *, broken: str | None = _BROKEN) -> list[str]:
+def _told(checks: Mapping[str, Check], internal_errors: InternalErrors, *, broken: str | None = _BROKEN) -> list[str]:
     """Return a line for each check that found a problem; a check that raised gets `broken`, or no line for None."""
     lines = []
     for name, check in checks.items():
         try:
             wrong = check()
         except Exception as error:  # noqa: BLE001 - a check that raises must not stop the others
-            faults.caught("check not done", error, task="probes", subject=name)
+            internal_errors.caught("check not done", error, task="probes", subject=name)
             wrong = broken
         if wrong is not None:
             lines.append(f"{name}: {wrong}\n")

@@ -14,7 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from phase_operator import __version__
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.stats import PollStats
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -27,7 +27,7 @@ class Metrics:
         # They would add a series to each counter for its start; the start time of the process says the same.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it without annotations
         self.registry = registry = CollectorRegistry()
-        self.faults = Faults(self.internal_error)
+        self.internal_errors = InternalErrors(self.internal_error)
         ns = "phase_operator"
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
@@ -76,7 +76,7 @@ class Metrics:
         self._conflicts = counter("conflicts_total", "Writes refused because the object had changed.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were reopened.", "watch")
         self._unserved = gauge("namespaces_unserved", "Watched namespaces that do not exist or deny access.")
-        self._faults = counter("internal_errors_total", "Unexpected errors, by task.", "task")
+        self._internal_errors = counter("internal_errors_total", "Unexpected errors, by task.", "task")
         # fmt: on
 
         self._build.labels(version).set(1)
@@ -140,7 +140,7 @@ class Metrics:
 
     def internal_error(self, task: str) -> None:
         """Count an unexpected error of a task."""
-        self._faults.labels(task).inc()
+        self._internal_errors.labels(task).inc()
 
     def _ask(self, gauge: Gauge, number: Callable[[], float]) -> None:
         """Have a gauge call `number` at each scrape; one that raises is NaN and does not spoil the other metrics."""
@@ -149,7 +149,7 @@ class Metrics:
             try:
                 return float(number())
             except Exception as error:  # noqa: BLE001 - one missing number must not fail the scrape
-                self.faults.caught("number not known", error, task="metrics")
+                self.internal_errors.caught("number not known", error, task="metrics")
                 return nan
 
         gauge.set_function(asked)

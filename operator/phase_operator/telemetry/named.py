@@ -12,10 +12,10 @@ from prometheus_client.registry import Collector
 
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.store import Resources, Standing
+from phase_operator.reconcile.store import PhaseSecretStore, ReadySummary
 
 # No folder has this name: paths begin with a slash.
 _EVERY_FOLDER = "*"
@@ -24,8 +24,10 @@ _EVERY_FOLDER = "*"
 class Named(Collector):
     """Collects the metrics; a series exists as long as its PhaseSecret or source does."""
 
-    def __init__(self, resources: Resources, poller: Poller, clock: Clock, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(
+        self, resources: PhaseSecretStore, poller: Poller, clock: Clock, internal_errors: InternalErrors
+    ) -> None:
+        self._internal_errors = internal_errors
         self._resources = resources
         self._poller = poller
         self._clock = clock
@@ -35,17 +37,19 @@ class Named(Collector):
         try:
             yield from self._made()
         except Exception as error:  # noqa: BLE001 - an error here must not hide the operator's own metrics
-            self._faults.caught("number not known", error, task="metrics")
+            self._internal_errors.caught("number not known", error, task="metrics")
 
     def _made(self) -> Iterator[Metric]:
-        now, standings = moment_of(self._clock.now()) or 0.0, self._resources.standings()
+        now, ready_summaries = moment_of(self._clock.now()) or 0.0, self._resources.ready_summaries()
         yield _gauge(
             "resource_ready",
             "1 if the PhaseSecret is ready, 0 if it is not ready or not yet reconciled.",
             ("namespace", "name"),
-            (((key.namespace, key.name), float(standing.ready is True)) for key, standing in standings),
+            (((key.namespace, key.name), float(standing.ready is True)) for key, standing in ready_summaries),
         )
-        succeeded = (((key.namespace, key.name), self._succeeded_at(key, standing, now)) for key, standing in standings)
+        succeeded = (
+            ((key.namespace, key.name), self._succeeded_at(key, standing, now)) for key, standing in ready_summaries
+        )
         yield _gauge(
             "resource_last_success_timestamp_seconds",
             "Last time at which the PhaseSecret was known to be in step.",
@@ -59,7 +63,7 @@ class Named(Collector):
             self._confirmed_at(now),
         )
 
-    def _succeeded_at(self, key: ObjectKey, standing: Standing, now: float) -> float | None:
+    def _succeeded_at(self, key: ObjectKey, standing: ReadySummary, now: float) -> float | None:
         """Return when the source of a ready PhaseSecret was confirmed, or when an unready one stopped being ready.
 
         None if it was never ready, or its source was never confirmed.

@@ -15,7 +15,7 @@ from phase_operator.kube.target_cache import KnownTargets
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
@@ -28,7 +28,7 @@ from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.reconciler import Reconciler
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import PhaseSecretStore
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Workers
 from phase_operator.reconcile.writers import Writers
@@ -57,7 +57,7 @@ class Loop:
     """The connected parts that watches, probes and metrics use."""
 
     queue: WorkQueue[ObjectKey]
-    resources: Resources
+    resources: PhaseSecretStore
     known: KnownTargets
     recorder: Recorder
     cluster: KubeCluster
@@ -76,16 +76,16 @@ def build_loop(
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
-    resources, admissions, known = Resources(), Admissions(), KnownTargets()
+    resources, admissions, known = PhaseSecretStore(), Admissions(), KnownTargets()
     retries = Retries(queue, clock)
     triggers = Triggers(queue, resources, admissions, retries, clock)
-    recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.faults)
+    recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
     cluster = KubeCluster(client, known, recorder, triggers.target_changed)
     tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)
-    tenancy, memory, beside = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB), Beside()
-    poller = Poller(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, beside)
+    tenancy, memory, background = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB), BackgroundThread()
+    poller = Poller(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, background)
     restarts: Restarts = NoRestarts()
     if settings.restarts:
         workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
@@ -101,7 +101,7 @@ def build_loop(
         metrics.track_restarts(restarter.under_way, restarter.waiting)
         restarts = restarter
     reconciler = Reconciler(
-        beside=beside,
+        background=background,
         resources=resources,
         poller=poller,
         tokens=tokens,
@@ -120,7 +120,7 @@ def build_loop(
         restarts=restarts,
         clock=clock,
         observer=metrics,
-        faults=metrics.faults,
+        internal_errors=metrics.internal_errors,
     )
     workers = Workers(
         queue=queue,
@@ -134,7 +134,7 @@ def build_loop(
         report=report,
         events=events,
         clock=clock,
-        faults=metrics.faults,
+        internal_errors=metrics.internal_errors,
     )
     return Loop(
         queue=queue,

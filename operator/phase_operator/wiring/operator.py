@@ -39,7 +39,7 @@ class Operator:
     ) -> None:
         self._settings = settings
         self._client = client
-        self._faults = metrics.faults
+        self._internal_errors = metrics.internal_errors
         self._clock = clock
         self._startup = Startup()
         self._loop = build_loop(settings, client, phase, metrics, clock, self._startup)
@@ -66,7 +66,7 @@ class Operator:
             name=settings.lease_name,
             identity=f"{socket.gethostname()}_{secrets.token_hex(8)}",
             duration=settings.lease_seconds,
-            faults=self._faults,
+            internal_errors=self._internal_errors,
         )
 
     def _is_leading(self) -> bool:
@@ -104,7 +104,7 @@ class Operator:
         self.probes.notes.update(self.leaders_probes.notes)
 
         def kept(task: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-            return group.create_task(self._faults.keep(task, work, self._clock))
+            return group.create_task(self._internal_errors.keep(task, work, self._clock))
 
         async with asyncio.TaskGroup() as group:
             background = [kept(watch.name, watch.run) for watch in self._watches.metadata]

@@ -61,7 +61,9 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     asyncio.get_running_loop().set_default_executor(Unawaited())
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
     try:
-        async with serve(operator.probes, metrics.registry, host=settings.host, faults=metrics.faults, **ports):
+        async with serve(
+            operator.probes, metrics.registry, host=settings.host, internal_errors=metrics.internal_errors, **ports
+        ):
             log.info("operator starts", extra={"version": __version__, "server": client.host})
             still_leads = await operator.run()
     except PortInUseError as error:

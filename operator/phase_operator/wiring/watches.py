@@ -50,7 +50,7 @@ class Watches:
             count=lists.count,
             list_all=lists.list_all,
             clock=clock,
-            faults=metrics.faults,
+            internal_errors=metrics.internal_errors,
         )
         self.resources = Watcher(
             kinds=[phase_secrets],
@@ -99,7 +99,7 @@ class Watches:
             restarted=self._metrics.watch_restarted,
             is_back=self._loop.workers.kubernetes_is_back,
             clock=self._clock,
-            faults=self._metrics.faults,
+            internal_errors=self._metrics.internal_errors,
         )
 
 

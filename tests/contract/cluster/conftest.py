@@ -11,7 +11,7 @@ from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.target_cache import KnownTargets
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.api import api_of
 from support.clock import HandClock
 from support.cluster_fixture import control_plane
@@ -38,7 +38,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     client = KubeClient(configuration, lambda *_: None)
     known = KnownTargets()
     try:
-        recorder = Recorder(client, HandClock(), "contract", lambda _: None, Faults())
+        recorder = Recorder(client, HandClock(), "contract", lambda _: None, InternalErrors())
         yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known, client)
     finally:
         await client.close()

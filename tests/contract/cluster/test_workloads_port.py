@@ -16,7 +16,7 @@ from phase_operator.core.targets.plan import Apply
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.workloads import KubeWorkloads
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Workloads
 from support.builders import DIGEST_KEY, desired_secret, entry
 from support.clock import HandClock
@@ -111,7 +111,7 @@ class RealStage:
 def stage(side: Side) -> Stage:
     """Give workloads beside the targets of a side."""
     if isinstance(side, RealSide):
-        recorder = Recorder(side.client, HandClock(), "contract", lambda _: None, Faults())
+        recorder = Recorder(side.client, HandClock(), "contract", lambda _: None, InternalErrors())
         return RealStage(side, KubeWorkloads(side.client, recorder))
     assert isinstance(side, FakeSide)
     return FakeStage(FakeWorkloads(side.cluster.objects))

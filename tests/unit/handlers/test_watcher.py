@@ -14,7 +14,7 @@ from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
-from phase_operator.reconcile.store import Life, Resources
+from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore
 from support.any_json import deep
 from support.builders import phase_secret
 from support.clock import settle
@@ -51,7 +51,7 @@ class Sweep:
             count=self._count,
             list_all=self._list,
             clock=self.loop.clock,
-            faults=self.loop.faults,
+            internal_errors=self.loop.internal_errors,
         )
         self.watcher = Watcher(
             kinds=[self.shown],
@@ -149,7 +149,7 @@ async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
         sweep.shown.take("MODIFIED", ending)
         kept = sweep.loop.resources.get(key("a"))
         assert kept is not None
-        assert kept.life is Life.ENDING
+        assert kept.life is Lifecycle.DELETING
 
         sweep.shown.take("MODIFIED", phase_secret(key("a"), finalizers=["someone/else"], deleting=True))
 
@@ -321,7 +321,7 @@ class Known:
     """A store for a kind, the events that it was told of, and what a list has."""
 
     def __init__(self, kind: str, listed: list[str], sweep: Sweep) -> None:
-        self.resources = Resources("" if kind == PHASE_SECRET.kind else kind)
+        self.resources = PhaseSecretStore("" if kind == PHASE_SECRET.kind else kind)
         self.listed = listed
         self.error: Exception | None = None
         self.changed: list[ObjectKey] = []
@@ -334,7 +334,7 @@ class Known:
             count=self._count,
             list_all=self._list,
             clock=sweep.loop.clock,
-            faults=sweep.loop.faults,
+            internal_errors=sweep.loop.internal_errors,
         )
 
     def resource_changed(self, key: ObjectKey) -> None:

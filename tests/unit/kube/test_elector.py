@@ -9,7 +9,7 @@ from hypothesis import given
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.errors import ApiError
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.any_json import any_object
 from support.clock import HandClock, settle
 
@@ -53,7 +53,7 @@ class Turned:
             name="lease",
             identity="we",
             duration=duration,
-            faults=Faults(),
+            internal_errors=InternalErrors(),
             sleep=self._sleep,
         )
 

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.events import Recorder, Subject, event_body
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock
 
 KEY = ObjectKey("team", "shop")
@@ -43,7 +43,7 @@ def recorder(poster: Poster, clock: HandClock, counts: Counter[str]) -> Recorder
         clock.turn(seconds)
         await asyncio.sleep(0)
 
-    return Recorder(poster, clock, "test", lambda kind: counts.update([kind]), Faults(), sleep)  # type: ignore[arg-type]  # only request() is called
+    return Recorder(poster, clock, "test", lambda kind: counts.update([kind]), InternalErrors(), sleep)  # type: ignore[arg-type]  # only request() is called
 
 
 async def post(count: int) -> tuple[list[str], Counter[str], float]:
@@ -52,7 +52,7 @@ async def post(count: int) -> tuple[list[str], Counter[str], float]:
     events = recorder(poster, clock, counts)
     began = clock.monotonic()
     for number in range(count):
-        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+        events.post(KEY, "uid", [Event("Normal", "TargetWritten", f"{number}")])
     running = asyncio.create_task(events.run())
     await poster.complete.wait()
     running.cancel()
@@ -84,9 +84,9 @@ async def test_a_flood_of_one_namespace_costs_no_other_an_event_and_delays_it_li
     poster, clock, counts = Poster(200, "team", "good"), HandClock(), Counter[str]()
     events = recorder(poster, clock, counts)
     for number in range(5):
-        events.post(ObjectKey("good", "shop"), "uid", [Notice("Normal", "TargetWritten", f"good {number}")])
+        events.post(ObjectKey("good", "shop"), "uid", [Event("Normal", "TargetWritten", f"good {number}")])
     for number in range(1000):
-        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+        events.post(KEY, "uid", [Event("Normal", "TargetWritten", f"{number}")])
     running = asyncio.create_task(events.run())
     await poster.complete.wait()
     running.cancel()
@@ -103,7 +103,7 @@ SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 def test_the_api_server_takes_the_name_and_the_message_of_every_event(name: str, message: str) -> None:
     subject = Subject("v1", "Secret", ObjectKey("team", name), "uid")
 
-    body = event_body(subject, Notice("Normal", "Reason", message * 300), "2026-01-01T00:00:00Z", "host")
+    body = event_body(subject, Event("Normal", "Reason", message * 300), "2026-01-01T00:00:00Z", "host")
 
     generated = f"{body['metadata']['generateName']}abcde"
     assert len(generated) <= 253
@@ -121,7 +121,7 @@ async def test_an_event_that_cannot_be_made_costs_itself() -> None:
     poster, clock = Broken(2), HandClock()
     events = recorder(poster, clock, Counter())
     for number in range(3):
-        events.post(KEY, "uid", [Notice("Normal", "TargetWritten", f"{number}")])
+        events.post(KEY, "uid", [Event("Normal", "TargetWritten", f"{number}")])
     running = asyncio.create_task(events.run())
     await poster.complete.wait()
     running.cancel()
@@ -133,7 +133,7 @@ async def test_an_event_is_about_the_kind_that_the_key_says() -> None:
     poster = Poster(2)
     events = recorder(poster, HandClock(), Counter())
     for key in (KEY, ObjectKey("team", "shop", "PhaseThing")):
-        events.post(key, "uid", [Notice("Normal", "TargetWritten", "x")])
+        events.post(key, "uid", [Event("Normal", "TargetWritten", "x")])
 
     await events.flush()
 

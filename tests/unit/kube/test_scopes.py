@@ -13,7 +13,7 @@ from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import KnownTargets, TargetSink
 from phase_operator.kube.watch import MetadataWatch
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
 
 
@@ -41,7 +41,7 @@ class Namespaces:
             restarted=self.restarted.append,
             is_back=lambda: None,
             clock=self.clock,
-            faults=Faults(),
+            internal_errors=InternalErrors(),
             sleep=self._sleep,
         )
 

@@ -12,7 +12,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.watch import MetadataWatch, Sink
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
 
 
@@ -62,7 +62,7 @@ def watch_of(
     is_back: Callable[[], None] = lambda: None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     sink: Sink | None = None,
-    faults: Faults | None = None,
+    internal_errors: InternalErrors | None = None,
 ) -> MetadataWatch:
     """Return a watch of the Secrets of a server that is one as far as a watch can see."""
     return MetadataWatch(
@@ -76,7 +76,7 @@ def watch_of(
         restarted=lambda _: None,
         is_back=is_back,
         clock=clock,
-        faults=faults or Faults(),
+        internal_errors=internal_errors or InternalErrors(),
         sleep=sleep,
     )
 
@@ -253,8 +253,10 @@ class Bad(Script):
         events = [{"type": "MODIFIED", "object": shown(name)} for name in ("bad", "third")]
         super().__init__(events)
         self._answers = list(answers)
-        faults = Faults(lambda task: self.counted.update([task]))
-        self.watch_of_it = watch_of(self, self.clock, sleep=self._sleep, sink=self.sink, faults=faults)
+        internal_errors = InternalErrors(lambda task: self.counted.update([task]))
+        self.watch_of_it = watch_of(
+            self, self.clock, sleep=self._sleep, sink=self.sink, internal_errors=internal_errors
+        )
 
     async def request(self, *_: object, **__: object) -> dict[str, Any]:
         """Answer a list; before that what was asked for."""

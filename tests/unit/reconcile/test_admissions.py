@@ -35,7 +35,7 @@ def test_the_newest_version_is_entered_with_its_target() -> None:
 
     change = found.renew(KEY, {SHOP: SECOND.key.name})
 
-    assert found.targets.things_of(KEY) == (SHOP, SECOND)
+    assert found.targets.uses(KEY) == (SHOP, SECOND)
     assert change == Change((SECOND,), (FIRST,))
 
 
@@ -54,4 +54,4 @@ def test_a_target_that_is_named_like_a_version_stays_when_the_version_goes() -> 
     found.renew(KEY, {SHOP: SECOND.key.name})
     found.renew(KEY, {})
 
-    assert found.targets.things_of(KEY) == (SHOP, FIRST)
+    assert found.targets.uses(KEY) == (SHOP, FIRST)

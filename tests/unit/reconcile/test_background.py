@@ -5,37 +5,37 @@ import threading
 
 import pytest
 
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 
 MUCH = 1_000_000
 
 
 async def test_what_is_little_is_done_at_once() -> None:
-    assert await Beside().run(threading.get_ident, 10, "team") == threading.get_ident()
+    assert await BackgroundThread().run(threading.get_ident, 10, "team") == threading.get_ident()
 
 
 async def test_what_is_much_is_done_by_another_thread() -> None:
-    assert await Beside().run(threading.get_ident, MUCH, "team") != threading.get_ident()
+    assert await BackgroundThread().run(threading.get_ident, MUCH, "team") != threading.get_ident()
 
 
 async def test_what_the_work_raises_is_raised() -> None:
     def work() -> None:
         raise KeyError("x")
 
-    beside = Beside()
+    background = BackgroundThread()
 
     with pytest.raises(KeyError):
-        await beside.run(work, MUCH, "team")
-    assert await beside.run(lambda: 1, MUCH, "team") == 1
+        await background.run(work, MUCH, "team")
+    assert await background.run(lambda: 1, MUCH, "team") == 1
 
 
 async def test_a_namespace_with_much_to_do_lets_others_have_every_second_turn() -> None:
-    beside, done, gate = Beside(), list[str](), threading.Event()
-    first = asyncio.create_task(beside.run(gate.wait, MUCH, "mallory"))
+    background, done, gate = BackgroundThread(), list[str](), threading.Event()
+    first = asyncio.create_task(background.run(gate.wait, MUCH, "mallory"))
     await asyncio.sleep(0)
-    many = [asyncio.create_task(beside.run(lambda: done.append("mallory"), MUCH, "mallory")) for _ in range(5)]
+    many = [asyncio.create_task(background.run(lambda: done.append("mallory"), MUCH, "mallory")) for _ in range(5)]
     await asyncio.sleep(0)
-    few = [asyncio.create_task(beside.run(lambda: done.append("team"), MUCH, "team")) for _ in range(2)]
+    few = [asyncio.create_task(background.run(lambda: done.append("team"), MUCH, "team")) for _ in range(2)]
     await asyncio.sleep(0)
 
     gate.set()
@@ -45,11 +45,11 @@ async def test_a_namespace_with_much_to_do_lets_others_have_every_second_turn() 
 
 
 async def test_who_goes_away_passes_the_turn_on() -> None:
-    beside, gate = Beside(), threading.Event()
-    first = asyncio.create_task(beside.run(gate.wait, MUCH, "team"))
+    background, gate = BackgroundThread(), threading.Event()
+    first = asyncio.create_task(background.run(gate.wait, MUCH, "team"))
     await asyncio.sleep(0)
-    gone = asyncio.create_task(beside.run(lambda: 1, MUCH, "team"))
-    last = asyncio.create_task(beside.run(lambda: 2, MUCH, "team"))
+    gone = asyncio.create_task(background.run(lambda: 1, MUCH, "team"))
+    last = asyncio.create_task(background.run(lambda: 2, MUCH, "team"))
     await asyncio.sleep(0)
 
     gone.cancel()
@@ -57,4 +57,4 @@ async def test_who_goes_away_passes_the_turn_on() -> None:
 
     assert await last == 2
     assert await first
-    assert await beside.run(lambda: 3, MUCH, "team") == 3
+    assert await background.run(lambda: 3, MUCH, "team") == 3

@@ -102,12 +102,13 @@ SHAPES: dict[str, dict[str, Any]] = {
 KEPT_BY_KEY = {"keys", "keys beside others", "renamed keys"}
 TIMES = ("afterwards", "with the fault", "after a restart")
 # Who merges has the finalizer already.
-GUARDED = {"the finalizer, by a policy", "the finalizer, for now"}
+HAS_FINALIZER = {"the finalizer, by a policy", "the finalizer, for now"}
 CASES = [
     pytest.param(fault, shape, comes, id=f"{fault}: {shape} {comes}")
     for number, fault in enumerate(FAULTS)
     for other, shape in enumerate(SHAPES)
-    if (FAULTS[fault].is_elsewhere or shape in KEPT_BY_KEY) and not (fault in GUARDED and shape == "keys beside others")
+    if (FAULTS[fault].is_elsewhere or shape in KEPT_BY_KEY)
+    and not (fault in HAS_FINALIZER and shape == "keys beside others")
     # Each fault at each time, each shape with each fault.
     for comes in (TIMES if shape == "keys" else (TIMES[(number + other) % len(TIMES)],))
 ]

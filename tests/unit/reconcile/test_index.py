@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.index import Dependents
+from phase_operator.reconcile.index import ReverseIndex
 
 A, B = ObjectKey("team", "a"), ObjectKey("team", "b")
 
 
-def dependents(*said: tuple[ObjectKey, str]) -> Dependents[str]:
+def dependents(*said: tuple[ObjectKey, str]) -> ReverseIndex[str]:
     """Say what resources depend on, a letter a thing."""
-    found: Dependents[str] = Dependents()
+    found: ReverseIndex[str] = ReverseIndex()
     for key, things in said:
         found.set(key, things)
     return found
@@ -63,7 +63,7 @@ def test_every_thing_that_somebody_depends_on_is_listed_once() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([A, B]), st.text("xyz", max_size=4)), max_size=8))
 def test_both_sides_agree(said: list[tuple[ObjectKey, str]]) -> None:
-    found: Dependents[str] = Dependents()
+    found: ReverseIndex[str] = ReverseIndex()
     now: dict[ObjectKey, set[str]] = {}
     for key, things in said:
         before = set().union(*now.values())

@@ -8,7 +8,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from support.builders import KEY, entry, phase_secret, secret_ref
 from support.clock import HandClock, settle
 from support.fakes import Loop
@@ -84,7 +84,7 @@ async def test_a_task_that_fails_begins_again_with_growing_pauses(caplog: pytest
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    await Faults(counted.append).keep("sweep", work, clock, sleep)
+    await InternalErrors(counted.append).keep("sweep", work, clock, sleep)
 
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 1.0, 2.0, 4.0]
     assert counted == ["sweep"] * 8
@@ -92,7 +92,7 @@ async def test_a_task_that_fails_begins_again_with_growing_pauses(caplog: pytest
 
 
 async def test_a_task_that_is_cancelled_ends() -> None:
-    running = asyncio.create_task(Faults().keep("sweep", asyncio.Event().wait, HandClock()))  # type: ignore[arg-type]  # what it returns is not used
+    running = asyncio.create_task(InternalErrors().keep("sweep", asyncio.Event().wait, HandClock()))  # type: ignore[arg-type]  # what it returns is not used
     await settle()
 
     running.cancel()

@@ -4,7 +4,7 @@ from typing import Any
 
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.index import Dependents
+from phase_operator.reconcile.index import ReverseIndex
 from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.writers import Writers
 from support.builders import KEY, desired_secret, phase_secret, secret_ref
@@ -28,7 +28,7 @@ class Shown:
 def test_the_resource_that_a_mark_names_is_told_from_its_namesake() -> None:
     for key in (KEY, THING):
         for fields in ({}, {"creationPolicy": "Merge"}):
-            assert Writers(Dependents(), Shown(key, **fields)).marked(secret_ref()) == [key]
+            assert Writers(ReverseIndex(), Shown(key, **fields)).marked(secret_ref()) == [key]
 
 
 async def test_a_namesake_of_another_kind_does_not_keep_what_the_mark_names() -> None:

@@ -5,7 +5,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.store import Life, Resource, Resources, Standing, life_of
+from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, ReadySummary, Resource, lifecycle_of
 from support.builders import KEY, UID, phase_secret, spec
 
 OTHER = ObjectKey("team", "other")
@@ -13,14 +13,14 @@ READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 NOT_READY = {"conditions": [{"type": "Stalled", "status": "True"}, {"type": "Ready", "status": "False"}]}
 
 
-def resources(*bodies: dict[str, Any]) -> Resources:
-    found = Resources()
+def resources(*bodies: dict[str, Any]) -> PhaseSecretStore:
+    found = PhaseSecretStore()
     for body in bodies:
         found.upsert(body)
     return found
 
 
-def status_of(found: Resources, key: ObjectKey = KEY) -> Any:
+def status_of(found: PhaseSecretStore, key: ObjectKey = KEY) -> Any:
     resource = found.get(key)
     assert resource is not None
     return resource.status
@@ -83,14 +83,16 @@ def test_an_edit_that_is_seen_late_does_not_either() -> None:
 @pytest.mark.parametrize(
     ("again", "life"),
     [
-        pytest.param(phase_secret(finalizers=[names.FINALIZER]), Life.GUARDED, id="our finalizer"),
-        pytest.param(phase_secret(finalizers=[names.FINALIZER], deleting=True), Life.ENDING, id="it waits for us"),
+        pytest.param(phase_secret(finalizers=[names.FINALIZER]), Lifecycle.HAS_FINALIZER, id="our finalizer"),
+        pytest.param(
+            phase_secret(finalizers=[names.FINALIZER], deleting=True), Lifecycle.DELETING, id="it waits for us"
+        ),
     ],
 )
-def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], life: Life) -> None:
+def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], life: Lifecycle) -> None:
     found = resources(phase_secret())
 
-    assert found.is_news(again["metadata"])
+    assert found.needs_reconcile(again["metadata"])
     assert found.upsert(again)
     assert found.get(KEY).life is life  # type: ignore[union-attr]  # that it is not there fails as well
 
@@ -98,20 +100,20 @@ def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], lif
 @pytest.mark.parametrize(
     ("body", "life"),
     [
-        pytest.param(phase_secret(), Life.FREE, id="free"),
-        pytest.param(phase_secret(finalizers=["x/y"]), Life.FREE, id="another's finalizer"),
+        pytest.param(phase_secret(), Lifecycle.NO_FINALIZER, id="free"),
+        pytest.param(phase_secret(finalizers=["x/y"]), Lifecycle.NO_FINALIZER, id="another's finalizer"),
         pytest.param(phase_secret(deleting=True), None, id="it goes"),
         pytest.param(phase_secret(finalizers=["x/y", names.LEGACY_FINALIZER], deleting=True), None, id="not for us"),
     ],
 )
-def test_whom_a_resource_waits_for(body: dict[str, Any], life: Life | None) -> None:
-    assert life_of(body["metadata"]) is life
+def test_whom_a_resource_waits_for(body: dict[str, Any], life: Lifecycle | None) -> None:
+    assert lifecycle_of(body["metadata"]) is life
 
 
 def test_our_own_finalizer_comes_back_as_no_news() -> None:
     found = resources(phase_secret())
 
-    found.set_guarded(KEY, UID, True)
+    found.set_finalizer_kept(KEY, UID, True)
 
     assert not found.upsert(phase_secret(finalizers=[names.FINALIZER]))
 
@@ -119,10 +121,10 @@ def test_our_own_finalizer_comes_back_as_no_news() -> None:
 def test_one_that_is_being_deleted_stays_so() -> None:
     found = resources(phase_secret(finalizers=[names.FINALIZER], deleting=True))
 
-    found.set_guarded(KEY, UID, True)
-    found.set_guarded(KEY, "another", False)
+    found.set_finalizer_kept(KEY, UID, True)
+    found.set_finalizer_kept(KEY, "another", False)
 
-    assert found.get(KEY).life is Life.ENDING  # type: ignore[union-attr]  # that it is not there fails as well
+    assert found.get(KEY).life is Lifecycle.DELETING  # type: ignore[union-attr]  # that it is not there fails as well
 
 
 def test_the_status_of_one_that_is_gone_is_not_that_of_its_successor() -> None:
@@ -208,8 +210,11 @@ def test_each_stands_as_the_status_last_written_says() -> None:
     )
     moment = moment_of(fell)
 
-    assert dict(found.standings()) == {KEY: Standing(False, moment, True), OTHER: Standing(False, moment, False)}
+    assert dict(found.ready_summaries()) == {
+        KEY: ReadySummary(False, moment, True),
+        OTHER: ReadySummary(False, moment, False),
+    }
 
     found.set_status(KEY, UID, READY)
     found.set_status(OTHER, UID, {})
-    assert dict(found.standings()) == {KEY: Standing(True, None, True), OTHER: Standing(None)}
+    assert dict(found.ready_summaries()) == {KEY: ReadySummary(True, None, True), OTHER: ReadySummary(None)}

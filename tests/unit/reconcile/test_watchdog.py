@@ -4,7 +4,7 @@ import asyncio
 
 from phase_operator.core.flow.schedule import Priority
 from phase_operator.reconcile.queue import WorkQueue
-from phase_operator.reconcile.watchdog import Steps, got_on
+from phase_operator.reconcile.watchdog import Watchdog, made_progress
 from support.clock import HandClock, settle
 
 
@@ -21,7 +21,7 @@ async def test_a_long_queue_with_busy_workers_is_no_standstill() -> None:
 
 
 def test_work_that_is_due_while_a_worker_waits_for_some_is_neglected() -> None:
-    steps = Steps(HandClock())
+    steps = Watchdog(HandClock())
     assert steps.neglected(500.0) == 0.0, "nobody works yet"
 
     with steps.idle():
@@ -31,7 +31,7 @@ def test_work_that_is_due_while_a_worker_waits_for_some_is_neglected() -> None:
 
 
 def test_work_that_is_due_while_all_workers_are_gone_is_neglected() -> None:
-    steps = Steps(HandClock())
+    steps = Watchdog(HandClock())
     steps.begin("key")
     steps.end("key")
 
@@ -46,7 +46,7 @@ async def test_a_step_that_gets_on_does_not_hang() -> None:
     async def work() -> None:
         key = await queue.take()
         await goes_on.wait()
-        got_on()
+        made_progress()
         await asyncio.Event().wait()
         queue.done(key)
 

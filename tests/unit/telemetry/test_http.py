@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from phase_operator.reconcile.internal_errors import Faults
+from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.telemetry.http import CONNECTIONS, Check, PortInUseError, Ports, Probes, serve
 from phase_operator.telemetry.metrics import Metrics
 
@@ -151,7 +151,7 @@ async def test_a_check_that_is_broken_costs_itself(caplog: pytest.LogCaptureFixt
             host="127.0.0.1",
             health_port=0,
             metrics_port=None,
-            faults=Faults(counted.append),
+            internal_errors=InternalErrors(counted.append),
         ) as ports,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports.health}") as client,
     ):

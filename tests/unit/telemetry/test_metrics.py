@@ -7,8 +7,8 @@ from prometheus_client import generate_latest
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.stats import PollStats
-from phase_operator.reconcile.ports import Observer
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.ports import MetricsSink
+from phase_operator.reconcile.store import PhaseSecretStore
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.telemetry.named import Named
 from support.builders import phase_secret, query
@@ -49,9 +49,9 @@ class OneSource:
 def filled() -> Metrics:
     """Return metrics with one sample of everything, named or not."""
     metrics = counted()
-    resources = Resources()
+    resources = PhaseSecretStore()
     resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
-    metrics.registry.register(Named(resources, OneSource(), HandClock(), metrics.faults))  # type: ignore[arg-type]  # as much as it asks
+    metrics.registry.register(Named(resources, OneSource(), HandClock(), metrics.internal_errors))  # type: ignore[arg-type]  # as much as it asks
     return metrics
 
 
@@ -200,7 +200,7 @@ def test_polling_that_cannot_be_counted_is_counted_at_the_next_scrape() -> None:
 
 def test_metrics_are_the_loops_observer() -> None:
     metrics = Metrics()
-    observer: Observer = metrics
+    observer: MetricsSink = metrics
 
     observer.status_written()
 

@@ -35,7 +35,7 @@ async def loop() -> AsyncIterator[Loop]:
 def scraped(loop: Loop) -> CollectorRegistry:
     """Return what a scrape shows of a loop."""
     registry = CollectorRegistry()
-    registry.register(Named(loop.resources, loop.poller, loop.clock, loop.faults))
+    registry.register(Named(loop.resources, loop.poller, loop.clock, loop.internal_errors))
     return registry
 
 

@@ -12,8 +12,8 @@ from phase_operator.api.reasons import CATALOGUE, ConditionType, Reason
 from phase_operator.core.errors import shortened
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text
 from phase_operator.core.outcome import (
+    Event,
     Failed,
-    Notice,
     StatusDocument,
     Suspended,
     Synced,
@@ -164,22 +164,22 @@ def _hints(target: Mapping[str, Any]) -> frozenset[str]:
     return _NEWS.union(_MADE_OF, {"message"} if target.get("ready") is True else ())
 
 
-def notices(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Notice, ...]:
+def change_events(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Event, ...]:
     """Return the Events of a change: a target was written, or the verdict changed. Without a change, none."""
-    found: list[Notice] = []
+    found: list[Event] = []
     for target in outcome.targets:
         if target.written:
             keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
-            found.append(Notice("Normal", "TargetWritten", f"{target.ref}: {keys}"))
+            found.append(Event("Normal", "TargetWritten", f"{target.ref}: {keys}"))
     now = verdict(outcome)
     before = _ready(previous)
     if before != (now.ready, str(now.reason), now.message):
         if not now.ready:
-            found.append(Notice("Warning", str(now.reason), now.message))
+            found.append(Event("Warning", str(now.reason), now.message))
         elif isinstance(outcome, Synced) and outcome.warning is not None:
-            found.append(Notice("Warning", str(outcome.warning.reason), outcome.warning.message))
+            found.append(Event("Warning", str(outcome.warning.reason), outcome.warning.message))
         elif now.reason is Reason.SUSPENDED or (before is not None and not before[0]) or before is None:
-            found.append(Notice("Normal", str(now.reason), now.message))
+            found.append(Event("Normal", str(now.reason), now.message))
     return tuple(found)
 
 

@@ -12,19 +12,19 @@ from typing import assert_never
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
 from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.stats import PollStats
-from phase_operator.reconcile.ports import Clock, Credential, Observer, PhaseApi, Wake
+from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
 from phase_operator.reconcile.queue import Waiter
-from phase_operator.reconcile.watchdog import Steps
+from phase_operator.reconcile.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ class Poller:
         phase: PhaseApi,
         clock: Clock,
         wake: Wake,
-        observer: Observer,
-        tell: Callable[[ObjectKey, Notice], None],
+        observer: MetricsSink,
+        tell: Callable[[ObjectKey, Event], None],
         policy: Policy,
         memory: AnswerMemory | None = None,
-        beside: Beside | None = None,
+        background: BackgroundThread | None = None,
     ) -> None:
         self._phase = phase
         self._room = memory or AnswerMemory(_ROOM)
@@ -53,12 +53,12 @@ class Poller:
         self._observer = observer
         self._tell = tell
         self._scheduler = PollScheduler(policy)
-        self._beside = beside or Beside()
+        self._background = background or BackgroundThread()
         self._credentials: dict[Account, Credential] = {}
         # The calls under way that can be broken off.
         self._limits: dict[int, asyncio.Timeout] = {}
-        self._steps = Steps(clock)
-        self._waiter = Waiter(clock, self._steps.idle)
+        self._watchdog = Watchdog(clock)
+        self._waiter = Waiter(clock, self._watchdog.idle)
 
     # For runs.
 
@@ -114,11 +114,11 @@ class Poller:
 
     async def make(self, call: Call) -> None:
         """Make a call, tell the planner how it ended, and wake those concerned."""
-        self._steps.begin(call)
+        self._watchdog.begin(call)
         try:
             await self._made(call)
         finally:
-            self._steps.end(call)
+            self._watchdog.end(call)
 
     async def _made(self, call: Call) -> None:
         try:
@@ -181,11 +181,11 @@ class Poller:
 
     def neglected(self) -> float:
         """Return for how many seconds a call that may be made has waited while a worker waits for one."""
-        return self._steps.neglected(self._scheduler.overdue(self._clock.monotonic()))
+        return self._watchdog.neglected(self._scheduler.overdue(self._clock.monotonic()))
 
     def hanging(self) -> float:
         """Return for how many seconds the call that hangs for longest has gone on."""
-        return self._steps.hanging()
+        return self._watchdog.hanging()
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url
@@ -219,11 +219,11 @@ class Poller:
         """Have guards look at large answers beside the loop, one after another."""
         for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
-            left = await self._beside.run(partial(moved, before, shared_answer.by_id), entries, namespace)
+            left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
             verdict = None
             for guard in query_state.guards:
                 units = entries * (2 + len(guard.include) + len(guard.exclude))
-                verdict = await self._beside.run(partial(guard.doubt, before, answer, left), units, namespace)
+                verdict = await self._background.run(partial(guard.doubt, before, answer, left), units, namespace)
                 if verdict is not None:
                     break
             shared_answer.verdicts[query_state.query] = (before, verdict)

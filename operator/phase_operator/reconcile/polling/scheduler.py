@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.query import Account, Revision, SourceQuery
@@ -49,7 +49,7 @@ class PollScheduler:
         self._late = LateQueries(self._askers)
         self._accounts = Accounts(policy, self.gates, self._askers, self._turns.add, self._forgotten)
         self._awakened: set[ObjectKey] = set()
-        self._notices: list[tuple[ObjectKey, Notice]] = []
+        self._notices: list[tuple[ObjectKey, Event]] = []
 
     # What PhaseSecrets say.
 
@@ -228,7 +228,7 @@ class PollScheduler:
                     woken |= results.read_failed(times, query_state, error, now)
         return woken
 
-    def notices(self) -> list[tuple[ObjectKey, Notice]]:
+    def notices(self) -> list[tuple[ObjectKey, Event]]:
         """Return what is to be told as Events, once."""
         told, self._notices = self._notices, []
         return told
@@ -279,7 +279,7 @@ class PollScheduler:
         if app.is_unprobed and not was_unprobed and is_lasting(error):
             for key in sorted(subscribers(app.questions()))[:1]:
                 message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
-                self._notices.append((key, Notice("Warning", "ProbeUnavailable", message)))
+                self._notices.append((key, Event("Warning", "ProbeUnavailable", message)))
         return woken
 
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Timetable, set[ObjectKey]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.outcome import Notice
+from phase_operator.core.outcome import Event
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.status.restarts import (
@@ -33,7 +33,7 @@ class RestartReporter:
         workloads: Workloads,
         writers: Writers,
         wake: Callable[[TargetRef], None],
-        tell: Callable[[ObjectKey, Notice], None],
+        tell: Callable[[ObjectKey, Event], None],
     ) -> None:
         self._workloads = workloads
         self._writers = writers
@@ -73,7 +73,7 @@ class RestartReporter:
     def restarted(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
         """Post an Event on a workload that says what it was restarted for."""
         why = f"restarted for {', '.join(map(str, targets))}"
-        self._workloads.notify(workload, [Notice("Normal", EVENT_RESTARTED, why)])
+        self._workloads.record_event(workload, [Event("Normal", EVENT_RESTARTED, why)])
 
     def report(
         self, namespace: str, look: Look, failures: Iterable[ExpectedError] = (), targets: Iterable[TargetRef] = ()
@@ -99,7 +99,7 @@ class RestartReporter:
             told = tuple(why for why in before.waiting if why.startswith(_FAILED))
         for why in told:
             if why not in before.waiting:
-                self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
+                self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
         self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
 
     def _post_delays(self, namespace: str, look: Look) -> None:
@@ -107,9 +107,9 @@ class RestartReporter:
         known = self._delayed.pop(namespace, frozenset())
         for workload, targets, why in look.delayed:
             if (workload.ref, why) not in known:
-                self._workloads.notify(workload, [Notice("Warning", EVENT_DELAYED, why)])
+                self._workloads.record_event(workload, [Event("Warning", EVENT_DELAYED, why)])
                 for target in targets:
-                    self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
+                    self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
         if look.delayed:
             self._delayed[namespace] = frozenset((workload.ref, why) for workload, _, why in look.delayed)
 
@@ -117,7 +117,7 @@ class RestartReporter:
         """Report the restarts of a look, which may have failed before its end."""
         for target, names in sorted(look.restarted.items()):
             some = ", ".join(listed(names.first[:MAX_WAITING], MAX_WAITING, names.count))
-            self._tell_users(target, Notice("Normal", EVENT_RESTARTED, f"{target}: restarted {some}"))
+            self._tell_users(target, Event("Normal", EVENT_RESTARTED, f"{target}: restarted {some}"))
             before = self.told(target)
             wave = self._wave(target, names, look)
             restarted = listed(wave.first[:MAX_RESTARTED], MAX_RESTARTED, wave.count)
@@ -146,7 +146,7 @@ class RestartReporter:
         before = self.told(target)
         why = f"{_FAILED}: {message}"
         if why not in before.waiting:
-            self._tell_users(target, Notice("Warning", EVENT_DELAYED, f"{target}: {why}"))
+            self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
         self._keep(target, before, RestartReport(before.restarted, (why,)))
 
     def _keep(self, target: TargetRef, before: RestartReport, after: RestartReport) -> None:
@@ -159,6 +159,6 @@ class RestartReporter:
             self._told[target] = after
         self._wake(target)
 
-    def _tell_users(self, target: TargetRef, notice: Notice) -> None:
+    def _tell_users(self, target: TargetRef, notice: Event) -> None:
         for key in self._writers.of(target):
             self._tell(key, notice)

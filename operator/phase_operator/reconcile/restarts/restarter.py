@@ -16,7 +16,7 @@ from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.status.restarts import RestartReport
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.ports import Clock, Observer, Workloads
+from phase_operator.reconcile.ports import Clock, MetricsSink, Workloads
 from phase_operator.reconcile.restarts.baseline_writer import BaselineWriter
 from phase_operator.reconcile.restarts.followed import FollowedTargets
 from phase_operator.reconcile.restarts.look import Look
@@ -58,7 +58,7 @@ class Restarter:
         followed_targets: FollowedTargets,
         report: RestartReporter,
         clock: Clock,
-        observer: Observer,
+        observer: MetricsSink,
         all_known: Callable[[], bool],
         limits: Limits,
     ) -> None:

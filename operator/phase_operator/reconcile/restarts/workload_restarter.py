@@ -16,7 +16,7 @@ from phase_operator.core.rollout.progress import Progress, WorkloadKind
 from phase_operator.core.rollout.slots import RolloutSlots
 from phase_operator.core.rollout.stall import Patience, StallTracker
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
-from phase_operator.reconcile.ports import Clock, Observer, Workloads
+from phase_operator.reconcile.ports import Clock, MetricsSink, Workloads
 from phase_operator.reconcile.restarts.baseline_writer import ATTEMPTS
 from phase_operator.reconcile.restarts.followed import FollowedTargets, targets_of
 from phase_operator.reconcile.restarts.look import Look
@@ -42,7 +42,7 @@ class WorkloadRestarter:
         report: RestartReporter,
         stillness: StallTracker,
         clock: Clock,
-        observer: Observer,
+        observer: MetricsSink,
         at_once: int,
     ) -> None:
         self._workloads = workloads

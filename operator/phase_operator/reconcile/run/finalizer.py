@@ -10,7 +10,7 @@ from phase_operator.core.targets.policy import needs_finalizer
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.pruner import Pruner
-from phase_operator.reconcile.store import Life, Resource, Resources
+from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Resource
 
 # Targets that a message names.
 _NAMED = 3
@@ -19,19 +19,19 @@ _NAMED = 3
 class Finalizer:
     """Sets and removes our finalizer, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, resources: Resources, removals: Pruner) -> None:
+    def __init__(self, cluster: Cluster, resources: PhaseSecretStore, removals: Pruner) -> None:
         self._cluster = cluster
         self._resources = resources
         self._pruner = removals
 
     async def set_if_needed(self, declared: Declared) -> None:
         """Set the finalizer if the targets need one and it is not set; raise ExpectedError."""
-        if declared.resource.life is Life.FREE and _is_needed(declared):
+        if declared.resource.life is Lifecycle.NO_FINALIZER and _is_needed(declared):
             await self._set(declared.resource, wanted=True)
 
     async def remove_if_needless(self, declared: Declared) -> None:
         """Remove the finalizer if it is set and no target needs one any more; raise ExpectedError."""
-        if declared.resource.life is Life.GUARDED and not _is_needed(declared):
+        if declared.resource.life is Lifecycle.HAS_FINALIZER and not _is_needed(declared):
             await self._set(declared.resource, wanted=False)
 
     async def end(self, declared: Declared) -> Outcome:
@@ -49,7 +49,7 @@ class Finalizer:
 
     async def _set(self, resource: Resource, *, wanted: bool) -> None:
         await self._cluster.set_finalizer(resource.key, resource.uid, wanted=wanted)
-        self._resources.set_guarded(resource.key, resource.uid, wanted)
+        self._resources.set_finalizer_kept(resource.key, resource.uid, wanted)
 
 
 def _is_needed(declared: Declared) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Invalid
-from phase_operator.core.outcome import Notice, TargetResult
+from phase_operator.core.outcome import Event, TargetResult
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.status.recorded import recorded_refs, removed_targets
 from phase_operator.core.targets.observed import Observed
@@ -192,7 +192,7 @@ class Pruner:
                 self._tell(declared, Reason.CROSS_NAMESPACE, f"{each.ref} stays as it is: {found.why}")
 
     def _tell(self, declared: Declared, reason: Reason, message: str) -> None:
-        self._cluster.notify(declared.key, declared.resource.uid, [Notice("Warning", str(reason), message)])
+        self._cluster.record_event(declared.key, declared.resource.uid, [Event("Warning", str(reason), message)])
 
 
 def _decision(each: _Candidate, declared: Declared) -> Removal | Leave:

@@ -22,7 +22,7 @@ from phase_operator.core.targets.rendering import units
 from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import RunContext, declared_by, parse_spec, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.poller import Poller
@@ -38,7 +38,7 @@ from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.run.target_access import TargetAccess
 from phase_operator.reconcile.run.version_gc import VersionCollector
 from phase_operator.reconcile.run.writer import Inputs, Writer
-from phase_operator.reconcile.store import Life, Resource, Resources
+from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Resource
 
 # Units that it takes to compare a tag with those asked for.
 _NEAR = 10
@@ -51,7 +51,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        resources: Resources,
+        resources: PhaseSecretStore,
         poller: Poller,
         tokens: Tokens,
         cluster: Cluster,
@@ -61,7 +61,7 @@ class Reconciler:
         tenancy: Tenancy,
         labels_of: LabelsOf,
         restarts: Restarts,
-        beside: Beside | None = None,
+        background: BackgroundThread | None = None,
     ) -> None:
         self._resources = resources
         self._poller = poller
@@ -69,7 +69,7 @@ class Reconciler:
         self._phase = phase
         self._tenancy = tenancy
         self._labels_of = labels_of
-        self._beside = beside or Beside()
+        self._background = background or BackgroundThread()
         self._forced = ForcedReads(poller)
         access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.asks)
         owner_conflicts = OwnerConflicts(cluster, access.refusal)
@@ -85,7 +85,7 @@ class Reconciler:
             finalizer=self._finalizer,
             registration=self._registration,
             access=access,
-            beside=self._beside,
+            background=self._background,
             digest_key=digest_key,
         )
 
@@ -96,7 +96,7 @@ class Reconciler:
             self._release(key)
             return Gone()
         try:
-            return await (self._end(resource) if resource.life is Life.ENDING else self._run(resource))
+            return await (self._end(resource) if resource.life is Lifecycle.DELETING else self._run(resource))
         except Invalid as error:
             self._release(key)
             return Failed(error.reason, error.message)
@@ -205,7 +205,7 @@ class Reconciler:
         full = replace(received, answer=state.full or state.answer, revision=None)
         if state.full is not None and (await self._choose(context, full)).is_any:
             targets = (await self._sync(context, full)).targets
-        message = await self._beside.run(
+        message = await self._background.run(
             lambda: nothing_selected(query, state.answer.entries, context.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
             context.key.namespace,
@@ -216,7 +216,7 @@ class Reconciler:
     async def _choose(self, context: RunContext, received: ReceivedAnswer) -> Chosen:
         patterns = len(context.spec.keys.include) + len(context.spec.keys.exclude)
         many = len(received.answer.entries) * (1 + patterns)
-        return await self._beside.run(
+        return await self._background.run(
             lambda: choose(context.spec, received.query, received.answer), many, context.key.namespace
         )
 
@@ -225,7 +225,7 @@ class Reconciler:
         chosen = await self._choose(context, received)
         if chosen.error is None:
             many = units(context.spec, chosen.entries)
-            chosen = await self._beside.run(partial(check, context.spec, chosen), many, context.key.namespace)
+            chosen = await self._background.run(partial(check, context.spec, chosen), many, context.key.namespace)
         inputs = Inputs.of(context, received, chosen.entries)
         if chosen.error is not None:
             return await self._writer.hold(context, inputs, chosen.error, is_exact=chosen.is_exact)

@@ -20,7 +20,7 @@ from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.provenance import inputs_digest, share_stamp_matches, stamp_matches, stamped
 from phase_operator.core.targets.rendering import units
 from phase_operator.core.values import Entry
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import Declared, RunContext
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.applier import Doubt, TargetApplier, believed
@@ -68,7 +68,7 @@ class Writer:
         finalizer: Finalizer,
         registration: Registration,
         access: TargetAccess,
-        beside: Beside,
+        background: BackgroundThread,
         digest_key: Callable[[], bytes],
     ) -> None:
         self._cluster = cluster
@@ -78,7 +78,7 @@ class Writer:
         self._finalizer = finalizer
         self._registration = registration
         self._access = access
-        self._beside = beside
+        self._background = background
         self._digest_key = digest_key
 
     async def has_made(self, declared: Declared, inputs: bytes) -> bool:
@@ -152,7 +152,9 @@ class Writer:
             impersonation=self._access.impersonation,
         )
         is_first = True
-        while (target := await self._beside.run(lambda: next(rest, None), units, context.key.namespace)) is not None:
+        while (
+            target := await self._background.run(lambda: next(rest, None), units, context.key.namespace)
+        ) is not None:
             if not is_first:
                 # Where nothing is to be written nothing is awaited, and there may be many targets.
                 await asyncio.sleep(0)
@@ -165,7 +167,7 @@ class Writer:
         version = context.versions.get(rendering.ref)
         try:
             if rendering.taken:
-                await self._beside.run(lambda: loss_guard.desired, units, context.key.namespace)
+                await self._background.run(lambda: loss_guard.desired, units, context.key.namespace)
             if rendering.taken and rendering.keep is None:
                 return await self._whole(inputs, loss_guard, version, loss_guard.doubt)
             # What stands has to be known before something is made, or under another name.

@@ -20,7 +20,7 @@ from phase_operator.core.outcome import (
     Warned,
     verdict,
 )
-from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.document import change_events, status_document
 from support.builders import fullest_status, in_step, out_of_step, secret_ref, synced
 
 BEFORE, NOW = "2030-01-01T00:00:00Z", "2030-01-01T00:01:00Z"
@@ -89,7 +89,7 @@ def test_the_same_outcome_says_the_same_however_late_it_is(
 
     assert document(outcome, first, forced=forced, now=NOW) == first
     assert document(outcome, first, forced=None, now=NOW) == first
-    assert notices(outcome, first) == ()
+    assert change_events(outcome, first) == ()
 
 
 @given(st.lists(OUTCOMES, max_size=6), st.integers(1, 2))
@@ -106,7 +106,7 @@ def test_a_status_never_flaps(outcomes: list[Reported], edits: int) -> None:
             for old in [since(before).get(kind)]
         }
         assert document(outcome, status, generation=generation, now=at(2 * minute + 1)) == status
-        assert notices(outcome, status) == ()
+        assert change_events(outcome, status) == ()
         assert {each["message"] for each in status["conditions"]} == {verdict(outcome).message}
 
 
@@ -309,12 +309,12 @@ def test_a_forced_sync_is_told(before: str | None, forced: str | None, kept: str
     ],
 )
 def test_an_event_marks_a_change(before: list[Reported], outcome: Reported, events: list[tuple[str, str]]) -> None:
-    found = notices(outcome, after(*before))
+    found = change_events(outcome, after(*before))
 
     assert [(each.type, each.reason) for each in found] == events
 
 
 def test_an_event_about_a_target_names_it_and_counts_its_keys() -> None:
-    [one, two, _] = notices(synced(in_step("a", keys=1, written=True), in_step("b", keys=2, written=True)), {})
+    [one, two, _] = change_events(synced(in_step("a", keys=1, written=True), in_step("b", keys=2, written=True)), {})
 
     assert (one.message, two.message) == ("Secret team/a: 1 key", "Secret team/b: 2 keys")

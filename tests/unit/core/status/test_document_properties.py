@@ -11,11 +11,11 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
 from phase_operator.core.outcome import Failed, LeftOut, SourceFacts, Suspended, Synced, TargetResult, Warned
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.status.document import notices, status_document
+from phase_operator.core.status.document import change_events, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs, removed_targets, written_before
 from phase_operator.core.status.restarts import RestartReport, listed, recorded_restarts, with_restarts
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.store import Resources, version_of
+from phase_operator.reconcile.store import PhaseSecretStore, version_of
 from support.any_json import any_metadata, anything, shallow
 from support.builders import phase_secret, synced
 
@@ -84,7 +84,7 @@ def test_no_old_status_keeps_a_new_one_from_being_made(found: Any, outcome: Any)
     )
 
     assert new["conditions"]
-    notices(outcome, previous)
+    change_events(outcome, previous)
     recorded_restarts(previous)
     refs = list(recorded_refs(previous))
     assert removed_targets(previous, ()) == refs
@@ -108,16 +108,16 @@ def test_a_target_that_a_later_version_told_of_is_kept_as_it_is() -> None:
 
 @given(any_metadata(), anything, shallow)
 def test_any_phase_secret_can_be_looked_at(metadata: Any, spec: Any, status: Any) -> None:
-    resources = Resources()
+    resources = PhaseSecretStore()
     body = {"metadata": {**metadata, "namespace": "team", "name": "shop"}, "spec": {"x": 1}, "status": status}
-    resources.is_news(metadata)
+    resources.needs_reconcile(metadata)
     version_of(metadata)
 
     resources.upsert(body)
     resources.upsert(phase_secret(ObjectKey("team", "shop")))
 
     assert ObjectKey("team", "shop") in resources
-    assert resources.standings()
+    assert resources.ready_summaries()
 
 
 def test_two_long_texts_that_ask_for_a_sync_are_told_apart() -> None:

@@ -169,7 +169,7 @@ def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -
 @settings(max_examples=100)
 @given(st.lists(ops, max_size=30), st.lists(st.tuples(st.floats(1.0, 400.0), st.sampled_from(FAULTS)), max_size=6))
 def test_entries_once_seen_are_at_hand_whatever_fails(
-    plan: list[Op], faults: list[tuple[float, ExpectedError]]
+    plan: list[Op], internal_errors: list[tuple[float, ExpectedError]]
 ) -> None:
     world = machine()
     world.driver.scheduler.subscribe(key("keeper"), QUESTIONS[0], Subscription(5.0), world.driver.now)
@@ -179,7 +179,7 @@ def test_entries_once_seen_are_at_hand_whatever_fails(
 
     for op in plan:
         world.do(op)
-    for seconds, error in faults:
+    for seconds, error in internal_errors:
         world.driver.phase.errors = dict.fromkeys(("apps", "probe", "read"), error)
         world.run(seconds, 0)
         match world.driver.scheduler.view(key("keeper")):

@@ -6,7 +6,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.reconcile.index import Dependents
+from phase_operator.reconcile.index import ReverseIndex
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Token
 from support.builders import KEY, TOKEN
@@ -18,7 +18,7 @@ OTHER = ObjectKey("team", "other")
 
 def tokens_of(cluster: FakeCluster, wake: Callable[[ObjectKey], None] = print) -> Tokens:
     """Return a cache of which one PhaseSecret uses two Secrets."""
-    users: Dependents[ObjectKey] = Dependents()
+    users: ReverseIndex[ObjectKey] = ReverseIndex()
     users.set(KEY, [TOKEN, OTHER])
     return Tokens(cluster, users, wake)
 

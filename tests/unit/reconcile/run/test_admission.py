@@ -137,7 +137,7 @@ def test_whoever_is_refused_or_suspended_leaves_no_trace(spec: dict[str, Any], s
             assert set(loop.cluster.calls[calls:]) <= {"write_status"}
             assert loop.workloads.lists == lists
             assert (len(loop.phase.reads), statuses(loop, KEY)) == (reads, theirs)
-            assert (loop.admissions.targets.things_of(SPY), loop.admissions.tokens.things_of(SPY)) == ((), ())
+            assert (loop.admissions.targets.uses(SPY), loop.admissions.tokens.uses(SPY)) == ((), ())
             assert loop.poller.stats().queries == 1
             assert loop.condition(key=SPY)["reason"] in {"Suspended", "CrossNamespaceRefused", "InvalidSpec"}
             assert (server.running, server.roll_outs) == (None, 0)

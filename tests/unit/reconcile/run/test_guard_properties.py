@@ -31,7 +31,7 @@ SHAPES = {"secret": ("/", False), "below": ("/b", False), "config": ("/", True)}
 HOMES = {"secret": ROOT, "below": BELOW, "config": CONFIG}
 
 KEYS = ("A", "C", "D", "E", "F", "G")
-Steps = list[tuple[Any, ...]]
+Watchdog = list[tuple[Any, ...]]
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("lie"), st.sets(st.sampled_from(KEYS))),
@@ -146,7 +146,7 @@ class Model:
         self.check()
 
 
-async def play(plan: Steps, fields: dict[str, Any]) -> None:
+async def play(plan: Watchdog, fields: dict[str, Any]) -> None:
     house = House({"pollingInterval": 5, **TARGETS, **fields})
     model = Model(house, {key: sorted(SHAPES)[number % 3] for number, key in enumerate(KEYS)})
     house.phase.is_honest(*model.true())
@@ -164,5 +164,5 @@ async def play(plan: Steps, fields: dict[str, Any]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(steps, st.sampled_from([{"shrink": 1}, {"shrink": 1, "allowEmpty": True}]))
-def test_what_is_missing_once_stays_and_what_moved_goes(plan: Steps, fields: dict[str, Any]) -> None:
+def test_what_is_missing_once_stays_and_what_moved_goes(plan: Watchdog, fields: dict[str, Any]) -> None:
     asyncio.run(play(plan, fields))

@@ -11,7 +11,7 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import SourceFacts
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.admissions import Admissions
-from phase_operator.reconcile.background import Beside
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import RunContext, parse_spec, task_of
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.restarts.disabled import NoRestarts
@@ -24,7 +24,7 @@ from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.run.target_access import TargetAccess
 from phase_operator.reconcile.run.version_gc import VersionCollector
 from phase_operator.reconcile.run.writer import Inputs, Writer
-from phase_operator.reconcile.store import Resources
+from phase_operator.reconcile.store import PhaseSecretStore
 from support.builders import DIGEST_KEY, KEY, config_entry, entry, phase_secret, query, secret_ref, snapshot
 from support.fakes import FakeCluster
 
@@ -38,7 +38,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.resources = Resources()
+        self.resources = PhaseSecretStore()
         self.admissions = Admissions()
         tenancy, restarts = Tenancy(), NoRestarts()
         access = TargetAccess(self.cluster, tenancy, lambda _: {}, self.admissions.tokens, lambda _: False)
@@ -55,7 +55,7 @@ class Desk:
             finalizer=Finalizer(self.cluster, self.resources, removals),
             registration=self.registration,
             access=access,
-            beside=Beside(),
+            background=BackgroundThread(),
             digest_key=lambda: DIGEST_KEY,
         )
 
