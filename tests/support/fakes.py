@@ -89,7 +89,7 @@ class FakePhase:
         for call in calls or ("apps", "environments", "entries"):
             self._errors[call] = error
 
-    def hold_back(self) -> None:
+    def defer_event(self) -> None:
         """Let calls begin and not end, until `let_go`."""
         self._open.clear()
 
@@ -251,16 +251,16 @@ class FakeCluster:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f"Secret {key} does not exist")
         return Token(SecretValue(self.tokens[key]), self.token_hosts.get(key))
 
-    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+    async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
         """Return what stands there; of other people's objects only if it has to be told surely."""
         self.observed.append(target)
         await self._answer("observe")
         found = self.objects.get(target)
-        if found is None or not (surely or _is_known(found)):
+        if found is None or not (live or _is_known(found)):
             return None
         return observe(found.metadata())
 
-    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+    async def apply_target(self, desired: Desired, action: Apply) -> bool:
         """Apply, prune and release under the version that was judged."""
         await self._answer("carry_out")
         if self.conflicts:

@@ -118,7 +118,7 @@ class Server:
         """Return what a restart sees of it."""
         return read_workload(self.kind, copy.deepcopy(self.found))
 
-    def carry_out(self, workload: Workload, decision: Decision, at: str = LATE) -> bool:
+    def apply_target(self, workload: Workload, decision: Decision, at: str = LATE) -> bool:
         """Do what was decided; return False if the API server refuses, since it is not what was judged."""
         if not isinstance(decision, SaveBaseline | Restart):
             return True
@@ -317,7 +317,7 @@ class FakeWorkloads:
                 raise RuntimeError("the process dies here")
             self.fuse -= 1
         server = self.servers.get(workload.ref)
-        done = server is not None and server.carry_out(workload, action)
+        done = server is not None and server.apply_target(workload, action)
         if done:
             self.applied(workload)
         return done

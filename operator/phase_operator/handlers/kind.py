@@ -99,7 +99,7 @@ class ShownKind:
         listing = await self._list_all()
         listed = {key: metadata for metadata in listing.found if (key := self._resources.key_of(metadata)).name}
         self._leaving &= listed.keys()
-        await self._bury(self._resources.keys() - listed.keys(), listing.left_out)
+        await self._forget_deleted(self._resources.keys() - listed.keys(), listing.left_out)
         self._missing = {
             state: before.get(state, now)
             for key, metadata in listed.items()
@@ -120,7 +120,7 @@ class ShownKind:
             and self._resources.needs_reconcile(metadata)
         )
 
-    async def _bury(self, ghosts: Set[ObjectKey], left_out: Set[str]) -> None:
+    async def _forget_deleted(self, ghosts: Set[ObjectKey], left_out: Set[str]) -> None:
         ghosts = {key for key in ghosts if key.namespace not in left_out}
         if not ghosts:
             return

@@ -17,7 +17,7 @@ from phase_operator.kube.events import Recorder
 from phase_operator.kube.listing import FEW, items
 from phase_operator.kube.paths import CORE, object_path
 from phase_operator.kube.phase_secrets import KubeResources
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.targets import KubeTargets
 from phase_operator.reconcile.ports import Token
 
@@ -33,7 +33,7 @@ class KubeCluster(KubeTargets, KubeResources):
     """All reads and writes of a run on the API server."""
 
     def __init__(
-        self, client: KubeClient, known: KnownTargets, recorder: Recorder, touched: Callable[[TargetRef], None]
+        self, client: KubeClient, known: TargetCache, recorder: Recorder, touched: Callable[[TargetRef], None]
     ) -> None:
         KubeTargets.__init__(self, client, known, touched)
         KubeResources.__init__(self, client, recorder)

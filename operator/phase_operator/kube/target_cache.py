@@ -60,7 +60,7 @@ class _Index(Generic[Place]):
             del self._refs[place]
 
 
-class KnownTargets:
+class TargetCache:
     """The cache: our own objects by reference. Changes of foreign objects are reported, but not stored."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class KnownTargets:
         count, seen = self._writing.get(ref, (0, None))
         self._writing[ref] = (count + 1, seen)
 
-    def hold_back(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
+    def defer_event(self, ref: TargetRef, version: str, *, gone: bool = False) -> bool:
         """Return True while our own write is in flight; `end_write` then decides whether others changed the target."""
         if ref not in self._writing:
             return False
@@ -159,7 +159,7 @@ class KnownTargets:
 class TargetSink:
     """Stores what a watch of Secrets or ConfigMaps shows, and reports the objects that others changed."""
 
-    def __init__(self, kind: Kind, known: KnownTargets, touched: Touched, relisted: Callable[[], None]) -> None:
+    def __init__(self, kind: Kind, known: TargetCache, touched: Touched, relisted: Callable[[], None]) -> None:
         self._kind = kind
         self._known = known
         self._touched = touched
@@ -194,7 +194,7 @@ class TargetSink:
         self._report(ref, metadata, gone=True)
 
     def _report(self, ref: TargetRef, metadata: Metadata, *, gone: bool = False) -> None:
-        if not self._known.hold_back(ref, text(metadata.get("resourceVersion")), gone=gone):
+        if not self._known.defer_event(ref, text(metadata.get("resourceVersion")), gone=gone):
             self._touched(ref)
 
     def _ref(self, metadata: Metadata) -> TargetRef:

@@ -27,7 +27,7 @@ from phase_operator.kube.client import APPLY, MANAGER, MERGE, METADATA, METADATA
 from phase_operator.kube.errors import ApiError, translate
 from phase_operator.kube.listing import items
 from phase_operator.kube.paths import COLLECTIONS, CORE, object_path, target_path
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 
 log = logging.getLogger(__name__)
 
@@ -38,23 +38,23 @@ _NO_VERSION = "1"
 class KubeTargets:
     """Reads and writes targets."""
 
-    def __init__(self, client: KubeClient, known: KnownTargets, touched: Callable[[TargetRef], None]) -> None:
+    def __init__(self, client: KubeClient, known: TargetCache, touched: Callable[[TargetRef], None]) -> None:
         self._client = client
         self._known = known
         self._touched = touched
 
-    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+    async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
         """Return the target as its metadata shows it, or None if it does not exist.
 
         It comes from the cache if it is there; if not, it is read from the API server if `surely`, else taken as None.
         """
         known = self._known.get(target)
-        if known is not None or not surely:
+        if known is not None or not live:
             return known
         found = await target_metadata(self._client, target)
         return None if found is None else observe(found)
 
-    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+    async def apply_target(self, desired: Desired, action: Apply) -> bool:
         """Apply, prune and release; return False if the object is not the one that was judged."""
         observed: Observed | None = None
         self._known.begin_write(desired.ref)

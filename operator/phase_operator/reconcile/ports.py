@@ -89,14 +89,14 @@ class Cluster(Protocol):
     async def read_token(self, key: ObjectKey) -> Token:
         """Return the text under `token` of a Secret, and its annotation; raise Waiting(TOKEN_SECRET_NOT_FOUND)."""
 
-    async def observe(self, target: TargetRef, *, surely: bool) -> Observed | None:
+    async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
         """Return the object with the target's name, by its metadata, or None if there is none.
 
         The watches show our own objects. A foreign object is looked for only if `surely` asks for a live read;
-        otherwise `carry_out` finds it.
+        otherwise `apply_target` finds it.
         """
 
-    async def carry_out(self, desired: Desired, action: Apply) -> bool:
+    async def apply_target(self, desired: Desired, action: Apply) -> bool:
         """Apply and return True, or False if the object changed since it was judged: the caller observes it again.
 
         An object that was deleted meanwhile is created again.

@@ -11,7 +11,7 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.admissions import Admissions
@@ -58,7 +58,7 @@ class Loop:
 
     queue: WorkQueue[ObjectKey]
     resources: PhaseSecretStore
-    known: KnownTargets
+    known: TargetCache
     recorder: Recorder
     cluster: KubeCluster
     tokens: Tokens
@@ -76,7 +76,7 @@ def build_loop(
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
-    resources, admissions, known = PhaseSecretStore(), Admissions(), KnownTargets()
+    resources, admissions, known = PhaseSecretStore(), Admissions(), TargetCache()
     retries = Retries(queue, clock)
     triggers = Triggers(queue, resources, admissions, retries, clock)
     recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)

@@ -10,7 +10,7 @@ from contract.cluster.sides import FakeSide, RealSide, Side
 from phase_operator.kube.client import KubeClient, load_configuration
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.api import api_of
 from support.clock import HandClock
@@ -36,7 +36,7 @@ async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     configuration = await load_configuration(plane.service_account_kubeconfig("phase-system", "phase-operator"))
     client = KubeClient(configuration, lambda *_: None)
-    known = KnownTargets()
+    known = TargetCache()
     try:
         recorder = Recorder(client, HandClock(), "contract", lambda _: None, InternalErrors())
         yield RealSide(plane, namespace, KubeCluster(client, known, recorder, lambda _: None), known, client)

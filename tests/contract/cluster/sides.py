@@ -11,7 +11,7 @@ from phase_operator.api import names
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 from phase_operator.reconcile.ports import Cluster
 from support.api import api_of
 from support.fakes import FakeCluster
@@ -124,7 +124,7 @@ class RealSide:
     plane: ControlPlane
     namespace: str
     cluster: Cluster
-    known: KnownTargets
+    known: TargetCache
     client: KubeClient
 
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:

@@ -57,14 +57,14 @@ kinds = pytest.mark.parametrize("make", [a_secret, a_config_map], ids=["Secret",
 
 
 async def bring_in_step(side: Side, desired: Desired) -> None:
-    action = plan(desired, await side.cluster.observe(desired.ref, surely=True))
+    action = plan(desired, await side.cluster.observe(desired.ref, live=True))
     assert isinstance(action, Apply), action
-    assert await side.cluster.carry_out(desired, action)
+    assert await side.cluster.apply_target(desired, action)
 
 
 @kinds
 async def test_what_is_not_there_is_observed_as_nothing(side: Side, make: Make) -> None:
-    assert await side.cluster.observe(make(side, A="1").ref, surely=True) is None
+    assert await side.cluster.observe(make(side, A="1").ref, live=True) is None
 
 
 @kinds
@@ -74,7 +74,7 @@ async def test_what_was_applied_stands_and_is_kept(side: Side, make: Make) -> No
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Unchanged()
+    assert plan(desired, await side.cluster.observe(desired.ref, live=True)) == Unchanged()
 
 
 @kinds
@@ -94,7 +94,7 @@ async def test_what_appeared_meanwhile_is_left_alone(side: Side, make: Make) -> 
     desired = make(side, A="1")
     side.edit(desired.ref, {"A": "somebody's"})
 
-    assert await side.cluster.carry_out(desired, Apply(resource_version=None)) is False
+    assert await side.cluster.apply_target(desired, Apply(resource_version=None)) is False
 
     assert side.data(desired.ref) == {"A": "somebody's"}
 
@@ -104,10 +104,10 @@ async def test_what_appeared_meanwhile_with_other_keys_is_left_alone(side: Side,
     desired = make(side, A="1")
     side.edit(desired.ref, {"B": "somebody's"})
 
-    assert await side.cluster.carry_out(desired, Apply(resource_version=None)) is False
+    assert await side.cluster.apply_target(desired, Apply(resource_version=None)) is False
 
     assert side.data(desired.ref) == {"B": "somebody's"}
-    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, surely=True)), Refuse)
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, live=True)), Refuse)
 
 
 @kinds
@@ -115,20 +115,20 @@ async def test_a_stranger_is_seen_by_who_asks_surely(side: Side, make: Make) -> 
     ref = make(side, A="1").ref
     side.edit(ref, {"A": "somebody's"})
 
-    assert await side.cluster.observe(ref, surely=False) is None
-    assert await side.cluster.observe(ref, surely=True) is not None
+    assert await side.cluster.observe(ref, live=False) is None
+    assert await side.cluster.observe(ref, live=True) is not None
 
 
 @kinds
 async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref, surely=True)
+    judged = await side.cluster.observe(desired.ref, live=True)
     assert judged is not None
     side.edit(desired.ref, {"B": "new"})
 
     action = Apply(resource_version=judged.resource_version)
-    assert await side.cluster.carry_out(make(side, A="2"), action) is False
+    assert await side.cluster.apply_target(make(side, A="2"), action) is False
 
     assert side.data(desired.ref) == {"A": "1", "B": "new"}
 
@@ -139,7 +139,7 @@ async def test_keys_are_taken_out_under_the_version_that_was_judged_and_the_next
 ) -> None:
     desired = make(side, A="1", B="2")
     await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref, surely=True)
+    judged = await side.cluster.observe(desired.ref, live=True)
     assert judged is not None
 
     assert await side.cluster.take_out(desired.ref, judged, ["A", "Z"])
@@ -155,11 +155,11 @@ async def test_keys_are_taken_out_under_the_version_that_was_judged_and_the_next
 async def test_what_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
-    judged = await side.cluster.observe(desired.ref, surely=True)
+    judged = await side.cluster.observe(desired.ref, live=True)
     assert judged is not None
     side.delete(desired.ref)
 
-    assert await side.cluster.carry_out(make(side, A="2"), Apply(resource_version=judged.resource_version))
+    assert await side.cluster.apply_target(make(side, A="2"), Apply(resource_version=judged.resource_version))
 
     assert side.data(desired.ref) == {"A": "2"}
 
@@ -182,7 +182,7 @@ async def test_a_hand_edit_is_seen_and_mended(side: Side, make: Make, edit: dict
     await bring_in_step(side, desired)
 
     assert side.data(desired.ref) == {"A": "1", "B": "2"}
-    assert plan(desired, await side.cluster.observe(desired.ref, surely=True)) == Unchanged()
+    assert plan(desired, await side.cluster.observe(desired.ref, live=True)) == Unchanged()
 
 
 @kinds
@@ -190,7 +190,7 @@ async def test_somebody_elses_object_is_refused(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     side.edit(desired.ref, {"A": "somebody's"})
 
-    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, surely=True)), Refuse)
+    assert isinstance(plan(desired, await side.cluster.observe(desired.ref, live=True)), Refuse)
 
 
 async def test_another_type_is_refused_and_nothing_is_changed(side: Side) -> None:

@@ -56,7 +56,7 @@ async def stored(side: Side, desired: Desired | ExpectedError) -> dict[str, byte
     """Apply an object and return the bytes that stand there then."""
     assert isinstance(desired, Desired), desired
     assert isinstance(side, RealSide)
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
     kind = "secret" if desired.ref.kind is Kind.SECRET else "configmap"
     said = side.plane.kubectl("-n", side.namespace, "get", kind, desired.ref.key.name, "-o", "json").stdout
     found = json.loads(said)

@@ -61,7 +61,7 @@ def no_garbage_collector(side: Side) -> Iterator[None]:
 
 
 async def seen(side: Side, ref: TargetRef) -> Observed:
-    found = await side.cluster.observe(ref, surely=True)
+    found = await side.cluster.observe(ref, live=True)
     assert found is not None
     return found
 
@@ -124,7 +124,7 @@ async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: 
     judged = await seen(side, desired.ref)
 
     with pytest.raises(Waiting) as caught:
-        await side.cluster.carry_out(desired, Apply(judged.resource_version, force=False))
+        await side.cluster.apply_target(desired, Apply(judged.resource_version, force=False))
 
     assert caught.value.reason is Reason.TARGET_CONFLICT
     assert side.data(desired.ref) == {"A": "theirs"}
@@ -248,7 +248,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
 @kinds
 async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"})
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
     action = removal(desired.ref, await seen(side, desired.ref), desired.owner, RETYPED)
     assert isinstance(action, Delete)
 
@@ -261,7 +261,7 @@ async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make:
 @pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
 async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
     desired = make(side, {"A": "1"}, **policy)
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
     action = removal(desired.ref, await seen(side, desired.ref), desired.owner, DROPPED if policy else RETYPED)
     assert isinstance(action, Withdraw if policy else Delete)
     side.edit(desired.ref, {"B": "new"})
@@ -275,7 +275,7 @@ async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make,
 @pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
 async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
     desired = make(side, {"A": "1"}, **policy)
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
     judged = await seen(side, desired.ref)
     side.delete(desired.ref)
     side.edit(desired.ref, {"A": "theirs"})
@@ -292,7 +292,7 @@ async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Mak
 @kinds
 async def test_a_withdrawal_makes_no_object(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"}, **MERGE)
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
     action = removal(desired.ref, await seen(side, desired.ref), desired.owner, DROPPED)
     assert isinstance(action, Withdraw)
     side.delete(desired.ref)
@@ -331,7 +331,7 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
     if steps > 1:
         assert await side.cluster.remove(old.ref, deletion(old, judged))
     if steps > 2:
-        assert await side.cluster.carry_out(new, Apply(None))
+        assert await side.cluster.apply_target(new, Apply(None))
 
     applier = keeper_of(side.cluster)
     await applier.finish(old.ref, old.owner)
@@ -387,7 +387,7 @@ async def test_a_copy_that_is_gone_restores_nothing(side: Side) -> None:
 
 async def test_nothing_is_restored_where_something_stands(side: Side) -> None:
     new = a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
-    assert await side.cluster.carry_out(copy_of(new), Apply(None))
+    assert await side.cluster.apply_target(copy_of(new), Apply(None))
     side.edit(new.ref, {"A": "theirs"})
 
     assert await side.cluster.restore(copy_ref(new.ref), new.ref) is False

@@ -209,7 +209,7 @@ async def test_a_target_says_what_it_holds(side: Side, stage: Stage) -> None:
     target = TargetRef(Kind.SECRET, ObjectKey(stage.namespace, "shop"))
     assert known_content(await stage.port.metadata(target), DIGEST_KEY) == ABSENT
     desired = desired_secret(entry("A"), of=ObjectKey(stage.namespace, "shop"), ref=target)
-    assert await side.cluster.carry_out(desired, Apply(None))
+    assert await side.cluster.apply_target(desired, Apply(None))
 
     found = known_content(await stage.port.metadata(target), DIGEST_KEY)
 

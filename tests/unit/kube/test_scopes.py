@@ -11,7 +11,7 @@ from phase_operator.core.refs import Kind
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
-from phase_operator.kube.target_cache import KnownTargets, TargetSink
+from phase_operator.kube.target_cache import TargetCache, TargetSink
 from phase_operator.kube.watch import MetadataWatch
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
@@ -37,7 +37,7 @@ class Namespaces:
             scope=namespace,
             list_selector="",
             follow_selector="",
-            sink=TargetSink(kind, KnownTargets(), lambda _: None, lambda: None),
+            sink=TargetSink(kind, TargetCache(), lambda _: None, lambda: None),
             restarted=self.restarted.append,
             is_back=lambda: None,
             clock=self.clock,

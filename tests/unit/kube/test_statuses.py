@@ -9,7 +9,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.errors import from_answer
-from phase_operator.kube.target_cache import KnownTargets
+from phase_operator.kube.target_cache import TargetCache
 
 KEY = ObjectKey("team", "shop")
 POLICY = "phasesecrets \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"
@@ -30,7 +30,7 @@ class Answers:
 
 async def refusal(status: int, **body: Any) -> ExpectedError | None:
     """Return what writing a status raises when the API server answers like this."""
-    cluster = KubeCluster(Answers(status, **body), KnownTargets(), None, lambda _: None)  # type: ignore[arg-type]
+    cluster = KubeCluster(Answers(status, **body), TargetCache(), None, lambda _: None)  # type: ignore[arg-type]
     try:
         await cluster.write_status(KEY, "uid", {})
     except ExpectedError as error:

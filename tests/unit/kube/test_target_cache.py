@@ -8,7 +8,7 @@ from phase_operator.api import names
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.target_cache import KnownTargets, TargetSink
+from phase_operator.kube.target_cache import TargetCache, TargetSink
 
 REF = TargetRef(Kind.SECRET, ObjectKey("team", "shop"))
 
@@ -18,7 +18,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.touched: list[TargetRef] = []
-        self.known = KnownTargets()
+        self.known = TargetCache()
         self.sink = TargetSink(Kind.SECRET, self.known, self.touched.append, lambda: None)
 
     def shows(self, version: int, *, ours: bool = True, uid: str = "uid") -> None:

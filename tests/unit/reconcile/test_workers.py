@@ -80,7 +80,7 @@ async def test_an_edit_that_asks_anew_leaves_target_and_status_until_the_answer_
     await started(loop)
     loop.phase.holds(entry("A", "staged"), environment="staging")
 
-    loop.phase.hold_back()
+    loop.phase.defer_event()
     await loop.show(phase_secret(generation=2, phaseAppEnv="staging"))
     assert (loop.cluster.secret(SHOP), len(loop.cluster.status_writes)) == ({"A": "1"}, 1)
     loop.phase.let_go()
@@ -447,7 +447,7 @@ async def test_a_new_sync_annotation_forces_one_read_and_is_acknowledged(loop: L
 async def test_it_is_acknowledged_when_the_answer_is_there_even_if_nothing_changed(loop: Loop) -> None:
     await started(loop)
 
-    loop.phase.hold_back()
+    loop.phase.defer_event()
     await loop.show(phase_secret(sync="1"))
     assert "lastForcedSync" not in loop.cluster.statuses[KEY]
     loop.phase.let_go()
@@ -616,7 +616,7 @@ async def test_a_bug_that_meets_one_resource_keeps_no_other_from_its_work(loop: 
 async def test_stop_lets_runs_end_and_begins_none() -> None:
     loop = Loop()
     loop.phase.holds(entry("A"))
-    loop.phase.hold_back()
+    loop.phase.defer_event()
     work = asyncio.create_task(loop.workers.run(1, 1))
     await loop.show(phase_secret())
     assert loop.phase.lists == 1

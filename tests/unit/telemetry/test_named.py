@@ -108,7 +108,7 @@ async def test_one_that_is_suspended_is_ready_and_asks_nothing(loop: Loop) -> No
 
 
 async def test_one_that_is_not_judged_yet_is_not_ready(loop: Loop) -> None:
-    loop.phase.hold_back()
+    loop.phase.defer_event()
 
     await loop.show(phase_secret())
 

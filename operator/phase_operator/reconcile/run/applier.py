@@ -82,8 +82,8 @@ class TargetApplier:
         ref = desired.ref
         # An object of somebody else is rare, and the API server refuses a write whose resourceVersion we did not see.
         # So a live read is worth its request only after such a refusal, or if one was there the last time.
-        surely = number > 0 or desired.policy.merges or ref in self._refused
-        observed = await self._cluster.observe(ref, surely=surely)
+        live = number > 0 or desired.policy.merges or ref in self._refused
+        observed = await self._cluster.observe(ref, live=live)
         if (error := doubt(observed)) is not None:
             return TargetResult.failed(ref, error)
         action = await self._judge(desired, observed)
@@ -128,7 +128,7 @@ class TargetApplier:
 
     async def _change(self, desired: Desired, action: Apply, observed: Observed | None) -> bool:
         try:
-            return await self._cluster.carry_out(desired, action)
+            return await self._cluster.apply_target(desired, action)
         except Waiting as error:
             if error.reason is not Reason.TYPE_IMMUTABLE or not desired.policy.replace:
                 raise
@@ -152,7 +152,7 @@ class TargetApplier:
         if not await self._cluster.remove(desired.ref, old):
             return False
         try:
-            done = await self._cluster.carry_out(desired, Apply(resource_version=None))
+            done = await self._cluster.apply_target(desired, Apply(resource_version=None))
         except Transient:
             raise
         except ExpectedError as error:
@@ -166,7 +166,7 @@ class TargetApplier:
     async def _free_place(self, copy: Desired) -> None:
         """Have the place of a copy empty; raise Waiting if somebody else's object stands there."""
         await self.take_away(copy.ref, copy.owner, Needless())
-        if await self._cluster.observe(copy.ref, surely=True) is not None:
+        if await self._cluster.observe(copy.ref, live=True) is not None:
             message = f"{copy.ref}, where a copy is kept while the type changes, is taken; what stands there has to go"
             raise Waiting(Reason.TARGET_CONFLICT, message)
 
@@ -178,9 +178,9 @@ class TargetApplier:
         if target in self._without_copy and not is_seen:
             return None
         copy = copy_ref(target)
-        found = await self._cluster.observe(copy, surely=True)
+        found = await self._cluster.observe(copy, live=True)
         if isinstance(removal(copy, found, Owner(copy_owner(owner.key), owner.uid), Needless()), Delete):
-            if await self._cluster.observe(target, surely=True) is None:
+            if await self._cluster.observe(target, live=True) is None:
                 await self._restore(copy, target)
             return await self._drop_copy(target, owner)
         self._without_copy.add(target)
@@ -211,7 +211,7 @@ class TargetApplier:
         """
 
         async def attempt(_: int) -> Leave | None:
-            action = removal(target, await self._cluster.observe(target, surely=True), owner, why)
+            action = removal(target, await self._cluster.observe(target, live=True), owner, why)
             if isinstance(action, Leave):
                 return action
             return Leave() if await self._cluster.remove(target, action) else None

@@ -67,7 +67,7 @@ class Pruner:
         why = self._why(declared, target, declared.target_policies[target], is_told=True, is_last=False)
         versions = self._cluster.known_versions(target).items()
         found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
-        known = await self._cluster.observe(target, surely=False)
+        known = await self._cluster.observe(target, live=False)
         left = await self._remove(declared, [_Candidate(target, target, why, known), *found], [])
         return left[0] if left else None
 
@@ -126,7 +126,7 @@ class Pruner:
         found: dict[TargetRef, _Candidate] = {}
         for target, policy in targets.items():
             why = self._why(declared, target, policy, is_told=True, is_last=is_last)
-            known = await self._cluster.observe(target, surely=False)
+            known = await self._cluster.observe(target, live=False)
             found[target] = _Candidate(target, target, why, known)
             for ref, each in self._cluster.known_versions(target).items():
                 if is_version_of(ref, each, target):

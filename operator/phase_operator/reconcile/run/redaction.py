@@ -25,7 +25,7 @@ async def take_out(cluster: Cluster, loss_guard: LossGuard, result: TargetResult
         return result
 
     async def attempt(_: int) -> TargetResult | None:
-        observed = await cluster.observe(rendering.ref, surely=False)
+        observed = await cluster.observe(rendering.ref, live=False)
         keys = loss_guard.declared_secret(observed)
         if observed is None or not keys:
             return result

@@ -80,7 +80,7 @@ class TargetAccess:
         if not others:
             return None
         try:
-            observed = await self._cluster.observe(target, surely=True)
+            observed = await self._cluster.observe(target, live=True)
         except ExpectedError as error:
             return TargetResult.failed(target, error)
         if observed is None:

@@ -86,7 +86,7 @@ class Writer:
         key, manager = self._digest_key(), merge_manager(declared.key)
         found = []
         for target, policy in declared.target_policies.items():
-            observed = await self._cluster.observe(newest_version(target, declared.versions), surely=False)
+            observed = await self._cluster.observe(newest_version(target, declared.versions), live=False)
             merges = policy.merges
             found.append(
                 share_stamp_matches(observed, manager, inputs, key) if merges else stamp_matches(observed, inputs, key)
@@ -138,7 +138,7 @@ class Writer:
         result = await take_out(self._cluster, loss_guard, loss_guard.stays(error))
         if result.reason is not error.reason or result.written or not is_exact or unresolved(rendering.taken):
             return result
-        observed = await self._cluster.observe(newest_version(rendering.ref, loss_guard.context.versions), surely=False)
+        observed = await self._cluster.observe(newest_version(rendering.ref, loss_guard.context.versions), live=False)
         return await self._target(inputs, loss_guard, units) if loss_guard.holds_declared(observed) else result
 
     async def _loss_guards(self, context: RunContext, inputs: Inputs, units: int) -> AsyncIterator[LossGuard]:
@@ -171,7 +171,7 @@ class Writer:
             if rendering.taken and rendering.keep is None:
                 return await self._whole(inputs, loss_guard, version, loss_guard.doubt)
             # What stands has to be known before something is made, or under another name.
-            observed = await self._cluster.observe(newest_version(rendering.ref, context.versions), surely=False)
+            observed = await self._cluster.observe(newest_version(rendering.ref, context.versions), live=False)
             match decision := loss_guard.decide(observed):
                 case LeaveUnchanged(error=error):
                     return TargetResult.failed(rendering.ref, error, version=version)
@@ -200,10 +200,7 @@ class Writer:
         """Remove a target for which nothing is left; empty one that may not be deleted."""
         context, ref = loss_guard.context, loss_guard.rendering.ref
         left = await self._pruner.clear(context, ref)
-        if (
-            left is None
-            and await self._cluster.observe(newest_version(ref, context.versions), surely=False) is not None
-        ):
+        if left is None and await self._cluster.observe(newest_version(ref, context.versions), live=False) is not None:
             return await self._fill(inputs, loss_guard)
         return left or loss_guard.told(TargetResult(ref, True, Reason.SYNCED, 0))
 

@@ -43,7 +43,7 @@ def look(server: Server, known: dict[TargetRef, FollowedTarget], **options: Any)
     """Decide, and carry it out."""
     workload = server.read()
     decision = decide(workload, known, DIGEST_KEY, **options)
-    assert server.carry_out(workload, decision)
+    assert server.apply_target(workload, decision)
     return decision
 
 
@@ -51,7 +51,7 @@ def ready(server: Server, known: dict[TargetRef, FollowedTarget], coming: KeyDig
     """Prepare for a write, and carry it out."""
     workload = server.read()
     decision = baseline_before_write(workload, known, {DB: coming}, DIGEST_KEY)
-    assert server.carry_out(workload, decision)
+    assert server.apply_target(workload, decision)
     return decision
 
 
@@ -414,8 +414,8 @@ def test_of_two_leaders_one_restarts() -> None:
     server = noted()
     one, other = server.read(), server.read()
 
-    assert server.carry_out(one, decide(one, followed_targets(NEW), DIGEST_KEY))
-    assert not server.carry_out(other, decide(other, followed_targets(NEW), DIGEST_KEY))
+    assert server.apply_target(one, decide(one, followed_targets(NEW), DIGEST_KEY))
+    assert not server.apply_target(other, decide(other, followed_targets(NEW), DIGEST_KEY))
     assert look(server, followed_targets(NEW)) == LeaveAlone()
     assert server.roll_outs == 1
 

@@ -73,7 +73,7 @@ class _World(RuleBasedStateMachine):
         elif isinstance(decision, LeaveAlone | SaveBaseline) and workload.rollout_state.progress is Progress.ENDED:
             assert not stale, "a restart was lost"
         before = self.server.roll_outs
-        assert self.server.carry_out(workload, decision, self.clock())
+        assert self.server.apply_target(workload, decision, self.clock())
         if self.server.roll_outs > before:
             self.roll_out()
         if not isinstance(decision, Postpone):
@@ -86,7 +86,7 @@ class _World(RuleBasedStateMachine):
         coming = {target: self.content(target, data)}
         decision = baseline_before_write(workload, self.followed_targets(), coming, DIGEST_KEY)
         before = self.server.roll_outs
-        assert self.server.carry_out(workload, decision, self.clock())
+        assert self.server.apply_target(workload, decision, self.clock())
         assert self.server.roll_outs == before, "a note restarts nothing"
         assert baseline_before_write(self.server.read(), self.followed_targets(), coming, DIGEST_KEY) == LeaveAlone()
 

@@ -23,7 +23,7 @@ CREDENTIAL = Credential("none", SecretValue("none"))
 
 async def test_the_oldest_of_too_many_slow_calls_are_broken_off() -> None:
     clock, phase = HandClock(), FakePhase()
-    phase.hold_back()
+    phase.defer_event()
     poller = Poller(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy(places=2))
     # Eight slow places, of which two are kept for those who come next.
     for number in range(8):

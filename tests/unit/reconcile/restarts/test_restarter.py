@@ -518,15 +518,15 @@ async def test_what_was_restarted_before_the_api_server_went_away_is_told(loop: 
 async def test_a_write_whose_answer_was_lost_is_followed(loop: Loop) -> None:
     server = web()
     await synced(loop, server)
-    before = loop.cluster.carry_out
+    before = loop.cluster.apply_target
 
-    async def carry_out(desired: Desired, action: Apply) -> bool:
+    async def apply_target(desired: Desired, action: Apply) -> bool:
         await before(desired, action)
         raise DOWN
 
-    loop.cluster.carry_out = carry_out  # type: ignore[method-assign]  # the object is written, and nobody hears of it
+    loop.cluster.apply_target = apply_target  # type: ignore[method-assign]  # the object is written, and nobody hears of it
     await changed(loop)
-    loop.cluster.carry_out = before  # type: ignore[method-assign]
+    loop.cluster.apply_target = before  # type: ignore[method-assign]
     await quiet(loop)
 
     assert (loop.cluster.secret(SHOP)["A"], server.roll_outs) == ("two", 1)

@@ -256,10 +256,10 @@ async def test_an_unfinished_replacement_that_cannot_be_finished_is_its_targets_
         replaced = {"secretName": "a", "onTypeChange": "Replace"}
         observe = loop.cluster.observe
 
-        async def refusing(target: Any, *, surely: bool) -> Any:
+        async def refusing(target: Any, *, live: bool) -> Any:
             if target == copy_ref(secret_ref("a")):
                 raise DOWN
-            return await observe(target, surely=surely)
+            return await observe(target, live=live)
 
         loop.cluster.observe = refusing  # type: ignore[method-assign]  # one object that cannot be read
         await loop.show(phase_secret(managedSecretReferences=[replaced, {"secretName": "b"}]))
