@@ -40,8 +40,9 @@ def measured(route: str, *bodies: tuple[Body, tuple[str, ...]]) -> Any:
             env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent / 'operator'}"},
             capture_output=True,
             timeout=240,
-            check=True,
+            check=False,
         )
+    assert run.returncode == 0, run.stderr.decode()
     return json.loads(run.stdout)
 
 
