@@ -139,7 +139,8 @@ def spoken(call: ast.Call) -> Iterator[tuple[str, str]]:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level), args=[ast.Constant(value=str(text))]):
             yield text, level
         case ast.Call(
-            func=ast.Attribute(attr="attempt" | "attempt_now" | "caught"), args=[ast.Constant(value=str(text)), *_]
+            func=ast.Attribute(attr="attempt" | "attempt_now" | "caught" | "succeeded" | "value_or"),
+            args=[ast.Constant(value=str(text)), *_],
         ):
             yield text, "error"
 

@@ -70,19 +70,21 @@ class Elector:
         """Take the Lease when it is free and renew it, until cancelled or until another process has taken it."""
         while not self.lost.is_set():
             self._looked = self._clock.monotonic()
-            try:
-                async with asyncio.timeout(max(1.0, self._election.terms.renewal)):
-                    await self._look()
-                self.problem = None
-            except TimeoutError:
-                self._tell("the API server does not answer")
-            except ApiError as error:
-                self._tell(translate(error).message)
-            except Exception as error:  # noqa: BLE001 - an unreadable answer grants nothing; try again
-                self._internal_errors.caught("task failed", error, task="lease")
+            # An answer that cannot be read grants nothing: try again.
+            if not await self._internal_errors.succeeded("task failed", self._renew(), task="lease"):
                 self._tell("internal error; the log has the trace")
             pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
             await self._sleep(pause)
+
+    async def _renew(self) -> None:
+        try:
+            async with asyncio.timeout(max(1.0, self._election.terms.renewal)):
+                await self._look()
+            self.problem = None
+        except TimeoutError:
+            self._tell("the API server does not answer")
+        except ApiError as error:
+            self._tell(translate(error).message)
 
     async def _look(self) -> None:
         held = await self._read()

@@ -7,7 +7,7 @@ module. It is imported only with many namespaces, since the library takes memory
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.client import responses
 from ssl import SSLContext, SSLObject
@@ -362,14 +362,13 @@ class Streams:
         if connection is None:
             return await handler(request)
         stream = connection.ask(_headers(request), self._buffer)
-        try:
+        with ExitStack() as undo:
+            undo.callback(stream.close)
             async with asyncio.timeout(_ANSWER_SECONDS):
                 if stream.answered is None:
                     raise aiohttp.ServerDisconnectedError
                 status = await stream.answered
-        except BaseException:
-            stream.close()
-            raise
+            undo.pop_all()
         stream.answered = None
         return _Response(stream, status, request, self._asked)
 
@@ -401,14 +400,13 @@ class Streams:
         async with asyncio.timeout(_ANSWER_SECONDS):
             socket = await self._connector.connect(request, traces=[], timeout=timeout)
             connection: _Connection | None = None
-            try:
+            with ExitStack() as undo:
+                undo.callback(socket.close)
                 if _agreed_on_http2(socket):
                     connection = _Connection(socket, loop, self._silence)
                     connection.begin()
                     await connection.greeted
-            except BaseException:
-                socket.close()
-                raise
+                undo.pop_all()
         if connection is not None and connection.has_room:
             self._connections.append(connection)
             return connection

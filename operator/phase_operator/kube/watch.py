@@ -95,6 +95,8 @@ class MetadataWatch:
         self.problem: str | None = f"{name}: not listed yet"
         # Failures in a row. A watch that opens and shows only an error has not recovered.
         self._failures = 0
+        # Where to follow from; None means that the collection is listed first.
+        self._version: str | None = None
         # The problem that was logged last.
         self._told: str | None = None
 
@@ -104,30 +106,35 @@ class MetadataWatch:
 
     async def run(self) -> None:
         """List and follow until cancelled; neither faults of the API server nor bugs of ours end it."""
-        version: str | None = None
+        self._version = None
         while True:
             self._seen = self._clock.monotonic()
-            try:
-                if version is None:
-                    version = await self._list()
-                    self.listed.set()
-                    self.answered.set()
-                version = await self._follow(version)
-            except ApiError as error:
-                if error.gone:
-                    version = None
-                self.is_refused = bool(self.scope) and error.status in _REFUSED
-                self._broke(str(error))
-                if self.is_refused:
-                    self.answered.set()
-                    await self._sleep(look_again(failures=self._failures, identity=self.name))
-                else:
-                    await self._sleep(reopen_watch(failures=self._failures, identity=self.name, asked=error.after))
-            except Exception as error:  # noqa: BLE001 - a watch that ended would take the process with it
-                version = None
-                self._internal_errors.caught("task failed", error, task=self.name)
+            pause = await self._internal_errors.attempt("task failed", self._look(), task=self.name)
+            if pause is None:
+                self._version = None
                 self._broke("internal error; the log has the trace")
-                await self._sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures - 1))
+                pause = doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures - 1)
+            if pause:
+                await self._sleep(pause)
+
+    async def _look(self) -> float:
+        """List if necessary and follow to the end of the stream; return seconds until the next try, 0 for at once."""
+        try:
+            if self._version is None:
+                self._version = await self._list()
+                self.listed.set()
+                self.answered.set()
+            self._version = await self._follow(self._version)
+        except ApiError as error:
+            if error.gone:
+                self._version = None
+            self.is_refused = bool(self.scope) and error.status in _REFUSED
+            self._broke(str(error))
+            if self.is_refused:
+                self.answered.set()
+                return look_again(failures=self._failures, identity=self.name)
+            return reopen_watch(failures=self._failures, identity=self.name, asked=error.after)
+        return 0.0
 
     def _broke(self, why: str) -> None:
         self.problem = f"{self.name}: {why}"
@@ -188,17 +195,13 @@ class MetadataWatch:
 
     def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
         """Pass one object to the sink; its content may be anything that the API server accepts."""
-        try:
-            if metadata.get("name"):
-                sink(metadata)
-        except Exception as error:  # noqa: BLE001 - an object that cannot be read must not end the watch
-            self._not_understood(key_of(metadata), error)
-
-    def _not_understood(self, key: ObjectKey, error: Exception) -> None:
+        if not metadata.get("name"):
+            return
+        key = key_of(metadata)
         subject = str(key) if key.namespace else key.name
-        self._internal_errors.caught("object not understood", error, task=self.name, subject=subject)
-        forget = partial(self._sink.unreadable, key)
-        self._internal_errors.attempt_now("object not understood", forget, task=self.name, subject=subject)
+        take, forget = partial(sink, metadata), partial(self._sink.unreadable, key)
+        if not self._internal_errors.attempt_now("object not understood", take, task=self.name, subject=subject):
+            self._internal_errors.attempt_now("object not understood", forget, task=self.name, subject=subject)
 
     def _recovered(self) -> None:
         if self._failures:

@@ -2,6 +2,16 @@
 
 Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
 could quote a value. It is counted, and a task that it ended starts again.
+
+Every `except Exception` and `except BaseException` of the operator is in this list:
+
+- `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step, or a task that has to go on.
+- `reconcile.internal_errors.InternalErrors.value_or`: a synchronous step.
+- `handlers.kind.ShownKind.needs_reconcile`: not counted; the handler meets the same error and reports it.
+- `handlers.watcher.Watcher.watch`: kopf raises any error of its tasks, and each means: start again.
+- `phase.lookups.Unawaited.submit`: the error of a thread belongs to whoever awaits its future.
+- `phase.transport.Backend.connect_tcp`: the next address is tried; the last one's error is raised.
+- `reconcile.polling.poller.Poller._made`: the waiting resources learn of the failure; it is raised again.
 """
 
 import asyncio
@@ -26,7 +36,7 @@ def _uncounted(_: str) -> None:
 
 
 class InternalErrors:
-    """The one place that catches `Exception`: in a step, or in a task that has to go on."""
+    """Survives unexpected exceptions: of a step, or of a task that has to go on."""
 
     def __init__(self, counted: Callable[[str], None] = _uncounted) -> None:
         self._counted = counted
@@ -45,14 +55,33 @@ class InternalErrors:
             self.caught(message, error, task=task, subject=subject)
             return None
 
-    def attempt_now(self, message: str, step: Callable[[], object], *, task: str, subject: str = "") -> bool:
-        """Do a synchronous step; return True if it raised no exception."""
+    async def succeeded(self, message: str, step: Awaitable[object], *, task: str, subject: str = "") -> bool:
+        """Await a step; return True if it raised no exception."""
+
+        async def done() -> bool:
+            await step
+            return True
+
+        return await self.attempt(message, done(), task=task, subject=subject) or False
+
+    def value_or(
+        self, message: str, step: Callable[[], Result], otherwise: Result, *, task: str, subject: str = ""
+    ) -> Result:
+        """Do a synchronous step and return its result; `otherwise` if it raised an unexpected exception."""
         try:
-            step()
+            return step()
         except Exception as error:  # noqa: BLE001 - see attempt
             self.caught(message, error, task=task, subject=subject)
-            return False
-        return True
+            return otherwise
+
+    def attempt_now(self, message: str, step: Callable[[], object], *, task: str, subject: str = "") -> bool:
+        """Do a synchronous step; return True if it raised no exception."""
+
+        def done() -> bool:
+            step()
+            return True
+
+        return self.value_or(message, done, False, task=task, subject=subject)
 
     async def keep(
         self,
@@ -62,14 +91,16 @@ class InternalErrors:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Run a long-lived task until it returns; whenever it fails, start it again after a pause."""
+
+        async def done() -> bool:
+            await work()
+            return True
+
         failures = 0
         while True:
             began = clock.monotonic()
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - a task that ended would take all others with it
-                self.caught("task failed", error, task=task)
-            else:
+            # A task that ended with an error would take all others with it.
+            if await self.attempt("task failed", done(), task=task):
                 return
             failures = 1 if clock.monotonic() - began > _WENT_WELL else failures + 1
             await sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, failures - 1))

@@ -7,6 +7,7 @@ and the step is repeated.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Protocol
 
@@ -102,10 +103,10 @@ class Workers:
             except QueueClosedError:
                 return
             try:
-                await self._run_resource(key)
-            except Exception as error:  # noqa: BLE001 - a bug in what follows a run must not end the worker
-                self._internal_errors.caught("run failed", error, task="resources", subject=str(key))
-                self._retries.repeat(key, transient=True)
+                run = self._run_resource(key)
+                # A bug in what follows a run must not end the worker.
+                if not await self._internal_errors.succeeded("run failed", run, task="resources", subject=str(key)):
+                    self._retries.repeat(key, transient=True)
             finally:
                 self._queue.done(key)
 
@@ -133,13 +134,13 @@ class Workers:
         """Make the calls that are due, concurrently."""
         while True:
             await free.acquire()
-            try:
-                call = await self._poller.take()
-            except QueueClosedError:
-                return
-            except BaseException:
-                free.release()
-                raise
+            with ExitStack() as undo:
+                undo.callback(free.release)
+                try:
+                    call = await self._poller.take()
+                except QueueClosedError:
+                    return
+                undo.pop_all()
             group.create_task(self._make(call, free))
 
     async def _make(self, call: Call, free: asyncio.Semaphore) -> None:

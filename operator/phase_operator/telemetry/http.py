@@ -110,11 +110,7 @@ def _told(checks: Mapping[str, Check], internal_errors: InternalErrors, *, broke
     """Return a line for each check that found a problem; a check that raised gets `broken`, or no line for None."""
     lines = []
     for name, check in checks.items():
-        try:
-            wrong = check()
-        except Exception as error:  # noqa: BLE001 - a check that raises must not stop the others
-            internal_errors.caught("check not done", error, task="probes", subject=name)
-            wrong = broken
+        wrong = internal_errors.value_or("check not done", check, broken, task="probes", subject=name)
         if wrong is not None:
             lines.append(f"{name}: {wrong}\n")
     return lines

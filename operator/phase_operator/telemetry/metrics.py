@@ -146,11 +146,7 @@ class Metrics:
         """Have a gauge call `number` at each scrape; one that raises is NaN and does not spoil the other metrics."""
 
         def asked() -> float:
-            try:
-                return float(number())
-            except Exception as error:  # noqa: BLE001 - one missing number must not fail the scrape
-                self.internal_errors.caught("number not known", error, task="metrics")
-                return nan
+            return self.internal_errors.value_or("number not known", lambda: float(number()), nan, task="metrics")
 
         gauge.set_function(asked)
 

@@ -34,10 +34,11 @@ class Named(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of one scrape; an error ends them there and does not fail the scrape."""
-        try:
-            yield from self._made()
-        except Exception as error:  # noqa: BLE001 - an error here must not hide the operator's own metrics
-            self._internal_errors.caught("number not known", error, task="metrics")
+        metrics = self._made()
+        while metric := self._internal_errors.value_or(
+            "number not known", lambda: next(metrics, None), None, task="metrics"
+        ):
+            yield metric
 
     def _made(self) -> Iterator[Metric]:
         now, ready_summaries = moment_of(self._clock.now()) or 0.0, self._resources.ready_summaries()

@@ -99,3 +99,39 @@ async def test_a_task_that_is_cancelled_ends() -> None:
     await asyncio.wait({running})
 
     assert running.cancelled()
+
+
+async def test_a_cancelled_step_is_no_bug() -> None:
+    counted = list[str]()
+    internal_errors = InternalErrors(counted.append)
+    running = asyncio.create_task(internal_errors.succeeded("step failed", asyncio.Event().wait(), task="sweep"))
+    await settle()
+
+    running.cancel()
+    await asyncio.wait({running})
+    with pytest.raises(asyncio.CancelledError):
+        internal_errors.value_or("step failed", running.result, True, task="sweep")
+
+    assert running.cancelled()
+    assert counted == []
+
+
+async def test_a_step_that_fails_is_counted_once_and_gives_what_its_caller_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted = list[str]()
+    internal_errors = InternalErrors(counted.append)
+
+    async def later() -> int:
+        return int(QUOTED)
+
+    assert await internal_errors.attempt("step failed", later(), task="one") is None
+    assert not await internal_errors.succeeded("step failed", later(), task="two")
+    assert internal_errors.value_or("step failed", lambda: int(QUOTED), 7, task="three") == 7
+    assert not internal_errors.attempt_now("step failed", lambda: int(QUOTED), task="four")
+
+    assert await internal_errors.succeeded("step failed", asyncio.sleep(0), task="none")
+    assert internal_errors.attempt_now("step failed", lambda: None, task="none")
+    assert counted == ["one", "two", "three", "four"]
+    assert [each.message for each in caplog.records] == ["step failed"] * 4
+    assert QUOTED not in caplog.text
