@@ -202,6 +202,19 @@ async def session_of(server: Http2Server, *, buffer: int = 2**16, silence: float
     await streams.close()
 
 
+async def test_a_request_that_is_cancelled_before_its_answer_is_cancelled_at_the_server(tmp_path: Path) -> None:
+    async with Http2Server(tmp_path, statuses={"/mute": 0}) as server, session_of(server) as session:
+        asking = asyncio.create_task(session.get(f"{server.url}/mute"))
+        await until(lambda: "/mute" in server.asked)
+
+        asking.cancel()
+        await asyncio.wait({asking})
+
+        assert asking.cancelled()
+        await until(lambda: server.left == [1])
+        assert server.lost == 0
+
+
 async def test_who_does_not_read_keeps_nothing_from_the_others(tmp_path: Path) -> None:
     async with Http2Server(tmp_path) as server, session_of(server, buffer=1024) as session:
         slow = [await session.get(f"{server.url}/slow{number}") for number in range(99)]

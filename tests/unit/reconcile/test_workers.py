@@ -10,6 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspended
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling.calls import Call
 from phase_operator.reconcile.retries import retry_wanted
 from support.builders import KEY, TOKEN, entry, in_step, out_of_step, phase_secret, secret_ref, synced
 from support.canary import Canary
@@ -598,6 +599,29 @@ async def test_a_bug_in_a_read_is_outlived_and_the_read_repeated(loop: Loop, can
     await loop.refresh()
 
     assert (loop.reason, loop.cluster.secret(SHOP)) == (Reason.SYNCED, {"A": "1"})
+
+
+async def test_a_bug_before_a_call_keeps_no_later_call_from_being_made() -> None:
+    loop = Loop()
+    take, bugs = loop.poller.take, [KeyError("one"), KeyError("two")]
+
+    async def fail_twice() -> Call:
+        if bugs:
+            raise bugs.pop()
+        return await take()
+
+    loop.poller.take = fail_twice  # type: ignore[method-assign]  # a bug, as nobody foresees it
+    loop.phase.holds(entry("A", "1"))
+    with loop.clock.driving():
+        work = asyncio.create_task(loop.workers.run(workers=1, phase_workers=1))
+        await loop.show(phase_secret())
+        await loop.turn(5)
+        await loop.turn(5)
+
+        assert loop.faulty == ["sources", "sources"]
+        assert loop.cluster.secret(SHOP) == {"A": "1"}
+        loop.workers.stop()
+        await work
 
 
 async def test_a_bug_that_meets_one_resource_keeps_no_other_from_its_work(loop: Loop) -> None:
