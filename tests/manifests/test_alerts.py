@@ -398,7 +398,7 @@ def document(case: Case) -> dict[str, Any]:
     """Spell a case as promtool reads it."""
     alert = BY_NAME[case.alert]
     expected = {
-        "exp_labels": {**case.labels, "severity": alert.severity.value},
+        "exp_labels": {**case.labels, "severity": alert.severity},
         "exp_annotations": {
             "summary": alert.summary,
             "description": case.description,

@@ -1,6 +1,6 @@
 """The page about the alerts.
 
-Rule: what an alert says is in alerts.py; here is how they are taken in, and what they do not tell.
+Rule: what an alert says is in alerts.yaml; here is how they are taken in, and what they do not tell.
 """
 
 from collections.abc import Iterator
