@@ -29,8 +29,8 @@ _SETTINGS = "docs/operating/settings.md"
 _ARCHITECTURE = "docs/architecture.md"
 _CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
 _INSTALL, _OVERLAY = "deploy/install.yaml", "deploy/overlays/cluster-wide"
-_ALERTS = "operator/phase_dev/monitoring/alerts.py"
-_DASHBOARD = "operator/phase_dev/monitoring/dashboard.py"
+_ALERTS = "operator/phase_dev/monitoring/alerts.yaml"
+_DASHBOARD = "operator/phase_dev/monitoring/dashboard.yaml"
 _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\

@@ -170,7 +170,7 @@ FIRING: Cases = {
         silent_at=(5, 11, 26),
         fires_at=27,
         description="A call to Phase of the operator in phase-system has waited 21m 0s for the quota of its "
-        "account. Changes arrive so much later.",
+        "account. Changes in Phase arrive later by that time.",
     ),
     "a certificate near its end": Case(
         "PhaseOperatorCertificateEnds",
