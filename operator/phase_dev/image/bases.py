@@ -111,17 +111,8 @@ def stand_in(wanted: Named, storage: Storage, machine: Machine, *, mirror: str |
 def debian_mirror(machine: Machine) -> str:
     """Return the mirror of Debian that this machine's apt uses."""
     machine.require("apt-get")
-    said = machine.tell(
-        [
-            "apt-get",
-            "indextargets",
-            "--format",
-            "$(REPO_URI)",
-            "Created-By: Packages",
-            "Origin: Debian",
-            "Label: Debian",
-        ]
-    )
+    wanted = ("Created-By: Packages", "Origin: Debian", "Label: Debian")
+    said = machine.tell(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted])
     if not said:
         raise Unfit("apt on this machine uses no mirror of Debian; name one by --mirror")
     return said.splitlines()[0]

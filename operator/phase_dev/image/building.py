@@ -12,7 +12,7 @@ from typing import Any
 
 from phase_dev.image.bases import Bases, Named
 from phase_dev.image.machine import Machine
-from phase_dev.image.storage import Storage, home
+from phase_dev.image.storage import Storage
 from phase_dev.image.wheels import fetch
 from phase_dev.shell.errors import ToolError
 
@@ -37,17 +37,10 @@ def build(
     """Build the image from nothing, keep it in the storage and write it out as an OCI layout."""
     wanted = Named.read((repository / "Dockerfile").read_text())
     lock = repository / "requirements/product.txt"
-    wheels = fetch(lock, wanted.python, platform.machine(), home(machine.env), machine)
+    wheels = fetch(lock, wanted.python, platform.machine(), machine)
     command = storage.buildah(
-        *(
-            "bud",
-            "--isolation",
-            "chroot",
-            "--pull-never",
-            "--no-cache",
-            "--timestamp",
-            source_date(machine, repository),
-        ),
+        *("bud", "--isolation", "chroot", "--pull-never", "--no-cache"),
+        *("--timestamp", source_date(machine, repository)),
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
         *("--volume", f"{wheels / 'wheels'}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
         *("--tag", name, repository),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
 from phase_dev.shell.processes import run_with_ticks, tail
 from phase_dev.shell.terminal import Progress
@@ -15,6 +16,8 @@ from phase_dev.shell.terminal import Progress
 Command = Sequence[str | Path]
 
 _QUICK = 60.0
+# What every call of pip is told: no package but what a lock pins by hash.
+LOCKED = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary", ":all:")
 
 
 class Unfit(ToolError):
@@ -27,6 +30,11 @@ class Machine:
 
     env: Mapping[str, str]
     progress: Progress
+
+    @property
+    def home(self) -> Path:
+        """The folder for all that this package keeps: images, wheels, tools."""
+        return Folders.of(self.env).cache / "image"
 
     def require(self, *programs: str) -> None:
         """Raise Unfit and say what to install, unless all of these are here."""

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.machine import Machine
+from phase_dev.image.machine import LOCKED, Command, Machine
 from phase_dev.image.tools import Tools
 from phase_dev.shell.errors import ToolError
 
@@ -24,27 +24,11 @@ def write(output: Path, tools: Tools, machine: Machine, *, repository: Path = RE
         folder = Path(scratch)
         machine.work("an empty environment", [sys.executable, "-m", "venv", "--without-pip", "product"], cwd=folder)
         python = folder / "product/bin/python"
-        install: list[str | Path] = [tools.python, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-        install += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "--requirement", lock]
+        install: Command = [tools.python, "-m", "pip", "--python", python, "install", *LOCKED, "--requirement", lock]
         machine.work("the locked packages", install, cwd=folder)
-        command: list[str | Path] = [
-            tools.python,
-            "-m",
-            "cyclonedx_py",
-            "environment",
-            python,
-            "--pyproject",
-            repository / "pyproject.toml",
-        ]
-        command += [
-            "--spec-version",
-            "1.6",
-            "--mc-type",
-            "application",
-            "--output-reproducible",
-            "--output-file",
-            output,
-        ]
+        command: list[str | Path] = [tools.python, "-m", "cyclonedx_py", "environment", python, "--output-reproducible"]
+        command += ["--pyproject", repository / "pyproject.toml", "--mc-type", "application"]
+        command += ["--spec-version", "1.6", "--output-file", output]
         machine.work(f"writing {output}", command, cwd=folder)
     listed, locked = packages(output), pinned(lock)
     if listed != locked:

@@ -16,7 +16,6 @@ from phase_dev.cluster.catalog import HELM, KUBECTL
 from phase_dev.cluster.programs import obtain
 from phase_dev.image.building import REPOSITORY
 from phase_dev.image.machine import Machine
-from phase_dev.image.storage import home
 from phase_dev.image.tools import Tools
 from phase_dev.shell.errors import ToolError
 
@@ -92,15 +91,8 @@ def _trivy(folder: Path, tools: Tools, machine: Machine, *flags: str) -> dict[st
     """Return for every file what was found, by rule and message; without `flags` nothing is excepted."""
     with tempfile.TemporaryDirectory(prefix="phase-dev-trivy-") as scratch:
         report = Path(scratch) / "report.json"
-        command: list[str | Path] = [
-            tools.trivy,
-            "config",
-            "--skip-check-update",
-            "--cache-dir",
-            home(machine.env) / "trivy",
-            "--quiet",
-        ]
-        command += [*flags, "--format", "json", "--output", report, folder]
+        command: list[str | Path] = [tools.trivy, "config", "--skip-check-update", "--quiet"]
+        command += ["--cache-dir", machine.home / "trivy", *flags, "--format", "json", "--output", report, folder]
         machine.work("trivy judges Dockerfile and manifests", command, cwd=Path(scratch))
         results: list[dict[str, Any]] = json.loads(report.read_text()).get("Results", [])
     return {

