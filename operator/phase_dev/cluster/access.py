@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from phase_dev.cluster.client import Client
+from phase_dev.cluster.client import Client, CommandFailed
 from phase_dev.cluster.commands import Layout
-from phase_dev.cluster.errors import CommandFailed
 from phase_dev.cluster.kubeconfig import render
 from phase_dev.shell.folders import write_private
 
@@ -70,14 +69,7 @@ class Access:
         timeout: float = 60.0,
     ) -> Completed:
         """Run kubectl as the admin, or as the owner of another kubeconfig, and return what it said."""
-        return self.run(
-            self._kubectl,
-            *arguments,
-            stdin=stdin,
-            check=check,
-            kubeconfig=kubeconfig,
-            timeout=timeout,
-        )
+        return self.run(self._kubectl, *arguments, stdin=stdin, check=check, kubeconfig=kubeconfig, timeout=timeout)
 
     def run(
         self,

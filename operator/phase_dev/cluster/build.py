@@ -12,8 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phase_dev.cluster.catalog import MODULES, Program, go_needed, linker_flags, version_of
-from phase_dev.cluster.errors import BuildFailed
-from phase_dev.cluster.toolchain import find_go
+from phase_dev.cluster.toolchain import BuildFailed, find_go
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
 from phase_dev.shell.processes import run_with_ticks, tail

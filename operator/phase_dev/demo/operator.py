@@ -11,13 +11,7 @@ ACCOUNT = "phase-operator"
 
 
 def operator_process(
-    name: str,
-    kubeconfig: Path,
-    folder: Path,
-    group: int,
-    ports: Sequence[int],
-    env: Mapping[str, str],
-    *flags: str,
+    name: str, kubeconfig: Path, folder: Path, group: int, ports: Sequence[int], env: Mapping[str, str], *flags: str
 ) -> Process:
     """Return an operator that is not started yet; `ports` are those of its health and its metrics."""
     command = [sys.executable, "-m", "phase_operator", "run", f"--kubeconfig={kubeconfig}", f"--pod-namespace={HOME}"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phase_dev.cluster.catalog import KUBECTL, PLAIN
-from phase_dev.cluster.errors import CommandFailed
+from phase_dev.cluster.client import CommandFailed
 from phase_dev.cluster.plane import start_control_plane
 from phase_dev.cluster.programs import obtain
 from phase_dev.demo.kubectl import Kubectl

@@ -11,7 +11,7 @@ from typing import Literal
 
 import httpx
 
-from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.errors import StartFailed
 
 _TICK = 0.5
 
@@ -110,27 +110,13 @@ class Process:
         self._process = None
 
 
-def named(name: str, processes: Mapping[str, Process]) -> Process:
-    """Return the process of this name, or say which there are."""
-    try:
-        return processes[name]
-    except KeyError:
-        raise ToolError(f'this cluster has no program "{name}"; it has {", ".join(processes)}') from None
-
-
 def sane_environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return what a program may know of our environment: a path and a home of its own, no proxies, no kubeconfig."""
     return {"PATH": env.get("PATH", os.defpath), "HOME": str(home), "KUBECACHEDIR": str(home / "kube-cache")}
 
 
 def run_with_ticks(
-    command: Sequence[str | Path],
-    *,
-    env: Mapping[str, str],
-    cwd: Path,
-    log: Path,
-    group: int,
-    tick: Callable[[], None],
+    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, group: int, tick: Callable[[], None]
 ) -> int:
     """Run the command in a process group, call `tick` while it runs, and return its exit code."""
     with log.open("wb") as out:

@@ -22,7 +22,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "phase_dev.cluster", *arguments]
+    return [sys.executable, "-m", "phase_dev", "cluster", *arguments]
 
 
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

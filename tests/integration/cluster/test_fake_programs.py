@@ -14,10 +14,9 @@ import pytest
 from integration.cluster.waiting import eventually
 from phase_dev.cluster.build import build
 from phase_dev.cluster.catalog import ETCD, HELM, KUBECTL
-from phase_dev.cluster.errors import BuildFailed
 from phase_dev.cluster.plane import ControlPlane
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.toolchain import find_go
+from phase_dev.cluster.toolchain import BuildFailed, find_go
 from phase_dev.shell.errors import StartFailed, ToolError
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard

@@ -31,7 +31,7 @@ def demo(
     canary: Canary, environment: dict[str, str], *arguments: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "phase_dev.demo", *arguments],
+        [sys.executable, "-m", "phase_dev", "demo", *arguments],
         env=environment,
         capture_output=True,
         text=True,
