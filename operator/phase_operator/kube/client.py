@@ -233,6 +233,10 @@ class KubeClient:
                 self._on_call(method, resource, "failed")
                 raise ApiError(0, type(error).__name__, "") from error
         self._on_call(method, resource, str(response.status))
+        return self._judged(response, raw, resource)
+
+    def _judged(self, response: aiohttp.ClientResponse, raw: bytes, resource: str) -> dict[str, Any]:
+        """Return the JSON of an answer; raise ApiError if it is no success, or no JSON."""
         answer = _json(raw) if raw else {}
         if response.status >= 400:
             refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))

@@ -6,7 +6,7 @@ webhook only its name is used, whatever the status: its author chose the rest.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,31 +138,9 @@ def _after(header: str | None, seconds: Any) -> float | None:
 
 def translate(error: ApiError) -> ExpectedError:
     """Return the error that a failed request means for a run that wanted to read or write an object."""
-    if error.status == 0:
-        return Transient(Reason.KUBERNETES_UNAVAILABLE, f"the API server does not answer: {error.reason}")
-    if error.denied_by:
-        return Waiting(
-            Reason.TARGET_REFUSED,
-            f"{error.denied_by} denies it; {HIDDEN}: look there, or apply an object of that form by hand",
-        )
-    terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
-    if terminating or (error.not_found and error.kind in {"namespaces", "namespace"}):
-        return Waiting(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist or is being deleted")
-    if error.status in {401, _FORBIDDEN}:
-        return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {permitted_words(error.message)}")
-    if error.held:
-        fields = ", ".join(sorted(error.held))
-        return Waiting(
-            Reason.TARGET_CONFLICT, f"another field manager holds {fields}; set adopt to take them over, or rename them"
-        )
-    if error.invalid and (found := _immutable(error) or _too_long(error)):
-        return found
-    if error.status == 500 and _TOO_LARGE in error.message:
-        # etcd's own limit. Data that others put into the object counts as well, so a retry cannot succeed.
-        return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
-    if error.status in {400, 413, _INVALID}:
-        told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
-        return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told or f'{error.reason}; {HIDDEN}'}")
+    for meaning in _MEANINGS:
+        if (found := meaning(error)) is not None:
+            return found
     webhook = not_called(error.message) if error.status >= 500 else ""
     answers = " ".join(dict.fromkeys(("answers", str(error.status), error.reason)))
     return Transient(
@@ -172,18 +150,46 @@ def translate(error: ApiError) -> ExpectedError:
     )
 
 
-def _too_long(error: ApiError) -> Waiting | None:
-    fields = sorted({cause.field for cause in error.causes if cause.reason == "FieldValueTooLong"})
-    if not fields:
+def _no_answer(error: ApiError) -> Transient | None:
+    if error.status != 0:
         return None
-    # Keys and annotations of others count as well: our own part may be small enough by itself.
+    return Transient(Reason.KUBERNETES_UNAVAILABLE, f"the API server does not answer: {error.reason}")
+
+
+def _denied(error: ApiError) -> Waiting | None:
+    if not error.denied_by:
+        return None
     return Waiting(
-        Reason.TOO_LARGE,
-        f"with what others have in it, the object would be larger than Kubernetes allows: {', '.join(fields)}",
+        Reason.TARGET_REFUSED,
+        f"{error.denied_by} denies it; {HIDDEN}: look there, or apply an object of that form by hand",
+    )
+
+
+def _no_namespace(error: ApiError) -> Waiting | None:
+    terminating = any(cause.reason == "NamespaceTerminating" for cause in error.causes)
+    if terminating or (error.not_found and error.kind in {"namespaces", "namespace"}):
+        return Waiting(Reason.NAMESPACE_NOT_FOUND, "its namespace does not exist or is being deleted")
+    return None
+
+
+def _not_permitted(error: ApiError) -> Waiting | None:
+    if error.status not in {401, _FORBIDDEN}:
+        return None
+    return Waiting(Reason.TARGET_REFUSED, f"the API server refuses: {permitted_words(error.message)}")
+
+
+def _held_fields(error: ApiError) -> Waiting | None:
+    if not error.held:
+        return None
+    fields = ", ".join(sorted(error.held))
+    return Waiting(
+        Reason.TARGET_CONFLICT, f"another field manager holds {fields}; set adopt to take them over, or rename them"
     )
 
 
 def _immutable(error: ApiError) -> Waiting | None:
+    if not error.invalid:
+        return None
     causes = {(cause.field, cause.reason) for cause in error.causes}
     if ("type", "FieldValueInvalid") in causes:
         return Waiting(
@@ -197,3 +203,42 @@ def _immutable(error: ApiError) -> Waiting | None:
             "the object that stands is immutable; delete it to have it made anew, or use versioned",
         )
     return None
+
+
+def _too_long(error: ApiError) -> Waiting | None:
+    fields = sorted({cause.field for cause in error.causes if cause.reason == "FieldValueTooLong"})
+    if not error.invalid or not fields:
+        return None
+    # Keys and annotations of others count as well: our own part may be small enough by itself.
+    return Waiting(
+        Reason.TOO_LARGE,
+        f"with what others have in it, the object would be larger than Kubernetes allows: {', '.join(fields)}",
+    )
+
+
+def _too_large(error: ApiError) -> Waiting | None:
+    if error.status != 500 or _TOO_LARGE not in error.message:
+        return None
+    # etcd's own limit. Data that others put into the object counts as well, so a retry cannot succeed.
+    return Waiting(Reason.TOO_LARGE, "the object would be larger than the API server's storage allows")
+
+
+def _not_valid(error: ApiError) -> Waiting | None:
+    if error.status not in {400, 413, _INVALID}:
+        return None
+    told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
+    return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told or f'{error.reason}; {HIDDEN}'}")
+
+
+# What a failure may mean. Several may apply to one failure: the first counts.
+_MEANINGS: tuple[Callable[[ApiError], ExpectedError | None], ...] = (
+    _no_answer,
+    _denied,
+    _no_namespace,
+    _not_permitted,
+    _held_fields,
+    _immutable,
+    _too_long,
+    _too_large,
+    _not_valid,
+)
