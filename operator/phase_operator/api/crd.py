@@ -144,23 +144,28 @@ def structural(model: type[BaseModel]) -> Schema:
 
 def lint(schema: Schema, path: str = "") -> Iterator[str]:
     """Yield the fields that have no limit."""
-    kind = schema.get("type")
-    if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
-        yield f"{path}: a string needs maxLength, enum or format"
-    if kind == "array" and "maxItems" not in schema:
-        yield f"{path}: an array needs maxItems"
-    if kind == "array" and f"{_EXTENSION}list-type" not in schema:
-        yield f"{path}: an array needs x-kubernetes-list-type"
+    yield from _missing_limits(schema, path)
     if "additionalProperties" in schema:
-        if "maxProperties" not in schema:
-            yield f"{path}: a map needs maxProperties"
-        if not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
-            yield f"{path}: a map needs bounded keys"
         yield from lint(schema["additionalProperties"], f"{path}.*")
     if "items" in schema:
         yield from lint(schema["items"], f"{path}[]")
     for name, child in schema.get("properties", {}).items():
         yield from lint(child, f"{path}.{name}")
+
+
+def _missing_limits(schema: Schema, path: str) -> Iterator[str]:
+    """Yield the limits that a field itself lacks; its parts are not looked at."""
+    kind = schema.get("type")
+    if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
+        yield f"{path}: a string needs maxLength, enum or format"
+    if kind == "array":
+        needed = ("maxItems", f"{_EXTENSION}list-type")
+        yield from (f"{path}: an array needs {word}" for word in needed if word not in schema)
+    if "additionalProperties" in schema:
+        if "maxProperties" not in schema:
+            yield f"{path}: a map needs maxProperties"
+        if not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
+            yield f"{path}: a map needs bounded keys"
 
 
 def _convert(raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]) -> Schema:

@@ -3,6 +3,7 @@
 Rule: nothing about a run is reported that is not in its Outcome, so the reports cannot disagree.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -177,19 +178,24 @@ def verdict(outcome: Synced | Suspended | Failed) -> Verdict:
             return Verdict(True, Reason.SUSPENDED, "suspended: targets stay as they are")
         case Failed(reason=reason, message=message):
             return Verdict(False, reason, shortened(message))
-        case Synced(targets=targets, warning=warning, note=note):
-            bad = sorted(
-                (target for target in targets if not target.ready),
-                key=lambda target: not CATALOGUE[target.reason].stalled,
-            )
-            if bad:
-                good = len(targets) - len(bad)
-                rest = f"; {good} of {len(targets)} targets are in step" if len(targets) > 1 else ""
-                told = "; ".join(f"{each.ref}: {shortened(each.message or '')}" for each in bad[:3])
-                return Verdict(False, bad[0].reason, told + rest)
-            message = "1 target is in step" if len(targets) == 1 else f"{len(targets)} targets are in step"
-            if warning is not None:
-                message = f"{message}; {shortened(warning.message)}"
-            if note is not None:
-                message = f"{message}; {note}"
-            return Verdict(True, Reason.SYNCED, message)
+        case Synced(targets=targets):
+            bad = [target for target in targets if not target.ready]
+            return _not_ready(bad, len(targets)) if bad else _ready(outcome)
+
+
+def _not_ready(bad: Iterable[TargetResult], number: int) -> Verdict:
+    ordered = sorted(bad, key=lambda target: not CATALOGUE[target.reason].stalled)
+    good = number - len(ordered)
+    rest = f"; {good} of {number} targets are in step" if number > 1 else ""
+    told = "; ".join(f"{each.ref}: {shortened(each.message or '')}" for each in ordered[:3])
+    return Verdict(False, ordered[0].reason, told + rest)
+
+
+def _ready(outcome: Synced) -> Verdict:
+    number = len(outcome.targets)
+    message = "1 target is in step" if number == 1 else f"{number} targets are in step"
+    if outcome.warning is not None:
+        message = f"{message}; {shortened(outcome.warning.message)}"
+    if outcome.note is not None:
+        message = f"{message}; {outcome.note}"
+    return Verdict(True, Reason.SYNCED, message)

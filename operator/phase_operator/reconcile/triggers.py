@@ -94,6 +94,10 @@ class Triggers:
             delay = self._shared_writes.pause((target, key), moment) if others else 0.0
             for other in others:
                 self._queue.add(other, delay=delay)
+        yield from self._written_again(key, written, moment)
+
+    def _written_again(self, key: ObjectKey, written: Collection[TargetRef], moment: float) -> Iterator[str]:
+        """Yield a sentence for each of these targets that is written again and again."""
         for target in written:
             if self._target_edits.is_to_tell(target, moment):
                 yield f"{target} is changed by others again and again"

@@ -5,7 +5,7 @@ anything is read. A grant allows only what it names explicitly.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -99,16 +99,25 @@ def _grant(text: str, said: Mapping[str, list[str]]) -> Grant:
     for namespace in (*froms, *tos):
         if namespace != ANY and not _NAMESPACE.fullmatch(namespace):
             raise ValueError(f'"{namespace}" in the grant "{text}" is no namespace; {_EXAMPLE}')
-    words = [word for value in said["what"] for word in value.split("+")]
+    what = _uses(text, said["what"])
+    source = froms[0] if froms else Labelled(_labels(text, labels))
+    return Grant(source, tos[0], what)
+
+
+def _uses(text: str, values: Iterable[str]) -> frozenset[Use]:
+    words = [word for value in values for word in value.split("+")]
     if not words or not set(words) <= set(Use):
         raise ValueError(f'the grant "{text}" needs "what": token, target, token+target or target+adopt')
     if Use.ADOPT in words and Use.TARGET not in words:
         raise ValueError(f'the grant "{text}" says adopt, which goes with target only; write what=target+adopt')
+    return frozenset(map(Use, words))
+
+
+def _labels(text: str, labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
     wanted = dict(_label(text, label) for label in labels)
     if len(wanted) != len(labels):
         raise ValueError(f'the grant "{text}" names a label twice')
-    source = froms[0] if froms else Labelled(tuple(sorted(wanted.items())))
-    return Grant(source, tos[0], frozenset(map(Use, words)))
+    return tuple(sorted(wanted.items()))
 
 
 def _label(text: str, label: str) -> tuple[str, str]:

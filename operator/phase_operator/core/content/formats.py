@@ -21,7 +21,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
 from phase_operator.api.reasons import Reason
@@ -181,12 +181,15 @@ def _toml(texts: Mapping[str, str]) -> str:
 def _dockerconfigjson(texts: Mapping[str, str]) -> str:
     form = Format.DOCKERCONFIGJSON
     logins = _logins(texts)
-    uses = Counter(texts[keys["registry"]] for keys in logins)
-    empty = (keys[part] for keys in logins for part in _REQUIRED if not texts[keys[part]])
-    blank = (keys["registry"] for keys in logins if _NOT_IN_REGISTRY.search(texts[keys["registry"]]))
-    split = (keys["username"] for keys in logins if _NOT_IN_USERNAME.search(texts[keys["username"]]))
-    cut = (keys["password"] for keys in logins if "\0" in texts[keys["password"]])
-    twice = (keys["registry"] for keys in logins if uses[texts[keys["registry"]]] > 1)
+    registries, usernames, passwords = (
+        {keys[part]: texts[keys[part]] for keys in logins} for part in ("registry", "username", "password")
+    )
+    empty = _keys_where(registries | usernames | passwords, lambda text: not text)
+    blank = _keys_where(registries, _NOT_IN_REGISTRY.search)
+    split = _keys_where(usernames, _NOT_IN_USERNAME.search)
+    cut = _keys_where(passwords, lambda text: "\0" in text)
+    uses = Counter(registries.values())
+    twice = _keys_where(registries, lambda text: uses[text] > 1)
     _refuse(form, empty, "takes no empty registry, username or password")
     _refuse(form, blank, "takes no blank, line break or control character in a registry")
     _refuse(form, split, "takes no colon, line break or control character in a username")
@@ -194,6 +197,10 @@ def _dockerconfigjson(texts: Mapping[str, str]) -> str:
     _refuse(form, twice, "takes one login for a registry")
     auths = {texts[keys["registry"]]: _auth({part: texts[key] for part, key in keys.items()}) for keys in logins}
     return json.dumps({"auths": auths}, sort_keys=True, ensure_ascii=True)
+
+
+def _keys_where(texts: Mapping[str, str], is_bad: Callable[[str], object]) -> list[str]:
+    return [key for key, text in texts.items() if is_bad(text)]
 
 
 def _auth(login: Mapping[str, str]) -> dict[str, str]:

@@ -69,9 +69,11 @@ class RateLimit:
         if self._trying:
             return now
         limit = self._limit_at(now)
-        if limit is None:
-            return now
-        kept = sum(max(0, int(limit * share) - self._used[kind]) for kind, share in (leave or {}).items())
+        return now if limit is None else self._room_at(now, limit, leave or {}, is_spread=is_spread)
+
+    def _room_at(self, now: float, limit: int, leave: Mapping[str, float], *, is_spread: bool) -> float:
+        """Return when to check again whether the limit has room for one more call; see `allowed_at`."""
+        kept = sum(max(0, int(limit * share) - self._used[kind]) for kind, share in leave.items())
         used = self._under_way + len(self._ended)
         if used + kept < limit:
             half = limit // 2

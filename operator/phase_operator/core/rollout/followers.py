@@ -4,7 +4,7 @@ Rule: a target is judged by its metadata alone. An annotation, written together 
 its keys; the values are never read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -83,28 +83,48 @@ def known_content(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Know
     """
     if metadata is None:
         return ABSENT
-    annotations = texts(metadata.get("annotations"))
-    whole: KnownContent | None = None
+    annotations, applies = texts(metadata.get("annotations")), list(_applies(metadata))
+    whole = _whole(applies, annotations, digest_key)
     shares: list[KnownContent] = []
     # Shares that own keys beside a whole object. A PhaseSecret that takes a whole object back leaves the marks of
     # others on it, but not their keys.
     beside_whole: list[KnownContent] = []
-    for entry in mappings(metadata.get("managedFields")):
-        manager, written_at = text(entry.get("manager")), text(entry.get("time"))
-        if entry.get("operation") != "Apply" or entry.get("subresource"):
-            continue
-        if manager == names.FIELD_MANAGER and annotations.get(names.ANNOTATION_OWNER):
-            found = read_key_digests(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
-            whole = KnownContent(found or Gap.UNKNOWN, written_at)
-        elif manager.startswith(names.MERGE_MANAGER_PREFIX):
-            share = read_key_digests(text(read_mark(annotations, manager).get("content")), digest_key)
-            if share is not None:
-                shares.append(KnownContent(share, written_at))
-                beside_whole += shares[-1:] if data_keys(mapping(entry.get("fieldsV1"))) else []
+    for entry in applies:
+        share = _share(entry, annotations, digest_key)
+        if share is not None:
+            shares.append(share)
+            beside_whole += [share] if data_keys(mapping(entry.get("fieldsV1"))) else []
     if whole is None:
         return _together(shares) if shares else KnownContent(Gap.UNKNOWN)
     # One PhaseSecret gave the whole object up, and others have merged into it since.
     return _together([whole, *beside_whole]) if beside_whole and whole.content is not Gap.UNKNOWN else whole
+
+
+def _applies(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the managedFields entries of server-side applies of the object itself."""
+    for entry in mappings(metadata.get("managedFields")):
+        if entry.get("operation") == "Apply" and not entry.get("subresource"):
+            yield entry
+
+
+def _whole(
+    applies: Sequence[Mapping[str, Any]], annotations: Mapping[str, str], digest_key: bytes
+) -> KnownContent | None:
+    """Return the content of an object that one PhaseSecret has as a whole; None if none has it so."""
+    written_at = [text(entry.get("time")) for entry in applies if text(entry.get("manager")) == names.FIELD_MANAGER]
+    if not written_at or not annotations.get(names.ANNOTATION_OWNER):
+        return None
+    found = read_key_digests(annotations.get(names.ANNOTATION_KEYS, ""), digest_key)
+    return KnownContent(found or Gap.UNKNOWN, written_at[-1])
+
+
+def _share(entry: Mapping[str, Any], annotations: Mapping[str, str], digest_key: bytes) -> KnownContent | None:
+    """Return the content of a merged share; None if the entry is of no share, or its digests cannot be read."""
+    manager = text(entry.get("manager"))
+    if not manager.startswith(names.MERGE_MANAGER_PREFIX):
+        return None
+    found = read_key_digests(text(read_mark(annotations, manager).get("content")), digest_key)
+    return None if found is None else KnownContent(found, text(entry.get("time")))
 
 
 def _together(shares: Sequence[KnownContent]) -> KnownContent:

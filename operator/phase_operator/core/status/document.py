@@ -58,14 +58,18 @@ def status_document(
     last_forced = forced if forced is not None else before
     if isinstance(last_forced, str):
         document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
-    written = any(target.written for target in outcome.targets)
-    moved = written or forced not in (None, before) or _essence(document) != _essence(previous)
-    since = text(previous.get("lastSyncedTime")) or None
-    if found.ready and (moved or since is None):
+    since = text(previous.get("lastSyncedTime"))
+    is_forced = forced not in (None, before)
+    if found.ready and (not since or is_forced or _has_changed(outcome, document, previous)):
         since = now
-    if since is not None:
+    if since:
         document["lastSyncedTime"] = since
     return document
+
+
+def _has_changed(outcome: Synced | Suspended | Failed, document: StatusDocument, previous: Mapping[str, Any]) -> bool:
+    """Return whether the run wrote a target, or its status says something else than the one before."""
+    return any(target.written for target in outcome.targets) or _essence(document) != _essence(previous)
 
 
 def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -174,13 +178,19 @@ def change_events(outcome: Synced | Suspended | Failed, previous: Mapping[str, A
     now = verdict(outcome)
     before = _ready(previous)
     if before != (now.ready, str(now.reason), now.message):
-        if not now.ready:
-            found.append(Event("Warning", str(now.reason), now.message))
-        elif isinstance(outcome, Synced) and outcome.warning is not None:
-            found.append(Event("Warning", str(outcome.warning.reason), outcome.warning.message))
-        elif now.reason is Reason.SUSPENDED or (before is not None and not before[0]) or before is None:
-            found.append(Event("Normal", str(now.reason), now.message))
+        found += _verdict_events(outcome, now, was_ready=before is not None and before[0])
     return tuple(found)
+
+
+def _verdict_events(outcome: Synced | Suspended | Failed, now: Verdict, *, was_ready: bool) -> list[Event]:
+    """Return the Event of a verdict that has changed; none if the PhaseSecret was ready and still is."""
+    if not now.ready:
+        return [Event("Warning", str(now.reason), now.message)]
+    if isinstance(outcome, Synced) and outcome.warning is not None:
+        return [Event("Warning", str(outcome.warning.reason), outcome.warning.message)]
+    if now.reason is Reason.SUSPENDED or not was_ready:
+        return [Event("Normal", str(now.reason), now.message)]
+    return []
 
 
 def _ready(status: Mapping[str, Any]) -> tuple[bool, str, str] | None:

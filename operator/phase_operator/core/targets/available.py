@@ -117,18 +117,24 @@ def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
 
 def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     """Yield a sentence for each field of the spec that has no effect on this target."""
-    target, metadata = rendering.target, rendering.target.template.metadata
+    target = rendering.target
     yield from _contradictions(target)
-    if target.creation_policy is CreationPolicy.MERGE and (metadata.labels or metadata.annotations):
-        yield "template.metadata is left out: with Merge, labels and annotations are those of the object's keepers"
-    for name, wanted in (("labels", metadata.labels), ("annotations", metadata.annotations)):
-        if reserved := sorted(filter(is_reserved, wanted)):
-            yield f"template.metadata.{name}: {listing(reserved)} is left out: by it, tools know what is theirs"
+    yield from _vain_metadata(target)
     there = {entry.key for entry in rendering.taken}
     if rendering.taken and (vain := sorted(key for key in target.processors if key not in there)):
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
     if rendering.taken and (patterns := vain_patterns(target.keys.include, there)):
         yield patterns
+
+
+def _vain_metadata(target: TargetFields) -> Iterator[str]:
+    """Yield a sentence for the labels and annotations that are not written."""
+    metadata = target.template.metadata
+    if target.creation_policy is CreationPolicy.MERGE and (metadata.labels or metadata.annotations):
+        yield "template.metadata is left out: with Merge, labels and annotations are those of the object's keepers"
+    for name, wanted in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+        if reserved := sorted(filter(is_reserved, wanted)):
+            yield f"template.metadata.{name}: {listing(reserved)} is left out: by it, tools know what is theirs"
 
 
 def _contradictions(target: TargetFields) -> Iterator[str]:

@@ -71,13 +71,18 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
         return Objection(
             f"it holds keys of PhaseSecret {', '.join(left)} of another namespace, which wants them no more"
         )
-    own = merge_manager(desired.owner.key)
+    return None if _may_take(desired, observed) else Objection(_whose(observed))
+
+
+def _may_take(desired: Desired, observed: Observed) -> bool:
+    """Return whether this PhaseSecret may take over, without `adopt`, an object that is not its own as a whole."""
     if (observed.is_applied and is_free(observed.owner, desired)) or is_official(desired, observed):
-        return None
-    if observed.part(own) and set(observed.managers) <= {own, *(each.manager for each in observed.parts)}:
-        # This PhaseSecret merged into it, and only PhaseSecrets have data there.
-        return None
-    return Objection(_whose(observed))
+        return True
+    own = merge_manager(desired.owner.key)
+    if observed.part(own) is None:
+        return False
+    # This PhaseSecret merged into it: it may, if only PhaseSecrets have data there.
+    return set(observed.managers) <= {own, *(each.manager for each in observed.parts)}
 
 
 def _left_elsewhere(desired: Desired, observed: Observed) -> list[str]:
@@ -126,14 +131,26 @@ def is_official(desired: Desired, observed: Observed) -> bool:
 
 def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     is_whole = observed.owner == str(desired.owner.key)
-    for part in observed.parts:
-        contested = part.claimed & desired.keys
-        if contested and part.manager != desired.manager and part.of not in gone:
-            return Objection(f"PhaseSecret {part.of} keeps {listing(sorted(contested))} in it", (part.of,))
+    if rival := _claimed_by_another(desired, observed, gone):
+        return rival
     if desired.policy.adopt or is_whole:
         return None
     if observed.is_applied and not observed.owner:
         return Objection("it belongs to a PhaseSecret whose mark was taken off")
+    return _managed_by_another(desired, observed)
+
+
+def _claimed_by_another(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
+    """Return the objection that another PhaseSecret merges one of the same keys into the object."""
+    for part in observed.parts:
+        contested = part.claimed & desired.keys
+        if contested and part.manager != desired.manager and part.of not in gone:
+            return Objection(f"PhaseSecret {part.of} keeps {listing(sorted(contested))} in it", (part.of,))
+    return None
+
+
+def _managed_by_another(desired: Desired, observed: Observed) -> Objection | None:
+    """Return the objection that one of the keys is managed by somebody else, and is neither ours nor free."""
     own = observed.part(desired.manager)
     ours = own.claimed if own else frozenset()
     free = {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}

@@ -9,7 +9,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.merge import merge_annotation, merge_manager, read_mark, spelled
+from phase_operator.core.targets.merge import MergedShare, merge_annotation, merge_manager, read_mark, spelled
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.ownership import Objection, is_free, objection
 
@@ -84,21 +84,24 @@ def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
 def _plan_part(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = observed.part(desired.manager)
     was_whole = observed.owner == str(desired.owner.key)
-    if own is not None and not was_whole:
-        is_same = (
-            own.digest == desired.digest and own.owned_fields == desired.owned_fields and own.recorded == desired.keys
-        )
-        is_same = is_same and own.is_marked
-        if is_same and desired.is_sealed(own.stamp):
-            return Unchanged()
-        return Apply(observed.resource_version, type=own.type, only_seal=is_same)
     if was_whole:
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.create_type)
+    if own is not None:
+        return _plan_share(desired, observed, own)
     # By force it may take its own keys that were edited by hand, and keys of a PhaseSecret of this namespace that gave
     # the object up.
     is_left = observed.owner != "" and is_free(observed.owner, desired)
     held = is_left or any(holder.keys & desired.keys for holder in observed.field_managers)
     return Apply(observed.resource_version, force=held or desired.policy.adopt)
+
+
+def _plan_share(desired: Desired, observed: Observed, own: MergedShare) -> Apply | Unchanged:
+    """Return what makes a share that this PhaseSecret has in the object as desired."""
+    is_same = own.digest == desired.digest and own.owned_fields == desired.owned_fields and own.recorded == desired.keys
+    is_same = is_same and own.is_marked
+    if is_same and desired.is_sealed(own.stamp):
+        return Unchanged()
+    return Apply(observed.resource_version, type=own.type, only_seal=is_same)
 
 
 def intent(desired: Desired, action: Apply, version: str) -> dict[str, Any]:

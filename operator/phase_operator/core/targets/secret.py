@@ -50,16 +50,10 @@ def render_secret(
     if spec.creation_policy is not CreationPolicy.MERGE:
         # A merged object may have keys of others, which are not known here.
         check_type(kind, data)
-    body: dict[str, Any] = {
-        "type": str(kind),
-        "data": {key: base64.b64encode(value).decode() for key, value in sorted(data.items())},
-    }
-    if spec.immutable:
-        body["immutable"] = True
     found = desired(
         ref,
         owner,
-        body,
+        _body(kind, data, is_immutable=bool(spec.immutable)),
         data,
         metadata(spec, visible, work_limit),
         policy(spec),
@@ -67,6 +61,14 @@ def render_secret(
         is_versioned=spec.versioned is not None,
     )
     return _for_service_account(found, data, spec) if kind is SecretType.SERVICE_ACCOUNT_TOKEN else found
+
+
+def _body(kind: str, data: Mapping[str, bytes], *, is_immutable: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": str(kind),
+        "data": {key: base64.b64encode(value).decode() for key, value in sorted(data.items())},
+    }
+    return body | {"immutable": True} if is_immutable else body
 
 
 def _impersonates(kind: SecretType) -> Invalid:

@@ -75,12 +75,7 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
     Those of others are left out: a deployment tool would take the copy for an object of its own.
     """
     kept = standing["metadata"]
-    ours = [
-        entry
-        for entry in mappings(kept.get("managedFields"))
-        if (entry.get("manager"), entry.get("operation")) == (names.FIELD_MANAGER, "Apply")
-    ]
-    written = at(ours[0] if ours else {}, ("fieldsV1", "f:metadata"))
+    written = _written_metadata(kept)
     labels, annotations = (
         {key: text for key, text in mapping(kept.get(name)).items() if f"f:{key}" in mapping(written.get(f"f:{name}"))}
         for name in ("labels", "annotations")
@@ -96,6 +91,16 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
         metadata["ownerReferences"] = owners
     found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}
     return found | {name: standing[name] for name in ("type", "data", "immutable") if name in standing}
+
+
+def _written_metadata(kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return which metadata an apply of ours owns, in the form of `fieldsV1`."""
+    ours = [
+        entry
+        for entry in mappings(kept.get("managedFields"))
+        if (entry.get("manager"), entry.get("operation")) == (names.FIELD_MANAGER, "Apply")
+    ]
+    return at(ours[0] if ours else {}, ("fieldsV1", "f:metadata"))
 
 
 def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:

@@ -145,10 +145,14 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
             woken |= app.report_trouble()
         waiting = [each for each in app.questions() if each.answer is None]
         woken |= subscribers(waiting)
-        fails = app.trouble is not None or any(each.error is not None for each in app.questions())
-        if host is None and denials is None and app.id is not None and (waiting or fails):
+        if host is None and denials is None and app.id is not None and (waiting or _fails(app)):
             times.plan(app.ref, now)
     return woken
+
+
+def _fails(app: AppState) -> bool:
+    """Return whether probes of the app fail, or reads of one of its environments."""
+    return app.trouble is not None or any(each.error is not None for each in app.questions())
 
 
 def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: bool, now: float) -> set[ObjectKey]:

@@ -41,12 +41,7 @@ def count(
     account_states: Collection[AccountState], hosts: Collection[Host], turns: Dispatcher, now: float
 ) -> PollStats:
     """Count what accounts, hosts and their calls come to at this moment."""
-    queries, entries, oldest = 0, 0, now
-    for account_state in account_states:
-        for query_state in account_state.questions():
-            queries += 1
-            entries += len(query_state.answer.entries) if query_state.answer is not None else 0
-            oldest = min(oldest, query_state.confirmed_at if query_state.confirmed_at is not None else now)
+    queries, entries, oldest = _count_queries(account_states, now)
     breakers = [*(host.breaker for host in hosts), *(account_state.gate.denials for account_state in account_states)]
     kept_back = [due for account_state in account_states for due in account_state.kept_back(now)]
     return PollStats(
@@ -63,3 +58,14 @@ def count(
         slow=turns.under_way(is_slow=True),
         held_back=turns.waiting(),
     )
+
+
+def _count_queries(account_states: Collection[AccountState], now: float) -> tuple[int, int, float]:
+    """Return the number of queries, the entries of their answers, and when the query furthest behind was confirmed."""
+    queries, entries, oldest = 0, 0, now
+    for account_state in account_states:
+        for query_state in account_state.questions():
+            queries += 1
+            entries += len(query_state.answer.entries) if query_state.answer is not None else 0
+            oldest = min(oldest, query_state.confirmed_at if query_state.confirmed_at is not None else now)
+    return queries, entries, oldest

@@ -176,6 +176,11 @@ class Restarter:
             await asyncio.sleep(0)
             if self._clock.monotonic() - began >= _TURN and self._others_wait():
                 return False
+        self._end_look(namespace, look)
+        return True
+
+    def _end_look(self, namespace: str, look: Look) -> None:
+        """Take what a look at all workloads of a namespace came to: whether to look again, and what to report."""
         self._restarts.look_ended(namespace, look)
         if look.failed:
             self._observer.restart_failed()
@@ -185,7 +190,6 @@ class Restarter:
         failed = [error for error in look.failed if lasts or not isinstance(error, Transient)]
         targets = self._feeds.followed_in(namespace) if failed else ()
         self._report.report(namespace, look, failed, targets)
-        return True
 
     def _others_wait(self) -> bool:
         """Return whether another namespace is due, and one more look may be interrupted."""

@@ -13,7 +13,7 @@ from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets, impersonates
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced
+from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, TargetResult
 from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
 from phase_operator.core.source.selection import nothing_selected
@@ -200,11 +200,7 @@ class Reconciler:
             found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
         if is_well or context.spec.allow_empty or (await self._choose(context, received)).is_any:
             return found
-        # Where none is in step, all stay as they were told of before.
-        targets = found.targets if any(each.ready for each in found.targets) else ()
-        full = replace(received, answer=state.full or state.answer, revision=None)
-        if state.full is not None and (await self._choose(context, full)).is_any:
-            targets = (await self._sync(context, full)).targets
+        targets = await self._targets_without_entries(context, received, state, found)
         message = await self._background.run(
             lambda: nothing_selected(query, state.answer.entries, context.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
@@ -212,6 +208,17 @@ class Reconciler:
         )
         left = unread(context.spec, state.answer.dynamic)
         return Failed(Reason.NO_ENTRIES, message if left is None else f"{message}; {left}", targets=targets)
+
+    async def _targets_without_entries(
+        self, context: RunContext, received: ReceivedAnswer, state: Fresh, found: Synced
+    ) -> tuple[TargetResult, ...]:
+        """Return the targets where an answer has no entry for them; if the full answer has one, they follow that."""
+        # Where none is in step, all stay as they were told of before.
+        targets = found.targets if any(each.ready for each in found.targets) else ()
+        full = replace(received, answer=state.full or state.answer, revision=None)
+        if state.full is not None and (await self._choose(context, full)).is_any:
+            targets = (await self._sync(context, full)).targets
+        return targets
 
     async def _choose(self, context: RunContext, received: ReceivedAnswer) -> Chosen:
         patterns = len(context.spec.keys.include) + len(context.spec.keys.exclude)
