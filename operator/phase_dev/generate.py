@@ -221,14 +221,18 @@ def _type(field: Schema) -> str:
 def _limits(field: Schema) -> Iterator[str]:
     if "enum" in field:
         yield " ".join(f"`{value}`" for value in field["enum"])
-    least, most = field.get("minimum"), field.get("maximum")
-    if least is not None or most is not None:
-        yield f"{least if least is not None else ''} to {most if most is not None else ''}".strip()
-    for word, unit in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "entries")):
-        if word in field and "enum" not in field and field.get("format") != "date-time":
-            yield f"at most {field[word]} {unit}"
+    if "minimum" in field or "maximum" in field:
+        yield f"{field.get('minimum', '')} to {field.get('maximum', '')}".strip()
+    if "enum" not in field and field.get("format") != "date-time":
+        yield from _sizes(field)
     if "items" in field:
         yield from (f"each {limit}" for limit in _limits(field["items"]))
+
+
+def _sizes(field: Schema) -> Iterator[str]:
+    for word, unit in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "entries")):
+        if word in field:
+            yield f"at most {field[word]} {unit}"
 
 
 def _rule_list(schema: Schema, path: str) -> str:
@@ -283,9 +287,12 @@ def _takes(field: FieldInfo) -> str:
         return "`true` `false`"
     if isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum):
         return " ".join(f"`{member}`" for member in field.annotation)
-    least = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)
-    most = next((each.le for each in field.metadata if hasattr(each, "le")), None)
+    least, most = _bound(field, "ge"), _bound(field, "le")
     return "" if least is None or most is None else f"{least} to {most}"
+
+
+def _bound(field: FieldInfo, name: str) -> object:
+    return next((getattr(each, name) for each in field.metadata if hasattr(each, name)), None)
 
 
 def _troubleshooting() -> str:

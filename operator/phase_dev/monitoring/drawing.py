@@ -166,6 +166,14 @@ def _numbers(axes: Axes, panel: Panel, lines: Sequence[Line]) -> None:
         axes.text((number + 0.5) / len(lines), 0.4, said, size=size, color=color, ha="center", va="center")
 
 
+def _draw_line(axes: Axes, panel: Panel, line: Line, color: str, factor: float, step: float) -> None:
+    points = broken(line.points, step)
+    times, scaled = [when / _DAY for when, _ in points], [value / factor for _, value in points]
+    axes.plot(times, scaled, color=color, lw=1.5, marker="o", ms=3, markevery=alone(scaled), label=line.name)
+    if panel.fill:
+        axes.fill_between(times, scaled, panel.lowest or 0.0, color=color, alpha=panel.fill, lw=0)
+
+
 def _graph(
     figure: Figure,
     box: tuple[float, float, float, float],
@@ -181,12 +189,7 @@ def _graph(
     values = [value for line in lines for _, value in line.points if not math.isnan(value)]
     scale = units.scale_for(panel.unit, max(values, default=0.0))
     for number, line in enumerate(lines):
-        points = broken(line.points, span.step)
-        times, scaled = [when / _DAY for when, _ in points], [value / scale.factor for _, value in points]
-        color = _PALETTE[number % len(_PALETTE)]
-        axes.plot(times, scaled, color=color, lw=1.5, marker="o", ms=3, markevery=alone(scaled), label=line.name)
-        if panel.fill:
-            axes.fill_between(times, scaled, panel.lowest or 0.0, color=color, alpha=panel.fill, lw=0)
+        _draw_line(axes, panel, line, _PALETTE[number % len(_PALETTE)], scale.factor, span.step)
     axes.set_xlim(span.start / _DAY, span.end / _DAY)
     axes.set_ylim(bottom=panel.lowest)
     if panel.lowest is not None and max(values, default=panel.lowest) <= panel.lowest:

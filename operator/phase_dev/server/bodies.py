@@ -81,20 +81,11 @@ def checked_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
 def _parse_secret(item: object, *, creating: bool) -> SecretInput:
     if not isinstance(item, dict):
         raise server_error()
-    if not creating and not item.get("id"):
-        raise ApiError(400, "Secret ID not provided", spaced=True)
-    key, value = item.get("key"), item.get("value")
-    if (creating or "key" in item) and not (isinstance(key, str) and key.strip()):
-        raise ApiError(400, "Each secret requires a non-empty 'key'.", spaced=True)
-    if creating and not isinstance(value, str):
-        raise ApiError(400, "Each secret requires a 'value' string.", spaced=True)
+    _check_required(item, creating=creating)
     type_ = _parse_type(item)
     override = _parse_override(item.get("override"))
-    path = item.get("path")
-    if ("value" in item and not isinstance(value, str)) or not isinstance(item.get("comment", ""), str):
-        raise server_error()
-    if not isinstance(path, str | None):
-        raise server_error()
+    _check_strings(item)
+    key, value, path = item.get("key"), item.get("value"), item.get("path")
     return SecretInput(
         id=str(item["id"]) if "id" in item else None,
         key=key.upper() if isinstance(key, str) else None,
@@ -105,6 +96,25 @@ def _parse_secret(item: object, *, creating: bool) -> SecretInput:
         tags=_parse_tags(item["tags"]) if "tags" in item else None,
         override=override,
     )
+
+
+def _check_required(item: dict[str, Any], *, creating: bool) -> None:
+    """Refuse what lacks a field that it needs: a new secret its key and value, a changed one its id."""
+    if not creating and not item.get("id"):
+        raise ApiError(400, "Secret ID not provided", spaced=True)
+    key = item.get("key")
+    if (creating or "key" in item) and not (isinstance(key, str) and key.strip()):
+        raise ApiError(400, "Each secret requires a non-empty 'key'.", spaced=True)
+    if creating and not isinstance(item.get("value"), str):
+        raise ApiError(400, "Each secret requires a 'value' string.", spaced=True)
+
+
+def _check_strings(item: dict[str, Any]) -> None:
+    """Refuse fields of another type than text, which the server itself fails on."""
+    if not isinstance(item.get("value", ""), str) or not isinstance(item.get("comment", ""), str):
+        raise server_error()
+    if not isinstance(item.get("path"), str | None):
+        raise server_error()
 
 
 def _parse_type(item: dict[str, Any]) -> SecretType | None:

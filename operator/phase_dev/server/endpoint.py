@@ -69,13 +69,7 @@ class Endpoint:
             case "app by id":
                 enter_app(call, find_app(call, call.path["id"]))
             case "environment by id":
-                environment = call.state.environments.get(call.path["id"])
-                app = environment and call.state.apps[environment.app]
-                if not environment or not app or app.organisation != call.account.organisation:
-                    raise ApiError(404, "Environment not found")
-                call.maybe_app, call.maybe_environment = app, environment
-                if environment.id not in call.account.environments:
-                    raise unauthenticated("Service account cannot access this environment")
+                _enter_environment(call, call.path["id"])
             case "account":
                 pass
 
@@ -93,3 +87,13 @@ def accepts_json(header: str | None) -> bool:
         return True
     kinds = {part.split(";")[0].strip().lower() for part in header.split(",")}
     return not kinds.isdisjoint({"*/*", "application/*", "application/json"})
+
+
+def _enter_environment(call: Call, environment_id: str) -> None:
+    environment = call.state.environments.get(environment_id)
+    app = environment and call.state.apps[environment.app]
+    if not environment or not app or app.organisation != call.account.organisation:
+        raise ApiError(404, "Environment not found")
+    call.maybe_app, call.maybe_environment = app, environment
+    if environment.id not in call.account.environments:
+        raise unauthenticated("Service account cannot access this environment")

@@ -6,7 +6,7 @@ Rule: every lease is a new one, its credentials are shown once and never kept, a
 import hashlib
 import hmac
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -30,13 +30,7 @@ def get_dynamic(call: Call) -> Response:
     if call.maybe_environment is None:
         raise server_error()
     query = call.query
-    found = [
-        dynamic
-        for dynamic in call.state.dynamic_of(call.environment.id)
-        if (not query.get("path") or dynamic.path == normalise_path(query["path"]))
-        and query.get("id") in (None, dynamic.id)
-        and query.get("name") in (None, dynamic.name)
-    ]
+    found = [dynamic for dynamic in call.state.dynamic_of(call.environment.id) if _matches(dynamic, query)]
     if not found:
         raise ApiError(404, "No dynamic secrets found")
     leases: dict[str, dict[str, Any]] = {}
@@ -48,6 +42,14 @@ def get_dynamic(call: Call) -> Response:
                 raise ApiError(500, "An internal error occurred while creating the lease")
             raise ApiError(400, first)
     return json_response(compact([dynamic_json(d, leases.get(d.id)) for d in found]), allow=call.allow)
+
+
+def _matches(dynamic: DynamicSecret, query: Mapping[str, str]) -> bool:
+    return (
+        (not query.get("path") or dynamic.path == normalise_path(query["path"]))
+        and query.get("id") in (None, dynamic.id)
+        and query.get("name") in (None, dynamic.name)
+    )
 
 
 def wanted_ttl(call: Call, parameter: str) -> int | None:

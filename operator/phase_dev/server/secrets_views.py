@@ -47,18 +47,7 @@ def create_secrets(call: Call) -> Response:
         raise DUPLICATE
     created: list[Secret] = []
     for item in inputs:
-        secret = Secret(
-            id=new_id(),
-            environment=call.environment.id,
-            key=item.key or "",
-            value=item.value or "",
-            key_digest=key_digest(call.environment.id, item.key or ""),
-            created_at=call.now,
-            updated_at=call.now,
-            path=item.path or "/",
-            type=item.type or "secret",
-            comment=item.comment or "",
-        )
+        secret = _new_secret(call, item)
         call.state.put(secret)
         # Tags are refused only after the row was saved, so a bad tag leaves the secret behind.
         secret = replace(secret, tags=checked_tags(item.tags or ()), overrides=_overrides(call, (), item))
@@ -66,6 +55,21 @@ def create_secrets(call: Call) -> Response:
         created.append(secret)
     call.state.touch(call.environment.id, call.now)
     return _echo(call, created)
+
+
+def _new_secret(call: Call, item: SecretInput) -> Secret:
+    return Secret(
+        id=new_id(),
+        environment=call.environment.id,
+        key=item.key or "",
+        value=item.value or "",
+        key_digest=key_digest(call.environment.id, item.key or ""),
+        created_at=call.now,
+        updated_at=call.now,
+        path=item.path or "/",
+        type=item.type or "secret",
+        comment=item.comment or "",
+    )
 
 
 def update_secrets(call: Call) -> Response:
@@ -76,25 +80,29 @@ def update_secrets(call: Call) -> Response:
         _check_update(call, secret, item)
     updated: list[Secret] = []
     for secret, item in changes:
-        key = secret.key if item.key is None else item.key
-        keeps_value = item.value is None or secret.type == "sealed"
-        changed = replace(
-            secret,
-            key=key,
-            key_digest=key_digest(secret.environment, key),
-            value=secret.value if keeps_value else item.value or "",
-            type=item.type or secret.type,
-            path=item.path or secret.path,
-            comment=secret.comment if item.comment is None else item.comment,
-            tags=secret.tags if item.tags is None else checked_tags(item.tags),
-            overrides=_overrides(call, secret.overrides, item),
-            version=secret.version + 1,
-            updated_at=call.now,
-        )
+        changed = _changed(call, secret, item)
         call.state.put(changed)
         updated.append(changed)
     call.state.touch(call.environment.id, call.now)
     return _echo(call, updated)
+
+
+def _changed(call: Call, secret: Secret, item: SecretInput) -> Secret:
+    key = secret.key if item.key is None else item.key
+    keeps_value = item.value is None or secret.type == "sealed"
+    return replace(
+        secret,
+        key=key,
+        key_digest=key_digest(secret.environment, key),
+        value=secret.value if keeps_value else item.value or "",
+        type=item.type or secret.type,
+        path=item.path or secret.path,
+        comment=secret.comment if item.comment is None else item.comment,
+        tags=secret.tags if item.tags is None else checked_tags(item.tags),
+        overrides=_overrides(call, secret.overrides, item),
+        version=secret.version + 1,
+        updated_at=call.now,
+    )
 
 
 def delete_secrets(call: Call) -> Response:

@@ -169,12 +169,7 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
     for o in seed.organisations:
         yield model.Organisation(organisations[o.name], o.name, o.plan, o.quota)
     roles: dict[str, Mapping[str, Iterable[str]]] = {**DEFAULT_ROLES, **seed.roles}
-    for organisation in organisations.values():
-        for name, permissions in roles.items():
-            granted = frozenset(
-                f"{resource}:{action}" for resource, actions in permissions.items() for action in actions
-            )
-            yield model.Role(model.stable_id("role", organisation, name), organisation, name, granted)
+    yield from _role_records(organisations.values(), roles)
     for position, app in enumerate(seed.apps):
         owner = _known(organisations, app.organisation or first, f"apps[{position}].organisation", "organisation")
         # One microsecond apart, so that "newest first" has one meaning.
@@ -185,6 +180,17 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
         role = account.role or ("Service" if account.kind == "service" else "Admin")
         _known(roles, role, f"{where}.role", "role")
         yield from _account_records(account, owner, role, _access(seed, account, where), now)
+
+
+def _role_records(
+    organisations: Iterable[str], roles: Mapping[str, Mapping[str, Iterable[str]]]
+) -> Iterator[model.Role]:
+    for organisation in organisations:
+        for name, permissions in roles.items():
+            granted = frozenset(
+                f"{resource}:{action}" for resource, actions in permissions.items() for action in actions
+            )
+            yield model.Role(model.stable_id("role", organisation, name), organisation, name, granted)
 
 
 def token_value(*names: str) -> str:

@@ -5,7 +5,7 @@ Rule: records enter and leave only through `put` and `remove`, which keep the in
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -123,32 +123,39 @@ class State:
 
     def remove(self, record: App | Environment | Secret | DynamicSecret | Lease | Account | Token) -> None:
         """Drop the record; what belongs to an app, an environment or an account goes with it."""
+        for part in self._parts_of(record):
+            self.remove(part)
         if isinstance(record, App):
-            for environment in self.environments_of(record.id):
-                self.remove(environment)
             self.apps.pop(record.id, None)
         if isinstance(record, Environment):
-            for secret in [s for s in self.secrets.values() if s.environment == record.id]:
-                self.remove(secret)
-            for dynamic in list(self.dynamic_of(record.id)):
-                self.remove(dynamic)
             self.environments.pop(record.id, None)
             self._environments_of[record.app].pop(record.id, None)
         if isinstance(record, DynamicSecret):
-            for lease in self.leases_of(record.id):
-                self.remove(lease)
             self.dynamic_secrets.pop(record.id, None)
             self._dynamic_of[record.environment].pop(record.id, None)
         if isinstance(record, Lease):
             self.leases.pop(record.id, None)
             self._leases_of[record.dynamic_secret].pop(record.id, None)
         if isinstance(record, Account):
-            for token in self.tokens_of(record.id):
-                self.remove(token)
             self.accounts.pop(record.id, None)
         self._unlink(record.id, type(record))
         if self._journal:
             self._journal.remove(record)
+
+    def _parts_of(self, record: Record) -> Sequence[Environment | Secret | DynamicSecret | Lease | Token]:
+        """Return what goes with a record when it is removed."""
+        match record:
+            case App():
+                return self.environments_of(record.id)
+            case Environment():
+                secrets = [secret for secret in self.secrets.values() if secret.environment == record.id]
+                return [*secrets, *self.dynamic_of(record.id)]
+            case DynamicSecret():
+                return self.leases_of(record.id)
+            case Account():
+                return self.tokens_of(record.id)
+            case _:
+                return []
 
     def touch(self, environment: str, now: datetime) -> None:
         """Move the environment's `updated_at`, as every write inside it does."""
