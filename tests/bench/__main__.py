@@ -95,7 +95,8 @@ class Bench:
         """Say what it took until all were ready: calls and memory."""
         calls = " + ".join(f"{self.phase.calls(route=route)} {name}" for route, name in KINDS)
         asked = "phase_operator_source_calls_total"
-        if failed := operator.metric(asked) - operator.metric(asked, result="ok"):
+        scrape = operator.scrape()
+        if failed := scrape.sum(asked) - scrape.sum(asked, result="ok"):
             calls += f", of which {failed:.0f} failed"
         self.table.add(
             f"cold start, {self.size} resources over 60 environments", "60 reads + 20 probes + 1 list", calls
@@ -451,9 +452,8 @@ def seconds_of_cpu(operator: OperatorProcess) -> float:
 
 def written(operator: OperatorProcess) -> float:
     """Return how many targets and statuses the operator has written."""
-    return operator.metric("phase_operator_targets_written_total") + operator.metric(
-        "phase_operator_status_writes_total"
-    )
+    scrape = operator.scrape()
+    return scrape.sum("phase_operator_targets_written_total") + scrape.sum("phase_operator_status_writes_total")
 
 
 def measure(size: int, foreign: int, python: Path) -> Table:

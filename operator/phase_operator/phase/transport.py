@@ -128,11 +128,12 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
             self._transports[proxy] = self._make(proxy)
         try:
             return await self._send(self._transports[proxy], request)
-        except httpx.RemoteProtocolError as error:
-            if not request.extensions.get(QUESTION) or _CLOSED not in str(error):
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            is_closed = not isinstance(error, httpx.RemoteProtocolError) or _CLOSED in str(error)
+            if not request.extensions.get(QUESTION) or not is_closed:
                 raise
-        # A host may close a kept-alive connection at the moment of its use. That is no sign of a problem, so a request
-        # that changes nothing is sent once more.
+        # A host may close a kept-alive connection at the moment of its use; if it had not read all by then, the system
+        # answers with a reset. That is no sign of a problem, so a request that changes nothing is sent once more.
         return await self._send(self._transports[proxy], request)
 
     async def _send(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:

@@ -146,17 +146,21 @@ async def test_a_name_that_is_not_known_is_said_to_be() -> None:
     assert "its name is not known" in str(from_exception(caught.value, "https://none.example"))
 
 
+CLOSED = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+
 class Hasty(httpx.AsyncBaseTransport):
     """Closes so many connections before it answers."""
 
-    def __init__(self, closed: int) -> None:
+    def __init__(self, closed: int, error: Exception = CLOSED) -> None:
         self.closed = closed
+        self.error = error
         self.asked = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
         if self.asked <= self.closed:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            raise self.error
         return httpx.Response(200, json={"data": []})
 
 
@@ -166,8 +170,9 @@ async def through(inner: Hasty, method: str = "GET", *, is_question: bool = True
     return await transport.handle_async_request(request)
 
 
-async def test_a_kept_connection_that_the_host_closes_in_the_moment_of_its_use_is_no_failure() -> None:
-    inner = Hasty(closed=1)
+@pytest.mark.parametrize("error", [CLOSED, httpx.ReadError("reset"), httpx.WriteError("broken pipe")], ids=repr)
+async def test_a_kept_connection_that_the_host_closes_in_the_moment_of_its_use_is_no_failure(error: Exception) -> None:
+    inner = Hasty(1, error)
 
     assert (await through(inner)).status_code == 200
     assert inner.asked == 2
@@ -179,6 +184,14 @@ async def test_a_host_that_closes_every_connection_is_asked_no_third_time() -> N
     with pytest.raises(httpx.RemoteProtocolError):
         await through(inner)
     assert inner.asked == 2
+
+
+async def test_an_answer_that_is_no_http_is_not_asked_for_again() -> None:
+    inner = Hasty(1, httpx.RemoteProtocolError("illegal status line"))
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await through(inner)
+    assert inner.asked == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
