@@ -75,9 +75,14 @@ def test_a_value_changes_and_new_pods_run_while_the_old_ones_are_gone(world: Wor
     assert generation(world) == since + 1
     eventually(lambda: told(world).get("restarted") == ["Deployment web"], what="the status tells")
     assert world.condition()["status"] == "True"
-    events = json.loads(world.plane.kubectl("-n", world.namespace, "get", "events", "-o", "json").stdout)["items"]
-    on = {each["involvedObject"]["kind"] for each in events if each["reason"] == "WorkloadRestarted"}
-    assert on == {"Deployment", "PhaseSecret"}
+
+    def are_told() -> bool:
+        # Events are posted at a pace of their own.
+        events = json.loads(world.plane.kubectl("-n", world.namespace, "get", "events", "-o", "json").stdout)["items"]
+        on = {each["involvedObject"]["kind"] for each in events if each["reason"] == "WorkloadRestarted"}
+        return on == {"Deployment", "PhaseSecret"}
+
+    eventually(are_told, what="an Event on the workload and one on the PhaseSecret")
 
 
 def test_every_kind_is_restarted_and_one_that_reads_another_key_is_not(world: World) -> None:
