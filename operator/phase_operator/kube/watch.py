@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 from typing import Any, Protocol
 
-from phase_operator.core.flow.backoff import doubled, look_again, reopen_watch
+from phase_operator.core.flow.backoff import after_bug, look_again, reopen_watch
 from phase_operator.core.json_access import mapping, number, text
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
@@ -28,8 +28,6 @@ _SERVER_TIMEOUT = "300"
 _SHORT = 1.0
 # The answers for a namespace that does not exist or denies access.
 _REFUSED = (403, 404)
-# Pauses after a bug of ours: everything is listed again then, and probably meets the same bug.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Metadata = Mapping[str, Any]
 
@@ -113,7 +111,8 @@ class MetadataWatch:
             if pause is None:
                 self._version = None
                 self._broke("internal error; the log has the trace")
-                pause = doubled(_FIRST_PAUSE, _LONGEST_PAUSE, self._failures - 1)
+                # Everything is listed again, and probably meets the same bug.
+                pause = after_bug(self._failures)
             if pause:
                 await self._sleep(pause)
 

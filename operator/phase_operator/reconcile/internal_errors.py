@@ -20,13 +20,12 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from phase_operator.core.flow.backoff import doubled
+from phase_operator.core.flow.backoff import after_bug
 from phase_operator.reconcile.ports import Clock
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # After this many seconds without a failure, the next failure of a task counts as its first.
 _WENT_WELL = 60.0
 
@@ -91,19 +90,14 @@ class InternalErrors:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Run a long-lived task until it returns; whenever it fails, start it again after a pause."""
-
-        async def done() -> bool:
-            await work()
-            return True
-
         failures = 0
         while True:
             began = clock.monotonic()
             # A task that ended with an error would take all others with it.
-            if await self.attempt("task failed", done(), task=task):
+            if await self.succeeded("task failed", work(), task=task):
                 return
             failures = 1 if clock.monotonic() - began > _WENT_WELL else failures + 1
-            await sleep(doubled(_FIRST_PAUSE, _LONGEST_PAUSE, failures - 1))
+            await sleep(after_bug(failures))
 
 
 def trace_of(error: BaseException) -> str:

@@ -13,6 +13,7 @@ _FIRST_RETRY = 1.0
 _SLOW_RETRY_MIN = 15.0
 _SLOW_RETRY_MAX = 45.0
 _TRANSIENT_MAX = 60.0
+_RESTART_MAX = 60.0
 # The longest pause before a broken watch is reopened: all is caught up 5 s after the API server is back.
 _FIRST_REOPEN = 0.25
 _REOPEN_MAX = 2.0
@@ -75,6 +76,11 @@ def reopen_watch(*, failures: int, identity: str, asked: float | None = None) ->
     fraction = spread(f"{identity}#{failures}")
     pause = doubled(_FIRST_REOPEN, _REOPEN_MAX, failures - 1) * (1 - 0.3 * fraction)
     return max(pause, min(asked or 0.0, _ASKED_MAX))
+
+
+def after_bug(failures: int) -> float:
+    """Return seconds until a task is started again that a bug of ours ended `failures` times in a row."""
+    return doubled(_FIRST_RETRY, _RESTART_MAX, failures - 1)
 
 
 def look_again(*, failures: int, identity: str) -> float:
