@@ -80,7 +80,7 @@ class RunContext(Declared):
 
 
 def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> RunContext:
-    """Return what a run works with; `claims` are the targets that `resource` was admitted to.
+    """Return what a run works with; `target_policies` are the targets that `resource` was admitted to.
 
     Raises Invalid for errors that no single field's rule finds: a folder outside the PhaseSecret's own, or a selector
     of workloads that is not valid.

@@ -145,7 +145,8 @@ class Reconciler:
                     # Without the pause that Phase asked for: it is for the poller, and a run makes no call to Phase.
                     return replace(Failed.of(error), after=None)
                 # Phase is silent, but a target that was edited by hand is repaired from the last good answer.
-                last = await self._sync(context, ReceivedAnswer(query, full, None, state.twice, state.moved))
+                received = ReceivedAnswer(query, full, None, state.twice, state.moved)
+                last = await self._sync(context, received, await self._choose(context, received))
                 return Failed(error.reason, error.message, targets=last.targets)
             case _:
                 assert_never(state)
@@ -192,13 +193,14 @@ class Reconciler:
     async def _follow(self, context: RunContext, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
         received = ReceivedAnswer(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
-        found = self._doubting(context, await self._sync(context, received))
+        chosen = await self._choose(context, received)
+        found = self._doubting(context, await self._sync(context, received, chosen))
         if found.is_doubted:
             return found
         is_well = all(each.ready for each in found.targets)
         if state.is_unprobed:
             found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
-        if is_well or context.spec.allow_empty or (await self._choose(context, received)).is_any:
+        if is_well or context.spec.allow_empty or chosen.is_any:
             return found
         targets = await self._targets_without_entries(context, received, state, found)
         message = await self._background.run(
@@ -215,10 +217,11 @@ class Reconciler:
         """Return the targets where an answer has no entry for them; if the full answer has one, they follow that."""
         # Where none is in step, all stay as they were told of before.
         targets = found.targets if any(each.ready for each in found.targets) else ()
-        full = replace(received, answer=state.full or state.answer, revision=None)
-        if state.full is not None and (await self._choose(context, full)).is_any:
-            targets = (await self._sync(context, full)).targets
-        return targets
+        if state.full is None:
+            return targets
+        full = replace(received, answer=state.full, revision=None)
+        chosen = await self._choose(context, full)
+        return (await self._sync(context, full, chosen)).targets if chosen.is_any else targets
 
     async def _choose(self, context: RunContext, received: ReceivedAnswer) -> Chosen:
         patterns = len(context.spec.keys.include) + len(context.spec.keys.exclude)
@@ -227,9 +230,8 @@ class Reconciler:
             lambda: choose(context.spec, received.query, received.answer), many, context.key.namespace
         )
 
-    async def _sync(self, context: RunContext, received: ReceivedAnswer) -> Synced:
-        """Bring the targets in step with an answer; raise ExpectedError if nothing can be taken of it."""
-        chosen = await self._choose(context, received)
+    async def _sync(self, context: RunContext, received: ReceivedAnswer, chosen: Chosen) -> Synced:
+        """Bring the targets in step with what was chosen of an answer; raise ExpectedError if nothing can be taken."""
         if chosen.error is None:
             many = units(context.spec, chosen.entries)
             chosen = await self._background.run(partial(check, context.spec, chosen), many, context.key.namespace)
