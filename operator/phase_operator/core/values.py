@@ -88,6 +88,8 @@ class Entry:
     type: str = "secret"
     # The user whose token reads it has a personal override of its value, which no target gets.
     is_overridden: bool = False
+    # Why a reference in its value is not resolved, without a word of the value; "" if all are, or nobody can tell.
+    problem: str = ""
 
     @property
     def source(self) -> str:

@@ -39,7 +39,7 @@ class PhaseClient:
         reader = Whole(host, wire.APPS, self._list_limit, place)
         found = wire.some((await self._get(base_url, credential, "apps", {}, reader, place)).data, host)
         place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
-        return [App(app.id, app.name, place) for app in found]
+        return [App(app.id, app.name, place=place) for app in found]
 
     async def environments(
         self, base_url: str, credential: Credential, app_id: str, place: Reservation

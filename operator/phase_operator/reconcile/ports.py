@@ -4,7 +4,7 @@ Rule: only the methods that the loop calls. Every method that can fail raises co
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phase_operator.core.errors import ExpectedError
@@ -14,6 +14,7 @@ from phase_operator.core.rollout.decision import Restart, SaveBaseline
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.keyring import Keys
 from phase_operator.core.status.restarts import RestartReport
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import KeyDigests
@@ -39,6 +40,8 @@ class Credential:
 
     account: str
     header: SecretValue
+    # What opens end-to-end encrypted apps; None for a REST token, which has no keys.
+    keys: Keys | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class App:
 
     id: str
     name: str
+    # Whether the app is end-to-end encrypted; None if the list does not tell.
+    is_encrypted: bool | None = None
     # The memory of the list that this app is part of.
     place: Reservation | None = field(default=None, repr=False, compare=False)
 

@@ -1,0 +1,79 @@
+"""What a full token opens: the apps and environments of an account, with their keys, as Phase's token route lists them.
+
+Rule: nothing here can decrypt. Keys are opaque objects that only the edge to Phase opens, and they go with their list.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.values import Entry
+
+
+class Keys:
+    """Key material that only the edge to Phase opens: it prints as nothing and is not pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("keys are not pickled: they would leave the process")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedEnvironment:
+    """An environment that the account has keys of. `revision` changes with every write; None if Phase sends none."""
+
+    id: str
+    name: str
+    revision: str | None
+    keys: Keys = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedApp:
+    """An app that the account has keys of; `is_encrypted` is None if this token cannot tell the app's mode."""
+
+    id: str
+    name: str
+    is_encrypted: bool | None
+    environments: tuple[KeyedEnvironment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The answer of the token route; `place` is its memory, which is held as long as the keyring."""
+
+    apps: tuple[KeyedApp, ...]
+    # The half of the account's key that the server keeps.
+    share: Keys = field(repr=False, compare=False)
+    place: Reservation | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EnvironmentId:
+    """An environment by the ids of its app and of itself."""
+
+    app_id: str
+    environment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """The entries of one environment in plain text, with references resolved as far as they can be."""
+
+    entries: Sequence[Entry]
+    # The other environments that its values refer to, read or not: a change there changes the values here.
+    referenced: frozenset[EnvironmentId] = frozenset()
+    # A value refers to an app, environment or key that the account does not see now.
+    is_incomplete: bool = False
+    # The requests that the answer took: one, and one more for each other environment.
+    requests: int = 1
