@@ -6,7 +6,6 @@ time is made until one passes, and longer if that number may not be the limit. S
 refused calls are not counted, and one bucket serves all routes of an account.
 """
 
-import math
 from collections import Counter, deque
 from collections.abc import Mapping
 
@@ -36,7 +35,6 @@ class RateLimit:
         # The most calls that passed within a window, while that number is still trusted.
         self._most = 0
         self._first: float | None = None
-        self._began_at = -math.inf
         self._careful_until = 0.0
         self._under_way = 0
         # Calls of each kind that count now: in flight, or ended within the window.
@@ -54,12 +52,13 @@ class RateLimit:
         """The time until which the last refusal paused the account; it may have passed."""
         return self._closed_until
 
-    def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, is_spread: bool = False) -> float:
+    def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, spread: str | None = None) -> float:
         """Return when to check again: `now` if the next call may begin, infinity if a call has to end first.
 
         `leave` reserves a share of the limit for each of the other kinds of call, as far as they do not use it.
-        `is_spread`: half of the limit may be used at once, and the rest evenly over a window. Otherwise one caller that
-        makes many calls would leave none to the others until the window has passed.
+        `spread` names the kind of the next call, if callers share that kind: a call begins only if calls of its kind
+        may still begin at an even pace for a whole window, at half of the kind's rate. Otherwise one caller that makes
+        many calls would leave none to the others until the window has passed.
         """
         self._forget(now)
         if now < self._closed_until:
@@ -69,16 +68,27 @@ class RateLimit:
         if self._trying:
             return now
         limit = self._limit_at(now)
-        return now if limit is None else self._room_at(now, limit, leave or {}, is_spread=is_spread)
+        return now if limit is None else self._room_at(now, limit, leave or {}, spread)
 
-    def _room_at(self, now: float, limit: int, leave: Mapping[str, float], *, is_spread: bool) -> float:
+    def _room_at(self, now: float, limit: int, leave: Mapping[str, float], spread: str | None) -> float:
         """Return when to check again whether the limit has room for one more call; see `allowed_at`."""
         kept = sum(max(0, int(limit * share) - self._used[kind]) for kind, share in leave.items())
-        used = self._under_way + len(self._ended)
-        if used + kept < limit:
-            half = limit // 2
-            return max(now, self._began_at + WINDOW / (limit - half)) if is_spread and used >= half else now
+        room = limit - kept - self._under_way - len(self._ended)
+        if room > 0:
+            return now if spread is None else max(now, self._spread_at(now, room, spread))
         return self._ended[0][0] + WINDOW if self._ended else float("inf")
+
+    def _spread_at(self, now: float, room: int, kind: str) -> float:
+        """Return from when on a call of this kind leaves enough to later ones; there is room for `room` calls now."""
+        half = (room + self._used[kind]) // 2
+        if room > half:
+            return now
+        # What is promised to later calls: one at every pause. The calls that ended make room one after another.
+        pause = WINDOW / half
+        ended = [at for at, each in self._ended if each == kind]
+        if room + len(ended) <= half:
+            return float("inf")
+        return max((at + WINDOW - (room + number) * pause for number, at in enumerate(ended)), default=now)
 
     def is_free(self, now: float) -> bool:
         """Return whether a call of any kind may begin without a wait."""
@@ -88,7 +98,6 @@ class RateLimit:
     def begin(self, now: float, kind: str = "") -> None:
         """Count a call that begins."""
         self._used[kind] += 1
-        self._began_at = now
         if self._first is None:
             self._first = now
         self._under_way += 1

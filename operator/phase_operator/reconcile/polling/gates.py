@@ -93,7 +93,7 @@ class AccountGate:
         """Return when the quota allows a call: one that works, of a lane, or an attempt (None).
 
         Lanes do not starve each other, nor what is new. An attempt takes what is left: it leaves a part of what the
-        probes need that work. `is_spread`: calls of the lane are spread over the window.
+        probes need that work. `is_spread`: callers share the lane, and none may leave the others nothing for long.
         """
         if self.rate_limit.is_free(now):
             return now
@@ -102,7 +102,7 @@ class AccountGate:
         share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
         other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
         leave = {other.name: share, _ATTEMPT: _FOR_ATTEMPTS}
-        return self.rate_limit.allowed_at(now, leave=leave, is_spread=is_spread)
+        return self.rate_limit.allowed_at(now, leave=leave, spread=lane.name if is_spread else None)
 
     def may_try(self, now: float) -> bool:
         """Say whether quota and account allow an attempt: of what was refused last, or never worked."""

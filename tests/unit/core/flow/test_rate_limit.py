@@ -1,6 +1,7 @@
 """No minute holds more calls than the quota, whenever the server counts them; few refusals teach a quota."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -226,6 +227,8 @@ class Client:
     rate_limit: RateLimit
     wants: float
     latency: float
+    # Several callers share the account, and none may leave the others nothing for long.
+    is_shared: bool = False
     now: float = 0.0
     owed: float = 0.0
     passed: list[float] = field(default_factory=list)
@@ -246,10 +249,13 @@ class Client:
             for call in [each for each in self.under_way if each[0] <= self.now]:
                 self.under_way.remove(call)
                 self.end(*call)
-            while self.owed >= 1.0 and len(self.under_way) < 8 and self.rate_limit.allowed_at(self.now) <= self.now:
+            while self.owed >= 1.0 and len(self.under_way) < 8 and self.may_begin():
                 self.owed -= 1.0
                 self.rate_limit.begin(self.now)
                 self.under_way.append((self.now + self.latency, self.now, self.server.ask(self.now)))
+
+    def may_begin(self) -> bool:
+        return self.rate_limit.allowed_at(self.now, spread="" if self.is_shared else None) <= self.now
 
     def end(self, ended: float, began: float, refused: int | None) -> None:
         if refused is None:
@@ -282,6 +288,33 @@ def test_a_quota_refuses_until_it_is_known_and_not_again(limit: int, latency: fl
     # Nearly all that is allowed is used: what is on its way takes its place for a little longer than the server counts.
     lately = [at for at in client.passed if at > client.now - 600.0]
     assert len(lately) >= 10 * limit * 60.0 / (60.0 + latency + 2.0) * 0.9
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.3, 2.0])
+@pytest.mark.parametrize("limit", QUOTAS)
+def test_callers_that_share_an_account_use_all_of_it_and_never_wait_long(limit: int, latency: float) -> None:
+    client = Client(Server(limit), RateLimit(limit), wants=limit * 2.0, latency=latency, is_shared=True)
+
+    client.run(900.0)
+
+    assert client.windows == []
+    lately = [at for at in client.passed if at > client.now - 600.0]
+    assert len(lately) >= 10 * limit * WINDOW / (WINDOW + latency + 2.0) * 0.95
+    # Whoever comes has the next turn. Without a spread he waits for most of a window.
+    assert max(later - sooner for sooner, later in pairwise(client.passed)) <= WINDOW / (limit // 2) + latency + 0.2
+
+
+def test_calls_that_hang_leave_half_of_the_quota_to_others_that_share_it() -> None:
+    rate_limit = RateLimit(20)
+    begun = 0
+    while rate_limit.allowed_at(0.0, spread="") <= 0.0:
+        rate_limit.begin(0.0)
+        begun += 1
+
+    assert begun == 10
+    assert rate_limit.allowed_at(30.0, spread="") == float("inf")
+    rate_limit.end(30.0)
+    assert rate_limit.allowed_at(30.0, spread="") <= 36.0
 
 
 @pytest.mark.parametrize("limit", QUOTAS)
