@@ -20,6 +20,7 @@ from phase_operator.core.rollout.decision import LeaveAlone, SaveBaseline, decid
 from phase_operator.core.rollout.followers import FollowedTarget, Policy
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import Workload, read_workload
+from phase_operator.core.source.folders import folders
 from phase_operator.core.source.query import ask_of, source_query
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import key_digests_of
@@ -60,7 +61,7 @@ class Load:
         targets = {"managedSecretReferences": [], kind: [{name: "shop"} | self.target]}
         spec = parsed(keys={"include": ["SETTING_*"], "exclude": ["*_DEBUG"]}, **targets)
         query = source_query(ask_of(spec, "team"), "account")
-        chosen = choose(spec, query, Snapshot("app", tuple(entries)))
+        chosen = choose(spec, query, Snapshot("app", tuple(entries)), folders(spec))
         return [each.made for each in render(spec, owner(), chosen.entries, DIGEST_KEY)]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 # More than etcd stores of one object, so that everything we write can be read again.
 _LONGEST = 4 * 1024 * 1024
 _DIGEST = 8
+# Made once: `json.dumps` makes an encoder for each call that has options.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # The largest integer of Go, in which Kubernetes reads JSON; a larger number is no real count.
 _LARGEST = 2**63
 
@@ -57,6 +59,11 @@ def bounded(value: str, longest: int) -> str:
         return value
     digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).hexdigest()
     return f"{value[: longest - len(digest) - 1]}-{digest}"
+
+
+def canonical(value: object) -> str:
+    """Return JSON in the form that digests are made of: equal values have equal texts."""
+    return _CANONICAL(value)
 
 
 def parsed(written: object) -> object:

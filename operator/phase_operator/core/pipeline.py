@@ -12,7 +12,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.outcome import Warned
 from phase_operator.core.refs import Owner
-from phase_operator.core.source.folders import folders
+from phase_operator.core.source.folders import Folders, folders
 from phase_operator.core.source.query import SourceQuery, ask_of, source_query
 from phase_operator.core.source.selection import select, select_without_patterns
 from phase_operator.core.source.unresolved import check_references
@@ -72,18 +72,14 @@ def render_all(
     `impersonation` also allows Secrets of the types that let their holder act as another user.
     """
     query = source_query(ask_of(spec, owner.key.namespace), _ANY_ACCOUNT)
-    chosen = check(spec, choose(spec, query, answer))
+    chosen = check(spec, choose(spec, query, answer, folders(spec)))
     if chosen.error is not None:
         raise chosen.error
     return render(spec, owner, chosen.entries, digest_key, dynamic=answer.dynamic, impersonation=impersonation)
 
 
-def choose(spec: PhaseSecretSpec, query: SourceQuery, answer: Snapshot) -> Chosen:
-    """Return the entries of an answer that a spec selects, as far as its patterns can be tried.
-
-    Raises Invalid if a target's folder is not inside the PhaseSecret's own.
-    """
-    taken = folders(spec)
+def choose(spec: PhaseSecretSpec, query: SourceQuery, answer: Snapshot, taken: Folders) -> Chosen:
+    """Return the entries of an answer that a spec selects in its folders, as far as its patterns can be tried."""
     try:
         return Chosen(select(answer.entries, query, spec.keys, taken))
     except Waiting as error:
@@ -96,7 +92,8 @@ def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
     if chosen.error is not None:
         return chosen
     try:
-        return replace(chosen, warning=check_references(chosen.entries, spec.on_secret_reference_error))
+        warning = check_references(chosen.entries, spec.on_secret_reference_error)
+        return chosen if warning is None else replace(chosen, warning=warning)
     except Waiting as error:
         return replace(chosen, error=error.to_keep())
 

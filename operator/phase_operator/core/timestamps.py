@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def timestamp(moment: float) -> str:
     """Return a moment, in seconds since 1970, as RFC 3339."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def moment_of(said: object) -> float | None:

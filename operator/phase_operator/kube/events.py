@@ -68,8 +68,9 @@ class Recorder:
 
     def post_on(self, subject: Subject, notices: Sequence[Event]) -> None:
         """Queue Events about an object; never waits."""
+        now = self._clock.now()
         for notice in notices:
-            if self._waiting.add(subject.key.namespace, (subject, notice, self._clock.now())) is not None:
+            if self._waiting.add(subject.key.namespace, (subject, notice, now)) is not None:
                 self._posted("dropped")
             self._added.set()
 

@@ -77,11 +77,16 @@ class TargetCache:
         """Return the cached metadata of a target, or None if it is not cached."""
         return self._known.get(ref)
 
+    def is_news(self, ref: TargetRef, version: str) -> bool:
+        """Return whether this version of a target is newer than what is cached."""
+        before = self._known.get(ref)
+        return before is None or _newer(version, before.resource_version)
+
     def put(self, ref: TargetRef, observed: Observed) -> bool:
         """Store what was observed if it is newer than what is cached; return whether it was."""
-        before = self._known.get(ref)
-        if before is not None and not _newer(observed.resource_version, before.resource_version):
+        if not self.is_news(ref, observed.resource_version):
             return False
+        before = self._known.get(ref)
         places = self._places(ref, observed)
         if before is not None and (stood := self._places(ref, before)) != places:
             for index, place in stood:
@@ -178,7 +183,9 @@ class TargetSink:
         ref = self._ref(metadata)
         labels = mapping(metadata.get("labels"))
         foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
-        if foreign or self._known.put(ref, observe(metadata)):
+        # Most events show our own writes, which are known since the API server confirmed them.
+        is_news = self._known.is_news(ref, text(metadata.get("resourceVersion")))
+        if foreign or (is_news and self._known.put(ref, observe(metadata))):
             self._report(ref, metadata)
 
     def unreadable(self, key: ObjectKey) -> None:

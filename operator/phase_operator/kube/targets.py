@@ -164,7 +164,9 @@ class KubeTargets:
         async def send(kind: str) -> Observed:
             return await self._apply(desired, replace(action, type=kind))
 
-        return await (self._naming_type(desired.ref, action.type, send) if desired.policy.merges else send(action.type))
+        if not desired.policy.merges:
+            return await self._apply(desired, action)
+        return await self._naming_type(desired.ref, action.type, send)
 
     async def _naming_type(self, ref: TargetRef, kind: str, send: Callable[[str], Awaitable[Observed]]) -> Observed:
         """Call `send` with the recorded type of a Secret that we merge into; if it differs, again with the real one.

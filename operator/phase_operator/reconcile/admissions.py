@@ -5,7 +5,7 @@ of admitted targets, and the properties give a read-only view.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from phase_operator.core.access.admission import Admitted
 from phase_operator.core.refs import TargetRef
@@ -44,8 +44,8 @@ class Admissions:
 
     def enter(self, admitted: Admitted, versions: Mapping[TargetRef, str]) -> Change:
         """Replace a PhaseSecret's entry. `versions` names the newest object of each versioned target."""
-        change = self._set(admitted.key, tuple(admitted.target_policies), versions)
-        return replace(change, orphaned_tokens=self._tokens.set(admitted.key, (admitted.token,)))
+        orphaned = self._tokens.set(admitted.key, (admitted.token,))
+        return self._set(admitted.key, tuple(admitted.target_policies), versions, orphaned)
 
     def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
         """Replace the newest objects of the versioned targets that a PhaseSecret was admitted to."""
@@ -54,13 +54,19 @@ class Admissions:
 
     def leave(self, key: ObjectKey) -> Change:
         """Remove a PhaseSecret's entry."""
-        return replace(self._set(key, (), {}), orphaned_tokens=self._tokens.set(key, ()))
+        return self._set(key, (), {}, self._tokens.set(key, ()))
 
-    def _set(self, key: ObjectKey, targets: tuple[TargetRef, ...], versions: Mapping[TargetRef, str]) -> Change:
+    def _set(
+        self,
+        key: ObjectKey,
+        targets: tuple[TargetRef, ...],
+        versions: Mapping[TargetRef, str],
+        orphaned_tokens: tuple[ObjectKey, ...] = (),
+    ) -> Change:
         newest = tuple(newest_version(target, versions) for target in targets if target in versions)
         self._versions.pop(key, None)
         if extra := tuple(each for each in newest if each not in targets):
             self._versions[key] = extra
         objects = (*targets, *extra)
         new = tuple(each for each in objects if each not in self._targets)
-        return Change(new, self._targets.set(key, objects))
+        return Change(new, self._targets.set(key, objects), orphaned_tokens)

@@ -14,7 +14,7 @@ from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.json_access import mappings
 from phase_operator.core.refs import Owner, TargetRef
-from phase_operator.core.rollout.followers import policies
+from phase_operator.core.rollout.followers import check_selectors
 from phase_operator.core.source.folders import Folders, folders
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.status.recorded import newest_versions
@@ -86,8 +86,8 @@ def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[
     of workloads that is not valid.
     """
     taken = folders(spec)
-    # Only checked here: an invalid selector of workloads has to be reported before anything is written.
-    policies(spec, resource.key.namespace)
+    # An invalid selector of workloads has to be reported before anything is written.
+    check_selectors(spec)
     return RunContext(resource, target_policies, newest_versions(resource.status), spec, taken)
 
 

@@ -195,8 +195,11 @@ class Restarts(Protocol):
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Forget targets that no PhaseSecret is admitted to any more."""
 
-    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
-        """Save the baselines of workloads before a target gets this content; raise Transient if that has to wait."""
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool, is_followed: bool) -> None:
+        """Save the baselines of workloads before a target gets this content; raise Transient if that has to wait.
+
+        `is_followed`: the PhaseSecret that writes the target lets workloads follow it; others may, too.
+        """
 
     def written(self, target: TargetRef) -> None:
         """Record that a target was written."""

@@ -8,7 +8,7 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -123,6 +123,8 @@ class PhaseSecretStore:
     def __init__(self, kind: str = "") -> None:
         self._kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
+        # What was parsed last: a run asks for its object several times.
+        self._parsed: tuple[_Kept, Resource] | None = None
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -181,12 +183,14 @@ class PhaseSecretStore:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        spec, status = _unpack(kept.spec), _unpack(kept.status)
-        return Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
+        if self._parsed is None or self._parsed[0] is not kept:
+            spec, status = _unpack(kept.spec), _unpack(kept.status)
+            self._parsed = kept, Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
+        return self._parsed[1]
 
-    def keys(self) -> frozenset[ObjectKey]:
-        """Return the keys of all objects."""
-        return frozenset(self._kept)
+    def keys(self) -> Set[ObjectKey]:
+        """Return a view of the keys of all objects; it changes with them."""
+        return self._kept.keys()
 
     def ready_counts(self) -> tuple[int, int, int]:
         """Return how many objects are ready, not ready and without a verdict, by their last status."""

@@ -6,6 +6,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.pipeline import check, choose, note, render_all
+from phase_operator.core.source.folders import folders
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed, query, secret_ref, snapshot
 from support.lying import House
 
@@ -47,7 +48,7 @@ def test_a_reference_that_phase_left_is_an_error_of_all_targets_or_a_warning() -
 
     with pytest.raises(Waiting) as caught:
         render_all(fail, owner(), answer, DIGEST_KEY)
-    checked = check(warn, choose(warn, query(), answer))
+    checked = check(warn, choose(warn, query(), answer, folders(warn)))
 
     assert caught.value.reason is Reason.UNRESOLVED_REFERENCES
     assert checked.error is None
@@ -57,7 +58,7 @@ def test_a_reference_that_phase_left_is_an_error_of_all_targets_or_a_warning() -
 def test_patterns_that_take_too_long_leave_all_entries_and_an_error() -> None:
     answer = snapshot(entry("A"), entry(LONG))
 
-    chosen = choose(parsed(**SLOW), query(), answer)
+    chosen = choose(parsed(**SLOW), query(), answer, folders(parsed(**SLOW)))
 
     assert chosen.error is not None
     assert (chosen.entries, chosen.is_exact) == (answer.entries, True)
@@ -67,7 +68,7 @@ def test_patterns_that_take_too_long_leave_all_entries_and_an_error() -> None:
 def test_patterns_that_take_too_long_for_entries_of_type_config_choose_none_of_them() -> None:
     answer = snapshot(config_entry("A"), config_entry(LONG))
 
-    chosen = choose(parsed(**SLOW), query(), answer)
+    chosen = choose(parsed(**SLOW), query(), answer, folders(parsed(**SLOW)))
 
     assert chosen.error is not None
     assert (chosen.entries, chosen.is_exact) == (answer.entries, False)
@@ -76,7 +77,10 @@ def test_patterns_that_take_too_long_for_entries_of_type_config_choose_none_of_t
 def test_a_note_names_the_patterns_that_match_nothing() -> None:
     spec, answer = parsed(keys={"include": ["A", "NOT_THERE"]}), snapshot(entry("A"))
 
-    assert note(spec, choose(spec, query(), answer), answer) == 'spec.keys.include: no entry matches "NOT_THERE"'
+    assert (
+        note(spec, choose(spec, query(), answer, folders(spec)), answer)
+        == 'spec.keys.include: no entry matches "NOT_THERE"'
+    )
 
 
 async def test_the_loop_writes_what_the_pipeline_makes() -> None:

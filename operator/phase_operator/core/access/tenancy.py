@@ -63,11 +63,11 @@ def check_tenancy(
     tenancy: Tenancy, ask: Ask, key: ObjectKey, labels: Mapping[str, str], targets: Iterable[TargetRef]
 ) -> None:
     """Refuse namespaces and a host that are not allowed; `labels` are those of the resource's namespace."""
-    wanted = [(Use.TOKEN, f"token Secret {ask.token_key}", ask.token_key.namespace)]
-    wanted += [(Use.TARGET, str(target), target.key.namespace) for target in targets]
-    for use, what, namespace in wanted:
-        if why := reach_refusal(tenancy, use, key.namespace, labels, namespace):
-            raise Invalid(Reason.CROSS_NAMESPACE, f"{what}: {why}")
+    if why := reach_refusal(tenancy, Use.TOKEN, key.namespace, labels, ask.token_key.namespace):
+        raise Invalid(Reason.CROSS_NAMESPACE, f"token Secret {ask.token_key}: {why}")
+    for target in targets:
+        if why := reach_refusal(tenancy, Use.TARGET, key.namespace, labels, target.key.namespace):
+            raise Invalid(Reason.CROSS_NAMESPACE, f"{target}: {why}")
     if why := host_refusal(tenancy, ask.base_url, foreign=ask.foreign):
         raise Invalid(Reason.HOST_REFUSED, why)
 

@@ -21,7 +21,7 @@ from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.fingerprint import KeyDigests, merge_key_digests, read_key_digests
 from phase_operator.core.targets.merge import read_mark
 from phase_operator.core.targets.owned_fields import data_keys
-from phase_operator.core.targets.policy import config_map_ref, secret_ref
+from phase_operator.core.targets.policy import spec_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +132,28 @@ def _together(shares: Sequence[KnownContent]) -> KnownContent:
     return KnownContent(merge_key_digests(contents), max(each.written_at for each in shares))
 
 
+def check_selectors(spec: PhaseSecretSpec) -> None:
+    """Raise Invalid if a selector of workloads cannot be parsed."""
+    _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
+    for field, target in _fields(spec):
+        _selector(target.restart.selector, f"{field}.restart.selector")
+
+
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:
     """Return the policy of each target of a spec; raise Invalid if a selector cannot be parsed."""
     general = _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
-    found = {
-        secret_ref(each, namespace): _policy(each, general, f"spec.managedSecretReferences[{number}]")
-        for number, each in enumerate(spec.managed_secret_references)
+    return {
+        ref: _policy(target, general, field)
+        for (ref, target), (field, _) in zip(spec_targets(spec, namespace), _fields(spec), strict=True)
     }
-    return found | {
-        config_map_ref(each, namespace): _policy(each, general, f"spec.managedConfigMapReferences[{number}]")
-        for number, each in enumerate(spec.managed_config_map_references)
-    }
+
+
+def _fields(spec: PhaseSecretSpec) -> Iterator[tuple[str, TargetFields]]:
+    """Yield where each target of a spec stands, and the target; in the order of the spec."""
+    for number, secret in enumerate(spec.managed_secret_references):
+        yield f"spec.managedSecretReferences[{number}]", secret
+    for number, config_map in enumerate(spec.managed_config_map_references):
+        yield f"spec.managedConfigMapReferences[{number}]", config_map
 
 
 def _policy(target: TargetFields, general: tuple[Selector, ...], field: str) -> Policy:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import at, mapping, mappings, text
+from phase_operator.core.json_access import at, canonical, mapping, mappings, text
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.pod_references import Reference, references
 from phase_operator.core.rollout.progress import RolloutState, WorkloadKind, rollout_state
@@ -88,7 +88,7 @@ class Workload:
         bare = {key: value for key, value in metadata.items() if key != "annotations"}
         parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
         try:
-            written = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+            written = canonical(parts)
         except RecursionError:
             # No pod can be made from a template this deep. Any form will do, as long as different ones differ.
             written = "\n".join(_flat(parts))

@@ -5,6 +5,7 @@ use of the answer (keys, names, targets) is no field, so many PhaseSecrets share
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from phase_operator.api import names
@@ -17,6 +18,8 @@ from phase_operator.core.values import ObjectKey
 _PUBLIC = "/service/public"
 # Phase's server accepts a request line of 4,094 bytes, which includes the method, HTTP version and app id.
 _LONGEST = 3_900
+# Quoted, a character takes up to four bytes of three characters each.
+_LONGEST_LETTER = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ def source_query(ask: Ask, account: str) -> SourceQuery:
 
 def check_length(query: SourceQuery) -> None:
     """Raise Invalid if a query is longer than the server accepts; the message names the longest field."""
+    letters = len(query.account.base_url) + len(query.environment) + len(query.path or "") + sum(map(len, query.tags))
+    if _LONGEST_LETTER * (letters + len(query.tags)) <= _LONGEST:
+        return
     parts = {
         "phaseHost": urlsplit(query.account.base_url).path,
         "phaseAppEnv": query.environment,
@@ -141,6 +147,7 @@ def origin(url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
 
+@lru_cache(maxsize=1024)
 def base_url(host: str) -> str:
     """Return the root of the REST API: the cloud's API host as it is, any other with /service/public; raise Invalid.
 

@@ -120,10 +120,12 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     target = rendering.target
     yield from _contradictions(target)
     yield from _vain_metadata(target)
+    if not rendering.taken or not (target.processors or target.keys.include):
+        return
     there = {entry.key for entry in rendering.taken}
-    if rendering.taken and (vain := sorted(key for key in target.processors if key not in there)):
+    if vain := sorted(key for key in target.processors if key not in there):
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
-    if rendering.taken and (patterns := vain_patterns(target.keys.include, there)):
+    if patterns := vain_patterns(target.keys.include, there):
         yield patterns
 
 

@@ -5,13 +5,12 @@ own. So a key of ours that was edited by hand differs from a key that was never 
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import mapping, parsed, text
+from phase_operator.core.json_access import canonical, mapping, parsed, text
 from phase_operator.core.values import ObjectKey
 
 # The longest name of a field manager that Kubernetes accepts.
@@ -91,7 +90,7 @@ def mark(of: ObjectKey, digest: str, keys: Iterable[str], content: str, origin: 
 
 def spelled(marked: Mapping[str, Any]) -> str:
     """Return a mark as the value of an annotation."""
-    return json.dumps(marked, separators=(",", ":"), sort_keys=True)
+    return canonical(marked)
 
 
 def read_mark(annotations: Mapping[str, Any], manager: str) -> dict[str, Any]:

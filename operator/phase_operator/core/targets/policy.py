@@ -12,6 +12,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import (
     CreationPolicy,
     DeletionPolicy,
+    Followers,
     ManagedConfigMapReference,
     ManagedSecretReference,
     OnTypeChange,
@@ -36,6 +37,8 @@ class TargetPolicy:
     # False: an object that others made is never taken over, even if nothing shows who made it. So it is in another
     # namespace, unless a grant allows more.
     takes: bool = True
+    # Workloads that read the object may be restarted for it.
+    is_followed: bool = True
 
     @property
     def merges(self) -> bool:
@@ -59,11 +62,14 @@ def policy(target: TargetFields) -> TargetPolicy:
     match creation:
         case CreationPolicy.MERGE:
             # Our keys would be litter in the object of others once the spec does not name it.
-            return TargetPolicy(creation, target.deletion_policy or DeletionPolicy.DELETE, bool(target.adopt))
+            deletion, replace = target.deletion_policy or DeletionPolicy.DELETE, False
         case CreationPolicy.ORPHAN:
-            return TargetPolicy(creation, DeletionPolicy.RETAIN, bool(target.adopt), replace)
+            deletion = DeletionPolicy.RETAIN
         case CreationPolicy.OWNER:
-            return TargetPolicy(creation, target.deletion_policy or DeletionPolicy.RETAIN, bool(target.adopt), replace)
+            deletion = target.deletion_policy or DeletionPolicy.RETAIN
+    # A version is a new object for each content, so no workload has read it before.
+    is_followed = target.versioned is None and target.restart.workloads is not Followers.NONE
+    return TargetPolicy(creation, deletion, bool(target.adopt), replace, is_followed=is_followed)
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:

@@ -6,14 +6,13 @@ made from a wrong date, is replaced by one write.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.digests import framed, keyed
-from phase_operator.core.json_access import mapping, mappings
+from phase_operator.core.json_access import canonical, mapping, mappings
 from phase_operator.core.source.query import Revision, SourceQuery
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_annotation, read_mark, spelled
@@ -40,8 +39,7 @@ def inputs_digest(spec: Mapping[str, Any], query: SourceQuery, revision: Revisio
         [query.account.base_url, query.environment, query.path, query.tags],
         [revision.app_id, revision.moved_at],
     ]
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return hashlib.blake2b(canonical(parts).encode(), digest_size=16).digest()
 
 
 def _has_once_left_out(spec: Mapping[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import (
-    KeySelection,
     LeftOutWhy,
     ManagedConfigMapReference,
     ManagedSecretReference,
@@ -210,7 +209,7 @@ def take(
         inside = [entry for entry in offered if folders.holds(entry.path)]
     taken: Sequence[AnyEntry] = inside
     refusal = None
-    if target.keys != KeySelection():
+    if target.keys.include or target.keys.exclude:
         try:
             check_effort(target.keys, inside)
         except Waiting as error:

@@ -5,12 +5,12 @@ the spec asks for other entries or Phase answers with other ones.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Self
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import KeySelection, ManagedSecretReference, TargetFields
+from phase_operator.core.json_access import canonical
 from phase_operator.core.source.folders import target_folders
 from phase_operator.core.source.query import asked_url
 
@@ -76,5 +76,4 @@ def _types(spec: PhaseSecretSpec, target: TargetFields) -> object:
 
 
 def _digits(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGITS // 2).hexdigest()
+    return hashlib.blake2b(canonical(value).encode(), digest_size=_DIGITS // 2).hexdigest()

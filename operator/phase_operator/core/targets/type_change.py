@@ -41,7 +41,7 @@ def original_ref(copy: TargetRef) -> TargetRef | None:
 
 def copy_owner(key: ObjectKey) -> ObjectKey:
     """Return the owner mark of the copies of a PhaseSecret's targets."""
-    return replace(key, name=f"{key.name}{_COPY}")
+    return ObjectKey(key.namespace, f"{key.name}{_COPY}", key.kind)
 
 
 def original_owner(mark: str) -> str:

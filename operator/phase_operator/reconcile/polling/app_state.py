@@ -80,7 +80,9 @@ class AppState:
     def ask(self, query: SourceQuery, now: float) -> QueryState:
         """Return the state of a query, which may be asked for the first time."""
         place = self.places.setdefault(query.environment, {})
-        return place.setdefault(query, QueryState(query, repr(query), asked_at=now))
+        if query not in place:
+            place[query] = QueryState(query, repr(query), asked_at=now)
+        return place[query]
 
     def drop(self, query: SourceQuery) -> None:
         """Forget a query that nobody asks any more, with its answer."""

@@ -67,11 +67,16 @@ class BaselineWriter:
         # Since when baselines cannot be saved in a namespace.
         self._failing: dict[str, float] = {}
 
-    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
-        """Save the baseline of every workload that reads a target; raise Transient if the target should wait for it."""
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool, is_followed: bool) -> None:
+        """Save the baseline of every workload that reads a target; raise Transient if the target should wait for it.
+
+        `is_followed` is False if only other PhaseSecrets that write the target can let workloads follow it.
+        """
         namespace = target.key.namespace
         # The cheaper question first: at a start thousands of targets are new.
-        if (is_new and not self._may_be_read(target)) or not self._feeds.may_be_followed(target):
+        if is_new and not self._may_be_read(target):
+            return
+        if not is_followed and not self._feeds.may_be_followed(target):
             return
         batch = self._batches.setdefault(namespace, _Batch())
         batch.coming[target] = content

@@ -22,7 +22,7 @@ class NoRestarts:
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Do nothing."""
 
-    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool, is_followed: bool) -> None:
         """Do nothing."""
 
     def written(self, target: TargetRef) -> None:

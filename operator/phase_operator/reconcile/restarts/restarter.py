@@ -104,13 +104,13 @@ class Restarter:
         """Drop the reports of targets that have no PhaseSecret any more."""
         self._report.forget(targets)
 
-    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool) -> None:
+    async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool, is_followed: bool) -> None:
         """Save what the pods that read a target have read, before the target gets this content.
 
         Raises Transient if that fails now and the target should wait for it. What cannot be saved at all is reported,
         and does not keep the target from its content: the workloads in question may lack a restart then.
         """
-        await self._baselines.prepare(target, content, is_new=is_new)
+        await self._baselines.prepare(target, content, is_new=is_new, is_followed=is_followed)
 
     def written(self, target: TargetRef) -> None:
         """Look at the workloads of a target that was written, once its namespace is quiet."""

@@ -119,7 +119,9 @@ class TargetApplier:
         if desired.content is None or _is_repair(desired, observed):
             return await self._change(desired, action, observed)
         # What pods run with can be told before it is written over, and not after.
-        await self._restarts.prepare(desired.ref, desired.content, is_new=observed is None)
+        await self._restarts.prepare(
+            desired.ref, desired.content, is_new=observed is None, is_followed=desired.policy.is_followed
+        )
         try:
             return await self._change(desired, action, observed)
         finally:

@@ -23,7 +23,8 @@ class ForcedReads:
     def answered(self, key: ObjectKey) -> str | None:
         """Return the value whose read was answered; None if there is none, or its read is still to come."""
         # It stays until another value comes: a status that cannot be written is no reason to read again.
-        return None if self._poller.is_owed(key) else self._values.get(key)
+        value = self._values.get(key)
+        return None if value is None or self._poller.is_owed(key) else value
 
     def forget(self, key: ObjectKey) -> None:
         """Drop what is remembered of a PhaseSecret."""

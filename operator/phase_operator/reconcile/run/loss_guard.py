@@ -165,12 +165,12 @@ class LossGuard:
     def told(self, result: TargetResult) -> TargetResult:
         """Return the result of a write, with what the status is to say about the target."""
         rendering = self.rendering
-        result = replace(result, ref=rendering.ref)
         if not result.ready:
-            return result
+            return replace(result, ref=rendering.ref)
         spec, received, taken = self.context.spec, self._received, len(rendering.taken)
         found = replace(
             result,
+            ref=rendering.ref,
             message=note(rendering, departed(rendering, spec, received.query, self._entries, received.moved)),
             selection=str(rendering.request),
             entries=taken if taken != result.keys else None,

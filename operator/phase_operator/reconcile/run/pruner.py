@@ -5,7 +5,7 @@ so that a crash between a write and the status forgets nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
@@ -131,9 +131,11 @@ class Pruner:
             for ref, each in self._cluster.known_versions(target).items():
                 if is_version_of(ref, each, target):
                     found[ref] = _Candidate(ref, target, why, each)
-        kept = set() if is_last else {*declared.target_policies, *_of_bases(marked, declared.target_policies)}
-        for ref, each in marked.items():
-            if ref not in found and ref not in kept:
+        kept: Collection[TargetRef] = () if is_last else declared.target_policies
+        others = {ref: each for ref, each in marked.items() if ref not in found and ref not in kept}
+        versions = set() if is_last or not others else set(_of_bases(others, declared.target_policies))
+        for ref, each in others.items():
+            if ref not in versions:
                 why = self._why(declared, ref, None, is_told=False, is_last=is_last)
                 found[ref] = _Candidate(ref, ref, why, each)
         return list(found.values())

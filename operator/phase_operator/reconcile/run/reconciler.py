@@ -18,7 +18,6 @@ from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
 from phase_operator.core.source.selection import nothing_selected
 from phase_operator.core.targets.provenance import inputs_digest
-from phase_operator.core.targets.rendering import units
 from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
@@ -227,19 +226,20 @@ class Reconciler:
         patterns = len(context.spec.keys.include) + len(context.spec.keys.exclude)
         many = len(received.answer.entries) * (1 + patterns)
         return await self._background.run(
-            lambda: choose(context.spec, received.query, received.answer), many, context.key.namespace
+            lambda: choose(context.spec, received.query, received.answer, context.folders), many, context.key.namespace
         )
 
     async def _sync(self, context: RunContext, received: ReceivedAnswer, chosen: Chosen) -> Synced:
         """Bring the targets in step with what was chosen of an answer; raise ExpectedError if nothing can be taken."""
-        if chosen.error is None:
-            many = units(context.spec, chosen.entries)
-            chosen = await self._background.run(partial(check, context.spec, chosen), many, context.key.namespace)
         inputs = Inputs.of(context, received, chosen.entries)
+        if chosen.error is None:
+            work = partial(check, context.spec, chosen)
+            chosen = await self._background.run(work, inputs.units, context.key.namespace)
         if chosen.error is not None:
             return await self._writer.hold(context, inputs, chosen.error, is_exact=chosen.is_exact)
         found = await self._writer.bring(context, inputs)
-        return replace(found, warning=chosen.warning, note=note(context.spec, chosen, received.answer))
+        told = note(context.spec, chosen, received.answer)
+        return found if chosen.warning is None and told is None else replace(found, warning=chosen.warning, note=told)
 
     def _doubting(self, context: RunContext, found: Synced) -> Synced:
         """Return the outcome; if it doubts the answer, have the source read again."""

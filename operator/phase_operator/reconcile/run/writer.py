@@ -18,7 +18,7 @@ from phase_operator.core.status.recorded import newest_version
 from phase_operator.core.targets.loss_guard import LeaveUnchanged, RemoveEmpty, Write
 from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.provenance import inputs_digest, share_stamp_matches, stamp_matches, stamped
-from phase_operator.core.targets.rendering import units
+from phase_operator.core.targets.rendering import Rendering, units
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import Declared, RunContext
@@ -41,6 +41,8 @@ class Inputs:
     # What the resource takes of it.
     entries: Sequence[Entry]
     facts: SourceFacts
+    # About how many microseconds it takes to make one target of them.
+    units: int
     # core/targets/provenance.py: what targets are sealed with, None if that is not known; and what an earlier run
     # sealed them with by mistake.
     inputs: bytes | None = None
@@ -52,7 +54,8 @@ class Inputs:
         spec, query = context.resource.spec, received.query
         inputs = inputs_digest(spec, query, received.revision) if received.revision is not None else None
         misdated = inputs_digest(spec, query, received.misdated) if received.misdated is not None else None
-        return cls(received, entries, source_facts(context, received, entries), inputs, misdated)
+        facts = source_facts(context, received, entries)
+        return cls(received, entries, facts, units(context.spec, entries), inputs, misdated)
 
 
 class Writer:
@@ -98,12 +101,11 @@ class Writer:
 
         An error of a target is its result. Raises ExpectedError if the finalizer cannot be removed.
         """
-        many = units(context.spec, inputs.entries)
         results: list[TargetResult] = []
-        async for loss_guard in self._loss_guards(context, inputs, many):
+        async for loss_guard in self._loss_guards(context, inputs):
             result = await self._access.token_refusal(context, loss_guard.rendering.ref)
-            result = result or await take_out(self._cluster, loss_guard, await self._target(inputs, loss_guard, many))
-            results.append(replace(result, left_out=loss_guard.rendering.left_out))
+            result = result or await take_out(self._cluster, loss_guard, await self._target(inputs, loss_guard))
+            results.append(_with_left_out(result, loss_guard.rendering))
         facts = inputs.facts
         if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
             # The facts that an answer is doubted by have to outlive it.
@@ -119,29 +121,25 @@ class Writer:
         """
         if not context.spec.managed_config_map_references:
             raise error
-        many = units(context.spec, inputs.entries)
         results = [
-            replace(
-                await self._held(inputs, loss_guard, many, error, is_exact=is_exact),
-                left_out=loss_guard.rendering.left_out,
-            )
-            async for loss_guard in self._loss_guards(context, inputs, many)
+            _with_left_out(await self._held(inputs, loss_guard, error, is_exact=is_exact), loss_guard.rendering)
+            async for loss_guard in self._loss_guards(context, inputs)
         ]
         if not any(each.written or each.reason is Reason.ANSWER_DOUBTED for each in results):
             raise error
         return Synced(recorded_facts(context.resource.status) or inputs.facts, tuple(results))
 
     async def _held(
-        self, inputs: Inputs, loss_guard: LossGuard, units: int, error: ExpectedError, *, is_exact: bool
+        self, inputs: Inputs, loss_guard: LossGuard, error: ExpectedError, *, is_exact: bool
     ) -> TargetResult:
         rendering = loss_guard.rendering
         result = await take_out(self._cluster, loss_guard, loss_guard.stays(error))
         if result.reason is not error.reason or result.written or not is_exact or unresolved(rendering.taken):
             return result
         observed = await self._cluster.observe(newest_version(rendering.ref, loss_guard.context.versions), live=False)
-        return await self._target(inputs, loss_guard, units) if loss_guard.holds_declared(observed) else result
+        return await self._target(inputs, loss_guard) if loss_guard.holds_declared(observed) else result
 
-    async def _loss_guards(self, context: RunContext, inputs: Inputs, units: int) -> AsyncIterator[LossGuard]:
+    async def _loss_guards(self, context: RunContext, inputs: Inputs) -> AsyncIterator[LossGuard]:
         """Yield what judges each target, in the spec's order."""
         rest = render(
             context.spec,
@@ -153,7 +151,7 @@ class Writer:
         )
         is_first = True
         while (
-            target := await self._background.run(lambda: next(rest, None), units, context.key.namespace)
+            target := await self._background.run(lambda: next(rest, None), inputs.units, context.key.namespace)
         ) is not None:
             if not is_first:
                 # Where nothing is to be written nothing is awaited, and there may be many targets.
@@ -161,13 +159,13 @@ class Writer:
             is_first = False
             yield LossGuard(context, inputs.received, target, inputs.entries)
 
-    async def _target(self, inputs: Inputs, loss_guard: LossGuard, units: int) -> TargetResult:
+    async def _target(self, inputs: Inputs, loss_guard: LossGuard) -> TargetResult:
         """Bring one target in step, as far as what it holds lets the answer be believed."""
         context, rendering = loss_guard.context, loss_guard.rendering
         version = context.versions.get(rendering.ref)
         try:
             if rendering.taken:
-                await self._background.run(lambda: loss_guard.desired, units, context.key.namespace)
+                await self._background.run(lambda: loss_guard.desired, inputs.units, context.key.namespace)
             if rendering.taken and rendering.keep is None:
                 return await self._whole(inputs, loss_guard, version, loss_guard.doubt)
             # What stands has to be known before something is made, or under another name.
@@ -233,3 +231,8 @@ class Writer:
         if not left and all(result.ready for result in results):
             await self._finalizer.remove_if_needless(context)
         return left
+
+
+def _with_left_out(result: TargetResult, rendering: Rendering) -> TargetResult:
+    """Return the result of a target, with the entries that it leaves out."""
+    return replace(result, left_out=rendering.left_out) if rendering.left_out else result

@@ -48,6 +48,23 @@ def test_adopt_and_replace_are_as_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "is_followed"),
+    [
+        pytest.param({}, True, id="nothing said"),
+        pytest.param({"restart": {"workloads": "All"}}, True, id="All"),
+        pytest.param({"restart": {"workloads": "None"}}, False, id="None"),
+        pytest.param({"versioned": {}}, False, id="versions"),
+    ],
+)
+def test_workloads_follow_a_target_unless_it_says_none_or_is_a_new_object_each_time(
+    target: dict[str, Any], is_followed: bool
+) -> None:
+    found = policy(ManagedSecretReference.model_validate({"secretName": "shop", **target}))
+
+    assert found.is_followed is is_followed
+
+
+@pytest.mark.parametrize(
     ("target", "needed"),
     [
         pytest.param({}, False, id="Retain"),

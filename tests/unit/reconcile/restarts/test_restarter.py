@@ -915,7 +915,7 @@ async def test_where_restarts_are_forbidden_nothing_is_even_read() -> None:
     restarts = NoRestarts()
 
     restarts.expect(KEY, [SHOP], {})
-    await restarts.prepare(SHOP, content(SHOP, A="1"), is_new=False)
+    await restarts.prepare(SHOP, content(SHOP, A="1"), is_new=False, is_followed=True)
     restarts.written(SHOP)
     waiting = asyncio.create_task(restarts.take())
     await settle()

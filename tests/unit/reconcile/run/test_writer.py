@@ -74,7 +74,7 @@ class Desk:
 def inputs(*entries: Entry) -> Inputs:
     """Return entries with all that is known of them."""
     heard = ReceivedAnswer(query(), snapshot(*entries), None, True, ())
-    return Inputs(heard, entries, FACTS, MADE_FROM)
+    return Inputs(heard, entries, FACTS, len(entries), MADE_FROM)
 
 
 async def test_entries_reach_their_target_and_it_says_what_it_was_made_from() -> None:
