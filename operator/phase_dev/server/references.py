@@ -1,7 +1,7 @@
 """Resolve `${...}` in a stored value the way the server does: three patterns, each over the whole value, in this order.
 
-Rule: what cannot be resolved stays as it was written; an environment that the caller may not read stops everything,
-and the value comes back as it was stored.
+Rule: what cannot be resolved stays as it was written. An environment that the caller may not read ends the resolution
+of the value that names it, where it is; a value that refers to that value goes on.
 """
 
 import re
@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from phase_dev.server.model import normalise_path
+
 MAX_DEPTH = 25
 
-# `${{` is never touched; an inner `${...}` is replaced before the outer one is looked at; a dot means "environment".
-CROSS_APP = re.compile(r"\$\{([^{}$]+?)::([^{}$.:]+)\.([^{}$.]+)\}")
-CROSS_ENV = re.compile(r"\$\{([^{}$.:]+)\.([^{}$.]+)\}")
-LOCAL = re.compile(r"\$\{([^{}$.]+)\}")
+# `${{` is never touched; an inner `${...}` is replaced before the outer one is looked at. The first dot ends the name
+# of an environment: a folder or key with a dot can be named in another environment only.
+CROSS_APP = re.compile(r"\$\{([^{}]+?)::([^{}.:]+)\.([^{}]+)\}")
+CROSS_ENV = re.compile(r"\$\{([^{}.:]+)\.([^{}]+)\}")
+LOCAL = re.compile(r"\$\{([^{}.]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,59 +42,58 @@ class Lookup(Protocol):
         """Return whether the caller may read this environment."""
 
     def stored(self, place: Place) -> str | None:
-        """Return the stored value of a place."""
+        """Return the stored value of a place, or None if there is none or more than one."""
 
 
 class _Unreadable(Exception):
     """The caller may not read an environment that a value refers to."""
 
 
+# Returns the id of the environment that the parts of a match name, if there is one, and the folder and key.
+_Target = Callable[[re.Match[str]], tuple[str | None, str]]
+
+
 def resolve(value: str, place: Place, lookup: Lookup) -> str:
     """Return the value with its references replaced, as GET shows it."""
-    if "${" not in value:
-        return value
-    try:
-        return _resolve(value, place, lookup, (place,))
-    except _Unreadable:
-        return value
+    return _resolve(value, place, lookup, (place,))
 
 
 def split_target(target: str) -> tuple[str, str]:
     """Return folder and key of `KEY`, `path/KEY` or `/path/KEY`; without a folder it is the root."""
     folder, _, key = target.rpartition("/")
-    return ("/" + folder.strip("/") if folder.strip("/") else "/"), key
+    return normalise_path(folder), key
 
 
 def _resolve(value: str, place: Place, lookup: Lookup, trail: tuple[Place, ...]) -> str:
-    def replaced(written: str, environment: str | None, target: str) -> str:
-        if environment is None:
-            return written
-        if environment != place.environment and not lookup.readable(environment):
-            raise _Unreadable
-        found = Place(environment, *split_target(target))
-        if found in trail or len(trail) > MAX_DEPTH:
-            return written
-        stored = lookup.stored(found)
-        if stored is None:
-            return written
-        return _resolve(stored, found, lookup, (*trail, found)) if "${" in stored else stored
-
-    def cross_app(match: re.Match[str]) -> str:
-        app, environment, target = match.groups()
-        return replaced(match[0], lookup.app_environment(place.environment, app, environment), target)
-
-    def cross_env(match: re.Match[str]) -> str:
-        environment, target = match.groups()
-        return replaced(match[0], lookup.sibling_environment(place.environment, environment), target)
-
-    def local(match: re.Match[str]) -> str:
-        return replaced(match[0], place.environment, match[1])
-
-    passes: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-        (CROSS_APP, cross_app),
-        (CROSS_ENV, cross_env),
-        (LOCAL, local),
+    here = place.environment
+    passes: tuple[tuple[re.Pattern[str], _Target], ...] = (
+        (CROSS_APP, lambda match: (lookup.app_environment(here, match[1], match[2]), match[3])),
+        (CROSS_ENV, lambda match: (lookup.sibling_environment(here, match[1]), match[2])),
+        (LOCAL, lambda match: (here, match[1])),
     )
-    for pattern, replacement in passes:
-        value = pattern.sub(replacement, value)
+    for pattern, target_of in passes:
+        # The matches are those before the first replacement. Each replaces all that reads like it, also in what an
+        # earlier one brought; a reference that stands twice is therefore replaced twice.
+        for match in list(pattern.finditer(value)):
+            try:
+                brought = _brought(*target_of(match), place, lookup, trail)
+            except _Unreadable:
+                return value
+            if brought is not None:
+                value = value.replace(match[0], brought)
     return value
+
+
+def _brought(
+    environment: str | None, target: str, place: Place, lookup: Lookup, trail: tuple[Place, ...]
+) -> str | None:
+    """Return what stands at a target, itself resolved; None leaves the reference as it is."""
+    if environment is None:
+        return None
+    if environment != place.environment and not lookup.readable(environment):
+        raise _Unreadable
+    found = Place(environment, *split_target(target))
+    if found in trail or len(trail) >= MAX_DEPTH:
+        return None
+    stored = lookup.stored(found)
+    return None if stored is None else _resolve(stored, found, lookup, (*trail, found))

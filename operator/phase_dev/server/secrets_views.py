@@ -143,7 +143,10 @@ def _matching(call: Call) -> list[Secret]:
 def _shown(call: Call, secret: Secret, *, checked: bool) -> dict[str, Any]:
     place = Place(secret.environment, secret.path, secret.key)
     lookup = CallerLookup(call.state, call.account if checked else None)
-    return secret_json(secret, resolve(secret.value, place, lookup), call.account)
+    row = secret_json(secret, resolve(secret.value, place, lookup), call.account)
+    if override := row["override"]:
+        override["value"] = resolve(override["value"], place, lookup)
+    return row
 
 
 def _echo(call: Call, secrets: list[Secret]) -> Response:

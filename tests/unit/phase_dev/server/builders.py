@@ -67,7 +67,8 @@ class Installation:
         **query: str,
     ) -> httpx.Response:
         params = {"app_id": self.phase.app("backend").id, **({"env": env} if env else {}), **query}
-        headers = {"Authorization": f"Bearer ServiceAccount {self.phase.token(account).value}"}
+        kind = {"service": "ServiceAccount", "user": "User", "legacy": "Service"}[self.phase.account(account).kind]
+        headers = {"Authorization": f"Bearer {kind} {self.phase.token(account).value}"}
         transport = httpx.ASGITransport(app=self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://phase") as client:
             return await client.request(method, route, params=params, headers=headers, json=body)
