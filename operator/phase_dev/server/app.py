@@ -21,7 +21,7 @@ from phase_dev.server.control import control_app
 from phase_dev.server.facts import facts_of
 from phase_dev.server.installation import Phase
 from phase_dev.server.responses import COMMON_HEADERS, error_response, not_found_page, server_error, spaced
-from phase_dev.server.routes import find, unmounted
+from phase_dev.server.routes import find, is_root, unmounted
 
 log = logging.getLogger(__name__)
 VERSION = "v2.73.2"
@@ -50,7 +50,7 @@ async def _serve(phase: Phase, scope: Scope, receive: Receive, send: Send) -> No
     request = Request(scope, receive)
     headers, query = request.headers, snake_case(request.query_params)
     path = unmounted(scope["path"])
-    found = find(path)
+    found = find(scope["path"])
     body = await request.body()
     with phase.state.lock:
         route = found.endpoint.route if found else path
@@ -73,11 +73,11 @@ async def _serve(phase: Phase, scope: Scope, receive: Receive, send: Send) -> No
 
 def answer(phase: Phase, scope: Scope, headers: Headers, query: Mapping[str, str], body: bytes) -> Response:
     """Return the true answer to a request."""
-    path = unmounted(scope["path"])
-    if path in ("", "/"):
+    path = scope["path"]
+    if is_root(path):
         content = spaced({"message": ALIVE, "status": "ok"})
         return Response(content, headers=COMMON_HEADERS, media_type="application/json")
-    if path == "/health/":
+    if path in ("/health/", "/service/health/"):
         content = spaced({"status": "alive", "version": VERSION})
         return Response(content, headers={"Vary": "Accept", "Allow": "GET, OPTIONS"}, media_type="application/json")
     found = find(path)
@@ -97,8 +97,12 @@ def answer(phase: Phase, scope: Scope, headers: Headers, query: Mapping[str, str
 
 
 def snake_case(query: QueryParams) -> dict[str, str]:
-    """Return the query with its names in snake_case, as the server reads them; the last of a name counts."""
-    return {re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), name): value for name, value in query.multi_items()}
+    """Return the query with its names in snake_case, as the server reads them.
+
+    The last value of a spelling counts, and of several spellings of a name the one that appeared last.
+    """
+    spelled = dict(query.multi_items())
+    return {re.sub(r"(?<=[a-z])[A-Z]", lambda m: "_" + m[0], name).lower(): spelled[name] for name in spelled}
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -15,6 +15,7 @@ from phase_dev.server.state import State
 KIND_OF_TYPE: dict[str, AccountKind] = {"ServiceAccount": "service", "User": "user", "Service": "legacy"}
 SUBJECT: dict[AccountKind, str] = {"service": "Service account", "user": "User", "legacy": "Service token"}
 NO_CONTEXT = "Environment context required. Supply `app_id` and `env` as query parameters."
+LEGACY_NEEDS_ENVIRONMENT = "Service tokens require an environment context"
 IP_REFUSED = "Access denied: a network access policy restricts access from your IP address."
 
 
@@ -71,10 +72,10 @@ def token_of(header: str | None, state: State) -> Token | None:
 
 def authenticate(header: str | None, state: State, now: datetime) -> Account:
     """Return the account of a header such as `Bearer ServiceAccount <64 hex>`; words after it do not matter."""
-    if header is None:
+    if not header:
         raise unauthenticated("Authentication credentials were not provided.")
     words = header.split(" ")
-    if len(words) < 3 or words[0].lower() != "bearer" or words[1] not in KIND_OF_TYPE:
+    if len(words) < 3 or words[0].lower() != "bearer" or words[1] not in KIND_OF_TYPE or not words[2]:
         raise unauthenticated("Invalid token")
     token = state.token_by_value(words[2])
     if token is None or (token.expires_at is not None and token.expires_at <= now):
@@ -86,14 +87,17 @@ def authenticate(header: str | None, state: State, now: datetime) -> Account:
 
 
 def find_environment(call: Call) -> None:
-    """Set the environment that the request means, if it names one, and refuse a caller without access to it."""
+    """Set the environment or the app that the request names, if any, and refuse a caller without access to it."""
     state = call.state
-    if (header := call.headers.get("environment")) is not None:
+    if header := call.headers.get("environment"):
         environment = state.environments.get(header)
         if environment is None or not _own(call, state.apps[environment.app]):
             raise unauthenticated("Environment not found")
-    elif call.query.get("app_id") and call.query.get("env"):
+    elif call.query.get("app_id"):
         app = find_app(call, call.query["app_id"])
+        if not call.query.get("env"):
+            enter_app(call, app)
+            return
         environment = state.environment_named(app.id, call.query["env"])
         if environment is None:
             raise ApiError(404, f"Environment '{call.query['env']}' not found in App {app.id}")
@@ -101,7 +105,7 @@ def find_environment(call: Call) -> None:
         environment = _environment_of_secret(call, call.query["secret_id"])
     else:
         if call.account.kind == "legacy":
-            raise unauthenticated("Service tokens require an environment context")
+            raise unauthenticated(LEGACY_NEEDS_ENVIRONMENT)
         return
     call.maybe_app, call.maybe_environment = state.apps[environment.app], environment
     if environment.id not in call.account.environments:
@@ -118,6 +122,8 @@ def find_app(call: Call, app_id: str) -> App:
 
 def enter_app(call: Call, app: App) -> None:
     """Set the app, and refuse a caller without any of its environments."""
+    if call.account.kind == "legacy":
+        raise unauthenticated(LEGACY_NEEDS_ENVIRONMENT)
     call.maybe_app = app
     if not any(e.id in call.account.environments for e in call.state.environments_of(app.id)):
         raise _no_access(call.account, "app")

@@ -13,7 +13,7 @@ from phase_dev.server.responses import ApiError, compact, json_response
 
 def get_apps(call: Call) -> Response:
     """Answer the apps of which the caller has an environment, newest first, those without SSE too."""
-    readable = call.account.environments
+    readable = _readable(call.account)
     apps = [
         app
         for app in reversed(call.state.apps_of(call.account.organisation))
@@ -29,12 +29,15 @@ def get_app(call: Call) -> Response:
 
 def get_environments(call: Call) -> Response:
     """Answer the environments of an app that the caller has access to."""
-    found = [e for e in call.state.environments_of(call.app.id) if e.id in call.account.environments]
+    found = [e for e in call.state.environments_of(call.app.id) if e.id in _readable(call.account)]
     return json_response(compact({"data": [environment_json(e) for e in found]}), allow=call.allow)
 
 
 def get_environment(call: Call) -> Response:
-    """Answer one environment."""
+    """Answer one environment, which the caller has access to, not only to its app."""
+    if call.environment.id not in call.account.environments:
+        subject = "You don't" if call.account.kind == "user" else "Service account doesn't"
+        raise ApiError(403, f"{subject} have access to this environment.")
     return json_response(compact(environment_json(call.environment)), allow=call.allow)
 
 
@@ -42,7 +45,7 @@ def get_service_account(call: Call) -> Response:
     """Answer a service account with its tokens' names and the environments it has."""
     account = call.state.accounts.get(call.path["id"])
     if account is None or account.kind != "service" or account.organisation != call.account.organisation:
-        raise ApiError(404, "Service account not found")
+        raise ApiError(404, "Service account not found.")
     role = call.state.roles[account.role]
     content = {
         "id": account.id,
@@ -52,11 +55,16 @@ def get_service_account(call: Call) -> Response:
         "updatedAt": moment(account.created_at),
         "tokens": [
             {"id": t.id, "name": t.name, "createdAt": moment(t.created_at), "expiresAt": moment(t.expires_at)}
-            for t in call.state.tokens_of(account.id)
+            for t in reversed(call.state.tokens_of(account.id))
         ],
         "apps": _apps_of(call, account),
     }
     return json_response(compact(content), allow=call.allow)
+
+
+def _readable(account: Account) -> frozenset[str]:
+    """Return the environments whose names an account is told; an old service token is told none."""
+    return frozenset() if account.kind == "legacy" else account.environments
 
 
 def _apps_of(call: Call, account: Account) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ from phase_dev.server.metadata_views import (
 from phase_dev.server.secrets_views import create_secrets, delete_secrets, get_secrets, update_secrets
 
 READ = {"PUT": "read", "DELETE": "read"}
-ENDPOINTS = (
+ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "/v1/secrets/",
         "GET, POST, PUT, DELETE, HEAD, OPTIONS",
@@ -99,13 +99,19 @@ class Found:
 
 
 def find(path: str) -> Found | None:
-    """Return the route of a path, once its mount was taken off."""
+    """Return the route of a path, wherever it is mounted."""
+    path = unmounted(path)
     if endpoint := _FIXED.get(path):
         return Found(endpoint, {})
     for pattern, candidate in _PATTERNS:
         if match := pattern.match(path):
             return Found(candidate, match.groupdict())
     return None
+
+
+def is_root(path: str) -> bool:
+    """Return whether a path is a root, which greets; that of `/public` only with its slash."""
+    return path in ("", "/", "/service", "/service/", "/public/", "/service/public/")
 
 
 def unmounted(path: str) -> str:
