@@ -66,10 +66,11 @@ def summary(phase: Phase) -> list[str]:
     lines = []
     for app in phase.state.apps.values():
         names = ", ".join(environment.name for environment in phase.state.environments_of(app.id))
-        lines.append(f"App {app.name} {app.id}: {names}")
+        lines.append(f"App {app.name} {app.id}{'' if app.sse else ' (end-to-end encrypted)'}: {names}")
     for token in phase.state.tokens.values():
         account = phase.state.accounts[token.account]
-        lines.append(f"Token of {account.name}: {spell_token(token.value, account.kind, 'bearer')}")
+        lines.append(f"Token of {account.name}: {spell_token(token, account, 'pss')}")
+        lines.append(f"  for the REST API alone: {spell_token(token, account, 'bearer')}")
     return lines
 
 

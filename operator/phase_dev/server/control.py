@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from phase_dev.server.damage import Damage, DamagedField
 from phase_dev.server.faults import Fault
 from phase_dev.server.installation import Phase, Unknown
+from phase_dev.server.keys import token_text
 from phase_dev.server.model import Plan, SecretType
 
 
@@ -58,6 +60,27 @@ class SecretOrder(_Order):
     comment: str | None = None
     lifecycle: Literal["static", "rotating"] | None = None
     keep_case: bool = False
+
+
+class DeleteOrder(_Order):
+    """Delete one secret."""
+
+    app: str
+    env: str
+    key: str
+    path: str = "/"
+
+
+class DamageOrder(_Order):
+    """Damage a secret (with `key`), the keys of an environment, or the share of an account; null makes it whole."""
+
+    how: Damage | None
+    field: DamagedField | None = None
+    app: str | None = None
+    env: str | None = None
+    key: str | None = None
+    path: str = "/"
+    account: str | None = None
 
 
 class AppOrder(_Order):
@@ -105,6 +128,8 @@ def control_app(phase: Phase) -> Starlette:
         ("POST", "/_control/access"): _access,
         ("POST", "/_control/tokens"): _tokens,
         ("POST", "/_control/secret"): _secret,
+        ("DELETE", "/_control/secret"): _delete,
+        ("POST", "/_control/damage"): _damage,
         ("POST", "/_control/app"): _app,
         ("POST", "/_control/environment"): _environment,
         ("POST", "/_control/plan"): lambda phase, body: phase.set_plan(PlanOrder.model_validate_json(body).plan),
@@ -150,7 +175,7 @@ def _tokens(phase: Phase, body: bytes) -> dict[str, str]:
         case "revoke":
             phase.revoke_tokens(order.account, order.name)
             return {}
-    return {"token": token.value}
+    return {"token": token.value, "full": token_text(token, phase.account(order.account))}
 
 
 def _secret(phase: Phase, body: bytes) -> dict[str, Any]:
@@ -168,6 +193,24 @@ def _secret(phase: Phase, body: bytes) -> dict[str, Any]:
         keep_case=order.keep_case,
     )
     return {"id": secret.id, "version": secret.version}
+
+
+def _delete(phase: Phase, body: bytes) -> None:
+    order = DeleteOrder.model_validate_json(body)
+    phase.delete_secret(order.app, order.env, order.key, path=order.path)
+
+
+def _damage(phase: Phase, body: bytes) -> None:
+    order = DamageOrder.model_validate_json(body)
+    if order.account:
+        phase.damage_token(order.account, order.how)
+    elif not order.app or not order.env:
+        raise Unknown("name an account, or an app and an env")
+    elif order.key:
+        field = order.field or "value"
+        phase.damage_secret(order.app, order.env, order.key, field, order.how, path=order.path)
+    else:
+        phase.damage_environment(order.app, order.env, order.field or "wrapped_seed", order.how)
 
 
 def _app(phase: Phase, body: bytes) -> None:

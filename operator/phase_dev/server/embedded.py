@@ -16,8 +16,10 @@ import uvicorn
 from phase_dev.server import model
 from phase_dev.server.app import application
 from phase_dev.server.clock import AdvancingClock, Clock, system_clock
+from phase_dev.server.damage import Damage, DamagedField
 from phase_dev.server.faults import Fault, FaultKind
 from phase_dev.server.installation import Phase
+from phase_dev.server.keys import token_text
 from phase_dev.server.seed import Seed, apply_seed, load_seed, parse_seed
 from phase_dev.server.serving import listen, server_for, url_of
 from phase_dev.server.sqlite import SqliteJournal
@@ -92,9 +94,7 @@ class EmbeddedPhase:
 
     def token(self, account: str, form: TokenForm = "bearer") -> str:
         """Return the newest token of an account as `ServiceAccount <hex>`, as bare `hex`, or as a full `pss` string."""
-        value = self.phase.token(account).value
-        kind = self.phase.account(account).kind
-        return spell_token(value, kind, form)
+        return spell_token(self.phase.token(account), self.phase.account(account), form)
 
     def headers(self, account: str) -> dict[str, str]:
         """Return the header with which an account calls."""
@@ -119,9 +119,15 @@ class EmbeddedPhase:
         type: model.SecretType | None = None,  # noqa: A002  the API's own word for it
         tags: Iterable[str] | None = None,
         comment: str | None = None,
+        keep_case: bool = False,
     ) -> None:
-        """Create a secret or change it; what is not given stays as it was."""
-        self.phase.set_secret(app, env, key, value, path=path, type=type, tags=tags, comment=comment)
+        """Create a secret or change it; what is not given stays as it was.
+
+        The key is stored in upper case, as the Console does, or with `keep_case` as an encrypting client writes it.
+        """
+        self.phase.set_secret(
+            app, env, key, value, path=path, type=type, tags=tags, comment=comment, keep_case=keep_case
+        )
 
     def add_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
         """Create a dynamic secret."""
@@ -130,6 +136,24 @@ class EmbeddedPhase:
     def delete(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete a secret."""
         self.phase.delete_secret(app, env, key, path=path)
+
+    def turn_sse(self, app: str, *, on: bool = True) -> None:
+        """Turn server-side encryption of an app on, as its owner can, or off, as nobody can."""
+        self.phase.change_app(app, sse=on)
+
+    def damage(
+        self, app: str, env: str, key: str, how: Damage | None, *, field: DamagedField = "value", path: str = "/"
+    ) -> None:
+        """Damage the stored ciphertext of a secret's key, value, comment or digest; None makes it whole."""
+        self.phase.damage_secret(app, env, key, field, how, path=path)
+
+    def damage_keys(self, app: str, env: str, how: Damage | None, *, field: DamagedField = "wrapped_seed") -> None:
+        """Damage the keys of an environment as all tokens are told them; None makes them whole."""
+        self.phase.damage_environment(app, env, field, how)
+
+    def damage_share(self, account: str, how: Damage | None) -> None:
+        """Damage the server's share of the key of an account's newest token; None makes it whole."""
+        self.phase.damage_token(account, how)
 
     def grant(self, account: str, app: str, *envs: str) -> None:
         """Give an account access to environments."""
@@ -192,17 +216,16 @@ class EmbeddedPhase:
             self.phase.counter.reset()
 
 
-def spell_token(value: str, kind: model.AccountKind, form: TokenForm) -> str:
-    """Return a token in one of the spellings people paste."""
+def spell_token(token: model.Token, account: model.Account, form: TokenForm) -> str:
+    """Return a token in one of the spellings people paste; only `pss` can decrypt."""
     match form:
         case "hex":
-            return value
+            return token.value
         case "bearer":
-            return f"{ {'service': 'ServiceAccount', 'user': 'User', 'legacy': 'Service'}[kind] } {value}"
+            kind = {"service": "ServiceAccount", "user": "User", "legacy": "Service"}[account.kind]
+            return f"{kind} {token.value}"
         case "pss":
-            prefix = {"service": "pss_service:v2", "user": "pss_user:v1", "legacy": "pss_service:v1"}[kind]
-            # Only the third field matters to this API; the others are keys of the encrypted one.
-            return ":".join((prefix, value, *(model.key_digest(value, part) for part in ("public", "share", "wrap"))))
+            return token_text(token, account)
 
 
 def _read(seed: Path | Mapping[str, Any] | None) -> Seed:

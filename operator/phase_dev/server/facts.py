@@ -70,9 +70,10 @@ def facts_of(
 ) -> Facts:
     """Return the facts of one request."""
     token = token_of(headers.get("authorization"), state)
-    app_id = query.get("app_id") or app_in_path
+    environment = state.environments.get(headers.get("environment", ""))
+    app_id = environment.app if environment else query.get("app_id") or app_in_path
     app = state.apps.get(app_id) if app_id else None
-    env = query.get("env")
+    env = environment.name if environment else query.get("env")
     return Facts(
         method,
         route,

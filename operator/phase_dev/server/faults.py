@@ -30,7 +30,8 @@ class Fault(BaseModel):
     text: str = "Internal server error."
     body: str | None = None
     delay: float = Field(0.0, ge=0)
-    retry_after: int = Field(60, ge=0)
+    # None leaves the header out.
+    retry_after: int | None = Field(60, ge=0)
     location: str = "/login"
     method: str | None = None
     route: str | None = None
@@ -64,8 +65,9 @@ class Fault(BaseModel):
                     b"", self.status or 302, {**COMMON_HEADERS, "Location": self.location}, media_type="text/html"
                 )
             case "quota":
-                error = throttled(self.retry_after)
-                return json_response(compact({"error": error.text}), allow="GET", status=429, headers=error.headers)
+                error = throttled(60 if self.retry_after is None else self.retry_after)
+                headers = {} if self.retry_after is None else error.headers
+                return json_response(compact({"error": error.text}), allow="GET", status=429, headers=headers)
             case "delay" | "cut" | "reset":
                 return None
 

@@ -4,13 +4,14 @@ Rule: apps, environments and accounts are named as people name them; an unknown 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from phase_dev.server import model
 from phase_dev.server.clock import AdvancingClock
+from phase_dev.server.damage import OF_ENVIRONMENTS, OF_SECRETS, Damage, DamagedField, can_be
 from phase_dev.server.facts import CallCounter
 from phase_dev.server.faults import FaultBook
 from phase_dev.server.quota import Quota
@@ -78,7 +79,6 @@ class Phase:
                 environment=environment.id,
                 key=stored_key,
                 value=value,
-                key_digest=model.key_digest(environment.id, stored_key),
                 created_at=now,
                 updated_at=now,
                 path=folder,
@@ -93,6 +93,8 @@ class Phase:
                 tags=secret.tags if tags is None else tuple(tags),
                 comment=secret.comment if comment is None else comment,
                 lifecycle="rotating" if lifecycle == "rotating" else secret.lifecycle,
+                # Who writes a secret seals it anew.
+                damage={},
             )
             self.state.put(secret)
             self.state.touch(environment.id, now)
@@ -107,15 +109,43 @@ class Phase:
             self.state.touch(environment.id, now)
             return made
 
+    def secret(self, app: str, env: str, key: str, *, path: str = "/") -> model.Secret:
+        """Return the secret with this key, or with this key in upper case."""
+        environment, folder = self.environment(app, env).id, model.normalise_path(path)
+        found = self.state.find_secret(environment, folder, key)
+        found = found or self.state.find_secret(environment, folder, key.upper())
+        return _given(found, f'{app}/{env} has no secret "{key}" at {path}')
+
     def delete_secret(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete the secret."""
         with self.state.transaction():
-            environment, now = self.environment(app, env), self.clock()
-            found = self.state.find_secret(environment.id, model.normalise_path(path), key)
-            found = found or self.state.find_secret(environment.id, model.normalise_path(path), key.upper())
-            secret = _given(found, f'{app}/{env} has no secret "{key}" at {path}')
+            secret, now = self.secret(app, env, key, path=path), self.clock()
             self.state.put(replace(secret, deleted_at=now))
-            self.state.touch(environment.id, now)
+            self.state.touch(secret.environment, now)
+
+    def damage_secret(
+        self, app: str, env: str, key: str, field: DamagedField, how: Damage | None, *, path: str = "/"
+    ) -> None:
+        """Damage a stored field of a secret as another client's bad write would, or make it whole."""
+        _check_damage(field, how, OF_SECRETS)
+        with self.state.transaction():
+            secret, now = self.secret(app, env, key, path=path), self.clock()
+            self.state.put(replace(secret, damage=_noted(secret.damage, field, how), updated_at=now))
+            self.state.touch(secret.environment, now)
+
+    def damage_environment(self, app: str, env: str, field: DamagedField, how: Damage | None) -> None:
+        """Damage the keys of an environment, or make them whole; its `updated_at` does not move."""
+        _check_damage(field, how, OF_ENVIRONMENTS)
+        with self.state.transaction():
+            environment = self.environment(app, env)
+            self.state.put(replace(environment, damage=_noted(environment.damage, field, how)))
+
+    def damage_token(self, account: str, how: Damage | None) -> None:
+        """Damage the share that the server keeps of an account's newest token, or make it whole."""
+        _check_damage("wrapped_key_share", how, frozenset({"wrapped_key_share"}))
+        with self.state.transaction():
+            token = self.token(account)
+            self.state.put(replace(token, damage=_noted(token.damage, "wrapped_key_share", how)))
 
     def change_access(self, account: str, app: str, envs: Iterable[str], *, grant: bool) -> None:
         """Give an account access to environments, or withdraw it."""
@@ -123,7 +153,10 @@ class Phase:
             who = self.account(account)
             ids = {self.environment(app, env).id for env in envs}
             granted = who.environments | ids if grant else who.environments - ids
-            self.state.put(replace(who, environments=granted))
+            withdrawn = {i: at for i, at in who.withdrawn.items() if i not in ids}
+            if not grant:
+                withdrawn |= dict.fromkeys(ids & who.environments, self.clock()) | who.withdrawn
+            self.state.put(replace(who, environments=granted, withdrawn=withdrawn))
 
     def add_token(self, account: str, name: str = "token", expires_at: datetime | None = None) -> model.Token:
         """Make a token for an account."""
@@ -186,6 +219,18 @@ class Phase:
         with self.state.transaction():
             for organisation in list(self.state.organisations.values()):
                 self.state.put(replace(organisation, plan=plan))
+
+
+def _check_damage(field: DamagedField, how: Damage | None, fields: frozenset[DamagedField]) -> None:
+    if field not in fields:
+        raise Unknown(f'field: "{field}" is not here; it is one of {", ".join(sorted(fields))}')
+    if not can_be(field, how):
+        raise Unknown(f'how: "{field}" has only hexadecimal digits and cannot be damaged by "{how}"')
+
+
+def _noted(notes: Mapping[str, str], field: DamagedField, how: Damage | None) -> dict[str, str]:
+    others = {name: note for name, note in notes.items() if name != field}
+    return others if how is None else {**others, field: how}
 
 
 def _given(found: T | None, otherwise: str) -> T:

@@ -1,9 +1,9 @@
 """The nouns of a Phase installation, as the server keeps them.
 
-Rule: every record is frozen and knows only its own id and those of its owners; the state holds the indexes.
+Rule: every record is frozen and knows only its own id and those of its owners; the state holds the indexes. A field
+that a record got later has a default, so that an older state file is still read.
 """
 
-import hashlib
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A set of environments; without SSE the REST API refuses to serve it."""
+    """A set of environments; without server-side encryption (SSE) only clients that decrypt can read it."""
 
     id: str
     organisation: str
@@ -52,6 +52,8 @@ class Environment:
     updated_at: datetime
     env_type: str = "dev"
     index: int = 0
+    # What is wrong with its keys, by field.
+    damage: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,15 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One static or rotating key and its value as it is stored, references unresolved."""
+    """One static or rotating key and its value in plain text, references unresolved.
+
+    Clients that decrypt get the same row sealed; `damage` says what is wrong with it there, by field.
+    """
 
     id: str
     environment: str
     key: str
     value: str = field(repr=False)
-    key_digest: str
     created_at: datetime
     updated_at: datetime
     path: str = "/"
@@ -85,6 +89,7 @@ class Secret:
     version: int = 1
     overrides: tuple[Override, ...] = ()
     deleted_at: datetime | None = None
+    damage: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +158,13 @@ class Account:
     kind: AccountKind = "service"
     environments: frozenset[str] = frozenset()
     allowed_ips: tuple[str, ...] = ()
+    # The environments that were withdrawn, and when: an old service token still lists them, without their keys.
+    withdrawn: dict[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token: 64 hexadecimal digits."""
+    """A bearer token: 64 hexadecimal digits, the third field of its full text. The others follow from it."""
 
     id: str
     account: str
@@ -165,6 +172,7 @@ class Token:
     value: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None = None
+    damage: dict[str, str] = field(default_factory=dict)
 
 
 Record: TypeAlias = Organisation | App | Environment | Secret | DynamicSecret | Lease | Role | Account | Token
@@ -183,12 +191,6 @@ def new_id() -> str:
 def folder_id(environment: str, path: str) -> str | None:
     """Return the id of the folder at `path`; the root has none."""
     return None if path == "/" else stable_id("folder", environment, path)
-
-
-def key_digest(environment: str, key: str) -> str:
-    """Return BLAKE2b-256 of the key under the environment's own salt."""
-    salt = uuid.uuid5(_NAMESPACE, f"salt:{environment}").bytes
-    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), key=salt, digest_size=32).hexdigest()
 
 
 def normalise_path(path: str | None) -> str:

@@ -6,7 +6,8 @@ Rule: a record never shows more than the API does; who asks decides about overri
 from datetime import UTC, datetime
 from typing import Any
 
-from phase_dev.server.model import Account, App, DynamicSecret, Environment, Lease, Secret, folder_id, key_digest
+from phase_dev.server.keys import digest_of
+from phase_dev.server.model import Account, App, DynamicSecret, Environment, Lease, Secret, folder_id
 from phase_dev.server.state import State
 
 
@@ -42,7 +43,7 @@ def secret_json(secret: Secret, value: str, reader: Account) -> dict[str, Any]:
         "type": secret.type,
         "lifecycle": secret.lifecycle,
         "path": secret.path,
-        "keyDigest": secret.key_digest,
+        "keyDigest": digest_of(secret.environment, secret.key),
         "version": secret.version,
         "createdAt": moment(secret.created_at),
         "updatedAt": moment(secret.updated_at),
@@ -69,7 +70,7 @@ def dynamic_json(dynamic: DynamicSecret, lease: dict[str, Any] | None) -> dict[s
                 "id": entry.id,
                 "masked": entry.masked,
                 "keyName": entry.key_name,
-                "keyDigest": key_digest(dynamic.environment, entry.key_name),
+                "keyDigest": digest_of(dynamic.environment, entry.key_name),
             }
             for entry in dynamic.key_map
         ],

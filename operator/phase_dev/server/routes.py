@@ -6,6 +6,7 @@ Rule: a trailing slash belongs to the path; without it there is no route.
 import re
 from dataclasses import dataclass
 
+from phase_dev.server.encrypted_views import get_sealed_secrets
 from phase_dev.server.endpoint import Endpoint
 from phase_dev.server.leases import get_dynamic, get_leases, renew_lease, revoke_lease
 from phase_dev.server.metadata_views import (
@@ -16,9 +17,10 @@ from phase_dev.server.metadata_views import (
     get_service_account,
 )
 from phase_dev.server.secrets_views import create_secrets, delete_secrets, get_secrets, update_secrets
+from phase_dev.server.token_endpoint import TokenEndpoint
 
 READ = {"PUT": "read", "DELETE": "read"}
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[Endpoint | TokenEndpoint, ...] = (
     Endpoint(
         "/v1/secrets/",
         "GET, POST, PUT, DELETE, HEAD, OPTIONS",
@@ -81,7 +83,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         resource="ServiceAccountTokens",
         refusal="You don't have permission to {action} service account tokens.",
     ),
+    TokenEndpoint(),
+    Endpoint(
+        "/secrets/",
+        "GET, POST, PUT, DELETE, HEAD, OPTIONS",
+        "environment",
+        {"GET": get_sealed_secrets},
+        needs_sse=False,
+        browsable=True,
+    ),
 )
+# These answer under `/service` and at the root of the host, but not under `/public`.
+_NOT_PUBLIC = {"/secrets/", "/secrets/tokens/"}
 _FIXED = {endpoint.route: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.route}
 _PATTERNS = [
     (re.compile("^" + endpoint.route.replace("{id}", "(?P<id>[^/]+)") + "$"), endpoint)
@@ -94,14 +107,15 @@ _PATTERNS = [
 class Found:
     """A route and the parts of the path it names."""
 
-    endpoint: Endpoint
+    endpoint: Endpoint | TokenEndpoint
     parts: dict[str, str]
 
 
 def find(path: str) -> Found | None:
     """Return the route of a path, wherever it is mounted."""
+    public = path.removeprefix("/service").startswith("/public/")
     path = unmounted(path)
-    if endpoint := _FIXED.get(path):
+    if (endpoint := _FIXED.get(path)) and not (public and path in _NOT_PUBLIC):
         return Found(endpoint, {})
     for pattern, candidate in _PATTERNS:
         if match := pattern.match(path):

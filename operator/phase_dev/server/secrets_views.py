@@ -11,7 +11,7 @@ from starlette.responses import Response
 from phase_dev.server.auth import Call
 from phase_dev.server.bodies import SecretInput, checked_tags, parse_ids, parse_secrets
 from phase_dev.server.leases import failed_leases, lease_all, wanted_ttl
-from phase_dev.server.model import Override, Secret, key_digest, new_id, normalise_path
+from phase_dev.server.model import Override, Secret, new_id, normalise_path
 from phase_dev.server.references import Place, resolve
 from phase_dev.server.render import dynamic_json, secret_json
 from phase_dev.server.responses import ApiError, compact, json_response
@@ -63,7 +63,6 @@ def _new_secret(call: Call, item: SecretInput) -> Secret:
         environment=call.environment.id,
         key=item.key or "",
         value=item.value or "",
-        key_digest=key_digest(call.environment.id, item.key or ""),
         created_at=call.now,
         updated_at=call.now,
         path=item.path or "/",
@@ -93,7 +92,6 @@ def _changed(call: Call, secret: Secret, item: SecretInput) -> Secret:
     return replace(
         secret,
         key=key,
-        key_digest=key_digest(secret.environment, key),
         value=secret.value if keeps_value else item.value or "",
         type=item.type or secret.type,
         path=item.path or secret.path,

@@ -15,30 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from phase_dev.server import model
+from phase_dev.server.roles import DEFAULT_ROLES, role_records
 from phase_dev.server.state import State
-
-_CRUD = ("create", "read", "update", "delete")
-DEFAULT_ROLES: dict[str, dict[str, list[str]]] = {
-    "Service": {
-        "Secrets": [*_CRUD],
-        "Environments": [*_CRUD],
-        "Apps": ["create", "read", "update"],
-        "DynamicSecretLeases": ["create", "read"],
-        "ServiceAccounts": ["read"],
-        "ServiceAccountTokens": ["read"],
-    },
-    "Admin": {
-        name: [*_CRUD]
-        for name in (
-            "Secrets",
-            "Environments",
-            "Apps",
-            "DynamicSecretLeases",
-            "ServiceAccounts",
-            "ServiceAccountTokens",
-        )
-    },
-}
 
 
 class SeedError(Exception):
@@ -86,18 +64,27 @@ class EnvironmentSeed(_Part):
 
 
 class AppSeed(_Part):
-    """An app with its environments, in their order."""
+    """An app with its environments, in their order; `sse: false` is another word for `encryption: E2E`."""
 
     name: str = Field(min_length=1)
     id: str | None = None
     description: str | None = None
-    sse: bool = True
+    encryption: Literal["SSE", "E2E"] | None = None
+    sse: bool | None = None
     organisation: str | None = None
     environments: tuple[EnvironmentSeed, ...] = ()
 
+    @property
+    def has_sse(self) -> bool:
+        """Whether the app has server-side encryption, as it has if nothing is said."""
+        return self.encryption != "E2E" and self.sse is not False
+
 
 class TokenSeed(_Part):
-    """A token; without a value it gets one that follows from its names."""
+    """A token; without a value it gets one that follows from its names.
+
+    The value is the third field of the full text. The fields with keys are made to fit: none can be chosen.
+    """
 
     name: str = "token"
     value: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
@@ -169,9 +156,10 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
     for o in seed.organisations:
         yield model.Organisation(organisations[o.name], o.name, o.plan, o.quota)
     roles: dict[str, Mapping[str, Iterable[str]]] = {**DEFAULT_ROLES, **seed.roles}
-    yield from _role_records(organisations.values(), roles)
+    yield from role_records(organisations.values(), roles)
     for position, app in enumerate(seed.apps):
         owner = _known(organisations, app.organisation or first, f"apps[{position}].organisation", "organisation")
+        _check_encryption(app, f"apps[{position}]")
         # One microsecond apart, so that "newest first" has one meaning.
         yield from _app_records(app, owner, now + timedelta(microseconds=position))
     for position, account in enumerate(seed.accounts):
@@ -182,15 +170,21 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
         yield from _account_records(account, owner, role, _access(seed, account, where), now)
 
 
-def _role_records(
-    organisations: Iterable[str], roles: Mapping[str, Mapping[str, Iterable[str]]]
-) -> Iterator[model.Role]:
-    for organisation in organisations:
-        for name, permissions in roles.items():
-            granted = frozenset(
-                f"{resource}:{action}" for resource, actions in permissions.items() for action in actions
-            )
-            yield model.Role(model.stable_id("role", organisation, name), organisation, name, granted)
+def _check_encryption(app: AppSeed, where: str) -> None:
+    """Refuse what contradicts itself, and what an end-to-end encrypted app cannot have: the server has no key of it."""
+    if app.encryption is not None and app.sse is not None and app.sse != (app.encryption == "SSE"):
+        raise SeedError(f"seed: {where}.sse: it contradicts {where}.encryption; leave one of them out")
+    if app.has_sse:
+        return
+    for position, environment in enumerate(app.environments):
+        here = f"{where}.environments[{position}]"
+        if environment.dynamic_secrets:
+            raise SeedError(f"seed: {here}.dynamicSecrets: an end-to-end encrypted app cannot have any")
+        for number, secret in enumerate(environment.secrets):
+            if secret.lifecycle == "rotating":
+                raise SeedError(
+                    f"seed: {here}.secrets[{number}].lifecycle: an end-to-end encrypted app rotates no secrets"
+                )
 
 
 def token_value(*names: str) -> str:
@@ -209,7 +203,7 @@ def environment_id(app: AppSeed, environment: EnvironmentSeed) -> str:
 
 
 def _app_records(app: AppSeed, organisation: str, now: datetime) -> Iterator[model.Record]:
-    yield model.App(app_id(app), organisation, app.name, now, now, app.description, app.sse)
+    yield model.App(app_id(app), organisation, app.name, now, now, app.description, app.has_sse)
     for index, environment in enumerate(app.environments):
         here = environment_id(app, environment)
         yield model.Environment(
@@ -223,7 +217,6 @@ def _app_records(app: AppSeed, organisation: str, now: datetime) -> Iterator[mod
                 environment=here,
                 key=key,
                 value=secret.value,
-                key_digest=model.key_digest(here, key),
                 created_at=now,
                 updated_at=now,
                 path=path,

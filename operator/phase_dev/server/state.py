@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, assert_never
 
+from phase_dev.server.ciphertexts import Ciphertexts, seal_secret
 from phase_dev.server.model import (
     Account,
     App,
@@ -65,6 +66,7 @@ class State:
         self._dynamic_of: defaultdict[str, dict[str, DynamicSecret]] = defaultdict(dict)
         self._leases_of: defaultdict[str, dict[str, Lease]] = defaultdict(dict)
         self._tokens_by_value: dict[str, Token] = {}
+        self._ciphertexts: dict[str, Ciphertexts] = {}
         self._journal: Journal | None = None
         for record in journal.load() if journal else ():
             self.put(record)
@@ -190,6 +192,12 @@ class State:
         """Return the secret with this key in this folder."""
         return next((s for s in self.secrets_called(environment, key) if s.path == path), None)
 
+    def ciphertexts(self, secret: Secret) -> Ciphertexts:
+        """Return the sealed fields of a secret of this state; they are made when somebody first asks for them."""
+        if (found := self._ciphertexts.get(secret.id)) is None:
+            found = self._ciphertexts[secret.id] = seal_secret(secret)
+        return found
+
     def dynamic_of(self, environment: str) -> Iterable[DynamicSecret]:
         """Return the dynamic secrets of an environment."""
         return self._dynamic_of.get(environment, {}).values()
@@ -216,6 +224,7 @@ class State:
 
     def _unlink(self, record_id: str, kind: type[Record]) -> None:
         if kind is Secret and (secret := self.secrets.pop(record_id, None)):
+            self._ciphertexts.pop(record_id, None)
             self._secrets_of[secret.environment].pop(record_id, None)
             self._secrets_at[secret.environment, secret.path].pop(record_id, None)
             self._secrets_called[secret.environment, secret.key].pop(record_id, None)

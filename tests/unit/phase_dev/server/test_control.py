@@ -1,7 +1,12 @@
 """The switches count, fail, grant and turn the clock, and tell a mistake in one sentence."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from phase_dev.server.keys import environment_keys
+from phase_dev.server.sealing import unseal
 from unit.phase_dev.server.builders import Installation
 
 
@@ -106,3 +111,77 @@ async def test_a_mistake_is_told(installation: Installation, route: str, order: 
 
     assert answer.status_code == 422
     assert answer.json()["error"]
+
+
+async def test_a_secret_of_an_encrypted_app_is_written_and_deleted_in_plain_text(installation: Installation) -> None:
+    place = {"app": "legacy", "env": "development", "key": "aKey"}
+    state, here = installation.phase.state, installation.phase.environment("legacy", "development").id
+
+    await installation.control("POST", "secret", {**place, "value": "v", "keep_case": True})
+    [secret] = state.secrets_of(here)
+    pair = environment_keys(here).pair
+    sealed = state.ciphertexts(secret)
+    assert (unseal(sealed.key, pair), unseal(sealed.value, pair)) == (b"aKey", b"v")
+
+    assert (await installation.control("DELETE", "secret", place)).status_code == 200
+    assert list(state.secrets_of(here)) == []
+    assert "aKey" in (await installation.control("DELETE", "secret", place)).json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("order", "damaged"),
+    [
+        pytest.param({"app": "legacy", "env": "development", "key": "K", "how": "flipped"}, "secret", id="a secret"),
+        pytest.param({"app": "legacy", "env": "development", "how": "cut"}, "environment", id="an environment"),
+        pytest.param({"account": "operator", "how": "other"}, "token", id="an account"),
+    ],
+)
+async def test_damage_is_ordered_and_mended(installation: Installation, order: dict[str, str], damaged: str) -> None:
+    phase = installation.phase
+    phase.set_secret("legacy", "development", "K", "v")
+    found: dict[str, Callable[[], Any]] = {
+        "secret": lambda: phase.secret("legacy", "development", "K"),
+        "environment": lambda: phase.environment("legacy", "development"),
+        "token": lambda: phase.token("operator"),
+    }
+
+    await installation.control("POST", "damage", order)
+    assert {what: bool(look().damage) for what, look in found.items()} == {what: what == damaged for what in found}
+
+    await installation.control("POST", "damage", {**order, "how": None})
+    assert not any(look().damage for look in found.values())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param({"how": "flipped"}, id="of nothing"),
+        pytest.param({"how": "flipped", "app": "legacy"}, id="of an app"),
+        pytest.param({"how": "parts", "account": "operator"}, id="of a share, which has no parts"),
+        pytest.param(
+            {"how": "cut", "app": "legacy", "env": "development", "field": "value"}, id="of a field of secrets alone"
+        ),
+        pytest.param({"how": "burnt", "account": "operator"}, id="of an unknown kind"),
+        pytest.param({"how": "cut", "app": "legacy", "env": "development", "field": "name"}, id="of an unknown field"),
+    ],
+)
+async def test_damage_that_means_nothing_is_told(installation: Installation, order: dict[str, str]) -> None:
+    answer = await installation.control("POST", "damage", order)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+async def test_a_made_token_is_told_in_full(installation: Installation) -> None:
+    made = (await installation.control("POST", "tokens", {"account": "operator", "action": "add"})).json()
+
+    assert made["full"].split(":")[:3] == ["pss_service", "v2", made["token"]]
+    assert {len(field) for field in made["full"].split(":")[2:]} == {64}
+
+
+async def test_a_429_may_come_without_its_header(installation: Installation) -> None:
+    await installation.control("POST", "faults", {"kind": "quota", "retry_after": None})
+
+    answer = await installation.call("GET")
+
+    assert (answer.status_code, "Retry-After" in answer.headers) == (429, False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from phase_dev.server.model import App
 from phase_dev.server.seed import SeedError, app_id, load_seed, parse_seed, records_of
 from unit.phase_dev.server.builders import START
 
@@ -22,6 +23,36 @@ from unit.phase_dev.server.builders import START
         pytest.param({"accounts": [{"name": "x", "access": {"nope": ["*"]}}]}, "accounts[0].access", id="unknown app"),
         pytest.param({"accounts": [{"name": "x", "role": "Nope"}]}, "accounts[0].role", id="unknown role"),
         pytest.param({"accounts": [{"name": "x", "tokens": [{"value": "short"}]}]}, "tokens[0].value", id="bad token"),
+        pytest.param({"apps": [{"name": "a", "encryption": "e2e"}]}, "apps[0].encryption", id="unknown mode"),
+        pytest.param(
+            {"apps": [{"name": "a", "encryption": "E2E", "sse": True}]}, "apps[0].sse", id="two modes at once"
+        ),
+        pytest.param(
+            {
+                "apps": [
+                    {
+                        "name": "a",
+                        "encryption": "E2E",
+                        "environments": [{"name": "e", "dynamicSecrets": [{"name": "d"}]}],
+                    }
+                ]
+            },
+            "apps[0].environments[0].dynamicSecrets",
+            id="dynamic secrets of an encrypted app",
+        ),
+        pytest.param(
+            {
+                "apps": [
+                    {
+                        "name": "a",
+                        "sse": False,
+                        "environments": [{"name": "e", "secrets": [{"key": "K", "lifecycle": "rotating"}]}],
+                    }
+                ]
+            },
+            "apps[0].environments[0].secrets[0].lifecycle",
+            id="rotating secrets of an encrypted app",
+        ),
         pytest.param([], "the file", id="not a mapping"),
     ],
 )
@@ -60,8 +91,24 @@ def test_the_default_data_set_shows_what_phase_has() -> None:
     environments = [environment for app in seed.apps for environment in app.environments]
     found = [secret for environment in environments for secret in environment.secrets]
 
-    assert len(seed.apps) == 2
+    assert [app.name for app in seed.apps if not app.has_sse] == ["billing"]
     assert {secret.type for secret in found} == {"secret", "sealed", "config"}
     assert any(secret.tags for secret in found)
     assert any(secret.path != "/" for secret in found)
     assert any("${staging." in secret.value for secret in found)
+
+
+@pytest.mark.parametrize(
+    ("said", "sse"),
+    [
+        pytest.param({}, True, id="nothing"),
+        pytest.param({"encryption": "SSE"}, True, id="SSE"),
+        pytest.param({"encryption": "E2E"}, False, id="E2E"),
+        pytest.param({"sse": False}, False, id="the older word"),
+        pytest.param({"encryption": "E2E", "sse": False}, False, id="both, alike"),
+    ],
+)
+def test_an_app_says_how_it_is_encrypted(said: dict[str, Any], sse: bool) -> None:
+    [app] = [r for r in records_of(parse_seed({"apps": [{"name": "a", **said}]}), START) if isinstance(r, App)]
+
+    assert app.sse is sse

@@ -2,8 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
+from phase_dev.server.keys import environment_keys, token_text
+from phase_dev.server.sealing import unseal
 from phase_dev.server.sqlite import SqliteJournal
+from phase_dev.server.state import State
+from support.recorded import Recording
 from unit.phase_dev.server.builders import Installation
+
+RECORDED = Path(__file__).parents[3] / "recorded"
 
 
 async def rows(installation: Installation) -> object:
@@ -43,3 +51,38 @@ async def test_what_was_removed_stays_removed(tmp_path: Path) -> None:
     assert not after.phase.state.secrets
     assert not after.phase.state.tokens_of(after.phase.account("other").id)
     after.phase.state.close()
+
+
+@pytest.mark.parametrize("recorded", sorted(RECORDED.glob("*.json.gz")), ids=lambda path: path.name)
+async def test_a_file_of_an_older_version_is_read_and_its_rows_can_be_decrypted(tmp_path: Path, recorded: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(Recording.load(recorded).phase)
+    state = State(SqliteJournal(path))
+    environment = next(e for e in state.environments.values() if list(state.secrets_of(e.id)))
+
+    opened = {
+        unseal(state.ciphertexts(secret).key, environment_keys(environment.id).pair).decode()
+        for secret in state.secrets_of(environment.id)
+    }
+
+    assert opened == {secret.key for secret in state.secrets_of(environment.id)}
+    assert all(token_text(token, state.accounts[token.account]) for token in state.tokens.values())
+    state.close()
+
+
+async def test_damage_and_what_was_withdrawn_outlive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    before = Installation(journal=SqliteJournal(path))
+    before.phase.set_secret("backend", "development", "K", "v")
+    before.phase.damage_secret("backend", "development", "K", "value", "flipped")
+    before.phase.damage_environment("backend", "development", "wrapped_seed", "cut")
+    before.phase.damage_token("operator", "other")
+    before.phase.change_access("operator", "backend", ["staging"], grant=False)
+    held = before.phase.state
+    before.phase.state.close()
+
+    after = Installation(journal=SqliteJournal(path)).phase.state
+
+    for kind in ("secrets", "environments", "tokens", "accounts"):
+        assert getattr(after, kind) == getattr(held, kind)
+    after.close()
