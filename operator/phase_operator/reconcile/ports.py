@@ -41,7 +41,8 @@ class Credential:
     account: str
     header: SecretValue
     # What opens end-to-end encrypted apps; None for a REST token, which has no keys.
-    keys: Keys | None = field(default=None, repr=False)
+    # The account's name depends on them, so they need no comparison.
+    keys: Keys | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
