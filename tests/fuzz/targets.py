@@ -4,6 +4,10 @@ Rule: each target says in one line what must hold. Names are those of the corpor
 """
 
 import json
+import re
+import time
+from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -45,9 +49,22 @@ from phase_operator.kube import errors as kube_errors
 from phase_operator.phase import errors as phase_errors
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse as parse_token
+from phase_operator.phase.crypto import (
+    DecryptionError,
+    TokenKeys,
+    WrappedKeys,
+    WrappedShare,
+    decrypt,
+    open_account,
+    open_environment,
+)
+from phase_operator.phase.encrypted import account_key
+from phase_operator.phase.keyring import TOKENS, keyring_of
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.reconcile.context import parse_spec
+from phase_operator.reconcile.ports import Credential
 from support.builders import DIGEST_KEY, KEY, desired_secret, entry, owner, secret_ref
+from support.sealing import VECTORS
 
 Target = Callable[[Material], None]
 _ACCOUNT = "account"
@@ -156,6 +173,88 @@ def lists(material: Material) -> None:
         wire.read_list(body, wire.ENVIRONMENTS, "http://phase.example")
 
 
+def keyrings(material: Material) -> None:
+    """A list of keys is read or refused, and opens nothing or what was sealed."""
+    answer = json.loads(json.dumps(VECTORS["tokens"]["v2"]["tokens_response"]))
+    for _ in range(material.number(0, 3)):
+        _spoil(answer, material)
+    body = json.dumps(answer).encode(errors="replace")
+    with suppress(Transient, Waiting):
+        answer = wire.read_list(
+            body[: material.number(0, len(body))] if material.yes() else body, TOKENS, "http://phase"
+        )
+        keyring = keyring_of(answer, "http://phase", AnswerMemory(8 * MIB).open("team"), tells_modes=True)
+        credential = Credential("account", SecretValue("Bearer x"), TokenKeys(*_TOKEN[3:]))
+        account = account_key(credential, keyring)
+        for each in (each for app in keyring.apps for each in app.environments):
+            assert isinstance(each.keys, WrappedKeys)
+            with suppress(DecryptionError):
+                open_environment(account, each.keys)
+
+
+def sealed_texts(material: Material) -> None:
+    """Any text is decrypted or refused by one exception, within 50 ms; what was changed is refused."""
+    sealed = material.one(tuple(_SEALED))
+    changed = _changed(sealed, material)
+    began = time.process_time()
+    with suppress(DecryptionError):
+        assert decrypt(_KEY, changed) in _SEALED.values(), "a changed text was opened"
+    with suppress(DecryptionError):
+        open_environment(_ACCOUNT_KEY, WrappedKeys(_IDENTITY, changed))
+        assert sealed == _SEED, "another seed was opened"
+    assert time.process_time() - began < _SLOW
+
+
+def key_parts(material: Material) -> None:
+    """The parts of an account's key open its environments, or are refused by one exception, within 50 ms."""
+    parts = [*_TOKEN[3:], _SHARE]
+    at = material.number(0, len(parts) - 1)
+    parts[at] = _changed(parts[at], material)
+    began = time.process_time()
+    with suppress(DecryptionError):
+        share = WrappedShare(parts[3])
+        # Fields of a token have this form, or it is none.
+        if all(map(_IS_KEY, parts[:3])):
+            account = open_account(TokenKeys(*parts[:3]), share)
+            # Some bits of a private key count for nothing, so that another text may be the same key.
+            assert decrypt(open_environment(account, WrappedKeys(_IDENTITY, _SEED)), next(iter(_SEALED)))
+    assert time.process_time() - began < _SLOW
+
+
+def _changed(text: str, material: Material) -> str:
+    """Return a text with some changes, or what has only its form."""
+    for _ in range(material.number(0, 3)):
+        at = material.number(0, len(text))
+        until = material.number(at, min(len(text), at + 8))
+        text = (
+            text[:at]
+            + material.one(("", ":", "=", "\n", "A", "0" * 64, text[:8], material.text(), "\x00"))
+            + text[until:]
+        )
+    match material.number(0, 7):
+        case 0:
+            return f"ph:v1:{material.raw(40).hex()}:{b64encode(material.raw()).decode()}"
+        case 1:
+            blob = bytearray(a2b_base64(_DATA))
+            blob[material.number(0, len(blob) - 1)] ^= material.number(0, 255)
+            return f"ph:v1:{_EPHEMERAL}:{b64encode(blob).decode()}"
+        case 2:
+            return text[:1000] * material.number(0, 500)
+    return text
+
+
+def _spoil(document: Any, material: Material) -> None:
+    """Put something else into a place of a JSON document."""
+    while True:
+        at = material.one(list(document)) if isinstance(document, dict) else material.number(0, len(document) - 1)
+        inner = document[at]
+        if not (isinstance(inner, dict | list) and inner) or not material.number(0, 3):
+            value = _changed(inner, material) if isinstance(inner, str) else None
+            document[at] = material.one((material.json(2), value, inner))
+            return
+        document = inner
+
+
 def refusals_of_phase(material: Material) -> None:
     """Any status with any headers and body has a meaning, and a pause within bounds."""
     names = ("content-type", "retry-after", "date", "location")
@@ -245,6 +344,27 @@ def _row(material: Material) -> Any:
     return material.one((row, material.json(2)))
 
 
+_V2 = VECTORS["tokens"]["v2"]
+_TOKEN: list[str] = _V2["pss"].split(":")
+_SHARE: str = _V2["tokens_response"]["wrapped_key_share"]
+_ENVIRONMENT = next(
+    each
+    for each in _V2["tokens_response"]["apps"][0]["environment_keys"]
+    if each["environment"]["id"] == _V2["steps"]["environment_id"]
+)
+_IDENTITY, _SEED = _ENVIRONMENT["identity_key"], _ENVIRONMENT["wrapped_seed"]
+_ACCOUNT_KEY = open_account(TokenKeys(*_TOKEN[3:]), WrappedShare(_SHARE))
+_KEY = open_environment(_ACCOUNT_KEY, WrappedKeys(_IDENTITY, _SEED))
+# Seconds of CPU time.
+_SLOW = 0.05
+# Sealed texts, with what they hold for the environment's key; None if they are for another one.
+_SEALED: dict[str, str | None] = {
+    row[name]: plain[name]
+    for row, plain in zip(VECTORS["secrets_response"], _V2["steps"]["secrets"], strict=True)
+    for name in ("key", "value")
+} | {_SEED: None}
+_EPHEMERAL, _DATA = next(iter(_SEALED)).split(":")[2:]
+_IS_KEY = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 _FIELDS = PhaseSecretSpec.model_json_schema(by_alias=True)["properties"]
 TARGETS: dict[str, Target] = {
     each.__name__.replace("_", "-"): each
@@ -257,6 +377,9 @@ TARGETS: dict[str, Target] = {
         templates,
         answers,
         lists,
+        keyrings,
+        sealed_texts,
+        key_parts,
         refusals_of_phase,
         refusals_of_kubernetes,
         workloads,

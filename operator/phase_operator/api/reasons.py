@@ -29,7 +29,9 @@ class Reason(StrEnum):
     ACCESS_DENIED = "AccessDenied"
     APP_NOT_FOUND = "AppNotFound"
     APP_AMBIGUOUS = "AppAmbiguous"
+    APP_ENCRYPTED = "AppEncrypted"
     ENVIRONMENT_NOT_FOUND = "EnvironmentNotFound"
+    DECRYPTION_FAILED = "DecryptionFailed"
     REQUEST_REFUSED = "RequestRefused"
     NO_ENTRIES = "NoEntries"
     ANSWER_DOUBTED = "AnswerDoubted"
@@ -119,13 +121,26 @@ CATALOGUE: dict[Reason, Entry] = {
         "Use spec.phaseAppId; the ids are in the message.",
         stalled=True,
     ),
+    Reason.APP_ENCRYPTED: Entry(
+        "The app is end-to-end encrypted, and the token has no keys to decrypt it with: it is a REST token.",
+        "Store the full token (pss_service:...) under the key `token`, or enable SSE (server-side encryption) for the "
+        "app in Phase's Console: the app's Settings, under Encryption. Either takes effect by itself.",
+        stalled=True,
+    ),
     Reason.ENVIRONMENT_NOT_FOUND: Entry(
         "The app has no environment of that name; names that come close are in the message.",
         "Correct spec.phaseAppEnv.",
         stalled=True,
     ),
+    Reason.DECRYPTION_FAILED: Entry(
+        "Something of an end-to-end encrypted app cannot be decrypted: entries, or the key of an environment; which is "
+        "in the message. Nothing of the environment is used, and targets stay as they are.",
+        "Save these entries anew in Phase's Console, or delete them. For an environment's key, withdraw the account's "
+        "access to the environment and grant it again.",
+        stalled=True,
+    ),
     Reason.REQUEST_REFUSED: Entry(
-        "Phase refuses the request itself, for example because server-side encryption is off for the app.",
+        "Phase refuses the request itself; why is in the message.",
         "Follow Phase's words in the message.",
         stalled=True,
     ),

@@ -1,8 +1,8 @@
 """The values that all rooms use: keys of objects, secret text, entries, snapshots.
 
 Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
-a target (core/content), where they are searched for references (core/source/unresolved), or where a token is sent to
-Phase (phase/credentials).
+a target (core/content), where they are searched for references (core/source/unresolved), where a sealed one is opened
+(phase/elements), or where a token is sent to Phase (phase/credentials).
 """
 
 import sys

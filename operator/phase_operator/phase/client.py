@@ -1,24 +1,50 @@
-"""Phase's REST API, one method an endpoint: a call returns apps, environments or entries, or raises an error."""
+"""Phase's API, one method a question: a call returns apps, environments, keys or entries, or raises an error.
+
+Rule: an error leaves without its traceback. Errors are kept as long as they last, and the frames of a traceback hold
+bodies of answers and keys.
+"""
 
 import sys
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.keyring import Decrypted, Keyring, environment_named
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
-from phase_operator.phase.credentials import parse
-from phase_operator.phase.lookups import looking_up_for
-from phase_operator.phase.readers import Reader, Whole
+from phase_operator.phase.credentials import parse, tells_modes
+from phase_operator.phase.encrypted import EncryptedReader, account_key
+from phase_operator.phase.keyring import LARGEST as LARGEST_KEYRING
+from phase_operator.phase.keyring import TOKENS as TOKENS_ANSWER
+from phase_operator.phase.keyring import encrypted_base, keyring_of
+from phase_operator.phase.readers import Whole
 from phase_operator.phase.rows import Limits, Rows
-from phase_operator.phase.session import Session, host_of
+from phase_operator.phase.session import APPS, ENVIRONMENTS, SECRETS, TOKENS, Session, host_of
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Credential
 
 Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 # Bytes that an app or an environment takes in addition to its texts.
 _LISTED = 200
+
+
+def without_frames(
+    question: Callable[Arguments, Awaitable[Answer]],
+) -> Callable[Arguments, Coroutine[Any, Any, Answer]]:
+    """Make a question raise its errors without causes, and without frames but one that holds its arguments."""
+
+    @wraps(question)
+    async def asked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return await question(*args, **kwargs)
+        except ExpectedError as error:
+            raise error.to_keep() from None
+
+    return asked
 
 
 class PhaseClient:
@@ -28,31 +54,42 @@ class PhaseClient:
         self._session = session
         self._key = key
         self._limits = limits or Limits()
+        self._background = BackgroundThread()
 
     def credential(self, token: SecretValue) -> Credential:
         """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
-        return parse(token, self._key)
+        try:
+            return parse(token, self._key)
+        except ExpectedError as error:
+            raise error.to_keep() from None
 
+    @without_frames
     async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """Return the apps that the account sees; `place` grows to their size while they are read."""
         host = host_of(base_url)
         reader = Whole(host, wire.APPS, self._list_limit, place)
-        found = wire.some((await self._get(base_url, credential, "apps", {}, reader, place)).data, host)
+        answer = await self._session.ask(base_url, credential.header, APPS, reader=reader, namespace=place.namespace)
+        found = wire.some(answer.data, host)
         place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
-        return [App(app.id, app.name, place=place) for app in found]
+        return [App(app.id, app.name, app.is_encrypted, place) for app in found]
 
+    @without_frames
     async def environments(
         self, base_url: str, credential: Credential, app_id: str, place: Reservation
     ) -> list[Environment]:
         """Return the environments of an app that the account may read, with revisions; `place` is used as in `apps`."""
         host = host_of(base_url)
         reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
-        answer = await self._get(base_url, credential, "environments", {"app_id": app_id}, reader, place)
+        params = {"app_id": app_id}
+        answer = await self._session.ask(
+            base_url, credential.header, ENVIRONMENTS, params=params, reader=reader, namespace=place.namespace
+        )
         found = wire.some(answer.data, host)
         # Names are kept twice: as they are, and case-folded.
         place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
         return [Environment(each.name, each.revision, place) for each in found]
 
+    @without_frames
     async def entries(
         self,
         base_url: str,
@@ -72,31 +109,50 @@ class PhaseClient:
         if tags:
             params["tags"] = ",".join(tags)
         reader = Rows(host_of(base_url), self._limits, place)
-        return await self._get(base_url, credential, "secrets", params, reader, place)
+        return await self._session.ask(
+            base_url, credential.header, SECRETS, params=params, reader=reader, namespace=place.namespace
+        )
+
+    @without_frames
+    async def keyring(self, base_url: str, credential: Credential, place: Reservation) -> Keyring:
+        """Return all apps and environments that the account has keys of; `place` is used as in `apps`.
+
+        It works with every token, but only a full one opens what is listed.
+        """
+        base_url = encrypted_base(base_url)
+        host = host_of(base_url)
+        reader = Whole(host, TOKENS_ANSWER, min(LARGEST_KEYRING, self._limits.size), place)
+        answer = await self._session.ask(base_url, credential.header, TOKENS, reader=reader, namespace=place.namespace)
+        return keyring_of(answer, host, place, tells_modes=tells_modes(credential))
+
+    @without_frames
+    async def encrypted(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        keyring: Keyring,
+        app_id: str,
+        environment: str,
+        place: Reservation,
+    ) -> Decrypted:
+        """Return all entries of an environment, in plain text, by its name and the keys in a keyring of the account.
+
+        Raises Waiting(DECRYPTION_FAILED) if anything cannot be decrypted, and Waiting(ENVIRONMENT_NOT_FOUND) also if
+        the keyring is older than a change of the account's access: then a new one tells.
+        """
+        app = keyring.app(app_id)
+        reader = EncryptedReader(
+            self._session,
+            encrypted_base(base_url),
+            credential,
+            account_key(credential, keyring),
+            self._limits,
+            place,
+            self._background,
+        )
+        return Decrypted(await reader.read(app, environment_named(app, environment)))
 
     @property
     def _list_limit(self) -> int:
         return min(wire.MAX_LIST, self._limits.size)
-
-    async def _get(
-        self,
-        base_url: str,
-        credential: Credential,
-        route: str,
-        params: Mapping[str, str],
-        reader: Reader[Answer],
-        place: Reservation,
-    ) -> Answer:
-        """Make a call and return its answer; an error is raised without its traceback.
-
-        Errors are kept as long as they last, and the frames of a traceback hold bodies of answers. A lookup of the
-        host's name counts for the namespace whose memory the answer takes.
-        """
-        try:
-            with looking_up_for(place.namespace):
-                return await self._session.call(
-                    base_url, credential.header, "GET", route, params=params, reader=reader, is_question=True
-                )
-        except ExpectedError as error:
-            error.__cause__ = error.__context__ = None
-            raise error.with_traceback(None) from None

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.source.apps import TO_READ_ENCRYPTED
 from phase_operator.core.text import clean
 from phase_operator.phase import wire
 from phase_operator.phase.lookups import BusyResolverError
@@ -37,6 +38,8 @@ _LONGEST_DATE = 29
 # The exceptions of a call without an answer; UnicodeError is raised for a host that IDNA refuses.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError)
 
+# What Phase says when the token is fine.
+_OF_ENVIRONMENT = ("cannot access this environment", "permission to read secrets")
 
 # The connection was not made, so nothing was sent.
 NOT_SENT = (
@@ -65,6 +68,10 @@ class Meaning(NamedTuple):
 # The first matching row counts; the last one means that the host is not Phase's API.
 MEANINGS = (
     Meaning({429}, Reason.RATE_LIMITED),
+    # The message of /v1/environments/ comes with 403.
+    Meaning({400, 403}, Reason.APP_ENCRYPTED, json=True, words="SSE is not enabled for this App"),
+    # An id that an encrypted app's environment has no more, or of which the account lost its keys.
+    Meaning({401, 403}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment not found"),
     Meaning({401, 403}, Reason.ACCESS_DENIED, json=True),
     Meaning({404}, Reason.APP_NOT_FOUND, json=True, words="App with ID "),
     Meaning({404}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment '"),
@@ -101,8 +108,15 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
         case Reason.UNEXPECTED_ANSWER:
             message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}"
             return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
+        case Reason.APP_ENCRYPTED:
+            return Waiting(row.reason, f"Phase answers {status}{told}; {TO_READ_ENCRYPTED}", had_no_effect=no_effect)
         case _:
             return Waiting(row.reason, f"Phase answers {status}{told}", had_no_effect=no_effect)
+
+
+def refuses_environment(error: ExpectedError) -> bool:
+    """Return whether a refusal is about the environment that was asked for, and not about the token or its address."""
+    return error.reason is Reason.ACCESS_DENIED and any(words in error.message for words in _OF_ENVIRONMENT)
 
 
 def is_answer(response: httpx.Response) -> bool:

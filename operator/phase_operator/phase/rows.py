@@ -9,13 +9,15 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
-from phase_operator.core.source.answer_memory import MIB, Reservation
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.values import DynamicKey, Entry
-from phase_operator.phase import wire
+from phase_operator.phase import elements, wire
 
+Made = TypeVar("Made")
 # The longest element: enough for all that a Secret can hold, in base64 or with every second character escaped.
 MAX_ELEMENT = 2 * MIB
 # A longer element has to be mostly one long text: anything else takes many times its length as Python objects.
@@ -38,16 +40,34 @@ class Limits:
     entries: int = 20_000
 
 
-class Rows:
-    """Makes entries from the answer of GET /v1/secrets/; `place` is their memory."""
+class Maker(Protocol[Made]):
+    """Makes entries from elements, and weighs in bytes what it has made."""
 
-    def __init__(self, host: str, limits: Limits, place: Reservation) -> None:
+    @property
+    def weight(self) -> int:
+        """The bytes that all it has made take in memory."""
+
+    def made(self, element: object) -> list[Made]:
+        """Return what an element becomes; raise ExpectedError."""
+
+
+class Memory(Protocol):
+    """Where a reader reserves memory: a reservation, or a part of one."""
+
+    def resize(self, size: int) -> None:
+        """Reserve this many bytes in all; raise AnswerMemoryFull if they do not fit."""
+
+
+class Array(Generic[Made]):
+    """Makes entries from an answer that is an array; `place` is their memory."""
+
+    def __init__(self, host: str, limits: Limits, place: Memory, maker: Maker[Made]) -> None:
         self._host = host
         self._limits = limits
         self._place = place
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._reader = wire.Entries(host)
-        self._entries: list[Entry | DynamicKey] = []
+        self._reader = maker
+        self._entries: list[Made] = []
         self._number = 0
         self._size = 0
         # Text that is not parsed yet, and the length at which the next attempt is worthwhile.
@@ -67,7 +87,7 @@ class Rows:
             self._read()
         return True
 
-    def end(self) -> list[Entry | DynamicKey]:
+    def end(self) -> list[Made]:
         """Return the entries; raise ExpectedError if the array is not complete."""
         self._keep(self._decoded(b"", final=True))
         self._read()
@@ -149,6 +169,20 @@ class Rows:
 
     def _invalid(self) -> Exception:
         return wire.not_phase(self._host, "json_invalid as a whole")
+
+
+class Rows(Array[Entry | DynamicKey]):
+    """Makes entries from the answer of GET /v1/secrets/."""
+
+    def __init__(self, host: str, limits: Limits, place: Memory) -> None:
+        super().__init__(host, limits, place, elements.Entries(host))
+
+
+class SealedRows(Array[elements.SealedEntry]):
+    """Makes sealed entries from the answer of GET /secrets/."""
+
+    def __init__(self, host: str, limits: Limits, place: Memory) -> None:
+        super().__init__(host, limits, place, elements.SealedEntries(host))
 
 
 def too_large(host: str, limit: int) -> Waiting:

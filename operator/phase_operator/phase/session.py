@@ -1,4 +1,4 @@
-"""One call to Phase's REST API: a request and its answer.
+"""One call to Phase: a request and its answer.
 
 Rule: every call has a deadline and follows no redirect. It ends in an answer, or in an error of core/errors that says
 whether the call may have had an effect. Only a call that changes nothing is sent a second time.
@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -21,7 +21,7 @@ from phase_operator.core.values import SecretValue
 from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, from_answer, from_exception, is_answer, no_url
-from phase_operator.phase.lookups import Lookups
+from phase_operator.phase.lookups import Lookups, looking_up_for
 from phase_operator.phase.readers import Reader, Words
 from phase_operator.phase.transport import QUESTION, ProxiedTransport, bounded
 
@@ -36,6 +36,22 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONN
 # The default limit of lookups in progress.
 _LOOKUPS = 160
 _LAST_PORT = 65535
+
+
+class Route(NamedTuple):
+    """A route of Phase: its name in metrics, and its path under a base URL."""
+
+    name: str
+    # The slash at its end is part of it: without it, the server answers 404 or a redirect.
+    path: str
+
+
+APPS = Route("apps", "/v1/apps/")
+ENVIRONMENTS = Route("environments", "/v1/environments/")
+SECRETS = Route("secrets", "/v1/secrets/")
+# The two of end-to-end encrypted apps, which are not under the base URL of the REST API.
+TOKENS = Route("tokens", "/secrets/tokens/")
+ENCRYPTED_SECRETS = Route("encrypted-secrets", "/secrets/")
 
 
 class Session:
@@ -86,14 +102,15 @@ class Session:
         base_url: str,
         header: SecretValue,
         method: str,
-        route: str,
+        route: Route,
         *,
         reader: Reader[Answer],
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         json: object = None,
         is_question: bool = False,
     ) -> Answer:
-        """Make one request under `/v1` and return what the reader makes of the answer; raise ExpectedError.
+        """Make one request and return what the reader makes of the answer; raise ExpectedError.
 
         The error's `had_no_effect` says whether the caller may repeat the call. A request that changes nothing in Phase
         is sent a second time if the server closes a kept-alive connection at that moment; any other is sent once.
@@ -102,8 +119,8 @@ class Session:
         began = self._timer()
         status = "cancelled"
         try:
-            # The trailing slash is part of the route: without it, the server answers 404 or a redirect.
-            request = self._request(f"{base_url}/v1/{route}/", header, method, params, json, host)
+            sent = {"Authorization": header.reveal(), **(headers or {})}
+            request = self._request(base_url + route.path, method, sent, params, json, host)
             request.extensions[QUESTION] = is_question
             response, refusal = await self._send(request, host, reader)
             status = str(response.status_code)
@@ -111,15 +128,37 @@ class Session:
             status = str(error.reason)
             raise
         finally:
-            self._on_call(route, status, self._timer() - began)
+            self._on_call(route.name, status, self._timer() - began)
         if refused := from_answer(response, refusal, host):
             raise refused
         return reader.end()
 
+    async def ask(
+        self,
+        base_url: str,
+        header: SecretValue,
+        route: Route,
+        *,
+        reader: Reader[Answer],
+        namespace: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make a call that changes nothing; a lookup of the host's name counts for the namespace."""
+        with looking_up_for(namespace):
+            return await self.call(
+                base_url, header, "GET", route, params=params, headers=headers, reader=reader, is_question=True
+            )
+
     def _request(
-        self, url: str, header: SecretValue, method: str, params: Mapping[str, str] | None, json: object, host: str
+        self,
+        url: str,
+        method: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        json: object,
+        host: str,
     ) -> httpx.Request:
-        headers = {"Authorization": header.reveal()}
         try:
             return self._http.build_request(method, _askable(url), params=params, json=json, headers=headers)
         except (httpx.InvalidURL, UnicodeError) as error:

@@ -1,18 +1,16 @@
-"""Models of Phase's JSON, and their translation into our values.
+"""Models of Phase's JSON.
 
 Rule: unknown fields are ignored and missing ones get defaults, because servers of three years answer here. A message
 about an invalid field gives its place, never its text.
 """
 
 import re
-import sys
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, SecretValue
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 # The most bytes of a list of apps or environments.
@@ -26,8 +24,6 @@ MAX_LISTED = 10_000
 # bounds; a key in Kubernetes has at most 253 characters.
 MAX_WORD = 2048
 MAX_TAGS = 10_000
-# Bytes that a text takes which many entries share.
-_KEPT = 100
 Answer = TypeVar("Answer")
 Element = TypeVar("Element")
 
@@ -35,11 +31,13 @@ Element = TypeVar("Element")
 Many = Annotated[list[Element], FailFast()]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of an answer: unknown fields are ignored."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Secret(_Part):
+class Secret(Part):
     """One element of GET /v1/secrets/. Dynamic secrets have no key and value; servers before v2.64 send no type."""
 
     id: str
@@ -55,6 +53,11 @@ class Secret(_Part):
     key_map: Any = Field(None, alias="keyMap")
 
     @property
+    def kind(self) -> str:
+        """Return the type of an entry."""
+        return self.type or "secret"
+
+    @property
     def is_overridden(self) -> bool:
         """Whether the user of the token has a personal override of this value."""
         return isinstance(self.override, dict) and self.override.get("isActive") is True
@@ -68,14 +71,34 @@ class Secret(_Part):
         return told or [self.name[:MAX_WORD] if isinstance(self.name, str) and self.name else self.id[:MAX_WORD]]
 
 
-class App(_Part):
+class SealedSecret(Secret):
+    """One element of GET /secrets/: its key, its value and its comment are sealed, and names are in snake case."""
+
+    @property
+    def kind(self) -> str:
+        """Return the type of an entry; servers before v2.64 call all of them static."""
+        return "secret" if self.type == "static" else self.type or "secret"
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether the user of the token has a personal override of this value."""
+        return isinstance(self.override, dict) and self.override.get("is_active") is True
+
+
+class App(Part):
     """One element of GET /v1/apps/."""
 
     id: str
     name: str
+    sse_enabled: Any = Field(None, alias="sseEnabled")
+
+    @property
+    def is_encrypted(self) -> bool | None:
+        """Return whether the app is end-to-end encrypted; None if the list does not tell."""
+        return not self.sse_enabled if isinstance(self.sse_enabled, bool) else None
 
 
-class Environment(_Part):
+class Environment(Part):
     """One element of GET /v1/environments/. `updatedAt` is only compared for equality, whatever it holds."""
 
     id: str
@@ -85,31 +108,37 @@ class Environment(_Part):
     @property
     def revision(self) -> str | None:
         """Return the time of the last write, or None if there is none."""
-        return self.updated_at if isinstance(self.updated_at, str) and _DATE.match(self.updated_at) else None
+        return revision(self.updated_at)
 
 
-class Apps(_Part):
+class Apps(Part):
     """GET /v1/apps/."""
 
     data: Many[App]
 
 
-class Environments(_Part):
+class Environments(Part):
     """GET /v1/environments/."""
 
     data: Many[Environment]
 
 
-class Refusal(_Part):
+class Refusal(Part):
     """An error in the form of the API itself."""
 
     error: str
 
 
 SECRET: TypeAdapter[Secret] = TypeAdapter(Secret)
+SEALED_SECRET: TypeAdapter[SealedSecret] = TypeAdapter(SealedSecret)
 APPS: TypeAdapter[Apps] = TypeAdapter(Apps)
 ENVIRONMENTS: TypeAdapter[Environments] = TypeAdapter(Environments)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
+
+
+def revision(moved: object) -> str | None:
+    """Return a time of a last write as Phase sends it, or None if it is no time."""
+    return moved if isinstance(moved, str) and _DATE.match(moved) else None
 
 
 def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
@@ -136,76 +165,14 @@ def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
     raise not_phase(host, _told(first, []))
 
 
-class Entries:
-    """Makes entries from elements of GET /v1/secrets/, one after another; equal texts are kept once."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        self._texts: dict[str, str] = {}
-        self._tags: dict[tuple[str, ...], frozenset[str]] = {(): frozenset()}
-        self._distinct: set[str] = set()
-        # Bytes that the entries made so far take in memory.
-        self.weight = 0
-
-    def made(self, element: object) -> list[Entry | DynamicKey]:
-        """Return the entry, or the keys of a dynamic secret, which holds no value; raise ExpectedError.
-
-        Any other element without key or value makes the whole answer invalid: an empty text in its place would be
-        written, and leaving it out would remove a key from the target.
-        """
-        secret = self._checked(element)
-        if secret.type == "dynamic":
-            return self._dynamic(secret)
-        if secret.key is None or secret.value is None:
-            raise not_phase(self._host, f"missing at [].{'key' if secret.key is None else 'value'}")
-        path, kind = secret.path or "/", secret.type or "secret"
-        if max(map(len, (secret.id, secret.key, path, kind))) > MAX_WORD:
-            raise self._too_long(f"an entry whose key or folder is longer than {MAX_WORD:,} characters")
-        make = ConfigEntry if kind == "config" else Entry
-        made = make(
-            id=secret.id,
-            key=secret.key,
-            value=SecretValue(secret.value),
-            path=self._shared(path),
-            tags=self._tagged(secret.tags or ()),
-            type=self._shared(kind),
-            is_overridden=secret.is_overridden,
-        )
-        self.weight += made.weight
-        return [made]
-
-    def _dynamic(self, secret: Secret) -> list[Entry | DynamicKey]:
-        path = self._shared((secret.path or "/")[:MAX_WORD])
-        keys = [DynamicKey(name, path) for name in secret.key_names]
-        self.weight += sum(each.weight for each in keys)
-        return [*keys]
-
-    def _shared(self, text: str) -> str:
-        if text not in self._texts:
-            self._texts[text] = text
-            self.weight += sys.getsizeof(text) + _KEPT
-        return self._texts[text]
-
-    def _tagged(self, tags: tuple[str, ...]) -> frozenset[str]:
-        found = self._tags.get(tags)
-        if found is None:
-            self._distinct.update(tags)
-            if len(self._distinct) > MAX_TAGS or any(len(tag) > MAX_WORD for tag in tags):
-                raise self._too_long(f"more than {MAX_TAGS:,} tags, or one longer than {MAX_WORD:,} characters")
-            found = self._tags[tags] = frozenset(map(self._shared, tags))
-            self.weight += sys.getsizeof(found) + sys.getsizeof(tags) + _KEPT
-        return found
-
-    def _too_long(self, what: str) -> Waiting:
-        return Waiting(Reason.ANSWER_TOO_LARGE, f"{self._host} answers {what}")
-
-    def _checked(self, element: object) -> Secret:
-        try:
-            return SECRET.validate_python(element)
-        except ValidationError as error:
-            first = _first(error)
-        # Raised outside the block: the cause would hold the element.
-        raise not_phase(self._host, _told(first, ["[]"]))
+def read_element(element: object, adapter: TypeAdapter[Answer], host: str) -> Answer:
+    """Parse an element of an array; raise as `read` does."""
+    try:
+        return adapter.validate_python(element)
+    except ValidationError as error:
+        first = _first(error)
+    # Raised outside the block: the cause would hold the element.
+    raise not_phase(host, _told(first, ["[]"]))
 
 
 def not_phase(host: str, what: str) -> Transient:

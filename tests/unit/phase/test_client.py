@@ -2,6 +2,7 @@
 
 import traceback
 from pathlib import Path
+from types import FrameType
 
 import httpx
 import pytest
@@ -45,10 +46,22 @@ async def test_apps_and_environments_come_with_what_decisions_need() -> None:
     seen = {"data": [{"id": "e", "name": "Production", "updatedAt": "2030-01-01T00:00:00.000001Z"}]}
     edge = client(Server(apps={"data": [app("shop")]}, environments=seen))
 
-    assert await edge.apps(URL, credential(), place()) == [App(str(app("shop")["id"]), "shop")]
+    assert await edge.apps(URL, credential(), place()) == [App(str(app("shop")["id"]), "shop", is_encrypted=False)]
     assert await edge.environments(URL, credential(), APP_ID, place()) == [
         Environment("Production", "2030-01-01T00:00:00.000001Z")
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_encrypted"),
+    [({"sseEnabled": True}, False), ({"sseEnabled": False}, True), ({}, None), ({"sseEnabled": "false"}, None)],
+)
+async def test_the_list_of_apps_tells_which_are_encrypted(fields: dict[str, object], is_encrypted: bool | None) -> None:
+    edge = client(Server(apps={"data": [{"id": "1", "name": "shop"} | fields]}))
+
+    [found] = await edge.apps(URL, credential(), place())
+
+    assert found.is_encrypted is is_encrypted
 
 
 @pytest.mark.parametrize("moved", [None, "", "yesterday", 17, ["2030-01-01T00:00:00Z"]])
@@ -94,7 +107,7 @@ async def test_every_call_goes_to_the_host_of_the_question_with_its_token() -> N
             refused(401, "Service account cannot access this app"), Waiting, Reason.ACCESS_DENIED, id="access"
         ),
         pytest.param(
-            refused(400, "SSE is not enabled for this App"), Waiting, Reason.REQUEST_REFUSED, id="encrypted app"
+            refused(400, "SSE is not enabled for this App"), Waiting, Reason.APP_ENCRYPTED, id="encrypted app"
         ),
         pytest.param(httpx.Response(200, headers=HTML), Transient, Reason.UNEXPECTED_ANSWER, id="login page"),
         pytest.param({"data": []}, Transient, Reason.UNEXPECTED_ANSWER, id="another shape"),
@@ -127,9 +140,15 @@ async def test_a_quota_says_how_long() -> None:
 async def test_a_kept_error_holds_neither_causes_nor_frames_of_the_call(server: Server) -> None:
     error = await failure(read(client(server), credential()))
 
-    files = {Path(frame.f_code.co_filename).name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if "/phase_operator/" in _file(frame)]
     assert (error.__cause__, error.__context__) == (None, None)
-    assert files.isdisjoint({"session.py", "wire.py", "errors.py"})
+    # The one that remains has the arguments of the call.
+    assert [(Path(_file(frame)).name, frame.f_code.co_name) for frame in frames] == [("client.py", "asked")]
+    assert set(frames[0].f_locals) <= {"args", "kwargs", "question", "error"}
+
+
+def _file(frame: FrameType) -> str:
+    return frame.f_code.co_filename
 
 
 async def test_no_error_shows_a_value_or_a_token(canary: Canary) -> None:

@@ -17,7 +17,7 @@ from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.phase.readers import Whole
-from phase_operator.phase.session import Session
+from phase_operator.phase.session import SECRETS, Session
 from support.clock import settle
 from unit.phase.builders import credential, failure, place
 
@@ -111,7 +111,7 @@ async def outcome(url: str, method: str, *, deadline: float = 20.0, proxies: Pro
         proxies=proxies,
     )
     reader = Whole(url, MADE, MIB, place())
-    call = session.call(url, credential().header, method, "secrets", reader=reader, params={"env": "e"}, json=BODY)
+    call = session.call(url, credential().header, method, SECRETS, reader=reader, params={"env": "e"}, json=BODY)
     try:
         return await failure(call)
     finally:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import CATALOGUE, Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.phase.errors import FAILURES, from_answer, from_exception
+from phase_operator.core.source.apps import TO_READ_ENCRYPTED
+from phase_operator.phase.errors import FAILURES, from_answer, from_exception, refuses_environment
 from support.canary import Canary
 from unit.phase.builders import HEX, HOST, HTML, JSON, show
 
@@ -88,7 +89,9 @@ def test_every_status_has_a_meaning(headers: dict[str, str], body: str) -> None:
         pytest.param(404, "App with ID X not found", Reason.APP_NOT_FOUND, id="app"),
         pytest.param(404, "Environment 'X' not found in App Y", Reason.ENVIRONMENT_NOT_FOUND, id="environment"),
         pytest.param(404, "Secret not found: x", Reason.UNEXPECTED_ANSWER, id="something else"),
-        pytest.param(400, "SSE is not enabled for this App", Reason.REQUEST_REFUSED, id="encryption"),
+        pytest.param(400, "SSE is not enabled for this App", Reason.APP_ENCRYPTED, id="encrypted, at a read"),
+        pytest.param(403, "SSE is not enabled for this App.", Reason.APP_ENCRYPTED, id="encrypted, at a probe"),
+        pytest.param(401, "Environment not found", Reason.ENVIRONMENT_NOT_FOUND, id="an id that is gone"),
         pytest.param(405, 'Method "GET" not allowed.', Reason.REQUEST_REFUSED, id="method"),
         pytest.param(406, "Could not satisfy the request Accept header.", Reason.REQUEST_REFUSED, id="accept"),
         pytest.param(409, "Duplicate secret found", Reason.REQUEST_REFUSED, id="conflict"),
@@ -102,6 +105,34 @@ def test_phases_own_words_are_told(status: int, words: str, reason: Reason) -> N
 
     assert found.reason is reason
     assert words in found.message
+
+
+def test_an_encrypted_app_comes_with_what_to_do() -> None:
+    found = must_mean(400, '{"error": "SSE is not enabled for this App"}')
+
+    assert found.message.endswith(TO_READ_ENCRYPTED)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "is_of_environment"),
+    [
+        pytest.param(401, "Service account cannot access this environment", True, id="an account"),
+        pytest.param(401, "Service token cannot access this environment", True, id="a legacy token"),
+        pytest.param(403, "User cannot access this environment", True, id="a person"),
+        pytest.param(403, "You don't have permission to read secrets in this environment.", True, id="a role"),
+        pytest.param(401, "Token expired or deleted", False, id="the token"),
+        pytest.param(403, "Token expired or deleted", False, id="the token, before v2.69"),
+        pytest.param(401, "Invalid token", False, id="a malformed token"),
+        pytest.param(
+            403, "Access denied: a network access policy restricts access from your IP address.", False, id="address"
+        ),
+        pytest.param(401, "Environment not found", False, id="an id that is gone"),
+        pytest.param(403, "", False, id="no words"),
+        pytest.param(500, "cannot access this environment", False, id="a server error"),
+    ],
+)
+def test_a_refused_environment_is_told_from_a_refused_token(status: int, words: str, is_of_environment: bool) -> None:
+    assert refuses_environment(must_mean(status, json.dumps({"error": words}))) is is_of_environment
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,11 @@ from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import SHOWN, clean, hint, listing
 
 _BY_ID = "set spec.phaseAppId"
+# What to do if an app is end-to-end encrypted and the token has no keys.
+TO_READ_ENCRYPTED = (
+    "store the full token (pss_service:...), which has the keys, or enable SSE for the app in Phase's Console, under "
+    "Encryption in the app's Settings"
+)
 # Similar names are searched for this many unknown names at most: each search takes milliseconds.
 _HINTS = 20
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.source.apps import no_environment
+from phase_operator.core.source.query import AppRef
+from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry
 
 
@@ -56,6 +61,30 @@ class Keyring:
     # The half of the account's key that the server keeps.
     share: Keys = field(repr=False, compare=False)
     place: Reservation | None = field(default=None, repr=False, compare=False)
+
+    def app(self, app_id: str) -> KeyedApp:
+        """Return the app with this id; raise Waiting(APP_NOT_FOUND)."""
+        for app in self.apps:
+            if app.id.lower() == app_id.lower():
+                return app
+        raise Waiting(Reason.APP_NOT_FOUND, f'the token has no keys of an app with id "{clean(app_id)}"')
+
+
+def environment_named(app: KeyedApp, name: str) -> KeyedEnvironment:
+    """Return the environment with exactly this name, or the only one whose name differs in case alone.
+
+    Raises Waiting(ENVIRONMENT_NOT_FOUND), which names those that come close.
+    """
+    folded = [each for each in app.environments if each.name.casefold() == name.casefold()]
+    found = [each for each in folded if each.name == name] or folded
+    if len(found) == 1:
+        return found[0]
+    reason = Reason.ENVIRONMENT_NOT_FOUND
+    if found:
+        alike = listing(sorted(clean(each.name) for each in found))
+        raise Waiting(reason, f'app "{clean(app.name)}" has several environments of that name: {alike}; rename them')
+    missing = Waiting(reason, f'app "{clean(app.name)}" has no environment "{clean(name)}" that the token has keys of')
+    raise no_environment(missing, AppRef(name=clean(app.name)), name, (each.name for each in app.environments))
 
 
 @dataclass(frozen=True, slots=True, order=True)

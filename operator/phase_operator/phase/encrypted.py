@@ -1,0 +1,170 @@
+"""Read an environment of an end-to-end encrypted app: sealed rows are opened here, references are resolved here.
+
+Rule: all of an environment or nothing. One row that cannot be opened fails the read and is named, so that no key
+vanishes from a target. Keys are derived for a read and go with it.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.source.apps import TO_READ_ENCRYPTED
+from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
+from phase_operator.core.source.query import source_name
+from phase_operator.core.text import clean, listing
+from phase_operator.core.values import Entry
+from phase_operator.phase import wire
+from phase_operator.phase.crypto import (
+    AccountKey,
+    DecryptionError,
+    EnvironmentKey,
+    TokenKeys,
+    WrappedKeys,
+    WrappedShare,
+    decrypt,
+    open_account,
+    open_environment,
+)
+from phase_operator.phase.elements import SealedEntry
+from phase_operator.phase.rows import Limits, SealedRows
+from phase_operator.phase.session import ENCRYPTED_SECRETS, Session, host_of
+from phase_operator.reconcile.background import BackgroundThread
+from phase_operator.reconcile.ports import Credential
+
+# What an entry takes to be opened, and how much is opened at a time, in microseconds; and characters a microsecond.
+_ENTRY, _AT_A_TIME, _CHARACTERS = 100, 20_000, 300
+
+
+def account_key(credential: Credential, keyring: Keyring) -> AccountKey:
+    """Open the key of an account; raise Waiting if its token has none, or another's."""
+    if not isinstance(credential.keys, TokenKeys):
+        raise Waiting(Reason.APP_ENCRYPTED, f"the app is end-to-end encrypted; {TO_READ_ENCRYPTED}")
+    assert isinstance(keyring.share, WrappedShare)
+    try:
+        return open_account(credential.keys, keyring.share)
+    except DecryptionError:
+        pass
+    raise Waiting(
+        Reason.TOKEN_INVALID,
+        "the key fields of the token do not belong together, or not to this account of Phase: it is torn, or mixed of "
+        "several tokens; store it in full as Phase showed it",
+    )
+
+
+@dataclass(slots=True)
+class Part:
+    """The memory of one environment in the place of a whole answer, in addition to what is held there already."""
+
+    place: Reservation
+    held: int = 0
+    size: int = 0
+
+    def resize(self, size: int) -> None:
+        """Set the size of this part to so many bytes; raise AnswerMemoryFull if they do not fit."""
+        self.place.resize(self.held + size)
+        self.size = size
+
+
+class EncryptedReader:
+    """Reads environments with the key of one account, into one place; it is made for one answer."""
+
+    def __init__(
+        self,
+        session: Session,
+        base_url: str,
+        credential: Credential,
+        account: AccountKey,
+        limits: Limits,
+        place: Reservation,
+        background: BackgroundThread,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._header = credential.header
+        self._account = account
+        self._limits = limits
+        self._place = place
+        self._background = background
+        self._held = 0
+
+    async def read(self, app: KeyedApp, environment: KeyedEnvironment) -> list[Entry]:
+        """Return all entries of an environment in plain text, as they are stored; raise ExpectedError."""
+        name = source_name(clean(app.name), clean(environment.name), None)
+        key = self._key(name, environment)
+        part = Part(self._place, self._held)
+        reader = SealedRows(host_of(self._base_url), self._limits, part)
+        rows = await self._session.ask(
+            self._base_url,
+            self._header,
+            ENCRYPTED_SECRETS,
+            reader=reader,
+            namespace=self._place.namespace,
+            headers={"Environment": environment.id},
+        )
+        rows = _distinct(rows)
+        shared = part.size - sum(row.sealed.weight for row in rows)
+        entries = await self._open(key, name, rows)
+        part.resize(max(shared, 0) + sum(entry.weight for entry in entries))
+        self._held += part.size
+        return entries
+
+    def _key(self, name: str, environment: KeyedEnvironment) -> EnvironmentKey:
+        assert isinstance(environment.keys, WrappedKeys)
+        try:
+            return open_environment(self._account, environment.keys)
+        except DecryptionError:
+            pass
+        message = f"the key of {name} cannot be opened with the token's: it was made for another account or environment"
+        raise Waiting(Reason.DECRYPTION_FAILED, message)
+
+    async def _open(self, key: EnvironmentKey, name: str, rows: list[SealedEntry]) -> list[Entry]:
+        """Open rows, a few milliseconds' worth at a time; the list is used up, so that no text is held twice."""
+        entries: list[Entry] = []
+        failed: list[str] = []
+        rows.reverse()
+        while rows:
+            some, units = _some(rows)
+            opened, bad = await self._background.run(partial(_opened, key, some), units, self._place.namespace)
+            entries += opened
+            failed += bad
+        if failed:
+            # Of all that fail, and sorted: the message has to be the same whatever order the rows came in.
+            message = f"{name}: these entries cannot be decrypted: {listing(sorted(failed))}; save them anew in Phase"
+            raise Waiting(Reason.DECRYPTION_FAILED, message)
+        if any(len(entry.key) > wire.MAX_WORD for entry in entries):
+            message = f"{name} has an entry whose key is longer than {wire.MAX_WORD:,} characters"
+            raise Waiting(Reason.ANSWER_TOO_LARGE, message)
+        return entries
+
+
+def _distinct(rows: list[SealedEntry]) -> list[SealedEntry]:
+    # Phase sends a row more than once for some queries; those that differ are judged like any two entries.
+    return rows if len({row.sealed.id for row in rows}) == len(rows) else list(dict.fromkeys(rows))
+
+
+def _some(rows: list[SealedEntry]) -> tuple[list[SealedEntry], int]:
+    """Take rows from the end of the list that can be opened at a time, and return them and their units."""
+    some: list[SealedEntry] = []
+    units = 0
+    while rows and units < _AT_A_TIME:
+        some.append(rows.pop())
+        units += _ENTRY + (len(some[-1].key) + len(some[-1].value)) // _CHARACTERS
+    return some, units
+
+
+def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], list[str]]:
+    """Return the entries in plain text, and the names of those that cannot be opened."""
+    entries: list[Entry] = []
+    failed: list[str] = []
+    for row in rows:
+        name = ""
+        try:
+            name = decrypt(key, row.key)
+            # Phase's server also stores an empty text, which is no ciphertext; it means an empty value.
+            entries.append(row.opened(name, decrypt(key, row.value) if row.value else ""))
+        except DecryptionError:
+            folder = row.sealed.path.rstrip("/")
+            failed.append(clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}"))
+    return entries, failed

@@ -1,0 +1,126 @@
+"""Phase's token route: which apps and environments a token opens, with their wrapped keys.
+
+Rule: keys go from the answer straight into the opaque objects of phase/crypto. What one app or environment lacks is
+judged when it is read, and never costs the others.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field, TypeAdapter
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.source.answer_memory import MIB, Reservation
+from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
+from phase_operator.phase import wire
+from phase_operator.phase.crypto import DecryptionError, WrappedKeys, WrappedShare
+
+# An environment takes about a kilobyte.
+LARGEST = 8 * MIB
+# Bytes that an app or an environment takes in addition to its texts.
+_LISTED = 300
+_PUBLIC = "/public"
+# Ids go into a header.
+_ID = re.compile(r"[!-~]{1,100}")
+_MODES = {"E2E": True, "SSE": False}
+
+
+class _Place(wire.Part):
+    id: str
+    name: str
+    updated_at: Any = None
+
+
+class _Key(wire.Part):
+    """The key of one environment, wrapped for the account."""
+
+    environment: _Place
+    # Empty in a key that was withdrawn.
+    identity_key: str | None = Field(None, repr=False)
+    wrapped_seed: str | None = Field(None, repr=False)
+    deleted_at: Any = None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the account has this key no more; legacy tokens are still told of it."""
+        return self.deleted_at is not None or not (self.identity_key or self.wrapped_seed)
+
+
+class _App(wire.Part):
+    id: str
+    name: str
+    encryption: Any = None
+    environment_keys: wire.Many[_Key]
+
+
+class Tokens(wire.Part):
+    """GET /secrets/tokens/."""
+
+    wrapped_key_share: str = Field(repr=False)
+    apps: wire.Many[_App]
+
+
+TOKENS: TypeAdapter[Tokens] = TypeAdapter(Tokens)
+
+
+def encrypted_base(base_url: str) -> str:
+    """Return the base URL of the two encrypted routes for the base URL of the REST API.
+
+    The cloud's API host does not serve them: there, the console's host does.
+    """
+    url = f"{names.DEFAULT_HOST}/service{_PUBLIC}" if base_url == names.CLOUD_API else base_url
+    return url.removesuffix(_PUBLIC)
+
+
+def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bool) -> Keyring:
+    """Return what the token route lists, in an order of its own; raise ExpectedError.
+
+    `tells_modes`: whether Phase tells this account truly which apps are encrypted.
+    """
+    if sum(1 + len(app.environment_keys) for app in answer.apps) > wire.MAX_LISTED:
+        message = f"{host} answers keys of more than {wire.MAX_LISTED:,} apps and environments"
+        raise Waiting(Reason.ANSWER_TOO_LARGE, message)
+    try:
+        share = WrappedShare(answer.wrapped_key_share)
+    except DecryptionError:
+        share = None
+    if share is None:
+        raise wire.not_phase(host, "string_pattern_mismatch at wrapped_key_share")
+    place.resize(_weight(answer))
+    apps = [_app(app, host, tells_modes=tells_modes) for app in answer.apps]
+    return Keyring(tuple(sorted(apps, key=lambda app: app.id)), share, place)
+
+
+def _app(app: _App, host: str, *, tells_modes: bool) -> KeyedApp:
+    is_encrypted = _MODES.get(app.encryption) if tells_modes and isinstance(app.encryption, str) else None
+    # By id: an account may have several keys of one environment, as one of its own and one of a team.
+    found = {each.environment.id: _environment(each) for each in app.environment_keys if not each.is_withdrawn}
+    _check_ids([app.id, *found], host)
+    return KeyedApp(app.id, app.name, is_encrypted, tuple(found[key] for key in sorted(found)))
+
+
+def _environment(key: _Key) -> KeyedEnvironment:
+    place = key.environment
+    wrapped = WrappedKeys(key.identity_key or "", key.wrapped_seed or "")
+    return KeyedEnvironment(place.id, place.name, wire.revision(place.updated_at), wrapped)
+
+
+def _check_ids(ids: Iterable[str], host: str) -> None:
+    if not all(map(_ID.fullmatch, ids)):
+        raise wire.not_phase(host, "string_pattern_mismatch at apps.[].id")
+
+
+def _weight(answer: Tokens) -> int:
+    texts = [answer.wrapped_key_share]
+    for app in answer.apps:
+        texts += (app.id, app.name)
+        for key in app.environment_keys:
+            place = key.environment
+            # Names are kept twice: as they are, and case-folded.
+            texts += (place.id, place.name, place.name, key.identity_key or "", key.wrapped_seed or "")
+    elements = sum(1 + len(app.environment_keys) for app in answer.apps)
+    return elements * _LISTED + sum(map(sys.getsizeof, texts))

@@ -1,0 +1,154 @@
+"""What Phase's own console, SDKs and server wrote is opened here as it is there, step by step.
+
+The vectors come from an installation that was thrown away. `must_fail` are texts that no client may open.
+"""
+
+import hashlib
+from typing import Any
+
+import httpx
+import pytest
+from nacl.bindings import crypto_scalarmult_base
+
+from phase_operator.core.source.keyring import Keys
+from phase_operator.core.values import SecretValue
+from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.crypto import (
+    AccountKey,
+    DecryptionError,
+    EnvironmentKey,
+    TokenKeys,
+    WrappedKeys,
+    WrappedShare,
+    decrypt,
+    open_account,
+    open_environment,
+)
+from support.sealing import VECTORS, seal
+from unit.phase.builders import Server, client, place
+
+URL = "https://phase.test/service/public"
+KINDS = {"v2": "ServiceAccount", "v1": "Service", "user": "User"}
+STEPS: dict[str, Any] = VECTORS["tokens"]["v2"]["steps"]
+ROWS = {row["id"]: row for row in VECTORS["secrets_response"]}
+TEXTS = [
+    pytest.param(ROWS[secret["id"]][name], secret[name], id=f"{name} of {secret['key']}")
+    for secret in STEPS["secrets"]
+    for name in ("key", "value", "comment")
+    if ROWS[secret["id"]][name]
+]
+
+
+def account(kind: str) -> AccountKey:
+    token = VECTORS["tokens"][kind]
+    return open_account(
+        TokenKeys(*token["pss"].split(":")[3:]), WrappedShare(token["tokens_response"]["wrapped_key_share"])
+    )
+
+
+def environment(kind: str) -> EnvironmentKey:
+    [key] = [
+        each
+        for each in VECTORS["tokens"][kind]["tokens_response"]["apps"][0]["environment_keys"]
+        if each["environment"]["id"] == STEPS["environment_id"]
+    ]
+    return open_environment(account(kind), WrappedKeys(key["identity_key"], key["wrapped_seed"]))
+
+
+def bytes_of(keys: Keys) -> dict[str, str]:
+    """Return what is inside of an opaque object, by the name of the attribute."""
+    names = [name for kind in type(keys).__mro__ for name in getattr(kind, "__slots__", ())]
+    return {name: getattr(keys, name).hex() for name in names}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_token_gives_the_fields_that_it_has(kind: str) -> None:
+    token = VECTORS["tokens"][kind]
+    edge = client(Server())
+
+    found = edge.credential(SecretValue(token["pss"] + "\n"))
+
+    steps = token["steps"]
+    assert found.header.reveal() == steps["authorization"] == f"Bearer {KINDS[kind]} {steps['bearer']}"
+    assert isinstance(found.keys, TokenKeys)
+    assert bytes_of(found.keys) == {
+        "_public": steps["public_key"],
+        "_share": steps["keyshare0"],
+        "_unwrap": steps["wrap_key"],
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_account_is_opened_with_each_kind_of_token(kind: str) -> None:
+    steps = VECTORS["tokens"][kind]["steps"]
+
+    found = bytes_of(account(kind))
+
+    assert found == {"_public": steps["public_key"], "_private": steps["private_key"]}
+    shares = (int(steps[name], 16) for name in ("keyshare0", "keyshare1"))
+    assert int(steps["private_key"], 16) == next(shares) ^ next(shares)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_environment_is_opened_with_each_kind_of_token(kind: str) -> None:
+    steps = VECTORS["tokens"][kind]["steps"]
+
+    found = bytes_of(environment(kind))
+
+    assert found == {"_public": steps["env_public_key"], "_private": steps["env_private_key"]}
+    assert crypto_scalarmult_base(bytes.fromhex(found["_private"])).hex() == found["_public"]
+    assert hashlib.blake2b(bytes.fromhex(steps["env_seed"]), digest_size=32).hexdigest() == found["_private"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("sealed", "plain"), TEXTS)
+def test_a_text_is_decrypted_with_each_kind_of_token(kind: str, sealed: str, plain: str) -> None:
+    assert decrypt(environment(kind), sealed) == plain
+
+
+def test_all_texts_of_the_vectors_are_tried() -> None:
+    assert len(TEXTS) == 11
+
+
+@pytest.mark.parametrize("name", VECTORS["must_fail"])
+def test_what_must_fail_fails(name: str) -> None:
+    with pytest.raises(DecryptionError):
+        decrypt(environment("v2"), VECTORS["must_fail"][name])
+
+
+def test_what_tests_seal_is_what_phase_seals() -> None:
+    case = VECTORS["seal"]
+
+    sealed = seal(
+        case["plaintext"],
+        bytes.fromhex(case["to_env_public_key"]),
+        ephemeral=bytes.fromhex(case["ephemeral_private"]),
+        nonce=bytes.fromhex(case["nonce"]),
+    )
+
+    assert sealed == case["ciphertext"]
+    assert decrypt(environment("v2"), sealed) == case["plaintext"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_client_reads_what_phase_answers(kind: str) -> None:
+    server = Server(tokens=VECTORS["tokens"][kind]["tokens_response"], secrets=VECTORS["secrets_response"])
+    edge: PhaseClient = client(server)
+    credential = edge.credential(SecretValue(VECTORS["tokens"][kind]["pss"]))
+
+    keyring = await edge.keyring(URL, credential, place())
+    found = await edge.encrypted(
+        URL, credential, keyring=keyring, app_id=keyring.apps[0].id, environment="development", place=place()
+    )
+
+    # The one value with references is another matter.
+    told = {(each["path"], each["key"], each["value"]) for each in STEPS["secrets"] if "${" not in each["value"]}
+    assert {(each.path, each.key, each.value.reveal()) for each in found.entries} >= told
+    assert len(found.entries) == len(told) + 1
+    asked = [(str(request.url), request.headers.get("environment")) for request in server.requests]
+    assert asked[0] == ("https://phase.test/service/secrets/tokens/", None)
+    assert asked[1] == ("https://phase.test/service/secrets/", STEPS["environment_id"])
+    assert VECTORS["secrets_request"]["path"] == httpx.URL(asked[1][0]).path
+    assert {request.headers["authorization"] for request in server.requests} == {
+        VECTORS["tokens"][kind]["steps"]["authorization"]
+    }
