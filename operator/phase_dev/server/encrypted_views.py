@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call
 from phase_dev.server.keys import derived, digest_of
-from phase_dev.server.leases import lease_all
+from phase_dev.server.leases import dynamic_at, lease_all
 from phase_dev.server.model import Environment, Secret, Token, normalise_path
 from phase_dev.server.render import dynamic_json
 from phase_dev.server.responses import ApiError, compact, json_response
@@ -42,12 +42,7 @@ def get_sealed_secrets(call: Call) -> Response:
     """Answer the sealed rows of an environment that fit the headers."""
     rows = [sealed_secret_json(secret, call.state.ciphertexts(secret), call.account) for secret in _matching(call)]
     if _flag(call, "dynamic"):
-        path = call.headers.get("path")
-        found = [
-            dynamic
-            for dynamic in call.state.dynamic_of(call.environment.id)
-            if not path or dynamic.path == normalise_path(path)
-        ]
+        found = dynamic_at(call, call.headers.get("path"))
         leases: dict[str, dict[str, Any]] = {}
         if _flag(call, "lease"):
             leases, failed = lease_all(call, found, _wanted_ttl(call))

@@ -52,6 +52,12 @@ def _matches(dynamic: DynamicSecret, query: Mapping[str, str]) -> bool:
     )
 
 
+def dynamic_at(call: Call, path: str | None) -> list[DynamicSecret]:
+    """Return the dynamic secrets of a folder, or without a path those of the environment."""
+    found = call.state.dynamic_of(call.environment.id)
+    return [dynamic for dynamic in found if not path or dynamic.path == normalise_path(path)]
+
+
 def wanted_ttl(call: Call, parameter: str) -> int | None:
     """Return the whole seconds a caller asks for."""
     try:

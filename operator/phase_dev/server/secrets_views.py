@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call
 from phase_dev.server.bodies import SecretInput, checked_tags, parse_ids, parse_secrets
-from phase_dev.server.leases import failed_leases, lease_all, wanted_ttl
+from phase_dev.server.leases import dynamic_at, failed_leases, lease_all, wanted_ttl
 from phase_dev.server.model import Override, Secret, new_id, normalise_path
 from phase_dev.server.references import Place, resolve
 from phase_dev.server.render import dynamic_json, secret_json
@@ -25,12 +25,7 @@ def get_secrets(call: Call) -> Response:
     """Answer all matching secrets in one array, dynamic ones after the static ones if they are asked for."""
     rows = [_shown(call, secret, checked=True) for secret in _matching(call)]
     if flag(call, "dynamic") or flag(call, "include_dynamic"):
-        path = call.query.get("path")
-        found = [
-            dynamic
-            for dynamic in call.state.dynamic_of(call.environment.id)
-            if not path or dynamic.path == normalise_path(path)
-        ]
+        found = dynamic_at(call, call.query.get("path"))
         leases: dict[str, dict[str, Any]] = {}
         if flag(call, "lease"):
             leases, failed = lease_all(call, found, wanted_ttl(call, "lease_ttl"))
