@@ -1,16 +1,14 @@
 """What the server seals with opens what a real console and its clients sealed, and refuses what must not open."""
 
-import json
 from typing import Any
 
 import pytest
 
-from contract.phase_server.recording import HERE
 from phase_dev.server import sealing
 from phase_dev.server.sealing import KeyPair, SealError
 from support.reading import account_key, open_environments
+from support.sealing import VECTORS
 
-VECTORS = json.loads((HERE / "vectors.json").read_text("utf-8"))
 KINDS = ("v2", "v1", "user")
 
 
