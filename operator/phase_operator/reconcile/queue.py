@@ -31,22 +31,32 @@ class QueueClosedError(Exception):
 
 
 class Waiter:
-    """Lets workers wait for work. `idle` is entered by each worker that waits."""
+    """Lets workers wait for work. `idle` is entered by each worker that waits.
+
+    A change wakes one worker, since most changes bring work for one. A worker that leaves with work wakes the next, who
+    looks for more, or waits until the next work is due. So while any worker waits, one of them has looked since the
+    last change, and no work is overlooked.
+    """
 
     def __init__(self, clock: Clock, idle: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._clock = clock
         self._idle = idle
-        self._changed = asyncio.Event()
+        # The workers that wait, the first to be woken at the beginning.
+        self._waiting: dict[asyncio.Event, None] = {}
         self._closed = False
 
     def changed(self) -> None:
-        """Have workers look again: there may be work now, or work may be due sooner."""
-        self._changed.set()
+        """Have a worker look again: there may be work now, or work may be due sooner."""
+        worker = next(iter(self._waiting), None)
+        if worker is not None:
+            del self._waiting[worker]
+            worker.set()
 
     def close(self) -> None:
         """Give out no more work."""
         self._closed = True
-        self._changed.set()
+        for worker in self._waiting:
+            worker.set()
 
     async def take(self, find: Callable[[float], Work | None], next_due: Callable[[float], float | None]) -> Work:
         """Wait until `find` finds work and return it; raise QueueClosedError after `close`.
@@ -54,16 +64,27 @@ class Waiter:
         Both get the time. `next_due` returns when to look again at the latest, None: only after a change; it is asked
         after `find` found nothing.
         """
-        while not self._closed:
-            now = self._clock.monotonic()
-            found = find(now)
-            if found is not None:
-                return found
-            due = next_due(now)
-            self._changed.clear()
-            with self._idle():
-                await wait_for(self._changed, None if due is None else due - now)
+        try:
+            while not self._closed:
+                now = self._clock.monotonic()
+                found = find(now)
+                if found is not None:
+                    return found
+                due = next_due(now)
+                await self._wait(None if due is None else due - now)
+        finally:
+            # However it ends: this worker may be the only one that has looked since the last change.
+            self.changed()
         raise QueueClosedError
+
+    async def _wait(self, seconds: float | None) -> None:
+        woken = asyncio.Event()
+        self._waiting[woken] = None
+        try:
+            with self._idle():
+                await wait_for(woken, seconds)
+        finally:
+            self._waiting.pop(woken, None)
 
 
 class WorkQueue(Generic[Key]):
@@ -94,12 +115,13 @@ class WorkQueue(Generic[Key]):
     def done(self, key: Key) -> None:
         """End the run that `take` began."""
         self._watchdog.end(key)
-        self._schedule.done(key)
+        is_planned = self._schedule.done(key)
         if self._owed is None:
             self._ran.add(key)
         else:
             self._owed.discard(key)
-        self._waiter.changed()
+        if is_planned:
+            self._waiter.changed()
 
     async def take(self) -> Key:
         """Wait for the next key that is due and start its run; raise QueueClosedError after `close`."""

@@ -433,6 +433,90 @@ async def test_a_worker_that_waits_finds_what_came_meanwhile() -> None:
     assert task.result() == "work"
 
 
+async def test_a_change_wakes_one_of_the_workers_that_wait() -> None:
+    waiter, looks = Waiter(HandClock()), list[float]()
+
+    def look(now: float) -> str | None:
+        looks.append(now)
+        return None
+
+    tasks = [asyncio.create_task(waiter.take(look, lambda _: None)) for _ in range(5)]
+    await settle()
+    looks.clear()
+
+    waiter.changed()
+    await settle()
+
+    assert len(looks) == 1
+    waiter.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_woken_worker_that_is_cancelled_leaves_the_work_to_the_next() -> None:
+    waiter, found = Waiter(HandClock()), list[str]()
+    first, second = (
+        asyncio.create_task(waiter.take(lambda _: found.pop() if found else None, lambda _: None)) for _ in range(2)
+    )
+    await settle()
+
+    found.append("work")
+    waiter.changed()
+    first.cancel()
+    await settle()
+
+    assert (first.cancelled(), second.result()) == (True, "work")
+
+
+# Shorter than every delay, so that nothing else becomes due in it.
+_MOMENT = 0.001
+WORKER_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from("abcdef"), st.integers(0, 5)),
+        st.tuples(st.just("end"), st.sampled_from("abcdef"), st.just(0)),
+        st.tuples(st.just("forget"), st.sampled_from("abcdef"), st.just(0)),
+        st.tuples(st.just("turn"), st.just(""), st.integers(1, 3)),
+    ),
+    max_size=30,
+)
+
+
+@given(WORKER_STEPS, st.integers(1, 3))
+def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], workers: int) -> None:
+    async def work(queue: WorkQueue[str], running: dict[str, asyncio.Event]) -> None:
+        while True:
+            key = await queue.take()
+            running[key] = asyncio.Event()
+            await running[key].wait()
+            del running[key]
+            queue.done(key)
+
+    async def check() -> None:
+        clock, running = HandClock(), dict[str, asyncio.Event]()
+        with clock.driving():
+            queue: WorkQueue[str] = WorkQueue(clock)
+            tasks = [asyncio.create_task(work(queue, running)) for _ in range(workers)]
+            for step, key, number in steps:
+                match step:
+                    case "add":
+                        queue.add(key, delay=number)
+                    case "end" if key in running:
+                        running[key].set()
+                    case "forget":
+                        queue.forget(key)
+                    case "turn":
+                        clock.turn(number)
+                # Not after every step: a worker may be woken more than once before it looks.
+                if number != 1:
+                    await settle(15)
+                    clock.turn(_MOMENT)
+                    assert len(running) == workers or queue.neglected() < _MOMENT / 2
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(check())
+
+
 async def test_every_worker_that_waits_hears_of_the_end() -> None:
     waiter = Waiter(HandClock())
     tasks = [asyncio.create_task(waiter.take(nothing, lambda _: None)) for _ in range(3)]

@@ -120,6 +120,13 @@ class Schedule(Generic[Key]):
         self._running[found] = None
         return found
 
+    def pop(self, now: float) -> Key | None:
+        """Remove and return the most urgent key that is due, without a run that has to end; None if no key is due."""
+        found = self.take(now)
+        if found is not None:
+            del self._running[found]
+        return found
+
     def _most_urgent(self) -> Key | None:
         for is_periodic in (False, True):
             while (found := self._now[is_periodic].pop()) is not None:
@@ -136,11 +143,12 @@ class Schedule(Generic[Key]):
                 return key
         return None
 
-    def done(self, key: Key) -> None:
-        """End a run; if the key was added meanwhile, it is planned now."""
+    def done(self, key: Key) -> bool:
+        """End a run; if the key was added meanwhile, it is planned now, and the result is True."""
         again = self._running.pop(key)
         if again is not None:
             self._plan(key, again)
+        return again is not None
 
     def forget(self, key: Key) -> None:
         """Drop a planned run; a run in progress continues and is not repeated."""
