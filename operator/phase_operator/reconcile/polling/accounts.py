@@ -15,7 +15,7 @@ from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, Probe, Read, Subscription
-from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall
+from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
 from phase_operator.reconcile.polling.question_state import QueryState
 
 FOREVER = float("inf")
@@ -127,9 +127,10 @@ class AccountState:
         self.fair_queue.drop(task)
         self.again.pop(task, None)
 
-    def open_lanes(self, now: float) -> list[Lane]:
-        """Return the lanes of which the quota allows a call of what works now."""
-        return [lane for lane in Lane if self._allowed_at(now, lane) <= now]
+    def opens(self, now: float) -> Opens:
+        """Return when the next calls may begin."""
+        # Reads can be as many as somebody likes to force; probes have their times.
+        return self.gate.opens(now, is_spread=len(self.namespaces) > 1)
 
     def need(self, app: AppState, interval: float | None) -> None:
         """Note how often an app is probed; None: not now."""
@@ -139,16 +140,12 @@ class AccountState:
 
     def kept_back(self, now: float) -> list[float]:
         """Return for each call that is due and has to wait for the quota since when it has been due."""
-        return [due for lane in Lane if self._allowed_at(now, lane) > now for due in self.fair_queue.due(now, lane)]
+        closed = set(Lane).difference(self.opens(now).lanes(now))
+        return [due for lane in closed for due in self.fair_queue.due(now, lane)]
 
-    def _allowed_at(self, now: float, lane: Lane) -> float:
-        # Reads can be as many as somebody likes to force; probes have their times.
-        return self.gate.allowed_at(now, lane, is_spread=lane is Lane.READ and len(self.namespaces) > 1)
-
-    def next_at(self, now: float) -> float | None:
+    def next_at(self, now: float, opens: Opens) -> float | None:
         """Return when to look again, if time alone can tell."""
-        opens = [self._allowed_at(now, lane) for lane in Lane]
-        later = [*opens, self.gate.allowed_at(now, None), self.gate.denials.allowed_at(now), self.fair_queue.next_due()]
+        later = (*opens, self.fair_queue.next_due())
         return min((at for at in later if at is not None and now < at < FOREVER), default=None)
 
     def begin(self, task: Task, now: float) -> InFlightCall:

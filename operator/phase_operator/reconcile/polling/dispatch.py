@@ -69,8 +69,7 @@ class Dispatcher:
         """Return the next account that may make a call now, or None; `began` or `passed` has to follow."""
         for gate in self._shares.settle(now):
             self._let_pass(gate, now)
-        while (turn := self._schedule.take(now)) is not None:
-            self._schedule.done(turn)
+        while (turn := self._schedule.pop(now)) is not None:
             if not isinstance(turn, Account):
                 self._let_pass(turn, now)
                 continue
@@ -140,14 +139,15 @@ class Dispatcher:
     def _look(self, account_state: AccountState, called: frozenset[Wait], now: float) -> Turn | None:
         """Return the turn of an account, or note what it waits for."""
         account, host = account_state.account, account_state.gate.host
-        lanes, may_try = account_state.open_lanes(now), account_state.gate.may_try(now)
+        opens = account_state.opens(now)
+        lanes, may_try = opens.lanes(now), opens.attempt <= now
         trial = Trial(host.name)
         may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
         attempts = may_try and (host.breaker.error is None or may_be_trial)
         if not account_state.fair_queue.is_due(now, lanes, attempts=attempts):
             if may_try and not attempts and account_state.fair_queue.is_due(now, lanes):
                 self._wait(trial, account, self._payer(account_state), now)
-            later = account_state.next_at(now)
+            later = account_state.next_at(now, opens)
             if later is not None:
                 self.add(account, later)
             return None

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
+from typing import NamedTuple
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -25,6 +26,19 @@ _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
 _CLOUD_QUOTA = 120
+
+
+class Opens(NamedTuple):
+    """When the next call of an account may begin, by what it is for: now, later, or infinity if a call has to end."""
+
+    probe: float
+    read: float
+    # Of what was refused last, or never worked.
+    attempt: float
+
+    def lanes(self, now: float) -> list[Lane]:
+        """Return the lanes whose calls may begin now."""
+        return [lane for lane, at in ((Lane.PROBE, self.probe), (Lane.READ, self.read)) if at <= now]
 
 
 class Concern(Enum):
@@ -89,24 +103,25 @@ class AccountGate:
     # How many calls a window the probes of the apps that answer them need.
     needed: float = 0.0
 
-    def allowed_at(self, now: float, lane: Lane | None, *, is_spread: bool = False) -> float:
-        """Return when the quota allows a call: one that works, of a lane, or an attempt (None).
+    def opens(self, now: float, *, is_spread: bool = False) -> Opens:
+        """Return when the quota, and for attempts the account's breaker, allow the next calls.
 
-        Lanes do not starve each other, nor what is new. An attempt takes what is left: it leaves a part of what the
-        probes need that work. `is_spread`: callers share the lane, and none may leave the others nothing for long.
+        Probes and reads do not starve each other, nor what is new. An attempt takes what is left: it leaves a part of
+        what the probes need that work. `is_spread`: callers share the reads, and none may leave the others nothing for
+        long.
         """
+        may_try = self.denials.allowed_at(now)
         if self.rate_limit.is_free(now):
-            return now
-        if lane is None:
-            return self.rate_limit.allowed_at(now, leave={Lane.PROBE.name: self._needs(now, _FOR_PROBES_OF_ATTEMPTS)})
-        share = _FOR_READS if lane is Lane.PROBE else self._needs(now, _FOR_PROBES_OF_READS)
-        other = Lane.READ if lane is Lane.PROBE else Lane.PROBE
-        leave = {other.name: share, _ATTEMPT: _FOR_ATTEMPTS}
-        return self.rate_limit.allowed_at(now, leave=leave, spread=lane.name if is_spread else None)
-
-    def may_try(self, now: float) -> bool:
-        """Say whether quota and account allow an attempt: of what was refused last, or never worked."""
-        return self.denials.allowed_at(now) <= now and self.allowed_at(now, None) <= now
+            return Opens(now, now, may_try)
+        probes, allowed_at = self._probes(now), self.rate_limit.allowed_at
+        of_probe = {Lane.READ.name: _FOR_READS, _ATTEMPT: _FOR_ATTEMPTS}
+        of_read = {Lane.PROBE.name: min(probes, _FOR_PROBES_OF_READS), _ATTEMPT: _FOR_ATTEMPTS}
+        of_attempt = {Lane.PROBE.name: min(probes, _FOR_PROBES_OF_ATTEMPTS)}
+        return Opens(
+            allowed_at(now, leave=of_probe),
+            allowed_at(now, leave=of_read, spread=Lane.READ.name if is_spread else None),
+            max(may_try, allowed_at(now, leave=of_attempt)),
+        )
 
     def begin(self, now: float, lane: Lane | None) -> InFlightCall:
         """Count a call that begins: one that works, of a lane, or an attempt (None)."""
@@ -134,9 +149,10 @@ class AccountGate:
             return Concern.ACCOUNT
         return Concern.UNANSWERED if (self.limited is None) is not before[3] else Concern.NOBODY
 
-    def _needs(self, now: float, most: float) -> float:
+    def _probes(self, now: float) -> float:
+        """Return the part of the quota that probes need."""
         limit = self.rate_limit.limit_at(now)
-        return min(ceil(self.needed) / limit, most) if limit else 0.0
+        return ceil(self.needed) / limit if limit else 0.0
 
     def _tell_host(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         breaker = self.host.breaker

@@ -43,8 +43,7 @@ class LateQueries:
     def find(self, now: float) -> set[ObjectKey]:
         """Return whose queries are late since the last look."""
         woken: set[ObjectKey] = set()
-        while (account := self._looks.take(now)) is not None:
-            self._looks.done(account)
+        while (account := self._looks.pop(now)) is not None:
             account_state = self._askers.get(account)
             if account_state is None or (
                 account_state.gate.limited is None and not any(app.trouble for app in account_state.apps.values())

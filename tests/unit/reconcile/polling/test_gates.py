@@ -103,9 +103,9 @@ def test_what_is_refused_again_and_again_is_not_tried() -> None:
 
     tried = []
     for what in range(5):
-        tried.append(gate.may_try(0.0))
+        tried.append(gate.opens(0.0).attempt <= 0.0)
         other_call(gate, 0.0, refused, str(what))
 
     assert all(tried)
-    assert not gate.may_try(0.0)
-    assert gate.may_try(60.0)
+    assert gate.opens(0.0).attempt > 0.0
+    assert gate.opens(60.0).attempt <= 60.0
