@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from phase_operator.api.crd import Definition
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.internal_errors import InternalErrors
+from phase_operator.reconcile.internal_errors import InternalErrors, surviving
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.store import PhaseSecretStore, Version, lifecycle_of, version_of
 
@@ -134,10 +134,10 @@ class ShownKind:
 
     def needs_reconcile(self, change: str, body: Mapping[str, Any]) -> bool:
         """Return whether an event needs handling; our own status writes come back as events and do not."""
-        try:
+        # The handler meets the same error and reports it.
+        with surviving():
             return _is_gone(change, body) or self._resources.needs_reconcile(mapping(body.get("metadata")))
-        except Exception:  # noqa: BLE001 - the handler meets the same error and reports it
-            return True
+        return True
 
     def take(self, change: str, body: Mapping[str, Any]) -> None:
         """Handle one event; an object that we fail to handle gets an Event and does not disturb others."""

@@ -19,6 +19,7 @@ from phase_operator.core.flow.backoff import reopen_watch
 from phase_operator.handlers.kind import ShownKind
 from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.kube.listing import CHUNK
+from phase_operator.reconcile.internal_errors import surviving
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import wait_for
 
@@ -76,7 +77,9 @@ class Watcher:
     @property
     def problem(self) -> str | None:
         """Why some resources may be unknown; None if all are known."""
-        return self._broken or next((kind.missed for kind in self._kinds if kind.missed), None)
+        if self._broken is not None:
+            return f"PhaseSecrets are not watched: {self._broken}"
+        return next((kind.missed for kind in self._kinds if kind.missed), None)
 
     def blind(self) -> float:
         """Return for how many seconds the watch has failed to show what lists contain."""
@@ -85,39 +88,42 @@ class Watcher:
     async def watch(self, own_signals: Callable[[], None]) -> None:
         """Watch until a signal stops it; start again after every fault."""
         failures = 0
-        told: str | None = None
+        logged: str | None = None
         while True:
             began = self._clock.monotonic()
-            try:
-                # kopf discovers the served kinds once, and would wait for ever for a missing one.
-                if not await self._is_served():
-                    raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
-                tasks = await kopf.spawn_tasks(
-                    registry=self._registry(),
-                    settings=_settings(),
-                    clusterwide=not self._namespaces,
-                    namespaces=self._namespaces,
-                    standalone=True,
-                )
-                # kopf installs signal handlers of its own; put ours back.
-                own_signals()
-                self._broken = None
-                await kopf.run_tasks(tasks, ignored=_Everything())
+            # kopf raises any error of its tasks; each means: start again.
+            with surviving(self._stopped):
+                await self._watch_once(own_signals)
                 return
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - kopf raises any error of its tasks; each means: start again
-                why = error.message if isinstance(error, ExpectedError) else type(error).__name__
-                self._broken = f"PhaseSecrets are not watched: {why}"
-                self._restarted("phasesecrets")
-                self._interrupted.set()
-                # Judged by duration: a list may succeed even while every stream fails.
-                failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
-                if failures == 1 or why != told:
-                    # Logged once for each reason, not with every try.
-                    log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": why})
-                told = why
-                await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
+            # Judged by duration: a list may succeed even while every stream fails.
+            failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
+            if failures == 1 or self._broken != logged:
+                # Logged once for each reason, not with every try.
+                log.warning("watch interrupted", extra={"watch": "phasesecrets", "reason": self._broken})
+            logged = self._broken
+            await self._sleep(reopen_watch(failures=failures, identity="phasesecrets"))
+
+    async def _watch_once(self, own_signals: Callable[[], None]) -> None:
+        """Watch until a signal stops it; raise the first error."""
+        # kopf discovers the served kinds once, and would wait for ever for a missing one.
+        if not await self._is_served():
+            raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=_settings(),
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            standalone=True,
+        )
+        # kopf installs signal handlers of its own; put ours back.
+        own_signals()
+        self._broken = None
+        await kopf.run_tasks(tasks, ignored=_Everything())
+
+    def _stopped(self, error: Exception) -> None:
+        self._broken = error.message if isinstance(error, ExpectedError) else type(error).__name__
+        self._restarted("phasesecrets")
+        self._interrupted.set()
 
     async def sweep(self) -> None:
         """Wait until the watch has shown all resources, and report it; then compare with lists, for ever.

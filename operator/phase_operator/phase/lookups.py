@@ -18,6 +18,8 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
+from phase_operator.reconcile.internal_errors import surviving
+
 Result = TypeVar("Result")
 Resolve = Callable[[str], list[str]]
 
@@ -54,14 +56,9 @@ class Unawaited(ThreadPoolExecutor):
         future: Future[Result] = Future()
 
         def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - the future passes it on
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            if future.set_running_or_notify_cancel():
+                with surviving(future.set_exception):
+                    future.set_result(fn(*args, **kwargs))
 
         threading.Thread(target=work, name="lookup", daemon=True).start()
         return future

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from phase_operator.core.access.proxies import Proxies
+from phase_operator.reconcile.internal_errors import surviving
 
 # The most bytes until the head of an answer is complete, and how many are handled without a pause. h11 reads heads of
 # at most 100 KB.
@@ -67,14 +68,13 @@ class Backend:
             found = (await self._lookup(host))[:_ADDRESSES]
         except socket.gaierror as error:
             raise httpx.ConnectError("the name is not known") from error
-        for number, address in enumerate(found, 1):
-            part = None if timeout is None else timeout / len(found)
-            try:
+        if not found:
+            raise httpx.ConnectError("the name has no address")
+        part = None if timeout is None else timeout / len(found)
+        for address in found[:-1]:
+            with surviving():
                 return _Stream(await self._inner.connect_tcp(address, port, timeout=part, **options))
-            except Exception:
-                if number == len(found):
-                    raise
-        raise httpx.ConnectError("the name has no address")
+        return _Stream(await self._inner.connect_tcp(found[-1], port, timeout=part, **options))
 
     async def sleep(self, seconds: float) -> None:
         """Wait, as the inner backend does."""

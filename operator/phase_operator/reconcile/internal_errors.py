@@ -3,21 +3,22 @@
 Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
 could quote a value. It is counted, and a task that it ended starts again.
 
-Every `except Exception` and `except BaseException` of the operator is in this list:
+The operator has one `except Exception`, in `surviving`. This list has every place that uses it:
 
 - `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step, or a task that has to go on.
 - `reconcile.internal_errors.InternalErrors.value_or`: a synchronous step.
 - `handlers.kind.ShownKind.needs_reconcile`: not counted; the handler meets the same error and reports it.
 - `handlers.watcher.Watcher.watch`: kopf raises any error of its tasks, and each means: start again.
-- `phase.lookups.Unawaited.submit`: the error of a thread belongs to whoever awaits its future.
+- `phase.lookups.Unawaited.submit`: the error of a thread is raised where its future is awaited.
 - `phase.transport.Backend.connect_tcp`: the next address is tried; the last one's error is raised.
-- `reconcile.polling.poller.Poller._made`: the waiting resources learn of the failure; it is raised again.
 """
 
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from phase_operator.core.flow.backoff import after_bug
@@ -28,6 +29,15 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 # After this many seconds without a failure, the next failure of a task counts as its first.
 _WENT_WELL = 60.0
+
+
+@contextmanager
+def surviving(report: Callable[[Exception], object] = lambda _: None) -> Iterator[None]:
+    """End a block, but nothing else, at any exception, and report that; what follows the block goes on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a bug in one of many objects must not end the work on the others
+        report(error)
 
 
 def _uncounted(_: str) -> None:
@@ -48,11 +58,9 @@ class InternalErrors:
 
     async def attempt(self, message: str, step: Awaitable[Result], *, task: str, subject: str = "") -> Result | None:
         """Await a step and return its result; None if it raised an unexpected exception."""
-        try:
+        with surviving(partial(self.caught, message, task=task, subject=subject)):
             return await step
-        except Exception as error:  # noqa: BLE001 - a bug in one of many objects must not end the work on the others
-            self.caught(message, error, task=task, subject=subject)
-            return None
+        return None
 
     async def succeeded(self, message: str, step: Awaitable[object], *, task: str, subject: str = "") -> bool:
         """Await a step; return True if it raised no exception."""
@@ -67,11 +75,9 @@ class InternalErrors:
         self, message: str, step: Callable[[], Result], otherwise: Result, *, task: str, subject: str = ""
     ) -> Result:
         """Do a synchronous step and return its result; `otherwise` if it raised an unexpected exception."""
-        try:
+        with surviving(partial(self.caught, message, task=task, subject=subject)):
             return step()
-        except Exception as error:  # noqa: BLE001 - see attempt
-            self.caught(message, error, task=task, subject=subject)
-            return otherwise
+        return otherwise
 
     def attempt_now(self, message: str, step: Callable[[], object], *, task: str, subject: str = "") -> bool:
         """Do a synchronous step; return True if it raised no exception."""

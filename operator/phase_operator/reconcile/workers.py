@@ -145,10 +145,10 @@ class Workers:
 
     async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
         try:
-            made = self._poller.make(call)
-            await self._internal_errors.attempt(
-                "asking Phase failed", made, task="sources", subject=type(call).__name__
-            )
+            made, failed = self._poller.make(call), partial(self._poller.ended_by_bug, call)
+            message, subject = "asking Phase failed", type(call).__name__
+            if not await self._internal_errors.succeeded(message, made, task="sources", subject=subject):
+                self._internal_errors.attempt_now(message, failed, task="sources", subject=subject)
         finally:
             free.release()
 

@@ -113,7 +113,10 @@ class Poller:
         return call
 
     async def make(self, call: Call) -> None:
-        """Make a call, tell the planner how it ended, and wake those concerned."""
+        """Make a call, record how it ended, and wake the PhaseSecrets concerned.
+
+        An exception is a bug of ours; `ended_by_bug` has to follow.
+        """
         self._watchdog.begin(call)
         try:
             await self._made(call)
@@ -129,14 +132,17 @@ class Poller:
             result = str(error.reason)
             if error.reason is Reason.ANSWER_TOO_LARGE:
                 self._observer.answer_refused("memory" if isinstance(error, AnswerMemoryFull) else "answer")
-        except Exception:
-            # Also what the planner cannot take: it counts the end of a call once, whoever tells it.
-            bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
-            self._wake_all(self._scheduler.failed(call, bug, self._clock.monotonic()))
-            raise
         self._observer.asked(_kind(call), result)
         log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
         self._wake_all(woken)
+
+    def ended_by_bug(self, call: Call) -> None:
+        """Record that `make` raised an exception, and wake the PhaseSecrets concerned; they are told that it failed.
+
+        The scheduler counts the end of a call once, also if it raised the exception itself.
+        """
+        bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
+        self._wake_all(self._scheduler.failed(call, bug, self._clock.monotonic()))
 
     async def _until_broken_off(self, call: Call) -> set[ObjectKey]:
         """Make a call, and end it as one that is not answered if it is broken off meanwhile."""
