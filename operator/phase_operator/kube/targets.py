@@ -46,7 +46,8 @@ class KubeTargets:
     async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
         """Return the target as its metadata shows it, or None if it does not exist.
 
-        It comes from the cache if it is there; if not, it is read from the API server if `surely`, else taken as None.
+        It comes from the cache if it is there. If not, it is read from the API server if `live`, else the answer is
+        None.
         """
         known = self._known.get(target)
         if known is not None or not live:

@@ -96,7 +96,7 @@ class Cluster(Protocol):
     async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
         """Return the object with the target's name, by its metadata, or None if there is none.
 
-        The watches show our own objects. A foreign object is looked for only if `surely` asks for a live read;
+        The watches show our own objects. A foreign object is looked for only if `live` asks for a live read;
         otherwise `apply_target` finds it.
         """
 

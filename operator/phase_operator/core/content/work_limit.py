@@ -1,6 +1,6 @@
 """The limit of one run's work, counted and not timed.
 
-Rule: users determine the size of a run, by the texts in its spec and the values in Phase. A run ends when its budget is
+Rule: users determine the size of a run, by the texts in its spec and the values in Phase. A run ends when its limit is
 used up, and reports that on its resource.
 """
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from phase_operator.core.flow.fair_turns import FairTurns
+
 Task = TypeVar("Task", bound=Hashable)
 
 _OLDEST_EVERY = 8
@@ -25,7 +27,7 @@ class Lane(IntEnum):
 
 
 class PollPriority(IntEnum):
-    """Why a task is due; lower goes first."""
+    """Why a call to Phase is due; lower goes first. Runs have three reasons alone: schedule.Priority."""
 
     NEW = 0
     EDITED = 1
@@ -54,10 +56,9 @@ class _Ready(Generic[Task]):
         default_factory=lambda: {False: [], True: []}
     )
     by_age: dict[bool, deque[tuple[int, Task]]] = field(default_factory=lambda: {False: deque(), True: deque()})
-    # Start-time fair queueing: a namespace's next task comes one round after its last.
-    round: int = 0
-    last_round: dict[str, int] = field(default_factory=dict)
-    turns: int = 0
+    turns: FairTurns = field(default_factory=FairTurns)
+    # How many tasks were taken.
+    taken: int = 0
 
 
 class FairQueue(Generic[Task]):
@@ -135,8 +136,7 @@ class FairQueue(Generic[Task]):
                 continue
             planned = self._planned[task]
             ready = self._lanes[planned.lane]
-            turn = max(ready.round, ready.last_round.get(planned.namespace, 0)) + 1
-            ready.last_round[planned.namespace] = turn
+            turn = ready.turns.give(planned.namespace)
             heapq.heappush(ready.by_turn[planned.is_attempt], (planned.urgency, turn, serial, task))
             ready.by_age[planned.is_attempt].append((serial, task))
 
@@ -147,12 +147,12 @@ class FairQueue(Generic[Task]):
             if not any(ready.by_turn.values()):
                 self._lanes[lane] = _Ready()
             return None
-        ready.turns += 1
-        if ready.turns % _OLDEST_EVERY == 0:
+        ready.taken += 1
+        if ready.taken % _OLDEST_EVERY == 0:
             task = self._oldest(ready, kinds)
         else:
             _, turn, _, task = heapq.heappop(ready.by_turn[head])
-            ready.round = max(ready.round, turn - 1)
+            ready.turns.serve(turn)
         del self._planned[task]
         return task
 

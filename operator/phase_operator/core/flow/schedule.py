@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
+from phase_operator.core.flow.fair_turns import FairTurns
+
 Key = TypeVar("Key", bound=Hashable)
 _OLDEST_EVERY = 8
 
 
 class Priority(IntEnum):
-    """The order of keys that are due; lower goes first."""
+    """The order of runs that are due; lower goes first. Calls to Phase have more reasons: fair_queue.PollPriority."""
 
     NEW = 0
     CHANGED = 1
@@ -25,45 +27,39 @@ class Priority(IntEnum):
 
 
 _Ready = tuple[Priority, float, int, Key]
-# The most owners without a key whose last turn is remembered.
-_MOST_SERVED = 1000
 
 
 @dataclass(slots=True)
 class _Turns(Generic[Key]):
-    """Keys that are due, by owners that take turns: start-time fair queueing."""
+    """Keys that are due, by owners that take turns; the most urgent key of an owner goes first."""
 
     keys: dict[str, list[_Ready[Key]]] = field(default_factory=dict)
     # The owners of these keys by their next turn, each once.
     order: list[tuple[int, int, str]] = field(default_factory=list)
-    turn: int = 0
-    # The last turn of owners that had one lately.
-    last: dict[str, int] = field(default_factory=dict)
+    turns: FairTurns = field(default_factory=FairTurns)
 
     def add(self, owner: str, entry: _Ready[Key]) -> None:
         """Add a key that is due."""
         if owner not in self.keys:
             self.keys[owner] = []
-            self._plan(owner, max(self.turn, self.last.get(owner, -1) + 1), entry[2])
+            self._plan(owner, entry)
         heapq.heappush(self.keys[owner], entry)
 
     def pop(self) -> _Ready[Key] | None:
         """Remove and return the most urgent key of the owner whose turn it is."""
         if not self.order:
             return None
-        self.turn, _, owner = heapq.heappop(self.order)
+        turn, _, owner = heapq.heappop(self.order)
+        self.turns.serve(turn)
         found = heapq.heappop(self.keys[owner])
         if self.keys[owner]:
-            self._plan(owner, self.turn + 1, self.keys[owner][0][2])
+            self._plan(owner, self.keys[owner][0])
         else:
             del self.keys[owner]
-            self.last[owner] = self.turn
-            if len(self.last) > _MOST_SERVED:
-                self.last = {each: turn for each, turn in self.last.items() if turn >= self.turn}
         return found
 
-    def _plan(self, owner: str, turn: int, serial: int) -> None:
-        heapq.heappush(self.order, (turn, serial, owner))
+    def _plan(self, owner: str, first: _Ready[Key]) -> None:
+        heapq.heappush(self.order, (self.turns.give(owner), first[2], owner))
 
 
 def _nobody(_: Hashable) -> str:

@@ -29,7 +29,7 @@ def render_config_map(
 ) -> Desired:
     """Return the ConfigMap with these entries; raise ExpectedError if a key, value or size makes it impossible.
 
-    The work of its templates counts against the budget, or against one of its own.
+    The work of its templates counts for `work_limit`, or for a limit of its own.
     """
     work_limit = work_limit or WorkLimit(MAX_WORK)
     taken = _guarded(entries)

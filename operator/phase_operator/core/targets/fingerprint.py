@@ -118,7 +118,7 @@ def join_digests(digests: Iterable[bytes]) -> bytes:
 
 
 def split_digests(digests: bytes) -> frozenset[bytes]:
-    """Return the digests of names from what `joined` returned."""
+    """Return the digests of names from what `join_digests` returned."""
     return frozenset(digests[start : start + _NAME] for start in range(0, len(digests), _NAME))
 
 

@@ -39,8 +39,8 @@ def render_secret(
     """Return the Secret with these entries; raise ExpectedError if a key, value, type or size makes it impossible.
 
     `visible` are the entries that its labels and annotations may quote. Types that let the holder act as another user
-    are refused unless `impersonation` allows them. The work of its templates counts against the budget, or against one
-    of its own.
+    are refused unless `impersonation` allows them. The work of its templates counts for `work_limit`, or for a limit of
+    its own.
     """
     work_limit = work_limit or WorkLimit(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE

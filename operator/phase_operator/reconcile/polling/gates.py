@@ -18,7 +18,7 @@ from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.rate_limit import WINDOW, RateLimit
 from phase_operator.core.source.query import Account, origin
 
-# What the budget counts besides probes and reads that work, and the shares of a quota that are sure.
+# What the rate limit counts besides probes and reads that work, and the shares of a quota that are sure.
 _ATTEMPT = "ATTEMPT"
 _FOR_PROBES_OF_READS, _FOR_PROBES_OF_ATTEMPTS = 0.25, 0.125
 _FOR_READS = 0.25
@@ -66,7 +66,7 @@ class Host:
 class InFlightCall:
     """What was counted when a call began, and has to be counted when it ends."""
 
-    # The kind that the budget counts it as.
+    # The kind that the rate limit counts it as.
     kind: str
     # Whether it is the one trial of an open breaker: the host's, the account's.
     host_trial: bool

@@ -6,7 +6,7 @@ Rule: nothing is awaited or written here; `decide` of core/targets/loss_guard.py
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
@@ -33,6 +33,7 @@ from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.values import Entry, Snapshot
 from phase_operator.reconcile.context import RunContext
+from phase_operator.reconcile.polling.calls import Fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class ReceivedAnswer:
     moved: tuple[Moved, ...]
     # The date that it was given first, if that was wrong.
     misdated: Revision | None = None
+
+    @classmethod
+    def of(cls, query: SourceQuery, state: Fresh) -> Self:
+        """Return the answer of a source that is up to date."""
+        return cls(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
 
 
 class LossGuard:

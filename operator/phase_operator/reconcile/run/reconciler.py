@@ -156,7 +156,7 @@ class Reconciler:
         """Write nothing that needs the finalizer, which could not be set; what was declared secret is taken out."""
         if not isinstance(state, Fresh):
             raise error
-        received = ReceivedAnswer(query, state.answer, state.revision, state.twice, state.moved)
+        received = ReceivedAnswer.of(query, state)
         chosen = await self._choose(context, received)
         inputs = Inputs.of(context, received, chosen.entries)
         return self._doubting(context, await self._writer.hold(context, inputs, error, is_exact=chosen.is_exact))
@@ -191,7 +191,7 @@ class Reconciler:
 
     async def _follow(self, context: RunContext, query: SourceQuery, state: Fresh) -> Outcome:
         """Bring the targets in step with an answer, unless it would empty them and nobody allowed that."""
-        received = ReceivedAnswer(query, state.answer, state.revision, state.twice, state.moved, state.misdated)
+        received = ReceivedAnswer.of(query, state)
         chosen = await self._choose(context, received)
         found = self._doubting(context, await self._sync(context, received, chosen))
         if found.is_doubted:

@@ -57,7 +57,7 @@ def fits(rate_limit: RateLimit, now: float) -> int:
 
 
 def used_up(calls: int = 90, limit: int | None = None) -> RateLimit:
-    """Return a budget that is refused at 61 s, after so many calls of the last minute."""
+    """Return a rate limit that is refused at 61 s, after so many calls of the last minute."""
     rate_limit = RateLimit(limit)
     spend(rate_limit, 1, 0.0)
     spend(rate_limit, calls, 60.5)
@@ -221,7 +221,7 @@ class Window:
 
 @dataclass
 class Client:
-    """Calls at a budget's pace, at most eight at once, each with its time on the way; `wants` a minute."""
+    """Calls at a rate limit's pace, at most eight at once, each with its time on the way; `wants` a minute."""
 
     server: Server
     rate_limit: RateLimit

@@ -33,7 +33,7 @@ class Template:
     ) -> bytes:
         """Render with the target's values; raise Waiting if one is missing or unfit, or if the result is too large.
 
-        The work is charged to `budget`, or to a budget of its own.
+        The work counts for `work_limit`, or for a limit of its own.
         """
         return Rendering(values, self.where, limit, work_limit).render(self.body)
 
