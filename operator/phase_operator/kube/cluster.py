@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -12,7 +13,7 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.pod_references import mentioned
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import missing, translated
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.listing import FEW, items
 from phase_operator.kube.paths import CORE, object_path
@@ -44,14 +45,12 @@ class KubeCluster(KubeTargets, KubeResources):
 
         Raise Waiting if the Secret or its key is missing, or the key holds no text; else ExpectedError if a read fails.
         """
-        try:
+        secret: dict[str, Any] | None = None
+        with translated(unless=missing):
             secret = await self._client.request("GET", object_path(CORE, "secrets", key.namespace, key.name))
-        except ApiError as error:
-            if error.not_found:
-                raise Waiting(
-                    Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} does not exist; create it with the key "token"'
-                ) from error
-            raise translate(error) from error
+        if secret is None:
+            message = f'Secret {key} does not exist; create it with the key "token"'
+            raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, message)
         encoded = (secret.get("data") or {}).get(names.TOKEN_KEY)
         if encoded is None:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')

@@ -9,7 +9,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.kube.client import MANAGER, KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import missing, translated
 from phase_operator.kube.paths import CORE, object_path
 
 MIN_KEY, MAX_KEY = 16, 64
@@ -21,33 +21,23 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
     Raise ExpectedError.
     """
     path = object_path(CORE, "secrets", namespace, names.DIGEST_KEY_SECRET)
-    try:
-        try:
-            return key_of(await client.request("GET", path))
-        except ApiError as error:
-            if not error.not_found:
-                raise
-        body = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": names.DIGEST_KEY_SECRET,
-                "namespace": namespace,
-                "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME},
-            },
-            "data": {"key": base64.b64encode(make()).decode()},
-        }
-        try:
-            return key_of(
-                await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body)
-            )
-        except ApiError as error:
-            # Another replica created it first: its key counts.
-            if not error.conflict:
-                raise
-            return key_of(await client.request("GET", path))
-    except ApiError as error:
-        raise translate(error) from error
+    with translated(unless=missing):
+        return key_of(await client.request("GET", path))
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": names.DIGEST_KEY_SECRET,
+            "namespace": namespace,
+            "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME},
+        },
+        "data": {"key": base64.b64encode(make()).decode()},
+    }
+    # Another replica may have created it first: its key counts.
+    with translated(unless=lambda error: error.conflict):
+        return key_of(await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body))
+    with translated():
+        return key_of(await client.request("GET", path))
 
 
 def key_of(secret: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from phase_operator.api import names
 from phase_operator.core.flow.election import Election, Held, Terms, Wait, Write
 from phase_operator.core.json_access import mapping, number, text
 from phase_operator.kube.client import MANAGER, MERGE, KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import ApiError, changed_or_missing, ending_at, missing, translate
 from phase_operator.kube.paths import object_path
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
@@ -117,12 +117,11 @@ class Elector:
             log.warning("lease not released", extra={"reason": str(error)})
 
     async def _read(self) -> Held | None:
-        try:
+        found: dict[str, Any] | None = None
+        with ending_at(missing):
             found = await self._client.request("GET", self._path)
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise
+        if found is None:
+            return None
         spec = mapping(found.get("spec"))
         return Held(
             holder=text(spec.get("holderIdentity")),
@@ -142,16 +141,13 @@ class Elector:
         }
         if found.takes:
             spec["acquireTime"] = now
-        try:
+        with ending_at(changed_or_missing):
             if found.version is None:
                 await self._create(spec)
             else:
                 await self._patch({"metadata": {"resourceVersion": found.version}, "spec": spec})
-        except ApiError as error:
-            if error.conflict or error.not_found:
-                return False
-            raise
-        return True
+            return True
+        return False
 
     async def _create(self, spec: dict[str, Any]) -> None:
         metadata = {"name": self._name, "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME}}

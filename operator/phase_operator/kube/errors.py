@@ -6,7 +6,8 @@ webhook only its name is used, whatever the status: its author chose the rest.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,6 +135,36 @@ def _after(header: str | None, seconds: Any) -> float | None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         return None
     return min(float(seconds), _LONGEST_PAUSE)
+
+
+def missing(error: ApiError) -> bool:
+    """Return whether the object does not exist."""
+    return error.not_found
+
+
+def changed_or_missing(error: ApiError) -> bool:
+    """Return whether the object is not the one that was judged, or does not exist any more."""
+    return error.conflict or error.not_found
+
+
+@contextmanager
+def ending_at(expected: Callable[[ApiError], bool]) -> Iterator[None]:
+    """End a block at an expected ApiError; what follows the block goes on."""
+    try:
+        yield
+    except ApiError as error:
+        if not expected(error):
+            raise
+
+
+@contextmanager
+def translated(unless: Callable[[ApiError], bool] = lambda _: False) -> Iterator[None]:
+    """Raise an ApiError as the ExpectedError that it means; end the block at one that `unless` accepts."""
+    try:
+        with ending_at(unless):
+            yield
+    except ApiError as error:
+        raise translate(error) from error
 
 
 def translate(error: ApiError) -> ExpectedError:

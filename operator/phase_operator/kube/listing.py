@@ -9,7 +9,7 @@ from typing import Any
 
 from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import ApiError, missing, translated
 
 # Objects in one answer, if only their metadata is read or they are small.
 CHUNK = 500
@@ -48,12 +48,11 @@ async def items(
     token = ""
     while True:
         more = [("limit", str(chunk)), *query] + ([("continue", token)] if token else [])
-        try:
+        found: Page | None = None
+        with translated(unless=missing):
             found = page(await client.request("GET", path, query=more, accept=accept))
-        except ApiError as error:
-            if error.not_found:
-                return
-            raise translate(error) from error
+        if found is None:
+            return
         for item in found.items:
             yield item
         token = found.token

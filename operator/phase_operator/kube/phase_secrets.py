@@ -15,7 +15,7 @@ from phase_operator.core.json_access import mapping, mappings, number, text
 from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import ApiError, ending_at, missing, translated
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.listing import items, page
 from phase_operator.kube.paths import OURS, KindPaths
@@ -37,7 +37,7 @@ class KubeResources:
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]
-        try:
+        with translated(unless=_is_gone_or_another):
             await self._client.request(
                 "PATCH",
                 self._paths.object_of(key, "status"),
@@ -46,53 +46,36 @@ class KubeResources:
                 content_type=JSON_PATCH,
                 accept=METADATA,
             )
-        except ApiError as error:
-            # An invalid status is reported with its fields; a failed `test` is reported without any.
-            is_another = error.invalid and not error.causes
-            if not (error.not_found or is_another):
-                raise translate(error) from error
 
     async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
         """Add or remove our finalizer; it is no error if the resource is gone or was replaced by another one."""
-        try:
-            done = await attempts(lambda _: self._set_finalizer(self._paths.object_of(key), uid, wanted=wanted))
-        except ApiError as error:
-            if error.not_found:
-                return
-            raise translate(error) from error
-        if not done:
-            message = "the PhaseSecret keeps changing while its finalizer is set"
-            raise Transient(Reason.KUBERNETES_UNAVAILABLE, message)
+        with translated(unless=missing):
+            if not await attempts(lambda _: self._set_finalizer(self._paths.object_of(key), uid, wanted=wanted)):
+                message = "the PhaseSecret keeps changing while its finalizer is set"
+                raise Transient(Reason.KUBERNETES_UNAVAILABLE, message)
 
     async def _set_finalizer(self, path: str, uid: str, *, wanted: bool) -> bool | None:
+        """Return True if nothing is left to do, None if the object changed meanwhile."""
         metadata = metadata_of(await self._client.request("GET", path, accept=METADATA))
-        before = metadata.get("finalizers") or []
-        # The API server accepts no new finalizer on an object in deletion.
-        is_late = wanted and "deletionTimestamp" in metadata
-        if metadata["uid"] != uid or (names.FINALIZER in before) is wanted or is_late:
+        if metadata["uid"] != uid:
             return True
-        after = [*before, names.FINALIZER] if wanted else [each for each in before if each != names.FINALIZER]
+        after = _with_finalizer(metadata) if wanted else _without_finalizer(metadata)
+        if after is None:
+            return True
         # A merge patch replaces the whole list; without the version another's finalizer could be lost.
         body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": after}}
-        try:
+        with ending_at(lambda error: error.conflict):
             await self._client.request("PATCH", path, query=[MANAGER], body=body, content_type=MERGE, accept=METADATA)
-        except ApiError as error:
-            if not error.conflict:
-                raise
-            return None
-        return True
+            return True
+        return None
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
         """Return a resource as it is now; None if it does not exist or its kind is not one of ours."""
         if not self._paths.knows(key.kind):
             return None
-        try:
-            path = self._paths.object_of(key)
-            return await self._client.request("GET", path)
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise translate(error) from error
+        with translated(unless=missing):
+            return await self._client.request("GET", self._paths.object_of(key))
+        return None
 
     def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Queue Events about a resource; never waits."""
@@ -100,32 +83,46 @@ class KubeResources:
 
     async def is_served(self) -> bool:
         """Return whether the API server serves our kinds, judged by what kopf reads; raise ExpectedError."""
-        try:
+        with translated(unless=missing):
             groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
-            if not any(group.get("name") == names.GROUP for group in groups):
-                return False
-            kinds = mappings((await self._client.request("GET", OURS)).get("resources"))
-        except ApiError as error:
-            if error.not_found:
-                return False
-            raise translate(error) from error
-        return {each.plural for each in DEFINITIONS} <= {text(kind.get("name")) for kind in kinds}
+            if names.GROUP in (group.get("name") for group in groups):
+                kinds = mappings((await self._client.request("GET", OURS)).get("resources"))
+                return {each.plural for each in DEFINITIONS} <= {text(kind.get("name")) for kind in kinds}
+        return False
 
     async def count_resources(self, namespace: str | None) -> int:
         """Return how many PhaseSecrets exist in a namespace, or in all."""
-        try:
+        with translated():
             answer = await self._client.request(
                 "GET", self._paths.collection_of("", namespace or ""), query=[("limit", "1")], accept=METADATA_LIST
             )
             seen = len(page(answer).items)
-        except ApiError as error:
-            raise translate(error) from error
         return seen + number(mapping(answer.get("metadata")).get("remainingItemCount"))
 
     async def list_resources(self, namespace: str | None) -> list[Mapping[str, Any]]:
         """Return the metadata of all PhaseSecrets of a namespace, or of all."""
         found = items(self._client, self._paths.collection_of("", namespace or ""), accept=METADATA_LIST)
         return [_of_interest(mapping(item.get("metadata"))) async for item in found]
+
+
+def _is_gone_or_another(error: ApiError) -> bool:
+    """Return whether an object is gone, or another one has its name now: the `test` of its uid failed."""
+    # An invalid status is reported with its fields; a failed `test` is reported without any.
+    return error.not_found or (error.invalid and not error.causes)
+
+
+def _with_finalizer(metadata: Mapping[str, Any]) -> list[str] | None:
+    """Return the finalizers of an object with ours; None if nothing can or has to be changed."""
+    before = metadata.get("finalizers") or []
+    # The API server accepts no new finalizer on an object in deletion.
+    is_late = "deletionTimestamp" in metadata
+    return None if is_late or names.FINALIZER in before else [*before, names.FINALIZER]
+
+
+def _without_finalizer(metadata: Mapping[str, Any]) -> list[str] | None:
+    """Return the finalizers of an object without ours; None if it does not have ours."""
+    before = metadata.get("finalizers") or []
+    return [each for each in before if each != names.FINALIZER] if names.FINALIZER in before else None
 
 
 def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,8 +6,9 @@ to learn its type.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -24,7 +25,7 @@ from phase_operator.core.targets.type_change import copy_of_standing, original_o
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import APPLY, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import ApiError, changed_or_missing, ending_at, missing, translate, translated
 from phase_operator.kube.listing import items
 from phase_operator.kube.paths import COLLECTIONS, CORE, object_path, target_path
 from phase_operator.kube.target_cache import TargetCache
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 
 # The revision of an empty etcd. No object has it, so an apply under it can only create.
 _NO_VERSION = "1"
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a write left; None: that is not known, or there is nothing."""
+
+    observed: Observed | None = None
 
 
 class KubeTargets:
@@ -57,104 +65,92 @@ class KubeTargets:
 
     async def apply_target(self, desired: Desired, action: Apply) -> bool:
         """Apply, prune and release; return False if the object is not the one that was judged."""
-        observed: Observed | None = None
-        self._known.begin_write(desired.ref)
-        try:
+        is_new = action.resource_version is None
+
+        def is_another(error: ApiError) -> bool:
+            return (error.conflict and not error.held) or (error.not_found and not is_new)
+
+        with self._writing(desired.ref) as written, translated(unless=is_another):
             applied = await self._apply_named(desired, action)
-            observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
+            written.observed = await self._prune(desired.ref, applied, action.prune) if action.prune else applied
             for manager in action.release:
-                observed = await self._release(desired, action, manager, observed)
-        except ApiError as error:
-            if (error.conflict and not error.held) or (error.not_found and action.resource_version is not None):
-                return False
-            raise translate(error) from error
+                written.observed = await self._release(desired, action, manager, written.observed)
+            return True
+        return False
+
+    @contextmanager
+    def _writing(self, target: TargetRef) -> Iterator[_Written]:
+        """Hold events of a target back while it is written; report one that was not of this write."""
+        written = _Written()
+        self._known.begin_write(target)
+        try:
+            yield written
         finally:
-            if self._known.end_write(desired.ref, observed):
-                self._touched(desired.ref)
-        return True
+            if self._known.end_write(target, written.observed):
+                self._touched(target)
 
     async def remove(self, target: TargetRef, action: Removal) -> bool:
         """Delete the object, or withdraw our share of it; return False if it is not the one that was judged."""
-        observed: Observed | None = None
-        self._known.begin_write(target)
+        with self._writing(target) as written, translated(unless=lambda error: error.conflict):
+            with ending_at(missing):
+                written.observed = await self._removed(target, action)
+            return True
+        return False
+
+    async def _removed(self, target: TargetRef, action: Removal) -> Observed | None:
+        """Remove, and return the object if there are shares of others in it."""
         try:
             match action:
                 case Delete():
                     await self._delete(target, action)
                     log.info("object deleted", extra={"object": str(target)})
+                    return None
                 case Withdraw():
-                    uid, version = action.uid, action.resource_version
-                    give_up = partial(self._give_up, target, action.manager, uid, version)
+                    give_up = partial(self._give_up, target, action.manager, action.uid, action.resource_version)
                     left = await self._naming_type(target, action.type, give_up)
-                    observed = left if left.parts else None
                     log.info("keys taken out", extra={"object": str(target)})
+                    return left if left.parts else None
                 case _:
                     assert_never(action)
         except ApiError as error:
-            if error.not_found:
-                return True
-            if error.conflict:
-                return False
-            if error.invalid:
-                # Without our keys the object would not be valid for its type, so a retry cannot succeed.
-                raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
-            raise translate(error) from error
-        finally:
-            if self._known.end_write(target, observed):
-                self._touched(target)
-        return True
+            if error.conflict or not error.invalid:
+                raise
+            # Without our keys the object would not be valid for its type, so a retry cannot succeed.
+            raise Invalid(Reason.TARGET_REFUSED, translate(error).message) from error
 
     async def take_out(self, target: TargetRef, observed: Observed, keys: Sequence[str]) -> bool:
         """Remove data keys from an object; return False if it is not the one that was judged."""
-        left: Observed | None = None
-        self._known.begin_write(target)
-        try:
-            left = await self._prune(target, observed, keys)
-        except ApiError as error:
-            if error.conflict or error.not_found:
-                return False
-            raise translate(error) from error
-        finally:
-            if self._known.end_write(target, left):
-                self._touched(target)
-        log.info("keys taken out", extra={"object": str(target)})
-        return True
+        with self._writing(target) as written, translated(unless=changed_or_missing):
+            written.observed = await self._prune(target, observed, keys)
+            log.info("keys taken out", extra={"object": str(target)})
+            return True
+        return False
 
     async def prove(self, desired: Desired) -> None:
         """Have the API server validate a new object by a dry run; raise ExpectedError if it refuses the object."""
-        try:
+        with translated(unless=lambda error: error.conflict):
             await self._apply(desired, Apply(None), dry_run=True)
-        except ApiError as error:
-            if not error.conflict:
-                raise translate(error) from error
 
     async def keep(self, target: TargetRef, version: str, copy: Desired) -> bool:
         """Create a copy of a target as it is now; return False if the target is not the one that was judged."""
-        try:
+        with translated(unless=_is_not_there):
             found = await self._client.request("GET", target_path(target))
-            if found["metadata"]["resourceVersion"] != version:
-                return False
-            manifest = copy_of_standing(found, copy)
-            manifest["metadata"]["resourceVersion"] = _NO_VERSION
-            await self._send(copy.ref, names.FIELD_MANAGER, manifest)
-        except ApiError as error:
-            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
-                return False
-            raise translate(error) from error
-        return True
+            if found["metadata"]["resourceVersion"] == version:
+                await self._create(copy.ref, copy_of_standing(found, copy))
+                return True
+        return False
 
     async def restore(self, copy: TargetRef, target: TargetRef) -> bool:
         """Create a target from its copy; return False if the target exists or the copy is gone."""
-        try:
+        with translated(unless=_is_not_there):
             kept = await self._client.request("GET", target_path(copy))
-            manifest = original_of(kept, target)
-            manifest["metadata"]["resourceVersion"] = _NO_VERSION
-            await self._send(target, names.FIELD_MANAGER, manifest)
-        except ApiError as error:
-            if error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"}):
-                return False
-            raise translate(error) from error
-        return True
+            await self._create(target, original_of(kept, target))
+            return True
+        return False
+
+    async def _create(self, target: TargetRef, manifest: dict[str, Any]) -> None:
+        manifest["metadata"]["resourceVersion"] = _NO_VERSION
+        await self._send(target, names.FIELD_MANAGER, manifest)
 
     async def _apply(self, desired: Desired, action: Apply, *, dry_run: bool = False) -> Observed:
         # If the object did not exist when it was judged, one that appeared since must be a conflict.
@@ -174,11 +170,8 @@ class KubeTargets:
 
         The type is recorded in a mark on the object, which anyone may edit, so it can be wrong.
         """
-        try:
+        with ending_at(_is_of_another_type):
             return await send(kind)
-        except ApiError as error:
-            if translate(error).reason is not Reason.TYPE_IMMUTABLE:
-                raise
         return await send(await self._type_of(ref))
 
     async def _type_of(self, ref: TargetRef) -> str:
@@ -186,11 +179,8 @@ class KubeTargets:
 
     async def _release(self, desired: Desired, action: Apply, manager: str, observed: Observed) -> Observed:
         """Give up all fields under another field manager of ours; a type that only it owned stays with our share."""
-        try:
+        with ending_at(lambda error: desired.policy.merges and _is_of_another_type(error)):
             return await self._give_up(desired.ref, manager, observed.uid, observed.resource_version)
-        except ApiError as error:
-            if not desired.policy.merges or translate(error).reason is not Reason.TYPE_IMMUTABLE:
-                raise
         again = replace(action, resource_version=observed.resource_version, type=await self._type_of(desired.ref))
         kept = await self._apply(desired, again)
         return await self._give_up(desired.ref, manager, kept.uid, kept.resource_version)
@@ -262,9 +252,15 @@ class KubeTargets:
 
 async def target_metadata(client: KubeClient, target: TargetRef) -> Mapping[str, Any] | None:
     """Return a target's metadata by a live read, or None if it does not exist. Raises ExpectedError."""
-    try:
+    with translated(unless=missing):
         return metadata_of(await client.request("GET", target_path(target), accept=METADATA))
-    except ApiError as error:
-        if error.not_found:
-            return None
-        raise translate(error) from error
+    return None
+
+
+def _is_not_there(error: ApiError) -> bool:
+    """Return whether an object has changed or is gone; its namespace is there."""
+    return error.conflict or (error.not_found and error.kind not in {"namespaces", "namespace"})
+
+
+def _is_of_another_type(error: ApiError) -> bool:
+    return translate(error).reason is Reason.TYPE_IMMUTABLE

@@ -12,7 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.json_access import text
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import translated
 
 # Vendors append to the number, as in "31+".
 _LEADING = re.compile(r"\d+")
@@ -20,10 +20,8 @@ _LEADING = re.compile(r"\d+")
 
 async def check_version(client: KubeClient) -> None:
     """Read the version; raise Waiting if it is too old, ExpectedError if it cannot be read."""
-    try:
+    with translated():
         found = await client.request("GET", "/version")
-    except ApiError as error:
-        raise translate(error) from error
     if why := too_old(found):
         raise Waiting(Reason.KUBERNETES_UNAVAILABLE, why)
 

@@ -14,7 +14,7 @@ from phase_operator.core.rollout.decision import Restart, SaveBaseline, patch
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, read_workload
 from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
-from phase_operator.kube.errors import ApiError, translate
+from phase_operator.kube.errors import changed_or_missing, missing, translated
 from phase_operator.kube.events import Recorder, Subject
 from phase_operator.kube.listing import FEW, items
 from phase_operator.kube.paths import object_path
@@ -59,12 +59,9 @@ class KubeWorkloads:
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
         """Return a workload, or None if it does not exist."""
-        try:
+        with translated(unless=missing):
             return read_workload(ref.kind, await self._client.request("GET", _path(ref)))
-        except ApiError as error:
-            if error.not_found:
-                return None
-            raise translate(error) from error
+        return None
 
     async def metadata(self, target: TargetRef) -> Mapping[str, Any] | None:
         """Return a target's metadata by a live read, or None if it does not exist."""
@@ -72,7 +69,7 @@ class KubeWorkloads:
 
     async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Apply our labels and annotation; return False if the workload is not the one that was judged."""
-        try:
+        with translated(unless=changed_or_missing):
             await self._client.request(
                 "PATCH",
                 _path(workload.ref),
@@ -81,11 +78,8 @@ class KubeWorkloads:
                 content_type=APPLY,
                 accept=METADATA,
             )
-        except ApiError as error:
-            if error.conflict or error.not_found:
-                return False
-            raise translate(error) from error
-        return True
+            return True
+        return False
 
     def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
         """Queue Events about a workload; never waits."""
