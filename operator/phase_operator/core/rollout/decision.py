@@ -27,7 +27,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.refs import TargetRef
@@ -105,6 +105,12 @@ class _Rollout(Enum):
     OTHER = "any other"
 
 
+_POSTPONED = {
+    _Rollout.PAUSED: (Cause.PAUSED, "it is paused: it is restarted when it is resumed"),
+    _Rollout.AWAITED: (Cause.ROLLING_OUT, "its last roll-out is not over: it is restarted after that"),
+}
+
+
 def baseline_before_write(
     workload: Workload,
     followed_targets: Mapping[TargetRef, FollowedTarget],
@@ -120,12 +126,7 @@ def baseline_before_write(
     `all_known=False`: some PhaseSecrets have not run yet, so the baseline of targets without a feed is kept.
     """
     reads = current_reads(workload, followed_targets)
-    after = {
-        target: replace(followed_target, content=coming.get(target, followed_target.content))
-        for target, followed_target in followed_targets.items()
-    }
-    digests_after = {read.reference: read.digest for read in current_reads(workload, after)}
-    changing = [read for read in reads if digests_after[read.reference] != read.digest]
+    changing = _changed_by(coming, workload, followed_targets, reads)
     if not changing:
         return LeaveAlone()
     before = read_baseline(workload.running, workload.uid, digest_key)
@@ -136,6 +137,21 @@ def baseline_before_write(
     if before is not None and not all_known:
         seen = {**before.seen, **seen}
     return _save_if_news(workload, before, Baseline(workload.template_digest(), seen), digest_key)
+
+
+def _changed_by(
+    coming: Mapping[TargetRef, KeyDigests],
+    workload: Workload,
+    followed_targets: Mapping[TargetRef, FollowedTarget],
+    reads: Iterable[CurrentRead],
+) -> list[CurrentRead]:
+    """Return those of a workload's reads that content which is coming changes."""
+    after = {
+        target: replace(followed_target, content=coming.get(target, followed_target.content))
+        for target, followed_target in followed_targets.items()
+    }
+    digests_after = {read.reference: read.digest for read in current_reads(workload, after)}
+    return [read for read in reads if digests_after[read.reference] != read.digest]
 
 
 def decide(
@@ -159,19 +175,13 @@ def decide(
         return _save_if_news(workload, before, current, digest_key)
     if missing := _missing(reads):
         return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
-    match _rollout_of(workload, before, unread, waits):
-        case _Rollout.PAUSED:
-            return Postpone(Cause.PAUSED, "it is paused: it is restarted when it is resumed", targets_of(unread))
-        case _Rollout.AWAITED:
-            why = "its last roll-out is not over: it is restarted after that"
-            return Postpone(Cause.ROLLING_OUT, why, targets_of(unread))
-        case _Rollout.DELIVERED:
-            return _save_if_news(workload, before, current, digest_key)
-        case _Rollout.OTHER:
-            running = write_baseline(current, workload.uid, digest_key)
-            return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
-        case other:
-            assert_never(other)
+    rollout = _rollout_of(workload, before, unread, waits)
+    if rollout in _POSTPONED:
+        return Postpone(*_POSTPONED[rollout], targets_of(unread))
+    if rollout is _Rollout.DELIVERED:
+        return _save_if_news(workload, before, current, digest_key)
+    running = write_baseline(current, workload.uid, digest_key)
+    return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
 
 
 def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:

@@ -54,17 +54,14 @@ def status_document(
         document["keys"] = sum(number(target.get("keys")) for target in targets)
     if source := _source(outcome, previous):
         document["source"] = source
-    before = previous.get("lastForcedSync")
-    last_forced = forced if forced is not None else before
+    last_forced = forced if forced is not None else previous.get("lastForcedSync")
     if isinstance(last_forced, str):
         document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
-    since = text(previous.get("lastSyncedTime"))
-    is_forced = forced not in (None, before)
-    if found.ready and (not since or is_forced or _has_changed(outcome, document, previous)):
-        since = now
-    if since:
-        document["lastSyncedTime"] = since
-    return document
+    is_forced = forced not in (None, previous.get("lastForcedSync"))
+    before = text(previous.get("lastSyncedTime"))
+    is_news = found.ready and (not before or is_forced or _has_changed(outcome, document, previous))
+    since = now if is_news else before
+    return document | {"lastSyncedTime": since} if since else document
 
 
 def _has_changed(outcome: Synced | Suspended | Failed, document: StatusDocument, previous: Mapping[str, Any]) -> bool:

@@ -60,27 +60,28 @@ def listed(names: list[str], most: int, count: int | None = None) -> tuple[str, 
     return (*names[: most - 1], f"and {count - most + 1} more")
 
 
-def with_restarts(document: StatusDocument, told_of: RestartReportOf) -> StatusDocument:
+def with_restarts(document: StatusDocument, report_of: RestartReportOf) -> StatusDocument:
     """Return the status with the restart reports of its targets."""
-    targets = [_target(target, told_of) for target in mappings(document.get("targets"))]
+    targets = [_target(target, report_of) for target in mappings(document.get("targets"))]
     return document | {"targets": targets} if targets else document
 
 
-def _target(target: Mapping[str, Any], told_of: RestartReportOf) -> Mapping[str, Any]:
+def _target(target: Mapping[str, Any], report_of: RestartReportOf) -> Mapping[str, Any]:
     ref = recorded_ref(target)
     if ref is None:
         # Another version wrote it: it stays as it is.
         return target
-    told = told_of(ref)
-    if told is None:
+    report = report_of(ref)
+    if report is None:
         # The restarts that happened stay true. The waiting ones may have happened by now.
-        return {key: value for key, value in target.items() if key != "notRestarted"}
-    found = {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
-    if told.restarted:
-        found["restarted"] = [shortened(each, _LONGEST_NAME) for each in told.restarted]
-    if told.waiting:
-        found["notRestarted"] = [shortened(each, _LONGEST) for each in told.waiting]
-    return found
+        fresh = {"notRestarted": []}
+    else:
+        fresh = {
+            "restarted": [shortened(each, _LONGEST_NAME) for each in report.restarted],
+            "notRestarted": [shortened(each, _LONGEST) for each in report.waiting],
+        }
+    kept = {key: value for key, value in target.items() if key not in fresh}
+    return kept | {key: lines for key, lines in fresh.items() if lines}
 
 
 def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:

@@ -203,23 +203,32 @@ def take(
 
     Patterns that are too costly to match make this target fail and no other.
     """
-    inside: Sequence[AnyEntry] = offered
-    if has_paths(spec):
-        folders = target_folders(target, spec)
-        inside = [entry for entry in offered if folders.holds(entry.path)]
-    taken: Sequence[AnyEntry] = inside
-    refusal = None
-    if target.keys.include or target.keys.exclude:
-        try:
-            check_effort(target.keys, inside)
-        except Waiting as error:
-            refusal = _refusing(error.reason, error.message)
-        else:
-            wanted = matcher(target.keys)
-            taken = [entry for entry in inside if wanted(entry.key)]
+    inside = _inside(offered, target, spec)
+    taken, refusal = inside, None
+    try:
+        taken = _with_keys(inside, target.keys)
+    except Waiting as error:
+        refusal = _refusing(error.reason, error.message)
     steps = ((every, offered, LeftOutWhy.TYPE), (offered, inside, LeftOutWhy.PATH), (inside, taken, LeftOutWhy.KEYS))
     rest = [each for before, after, why in steps if len(before) != len(after) for each in left_out(before, after, why)]
     return Taken(taken, tuple(rest), refusal)
+
+
+def _inside(offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecretSpec) -> Sequence[AnyEntry]:
+    """Return the entries in the folders that a target takes."""
+    if not has_paths(spec):
+        return offered
+    folders = target_folders(target, spec)
+    return [entry for entry in offered if folders.holds(entry.path)]
+
+
+def _with_keys(entries: Sequence[AnyEntry], keys: KeySelection) -> Sequence[AnyEntry]:
+    """Return the entries whose keys match; raise Waiting if the patterns are too costly to match."""
+    if not (keys.include or keys.exclude):
+        return entries
+    check_effort(keys, entries)
+    wanted = matcher(keys)
+    return [entry for entry in entries if wanted(entry.key)]
 
 
 def _refusing(reason: Reason, message: str) -> Callable[[Owner], Desired]:

@@ -96,15 +96,7 @@ class WorkloadRestarter:
             case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
                 if why is not None:
-                    look.wait(
-                        workload,
-                        [
-                            target
-                            for target, followed_target in followed_targets.items()
-                            if followed_target.admits(workload)
-                        ],
-                        why,
-                    )
+                    look.wait(workload, _admitted(workload, followed_targets), why)
                 return True
             case Postpone(cause=cause, why=why, targets=targets):
                 look.wait(workload, targets, why, event=cause is not Cause.ROLLING_OUT)
@@ -200,3 +192,8 @@ class WorkloadRestarter:
         self._observer.restarted(str(workload.ref.kind))
         log.info("workload restarted", extra={"object": str(workload.ref), "detail": ", ".join(map(str, targets))})
         self._report.restarted(workload, targets)
+
+
+def _admitted(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[TargetRef]:
+    """Return the targets whose `restart` selects the workload."""
+    return [target for target, followed_target in followed_targets.items() if followed_target.admits(workload)]

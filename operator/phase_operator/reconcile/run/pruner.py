@@ -53,9 +53,7 @@ class Pruner:
         self._tell_spared(declared, [each for each in candidates if each.why.is_told])
         due = [each for each in candidates if not isinstance(_decision(each, declared), Leave)]
         if not all(result.ready for result in results):
-            waiting = dict.fromkeys(each.base for each in due)
-            found = [pending(base, "the others are not in step yet", transient=False) for base in waiting]
-            return found[:_MOST_TOLD]
+            return _announced(due)
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
         left = await self._remove(declared, [*unseen, *due], [target for target in told if target in declared.versions])
@@ -65,8 +63,7 @@ class Pruner:
     async def clear(self, declared: Declared, target: TargetRef) -> TargetResult | None:
         """Remove a target that takes no entry any more, with its versions; return what is left to remove, or None."""
         why = self._why(declared, target, declared.target_policies[target], is_told=True, is_last=False)
-        versions = self._cluster.known_versions(target).items()
-        found = [_Candidate(ref, target, why, each) for ref, each in versions if is_version_of(ref, each, target)]
+        found = _versions(target, self._cluster.known_versions(target), why)
         known = await self._cluster.observe(target, live=False)
         left = await self._remove(declared, [_Candidate(target, target, why, known), *found], [])
         return left[0] if left else None
@@ -95,17 +92,16 @@ class Pruner:
     async def _finish(
         self, declared: Declared, replaced: Iterable[TargetRef], seen: Set[TargetRef]
     ) -> list[TargetResult]:
-        left = []
+        left: list[TargetResult | None] = []
         for target in dict.fromkeys([*replaced, *sorted(seen)]):
             if self._refusal(declared.key.namespace, target.key.namespace):
                 continue
             try:
-                if (rest := await self._applier.finish(target, declared.owner, is_seen=target in seen)) is not None:
-                    left.append(replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
+                rest = await self._applier.finish(target, declared.owner, is_seen=target in seen)
+                left.append(rest and replace(rest, ref=target, message=f"{rest.ref}: {rest.message}"))
             except ExpectedError as error:
-                if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                    left.append(pending_for(target, error))
-        return left
+                left.append(_unlisted(target, error))
+        return [each for each in left if each is not None]
 
     def _copied(self, declared: Declared) -> set[TargetRef]:
         """Return the targets whose copies, made by this PhaseSecret, the watches show."""
@@ -128,9 +124,7 @@ class Pruner:
             why = self._why(declared, target, policy, is_told=True, is_last=is_last)
             known = await self._cluster.observe(target, live=False)
             found[target] = _Candidate(target, target, why, known)
-            for ref, each in self._cluster.known_versions(target).items():
-                if is_version_of(ref, each, target):
-                    found[ref] = _Candidate(ref, target, why, each)
+            found |= {each.ref: each for each in _versions(target, self._cluster.known_versions(target), why)}
         kept: Collection[TargetRef] = () if is_last else declared.target_policies
         others = {ref: each for ref, each in marked.items() if ref not in found and ref not in kept}
         versions = set() if is_last or not others else set(_of_bases(others, declared.target_policies))
@@ -155,23 +149,18 @@ class Pruner:
         is_last: bool = False,
     ) -> list[TargetResult]:
         """Remove all candidates, although some may fail; versions of the versioned ones are listed by a live read."""
-        left: list[TargetResult] = []
+        left: list[TargetResult | None] = []
         by_ref = {each.ref: each for each in candidates}
         for base in versioned:
-            try:
-                found = await self._cluster.versions(base)
-            except ExpectedError as error:
-                if error.reason is not Reason.NAMESPACE_NOT_FOUND:
-                    left.append(pending_for(base, error))
-                continue
             why = self._why(declared, base, None, is_told=True, is_last=is_last)
-            of_base = {ref: each for ref, each in found.items() if is_version_of(ref, each, base)}
-            by_ref = {ref: _Candidate(ref, base, why, each) for ref, each in of_base.items()} | by_ref
-        for each in by_ref.values():
-            result = await self._take_away(declared, each, is_last=is_last)
-            if result is not None:
-                left.append(result)
-        return _by_target(left)[:_MOST_TOLD]
+            try:
+                of_base = _versions(base, await self._cluster.versions(base), why)
+            except ExpectedError as error:
+                left.append(_unlisted(base, error))
+            else:
+                by_ref = {each.ref: each for each in of_base} | by_ref
+        left += [await self._take_away(declared, each, is_last=is_last) for each in by_ref.values()]
+        return _by_target([each for each in left if each is not None])[:_MOST_TOLD]
 
     async def _take_away(self, declared: Declared, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:
@@ -197,8 +186,24 @@ class Pruner:
         self._cluster.record_event(declared.key, declared.resource.uid, [Event("Warning", str(reason), message)])
 
 
+def _versions(base: TargetRef, found: Mapping[TargetRef, Observed], why: Unwanted) -> list[_Candidate]:
+    """Return those of the objects found that are versions of a target."""
+    return [_Candidate(ref, base, why, each) for ref, each in found.items() if is_version_of(ref, each, base)]
+
+
+def _unlisted(base: TargetRef, error: ExpectedError) -> TargetResult | None:
+    """Return what is left to remove of a target whose versions cannot be listed; None if its namespace is gone."""
+    return None if error.reason is Reason.NAMESPACE_NOT_FOUND else pending_for(base, error)
+
+
 def _decision(each: _Candidate, declared: Declared) -> Removal | Leave:
     return removal(each.ref, each.known, declared.owner, each.why)
+
+
+def _announced(due: Iterable[_Candidate]) -> list[TargetResult]:
+    """Return what is left to remove while the targets that the spec names are not in step."""
+    waiting = dict.fromkeys(each.base for each in due)
+    return [pending(base, "the others are not in step yet", transient=False) for base in waiting][:_MOST_TOLD]
 
 
 def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:

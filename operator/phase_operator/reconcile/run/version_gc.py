@@ -14,7 +14,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.observed import Observed
-from phase_operator.core.targets.removal import Delete, Leave, Superseded, Unwanted, is_version_of, removal
+from phase_operator.core.targets.removal import Delete, Leave, Removal, Superseded, Unwanted, is_version_of, removal
 from phase_operator.core.targets.versions import Made, prunable
 from phase_operator.core.text import listing
 from phase_operator.reconcile.ports import Cluster
@@ -101,19 +101,20 @@ class VersionCollector:
         if not old:
             return []
         named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])
-        failure: ExpectedError | None = None
-        for each in old:
-            ref = ours[each.name]
-            action = removal(ref, found[ref], owner, why)
-            if each.name in named or isinstance(action, Leave):
-                continue
-            try:
-                await self._cluster.remove(ref, action)
-            except ExpectedError as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
+        unnamed = [ours[each.name] for each in old if each.name not in named]
+        failures = [await self._failure(ref, removal(ref, found[ref], owner, why)) for ref in unnamed]
+        if first := next(filter(None, failures), None):
+            raise first
         return sorted(named)
+
+    async def _failure(self, ref: TargetRef, action: Removal | Leave) -> ExpectedError | None:
+        """Remove a version, unless the action leaves it; return the error if that fails."""
+        try:
+            if not isinstance(action, Leave):
+                await self._cluster.remove(ref, action)
+        except ExpectedError as error:
+            return error
+        return None
 
 
 def _applied(known: Mapping[TargetRef, Observed], base: TargetRef) -> list[tuple[str, str, str]]:

@@ -135,6 +135,16 @@ class Rendering:
                 return self._measured(constant)
             case Key(name):
                 return _Stored(name, self._values[name]) if name in self._values else _Missing(name)
+            case Either() | Both() | Choice() | Default():
+                return self._selected(text)
+            case Required():
+                return self._required(text)
+            case _:
+                return self._measured(self._made(text))
+
+    def _selected(self, text: Either | Both | Choice | Default) -> _Value:
+        """Return the value of one of the operands."""
+        match text:
             case Either(first, second):
                 value = self._value(first)
                 return value if self._filled(value) else self._value(second)
@@ -145,12 +155,10 @@ class Rendering:
                 return self._value(then if self._holds(test) else otherwise)
             case Default(operand, fallback, for_empty):
                 value = self._value(operand)
-                lacking = isinstance(value, _Missing) or (for_empty and not self._filled(value))
-                return self._value(fallback) if lacking else value
-            case Required():
-                return self._required(text)
+                is_lacking = isinstance(value, _Missing) or (for_empty and not self._filled(value))
+                return self._value(fallback) if is_lacking else value
             case _:
-                return self._measured(self._made(text))
+                assert_never(text)
 
     def _made(self, text: Making) -> str:
         match text:
@@ -196,9 +204,9 @@ class Rendering:
             case Negated(inner):
                 return not self._holds(inner)
             case AllOf(first, second):
-                return self._holds(first) and self._holds(second)
+                return all(map(self._holds, (first, second)))
             case AnyOf(first, second):
-                return self._holds(first) or self._holds(second)
+                return any(map(self._holds, (first, second)))
             case _:
                 assert_never(test)
 
