@@ -4,8 +4,9 @@ Rule: a constraint that the API server cannot enforce as the model means it is a
 default is written into a spec: a GitOps tool would take it for drift.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import yaml
@@ -35,6 +36,16 @@ _ORDER = (
 _CARRIED = frozenset(_ORDER) - {"properties", "additionalProperties", "items", "exclusiveMinimum", "exclusiveMaximum"}
 _EXTENSION = "x-kubernetes-"
 _RULES = "x-kubernetes-validations"
+# Keywords that a CRD does without: titles and definitions say nothing to users, and no default is written.
+_LEFT_OUT = frozenset({"title", "$defs", "default"})
+# Keywords with schemas inside, and how each is converted.
+_PARTS: Mapping[str, Callable[[Schema, str, Callable[..., Schema]], Schema]] = {
+    "properties": lambda parts, where, convert: {
+        key: convert(each, where=f"{where}.{key}") for key, each in parts.items()
+    },
+    "items": lambda part, where, convert: convert(part, where=f"{where}[]"),
+    "additionalProperties": lambda part, where, convert: convert(part, where=f"{where}.*"),
+}
 
 
 class SchemaError(Exception):
@@ -171,31 +182,28 @@ def _missing_limits(schema: Schema, path: str) -> Iterator[str]:
 def _convert(raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]) -> Schema:
     raw, seen = _unwrap(raw, defs, where, seen)
     found: Schema = {}
+    rules: list[dict[str, str]] = []
     for word, value in raw.items():
-        match word:
-            case "title" | "$defs" | "default":
-                continue
-            case "properties":
-                found[word] = {key: _convert(each, defs, f"{where}.{key}", seen) for key, each in value.items()}
-            case "items":
-                found[word] = _convert(value, defs, f"{where}[]", seen)
-            case "additionalProperties" if value is False:
-                continue
-            case "additionalProperties" if isinstance(value, dict):
-                found[word] = _convert(value, defs, f"{where}.*", seen)
-            case "propertyNames":
-                found.setdefault(_RULES, []).append(_key_rule(value, where))
-            case "const":
-                found["enum"] = [value]
-            case "exclusiveMinimum" | "exclusiveMaximum":
-                found |= {word[9:].lower(): value, word: True}
-            case _ if word == _RULES:
-                found.setdefault(_RULES, []).extend(value)
-            case _ if word in _CARRIED or word.startswith(_EXTENSION):
-                found[word] = value
-            case _:
-                raise SchemaError(f'{where}: a CRD does not know "{word}"')
-    return _checked(found, where)
+        if word == "propertyNames":
+            rules.append(_key_rule(value, where))
+        elif word == _RULES:
+            rules.extend(value)
+        elif word in _PARTS and isinstance(value, dict):
+            found[word] = _PARTS[word](value, where, partial(_convert, defs=defs, seen=seen))
+        elif word not in _LEFT_OUT and (word, value) != ("additionalProperties", False):
+            found |= _limit(word, value, where)
+    return _checked(found | ({_RULES: rules} if rules else {}), where)
+
+
+def _limit(word: str, value: Any, where: str) -> Schema:
+    """Return a keyword that has no parts, as a CRD spells it."""
+    if word == "const":
+        return {"enum": [value]}
+    if word in ("exclusiveMinimum", "exclusiveMaximum"):
+        return {word.removeprefix("exclusive").lower(): value, word: True}
+    if word in _CARRIED or word.startswith(_EXTENSION):
+        return {word: value}
+    raise SchemaError(f'{where}: a CRD does not know "{word}"')
 
 
 def _checked(found: Schema, where: str) -> Schema:

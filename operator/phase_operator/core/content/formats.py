@@ -22,7 +22,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import Format
@@ -63,24 +62,9 @@ def default_file_key(form: Format) -> str:
 
 def file_of(form: Format, values: Mapping[str, bytes]) -> bytes:
     """Return the file that holds these values under their target keys; raise if the format cannot hold a value."""
-    texts = _texts(form, values)
-    match form:
-        case Format.DOTENV:
-            return _dotenv(texts).encode()
-        case Format.JSON:
-            return _json(texts).encode()
-        case Format.YAML:
-            return _yaml(texts).encode()
-        case Format.PROPERTIES:
-            return _properties(texts).encode()
-        case Format.TOML:
-            return _toml(texts).encode()
-        case Format.DOCKERCONFIGJSON:
-            return _dockerconfigjson(texts).encode()
-        case Format.KEY_PER_ENTRY:
-            raise ValueError("KeyPerEntry makes no file")
-        case _:
-            assert_never(form)
+    if form is Format.KEY_PER_ENTRY:
+        raise ValueError("KeyPerEntry makes no file")
+    return _WRITERS[form](_texts(form, values)).encode()
 
 
 def _texts(form: Format, values: Mapping[str, bytes]) -> dict[str, str]:
@@ -231,3 +215,13 @@ def _logins(keys: Iterable[str]) -> list[dict[str, str]]:
     partial = (key for parts in logins.values() if not parts.keys() >= _REQUIRED for key in parts.values())
     _refuse(form, partial, "takes REGISTRY, USERNAME and PASSWORD together, with the same text before each")
     return list(logins.values())
+
+
+_WRITERS: Mapping[Format, Callable[[Mapping[str, str]], str]] = {
+    Format.DOTENV: _dotenv,
+    Format.JSON: _json,
+    Format.YAML: _yaml,
+    Format.PROPERTIES: _properties,
+    Format.TOML: _toml,
+    Format.DOCKERCONFIGJSON: _dockerconfigjson,
+}

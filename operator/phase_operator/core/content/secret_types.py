@@ -8,8 +8,7 @@ keys, never values.
 import base64
 import json
 import re
-from collections.abc import Mapping
-from typing import assert_never
+from collections.abc import Callable, Mapping
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import SecretType
@@ -47,30 +46,9 @@ _TOKEN_PARTS = {TOKEN_ID: 6, TOKEN_SECRET: 16}
 
 def check_type(kind: SecretType, data: Mapping[str, bytes]) -> None:
     """Raise for data that a Secret of this type cannot hold, or that no reader could use."""
-    match kind:
-        case SecretType.TLS:
-            _require(kind, data, CERTIFICATE, PRIVATE_KEY)
-            _check_tls(data[CERTIFICATE], data[PRIVATE_KEY])
-        case SecretType.DOCKERCONFIGJSON:
-            _require(kind, data, DOCKERCONFIGJSON)
-            _check_docker_config(data[DOCKERCONFIGJSON])
-        case SecretType.DOCKERCFG:
-            _require(kind, data, DOCKERCFG)
-            _check_registries(DOCKERCFG, "", _json_object(DOCKERCFG, data[DOCKERCFG]))
-        case SecretType.BASIC_AUTH:
-            # Kubernetes needs only one of them, and it may be empty; a token often comes without a user.
-            if USERNAME not in data and PASSWORD not in data:
-                raise _missing(kind, f'"{USERNAME}" or "{PASSWORD}"', PASSWORD, data)
-        case SecretType.SSH_AUTH:
-            _require(kind, data, SSH_PRIVATE_KEY)
-            _check_ssh(data[SSH_PRIVATE_KEY])
-        case SecretType.BOOTSTRAP_TOKEN:
-            _require(kind, data, TOKEN_ID, TOKEN_SECRET)
-            _check_bootstrap_token(data)
-        case SecretType.OPAQUE | SecretType.SERVICE_ACCOUNT_TOKEN:
-            pass  # Kubernetes itself fills the second, and asks for an annotation, not for keys
-        case _:
-            assert_never(kind)
+    keys, check = _CHECKS[kind]
+    _require(kind, data, *keys)
+    check(data)
 
 
 def _require(kind: SecretType, data: Mapping[str, bytes], *keys: str) -> None:
@@ -187,6 +165,10 @@ def _check_docker_config(value: bytes) -> None:
     _check_registries(DOCKERCONFIGJSON, ' under "auths"', auths)
 
 
+def _check_docker_file(value: bytes) -> None:
+    _check_registries(DOCKERCFG, "", _json_object(DOCKERCFG, value))
+
+
 def _check_registries(key: str, where: str, registries: Mapping[str, object]) -> None:
     # One wrong entry makes the kubelet drop all of them. It accepts null, as Go does.
     if not all(isinstance(registry, dict | None) for registry in registries.values()):
@@ -237,3 +219,27 @@ def _clue(value: bytes, opposite: re.Pattern[bytes] | None = None) -> str:
 
 def _mismatch(message: str) -> Waiting:
     return Waiting(Reason.TYPE_MISMATCH, message)
+
+
+def _check_basic_auth(data: Mapping[str, bytes]) -> None:
+    # Kubernetes needs only one of them, and it may be empty; a token often comes without a user.
+    if not {USERNAME, PASSWORD} & data.keys():
+        raise _missing(SecretType.BASIC_AUTH, f'"{USERNAME}" or "{PASSWORD}"', PASSWORD, data)
+
+
+def _any(_: Mapping[str, bytes]) -> None:
+    """Accept any data."""
+
+
+# The keys that a Secret of a type must have, and the check of its data.
+_CHECKS: Mapping[SecretType, tuple[tuple[str, ...], Callable[[Mapping[str, bytes]], None]]] = {
+    SecretType.TLS: ((CERTIFICATE, PRIVATE_KEY), lambda data: _check_tls(data[CERTIFICATE], data[PRIVATE_KEY])),
+    SecretType.DOCKERCONFIGJSON: ((DOCKERCONFIGJSON,), lambda data: _check_docker_config(data[DOCKERCONFIGJSON])),
+    SecretType.DOCKERCFG: ((DOCKERCFG,), lambda data: _check_docker_file(data[DOCKERCFG])),
+    SecretType.BASIC_AUTH: ((), _check_basic_auth),
+    SecretType.SSH_AUTH: ((SSH_PRIVATE_KEY,), lambda data: _check_ssh(data[SSH_PRIVATE_KEY])),
+    SecretType.BOOTSTRAP_TOKEN: ((TOKEN_ID, TOKEN_SECRET), _check_bootstrap_token),
+    SecretType.OPAQUE: ((), _any),
+    # Kubernetes itself fills it in, and asks for an annotation, not for keys.
+    SecretType.SERVICE_ACCOUNT_TOKEN: ((), _any),
+}

@@ -73,17 +73,24 @@ def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
 def _found(spec: Mapping[str, Any]) -> Iterator[Reference]:
     for containers in _CONTAINERS:
         for container in mappings(spec.get(containers)):
-            for variable in mappings(container.get("env")):
-                if "valueFrom" in variable:
-                    yield from _of_variable(mapping(variable["valueFrom"]))
-            for source in mappings(container.get("envFrom")):
-                yield from _of_all(source)
+            yield from _of_container(container)
     for volume in mappings(spec.get("volumes")):
-        for kind, _, _, field_name, name in _SPELLINGS:
-            yield from _of_files(kind, volume.get(field_name), name)
-        for source in mappings(mapping(volume.get("projected")).get("sources")):
-            for kind, _, _, field_name, _ in _SPELLINGS:
-                yield from _of_files(kind, source.get(field_name), "name")
+        yield from _of_volume(volume)
+
+
+def _of_container(container: Mapping[str, Any]) -> Iterator[Reference]:
+    for variable in mappings(container.get("env")):
+        yield from _of_variable(mapping(variable.get("valueFrom")))
+    for source in mappings(container.get("envFrom")):
+        yield from _of_all(source)
+
+
+def _of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
+    for kind, _, _, field_name, name in _SPELLINGS:
+        yield from _of_files(kind, volume.get(field_name), name)
+    for source in mappings(mapping(volume.get("projected")).get("sources")):
+        for kind, _, _, field_name, _ in _SPELLINGS:
+            yield from _of_files(kind, source.get(field_name), "name")
 
 
 def _of_variable(source: Mapping[str, Any]) -> Iterator[Reference]:

@@ -5,10 +5,10 @@ that crash long after it must not delay the content that would cure them. A roll
 while its counts grow; core/rollout/stall.py compares these over time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from phase_operator.core.json_access import mapping, mappings, number, text
 
@@ -63,29 +63,27 @@ def rollout_state(kind: WorkloadKind, workload: Mapping[str, Any]) -> RolloutSta
     spec, status = mapping(workload.get("spec")), mapping(workload.get("status"))
     generation = number(mapping(workload.get("metadata")).get("generation"))
     unseen = number(status.get("observedGeneration")) < generation
-    match kind:
-        case WorkloadKind.DEPLOYMENT:
-            progress = Progress.UNDER_WAY if unseen else _deployment(spec, status)
-            return _of_replicas(spec, status, progress)
-        case WorkloadKind.ROLLOUT:
-            progress = Progress.UNDER_WAY if unseen else _rollout(spec, status)
-            found = _of_replicas(spec, status, progress)
-            # Between two steps it waits as its author planned. A restart would begin its steps again.
-            return replace(found, rest=float(LONGEST_DEADLINE)) if status.get("phase") == "Paused" else found
-        case WorkloadKind.STATEFUL_SET:
-            return _stateful_set(spec, status, unseen=unseen)
-        case WorkloadKind.DAEMON_SET:
-            return _daemon_set(spec, status, unseen=unseen)
-        case WorkloadKind.CRON_JOB:
-            # Each Job makes new pods.
-            return RolloutState(Progress.ENDED)
-        case _:
-            assert_never(kind)
+    return _STATES[kind](spec, status, unseen)
 
 
-def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: Progress) -> RolloutState:
+def _deployment_state(spec: Mapping[str, Any], status: Mapping[str, Any], unseen: bool) -> RolloutState:
+    return _of_replicas(spec, status, _deployment(spec, status), unseen)
+
+
+def _rollout_resource_state(spec: Mapping[str, Any], status: Mapping[str, Any], unseen: bool) -> RolloutState:
+    found = _of_replicas(spec, status, _rollout(spec, status), unseen)
+    # Between two steps it waits as its author planned. A restart would begin its steps again.
+    return replace(found, rest=float(LONGEST_DEADLINE)) if status.get("phase") == "Paused" else found
+
+
+def _cron_job_state(_: Mapping[str, Any], __: Mapping[str, Any], ___: bool) -> RolloutState:
+    # Each Job makes new pods.
+    return RolloutState(Progress.ENDED)
+
+
+def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: Progress, unseen: bool) -> RolloutState:
     return RolloutState(
-        progress,
+        Progress.UNDER_WAY if unseen else progress,
         paused=spec.get("paused") is True,
         deadline=_deadline(spec),
         counts=_counts(status),
@@ -140,28 +138,28 @@ def _available(status: Mapping[str, Any]) -> Progress:
     return Progress.ENDED if available >= updated else Progress.UNDER_WAY
 
 
-def _stateful_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> RolloutState:
+def _stateful_set_state(spec: Mapping[str, Any], status: Mapping[str, Any], unseen: bool) -> RolloutState:
     strategy = mapping(spec.get("updateStrategy"))
     updated = number(status.get("updatedReplicas"))
+    has_old = updated < number(status.get("replicas"))
     if strategy.get("type") == "OnDelete":
-        return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=updated < number(status.get("replicas")))
+        return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=has_old)
     partition = number(mapping(strategy.get("rollingUpdate")).get("partition"))
-    # At the end of a roll-out the controller sets both to the same revision.
-    ended = not unseen and status.get("currentRevision") == status.get("updateRevision")
     is_held = partition > 0
-    if is_held:
-        ended = ended or (not unseen and updated >= _replicas(spec) - partition)
+    # At the end of a roll-out the controller sets both to the same revision.
+    is_same = status.get("currentRevision") == status.get("updateRevision")
+    ended = is_same or (is_held and updated >= _replicas(spec) - partition)
     return RolloutState(
-        Progress.ENDED if ended else Progress.UNDER_WAY,
+        Progress.ENDED if ended and not unseen else Progress.UNDER_WAY,
         holds=_PARTITION if is_held else None,
-        held=is_held and updated < number(status.get("replicas")),
+        held=is_held and has_old,
         counts=_counts(status),
         rest=_rest(spec, number(status.get("readyReplicas")), _replicas(spec)),
         ordered=spec.get("podManagementPolicy") != "Parallel",
     )
 
 
-def _daemon_set(spec: Mapping[str, Any], status: Mapping[str, Any], *, unseen: bool) -> RolloutState:
+def _daemon_set_state(spec: Mapping[str, Any], status: Mapping[str, Any], unseen: bool) -> RolloutState:
     wanted, updated = number(status.get("desiredNumberScheduled")), number(status.get("updatedNumberScheduled"))
     if mapping(spec.get("updateStrategy")).get("type") == "OnDelete":
         return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=updated < wanted)
@@ -178,3 +176,12 @@ def _replicas(spec: Mapping[str, Any]) -> int:
 def _deadline(spec: Mapping[str, Any]) -> float:
     asked = number(spec.get("progressDeadlineSeconds"))
     return min(asked, LONGEST_DEADLINE) if asked > 0 else _DEADLINE
+
+
+_STATES: Mapping[WorkloadKind, Callable[[Mapping[str, Any], Mapping[str, Any], bool], RolloutState]] = {
+    WorkloadKind.DEPLOYMENT: _deployment_state,
+    WorkloadKind.STATEFUL_SET: _stateful_set_state,
+    WorkloadKind.DAEMON_SET: _daemon_set_state,
+    WorkloadKind.CRON_JOB: _cron_job_state,
+    WorkloadKind.ROLLOUT: _rollout_resource_state,
+}

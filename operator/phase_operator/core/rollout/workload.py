@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import at, canonical, mapping, mappings, text
+from phase_operator.core.json_access import at, canonical, mapping, mappings, text, texts
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.pod_references import Reference, references
 from phase_operator.core.rollout.progress import RolloutState, WorkloadKind, rollout_state
@@ -122,7 +122,7 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
         return None
     annotations = mapping(metadata.get("annotations"))
     refuses = text(annotations.get(names.ANNOTATION_REDEPLOY)).strip().lower() == "false"
-    labels = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
+    labels = texts(metadata.get("labels"))
     ours = _fields_of(metadata, ours=True)
     template_fields = tuple(f"f:{part}" for part in APIS[kind].template)
     marks = mapping(mapping(template.get("metadata")).get("annotations"))
@@ -138,11 +138,15 @@ def read_workload(kind: WorkloadKind, found: Mapping[str, Any]) -> Workload | No
         running=from_labels(labels, lambda name: _owns(ours, (), "f:labels", name)),
         content=text(marks.get(names.ANNOTATION_CONTENT)),
         content_is_ours=_owns(ours, template_fields, "f:annotations", names.ANNOTATION_CONTENT),
-        edited_at=max(
-            (time for fields, time in _fields_of(metadata, ours=False) if at(fields, template_fields)), default=""
-        ),
+        edited_at=_edited_at(metadata, template_fields),
         template=template,
     )
+
+
+def _edited_at(metadata: Mapping[str, Any], template_fields: tuple[str, ...]) -> str:
+    """Return when others last wrote the pod template; "" if they never did."""
+    times = (time for fields, time in _fields_of(metadata, ours=False) if at(fields, template_fields))
+    return max(times, default="")
 
 
 def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping[str, Any], str]]:

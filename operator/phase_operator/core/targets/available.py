@@ -92,27 +92,36 @@ def departed(
     """Return the moved entries that a target took before and does not take now."""
     if not gone:
         return []
-    there = {entry.id: entry for entry in rendering.taken}
-    return [
-        each
-        for each in gone
-        if each.was.id not in there
-        and select([each.was], query, spec.keys, folders(spec))
-        and _takes(rendering, spec, each.was)
-        and not any(entry.id == each.was.id and is_same_place(entry, each.was) for entry in entries)
-    ]
+    there = {entry.id for entry in rendering.taken}
+
+    def took(was: Entry) -> bool:
+        return bool(select([was], query, spec.keys, folders(spec))) and _takes(rendering, spec, was)
+
+    def is_back(was: Entry) -> bool:
+        return any(entry.id == was.id and is_same_place(entry, was) for entry in entries)
+
+    return [each for each in gone if each.was.id not in there and took(each.was) and not is_back(each.was)]
 
 
 def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
     """Return the note in the status for a target that is in step, or None."""
-    told = [] if rendering.taken or rendering.may_be_empty else [f"it is empty: {rendering.nothing}"]
+    return "; ".join([*_empty(rendering), *_left(left), *asked_in_vain(rendering)]) or None
+
+
+def _empty(rendering: Rendering) -> Iterator[str]:
+    """Yield why a target is empty."""
     if rendering.may_be_empty and rendering.no_folder:
-        told.append(f"it is empty: {rendering.no_folder}")
+        yield f"it is empty: {rendering.no_folder}"
+    if not (rendering.may_be_empty or rendering.taken):
+        yield f"it is empty: {rendering.nothing}"
+
+
+def _left(left: Sequence[Moved]) -> Iterator[str]:
+    """Yield a sentence on the entries that left a target on purpose."""
     ordered = sorted({f'"{each.was.key}" {each.now}' for each in left})
+    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
     if ordered:
-        more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-        told.append(f"left it on purpose: {', '.join(ordered[:_NAMED])}{more}")
-    return "; ".join([*told, *asked_in_vain(rendering)]) or None
+        yield f"left it on purpose: {', '.join(ordered[:_NAMED])}{more}"
 
 
 def asked_in_vain(rendering: Rendering) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.json_access import mapping
 from phase_operator.core.source.shrink_guard import another_app, is_too_much, lacking
 from phase_operator.core.targets.fingerprint import name_digest, split_digests
 from phase_operator.core.targets.merge import merge_manager
@@ -100,26 +101,27 @@ def current_target(
     observed: Observed | None, owner: ObjectKey, told: Mapping[str, Any], status: Mapping[str, Any], generation: int
 ) -> CurrentTarget | None:
     """Return what a target holds of a PhaseSecret, or None. `told` is the entry of its status for the target."""
-    if observed is None:
+    names = _held_names(observed, owner) if observed is not None else None
+    if names is None:
         return None
-    part = observed.part(merge_manager(owner))
-    if observed.owner == str(owner):
-        names = split_digests(observed.names)
-    elif part is not None:
-        names = frozenset(map(name_digest, part.claimed))
-    else:
-        return None
-    entries = told.get("entries")
-    source = status.get("source")
-    app_id = source.get("appId") if isinstance(source, Mapping) else None
+    entries, source = told.get("entries"), mapping(status.get("source"))
+    app_id = source.get("appId")
     return CurrentTarget(
         names,
         entries if isinstance(entries, int) else len(names),
         TargetRequest.read(told.get("selection")),
         app_id if isinstance(app_id, str) else None,
         told.get("ready") is True and status.get("observedGeneration") == generation,
-        source.get("entries") if isinstance(source, Mapping) else None,
+        source.get("entries"),
     )
+
+
+def _held_names(observed: Observed, owner: ObjectKey) -> frozenset[bytes] | None:
+    """Return digests of the names of the keys that an object has of a PhaseSecret; None if it is not of it."""
+    if observed.owner == str(owner):
+        return split_digests(observed.names)
+    part = observed.part(merge_manager(owner))
+    return None if part is None else frozenset(map(name_digest, part.claimed))
 
 
 def is_same_question(current: CurrentTarget, now: TargetRequest, app_id: str) -> bool:
@@ -138,15 +140,21 @@ def decide(current: CurrentTarget | None, available: AvailableEntries, loss_poli
     """Return what an answer may do to a target."""
     if current is None:
         return _decide_new(available, loss_policy)
-    if not loss_policy.twice and (found := doubt(current, available, loss_policy.shrink)) is not None:
+    found = None if loss_policy.twice else doubt(current, available, loss_policy.shrink)
+    if found is not None:
         return LeaveUnchanged(found)
     if available.entries or loss_policy.allow_empty:
         return Write()
+    return _decide_empty(current, available, loss_policy)
+
+
+def _decide_empty(current: CurrentTarget, available: AvailableEntries, loss_policy: LossPolicy) -> Decision:
+    """Return what becomes of a target for which an answer has no entry."""
     if not current.entries:
         return _nothing() if loss_policy.required else Write()
-    if _left_some(current, available, twice=loss_policy.twice):
-        return RemoveEmpty() if loss_policy.deletes else Write()
-    return _nothing()
+    if not _left_some(current, available, twice=loss_policy.twice):
+        return _nothing()
+    return RemoveEmpty() if loss_policy.deletes else Write()
 
 
 def _decide_new(available: AvailableEntries, loss_policy: LossPolicy) -> Decision:

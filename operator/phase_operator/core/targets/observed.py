@@ -64,6 +64,11 @@ class Observed:
         return self.others.field_managers if self.others else ()
 
     @property
+    def controller(self) -> str:
+        """Kind and name of its controller; "" if it has none."""
+        return self.others.controller if self.others else ""
+
+    @property
     def parts(self) -> tuple[MergedShare, ...]:
         """The shares that PhaseSecrets merged into it."""
         return self.others.parts if self.others else ()
@@ -171,17 +176,16 @@ def _observed_shape(
     ours: Mapping[str, Any], our_keys: frozenset[str], labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> bytes:
     owned = mapping(ours.get("f:metadata"))
-    our_labels = {key: labels[key] for key in _names(owned.get("f:labels")) if key in labels}
-    our_annotations = {
-        key: annotations[key]
-        for key in _names(owned.get("f:annotations"))
-        if key in annotations and key not in _UNSHAPED
-    }
+    our_labels = _those_in(labels, _names("f:", owned.get("f:labels")))
+    our_annotations = _those_in(annotations, set(_names("f:", owned.get("f:annotations"))) - _UNSHAPED)
     # In managedFields, list items are named k:{"uid":"..."}.
-    items = (item for item in mapping(owned.get("f:ownerReferences")) if item.startswith("k:"))
-    owners = [text(mapping(parsed(item[2:])).get("uid")) for item in items]
+    owners = [text(mapping(parsed(item)).get("uid")) for item in _names("k:", owned.get("f:ownerReferences"))]
     return owned_fields_digest(our_keys, our_labels, our_annotations, owners)
 
 
-def _names(fields: object) -> list[str]:
-    return [item[2:] for item in mapping(fields) if item.startswith("f:")]
+def _those_in(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _names(sign: str, fields: object) -> list[str]:
+    return [item[len(sign) :] for item in mapping(fields) if item.startswith(sign)]

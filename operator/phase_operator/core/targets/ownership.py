@@ -102,8 +102,8 @@ def is_free(by: str, desired: Desired) -> bool:
 def _whose(observed: Observed) -> str:
     if observed.owner:
         return f"it carries the mark of PhaseSecret {observed.owner}, which does not keep it: it is a copy, or was left"
-    if observed.others and observed.others.controller:
-        return f"it is controlled by {observed.others.controller}"
+    if observed.controller:
+        return f"it is controlled by {observed.controller}"
     managers = observed.managers or tuple(holder.manager for holder in observed.field_managers)
     if managers:
         return f"it is managed by {', '.join(dict.fromkeys(managers))}"
@@ -116,17 +116,11 @@ def is_official(desired: Desired, observed: Observed) -> bool:
     The name of its field manager proves nothing, since many programs share it. So we must be about to write every key
     that the object has: it never gets smaller, and the Secret of another program is not mistaken for one of these.
     """
-    if (
-        not observed.field_managers
-        or observed.parts
-        or observed.owner
-        or (observed.others and observed.others.controller)
-    ):
+    if observed.parts or observed.owner or observed.controller:
         return False
-    by_official = all(
-        holder.manager in OFFICIAL_MANAGERS and holder.operation == "Update" for holder in observed.field_managers
-    )
-    return by_official and bool(observed.foreign_keys) and desired.keys.issuperset(observed.foreign_keys)
+    makers = {(holder.manager in OFFICIAL_MANAGERS, holder.operation) for holder in observed.field_managers}
+    is_covered = bool(observed.foreign_keys) and desired.keys.issuperset(observed.foreign_keys)
+    return makers == {(True, "Update")} and is_covered
 
 
 def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:

@@ -23,6 +23,13 @@ from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.text import listing
 from phase_operator.core.values import ObjectKey
 
+# The default of the deletion policy. Keys that stay in the object of others, and no spec names any more, are litter.
+_DELETION = {
+    CreationPolicy.OWNER: DeletionPolicy.RETAIN,
+    CreationPolicy.ORPHAN: DeletionPolicy.RETAIN,
+    CreationPolicy.MERGE: DeletionPolicy.DELETE,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TargetPolicy:
@@ -58,18 +65,14 @@ class TargetPolicy:
 def policy(target: TargetFields) -> TargetPolicy:
     """Return the policies of a target, with defaults."""
     creation = target.creation_policy or CreationPolicy.OWNER
-    replace = isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
-    match creation:
-        case CreationPolicy.MERGE:
-            # Our keys would be litter in the object of others once the spec does not name it.
-            deletion, replace = target.deletion_policy or DeletionPolicy.DELETE, False
-        case CreationPolicy.ORPHAN:
-            deletion = DeletionPolicy.RETAIN
-        case CreationPolicy.OWNER:
-            deletion = target.deletion_policy or DeletionPolicy.RETAIN
+    deletion = target.deletion_policy or _DELETION[creation]
+    if creation is CreationPolicy.ORPHAN:
+        deletion = DeletionPolicy.RETAIN
+    asked = isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
+    replaces = asked and creation is not CreationPolicy.MERGE
     # A version is a new object for each content, so no workload has read it before.
     is_followed = target.versioned is None and target.restart.workloads is not Followers.NONE
-    return TargetPolicy(creation, deletion, bool(target.adopt), replace, is_followed=is_followed)
+    return TargetPolicy(creation, deletion, bool(target.adopt), replaces, is_followed=is_followed)
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:

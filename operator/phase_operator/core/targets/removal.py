@@ -135,10 +135,11 @@ def _unwanted(ref: TargetRef, observed: Observed, owner: Owner, why: Unwanted) -
 
 
 def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
-    is_spared = why.policy is not None and not why.policy.merges and not why.policy.deletes
-    found = Leave() if is_spared or why.is_collected or not observed.deletes else _whole(observed, owner)
-    own = merge_manager(owner.key)
-    if isinstance(found, Delete) and any(part.keys and part.manager != own for part in observed.parts):
+    if _is_spared(why.policy, merges=False) or why.is_collected or not observed.deletes:
+        return Leave()
+    found = _whole(observed, owner)
+    others = [part for part in observed.parts if part.manager != merge_manager(owner.key)]
+    if isinstance(found, Delete) and any(part.keys for part in others):
         # Others have merged into it since this PhaseSecret gave it up: their keys stay.
         return Withdraw(names.FIELD_MANAGER, observed.uid, observed.resource_version, "", _DECIDED)
     return found
@@ -147,10 +148,14 @@ def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal 
 def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
     # A share is known by its field manager, which managedFields do not list on a copy.
     part = observed.part(merge_manager(owner.key))
-    is_spared = why.policy is not None and why.policy.merges and not why.policy.deletes
-    if part is None or is_spared or not part.deletes:
+    if part is None or _is_spared(why.policy, merges=True) or not part.deletes:
         return Leave()
     return Withdraw(part.manager, observed.uid, observed.resource_version, part.type, _DECIDED)
+
+
+def _is_spared(policy: TargetPolicy | None, *, merges: bool) -> bool:
+    """Return whether the spec still names the object, in this way, and keeps it."""
+    return policy is not None and policy.merges is merges and not policy.deletes
 
 
 def _whole(observed: Observed, owner: Owner) -> Removal | Leave:

@@ -19,7 +19,7 @@ from phase_operator.api.v1alpha1.phasesecret import (
 from phase_operator.core.content.template import MAX_WORK
 from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Waiting
-from phase_operator.core.globs import matcher
+from phase_operator.core.globs import Patterns, matcher
 from phase_operator.core.outcome import LeftOut
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.source.folders import has_paths, target_folders
@@ -222,7 +222,7 @@ def _inside(offered: Sequence[AnyEntry], target: TargetFields, spec: PhaseSecret
     return [entry for entry in offered if folders.holds(entry.path)]
 
 
-def _with_keys(entries: Sequence[AnyEntry], keys: KeySelection) -> Sequence[AnyEntry]:
+def _with_keys(entries: Sequence[AnyEntry], keys: Patterns) -> Sequence[AnyEntry]:
     """Return the entries whose keys match; raise Waiting if the patterns are too costly to match."""
     if not (keys.include or keys.exclude):
         return entries

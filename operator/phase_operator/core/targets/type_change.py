@@ -76,10 +76,7 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
     """
     kept = standing["metadata"]
     written = _written_metadata(kept)
-    labels, annotations = (
-        {key: text for key, text in mapping(kept.get(name)).items() if f"f:{key}" in mapping(written.get(f"f:{name}"))}
-        for name in ("labels", "annotations")
-    )
+    labels, annotations = (_written_of(kept, written, name) for name in ("labels", "annotations"))
     metadata: dict[str, Any] = {
         "namespace": copy.ref.key.namespace,
         "name": copy.ref.key.name,
@@ -91,6 +88,12 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
         metadata["ownerReferences"] = owners
     found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}
     return found | {name: standing[name] for name in ("type", "data", "immutable") if name in standing}
+
+
+def _written_of(kept: Mapping[str, Any], written: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the labels or annotations that we wrote."""
+    ours = mapping(written.get(f"f:{name}"))
+    return {key: text for key, text in mapping(kept.get(name)).items() if f"f:{key}" in ours}
 
 
 def _written_metadata(kept: Mapping[str, Any]) -> Mapping[str, Any]:
