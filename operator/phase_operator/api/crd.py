@@ -234,11 +234,16 @@ def _unwrap(
             seen = (*seen, name)
             raw = defs[name] | beside
             continue
-        branches: Sequence[Schema] = [each for each in raw.get("anyOf") or raw["allOf"] if each != {"type": "null"}]
-        if len(branches) != 1:
-            raise SchemaError(f"{where}: a union of {len(branches)} types; a CRD needs one")
-        raw = branches[0] | beside
+        raw = _one_type(raw.get("anyOf") or raw["allOf"], where) | beside
     return raw, seen
+
+
+def _one_type(branches: Sequence[Schema], where: str) -> Schema:
+    """Return the only branch of a union besides null."""
+    found = [each for each in branches if each != {"type": "null"}]
+    if len(found) != 1:
+        raise SchemaError(f"{where}: a union of {len(found)} types; a CRD needs one")
+    return found[0]
 
 
 def _key_rule(keys: Schema, where: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import difflib
 import heapq
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from string import hexdigits
 
 _LONGEST = 300
@@ -59,14 +60,19 @@ def close_tags(wanted: Iterable[str], tags: Iterable[str]) -> list[str]:
     The first are those that the official operator treats as equal: one contains the other, in any case, with `_` for a
     space.
     """
-    every = {clean(tag): None for tag in heapq.nsmallest(_MANY, tags)}.keys() - {""}
+    every = set(map(clean, heapq.nsmallest(_MANY, tags))) - {""}
     asked = list(wanted)
     spelt = [_spelt(each) for each in asked]
-    alike = {tag: _spelt(tag) for tag in every}
-    matched = sorted(tag for tag, fold in alike.items() if any(fold in each or each in fold for each in spelt))
+    matched = sorted(tag for tag in every if _is_alike(_spelt(tag), spelt))
     if len(matched) < SHOWN:
-        matched += sorted({near for each in asked[:SHOWN] for near in close(each, every)} - set(matched))
+        near = set(chain.from_iterable(close(each, every) for each in asked[:SHOWN]))
+        matched += sorted(near.difference(matched))
     return sorted(matched[:SHOWN])
+
+
+def _is_alike(fold: str, others: Iterable[str]) -> bool:
+    """Return whether a text contains one of the others, or the reverse."""
+    return any(fold in each or each in fold for each in others)
 
 
 def _spelt(tag: str) -> str:

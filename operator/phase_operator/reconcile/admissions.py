@@ -63,10 +63,9 @@ class Admissions:
         versions: Mapping[TargetRef, str],
         orphaned_tokens: tuple[ObjectKey, ...] = (),
     ) -> Change:
-        newest = tuple(newest_version(target, versions) for target in targets if target in versions)
+        objects = tuple(dict.fromkeys([*targets, *(newest_version(target, versions) for target in targets)]))
         self._versions.pop(key, None)
-        if extra := tuple(each for each in newest if each not in targets):
+        if extra := objects[len(targets) :]:
             self._versions[key] = extra
-        objects = (*targets, *extra)
         new = tuple(each for each in objects if each not in self._targets)
         return Change(new, self._targets.set(key, objects), orphaned_tokens)

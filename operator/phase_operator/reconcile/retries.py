@@ -3,7 +3,7 @@
 from phase_operator.core.flow.backoff import retry_resource
 from phase_operator.core.flow.outage import Fault, Outage, fault
 from phase_operator.core.flow.schedule import Priority
-from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced
+from phase_operator.core.outcome import Failed, Gone, Outcome
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import WorkQueue
@@ -60,14 +60,11 @@ class Retries:
 
 def retry_wanted(outcome: Outcome) -> bool | None:
     """Return how a run is repeated: True soon, False slowly, None not at all."""
-    match outcome:
-        case Gone() | Pending() | Suspended() | Confirmed():
-            return None
-        case Failed(transient=transient):
-            return transient
-        case Synced(targets=targets):
-            bad = [target for target in targets if not target.ready]
-            return any(target.transient for target in bad) if bad else None
+    if isinstance(outcome, Failed):
+        return outcome.transient
+    # Only the outcome of a run that brought targets in step has any.
+    bad = [target for target in outcome.targets if not target.ready]
+    return any(target.transient for target in bad) if bad else None
 
 
 def pause_wanted(outcome: Outcome) -> float:

@@ -89,12 +89,16 @@ class Triggers:
         given_up = [target for target in before if target not in now] if before != now else []
         moment = self._clock.monotonic()
         for target in (*written, *given_up):
-            others = [each for each in self._target_users.of(target) if each != key]
-            # Owners that share an object write it once each; owners in a conflict write it again and again.
-            delay = self._shared_writes.pause((target, key), moment) if others else 0.0
-            for other in others:
-                self._queue.add(other, delay=delay)
+            self._other_owners(key, target, moment)
         yield from self._written_again(key, written, moment)
+
+    def _other_owners(self, key: ObjectKey, target: TargetRef, moment: float) -> None:
+        """Queue the other owners of a target that a run wrote or gave up."""
+        others = [each for each in self._target_users.of(target) if each != key]
+        # Owners that share an object write it once each; owners in a conflict write it again and again.
+        delay = self._shared_writes.pause((target, key), moment) if others else 0.0
+        for other in others:
+            self._queue.add(other, delay=delay)
 
     def _written_again(self, key: ObjectKey, written: Collection[TargetRef], moment: float) -> Iterator[str]:
         """Yield a sentence for each of these targets that is written again and again."""

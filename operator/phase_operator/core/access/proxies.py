@@ -59,16 +59,21 @@ class Proxies:
 
     def of_url(self, url: str) -> str | None:
         """Return the proxy for a URL, or None for a direct connection."""
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError:
-            return None
-        proxy = self.https if parts.scheme == "https" else self.http
+        scheme, host, port = _place(url)
+        proxy = self.https if scheme == "https" else self.http
         if proxy is None or not host or self.everything:
             return None
         address = _address(host)
         return None if any(each.holds(host, address, port) for each in self.exempt) else proxy
+
+
+def _place(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL; no host if it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", "", 0
 
 
 def _value(environment: Mapping[str, str], name: str) -> tuple[str, str]:

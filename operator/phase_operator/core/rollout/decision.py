@@ -167,11 +167,9 @@ def decide(
     if not reads and (before is None or not before.seen):
         return LeaveAlone()
     current = Baseline(workload.template_digest(), {read.reference: read.digest for read in reads})
-    if before is None:
-        # No trusted baseline: we cannot know what the pods have read, so save one and do not restart.
-        return _save_if_news(workload, before, current, digest_key)
-    unread = [read for read in reads if _is_unread(read, before)]
-    if not unread:
+    # Without a trusted baseline we cannot know what the pods have read, so one is saved and nothing restarts.
+    unread = [read for read in reads if before is not None and _is_unread(read, before)]
+    if before is None or not unread:
         return _save_if_news(workload, before, current, digest_key)
     if missing := _missing(reads):
         return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))

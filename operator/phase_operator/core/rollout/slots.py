@@ -36,9 +36,7 @@ class RolloutSlots:
 
     def begin(self, workload: WorkloadRef, now: float, deadline: float) -> bool:
         """Take a place and return True, or return False if none is free. Called before the write."""
-        for other in [each for each, place in self._places.items() if place.until <= now]:
-            del self._places[other]
-        self._wants = {each: since for each, since in self._wants.items() if since + _WANTS > now}
+        self._expire(now)
         if workload not in self._places and not self._has_room(workload.key.namespace):
             self._wants[workload.key.namespace] = now
             return False
@@ -47,6 +45,12 @@ class RolloutSlots:
         is_still = before is not None and before.is_still and len(self) >= self._limit
         self._places[workload] = _Place(now + deadline, is_still)
         return True
+
+    def _expire(self, now: float) -> None:
+        """Free the places, and forget the wants, whose time has passed."""
+        for other in [each for each, place in self._places.items() if place.until <= now]:
+            del self._places[other]
+        self._wants = {each: since for each, since in self._wants.items() if since + _WANTS > now}
 
     def end(self, workload: WorkloadRef) -> None:
         """Free the place: the roll-out has ended, never began, or the workload is gone."""

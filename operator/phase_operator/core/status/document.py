@@ -14,6 +14,7 @@ from phase_operator.core.json_access import bounded, mapping, mappings, number, 
 from phase_operator.core.outcome import (
     Event,
     Failed,
+    LeftOut,
     StatusDocument,
     Suspended,
     Synced,
@@ -48,10 +49,8 @@ def status_document(
         "observedGeneration": generation,
         "conditions": conditions(found, list(mappings(previous.get("conditions"))), generation, now),
     }
-    targets = _targets(outcome, previous)[:_MOST_TARGETS]
-    if targets:
-        document["targets"] = targets
-        document["keys"] = sum(number(target.get("keys")) for target in targets)
+    if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
+        document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     if source := _source(outcome, previous):
         document["source"] = source
     last_forced = forced if forced is not None else previous.get("lastForcedSync")
@@ -115,18 +114,18 @@ def _target(result: TargetResult, *, named: bool) -> dict[str, Any]:
         "ready": result.ready,
         "reason": str(result.reason),
     }
-    if result.keys is not None:
-        found["keys"] = result.keys
-    if result.message is not None:
-        found["message"] = shortened(result.message)
-    if result.version is not None:
-        found["version"] = result.version
-    if result.left_out:
-        found["leftOut"] = [
-            {"why": str(each.why), "count": each.count} | ({"keys": list(each.keys)} if named and each.keys else {})
-            for each in result.left_out
-        ]
-    return found
+    fields = {
+        "keys": result.keys,
+        "message": None if result.message is None else shortened(result.message),
+        "version": result.version,
+        "leftOut": [_left_out(each, named=named) for each in result.left_out] or None,
+    }
+    return found | {name: value for name, value in fields.items() if value is not None}
+
+
+def _left_out(left_out: LeftOut, *, named: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"why": str(left_out.why), "count": left_out.count}
+    return found | {"keys": list(left_out.keys)} if named and left_out.keys else found
 
 
 def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:

@@ -97,10 +97,14 @@ class RestartReporter:
         if look.failed and not failed:
             # An earlier failure is not known to have ended.
             told = tuple(why for why in before.waiting if why.startswith(_FAILED))
-        for why in told:
+        self._tell_delays(target, before, told)
+        self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
+
+    def _tell_delays(self, target: TargetRef, before: RestartReport, reasons: Iterable[str]) -> None:
+        """Post an Event for each of these reasons that the report did not have before."""
+        for why in reasons:
             if why not in before.waiting:
                 self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
-        self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
 
     def _post_delays(self, namespace: str, look: Look) -> None:
         """Post an Event for each restart that waits now and did not wait for the same at the last look."""
@@ -126,11 +130,8 @@ class RestartReporter:
     def _wave(self, target: TargetRef, names: FirstLines, look: Look) -> FirstLines:
         """Return all workloads that were restarted for the content that the target has now."""
         followed_target = look.followed_targets.get(target)
-        content = (
-            followed_target.content.whole
-            if followed_target is not None and isinstance(followed_target.content, KeyDigests)
-            else b""
-        )
+        digests = followed_target.content if followed_target is not None else None
+        content = digests.whole if isinstance(digests, KeyDigests) else b""
         kept, before = self._waves.get(target, (content, FirstLines(MAX_NAMES)))
         if kept != content:
             before = FirstLines(MAX_NAMES)
@@ -145,8 +146,7 @@ class RestartReporter:
         """Report that the workloads that read a target cannot be looked at."""
         before = self.told(target)
         why = f"{_FAILED}: {message}"
-        if why not in before.waiting:
-            self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
+        self._tell_delays(target, before, [why])
         self._keep(target, before, RestartReport(before.restarted, (why,)))
 
     def _keep(self, target: TargetRef, before: RestartReport, after: RestartReport) -> None:

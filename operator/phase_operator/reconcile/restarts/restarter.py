@@ -185,9 +185,10 @@ class Restarter:
         if look.failed:
             self._observer.restart_failed()
         look.again = look.soon or bool(look.again and (look.waiting or look.failed))
-        # A transient failure is reported only if it lasts.
-        lasts = self._looks.has_lasted(namespace)
-        failed = [error for error in look.failed if lasts or not isinstance(error, Transient)]
+        failed = look.failed
+        if not self._looks.has_lasted(namespace):
+            # A transient failure is reported only if it lasts.
+            failed = [error for error in failed if not isinstance(error, Transient)]
         targets = self._feeds.followed_in(namespace) if failed else ()
         self._report.report(namespace, look, failed, targets)
 

@@ -70,24 +70,25 @@ class TargetAccess:
         A PhaseSecret that wrote the target before may go on. Else anybody could stop the target of another one by
         naming it as a token Secret.
         """
-        if target.kind is not Kind.SECRET or target.key not in self._tokens:
-            return None
-        others = [
-            key
-            for key in self._tokens.of(target.key)
-            if key != declared.key and keeps_token(key, declared.key, target.key, is_used=self._asks(key))
-        ]
+        others = self._token_users(declared.key, target.key) if target.kind is Kind.SECRET else []
         if not others:
             return None
         try:
-            observed = await self._cluster.observe(target, live=True)
+            if await self._has_written(declared, target):
+                return None
         except ExpectedError as error:
             return TargetResult.failed(target, error)
-        if observed is None:
-            was_first = written_before(declared.resource.status, target)
-        else:
-            was_first = carries(observed, declared.key)
-        if was_first:
-            return None
         message = f"PhaseSecret {listing(map(str, others))} reads its Phase token there; choose another name"
         return TargetResult(target, False, Reason.TARGET_IS_TOKEN, message=message)
+
+    def _token_users(self, writer: ObjectKey, secret: ObjectKey) -> list[ObjectKey]:
+        """Return the other PhaseSecrets whose token Secret may not be written by this one."""
+        users = [key for key in self._tokens.of(secret) if key != writer]
+        return [key for key in users if keeps_token(key, writer, secret, is_used=self._asks(key))]
+
+    async def _has_written(self, declared: Declared, target: TargetRef) -> bool:
+        """Return whether a PhaseSecret wrote a target before, by the object or, if it is gone, by the status."""
+        observed = await self._cluster.observe(target, live=True)
+        if observed is None:
+            return written_before(declared.resource.status, target)
+        return carries(observed, declared.key)
