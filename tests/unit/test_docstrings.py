@@ -10,7 +10,7 @@ import pytest
 import phase_dev
 import phase_operator
 
-PACKAGES = [Path(each.__file__).parent for each in (phase_operator, phase_dev)]
+PACKAGES = [Path(each.__path__[0]) for each in (phase_operator, phase_dev)]
 TREES = {file: ast.parse(file.read_text()) for package in PACKAGES for file in package.rglob("*.py")}
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

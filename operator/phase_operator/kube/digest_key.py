@@ -37,7 +37,8 @@ async def load_digest_key(client: KubeClient, namespace: str, make: Callable[[],
     with translated(unless=lambda error: error.conflict):
         return key_of(await client.request("POST", object_path(CORE, "secrets", namespace), query=[MANAGER], body=body))
     with translated():
-        return key_of(await client.request("GET", path))
+        found = await client.request("GET", path)
+    return key_of(found)
 
 
 def key_of(secret: dict[str, Any]) -> bytes:

@@ -6,8 +6,7 @@ webhook only its name is used, whatever the status: its author chose the rest.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,23 +146,35 @@ def changed_or_missing(error: ApiError) -> bool:
     return error.conflict or error.not_found
 
 
-@contextmanager
-def ending_at(expected: Callable[[ApiError], bool]) -> Iterator[None]:
-    """End a block at an expected ApiError; what follows the block goes on."""
-    try:
-        yield
-    except ApiError as error:
-        if not expected(error):
-            raise
+class ending_at:  # noqa: N801 - it reads like contextlib.suppress
+    """Ends a block at an expected ApiError; what follows the block goes on."""
+
+    def __init__(self, expected: Callable[[ApiError], bool]) -> None:
+        self._expected = expected
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Return True if the block ends without an error."""
+        return isinstance(error, ApiError) and self._expected(error)
 
 
-@contextmanager
-def translated(unless: Callable[[ApiError], bool] = lambda _: False) -> Iterator[None]:
-    """Raise an ApiError as the ExpectedError that it means; end the block at one that `unless` accepts."""
-    try:
-        with ending_at(unless):
-            yield
-    except ApiError as error:
+class translated:  # noqa: N801 - it reads like contextlib.suppress
+    """Raises an ApiError of a block as the ExpectedError that it means; ends the block at one that `unless` accepts."""
+
+    def __init__(self, unless: Callable[[ApiError], bool] = lambda _: False) -> None:
+        self._unless = unless
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Return True if the block ends without an error."""
+        if not isinstance(error, ApiError):
+            return False
+        if self._unless(error):
+            return True
         raise translate(error) from error
 
 

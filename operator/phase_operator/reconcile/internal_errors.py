@@ -3,7 +3,8 @@
 Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
 could quote a value. It is counted, and a task that it ended starts again.
 
-The operator has one `except Exception`, in `surviving`. This list has every place that uses it:
+Nothing in the operator says `except Exception`; `surviving` alone ends any exception. This list has every place that
+uses it:
 
 - `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step, or a task that has to go on.
 - `reconcile.internal_errors.InternalErrors.value_or`: a synchronous step.
@@ -16,8 +17,7 @@ The operator has one `except Exception`, in `surviving`. This list has every pla
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -31,13 +31,23 @@ Result = TypeVar("Result")
 _WENT_WELL = 60.0
 
 
-@contextmanager
-def surviving(report: Callable[[Exception], object] = lambda _: None) -> Iterator[None]:
-    """End a block, but nothing else, at any exception, and report that; what follows the block goes on."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - a bug in one of many objects must not end the work on the others
-        report(error)
+class surviving:  # noqa: N801 - it reads like contextlib.suppress
+    """Ends a block at any exception, and reports that; what follows the block goes on.
+
+    A bug in one of many objects must not end the work on the others. A cancellation is no Exception, and passes.
+    """
+
+    def __init__(self, report: Callable[[Exception], object] = lambda _: None) -> None:
+        self._report = report
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Return True if the block ends without an error."""
+        if isinstance(error, Exception):
+            self._report(error)
+        return isinstance(error, Exception)
 
 
 def _uncounted(_: str) -> None:

@@ -74,7 +74,7 @@ def _target(target: Mapping[str, Any], report_of: RestartReportOf) -> Mapping[st
     report = report_of(ref)
     if report is None:
         # The restarts that happened stay true. The waiting ones may have happened by now.
-        fresh = {"notRestarted": []}
+        fresh: dict[str, list[str]] = {"notRestarted": []}
     else:
         fresh = {
             "restarted": [shortened(each, _LONGEST_NAME) for each in report.restarted],
