@@ -21,6 +21,7 @@ from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.keyring import Decrypted, KeyedApp, KeyedEnvironment, Keyring, Keys
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.plan import Apply, intent
@@ -50,6 +51,8 @@ from support.clock import HandClock, settle
 from support.workloads import FakeWorkloads
 
 NO_TOKEN = "not a token"
+# A token that begins so has keys.
+FULL_TOKEN = "pss_service:"
 TYPE: "Path" = ("type",)
 
 Path = tuple[str, ...]
@@ -63,6 +66,9 @@ class FakePhase:
         self.reads: list[tuple[str, str | None, tuple[str, ...]]] = []
         self.probes = 0
         self.lists = 0
+        self.keyrings = 0
+        # The app is end-to-end encrypted.
+        self.is_encrypted = False
         self.most_at_once = 0
         self._at_once = 0
         self._entries: dict[str, tuple[Entry | DynamicKey, ...]] = {"production": ()}
@@ -85,8 +91,8 @@ class FakePhase:
         self._broken[environment] = error
 
     def fails(self, error: Exception, *calls: str) -> None:
-        """Let every call fail like this, or those of a kind: apps, environments, entries."""
-        for call in calls or ("apps", "environments", "entries"):
+        """Let every call fail like this, or those of a kind: apps, keyring, environments, entries."""
+        for call in calls or ("apps", "keyring", "environments", "entries"):
             self._errors[call] = error
 
     def defer_event(self) -> None:
@@ -101,13 +107,14 @@ class FakePhase:
         """Take any text for a token but one."""
         if token.reveal() == NO_TOKEN:
             raise Waiting(Reason.TOKEN_INVALID, "this is no Phase token")
-        return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token)
+        keys = Keys() if token.reveal().startswith(FULL_TOKEN) else None
+        return Credential(hashlib.blake2b(token.reveal().encode(), digest_size=4).hexdigest(), token, keys)
 
     async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """List the app."""
         self.lists += 1
         await self._answer("apps")
-        return [App("app-1", "shop")]
+        return [App("app-1", "shop", self.is_encrypted)]
 
     async def environments(
         self, base_url: str, credential: Credential, app_id: str, place: Reservation
@@ -115,9 +122,41 @@ class FakePhase:
         """List the environments with their revisions."""
         self.probes += 1
         self.accounts.add(credential.account)
-        seen = [Environment(name.title(), f"2030-01-01T00:00:{self._revisions[name]:02}Z") for name in self._entries]
-        await self._answer("environments")
+        seen = [Environment(name.title(), self._revision(name)) for name in self._entries]
+        await self._answer("environments", is_public=True)
         return seen
+
+    async def keyring(self, base_url: str, credential: Credential, place: Reservation) -> Keyring:
+        """List the app with its environments, as the account's keyring."""
+        assert credential.keys is not None
+        self.keyrings += 1
+        environments = [
+            KeyedEnvironment(f"{name}-id", name.title(), self._revision(name), Keys()) for name in self._entries
+        ]
+        await self._answer("keyring")
+        place.resize(1000)
+        return Keyring((KeyedApp("app-1", "shop", self.is_encrypted, tuple(environments)),), Keys(), place)
+
+    async def encrypted(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        keyring: Keyring,
+        app_id: str,
+        environment: str,
+        place: Reservation,
+    ) -> Decrypted:
+        """Answer everything that an environment holds."""
+        assert credential.keys is not None
+        found = {each.name.casefold() for app in keyring.apps if app.id == app_id for each in app.environments}
+        if environment not in found:
+            raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "the token has no keys of the environment")
+        held = await self._held(environment, None, (), place)
+        return Decrypted([each for each in held if isinstance(each, Entry)])
+
+    def _revision(self, environment: str) -> str:
+        return f"2030-01-01T00:00:{self._revisions[environment]:02}Z"
 
     async def entries(
         self,
@@ -131,8 +170,19 @@ class FakePhase:
         place: Reservation,
     ) -> list[Entry | DynamicKey]:
         """Answer as the server selects."""
+        return await self._held(environment, path, tags, place, is_public=True)
+
+    async def _held(
+        self,
+        environment: str,
+        path: str | None,
+        tags: tuple[str, ...],
+        place: Reservation,
+        *,
+        is_public: bool = False,
+    ) -> list[Entry | DynamicKey]:
         self.reads.append((environment, path, tags))
-        await self._answer("entries")
+        await self._answer("entries", is_public=is_public)
         if environment in self._broken:
             raise self._broken[environment]
         if environment not in self._entries:
@@ -149,7 +199,7 @@ class FakePhase:
         """Return what a read finds where an environment holds this."""
         return held
 
-    async def _answer(self, call: str) -> None:
+    async def _answer(self, call: str, *, is_public: bool = False) -> None:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -159,6 +209,8 @@ class FakePhase:
             self._at_once -= 1
         if call in self._errors:
             raise self._errors[call]
+        if is_public and self.is_encrypted:
+            raise Waiting(Reason.APP_ENCRYPTED, "Phase answers 403: SSE is not enabled for this App.")
 
 
 @dataclass

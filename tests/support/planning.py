@@ -6,14 +6,29 @@ from dataclasses import dataclass, field
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, KeyedEnvironment, Keyring, Keys
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, ObjectKey
-from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.calls import (
+    Call,
+    ListApps,
+    Policy,
+    Probe,
+    Read,
+    ReadKeyring,
+    SourceState,
+    Subscription,
+)
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
+from support.builders import entry
 
+Answer = list[App] | list[Environment] | list[Entry] | Keyring | Decrypted
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "Phase answers 503")
 DENIED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: no")
+NO_LIST = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: You don't have permission to read apps.")
+ENCRYPTED = Waiting(Reason.APP_ENCRYPTED, "the app is end-to-end encrypted")
 
 
 @dataclass
@@ -22,6 +37,10 @@ class Place:
 
     entries: tuple[Entry, ...] = ()
     moves: int = 1
+    # The environments that values here refer to, by app id and name: each is one more entry, which tells its moves.
+    refers: tuple[tuple[str, str], ...] = ()
+    # Made anew, it has another id.
+    made: int = 1
 
 
 @dataclass
@@ -33,22 +52,35 @@ class SimPhase:
     # Kind of call -> the error it ends in.
     errors: dict[str, ExpectedError] = field(default_factory=dict)
     dates: bool = True
+    # The ids of end-to-end encrypted apps, and whether keyrings tell which are.
+    encrypted: set[str] = field(default_factory=set)
+    tells_modes: bool = True
+    # Places that hold an entry which nobody can decrypt.
+    undecryptable: list[Place] = field(default_factory=list)
 
     def holds(self, *entries: Entry, app: str = "app-1", environment: str = "production") -> None:
         """Let these be the entries of an environment: it moves."""
         place = self.places.setdefault((app, environment), Place(moves=0))
         place.entries, place.moves = entries, place.moves + 1
 
-    def answer(self, call: Call) -> "list[App] | list[Environment] | list[Entry]":
+    def writes(self, environment: str = "production", app: str = "app-1") -> None:
+        """Let an environment move, and hold the same."""
+        self.holds(*self.places[app, environment].entries, app=app, environment=environment)
+
+    def answer(self, call: Call) -> "Answer":
         """Answer a call, or raise."""
         if error := self.errors.get(kind(call)):
             raise error
         match call:
             case ListApps():
-                return [App(ident, name) for name, ident in self.apps.items()]
+                return [App(ident, name, ident in self.encrypted) for name, ident in self.apps.items()]
+            case ReadKeyring():
+                return self.keyring()
+            case Probe(app_id=app_id) | Read(app_id=app_id, keys=None) if app_id in self.encrypted:
+                raise ENCRYPTED
             case Probe(app_id=app_id):
                 return [
-                    Environment(name.title(), f"moved {place.moves}" if self.dates else None)
+                    Environment(name.title(), self._revision(place))
                     for (app, name), place in self.places.items()
                     if app == app_id
                 ]
@@ -56,11 +88,55 @@ class SimPhase:
                 found = self.places.get((app_id, environment))
                 if found is None:
                     raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment not found")
+                if call.keys is not None:
+                    return self._decrypted(call.keys.keyring, app_id, environment, found)
                 return [
                     entry
-                    for entry in found.entries
+                    for entry in self.content(found)
                     if path in (None, entry.path) and (not tags or set(tags) & entry.tags)
                 ]
+
+    def keyring(self) -> Keyring:
+        """Return the keys of everything."""
+        return Keyring(
+            tuple(
+                KeyedApp(
+                    ident,
+                    name,
+                    ident in self.encrypted if self.tells_modes else None,
+                    tuple(
+                        KeyedEnvironment(_ident(environment, place), environment.title(), self._revision(place), Keys())
+                        for (app, environment), place in self.places.items()
+                        if app == ident
+                    ),
+                )
+                for name, ident in self.apps.items()
+            ),
+            Keys(),
+        )
+
+    def content(self, place: Place) -> tuple[Entry, ...]:
+        """Return what an environment holds, with its references resolved."""
+        found = [(name, self.places.get((app, name))) for app, name in place.refers]
+        referred = [entry(f"REF_{name}", f"{other.moves}") for name, other in found if other is not None]
+        return (*place.entries, *referred)
+
+    def _decrypted(self, keyring: Keyring, app_id: str, environment: str, place: Place) -> Decrypted:
+        ids = {(app.id, each.name.casefold()): each.id for app in keyring.apps for each in app.environments}
+        if ids.get((app_id, environment)) != _ident(environment, place):
+            raise Waiting(Reason.ACCESS_DENIED, "Phase answers 401: Environment not found")
+        if place in self.undecryptable:
+            raise Waiting(Reason.DECRYPTION_FAILED, "entry x cannot be decrypted")
+        there = {each: ids[each] for each in place.refers if each in ids}
+        referenced = frozenset(EnvironmentId(app, ident) for (app, _), ident in there.items())
+        return Decrypted(self.content(place), referenced, len(there) < len(place.refers), 1 + len(there))
+
+    def _revision(self, place: Place) -> str | None:
+        return f"moved {place.moves}" if self.dates else None
+
+
+def _ident(environment: str, place: Place) -> str:
+    return f"{environment}-{place.made}"
 
 
 class Driver:
@@ -74,9 +150,10 @@ class Driver:
         self.woken: list[tuple[float, ObjectKey]] = []
 
     def ask(self, name: str, query: SourceQuery, *, interval: float = 60.0, **fields: object) -> SourceState:
-        """Let a PhaseSecret subscribe; `a/x` is PhaseSecret x of namespace a."""
+        """Let a PhaseSecret subscribe; `a/x` is PhaseSecret x of namespace a. Accounts called `full...` have keys."""
         subscription = Subscription(interval, **fields)  # type: ignore[arg-type]  # fields by name
-        return self.scheduler.subscribe(key(name), query, subscription, self.now)
+        has_keys = query.account.name.startswith("full")
+        return self.scheduler.subscribe(key(name), query, subscription, self.now, has_keys=has_keys)
 
     def view(self, name: str) -> SourceState:
         """Return what is known of a PhaseSecret's question."""
@@ -137,16 +214,20 @@ def tell(scheduler: PollScheduler, phase: SimPhase, call: Call, now: float) -> s
     match call:
         case ListApps():
             return scheduler.apps_listed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
+        case ReadKeyring():
+            return scheduler.keyring_read(call, KeyringIndex(answer), now)  # type: ignore[arg-type]  # its answer
         case Probe():
             return scheduler.probed(call, answer, now)  # type: ignore[arg-type]  # an answer of this call
         case Read():
-            shared_answer = SharedAnswer(call.app_id, answer)  # type: ignore[arg-type]  # an answer of this call
-            return scheduler.was_read(call, shared_answer, now)
+            decrypted = answer if isinstance(answer, Decrypted) else None
+            entries = decrypted.entries if decrypted is not None else answer
+            shared_answer = SharedAnswer(call.app_id, entries)  # type: ignore[arg-type]  # an answer of this call
+            return scheduler.was_read(call, shared_answer, now, decrypted)
 
 
 def kind(call: Call) -> str:
-    """Return apps, probe or read."""
-    return {ListApps: "apps", Probe: "probe", Read: "read"}[type(call)]
+    """Return apps, keyring, probe or read."""
+    return {ListApps: "apps", ReadKeyring: "keyring", Probe: "probe", Read: "read"}[type(call)]
 
 
 def key(name: str) -> ObjectKey:

@@ -14,7 +14,7 @@ from phase_operator.core.rollout.decision import Restart, SaveBaseline
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.source.keyring import Keys
+from phase_operator.core.source.keyring import Decrypted, Keyring, Keys
 from phase_operator.core.status.restarts import RestartReport
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.fingerprint import KeyDigests
@@ -60,7 +60,7 @@ class PhaseApi(Protocol):
         """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""
 
     async def apps(self, base_url: str, credential: Credential, place: Reservation) -> Sequence[App]:
-        """Return the apps that the account sees. All three calls raise Waiting or Transient, with Phase's message.
+        """Return the apps that the account sees. All calls raise Waiting or Transient, with Phase's message.
 
         `place` grows to the size of what is read, and raises AnswerMemoryFull if it does not fit.
         """
@@ -84,6 +84,24 @@ class PhaseApi(Protocol):
         """Return the entries of an environment: of one folder or all; with any of the tags, or all entries.
 
         The keys of its dynamic secrets are included, whatever the tags.
+        """
+
+    async def keyring(self, base_url: str, credential: Credential, place: Reservation) -> Keyring:
+        """Return all apps and environments that the account has keys of, with their revisions; it has to have keys."""
+
+    async def encrypted(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        keyring: Keyring,
+        app_id: str,
+        environment: str,
+        place: Reservation,
+    ) -> Decrypted:
+        """Return all entries of an environment of an encrypted app, decrypted and with references resolved.
+
+        An environment that the keyring does not show raises Waiting without a call.
         """
 
 
@@ -228,7 +246,7 @@ class MetricsSink(Protocol):
         """Count a run."""
 
     def asked(self, kind: str, result: str) -> None:
-        """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
+        """Count a call to Phase (apps, keyring, probe, read) by its result: ok, or a reason."""
 
     def entries_read(self, number: int) -> None:
         """Count the entries of an answer; Phase writes an audit record for each."""

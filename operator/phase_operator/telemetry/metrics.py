@@ -50,7 +50,7 @@ class Metrics:
         self._queue_oldest = gauge("queue_oldest_seconds", "Overdue time of the oldest item in a queue.", "queue")
         self._calls = counter("phase_requests_total", "Requests to Phase, by route and status.", "route", "status")
         self._call_seconds = histogram("phase_request_seconds", "Duration of a request to Phase.", "route")
-        self._asked = counter("source_calls_total", "App lists, probes and reads, by result.", "kind", "result")
+        self._asked = counter("source_calls_total", "Lists, keyrings, probes and reads, by result.", "kind", "result")
         self._entries_read = counter("entries_read_total", "Entries read from Phase; Phase audits each of them.")
         self._entries = gauge("source_entries", "Entries held in memory for all sources.")
         self._answers = gauge("answers_bytes", "Memory taken by answers of Phase, including those being read.")
@@ -90,7 +90,7 @@ class Metrics:
         self._run_seconds.observe(seconds)
 
     def asked(self, kind: str, result: str) -> None:
-        """Count a call to Phase (apps, probe, read) by its result: ok, or a reason."""
+        """Count a call to Phase (apps, keyring, probe, read) by its result: ok, or a reason."""
         self._asked.labels(kind, result).inc()
 
     def entries_read(self, number: int) -> None:

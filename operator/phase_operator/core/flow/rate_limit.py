@@ -115,6 +115,12 @@ class RateLimit:
         if self._learned is not None:
             self._learned += 1
 
+    def add(self, now: float, number: int, kind: str = "") -> None:
+        """Count more calls that have ended, which a call that was counted needed besides itself."""
+        self._used[kind] += number
+        self._ended.extend([(now, kind)] * number)
+        self._most = max(self._most, len(self._ended))
+
     def refuse(self, now: float, after: float, kind: str = "") -> None:
         """Count a refusal: the account pauses for `after` seconds, and the number that fitted becomes the limit.
 

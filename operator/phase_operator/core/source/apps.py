@@ -50,7 +50,9 @@ class Directory:
     def __init__(self, apps: Iterable[App] = ()) -> None:
         self._exact: dict[str, list[App]] = {}
         self._folded: dict[str, list[App]] = {}
+        self._modes: dict[str, bool | None] = {}
         for app in apps:
+            self._modes[app.id.lower()] = app.is_encrypted
             self._exact.setdefault(app.name, []).append(app)
             self._folded.setdefault(app.name.casefold(), []).append(app)
         self._hints = _HINTS
@@ -58,6 +60,10 @@ class Directory:
     def matching(self, name: str) -> list[App]:
         """Return the apps with exactly this name; if there are none, those whose name differs in case alone."""
         return self._exact.get(name) or self._folded.get(name.casefold(), [])
+
+    def is_encrypted(self, app_id: str) -> bool | None:
+        """Return whether an app is end-to-end encrypted; None if the list does not tell, or does not have it."""
+        return self._modes.get(app_id.lower())
 
     def pick(self, name: str) -> str:
         """Return the id of the one app with this name; raise Waiting if there are several or none."""
@@ -74,11 +80,24 @@ class Directory:
 
 def no_list(error: ExpectedError) -> ExpectedError:
     """Return the error with advice, if it is one of the two refusals that only the list of apps meets."""
-    if error.reason is Reason.ACCESS_DENIED and "permission" in error.message:
+    if _lacks_permission(error):
         return Waiting(error.reason, f"{error.message}; {_BY_ID}, or give the account's role the permission Apps: read")
-    if error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message:
+    if _lacks_route(error):
         return type(error)(error.reason, f"{error.message}; if it is Phase before v2.69.0, {_BY_ID}")
     return error
+
+
+def is_list_alone(error: ExpectedError) -> bool:
+    """Return whether it is one of the two refusals that only the list of apps meets: other calls may well work."""
+    return _lacks_permission(error) or _lacks_route(error)
+
+
+def _lacks_permission(error: ExpectedError) -> bool:
+    return error.reason is Reason.ACCESS_DENIED and "permission" in error.message
+
+
+def _lacks_route(error: ExpectedError) -> bool:
+    return error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message
 
 
 def no_environment(error: ExpectedError, app: AppRef, environment: str, names: Iterable[str]) -> ExpectedError:

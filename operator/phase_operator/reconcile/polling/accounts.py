@@ -14,14 +14,16 @@ from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Call, Probe, Read, Subscription
+from phase_operator.reconcile.polling.calls import Call, Probe, Read, ReadKeyring, Subscription
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
+from phase_operator.reconcile.polling.keyrings import KeyringState
 from phase_operator.reconcile.polling.question_state import QueryState
 
 FOREVER = float("inf")
 
 Task = str | AppRef | SourceQuery
 LIST = "apps"
+KEYRING = "keyring"
 
 
 @dataclass(slots=True)
@@ -29,6 +31,9 @@ class AccountState:
     """An account: what it asks, how much it may, what it sees."""
 
     gate: AccountGate
+    # The token can open end-to-end encrypted apps.
+    has_keys: bool = False
+    keys: KeyringState = field(default_factory=KeyringState)
     fair_queue: FairQueue[Task] = field(default_factory=FairQueue)
     apps: dict[AppRef, AppState] = field(default_factory=dict)
     listed: Directory = field(default_factory=Directory)
@@ -56,6 +61,41 @@ class AccountState:
     def is_listed(self, within: float, now: float) -> bool:
         """Say whether the account's apps were listed within so many seconds."""
         return self.listed_at is not None and now - self.listed_at < within
+
+    @property
+    def list_task(self) -> Task:
+        """What tells the ids of apps: the list, or the keyring if the account may not list."""
+        return LIST if self.keys.instead_of_list is None else KEYRING
+
+    def encrypted(self) -> list[AppState]:
+        """Return the apps that are read with the account's keys."""
+        return [app for app in self.apps.values() if app.is_encrypted]
+
+    def nameless(self) -> list[AppState]:
+        """Return the apps of which only a name is known."""
+        return [app for app in self.apps.values() if app.id is None]
+
+    def needs_keyring(self) -> bool:
+        """Say whether the keyring tells something that is asked for."""
+        is_list = self.keys.instead_of_list is not None
+        return (self.keys.has_to_name and bool(self.apps)) or any(
+            app.is_encrypted or (app.id is None and is_list) for app in self.apps.values()
+        )
+
+    def drop_idle_keyring(self) -> None:
+        """Forget the keyring, and ask for none, if nothing needs it."""
+        if not self.needs_keyring():
+            self.keys.drop()
+            self.drop(KEYRING)
+
+    def is_known_encrypted(self, app_id: str) -> bool:
+        """Say whether the account can read an app with its keys alone, by what was listed last."""
+        if not self.has_keys:
+            return False
+        keyed = self.keys.index.app(app_id) if self.keys.index is not None else None
+        if keyed is not None and keyed.is_encrypted is not None:
+            return keyed.is_encrypted
+        return self.listed.is_encrypted(app_id) is True
 
     def find(self, query: SourceQuery) -> QueryState | None:
         """Return a question that is still asked."""
@@ -90,6 +130,8 @@ class AccountState:
             self.need(app, None)
             self.drop(app.ref)
             del self.apps[app.ref]
+            if app.is_encrypted or app.id is None:
+                self.drop_idle_keyring()
         if not self.apps:
             self.drop(LIST)
 
@@ -111,11 +153,13 @@ class AccountState:
     def is_attempt(self, task: Task) -> bool:
         """Say whether a task failed last, or has never worked."""
         match task:
+            case str() if task == KEYRING:
+                return self.keys.index is None or self.keys.error is not None
             case str():
                 return self.listed_at is None or self.list_error is not None
             case AppRef():
                 app = self.apps.get(task)
-                return app is None or not app.is_probed
+                return app is None or not app.is_probed or app.is_encrypted
             case SourceQuery():
                 query_state = self.find(task)
                 if query_state is None or query_state.error is not None or query_state.confirmed_at is None:
@@ -150,16 +194,17 @@ class AccountState:
 
     def begin(self, task: Task, now: float) -> InFlightCall:
         """Count a call that begins."""
+        limit = self.gate.host.keyrings.rate_limit if task == KEYRING else None
         if self.is_attempt(task):
-            return self.gate.begin(now, None)
-        return self.gate.begin(now, Lane.READ if isinstance(task, SourceQuery) else Lane.PROBE)
+            return self.gate.begin(now, None, limit)
+        return self.gate.begin(now, Lane.READ if isinstance(task, SourceQuery) else Lane.PROBE, limit)
 
     def end(self, call: Call, begun: InFlightCall, error: ExpectedError | None, now: float) -> Concern:
         """Count the end of a call and what it says of quota, host and account."""
         may_read = not isinstance(error, Transient) and (
             isinstance(call, Read) or (isinstance(call, Probe) and self._is_fine(call.app))
         )
-        is_probe = isinstance(call, Probe)
+        is_probe = isinstance(call, Probe | ReadKeyring)
         asked = CallFacts(_what(call), self._namespace(call), len(self.namespaces), is_probe, proves_access=may_read)
         return self.gate.end(now, begun, asked, error)
 

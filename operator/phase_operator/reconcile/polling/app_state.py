@@ -12,6 +12,7 @@ from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.apps import Environment
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling.keyrings import Dependencies
 from phase_operator.reconcile.polling.question_state import QueryState, subscribers
 
 # A read so soon after a probe needs none of its own.
@@ -50,6 +51,14 @@ class AppState:
     # What kept its last probe from being answered, if that passes by itself; and whether PhaseSecrets say so.
     trouble: ExpectedError | None = None
     is_told: bool = False
+    # It is end-to-end encrypted: the account's keyring is its probe, and what is read is decrypted here.
+    is_encrypted: bool = False
+    # When it was taken for encrypted, or for not encrypted any more.
+    switched_at: float = float("-inf")
+    # Why none of it can be read, whatever is asked: it is encrypted and the token has no keys, or gets none.
+    closed: ExpectedError | None = None
+    # Environment -> what its last answer was made of besides, if it is decrypted here.
+    dependencies: dict[str, Dependencies] = field(default_factory=dict)
 
     def questions(self) -> Iterator[QueryState]:
         """Yield all questions of the app."""
@@ -59,6 +68,9 @@ class AppState:
     def is_out_of_date(self, query_state: QueryState, now: float) -> bool:
         """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
         if query_state.has_waited or query_state.wanted is PollPriority.MOVED or now - self.probed_at <= _CLOSE:
+            return False
+        if self.is_encrypted and self.trouble is not None:
+            # The next keyring may be far, and its limit is not that of reads.
             return False
         return self.is_probed and self.revision(query_state.query.environment) is not None
 
@@ -91,6 +103,7 @@ class AppState:
         del place[query]
         if not place:
             del self.places[query.environment]
+            self.dependencies.pop(query.environment, None)
 
     def found(self, app_id: str) -> bool:
         """Take the id that the name means; return True if it is another one than before."""
@@ -98,7 +111,35 @@ class AppState:
         if self.id == app_id:
             return False
         self.id, self.environments, self.is_open = app_id, {}, False
+        self.closed, self.is_encrypted, self.switched_at, self.dependencies = None, False, float("-inf"), {}
         return True
+
+    def switch(self, now: float, *, is_encrypted: bool) -> None:
+        """Take the app as encrypted, or as not encrypted any more."""
+        self.is_encrypted, self.switched_at, self.dependencies = is_encrypted, now, {}
+
+    def hold(self) -> None:
+        """Let reads wait until a probe is answered, also those that waited for the last one."""
+        self.is_open = False
+        for query, urgency in self.waiting.items():
+            query_state = self.places[query.environment][query]
+            query_state.wanted = query_state.urgency(urgency)
+        self.waiting = {}
+
+    def close(self, error: ExpectedError) -> set[ObjectKey]:
+        """Let nothing be read, for this reason, until a probe is answered; return who it is news for."""
+        self.hold()
+        before, self.closed = self.closed, error
+        return subscribers(self.questions()) if before is None or before.message != error.message else set()
+
+    def reopen(self) -> set[ObjectKey]:
+        """Let it be read again; return the PhaseSecrets that it is news for."""
+        was_closed, self.closed = self.closed is not None, None
+        return subscribers(self.questions()) if was_closed else set()
+
+    def unanswered(self) -> set[ObjectKey]:
+        """Return the PhaseSecrets that wait for a first answer."""
+        return subscribers(each for each in self.questions() if each.answer is None and each.error is None)
 
     def probed(self, environments: Iterable[Environment]) -> Mapping[str, Environment]:
         """Take the environments that a probe brought; return those of the probe before."""
@@ -143,8 +184,14 @@ class AppState:
 
     def end_trouble(self) -> set[ObjectKey]:
         """Take the app as free of trouble; return the PhaseSecrets that it is news for."""
+        woken = self.soothe()
+        self.trouble = None
+        return woken
+
+    def soothe(self) -> set[ObjectKey]:
+        """Let no query say that the probe fails unless it is late; return the PhaseSecrets that it is news for."""
         was_told = self.trouble is not None and self.is_told
-        self.trouble, self.is_told = None, False
+        self.is_told = False
         return self._unbroken() if was_told else set()
 
     def _unbroken(self) -> set[ObjectKey]:

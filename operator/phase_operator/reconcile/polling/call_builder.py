@@ -5,18 +5,24 @@ Rule: many queries to one environment become one read of all of it; nothing is r
 
 from dataclasses import replace
 
+from phase_operator.core.flow.backoff import spread
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, SourceQuery
-from phase_operator.reconcile.polling.accounts import LIST, AccountState, Task
+from phase_operator.reconcile.polling.accounts import FOREVER, KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read
+from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read, ReadKeyring
 from phase_operator.reconcile.polling.question_state import QueryState
 from phase_operator.reconcile.polling.timetable import Timetable
+
+# While a host is asked for one keyring at a time, an account looks this often whether it is its turn.
+_TURN_AGAIN = 1.0
 
 
 def build(times: Timetable, task: Task, now: float) -> Call | None:
     """Make a task a call, or None if nothing is to be asked any more, or not now."""
     account_state = times.account_state
+    if task == KEYRING:
+        return _read_keyring(times, now)
     if isinstance(task, str):
         account_state.busy.add(LIST)
         return ListApps(account_state.account)
@@ -30,10 +36,14 @@ def build(times: Timetable, task: Task, now: float) -> Call | None:
     query_state = account_state.find(task)
     if query_state is None:
         return None
+    if app.closed is not None or (app.is_encrypted and account_state.keys.index is None):
+        # It is read as soon as the app is.
+        query_state.wanted = query_state.urgency(PollPriority.PERIODIC)
+        return None
     if app.is_out_of_date(query_state, now):
         times.wait_for_probe(app, query_state, now)
         return None
-    is_wide = 0 < times.policy.wide_above < len(app.places[task.environment])
+    is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[task.environment])
     if is_wide or query_state.needs_all:
         return _read_all(account_state, app, app.id, query_state, now, is_wide=is_wide)
     return _read(account_state, app, app.id, [query_state], task.path, task.tags)
@@ -44,10 +54,29 @@ def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
     match call:
         case ListApps():
             return [LIST]
+        case ReadKeyring():
+            return [KEYRING]
         case Probe():
             return [call.app]
         case Read():
             return [*call.questions, *([(call.app, call.environment)] if call.is_whole else [])]
+
+
+def _read_keyring(times: Timetable, now: float) -> ReadKeyring | None:
+    """Read the keyring if something needs it, and if the host may be asked for one now; else see again later."""
+    account_state = times.account_state
+    if not account_state.needs_keyring():
+        return None
+    keyrings = account_state.gate.host.keyrings
+    allowed = keyrings.allowed_at(now, account_state.account, account_state.namespaces)
+    if allowed > now:
+        later = allowed if allowed < FOREVER else now + _TURN_AGAIN + spread(repr(account_state.account))
+        times.plan(KEYRING, later)
+        return None
+    keyrings.forget(account_state.account)
+    account_state.busy.add(KEYRING)
+    account_state.keys.asked_at = now
+    return ReadKeyring(account_state.account)
 
 
 def _read_all(
@@ -85,4 +114,5 @@ def _read(
     environment = queries[0].environment
     # While probes fail, nobody knows whether what is read is newer than the last one.
     revision = app.revision(environment) if app.is_probed else None
-    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries)
+    keys = account_state.keys.index if app.is_encrypted else None
+    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries, keys=keys)

@@ -7,6 +7,7 @@ from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
 from phase_operator.core.source.shrink_guard import Guard, Moved
 from phase_operator.core.values import Snapshot
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ class ListApps:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadKeyring:
+    """Read the keys of all apps and environments that the account has keys of, with their revisions."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """List an app's environments with their revisions."""
 
@@ -101,9 +109,11 @@ class Read:
     questions: tuple[SourceQuery, ...]
     # Reads everything that the environment holds.
     is_whole: bool = False
+    # The keys, if the app is end-to-end encrypted: then everything is read, and decrypted here.
+    keys: KeyringIndex | None = field(default=None, repr=False, compare=False)
 
 
-Call = ListApps | Probe | Read
+Call = ListApps | ReadKeyring | Probe | Read
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Rule: whatever calls Phase with an account passes the account's one gate (`Gates
 429 and one breaker for all kinds of calls. A gate knows nothing of what is asked.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
@@ -26,6 +26,9 @@ _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
 _CLOUD_QUOTA = 120
+# What is taken for the limit of an address while it is not known, and how long a namespace counts as one that calls.
+_LEAST_LIMIT = 10
+_CALLS_STILL = 120.0
 
 
 class Opens(NamedTuple):
@@ -60,14 +63,55 @@ class Host:
     name: str
     breaker: CircuitBreaker
     accounts: set[Account] = field(default_factory=set)
+    keyrings: "AddressLimit" = field(default_factory=lambda: AddressLimit())
+
+
+class AddressLimit:
+    """How often a host may be asked for keyrings.
+
+    Phase counts these calls by the address that they come from, so that all accounts share one limit. Once a host has
+    refused, namespaces have equal parts of it: else one with many accounts would leave nothing to the others.
+    """
+
+    def __init__(self) -> None:
+        self.rate_limit = RateLimit(None)
+        # Namespace -> when it has its next turn, of those that call.
+        self._turns: dict[str, float] = {}
+        # The turns of accounts that wait for theirs.
+        self._booked: dict[Account, float] = {}
+
+    def allowed_at(self, now: float, account: Account, namespaces: Iterable[str]) -> float:
+        """Return when an account may call, on the part of one of its namespaces; infinity if a call has to end first.
+
+        It has its turn then, and asks again.
+        """
+        namespace = min(namespaces, key=lambda each: (self._turns.get(each, float("-inf")), each), default="")
+        if self.rate_limit.is_free(now):
+            self._turns[namespace] = now
+            return now
+        opens, booked = self.rate_limit.allowed_at(now), self._booked.get(account)
+        if opens == float("inf") or (booked is not None and opens <= now):
+            return max(opens, booked or now)
+        if booked is not None and booked >= opens:
+            return booked
+        self._turns = {each: turn for each, turn in self._turns.items() if now - turn < _CALLS_STILL}
+        turn = self._booked[account] = max(opens, self._turns.get(namespace, opens))
+        limit = self.rate_limit.limit_at(now) or _LEAST_LIMIT
+        self._turns[namespace] = turn + WINDOW * len(self._turns.keys() | {namespace}) / limit
+        return turn
+
+    def forget(self, account: Account) -> None:
+        """Forget the turn of an account, since it calls, or asks nothing any more."""
+        self._booked.pop(account, None)
 
 
 @dataclass(frozen=True, slots=True)
 class InFlightCall:
     """What was counted when a call began, and has to be counted when it ends."""
 
-    # The kind that the rate limit counts it as.
+    # The kind that the rate limit counts it as, and the rate limit.
     kind: str
+    limit: RateLimit
     # Whether it is the one trial of an open breaker: the host's, the account's.
     host_trial: bool
     denials_trial: bool
@@ -123,26 +167,31 @@ class AccountGate:
             max(may_try, allowed_at(now, leave=of_attempt)),
         )
 
-    def begin(self, now: float, lane: Lane | None) -> InFlightCall:
-        """Count a call that begins: one that works, of a lane, or an attempt (None)."""
+    def begin(self, now: float, lane: Lane | None, limit: RateLimit | None = None) -> InFlightCall:
+        """Count a call that begins: one that works, of a lane, or an attempt (None).
+
+        `limit` counts the call instead of the account's.
+        """
+        limit = limit if limit is not None else self.rate_limit
         if lane is not None:
-            self.rate_limit.begin(now, lane.name)
-            return InFlightCall(lane.name, host_trial=False, denials_trial=False)
-        self.rate_limit.begin(now, _ATTEMPT)
+            limit.begin(now, lane.name)
+            return InFlightCall(lane.name, limit, host_trial=False, denials_trial=False)
+        limit.begin(now, _ATTEMPT)
         host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
-        return InFlightCall(_ATTEMPT, host_trial=host_trial, denials_trial=denials_trial)
+        return InFlightCall(_ATTEMPT, limit, host_trial=host_trial, denials_trial=denials_trial)
 
     def end(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
         before = (self.host.breaker.error, self.denials.error, self.refusals > 1, self.limited is None)
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
         if isinstance(error, Transient) and is_limited:
-            self.rate_limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
+            begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
         else:
-            self.rate_limit.end(now, begun.kind)
+            begun.limit.end(now, begun.kind)
         self._tell_host(now, begun, asked, error)
         self._tell_denials(now, begun, asked, error)
-        self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
+        if begun.limit is self.rate_limit:
+            self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
         if self.host.breaker.error is not before[0]:
             return Concern.HOST
         if self.denials.error is not before[1] or (self.refusals > 1) is not before[2]:
@@ -207,6 +256,7 @@ class Gates:
         """Forget an account that asks nothing any more, and its host with the last one."""
         gate = self._gates.pop(account)
         gate.host.breaker.forget(account)
+        gate.host.keyrings.forget(account)
         gate.host.accounts.discard(account)
         if not gate.host.accounts:
             del self.hosts[gate.host.name]

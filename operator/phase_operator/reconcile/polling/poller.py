@@ -5,7 +5,7 @@ Rule: nothing is decided here. One call is one method of the edge, and its end i
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -13,13 +13,24 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Event
-from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
+from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import moved
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.values import DynamicKey, Entry, ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.calls import (
+    Call,
+    ListApps,
+    Policy,
+    Probe,
+    Read,
+    ReadKeyring,
+    SourceState,
+    Subscription,
+)
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
@@ -30,6 +41,8 @@ log = logging.getLogger(__name__)
 
 # Bytes for all answers, if nobody says otherwise.
 _ROOM = 80 * MIB
+# What an app or an environment of a keyring takes to be indexed, in microseconds.
+_INDEX_UNITS = 1
 
 
 class Poller:
@@ -69,7 +82,8 @@ class Poller:
         if query.account not in self._credentials:
             self._credentials = {each: kept for each, kept in self._credentials.items() if self._scheduler.knows(each)}
         self._credentials[query.account] = credential
-        state = self._scheduler.subscribe(key, query, subscription, self._clock.monotonic())
+        has_keys = credential.keys is not None
+        state = self._scheduler.subscribe(key, query, subscription, self._clock.monotonic(), has_keys=has_keys)
         self._waiter.changed()
         return state
 
@@ -204,22 +218,46 @@ class Poller:
             case Probe():
                 environments = await self._phase.environments(url, credential, call.app_id, place)
                 return self._scheduler.probed(call, environments, self._clock.monotonic())
+            case ReadKeyring():
+                keyring = await self._phase.keyring(url, credential, place)
+                units = _INDEX_UNITS * sum(1 + len(app.environments) for app in keyring.apps)
+                index = await self._background.run(partial(KeyringIndex, keyring), units, namespace)
+                place.resize(place.size + index.weight)
+                return self._scheduler.keyring_read(call, index, self._clock.monotonic())
             case Read():
-                entries = await self._phase.entries(
-                    url,
-                    credential,
-                    app_id=call.app_id,
-                    environment=call.environment,
-                    path=call.path,
-                    tags=call.tags,
-                    place=place,
-                )
+                entries, decrypted = await self._read(call, credential, place)
                 self._observer.entries_read(len(entries))
                 shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place))
                 await self._judge(call, shared_answer, namespace)
-                return self._scheduler.was_read(call, shared_answer, self._clock.monotonic())
+                return self._scheduler.was_read(call, shared_answer, self._clock.monotonic(), decrypted)
             case _:
                 assert_never(call)
+
+    async def _read(
+        self, call: Read, credential: Credential, place: Reservation
+    ) -> tuple[Sequence[Entry | DynamicKey], Decrypted | None]:
+        """Read entries, with the account's keys if their app is encrypted."""
+        url = call.account.base_url
+        if call.keys is not None:
+            decrypted = await self._phase.encrypted(
+                url,
+                credential,
+                keyring=call.keys.keyring,
+                app_id=call.app_id,
+                environment=call.environment,
+                place=place,
+            )
+            return decrypted.entries, decrypted
+        entries = await self._phase.entries(
+            url,
+            credential,
+            app_id=call.app_id,
+            environment=call.environment,
+            path=call.path,
+            tags=call.tags,
+            place=place,
+        )
+        return entries, None
 
     async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
         """Have guards look at large answers beside the loop, one after another."""
@@ -257,7 +295,7 @@ async def _answers(call: Read, shared_answer: SharedAnswer) -> SharedAnswer:
 def _place(call: Call) -> str:
     """Say for people where a call asks."""
     match call:
-        case ListApps():
+        case ListApps() | ReadKeyring():
             return ""
         case Probe():
             return call.app.name or call.app_id
@@ -271,6 +309,8 @@ def _kind(call: Call) -> str:
     match call:
         case ListApps():
             return "apps"
+        case ReadKeyring():
+            return "keyring"
         case Probe():
             return "probe"
         case Read():

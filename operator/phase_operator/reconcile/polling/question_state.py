@@ -86,6 +86,10 @@ class QueryState:
     is_late: bool = False
     # Its PhaseSecrets say that the account may not probe.
     is_unprobed: bool = False
+    # It was refused, which may be due to keys that are out of date: they are read again before that is told.
+    awaits_keys: bool = False
+    # What the keyring showed when it could not be decrypted: until that changes, little is learnt by reading.
+    failed_with: int | None = None
 
     @property
     def guards(self) -> list[Guard]:
@@ -153,7 +157,7 @@ class QueryState:
             rest = kept(self.full, answer, self.moved)
             self.full = rest if rest.entries else None
         self.error, self.wanted = None, None
-        self.failures = 0
+        self.failures, self.awaits_keys, self.failed_with = 0, False, None
         self.owed, self.forced = set(), set()
         self.twice = self._is_certain(answer, now)
         return woken | self.confirm(now)

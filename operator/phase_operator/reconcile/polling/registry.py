@@ -37,11 +37,11 @@ class Accounts:
     def __getitem__(self, account: Account) -> Timetable:
         return self._times[account]
 
-    def begin(self, account: Account, now: float) -> Timetable:
-        """Return the timetable of an account that may be asked for the first time."""
+    def begin(self, account: Account, now: float, *, has_keys: bool = False) -> Timetable:
+        """Return the timetable of an account that may be asked for the first time; `has_keys` never changes."""
         if account not in self._times:
             self._forget(now)
-            account_state = self._askers[account] = AccountState(self._gates.of(account))
+            account_state = self._askers[account] = AccountState(self._gates.of(account), has_keys)
             self._times[account] = Timetable(account_state, self._policy, self._look_at)
         return self._times[account]
 

@@ -10,12 +10,14 @@ from phase_operator.core.source.apps import App, Directory, Environment, no_envi
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import LIST
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
-from phase_operator.reconcile.polling.calls import ListApps
+from phase_operator.reconcile.polling.calls import ListApps, Read
 from phase_operator.reconcile.polling.lateness import LateQueries, crowded
 from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers
 from phase_operator.reconcile.polling.timetable import HEALING, Timetable
 
 _NO_PROBE = 600.0
+# What a refusal of one environment may mean, if it is asked for with keys: it has gone, or been made anew.
+_OF_ACCESS = frozenset({Reason.ACCESS_DENIED, Reason.APP_NOT_FOUND, Reason.ENVIRONMENT_NOT_FOUND})
 
 
 def apps_listed(times: Timetable, apps: Sequence[App], now: float) -> set[ObjectKey]:
@@ -49,17 +51,17 @@ def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: flo
 def probed(times: Timetable, app: AppState, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
     """Take the revisions of an app's environments: whatever moved is read again."""
     before = app.probed(environments)
-    woken = app.end_trouble()
+    woken = app.end_trouble() | app.reopen()
     times.open(app, now)
     for query_state in app.questions():
         woken |= query_state.set_unprobed(is_refused=False)
         woken |= _compare(times, app, query_state, query_state.query.environment not in before, now)
     times.end_wait(app, now)
-    if any(name in before and before[name] != each for name, each in app.environments.items()):
+    if not app.is_encrypted and any(name in before and before[name] != each for name, each in app.environments.items()):
         times.read_references(now)
     is_broken = any(query_state.error is not None for query_state in app.questions())
     interval = min(app.interval, HEALING) if is_broken else app.interval
-    times.account_state.need(app, interval)
+    times.account_state.need(app, None if app.is_encrypted else interval)
     times.probe_again(app, interval, now)
     return woken
 
@@ -72,10 +74,20 @@ def probe_failed(
         times.plan(app.ref, now)
         return set()
     app.probe_failed(error)
-    times.end_wait(app, now)
-    times.account_state.need(app, None)
+    # Reads tell what is so now.
+    woken = app.reopen() if is_lasting(error) else set[ObjectKey]()
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
+    do_without_probe(times, app, now)
+    pause = _NO_PROBE if is_lasting(error) else retry_source(error, app.failures, HEALING, repr(app.ref))
+    times.plan(app.ref, now + pause)
+    return woken | (app.end_trouble() if is_lasting(error) else trouble(times, late, app, error, now))
+
+
+def do_without_probe(times: Timetable, app: AppState, now: float) -> None:
+    """Let reads go, since a probe has failed; if that lasts, at their own intervals."""
+    times.end_wait(app, now)
+    times.account_state.need(app, None)
     times.open(app, now)
     if app.is_unprobed:
         for query_state in app.questions():
@@ -83,10 +95,10 @@ def probe_failed(
                 times.want(query_state, PollPriority.EDITED, now)
             else:
                 times.read_again(query_state, now)
-    pause = _NO_PROBE if is_lasting(error) else retry_source(error, app.failures, HEALING, repr(app.ref))
-    times.plan(app.ref, now + pause)
-    if is_lasting(error):
-        return app.end_trouble()
+
+
+def trouble(times: Timetable, late: LateQueries, app: AppState, error: ExpectedError, now: float) -> set[ObjectKey]:
+    """Keep what kept an app from being probed; it is told of what is late, and of everything if the host fails."""
     app.trouble = error
     late.look_later(times.account_state.account, now)
     return app.report_trouble() if times.account_state.gate.host.breaker.error is not None else set()
@@ -105,21 +117,30 @@ def answered(times: Timetable, query_state: QueryState, got: Answer, now: float)
             times.want(query_state, PollPriority.MOVED, now)
             return set()
         case Verdict.GOOD:
-            woken = query_state.accept(got, now) | app.end_trouble()
+            # That an environment is read does not tell that the account's keyring is, which shows what moves.
+            woken = query_state.accept(got, now) | (app.soothe() if app.is_encrypted else app.end_trouble())
     times.read_again(query_state, now)
-    if app.is_probed and got.call.revision != app.revision(query_state.query.environment):
+    is_older = app.is_probed and got.call.revision != app.revision(query_state.query.environment)
+    if is_older or _has_moved_elsewhere(times, app, query_state):
         # A probe saw a newer state while this one was read.
         times.want(query_state, PollPriority.MOVED, now)
     return woken
 
 
-def read_failed(times: Timetable, query_state: QueryState, error: ExpectedError, now: float) -> set[ObjectKey]:
+def read_failed(
+    times: Timetable, query_state: QueryState, call: Read, error: ExpectedError, now: float
+) -> set[ObjectKey]:
     """Take that a query could not be read: the failure stands beside the last good answer."""
     if error.reason is Reason.RATE_LIMITED and query_state.answer is not None:
         # One refusal delays what has been answered, and that is all.
         times.want(query_state, query_state.urgency(PollPriority.MOVED), now)
         return set()
     app, name = times.account_state.apps[query_state.query.app], query_state.query.environment
+    if _may_be_out_of_date(app, query_state, call, error):
+        query_state.awaits_keys, query_state.wanted = True, query_state.urgency(PollPriority.MOVED)
+        times.probe(app, now)
+        return set()
+    query_state.awaits_keys = False
     is_news = query_state.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
@@ -128,6 +149,10 @@ def read_failed(times: Timetable, query_state: QueryState, error: ExpectedError,
         pause = max(pause, crowded(times.account_state, query_state))
     if isinstance(error, Waiting) and app.is_open and name in app.absent:
         # The probe sees it appear; nothing is learnt by reading until then.
+        pause = max(pause, _NO_PROBE)
+    if call.keys is not None and isinstance(error, Waiting) and error.reason not in _OF_ACCESS:
+        # What is there cannot be taken; the keyring shows when something else is.
+        query_state.failed_with = call.keys.state
         pause = max(pause, _NO_PROBE)
     times.plan(
         query_state.query, now + pause, PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
@@ -146,7 +171,7 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
         waiting = [each for each in app.questions() if each.answer is None]
         woken |= subscribers(waiting)
         if host is None and denials is None and app.id is not None and (waiting or _fails(app)):
-            times.plan(app.ref, now)
+            times.probe(app, now)
     return woken
 
 
@@ -157,6 +182,9 @@ def _fails(app: AppState) -> bool:
 
 def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: bool, now: float) -> set[ObjectKey]:
     """Compare a query with what a probe just saw of its environment, which it may see for the first time."""
+    if app.is_encrypted and _is_out_of_date(times, app, query_state):
+        times.want(query_state, PollPriority.MOVED, now)
+        return set()
     revision = app.revision(query_state.query.environment)
     if query_state.error is None and revision is not None and query_state.revision == revision:
         return query_state.confirm_by_probe(app.probed_at, now)
@@ -166,3 +194,24 @@ def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: b
     if urgency is not None:
         times.want(query_state, urgency, now)
     return set()
+
+
+def _is_out_of_date(times: Timetable, app: AppState, query_state: QueryState) -> bool:
+    """Return whether a new keyring has a query of an encrypted app read again, whatever its own revision."""
+    if query_state.error is None:
+        return query_state.awaits_keys or _has_moved_elsewhere(times, app, query_state)
+    index = times.account_state.keys.index
+    return query_state.failed_with is not None and index is not None and query_state.failed_with != index.state
+
+
+def _has_moved_elsewhere(times: Timetable, app: AppState, query_state: QueryState) -> bool:
+    """Return whether another environment has moved that the last answer was made of."""
+    dependencies, index = app.dependencies.get(query_state.query.environment), times.account_state.keys.index
+    return dependencies is not None and index is not None and dependencies.has_moved(index)
+
+
+def _may_be_out_of_date(app: AppState, query_state: QueryState, call: Read, error: ExpectedError) -> bool:
+    """Return whether a refusal may be due to keys that are out of date: once, and if nothing else failed before."""
+    if call.keys is None or error.reason not in _OF_ACCESS or query_state.error is not None:
+        return False
+    return not query_state.awaits_keys and query_state.query.environment not in app.absent

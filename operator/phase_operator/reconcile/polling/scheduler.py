@@ -10,19 +10,30 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.core.flow.fair_queue import Lane, PollPriority
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import Reservation, reservations
-from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.apps import App, Environment, is_list_alone
+from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import ObjectKey, Snapshot
-from phase_operator.reconcile.polling import call_builder, results
+from phase_operator.reconcile.polling import call_builder, encrypted, results
 from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
-from phase_operator.reconcile.polling.calls import Call, ListApps, Policy, Probe, Read, SourceState, Subscription
+from phase_operator.reconcile.polling.calls import (
+    Call,
+    ListApps,
+    Policy,
+    Probe,
+    Read,
+    ReadKeyring,
+    SourceState,
+    Subscription,
+)
 from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.gates import Concern, Gates
+from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, subscribers
 from phase_operator.reconcile.polling.registry import Accounts
@@ -53,11 +64,16 @@ class PollScheduler:
 
     # What PhaseSecrets say.
 
-    def subscribe(self, key: ObjectKey, query: SourceQuery, subscription: Subscription, now: float) -> SourceState:
-        """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
+    def subscribe(
+        self, key: ObjectKey, query: SourceQuery, subscription: Subscription, now: float, *, has_keys: bool = False
+    ) -> SourceState:
+        """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known.
+
+        `has_keys`: the account's token can open encrypted apps; another form of the token is another account.
+        """
         if self._asked.get(key) != query:
             self.unsubscribe(key)
-        times = self._accounts.begin(query.account, now)
+        times = self._accounts.begin(query.account, now, has_keys=has_keys)
         app = times.account_state.apps.get(query.app)
         if app is None:
             app = times.account_state.apps[query.app] = AppState(
@@ -68,6 +84,7 @@ class PollScheduler:
         # The one query that is kept, not one for each resource.
         self._asked[key] = query_state.query
         times.account_state.subscribe(query_state, key, subscription)
+        self._awakened |= encrypted.catch_up(times, [app], now)
         if query_state.answer is None and query_state.error is None:
             query_state.owed.add(key)
             times.read_first(app, query_state, subscription, now)
@@ -162,16 +179,20 @@ class PollScheduler:
         match call:
             case ListApps():
                 return set(account_state.namespaces)
+            case ReadKeyring():
+                apps = account_state.encrypted() or account_state.apps.values()
+                questions: Iterable[QueryState] = [each for app in apps for each in app.questions()]
             case Probe():
-                questions: Iterable[QueryState] = (
-                    account_state.apps[call.app].questions() if call.app in account_state.apps else ()
-                )
+                questions = account_state.apps[call.app].questions() if call.app in account_state.apps else ()
             case Read():
                 questions = account_state.still_asked(call)
         return {key.namespace for query_state in questions for key in query_state.subscriptions}
 
     def replaced(self, call: Call) -> set[Reservation]:
-        """Return where the answers are held that a read brings anew."""
+        """Return where the answers are held that a call brings anew."""
+        if isinstance(call, ReadKeyring):
+            index = self._askers[call.account].keys.index
+            return {index.keyring.place} if index is not None and index.keyring.place is not None else set()
         if not isinstance(call, Read):
             return set()
         before = [query_state.last for query_state in self._askers[call.account].still_asked(call)]
@@ -182,13 +203,24 @@ class PollScheduler:
     def apps_listed(self, call: ListApps, apps: Sequence[App], now: float) -> set[ObjectKey]:
         """Take the list of an account's apps."""
         times, woken = self._ended(call, now)
-        return woken | results.apps_listed(times, apps, now)
+        times.account_state.keys.instead_of_list, times.account_state.keys.has_to_name = None, False
+        woken |= results.apps_listed(times, apps, now)
+        encrypted.follow_list(times, now)
+        times.account_state.drop_idle_keyring()
+        return woken | encrypted.catch_up(times, times.account_state.apps.values(), now)
+
+    def keyring_read(self, call: ReadKeyring, keyring: KeyringIndex, now: float) -> set[ObjectKey]:
+        """Take the keys and revisions of all environments of an account: whatever moved is read again."""
+        times, woken = self._ended(call, now)
+        return woken | encrypted.keyring_read(times, keyring, now)
 
     def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
         """Take the revisions of an app's environments: whatever moved is read again."""
         times, woken = self._ended(call, now)
         app = times.account_state.apps.get(call.app)
         if app is None or app.id != call.app_id:
+            return woken
+        if app.is_encrypted and not encrypted.probed_unencrypted(times, app, now):
             return woken
         return woken | results.probed(times, app, environments, now)
 
@@ -201,9 +233,16 @@ class PollScheduler:
                 found.append((query_state, before, answer))
         return found
 
-    def was_read(self, call: Read, shared_answer: SharedAnswer, now: float) -> set[ObjectKey]:
-        """Take the entries of an environment or a part of it, for each question that they answer."""
+    def was_read(
+        self, call: Read, shared_answer: SharedAnswer, now: float, decrypted: Decrypted | None = None
+    ) -> set[ObjectKey]:
+        """Take the entries of an environment or a part of it, for each question that they answer.
+
+        `decrypted` is what the entries were made of, if they were decrypted here.
+        """
         times, woken = self._ended(call, now)
+        if decrypted is not None:
+            _take_down(times, call, decrypted, now)
         for query_state in times.account_state.still_asked(call):
             answer = shared_answer.answer(query_state.query)
             query_state.is_wide = bool(query_state.query.tags) and not answer.entries
@@ -217,15 +256,19 @@ class PollScheduler:
         """Take a failure: it is kept beside the last good answer, and the call is planned again."""
         times, woken = self._ended(call, now, error)
         match call:
+            case ListApps() if times.account_state.has_keys and is_list_alone(error):
+                woken |= encrypted.list_refused(times, error, now)
             case ListApps():
                 woken |= results.list_failed(times, call, error, now)
+            case ReadKeyring():
+                woken |= encrypted.keyring_failed(times, self._late, error, now)
+            case Probe() | Read(keys=None) if error.reason is Reason.APP_ENCRYPTED:
+                woken |= self._refused_as_encrypted(times, call, error, now)
             case Probe():
-                app = times.account_state.apps.get(call.app)
-                if app is not None:
-                    woken |= self._probe_failed(times, app, error, now)
+                woken |= self._probe_failed(times, call, error, now)
             case Read():
                 for query_state in times.account_state.still_asked(call):
-                    woken |= results.read_failed(times, query_state, error, now)
+                    woken |= results.read_failed(times, query_state, call, error, now)
         return woken
 
     def notices(self) -> list[tuple[ObjectKey, Event]]:
@@ -273,7 +316,20 @@ class PollScheduler:
         self._turns.forget(account_state)
         self._late.forget(account_state.account)
 
-    def _probe_failed(self, times: Timetable, app: AppState, error: ExpectedError, now: float) -> set[ObjectKey]:
+    def _refused_as_encrypted(
+        self, times: Timetable, call: Probe | Read, error: ExpectedError, now: float
+    ) -> set[ObjectKey]:
+        app = times.account_state.apps.get(call.app)
+        if app is None or app.id != call.app_id:
+            return set()
+        questions = times.account_state.still_asked(call) if isinstance(call, Read) else ()
+        return encrypted.refused_as_encrypted(times, self._late, app, questions, error, now)
+
+    def _probe_failed(self, times: Timetable, call: Probe, error: ExpectedError, now: float) -> set[ObjectKey]:
+        app = times.account_state.apps.get(call.app)
+        if app is None or app.is_encrypted:
+            # Of an encrypted app the keyring tells, and this was one more try.
+            return set()
         was_unprobed = app.is_unprobed
         woken = results.probe_failed(times, self._late, app, error, now)
         if app.is_unprobed and not was_unprobed and is_lasting(error):
@@ -319,6 +375,15 @@ class PollScheduler:
         woken = results.breaker_turned(self._accounts[account], now)
         self._turns.add(account, now)
         return woken
+
+
+def _take_down(times: Timetable, call: Read, decrypted: Decrypted, now: float) -> None:
+    """Note what a decrypted answer depends on, and count the requests that it took besides its own."""
+    account_state = times.account_state
+    account_state.gate.rate_limit.add(now, max(0, decrypted.requests - 1), Lane.READ.name)
+    app = account_state.apps.get(call.app)
+    if app is not None and app.is_encrypted and call.keys is not None and call.environment in app.places:
+        app.dependencies[call.environment] = Dependencies.of(decrypted, call.keys)
 
 
 def _tags_instead(

@@ -9,7 +9,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import LIST, AccountState, Task
+from phase_operator.reconcile.polling.accounts import KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Policy, Subscription
 from phase_operator.reconcile.polling.question_state import QueryState
@@ -36,16 +36,27 @@ class Timetable:
 
     # Apps: name -> id -> environments.
 
+    def probe(self, app: AppState, due: float, urgency: PollPriority = PollPriority.NEW) -> None:
+        """Plan what tells an app's revisions, or bring it forward: a probe of it, or the keyring."""
+        self.plan(probe_task(app), due, urgency)
+
+    def begin(self, app: AppState, app_id: str, now: float) -> None:
+        """Begin with an app whose id is known; a keyring that is new enough needs no other one."""
+        if self.account_state.is_known_encrypted(app_id):
+            app.switch(now, is_encrypted=True)
+        if not app.is_encrypted or not self.account_state.keys.is_fresh(now):
+            self.probe(app, now)
+
     def resolve(self, app: AppState, now: float) -> None:
         """Begin with an app that was not asked for before: probe it, or find its id first."""
         if app.id is not None:
-            self.plan(app.ref, now)
+            self.begin(app, app.id, now)
         elif self.account_state.is_listed(
             _LOST_AGAIN if self.account_state.listed.matching(app.ref.name or "") else _LIST_AGAIN, now
         ):
             self.name(app, now)
         else:
-            self.plan(LIST, now)
+            self.plan(self.account_state.list_task, now)
 
     def name(self, app: AppState, now: float) -> bool:
         """Find an app's id in the list; return True if what PhaseSecrets see of it changed."""
@@ -54,17 +65,17 @@ class Timetable:
             found = self.account_state.listed.pick(app.ref.name or "")
         except ExpectedError as error:
             app.error, app.id = error, None
-            self.plan(LIST, now + retry_source(error, 1, HEALING, app.ref.name or ""))
+            self.plan(self.account_state.list_task, now + retry_source(error, 1, HEALING, app.ref.name or ""))
             return before is None or before.message != error.message
         if app.found(found):
-            self.plan(app.ref, now)
+            self.begin(app, found, now)
         return before is not None
 
     def find_again(self, app: AppState, now: float) -> None:
         """Look an app up again whose id Phase does not know any more: it may have been made anew."""
         if app.ref.id is None and not self.account_state.is_listed(_LOST_AGAIN, now):
             app.id = None
-            self.plan(LIST, now)
+            self.plan(self.account_state.list_task, now)
 
     def list_again(self, now: float) -> None:
         """List the apps again in time: one may have been renamed, and another have its name by now."""
@@ -76,7 +87,12 @@ class Timetable:
     def probe_again(self, app: AppState, interval: float, now: float) -> None:
         """Plan the next probe, or bring it forward."""
         if app.is_open and not app.is_unprobed:
-            self.plan(app.ref, next_look(interval, repr(app.ref), now))
+            whose = self.account_state.account if app.is_encrypted else app.ref
+            self.probe(app, next_look(interval, repr(whose), now))
+
+    def try_unencrypted(self, app: AppState, now: float) -> None:
+        """Ask seldom whether an encrypted app is one still, where the keyring does not tell."""
+        self.plan(app.ref, next_look(self.policy.full_read, repr(app.ref), now), PollPriority.PERIODIC)
 
     def open(self, app: AppState, now: float) -> None:
         """Let the reads of an app go, since a probe has ended."""
@@ -91,7 +107,7 @@ class Timetable:
         if app.is_open and environment in app.absent:
             # Made since the last probe, perhaps.
             query_state.wanted = subscription.urgency
-            self.plan(app.ref, now)
+            self.probe(app, now)
         elif query_state.query in self.account_state.busy:
             # It is being read: each PhaseSecret that is owed its answer gets it.
             pass
@@ -117,14 +133,16 @@ class Timetable:
         since = query_state.read_at if query_state.read_at is not None else now
         is_probed = app.revision(environment) is not None or environment in app.absent
         pause = self.policy.full_read if is_probed else min(query_state.interval, self.policy.full_read)
-        self.plan(query_state.query, max(now, next_look(pause, query_state.identity, since)), PollPriority.PERIODIC)
+        # One read answers all queries of an encrypted environment: they have one beat.
+        identity = repr((app.ref, environment)) if app.is_encrypted else query_state.identity
+        self.plan(query_state.query, max(now, next_look(pause, identity, since)), PollPriority.PERIODIC)
 
     def wait_for_probe(self, app: AppState, query_state: QueryState, now: float) -> None:
         """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
         app.waiting[query_state.query] = query_state.urgency(PollPriority.STALE)
-        if app.ref not in self.account_state.busy:
+        if probe_task(app) not in self.account_state.busy:
             pause = self._reference_wait(query_state) if query_state.wanted is None else 0.0
-            self.plan(app.ref, now + pause)
+            self.probe(app, now + pause)
 
     def end_wait(self, app: AppState, now: float) -> None:
         """Read what has waited for a probe, however that ended."""
@@ -135,17 +153,21 @@ class Timetable:
                 query_state.has_waited = True
                 self.plan(query, now, urgency)
 
-    def read_references(self, now: float) -> None:
+    def read_references(self, now: float, *, of_encrypted: bool = False) -> None:
         """Read again, in time, what may refer to an environment that moved: Phase resolves references without a sign.
 
-        At most once a bound for each query, spread over the bound, after everything else.
+        At most once a bound for each query, spread over the bound, after everything else. What an answer depends on is
+        known if it was decrypted here, and then no other one is read again.
         """
         bound = self.policy.reference_bound * 0.9
         if bound <= 0:
             return
         for query_state in self.account_state.questions():
+            app = self.account_state.apps[query_state.query.app]
             if (
-                query_state.revision is not None
+                app.is_encrypted is of_encrypted
+                and query_state.query.environment not in app.dependencies
+                and query_state.revision is not None
                 and query_state.error is None
                 and query_state.query not in self.account_state.busy
             ):
@@ -159,3 +181,8 @@ class Timetable:
     def _reference_wait(self, query_state: QueryState) -> float:
         """Return for how long a read that nobody wants now may wait for a probe."""
         return min(query_state.interval, self.policy.reference_bound / 4 or query_state.interval)
+
+
+def probe_task(app: AppState) -> Task:
+    """Return what tells an app's revisions."""
+    return KEYRING if app.is_encrypted else app.ref

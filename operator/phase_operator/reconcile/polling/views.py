@@ -39,16 +39,23 @@ def _at(app: AppState, moved_at: str | None) -> Revision | None:
 
 def _error(account_state: AccountState, app: AppState, query_state: QueryState, key: ObjectKey) -> ExpectedError | None:
     """Return why a query is not known to be answered as Phase would answer it now, if so."""
-    if error := app.error or query_state.error or (account_state.list_error if app.id is None else None):
+    list_error = account_state.list_error if app.id is None else None
+    if error := app.error or app.closed or query_state.error or list_error:
         return error
-    if app.trouble is not None and (app.is_told or query_state.is_late):
+    # Nothing is read of an encrypted app before there is a keyring.
+    is_held_back = app.is_encrypted and _is_waiting(query_state, key)
+    if app.trouble is not None and (app.is_told or query_state.is_late or is_held_back):
         return app.trouble
     return _held_back(account_state.gate, query_state, key)
 
 
+def _is_waiting(query_state: QueryState, key: ObjectKey) -> bool:
+    return query_state.answer is None and not query_state.subscriptions[key].settled
+
+
 def _held_back(gate: AccountGate, query_state: QueryState, key: ObjectKey) -> ExpectedError | None:
     """Return why the account may not be asked, if the PhaseSecret waits for that."""
-    is_waiting = query_state.answer is None and not query_state.subscriptions[key].settled
+    is_waiting = _is_waiting(query_state, key)
     if gate.limited is None:
         return (gate.host.breaker.error or gate.denials.error) if is_waiting else None
     # One refusal delays what has been answered, and that is all, unless it delays it for long.

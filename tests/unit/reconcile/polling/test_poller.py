@@ -8,6 +8,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.source.apps import App
+from phase_operator.core.source.keyring import Keys
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import SecretValue
 from phase_operator.reconcile.polling.calls import Broken, Call, Policy, Subscription
@@ -100,6 +101,25 @@ async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least(
 
     assert phase.held_for == ["team"]
     assert taken.size == MIB // 2
+
+
+async def test_the_memory_of_a_keyring_is_given_back_with_the_last_encrypted_app() -> None:
+    memory, phase, clock, observer = AnswerMemory(MIB), FakePhase(), HandClock(), FakeObserver()
+    phase.is_encrypted = True
+    credential = Credential("full", SecretValue("full"), Keys())
+    poller = Poller(phase, clock, lambda _: None, observer, lambda *_: None, Policy(), memory)
+    poller.subscribe(key("team/x"), query(account="full"), credential, Subscription(60.0))
+    for _ in range(3):
+        await poller.make(await poller.take())
+    held = memory.used
+    for _ in range(5):
+        clock.turn(70.0)
+        await poller.make(await poller.take())
+
+    assert memory.used == held >= 1000
+    assert observer.calls["keyring", "ok"] == 6
+    poller.unsubscribe(key("team/x"))
+    assert memory.used == 0
 
 
 def _number(account: Account) -> str:

@@ -7,11 +7,9 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.values import Entry
 from phase_operator.reconcile.polling.calls import Call, Policy, Read, Unread
 from support.builders import entry, query
-from support.planning import Driver, Place, SimPhase, key
+from support.planning import Answer, Driver, Place, SimPhase, key
 
 APPS, ENVIRONMENTS = 20, ("development", "staging", "production")
 PLACES = APPS * len(ENVIRONMENTS)
@@ -28,7 +26,7 @@ class QuotaPhase(SimPhase):
     refused: list[float] = field(default_factory=list)
     now: float = 0.0
 
-    def answer(self, call: Call) -> list[App] | list[Environment] | list[Entry]:
+    def answer(self, call: Call) -> Answer:
         self.counted = [at for at in self.counted if at > self.now - MINUTE]
         if len(self.counted) >= self.quota:
             self.refused.append(self.now)

@@ -1,7 +1,8 @@
-"""The planner under random arrivals, writes, faults, delays and clock steps.
+"""The planner under random arrivals, writes, faults, delays, clock steps, and an app that is encrypted or not.
 
-Invariants: no two equal calls are under way; no minute holds more calls than the quota; once an answer had entries,
-entries are at hand; and when the faults are over, every PhaseSecret has been woken with what Phase holds.
+Invariants: no two equal calls are under way; no minute holds more calls of an account than the quota; once an answer
+had entries, entries are at hand; when the faults are over, every PhaseSecret has been woken with what Phase holds, or
+says that its token has no keys; and then an account makes no more calls than its intervals ask for.
 """
 
 from collections import Counter
@@ -19,18 +20,25 @@ from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, Read, Subscription, Unread
 from support.builders import entry, query
-from support.planning import DENIED, DOWN, Driver, Place, SimPhase, key, kind, tell
+from support.planning import DENIED, DOWN, NO_LIST, Driver, Place, SimPhase, key, kind, tell
 
 ENVIRONMENTS = ("production", "staging")
-QUESTIONS = [query(environment=name, path=path, tags=tags) for name in ENVIRONMENTS for path, tags in (
-    ("/", ()), ("/b", ()), (None, ()), ("/", ("t",)), ("/", ("u",))
-)]  # fmt: skip
+# The second account has keys.
+ACCOUNTS = ("account", "full")
+KINDS = ("apps", "keyring", "probe", "read")
+QUESTIONS = [
+    query(account=account, environment=name, path=path, tags=tags)
+    for account in ACCOUNTS
+    for name in ENVIRONMENTS
+    for path, tags in (("/", ()), ("/b", ()), (None, ()), ("/", ("t",)), ("/", ("u",)))
+]
 POOL = [entry("A"), entry("B", tags=["t"]), entry("C", path="/b"), entry("D", path="/b", tags=["t"])]
 FAULTS: list[ExpectedError] = [
     DOWN,
     DENIED,
     Transient(Reason.UNEXPECTED_ANSWER, "HTML"),
     Transient(Reason.RATE_LIMITED, "quota", after=20.0),
+    NO_LIST,
     Waiting(Reason.REQUEST_REFUSED, "400"),
 ]
 QUOTA = 12
@@ -47,7 +55,9 @@ ops = st.one_of(
     ),
     st.tuples(st.just("leave"), resources),
     st.tuples(st.just("write"), st.sampled_from(ENVIRONMENTS), st.sets(st.sampled_from(POOL))),
-    st.tuples(st.just("fault"), st.sampled_from(["apps", "probe", "read"]), st.sampled_from([None, *FAULTS])),
+    st.tuples(st.just("fault"), st.sampled_from(KINDS), st.sampled_from([None, *FAULTS])),
+    st.tuples(st.just("mode"), st.booleans(), st.booleans()),
+    st.tuples(st.just("refer"), st.sampled_from(ENVIRONMENTS), st.sampled_from([*ENVIRONMENTS, "nowhere"])),
     st.tuples(st.just("time"), st.floats(0.0, 90.0), st.integers(0, 7), st.booleans()),
 )
 
@@ -62,9 +72,10 @@ class Machine:
     written: dict[ObjectKey, tuple[Entry, ...]] = field(default_factory=dict)
     # With the time of their beginning.
     under_way: list[tuple[float, Call]] = field(default_factory=list)
-    # Calls that Phase counted: all but those refused for the quota.
-    counted: list[float] = field(default_factory=list)
+    # Calls that Phase counted for each account: all but those refused for the quota, and those for keyrings.
+    counted: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in ACCOUNTS})
     had_entries: set[SourceQuery] = field(default_factory=set)
+    made: list[Call] = field(default_factory=list)
 
     def do(self, op: Op) -> None:
         match op:
@@ -72,9 +83,9 @@ class Machine:
                 self.asked[key(name)] = question
                 self.written.pop(key(name), None)
                 guard = Guard(shrink=50)
-                self.driver.scheduler.subscribe(
-                    key(name), question, Subscription(interval, guard=guard, settled=settled), self.driver.now
-                )
+                subscription = Subscription(interval, guard=guard, settled=settled)
+                has_keys = question.account.name == "full"
+                self.driver.scheduler.subscribe(key(name), question, subscription, self.driver.now, has_keys=has_keys)
                 self.look(key(name))
             case ("leave", str(name)):
                 self.driver.scheduler.unsubscribe(key(name))
@@ -86,6 +97,12 @@ class Machine:
                 self.driver.phase.errors.pop(call, None)
                 if error is not None:
                     self.driver.phase.errors[call] = error
+            case ("mode", bool(is_encrypted), bool(tells_modes)):
+                self.driver.phase.encrypted = {"app-1"} if is_encrypted else set()
+                self.driver.phase.tells_modes = tells_modes
+            case ("refer", str(environment), str(other)):
+                place = self.driver.phase.places["app-1", environment]
+                place.refers, place.moves = (("app-1", other),), place.moves + 1
             case ("time", float(seconds), int(which), bool(lingers)):
                 self.run(seconds, which, lingers=lingers)
         self.check()
@@ -100,8 +117,9 @@ class Machine:
             if self.under_way and not (lingers and len(self.under_way) < 3 and self.driver.now < end):
                 began, call = self.under_way.pop(which % len(self.under_way))
                 refused = self.driver.phase.errors.get(kind(call))
-                if refused is None or refused.reason is not Reason.RATE_LIMITED:
-                    self.counted.append(began)
+                self.made.append(call)
+                if kind(call) != "keyring" and (refused is None or refused.reason is not Reason.RATE_LIMITED):
+                    self.counted[call.account.name].append(began)
                 for each in sorted(tell(self.driver.scheduler, self.driver.phase, call, self.driver.now)):
                     self.look(each)
             elif due is not None and due <= end:
@@ -129,9 +147,10 @@ class Machine:
             for _, call in self.under_way
         )
         assert max(equal.values(), default=0) <= 1, equal
-        counted = sorted(self.counted[-2 * QUOTA :])
-        for first, last in zip(counted, counted[QUOTA:], strict=False):
-            assert last - first >= 60.0 - 1e-6
+        for calls in self.counted.values():
+            counted = sorted(calls[-2 * QUOTA :])
+            for first, last in zip(counted, counted[QUOTA:], strict=False):
+                assert last - first >= 60.0 - 1e-6
         for who, question in self.asked.items():
             match self.driver.scheduler.view(who):
                 case Fresh(answer=answer, full=full) if question in self.had_entries and not answer.entries:
@@ -139,7 +158,7 @@ class Machine:
 
     def truth(self, question: SourceQuery) -> tuple[Entry, ...]:
         place = self.driver.phase.places["app-1", question.environment]
-        return Snapshot.of("app-1", answering(place.entries, question)).entries
+        return Snapshot.of("app-1", answering(self.driver.phase.content(place), question)).entries
 
 
 def machine() -> Machine:
@@ -162,25 +181,43 @@ def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -
 
     for who, question in world.asked.items():
         state = world.driver.scheduler.view(who)
+        if question.account.name != "full" and world.driver.phase.encrypted:
+            assert isinstance(state, Broken)
+            assert state.error.reason is Reason.APP_ENCRYPTED
+            continue
         assert not isinstance(state, Broken), (who, state)
         assert world.written[who] == world.truth(question), who
+    world.made = []
+    world.run(300.0, 0)
+    quiet = Counter((call.account.name, kind(call)) for call in world.made)
+    # One beat of 5 s at most; a read now and then is the hour's.
+    assert max((quiet[name, each] for name in ACCOUNTS for each in KINDS), default=0) <= 300 / 5 + 2
+    assert all(quiet[name, "read"] <= len(world.asked) for name in ACCOUNTS)
+    if not world.driver.phase.encrypted:
+        assert quiet["full", "keyring"] <= 1
 
 
 @settings(max_examples=100)
-@given(st.lists(ops, max_size=30), st.lists(st.tuples(st.floats(1.0, 400.0), st.sampled_from(FAULTS)), max_size=6))
+@given(
+    st.booleans(),
+    st.lists(ops, max_size=30),
+    st.lists(st.tuples(st.floats(1.0, 400.0), st.sampled_from(FAULTS)), max_size=6),
+)
 def test_entries_once_seen_are_at_hand_whatever_fails(
-    plan: list[Op], internal_errors: list[tuple[float, ExpectedError]]
+    is_encrypted: bool, plan: list[Op], internal_errors: list[tuple[float, ExpectedError]]
 ) -> None:
     world = machine()
-    world.driver.scheduler.subscribe(key("keeper"), QUESTIONS[0], Subscription(5.0), world.driver.now)
-    world.asked[key("keeper")] = QUESTIONS[0]
+    world.driver.phase.encrypted = {"app-1"} if is_encrypted else set()
+    question = query(account="full")
+    world.driver.scheduler.subscribe(key("keeper"), question, Subscription(5.0), world.driver.now, has_keys=True)
+    world.asked[key("keeper")] = question
     world.run(1.0, 0)
     assert world.written[key("keeper")]
 
     for op in plan:
         world.do(op)
     for seconds, error in internal_errors:
-        world.driver.phase.errors = dict.fromkeys(("apps", "probe", "read"), error)
+        world.driver.phase.errors = dict.fromkeys(KINDS, error)
         world.run(seconds, 0)
         match world.driver.scheduler.view(key("keeper")):
             case Fresh(full=full) | Broken(full=full):
@@ -192,9 +229,18 @@ def test_entries_once_seen_are_at_hand_whatever_fails(
 
 def test_the_machine_sees_calls_of_every_kind() -> None:
     world = machine()
+    full = query(account="full")
     world.do(("ask", "ns0/x0", QUESTIONS[0], 5.0, False))
     world.run(10.0, 0)
-
     assert world.written[key("ns0/x0")] == world.truth(QUESTIONS[0])
-    assert {kind(call) for _, call in world.driver.calls} <= {"apps", "probe", "read"}
-    assert len(world.counted) >= 3
+    world.do(("mode", True, True))
+    world.do(("refer", "production", "staging"))
+    world.do(("ask", "ns0/x1", full, 5.0, False))
+    world.run(10.0, 0)
+    world.do(("write", "staging", set()))
+    world.run(10.0, 0)
+
+    assert world.written[key("ns0/x1")] == world.truth(full)
+    assert "REF_staging" in {each.key for each in world.written[key("ns0/x1")]}
+    assert {kind(call) for call in world.made} == {"apps", "keyring", "probe", "read"}
+    assert len(world.counted["account"]) >= 3

@@ -1,0 +1,198 @@
+"""What follows for end-to-end encrypted apps: which apps are, what a keyring tells of them, and how its calls fail.
+
+An app is asked by the public API until that refuses it as encrypted, or a list says that it is. With keys, one call for
+the account's keyring is then the probe of all its encrypted apps.
+
+Rule: an app changes sides at most once in a while, whatever its host says, so that a host that says both makes no loop.
+"""
+
+from collections.abc import Iterable
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, asked_pause
+from phase_operator.core.flow.backoff import retry_source
+from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.core.source.apps import App, Environment, no_list
+from phase_operator.core.source.keyring import KeyedApp, Keyring
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling import results
+from phase_operator.reconcile.polling.accounts import KEYRING
+from phase_operator.reconcile.polling.app_state import AppState, is_lasting
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
+from phase_operator.reconcile.polling.lateness import LateQueries
+from phase_operator.reconcile.polling.question_state import QueryState, subscribers
+from phase_operator.reconcile.polling.timetable import HEALING, Timetable
+
+_OF_ADDRESS = (
+    "Phase answers the operator's address no more calls for the keys of encrypted apps now; "
+    "it counts those of all accounts together"
+)
+
+
+def refused_as_encrypted(
+    times: Timetable,
+    late: LateQueries,
+    app: AppState,
+    questions: Iterable[QueryState],
+    error: ExpectedError,
+    now: float,
+) -> set[ObjectKey]:
+    """Take that the public API refuses an app as encrypted, when it was probed or these queries were read."""
+    account_state = times.account_state
+    for query_state in questions:
+        query_state.wanted = query_state.urgency(PollPriority.MOVED)
+    if app.is_encrypted:
+        # Asked before that was known, or to see whether it is so still.
+        if app.is_open:
+            times.open(app, now)
+        return set()
+    account_state.need(app, None)
+    if not account_state.has_keys:
+        times.plan(app.ref, now + retry_source(error, 1, HEALING, repr(app.ref)))
+        return app.close(error)
+    if not _may_switch(app, now):
+        app.hold()
+        times.plan(app.ref, app.switched_at + HEALING)
+        return results.trouble(times, late, app, error, now)
+    app.hold()
+    app.switch(now, is_encrypted=True)
+    account_state.drop(app.ref)
+    if not account_state.keys.is_fresh(now):
+        times.probe(app, now)
+    return catch_up(times, [app], now)
+
+
+def catch_up(times: Timetable, apps: Iterable[AppState], now: float) -> set[ObjectKey]:
+    """Have those of the apps that are encrypted and were not probed yet probed by a keyring that is new enough."""
+    keys, woken = times.account_state.keys, set[ObjectKey]()
+    if keys.index is None or not keys.is_fresh(now):
+        return woken
+    for app in apps:
+        if app.is_encrypted and not app.is_open and app.closed is None:
+            woken |= _probed(times, keys.index, app, now)
+    return woken
+
+
+def follow_list(times: Timetable, now: float) -> None:
+    """Let the list of apps tell which are encrypted, where their probes have not told otherwise."""
+    account_state = times.account_state
+    for app in account_state.apps.values():
+        is_encrypted = account_state.listed.is_encrypted(app.id) if app.id is not None else None
+        if is_encrypted is app.is_encrypted or is_encrypted is None or not _may_switch(app, now):
+            continue
+        if not is_encrypted:
+            _end_encryption(times, app, now)
+        elif account_state.has_keys and not app.is_probed:
+            app.hold()
+            app.switch(now, is_encrypted=True)
+            account_state.drop(app.ref)
+            times.probe(app, now)
+
+
+def probed_unencrypted(times: Timetable, app: AppState, now: float) -> bool:
+    """Take that the public API answers for an app that was encrypted; return whether that is believed now."""
+    if not _may_switch(app, now):
+        return False
+    app.switch(now, is_encrypted=False)
+    times.account_state.drop_idle_keyring()
+    return True
+
+
+def keyring_read(times: Timetable, index: KeyringIndex, now: float) -> set[ObjectKey]:
+    """Take an account's keyring: it is the probe of its encrypted apps, and their names where they are not listed."""
+    account_state, woken = times.account_state, set[ObjectKey]()
+    has_moved = account_state.keys.take(index)
+    if account_state.keys.instead_of_list is not None:
+        place = index.keyring.place
+        listed = [App(app.id, app.name, app.is_encrypted, place) for app in index.keyring.apps]
+        woken |= results.apps_listed(times, listed, now)
+    for app in account_state.encrypted():
+        found = index.app(app.id or "")
+        if found is not None and found.is_encrypted is False and _may_switch(app, now):
+            _end_encryption(times, app, now)
+            continue
+        woken |= _probed(times, index, app, now)
+        if found is not None and found.is_encrypted is None:
+            times.try_unencrypted(app, now)
+    if has_moved:
+        times.read_references(now, of_encrypted=True)
+    account_state.drop_idle_keyring()
+    return woken
+
+
+def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, now: float) -> set[ObjectKey]:
+    """Take that the keyring could not be read: it concerns encrypted apps, and names that only it can tell."""
+    account_state = times.account_state
+    keys, apps = account_state.keys, account_state.encrypted()
+    if error.reason is Reason.RATE_LIMITED:
+        # Of the address that all accounts of the host share: this one has done nothing wrong, and is merely late.
+        error = Transient(error.reason, _OF_ADDRESS, after=asked_pause(error))
+        times.plan(KEYRING, now)
+        for app in apps:
+            times.end_wait(app, now)
+        return _troubled(times, late, apps, error, now) | _nameless(times, error)
+    keys.error, keys.failures = error, keys.failures + 1
+    times.plan(KEYRING, now + retry_source(error, keys.failures, HEALING, repr(account_state.account)))
+    woken = _nameless(times, error)
+    if is_lasting(error):
+        return woken.union(*(app.close(error) for app in apps))
+    for app in apps:
+        app.probe_failed(error)
+        if keys.index is not None:
+            results.do_without_probe(times, app, now)
+    return woken | _troubled(times, late, apps, error, now)
+
+
+def list_refused(times: Timetable, error: ExpectedError, now: float) -> set[ObjectKey]:
+    """Take that the account may not list apps: its keyring names them, and needs no permission."""
+    keys = times.account_state.keys
+    keys.instead_of_list = no_list(error)
+    keys.has_to_name = True
+    times.plan(KEYRING, now)
+    times.list_again(now)
+    return set()
+
+
+def _probed(times: Timetable, index: KeyringIndex, app: AppState, now: float) -> set[ObjectKey]:
+    app.probe_began_at = times.account_state.keys.began_at
+    return results.probed(times, app, _environments(index.app(app.id or ""), index.keyring), now)
+
+
+def _environments(app: KeyedApp | None, keyring: Keyring) -> list[Environment]:
+    found = app.environments if app is not None else ()
+    return [Environment(each.name, each.revision, keyring.place) for each in found]
+
+
+def _may_switch(app: AppState, now: float) -> bool:
+    return now - app.switched_at >= HEALING
+
+
+def _end_encryption(times: Timetable, app: AppState, now: float) -> None:
+    """Go on with the public API: its probe shows the same revisions, so that nothing is read again."""
+    app.switch(now, is_encrypted=False)
+    times.probe(app, now)
+    times.account_state.drop_idle_keyring()
+
+
+def _troubled(
+    times: Timetable, late: LateQueries, apps: Iterable[AppState], error: ExpectedError, now: float
+) -> set[ObjectKey]:
+    woken = set[ObjectKey]()
+    for app in apps:
+        is_news = app.trouble is None or app.trouble.message != error.message
+        woken |= results.trouble(times, late, app, error, now) | (app.unanswered() if is_news else set())
+    return woken
+
+
+def _nameless(times: Timetable, error: ExpectedError) -> set[ObjectKey]:
+    """Let apps that only a name is known of say why; return the PhaseSecrets that it is news for."""
+    account_state = times.account_state
+    refused, nameless = account_state.keys.instead_of_list, account_state.nameless()
+    if refused is None or not nameless:
+        return set()
+    before = account_state.list_error
+    # Where there is no keyring either, the advice is that of the list.
+    account_state.list_error = refused if error.reason is Reason.UNEXPECTED_ANSWER else error
+    if before is not None and before.message == account_state.list_error.message:
+        return set()
+    return subscribers(query_state for app in nameless for query_state in app.questions())

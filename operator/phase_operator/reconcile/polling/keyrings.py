@@ -1,0 +1,96 @@
+"""What an account's last keyring showed: its apps and environments, and whether one of them has moved since.
+
+Rule: nothing here decrypts. A keyring is replaced as a whole, and kept only while an app of the account needs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, Keyring
+
+# What a keyring shows is as good as a call to ask again, for so many seconds.
+_FRESH = 10.0
+# Bytes that an environment takes in an index, besides its texts.
+_INDEXED = 300
+
+
+class KeyringIndex:
+    """A keyring, and what is looked up in it."""
+
+    __slots__ = ("_apps", "keyring", "names", "revisions", "state")
+
+    def __init__(self, keyring: Keyring) -> None:
+        self.keyring = keyring
+        self._apps: Mapping[str, KeyedApp] = {app.id.lower(): app for app in keyring.apps}
+        self.revisions: Mapping[EnvironmentId, str | None] = {
+            EnvironmentId(app.id, environment.id): environment.revision
+            for app in keyring.apps
+            for environment in app.environments
+        }
+        # Equal as long as the same apps and environments have the same names, and the same revisions.
+        self.names = hash(
+            frozenset((app.id, app.name, each.id, each.name) for app in keyring.apps for each in app.environments)
+        )
+        self.state = hash((self.names, frozenset(self.revisions.items())))
+
+    def app(self, app_id: str) -> KeyedApp | None:
+        """Return the app with this id, if the account has keys of it."""
+        return self._apps.get(app_id.lower())
+
+    @property
+    def weight(self) -> int:
+        """The bytes that the index takes besides the keyring."""
+        return _INDEXED * len(self.revisions)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What an answer was made of besides its own environment, as the keyring showed it before the read."""
+
+    revisions: Mapping[EnvironmentId, str | None]
+    # The names of everything, if a reference named something that was not there; None if all were found.
+    names: int | None
+
+    @classmethod
+    def of(cls, answer: Decrypted, index: KeyringIndex) -> "Dependencies":
+        """Return what a decrypted answer depends on, which was read with this keyring."""
+        revisions = {each: index.revisions.get(each) for each in answer.referenced}
+        return cls(revisions, index.names if answer.is_incomplete else None)
+
+    def has_moved(self, index: KeyringIndex) -> bool:
+        """Return whether the answer may be another one now."""
+        if self.names is not None and self.names != index.names:
+            return True
+        return any(index.revisions.get(each) != revision for each, revision in self.revisions.items())
+
+
+@dataclass(slots=True)
+class KeyringState:
+    """The last keyring of an account, and how it goes to ask for it."""
+
+    index: KeyringIndex | None = None
+    # When the call that brought it began, and the last call.
+    began_at: float = float("-inf")
+    asked_at: float = float("-inf")
+    # The last call failed so, and so many in a row.
+    error: ExpectedError | None = None
+    failures: int = 0
+    # The list of apps is refused with this error, so that the keyring tells the names.
+    instead_of_list: ExpectedError | None = None
+    # The list was refused since the last keyring.
+    has_to_name: bool = False
+
+    def take(self, index: KeyringIndex) -> bool:
+        """Take the answer to the last call; return True if an environment moved since the one before."""
+        before, self.index = self.index, index
+        self.began_at, self.error, self.failures, self.has_to_name = self.asked_at, None, 0, False
+        return before is not None and before.state != index.state
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether the keyring is so new that another call would tell nothing more."""
+        return self.index is not None and self.error is None and now - self.began_at <= _FRESH
+
+    def drop(self) -> None:
+        """Forget the keyring, since nobody needs it."""
+        self.index, self.error, self.failures = None, None, 0
