@@ -84,7 +84,7 @@ def removals(material: Material) -> None:
     policy = material.one((None, TargetPolicy()))
     why = material.one(
         (
-            Unwanted(policy, is_told=material.yes()),
+            Unwanted(policy, is_recorded=material.yes()),
             Superseded(secret_ref()),
             Needless(),
             Retyped(),

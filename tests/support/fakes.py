@@ -742,7 +742,7 @@ class Loop:
             followed_targets=FollowedTargets(
                 self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key
             ),
-            report=RestartReporter(self.workloads, writers, wake=self.triggers.restarts_changed, tell=self.events.post),
+            report=RestartReporter(self.workloads, writers, wake=self.triggers.restarts_changed, post=self.events.post),
             clock=self.clock,
             observer=self.observer,
             all_known=lambda: True,

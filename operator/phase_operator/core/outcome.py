@@ -187,8 +187,8 @@ def _not_ready(bad: Iterable[TargetResult], number: int) -> Verdict:
     ordered = sorted(bad, key=lambda target: not CATALOGUE[target.reason].stalled)
     good = number - len(ordered)
     rest = f"; {good} of {number} targets are in step" if number > 1 else ""
-    told = "; ".join(f"{each.ref}: {shortened(each.message or '')}" for each in ordered[:3])
-    return Verdict(False, ordered[0].reason, told + rest)
+    named = "; ".join(f"{each.ref}: {shortened(each.message or '')}" for each in ordered[:3])
+    return Verdict(False, ordered[0].reason, named + rest)
 
 
 def _ready(outcome: Synced) -> Verdict:

@@ -78,7 +78,7 @@ class Gate(Protocol):
     async def opened(self, namespace: str) -> None:
         """Wait until the operator is ready for the PhaseSecrets of a namespace."""
 
-    def tell(self, namespace: str, refusal: str | None) -> None:
+    def record(self, namespace: str, refusal: str | None) -> None:
         """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
 
 
@@ -338,11 +338,11 @@ class KubeClient:
                 await gate.opened(scope)
                 response = await once(request, handler)
                 if response.status != _FORBIDDEN:
-                    gate.tell(scope, None)
+                    gate.record(scope, None)
                     return response
                 refusals += 1
                 response.release()
-                gate.tell(scope, f"{response.status} {response.reason}")
+                gate.record(scope, f"{response.status} {response.reason}")
                 await asyncio.sleep(look_again(failures=refusals, identity=scope))
 
         return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)

@@ -72,7 +72,7 @@ class Elector:
             self._looked = self._clock.monotonic()
             # An answer that cannot be read grants nothing: try again.
             if not await self._internal_errors.succeeded("task failed", self._renew(), task="lease"):
-                self._tell("internal error; the log has the trace")
+                self._report("internal error; the log has the trace")
             pause = self._election.terms.pause(leads=self.is_leading(), failed=self.problem is not None)
             await self._sleep(pause)
 
@@ -82,9 +82,9 @@ class Elector:
                 await self._look()
             self.problem = None
         except TimeoutError:
-            self._tell("the API server does not answer")
+            self._report("the API server does not answer")
         except ApiError as error:
-            self._tell(translate(error).message)
+            self._report(translate(error).message)
 
     async def _look(self) -> None:
         held = await self._read()
@@ -162,7 +162,7 @@ class Elector:
     def _path(self) -> str:
         return object_path(_API, "leases", self._namespace, self._name)
 
-    def _tell(self, problem: str) -> None:
+    def _report(self, problem: str) -> None:
         if problem != self.problem:
             # Logged once for each problem, not with every try.
             log.warning("lease not known", extra={"detail": problem})

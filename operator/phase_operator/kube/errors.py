@@ -268,8 +268,8 @@ def _too_large(error: ApiError) -> Waiting | None:
 def _not_valid(error: ApiError) -> Waiting | None:
     if error.status not in {400, 413, _INVALID}:
         return None
-    told = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
-    return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {told or f'{error.reason}; {HIDDEN}'}")
+    fields = "; ".join(f"{cause.field} ({cause.reason})" for cause in error.causes if cause.field)
+    return Waiting(Reason.TARGET_REFUSED, f"the API server finds it invalid: {fields or f'{error.reason}; {HIDDEN}'}")
 
 
 # What a failure may mean. Several may apply to one failure: the first counts.

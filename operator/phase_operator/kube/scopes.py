@@ -30,7 +30,7 @@ class Scopes:
         """Wait until the targets and tokens of a namespace are known, which every run needs."""
         await asyncio.gather(*(watch.listed.wait() for watch in self._watches.get(namespace, ())))
 
-    def tell(self, namespace: str, refusal: str | None) -> None:
+    def record(self, namespace: str, refusal: str | None) -> None:
         """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
         before = self._refusals.get(namespace)
         if refusal == before:

@@ -149,7 +149,7 @@ class Cluster(Protocol):
         """Create a target from its copy; return False if the target exists by now, or the copy is gone."""
 
     async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
-        """Return all objects with the label of a target's versions, whoever wrote them."""
+        """Return all objects with the label of a target's versions, whichever client wrote them."""
 
     def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
         """Return the versions that the watches have shown; makes no request."""
@@ -223,7 +223,7 @@ class Restarts(Protocol):
     def written(self, target: TargetRef) -> None:
         """Record that a target was written."""
 
-    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
+    def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the restart report of a target for a PhaseSecret's status; None if the PhaseSecret may not see it."""
 
     async def take(self) -> str:

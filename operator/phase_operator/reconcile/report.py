@@ -82,10 +82,10 @@ class Report:
                 report = self._restart_report(resource, outcome)
             case _:
                 return outcome
-        told = await self._internal_errors.attempt(
+        written = await self._internal_errors.attempt(
             "reporting failed", report, task="resources", subject=str(resource.key)
         )
-        return told or await self._bug(resource)
+        return written or await self._bug(resource)
 
     def count(self, outcome: Outcome, seconds: float) -> None:
         """Count a run, its duration in seconds, and the targets that it wrote."""
@@ -124,7 +124,7 @@ class Report:
 
     async def _write(self, resource: Resource, document: StatusDocument) -> ExpectedError | None:
         """Write the status if it says something new; return the error if that failed."""
-        document = with_restarts(document, lambda target: self._restarts.told(target, resource.key))
+        document = with_restarts(document, lambda target: self._restarts.report_for(target, resource.key))
         if document == resource.status:
             return None
         try:

@@ -92,7 +92,7 @@ def build_loop(
         restarter = Restarter(
             workloads=workloads,
             followed_targets=FollowedTargets(workloads, resources, admissions.targets, writers, startup.digest_key),
-            report=RestartReporter(workloads, writers, wake=triggers.restarts_changed, tell=events.post),
+            report=RestartReporter(workloads, writers, wake=triggers.restarts_changed, post=events.post),
             clock=clock,
             observer=metrics,
             all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),

@@ -191,7 +191,7 @@ class Door:
     async def opened(self, namespace: str) -> None:
         """Let everybody pass."""
 
-    def tell(self, namespace: str, refusal: str | None) -> None:
+    def record(self, namespace: str, refusal: str | None) -> None:
         """Keep it."""
         self.told.append((namespace, refusal))
 

@@ -113,7 +113,7 @@ async def test_the_watch_of_phase_secrets_is_told_once(caplog: pytest.LogCapture
     scopes = Namespaces("a", "b").scopes
 
     for refusal in ("403 Forbidden", "403 Forbidden", None, None):
-        scopes.tell("a", refusal)
+        scopes.record("a", refusal)
 
     assert [record.getMessage() for record in caplog.records] == ["watch interrupted", "watch works again"]
 

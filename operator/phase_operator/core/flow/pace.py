@@ -40,15 +40,15 @@ class RepeatBackoff(Generic[Thing]):
     def pause(self, thing: Thing, now: float) -> float:
         """Count one repetition, and return how many seconds the reaction has to wait."""
         self._forget(now)
-        count, _, told = self._seen.pop(thing, (0, now, False))
-        self._seen[thing] = (count + 1, now, told)
+        count, _, is_reported = self._seen.pop(thing, (0, now, False))
+        self._seen[thing] = (count + 1, now, is_reported)
         return 0.0 if count < _AT_ONCE else doubled(_FIRST_RETRY, _REPAIR_MAX, count - _AT_ONCE)
 
     def is_to_tell(self, thing: Thing, now: float) -> bool:
         """Return True, once until the thing has been quiet, if reactions to it are delayed."""
         self._forget(now)
-        count, last, told = self._seen.get(thing, (0, now, False))
-        if count <= _AT_ONCE or told:
+        count, last, is_reported = self._seen.get(thing, (0, now, False))
+        if count <= _AT_ONCE or is_reported:
             return False
         self._seen[thing] = (count, last, True)
         return True

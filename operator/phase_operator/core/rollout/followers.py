@@ -149,7 +149,7 @@ def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:
 
 
 def _fields(spec: PhaseSecretSpec) -> Iterator[tuple[str, TargetFields]]:
-    """Yield where each target of a spec stands, and the target; in the order of the spec."""
+    """Yield the targets of a spec, each with its path in the spec, in the order of the spec."""
     for number, secret in enumerate(spec.managed_secret_references):
         yield f"spec.managedSecretReferences[{number}]", secret
     for number, config_map in enumerate(spec.managed_config_map_references):

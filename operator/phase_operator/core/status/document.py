@@ -71,10 +71,10 @@ def _has_changed(outcome: Synced | Suspended | Failed, document: StatusDocument,
 def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     match outcome:
         case Synced(targets=targets):
-            return _told(targets, previous) + _not_known(previous)
+            return _entries(targets, previous) + _not_known(previous)
         case Failed(targets=targets):
             # The targets are as they were; whether they match Phase is not known now.
-            known = _told(targets, previous) or [dict(target) for _, target in recorded_targets(previous)]
+            known = _entries(targets, previous) or [dict(target) for _, target in recorded_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
             return [dict(target) for target in mappings(previous.get("targets"))]
@@ -85,14 +85,14 @@ def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(target) for target in mappings(previous.get("targets")) if recorded_ref(target) is None]
 
 
-def _told(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _entries(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> list[dict[str, Any]]:
     before = dict(recorded_targets(previous))
     named = 0
-    told = []
+    entries = []
     for target in targets:
         named += sum(len(each.keys) for each in target.left_out)
-        told.append(_made_of(_target(target, named=named <= _NAMED), target, before.get(target.ref, {})))
-    return told
+        entries.append(_made_of(_target(target, named=named <= _NAMED), target, before.get(target.ref, {})))
+    return entries
 
 
 def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def recorded_refs(status: Mapping[str, Any]) -> Iterator[TargetRef]:
 
 def written_before(status: Mapping[str, Any], target: TargetRef) -> bool:
     """Return whether the status records that a target was written; users cannot write statuses."""
-    return any(ref == target and "keys" in told for ref, told in recorded_targets(status))
+    return any(ref == target and "keys" in entry for ref, entry in recorded_targets(status))
 
 
 def newest_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
@@ -34,7 +34,7 @@ def newest_versions(status: Mapping[str, Any]) -> dict[TargetRef, str]:
 
     A client with access to statuses could write any name: one that no version of the target can have is ignored.
     """
-    found = {target: text(told.get("version")) for target, told in recorded_targets(status)}
+    found = {target: text(entry.get("version")) for target, entry in recorded_targets(status)}
     return {target: version for target, version in found.items() if is_version(version, target.key.name)}
 
 

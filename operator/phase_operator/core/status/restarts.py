@@ -87,9 +87,9 @@ def _target(target: Mapping[str, Any], report_of: RestartReportOf) -> Mapping[st
 def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:
     """Return the restart reports that a status holds, by target."""
     return {
-        ref: told
+        ref: report
         for ref, target in recorded_targets(status)
-        if (told := RestartReport(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NO_RESTARTS
+        if (report := RestartReport(_texts(target.get("restarted")), _texts(target.get("notRestarted")))) != NO_RESTARTS
     }
 
 

@@ -186,14 +186,14 @@ def loss_policy(
     rendering: Rendering,
     spec: PhaseSecretSpec,
     policy: TargetPolicy,
-    told: Mapping[str, Any],
+    status_entry: Mapping[str, Any],
     *,
     selects: bool,
     twice: bool,
 ) -> LossPolicy:
     """Return what the spec allows a target to lose; `selects`: the PhaseSecret selects at least one entry.
 
-    `told` is the entry of its status for the target.
+    `status_entry` is the entry of its status for the target.
     """
     is_config_map = rendering.ref.kind is Kind.CONFIG_MAP
     required = rendering.target.required
@@ -203,7 +203,7 @@ def loss_policy(
         may_lack=selects and (is_config_map if required is None else not required),
         required=bool(required),
         deletes=policy.deletes and not policy.merges,
-        is_cleared=told.get("ready") is True and told.get("keys") == 0,
+        is_cleared=status_entry.get("ready") is True and status_entry.get("keys") == 0,
         twice=twice,
     )
 

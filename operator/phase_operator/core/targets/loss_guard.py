@@ -98,20 +98,20 @@ Decision = Write | RemoveEmpty | LeaveUnchanged
 
 
 def current_target(
-    observed: Observed | None, owner: ObjectKey, told: Mapping[str, Any], status: Mapping[str, Any], generation: int
+    observed: Observed | None, owner: ObjectKey, entry: Mapping[str, Any], status: Mapping[str, Any], generation: int
 ) -> CurrentTarget | None:
-    """Return what a target holds of a PhaseSecret, or None. `told` is the entry of its status for the target."""
+    """Return what a target holds of a PhaseSecret, or None. `entry` is the entry of its status for the target."""
     names = _held_names(observed, owner) if observed is not None else None
     if names is None:
         return None
-    entries, source = told.get("entries"), mapping(status.get("source"))
+    entries, source = entry.get("entries"), mapping(status.get("source"))
     app_id = source.get("appId")
     return CurrentTarget(
         names,
         entries if isinstance(entries, int) else len(names),
-        TargetRequest.read(told.get("selection")),
+        TargetRequest.read(entry.get("selection")),
         app_id if isinstance(app_id, str) else None,
-        told.get("ready") is True and status.get("observedGeneration") == generation,
+        entry.get("ready") is True and status.get("observedGeneration") == generation,
         source.get("entries"),
     )
 

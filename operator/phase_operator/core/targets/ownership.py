@@ -144,7 +144,7 @@ def _claimed_by_another(desired: Desired, observed: Observed, gone: Collection[s
 
 
 def _managed_by_another(desired: Desired, observed: Observed) -> Objection | None:
-    """Return the objection that one of the keys is managed by somebody else, and is neither ours nor free."""
+    """Return the objection that one of the keys is managed by another client, and is neither ours nor free."""
     own = observed.part(desired.manager)
     ours = own.claimed if own else frozenset()
     free = {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}

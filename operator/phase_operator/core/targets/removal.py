@@ -80,7 +80,7 @@ class Unwanted:
     # Why the PhaseSecret may not reach the object's namespace; "" if it may.
     refused: str = ""
     # False: only marks say that the PhaseSecret wrote it. Then they must name its uid and the place of this object.
-    is_told: bool = True
+    is_recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _unwanted(ref: TargetRef, observed: Observed, owner: Owner, why: Unwanted) -
     found = _part(observed, owner, why) if observed.owner != str(owner.key) else _unwanted_whole(observed, owner, why)
     if isinstance(found, Leave):
         return found
-    if not why.is_told and not _names_place(ref, observed, owner):
+    if not why.is_recorded and not _names_place(ref, observed, owner):
         return Leave()
     return Leave(why.refused) if why.refused else found
 

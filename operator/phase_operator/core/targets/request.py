@@ -33,9 +33,9 @@ class TargetRequest:
         return f"{self.app}.{self.take}.{self.naming}"
 
     @classmethod
-    def read(cls, told: object) -> Self | None:
+    def read(cls, recorded: object) -> Self | None:
         """Parse the text from a status; None if it has another format."""
-        parts = told.split(".") if isinstance(told, str) else []
+        parts = recorded.split(".") if isinstance(recorded, str) else []
         return cls(*parts) if len(parts) == 3 and all(len(part) == _DIGITS for part in parts) else None
 
 

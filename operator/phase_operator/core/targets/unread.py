@@ -47,8 +47,8 @@ def not_read(keys: Iterable[str]) -> str:
 def overridden(entries: Iterable[Entry]) -> str | None:
     """Return a sentence on the entries whose personal override no target gets, or None."""
     keys = {entry.key for entry in entries if entry.is_overridden}
-    told = "personal overrides of the token's user are not read by a PhaseSecret, which takes the environment's value: "
-    return f"{told}{_named(keys)}" if keys else None
+    why = "personal overrides of the token's user are not read by a PhaseSecret, which takes the environment's value: "
+    return f"{why}{_named(keys)}" if keys else None
 
 
 def _named(keys: Iterable[str]) -> str:

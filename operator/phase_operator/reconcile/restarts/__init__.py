@@ -9,5 +9,5 @@ The walk of one change, from a run to the next run:
 5. workload_restarter.py carries the decision out, and records the result in the `Look` (look.py).
 6. report.py turns the `Look` into Events and into the report of each target, and calls `wake` if a report changed.
 7. `wake` is `Triggers.restarts_changed` (triggers.py): it queues the PhaseSecrets of the target for another run.
-8. When that run ends, reconcile/report.py gets the report from `Restarter.told` and writes it into the status.
+8. When that run ends, reconcile/report.py gets the report from `Restarter.report_for` and writes it into the status.
 """

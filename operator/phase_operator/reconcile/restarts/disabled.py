@@ -28,7 +28,7 @@ class NoRestarts:
     def written(self, target: TargetRef) -> None:
         """Do nothing."""
 
-    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
+    def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return an empty report."""
         return NO_RESTARTS
 

@@ -33,41 +33,41 @@ class RestartReporter:
         workloads: Workloads,
         writers: Writers,
         wake: Callable[[TargetRef], None],
-        tell: Callable[[ObjectKey, Event], None],
+        post: Callable[[ObjectKey, Event], None],
     ) -> None:
         self._workloads = workloads
         self._writers = writers
         self._wake = wake
-        self._tell = tell
-        self._told: dict[TargetRef, RestartReport] = {}
+        self._post = post
+        self._reports: dict[TargetRef, RestartReport] = {}
         # Which delays the last look at a namespace posted Events for.
         self._delayed: dict[str, frozenset[tuple[WorkloadRef, str]]] = {}
         # The content that the reported workloads were restarted for, and their names.
         self._waves: dict[TargetRef, tuple[bytes, FirstLines]] = {}
 
-    def told(self, target: TargetRef) -> RestartReport:
+    def report_of(self, target: TargetRef) -> RestartReport:
         """Return the report of a target."""
-        return self._told.get(target, NO_RESTARTS)
+        return self._reports.get(target, NO_RESTARTS)
 
-    def told_to(self, key: ObjectKey, target: TargetRef) -> RestartReport | None:
+    def report_for(self, key: ObjectKey, target: TargetRef) -> RestartReport | None:
         """Return the report of a target for a PhaseSecret; None if the PhaseSecret does not write it."""
-        return self.told(target) if key in self._writers.of(target) else None
+        return self.report_of(target) if key in self._writers.of(target) else None
 
     def waiting(self) -> int:
         """Return how many targets have workloads whose restart waits for something."""
-        return sum(bool(told.waiting) for told in self._told.values())
+        return sum(bool(each.waiting) for each in self._reports.values())
 
     def remember(self, key: ObjectKey, targets: Iterable[TargetRef], status: Mapping[str, object]) -> None:
         """Take the reports of targets over from the status of a PhaseSecret, where it writes the target."""
-        told = recorded_restarts(status)
+        recorded = recorded_restarts(status)
         for target in targets:
-            if target in told and key in self._writers.of(target):
-                self._told.setdefault(target, told[target])
+            if target in recorded and key in self._writers.of(target):
+                self._reports.setdefault(target, recorded[target])
 
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Drop the reports of targets: for the next PhaseSecret that is admitted to them, they would not be true."""
         for target in targets:
-            self._told.pop(target, None)
+            self._reports.pop(target, None)
             self._waves.pop(target, None)
 
     def restarted(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
@@ -84,27 +84,27 @@ class RestartReporter:
         """
         self.report_restarted(look)
         failed = tuple(f"{_FAILED}: {error.message}" for error in failures)
-        concerned = {each for each in self._told if each.key.namespace == namespace} | look.waiting.keys()
+        concerned = {each for each in self._reports if each.key.namespace == namespace} | look.waiting.keys()
         followed = frozenset(targets)
         for target in sorted(concerned | followed):
             self._report_waiting(target, look, failed, is_failed=target in followed)
         self._post_delays(namespace, look)
 
     def _report_waiting(self, target: TargetRef, look: Look, failed: tuple[str, ...], *, is_failed: bool) -> None:
-        before = self.told(target)
+        before = self.report_of(target)
         waiting = look.waiting[target].lines() if target in look.waiting else ()
-        told = failed if is_failed else ()
+        failing = failed if is_failed else ()
         if look.failed and not failed:
             # An earlier failure is not known to have ended.
-            told = tuple(why for why in before.waiting if why.startswith(_FAILED))
-        self._tell_delays(target, before, told)
-        self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(told)], *told)))
+            failing = tuple(why for why in before.waiting if why.startswith(_FAILED))
+        self._post_new(target, before, failing)
+        self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(failing)], *failing)))
 
-    def _tell_delays(self, target: TargetRef, before: RestartReport, reasons: Iterable[str]) -> None:
+    def _post_new(self, target: TargetRef, before: RestartReport, reasons: Iterable[str]) -> None:
         """Post an Event for each of these reasons that the report did not have before."""
         for why in reasons:
             if why not in before.waiting:
-                self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
+                self._post_to_owners(target, Event("Warning", EVENT_DELAYED, f"{target}: {why}"))
 
     def _post_delays(self, namespace: str, look: Look) -> None:
         """Post an Event for each restart that waits now and did not wait for the same at the last look."""
@@ -113,7 +113,9 @@ class RestartReporter:
             if (workload.ref, why) not in known:
                 self._workloads.record_event(workload, [Event("Warning", EVENT_DELAYED, why)])
                 for target in targets:
-                    self._tell_users(target, Event("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
+                    self._post_to_owners(
+                        target, Event("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}")
+                    )
         if look.delayed:
             self._delayed[namespace] = frozenset((workload.ref, why) for workload, _, why in look.delayed)
 
@@ -121,8 +123,8 @@ class RestartReporter:
         """Report the restarts of a look, which may have failed before its end."""
         for target, names in sorted(look.restarted.items()):
             some = ", ".join(listed(names.first[:MAX_WAITING], MAX_WAITING, names.count))
-            self._tell_users(target, Event("Normal", EVENT_RESTARTED, f"{target}: restarted {some}"))
-            before = self.told(target)
+            self._post_to_owners(target, Event("Normal", EVENT_RESTARTED, f"{target}: restarted {some}"))
+            before = self.report_of(target)
             wave = self._wave(target, names, look)
             restarted = listed(wave.first[:MAX_RESTARTED], MAX_RESTARTED, wave.count)
             self._keep(target, before, RestartReport(restarted, before.waiting))
@@ -144,21 +146,21 @@ class RestartReporter:
 
     def refused(self, target: TargetRef, message: str) -> None:
         """Report that the workloads that read a target cannot be looked at."""
-        before = self.told(target)
+        before = self.report_of(target)
         why = f"{_FAILED}: {message}"
-        self._tell_delays(target, before, [why])
+        self._post_new(target, before, [why])
         self._keep(target, before, RestartReport(before.restarted, (why,)))
 
     def _keep(self, target: TargetRef, before: RestartReport, after: RestartReport) -> None:
         if after == before:
             return
         if after == NO_RESTARTS or not self._writers.of(target):
-            self._told.pop(target, None)
+            self._reports.pop(target, None)
             self._waves.pop(target, None)
         else:
-            self._told[target] = after
+            self._reports[target] = after
         self._wake(target)
 
-    def _tell_users(self, target: TargetRef, notice: Event) -> None:
+    def _post_to_owners(self, target: TargetRef, event: Event) -> None:
         for key in self._writers.of(target):
-            self._tell(key, notice)
+            self._post(key, event)

@@ -116,9 +116,9 @@ class Restarter:
         """Look at the workloads of a target that was written, once its namespace is quiet."""
         self._looks.touch(target.key.namespace)
 
-    def told(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
+    def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the report of a target for the status of a PhaseSecret; None if the PhaseSecret does not write it."""
-        return self._report.told_to(key, target)
+        return self._report.report_for(key, target)
 
     # What the worker calls.
 

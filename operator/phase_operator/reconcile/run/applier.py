@@ -1,7 +1,7 @@
-"""One target: bring it in step, make it anew, take it away.
+"""One target: bring it in step, create it again with another type, remove it.
 
-Rule: look, judge, act under the version that was judged; what changed meanwhile is looked at again. The new thing
-stands before the old one goes.
+Rule: observe, decide, and act on the version that was judged; an object that changed meanwhile is observed again. The
+new object exists before the old one is deleted.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class TargetApplier:
         self._cluster = cluster
         self._owner_conflicts = owner_conflicts
         self._restarts = restarts
-        # Where somebody else's object stood when it was last looked at.
+        # Targets in whose place an object of another owner was found the last time.
         self._refused: set[TargetRef] = set()
         # Where no copy is left from a replacement, as far as is known.
         self._without_copy: set[TargetRef] = set()
@@ -80,7 +80,7 @@ class TargetApplier:
     async def _attempt(self, desired: Desired, doubt: Doubt, number: int) -> TargetResult | None:
         """Look, judge and act once; return None if the object changed in between."""
         ref = desired.ref
-        # An object of somebody else is rare, and the API server refuses a write whose resourceVersion we did not see.
+        # A foreign object is rare, and the API server refuses a write whose resourceVersion we did not see.
         # So a live read is worth its request only after such a refusal, or if one was there the last time.
         live = number > 0 or desired.policy.merges or ref in self._refused
         observed = await self._cluster.observe(ref, live=live)
@@ -118,7 +118,7 @@ class TargetApplier:
         check_marks(desired, observed)
         if desired.content is None or _is_repair(desired, observed):
             return await self._change(desired, action, observed)
-        # What pods run with can be told before it is written over, and not after.
+        # What pods have read is known before the write, and not after it.
         await self._restarts.prepare(
             desired.ref, desired.content, is_new=observed is None, is_followed=desired.policy.is_followed
         )
@@ -158,15 +158,15 @@ class TargetApplier:
         except Transient:
             raise
         except ExpectedError as error:
-            told = self._refusals.add(desired, error)
+            refusal = self._refusals.add(desired, error)
             await self.finish(desired.ref, desired.owner)
-            raise told from error
+            raise refusal from error
         if done:
             await self._drop_copy(desired.ref, desired.owner)
         return done
 
     async def _free_place(self, copy: Desired) -> None:
-        """Have the place of a copy empty; raise Waiting if somebody else's object stands there."""
+        """Remove an old copy from the place of a new one; raise Waiting if a foreign object is there."""
         await self.take_away(copy.ref, copy.owner, Needless())
         if await self._cluster.observe(copy.ref, live=True) is not None:
             message = f"{copy.ref}, where a copy is kept while the type changes, is taken; what stands there has to go"
@@ -231,14 +231,14 @@ class TargetApplier:
 
 
 def _is_repair(desired: Desired, observed: Observed | None) -> bool:
-    """Say whether an object says already that it holds this: those who follow it are told nothing new."""
+    """Return whether an object already carries the digest of this content, so that it is no news for its followers."""
     return observed is not None and observed.digest == desired.digest
 
 
 def pending(target: TargetRef, why: str, *, transient: bool) -> TargetResult:
     """Return the result of a target that is still to be removed, and why."""
-    told = f"it is not wanted any more and still to be removed: {why}"
-    return TargetResult(target, False, Reason.REMOVAL_PENDING, message=told, transient=transient)
+    why_left = f"it is not wanted any more and still to be removed: {why}"
+    return TargetResult(target, False, Reason.REMOVAL_PENDING, message=why_left, transient=transient)
 
 
 def pending_for(target: TargetRef, error: ExpectedError) -> TargetResult:

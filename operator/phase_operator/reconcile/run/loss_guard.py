@@ -1,4 +1,4 @@
-"""Judge one target: by what stands, by what an answer has for it, and by what the spec says of losses.
+"""Judge one target: by its object, by what an answer has for it, and by what the spec says of losses.
 
 Rule: nothing is awaited or written here; `decide` of core/targets/loss_guard.py has the word.
 """
@@ -67,7 +67,7 @@ class LossGuard:
         self._target = target
         self._received, self._entries = received, entries
         status = context.resource.status
-        self._before = next((told for ref, told in recorded_targets(status) if ref == self.rendering.ref), {})
+        self._before = next((entry for ref, entry in recorded_targets(status) if ref == self.rendering.ref), {})
         self._loss_policy = loss_policy(
             self.rendering,
             context.spec,
@@ -107,7 +107,7 @@ class LossGuard:
             return ()
         declared = declared_secret(self.rendering, self.context.spec, self._entries, current.names)
         if observed is not None:
-            # What somebody else holds as well is his to take out.
+            # A key that another field manager owns as well is for that one to remove.
             mine = merge_manager(self.context.key)
             declared -= {key for each in observed.field_managers if each.manager != mine for key in each.keys}
         return tuple(sorted(declared))
@@ -168,7 +168,7 @@ class LossGuard:
         # The pause that an error may ask for is not this target's.
         return replace(TargetResult.failed(ref, error, keys=known, version=self.context.versions.get(ref)), after=None)
 
-    def told(self, result: TargetResult) -> TargetResult:
+    def described(self, result: TargetResult) -> TargetResult:
         """Return the result of a write, with what the status is to say about the target."""
         rendering = self.rendering
         if not result.ready:

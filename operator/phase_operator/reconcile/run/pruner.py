@@ -1,7 +1,7 @@
-"""What a PhaseSecret wants no more: found by its status and by its marks, told while it waits, removed.
+"""Remove what a PhaseSecret names no more: it is found by the status and by marks, and reported while it waits.
 
-Rule: nothing is announced that would not be done; and what is remembered nowhere is found by the marks on the objects,
-so that a crash between a write and the status forgets nothing.
+Rule: nothing is announced that would not be done. An object that no status records is found by its marks, so a crash
+between a write and the status forgets nothing.
 """
 
 from collections import Counter
@@ -23,8 +23,8 @@ from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.applier import TargetApplier, pending, pending_for
 from phase_operator.reconcile.run.rivals import Refusal
 
-# With those that the spec names, fewer than a status takes. What is not told is found again by its marks.
-_MOST_TOLD = 100
+# With those that the spec names, fewer than a status takes. What is not reported is found again by its marks.
+_MOST_REPORTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,23 @@ class Pruner:
 
     async def let_go(self, declared: Declared, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Remove what the spec names no more, once all that it names is in step; return what is left to remove."""
-        told = dict.fromkeys(removed_targets(declared.resource.status, declared.target_policies))
-        candidates = await self._candidates(declared, told, is_last=False)
-        self._tell_spared(declared, [each for each in candidates if each.why.is_told])
+        recorded = dict.fromkeys(removed_targets(declared.resource.status, declared.target_policies))
+        candidates = await self._candidates(declared, recorded, is_last=False)
+        self._report_spared(declared, [each for each in candidates if each.why.is_recorded])
         due = [each for each in candidates if not isinstance(_decision(each, declared), Leave)]
         if not all(result.ready for result in results):
             return _announced(due)
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
-        left = await self._remove(declared, [*unseen, *due], [target for target in told if target in declared.versions])
+        left = await self._remove(
+            declared, [*unseen, *due], [target for target in recorded if target in declared.versions]
+        )
         unfinished = await self._finish(declared, (), self._copied(declared) - declared.target_policies.keys())
-        return _by_target([*left, *unfinished])[:_MOST_TOLD]
+        return _by_target([*left, *unfinished])[:_MOST_REPORTED]
 
     async def clear(self, declared: Declared, target: TargetRef) -> TargetResult | None:
         """Remove a target that takes no entry any more, with its versions; return what is left to remove, or None."""
-        why = self._why(declared, target, declared.target_policies[target], is_told=True, is_last=False)
+        why = self._why(declared, target, declared.target_policies[target], is_recorded=True, is_last=False)
         found = _versions(target, self._cluster.known_versions(target), why)
         known = await self._cluster.observe(target, live=False)
         left = await self._remove(declared, [_Candidate(target, target, why, known), *found], [])
@@ -76,7 +78,7 @@ class Pruner:
         }
         left = await self.finish(declared)
         candidates = await self._candidates(declared, targets, is_last=True)
-        self._tell_spared(declared, candidates)
+        self._report_spared(declared, candidates)
         elsewhere = [target for target in declared.versions if target.key.namespace != declared.key.namespace]
         return left or await self._remove(declared, candidates, elsewhere, is_last=True)
 
@@ -121,7 +123,7 @@ class Pruner:
         marked = self._cluster.marked(declared.key)
         found: dict[TargetRef, _Candidate] = {}
         for target, policy in targets.items():
-            why = self._why(declared, target, policy, is_told=True, is_last=is_last)
+            why = self._why(declared, target, policy, is_recorded=True, is_last=is_last)
             known = await self._cluster.observe(target, live=False)
             found[target] = _Candidate(target, target, why, known)
             found |= {each.ref: each for each in _versions(target, self._cluster.known_versions(target), why)}
@@ -130,15 +132,15 @@ class Pruner:
         versions = set() if is_last or not others else set(_of_bases(others, declared.target_policies))
         for ref, each in others.items():
             if ref not in versions:
-                why = self._why(declared, ref, None, is_told=False, is_last=is_last)
+                why = self._why(declared, ref, None, is_recorded=False, is_last=is_last)
                 found[ref] = _Candidate(ref, ref, why, each)
         return list(found.values())
 
     def _why(
-        self, declared: Declared, ref: TargetRef, policy: TargetPolicy | None, *, is_told: bool, is_last: bool
+        self, declared: Declared, ref: TargetRef, policy: TargetPolicy | None, *, is_recorded: bool, is_last: bool
     ) -> Unwanted:
         is_collected = is_last and ref.key.namespace == declared.key.namespace
-        return Unwanted(policy, is_collected, self._refusal(declared.key.namespace, ref.key.namespace), is_told)
+        return Unwanted(policy, is_collected, self._refusal(declared.key.namespace, ref.key.namespace), is_recorded)
 
     async def _remove(
         self,
@@ -152,7 +154,7 @@ class Pruner:
         left: list[TargetResult | None] = []
         by_ref = {each.ref: each for each in candidates}
         for base in versioned:
-            why = self._why(declared, base, None, is_told=True, is_last=is_last)
+            why = self._why(declared, base, None, is_recorded=True, is_last=is_last)
             try:
                 of_base = _versions(base, await self._cluster.versions(base), why)
             except ExpectedError as error:
@@ -160,7 +162,7 @@ class Pruner:
             else:
                 by_ref = {each.ref: each for each in of_base} | by_ref
         left += [await self._take_away(declared, each, is_last=is_last) for each in by_ref.values()]
-        return _by_target([each for each in left if each is not None])[:_MOST_TOLD]
+        return _by_target([each for each in left if each is not None])[:_MOST_REPORTED]
 
     async def _take_away(self, declared: Declared, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:
@@ -169,20 +171,20 @@ class Pruner:
             if not is_last:
                 return pending(each.base, error.message, transient=False)
             # Nothing that we could wait for would change it, and a PhaseSecret that cannot be deleted helps nobody.
-            self._tell(declared, error.reason, f"{each.ref}: our keys stay in it: {error.message}")
+            self._post(declared, error.reason, f"{each.ref}: our keys stay in it: {error.message}")
             return None
         if isinstance(found, Leave):
             return None
         message = found.message if each.ref == each.base else f"{each.ref}: {found.message}"
         return TargetResult(each.base, False, found.reason, message=message, transient=found.transient)
 
-    def _tell_spared(self, declared: Declared, candidates: Sequence[_Candidate]) -> None:
+    def _report_spared(self, declared: Declared, candidates: Sequence[_Candidate]) -> None:
         for each in candidates:
             found = _decision(each, declared)
             if isinstance(found, Leave) and found.why:
-                self._tell(declared, Reason.CROSS_NAMESPACE, f"{each.ref} stays as it is: {found.why}")
+                self._post(declared, Reason.CROSS_NAMESPACE, f"{each.ref} stays as it is: {found.why}")
 
-    def _tell(self, declared: Declared, reason: Reason, message: str) -> None:
+    def _post(self, declared: Declared, reason: Reason, message: str) -> None:
         self._cluster.record_event(declared.key, declared.resource.uid, [Event("Warning", str(reason), message)])
 
 
@@ -203,7 +205,7 @@ def _decision(each: _Candidate, declared: Declared) -> Removal | Leave:
 def _announced(due: Iterable[_Candidate]) -> list[TargetResult]:
     """Return what is left to remove while the targets that the spec names are not in step."""
     waiting = dict.fromkeys(each.base for each in due)
-    return [pending(base, "the others are not in step yet", transient=False) for base in waiting][:_MOST_TOLD]
+    return [pending(base, "the others are not in step yet", transient=False) for base in waiting][:_MOST_REPORTED]
 
 
 def _by_target(left: Sequence[TargetResult]) -> list[TargetResult]:

@@ -125,7 +125,7 @@ class Reconciler:
         if self._forced.take(resource):
             state = self._poller.want(key, PollPriority.FORCED)
         try:
-            # Before anything is written that somebody has to take away.
+            # Before anything is written that has to be removed in the end.
             await self._finalizer.set_if_needed(context)
         except ExpectedError as refused:
             return await self._unguarded(context, query, state, refused)
@@ -214,7 +214,7 @@ class Reconciler:
         self, context: RunContext, received: ReceivedAnswer, state: Fresh, found: Synced
     ) -> tuple[TargetResult, ...]:
         """Return the targets where an answer has no entry for them; if the full answer has one, they follow that."""
-        # Where none is in step, all stay as they were told of before.
+        # If none is in step, all keep the entries that the status has of them.
         targets = found.targets if any(each.ready for each in found.targets) else ()
         if state.full is None:
             return targets
@@ -238,8 +238,8 @@ class Reconciler:
         if chosen.error is not None:
             return await self._writer.hold(context, inputs, chosen.error, is_exact=chosen.is_exact)
         found = await self._writer.bring(context, inputs)
-        told = note(context.spec, chosen, received.answer)
-        return found if chosen.warning is None and told is None else replace(found, warning=chosen.warning, note=told)
+        said = note(context.spec, chosen, received.answer)
+        return found if chosen.warning is None and said is None else replace(found, warning=chosen.warning, note=said)
 
     def _doubting(self, context: RunContext, found: Synced) -> Synced:
         """Return the outcome; if it doubts the answer, have the source read again."""

@@ -39,5 +39,5 @@ async def take_out(cluster: Cluster, loss_guard: LossGuard, result: TargetResult
     try:
         return await attempts(attempt) or again
     except ExpectedError:
-        # It is tried again, and told by what keeps the target from being written.
+        # It is tried again, and reported by the error that keeps the target from being written.
         return again

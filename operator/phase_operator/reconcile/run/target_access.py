@@ -43,7 +43,7 @@ class TargetAccess:
 
     @property
     def impersonation(self) -> bool:
-        """Whether Secrets may be made of the types that let their holder act as somebody else."""
+        """Whether Secrets may be made of the types that let their holder act as another user."""
         return self._tenancy.impersonation
 
     def refusal(self, namespace: str, to: str) -> str:

@@ -42,12 +42,14 @@ class TypeChangeBackoff:
 
     def add(self, desired: Desired, error: ExpectedError) -> Waiting:
         """Record that the new Secret was refused; return the error for the target's result."""
-        told = Waiting(error.reason, f"it cannot be made anew with another type and stays as it was: {error.message}")
+        refusal = Waiting(
+            error.reason, f"it cannot be made anew with another type and stays as it was: {error.message}"
+        )
         before = self._refused.get(desired.ref)
         tries = before.tries + 1 if before is not None and before.digest == desired.digest else 1
         pause = min(_MOST, 2**tries)
-        self._refused[desired.ref] = _Refused(desired.digest, told.reason, told.message, tries, pause)
-        return told
+        self._refused[desired.ref] = _Refused(desired.digest, refusal.reason, refusal.message, tries, pause)
+        return refusal
 
     def forget(self, targets: Collection[TargetRef]) -> None:
         """Drop what is remembered of targets that no PhaseSecret wants any more."""

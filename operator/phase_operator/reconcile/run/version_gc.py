@@ -1,4 +1,4 @@
-"""The versions of a versioned target: who may have some, which stand, and which may go.
+"""The versions of a versioned target: who may write some, which exist, and which may be deleted.
 
 Rule: a base name is claimed like an object: as long as versions of one PhaseSecret stand under it, and that one still
 wants it, no other writes there. A version that any pod template of the namespace names stays, however old; if that
@@ -33,10 +33,10 @@ class VersionCollector:
         """Return the lock of a base name; a run holds it while it judges and writes a version."""
         return self._turns.setdefault(base, asyncio.Lock())
 
-    async def objection(self, base: TargetRef, owner: Owner, *, is_told: bool) -> str | None:
+    async def objection(self, base: TargetRef, owner: Owner, *, is_recorded: bool) -> str | None:
         """Return why no version may be written under this name; None if one may. Raises ExpectedError.
 
-        `is_told`: the status records a version that this PhaseSecret wrote under the name.
+        `is_recorded`: the status records a version that this PhaseSecret wrote under the name.
         """
         standing = _applied(self._cluster.known_versions(base), base)
         own = max((each for each in standing if each[2] == str(owner.key)), default=None)
@@ -47,7 +47,7 @@ class VersionCollector:
             if found is None:
                 continue
             # Both have some after a race, or from the time when nobody looked: who is known to have it keeps it.
-            first = (is_told, own) > (records_version(found, base), (created, name, rival)) if own else False
+            first = (is_recorded, own) > (records_version(found, base), (created, name, rival)) if own else False
             if not first:
                 return f"versions of it belong to PhaseSecret {rival}; choose another name, or let that one go first"
         return None
@@ -74,8 +74,8 @@ class VersionCollector:
             return replace(result, message=f"versions that hold what became secret stay: {error.message}")
         if not named:
             return result
-        told = f"a pod template names {listing(named)}, which still holds what became secret"
-        return replace(result, message=told if result.message is None else f"{told}; {result.message}")
+        why = f"a pod template names {listing(named)}, which still holds what became secret"
+        return replace(result, message=why if result.message is None else f"{why}; {result.message}")
 
     async def retire(self, result: TargetResult, owner: Owner, version: str | None) -> TargetResult:
         """Delete the versions of a target that is versioned no more, if they say so and no pod template names them.

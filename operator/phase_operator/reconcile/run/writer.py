@@ -168,7 +168,7 @@ class Writer:
                 await self._background.run(lambda: loss_guard.desired, inputs.units, context.key.namespace)
             if rendering.taken and rendering.keep is None:
                 return await self._whole(inputs, loss_guard, version, loss_guard.doubt)
-            # What stands has to be known before something is made, or under another name.
+            # The object has to be known before another one is written, also one under another name.
             observed = await self._cluster.observe(newest_version(rendering.ref, context.versions), live=False)
             match decision := loss_guard.decide(observed):
                 case LeaveUnchanged(error=error):
@@ -200,19 +200,19 @@ class Writer:
         left = await self._pruner.clear(context, ref)
         if left is None and await self._cluster.observe(newest_version(ref, context.versions), live=False) is not None:
             return await self._fill(inputs, loss_guard)
-        return left or loss_guard.told(TargetResult(ref, True, Reason.SYNCED, 0))
+        return left or loss_guard.described(TargetResult(ref, True, Reason.SYNCED, 0))
 
     async def _fill(self, inputs: Inputs, loss_guard: LossGuard, doubt: Doubt = believed) -> TargetResult:
         """Write what an answer has for a target."""
         desired = self._access.bounded(loss_guard.desired)
         if inputs.inputs is not None:
             desired = stamped(desired, inputs.inputs, self._digest_key(), inputs.misdated)
-        return loss_guard.told(await self._applier.bring_in_step(desired, doubt))
+        return loss_guard.described(await self._applier.bring_in_step(desired, doubt))
 
     async def _version(self, inputs: Inputs, loss_guard: LossGuard, keep: int, version: str | None) -> TargetResult:
         """Write a target as a version of its own; `version` is the name of the newest that the status records."""
         base, desired = loss_guard.rendering.ref, loss_guard.desired
-        why = await self._versions.objection(base, desired.owner, is_told=version is not None)
+        why = await self._versions.objection(base, desired.owner, is_recorded=version is not None)
         if why is not None:
             return TargetResult(base, False, Reason.TARGET_CONFLICT, message=why)
         result = await self._fill(inputs, loss_guard)

@@ -119,7 +119,7 @@ def test_of_what_would_stay_anyway_nothing_is_told() -> None:
 
 @pytest.mark.parametrize("desired", [DELETES, ELSEWHERE, PART, VERSION], ids=["whole", "elsewhere", "part", "version"])
 def test_what_is_found_by_its_marks_alone_names_its_writer_and_its_place(desired: Desired) -> None:
-    found, why = standing(desired), Unwanted(is_told=False)
+    found, why = standing(desired), Unwanted(is_recorded=False)
 
     assert judged(desired, found, why) in (Delete, Withdraw)
     # Another PhaseSecret of the same name, as after `kubectl delete --cascade=orphan`.
@@ -131,14 +131,14 @@ def test_what_was_copied_with_its_field_managers_is_not_found(desired: Desired) 
     # As a backup tool does that restores managedFields, too.
     namesake = TargetRef(desired.ref.kind, ObjectKey("clone", desired.ref.key.name))
 
-    assert removal(namesake, standing(desired), owner(), Unwanted(is_told=False)) == Leave()
+    assert removal(namesake, standing(desired), owner(), Unwanted(is_recorded=False)) == Leave()
 
 
 def test_what_an_older_version_wrote_is_found_by_the_status_alone() -> None:
     old = standing(ELSEWHERE, origin="")
 
     assert judged(ELSEWHERE, old, Unwanted()) is Delete
-    assert judged(ELSEWHERE, old, Unwanted(is_told=False)) is Leave
+    assert judged(ELSEWHERE, old, Unwanted(is_recorded=False)) is Leave
 
 
 # Versions and copies.
