@@ -39,10 +39,11 @@ def attack(does: Callable[[Hostile, World], Iterator[None]]) -> Callable[[Hostil
 
 
 def _hosts(name: str, *behaviours: str) -> None:
-    """Let 48 PhaseSecrets ask hosts that behave so."""
+    """Let 48 PhaseSecrets ask hosts that behave so, with a token that has keys."""
 
     def does(hostile: Hostile, _: World) -> Iterator[None]:
         each = 48 // len(behaviours)
+        hostile.apply(secret("phase-service-token", {"token": ":".join(["pss_service:v2", *["a1" * 32] * 4])}))
         hostile.apply(*(hostile.asks(f"{one}-{n}", one, n) for one in behaviours for n in range(each)))
         eventually(lambda: any(hostile.phase.asked[one] for one in behaviours), within=60, what=f"{name} is asked")
         yield
@@ -57,6 +58,7 @@ HOSTS = {
     "hosts_that_answer_odd_things": ("page", "odd-date", "redirects", "resets", "garbage"),
     "hosts_that_refuse": ("refuses", "busy", "broken"),
     "hosts_with_names_that_look_alike": ("names", "keys"),
+    "encrypted_apps_that_are_vast_or_none": ("many-apps", "two-faced", "endless-keyring"),
 }
 for _name, _behaviours in HOSTS.items():
     _hosts(_name, *_behaviours)

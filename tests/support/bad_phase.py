@@ -251,6 +251,57 @@ async def _interim(_: str, send: Send) -> None:
         await send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
 
 
+async def _encrypted(path: str, send: Send, keyring: Callable[[], bytes]) -> None:
+    """Answer as for an app that is end-to-end encrypted, with one entry that nobody sealed."""
+    if path.endswith("/secrets/tokens/"):
+        await send(_head() + keyring())
+    elif "/v1/apps/" in path:
+        await send(_head() + _spelled({"data": [{"id": "app", "name": "shop", "sseEnabled": False}]}))
+    elif "/v1/" in path:
+        await send(_head("403 Forbidden") + b'{"error": "SSE is not enabled for this App."}')
+    else:
+        await send(_head() + _spelled([_entry("ph:v1:00:00")]))
+
+
+_moves = itertools.count()
+
+
+def _keyring(apps: int, *, encryption: str = "E2E") -> bytes:
+    """Return keys of so many apps, whose environments move with every answer; none of them opens."""
+    at = f"2030-01-01T00:00:00.{next(_moves):06}Z"
+    found = []
+    for number in range(apps):
+        environment = {"id": f"env-{number}", "name": "Production", "updated_at": at}
+        key = {
+            "environment": environment,
+            "identity_key": "0" * 64,
+            "wrapped_seed": "x" * 211,
+            "wrapped_salt": "x" * 211,
+        }
+        name = "shop" if number == 0 else f"shop-{number}"
+        ident = "app" if number == 0 else f"app-{number}"
+        found.append({"id": ident, "name": name, "encryption": encryption, "environment_keys": [key]})
+    return _spelled({"wrapped_key_share": "0" * 208, "account_id": "account", "apps": found})
+
+
+async def _many_apps(path: str, send: Send) -> None:
+    await _encrypted(path, send, lambda: _keyring(10_000))
+
+
+async def _two_faced(path: str, send: Send) -> None:
+    """Say by the keyring that the app is not encrypted any more, and by every other answer that it is."""
+    await _encrypted(path, send, lambda: _keyring(1, encryption="SSE"))
+
+
+async def _endless_keyring(path: str, send: Send) -> None:
+    if not path.endswith("/secrets/tokens/"):
+        await _encrypted(path, send, lambda: b"")
+        return
+    await send(_head() + b'{"wrapped_key_share": "", "apps": [')
+    while True:
+        await send(b'{"id": "app", "name": "shop", "environment_keys": []},' * 1000)
+
+
 _BEHAVIOURS: dict[str, Behaviour] = {
     "hang": _hang,
     "drip": _drip,
@@ -274,5 +325,8 @@ _BEHAVIOURS: dict[str, Behaviour] = {
     "garbage": _garbage,
     "headers": _headers,
     "interim": _interim,
+    "many-apps": _many_apps,
+    "two-faced": _two_faced,
+    "endless-keyring": _endless_keyring,
 }
 BEHAVIOURS = tuple(_BEHAVIOURS)
