@@ -57,7 +57,7 @@ def test_what_was_said_before_an_edit_is_progressing() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_goes_away_is_progressing() -> None:
+def test_a_phase_secret_in_deletion_is_progressing() -> None:
     wrong = []
     for reason, outcome in every_way():
         found = reported(outcome)

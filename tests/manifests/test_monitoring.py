@@ -46,7 +46,7 @@ def test_the_chart_brings_the_same_rules_and_the_same_dashboard(monitoring: list
     assert json.loads(theirs) == json.loads(ours)
 
 
-def test_it_brings_nothing_else(monitoring: list[Object]) -> None:
+def test_the_component_has_three_objects(monitoring: list[Object]) -> None:
     assert kinds(monitoring) == {"PodMonitor", "PrometheusRule", "ConfigMap"}
     assert len(monitoring) == 3
 

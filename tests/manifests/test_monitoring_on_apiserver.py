@@ -61,7 +61,7 @@ def test_all_that_we_bring_is_admitted(monitoring: list[Object], admit: Admit) -
         pytest.param("PrometheusRule", ("spec", "groups", 0, "name"), None, id="a group without a name"),
     ],
 )
-def test_what_is_wrong_is_refused(
+def test_a_wrong_field_is_refused(
     kind: str, path: tuple[str | int, ...], value: Any, monitoring: list[Object], admit: Admit
 ) -> None:
     changed = deepcopy(one(monitoring, kind))

@@ -90,7 +90,7 @@ async def test_an_update_is_in_place_and_takes_out_what_is_not_wanted_any_more(s
 
 
 @kinds
-async def test_what_appeared_meanwhile_is_left_alone(side: Side, make: Make) -> None:
+async def test_an_object_that_appeared_meanwhile_is_left_alone(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     side.edit(desired.ref, {"A": "somebody's"})
 

@@ -369,7 +369,7 @@ async def test_no_copy_is_made_of_what_changed_since_it_was_judged(side: Side) -
     assert side.data(copy_ref(old.ref)) is None
 
 
-async def test_what_is_proven_is_not_made(side: Side) -> None:
+async def test_a_dry_run_creates_nothing(side: Side) -> None:
     new = a_secret(side, BOTH, **AUTH)
 
     await side.cluster.prove(new)

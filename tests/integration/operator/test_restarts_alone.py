@@ -20,7 +20,7 @@ def run(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Ru
     return lambda *flags: running_operator(installed, tmp_path_factory.mktemp("operator"), *(flags or SETTLE))
 
 
-def test_what_never_restarts(stage: World, run: Run) -> None:
+def test_starts_adoptions_and_repairs_restart_nothing(stage: World, run: Run) -> None:
     world = stage
     everyone = [("deployment", "web"), ("statefulset", "web"), ("daemonset", "web")]
     world.apply(workload(), workload("StatefulSet"), workload("DaemonSet"))

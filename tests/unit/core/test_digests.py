@@ -31,11 +31,11 @@ def test_key_purpose_size_and_parts_make_another_digest() -> None:
 
 
 @given(st.binary(max_size=100))
-def test_what_is_spelled_is_read_again(raw: bytes) -> None:
+def test_unpack_returns_what_pack_encoded(raw: bytes) -> None:
     assert unpack(pack(raw)) == raw
     assert set(pack(raw)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 @pytest.mark.parametrize("text", ["A", "====", "a b", "\u00fc\u00fc\u00fc\u00fc", "AA=A"])
-def test_what_nobody_spelled_is_nothing(text: str) -> None:
+def test_unpack_returns_nothing_for_a_text_that_pack_never_makes(text: str) -> None:
     assert unpack(text) is None

@@ -49,7 +49,7 @@ WARNING = Warned(Reason.UNRESOLVED_REFERENCES, "references are left")
         ),
     ],
 )
-def test_what_an_outcome_comes_to(outcome: Synced | Suspended | Failed, ready: bool, reason: Reason) -> None:
+def test_an_outcome_has_this_verdict(outcome: Synced | Suspended | Failed, ready: bool, reason: Reason) -> None:
     found = verdict(outcome)
 
     assert (found.ready, found.reason) == (ready, reason)

@@ -49,7 +49,9 @@ def api_error(
         pytest.param(api_error(503), Transient, Reason.KUBERNETES_UNAVAILABLE, id="unavailable"),
     ],
 )
-def test_what_an_answer_means(error: ApiError, kind: type[ExpectedError], reason: Reason) -> None:
+def test_an_answer_becomes_the_error_of_its_consequence(
+    error: ApiError, kind: type[ExpectedError], reason: Reason
+) -> None:
     found = translate(error)
 
     assert type(found) is kind

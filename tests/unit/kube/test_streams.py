@@ -126,7 +126,7 @@ async def test_a_stream_that_is_reset_costs_itself_alone(tmp_path: Path) -> None
         assert (await anext(other[0]))["number"] == 1
 
 
-async def test_what_ends_ends(tmp_path: Path) -> None:
+async def test_a_watch_ends_when_the_server_ends_its_stream(tmp_path: Path) -> None:
     async with watching(tmp_path) as (watches, _):
         events, asked = await watches.open("/api/v1/secrets")
 
@@ -281,7 +281,7 @@ async def test_whoever_waits_for_a_connection_shares_its_failure(tmp_path: Path)
     assert all(isinstance(each, aiohttp.ClientConnectorError) for each in found)
 
 
-async def test_who_trusts_another_authority_is_refused(tmp_path: Path) -> None:
+async def test_a_server_of_another_authority_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     async with Http2Server(tmp_path) as server, Http2Server(tmp_path / "other") as other:
         server.trust = other.trust

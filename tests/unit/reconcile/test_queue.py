@@ -59,7 +59,9 @@ def test_a_key_is_taken_when_it_is_due_and_not_before() -> None:
         pytest.param([("a", 1, NEW), ("b", 1, CHANGED), ("a", 1, PERIODIC)], ["a", "b"], id="nor does priority"),
     ],
 )
-def test_what_is_taken_first(planned: list[tuple[str, float, Priority]], order: list[str]) -> None:
+def test_keys_are_taken_by_priority_then_by_time_due(
+    planned: list[tuple[str, float, Priority]], order: list[str]
+) -> None:
     assert drained(schedule(*planned), 5) == order
 
 

@@ -53,7 +53,7 @@ def test_what_was_never_shown_is_not_there() -> None:
         pytest.param(phase_secret(OTHER), True, id="another one"),
     ],
 )
-def test_what_calls_for_a_run(again: dict[str, Any], runs: bool) -> None:
+def test_an_event_calls_for_a_run_if_spec_uid_sync_or_life_changed(again: dict[str, Any], runs: bool) -> None:
     assert resources(phase_secret()).upsert(again) is runs
 
 

@@ -30,7 +30,7 @@ def test_who_starts_a_control_plane_is_marked_so_that_make_check_leaves_it_out()
     assert [name for name, text in found.items() if "mark.controlplane" not in text] == []
 
 
-def test_what_is_named_is_there() -> None:
+def test_every_module_that_is_named_exists() -> None:
     assert [name for name in (*TOGETHER, *durations()) if not (ROOT / name).exists()] == []
 
 

@@ -50,7 +50,7 @@ def goes_direct(url: str, no_proxy: str) -> bool:
         pytest.param("https://phase.example", "10.0.0.0/99", False, id="no network"),
     ],
 )
-def test_what_no_proxy_excepts(url: str, no_proxy: str, direct: bool) -> None:
+def test_a_host_is_reached_directly_if_no_proxy_names_it(url: str, no_proxy: str, direct: bool) -> None:
     assert goes_direct(url, no_proxy) is direct
 
 

@@ -97,7 +97,9 @@ def test_a_style_gives_a_usual_key_a_legal_spelling(style: NameTransformer) -> N
         pytest.param(STYLE.CAMEL, Processor(), "dbHost", id="an empty processor says nothing"),
     ],
 )
-def test_who_spells_a_key(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
+def test_a_key_is_spelled_by_its_processor_else_by_its_target(
+    style: NameTransformer | None, processor: Processor | None, spelled: str
+) -> None:
     assert target_key("DB_HOST", style, processor) == spelled
 
 

@@ -109,7 +109,7 @@ def failing(text: str, values: Mapping[str, bytes] = VALUES) -> Waiting:
         pytest.param("{{ HOST }}\n\n", "db.example\n\n", id="line ends at the end stay"),
     ],
 )
-def test_what_a_template_says(text: str, result: str) -> None:
+def test_a_template_renders_this_text(text: str, result: str) -> None:
     assert render(text) == result
 
 

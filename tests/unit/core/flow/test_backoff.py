@@ -129,7 +129,7 @@ def test_a_fight_is_told_once_and_again_after_it_was_quiet() -> None:
     assert damper.is_to_tell("a", 106.0)
 
 
-def test_what_is_quiet_is_forgotten() -> None:
+def test_things_without_edits_for_a_while_are_forgotten() -> None:
     damper: RepeatBackoff[int] = RepeatBackoff()
     for thing in range(5000):
         damper.pause(thing, thing / 10)

@@ -77,7 +77,7 @@ def test_who_was_cut_off_goes_on_if_nobody_came_in_between() -> None:
 
 
 @pytest.mark.parametrize("holder", ["other", ""])
-def test_who_finds_another_holder_has_lost(holder: str) -> None:
+def test_a_leader_that_finds_another_holder_has_lost(holder: str) -> None:
     found = election()
     found.written(100.0)
 

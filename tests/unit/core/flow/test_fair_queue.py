@@ -97,7 +97,7 @@ def test_everything_planned_is_taken_exactly_once_when_time_has_passed(
     assert sorted(task for task in found if task is not None) == sorted({task for task, *_ in plans})
 
 
-def test_what_is_due_says_since_when() -> None:
+def test_due_tasks_are_listed_by_lane_with_the_time_they_became_due() -> None:
     fair_queue: FairQueue[str] = FairQueue()
     fair_queue.plan("late", 3.0, PollPriority.NEW)
     fair_queue.plan("brought forward", 20.0, PollPriority.PERIODIC)

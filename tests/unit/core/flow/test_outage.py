@@ -60,11 +60,11 @@ def test_a_turn_that_is_long_past_is_not_made_up_for() -> None:
     assert outage.failed("a", SILENT, 40.0, 500.0) == 2.0
 
 
-def test_who_was_refused_gets_no_turn() -> None:
+def test_a_refusal_keeps_its_own_pause() -> None:
     assert Outage[str]().failed("a", REFUSED, 40.0, 100.0) == 40.0
 
 
-def test_only_who_was_met_by_silence_tells_that_it_is_over() -> None:
+def test_only_a_key_that_had_no_answer_shows_that_an_outage_is_over() -> None:
     outage: Outage[str] = Outage()
     outage.failed("silent", SILENT, 40.0, 100.0)
     outage.failed("refused", REFUSED, 40.0, 100.0)

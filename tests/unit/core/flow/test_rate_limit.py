@@ -185,7 +185,7 @@ def test_no_minute_on_the_server_holds_more_than_the_limit(limit: int, steps: li
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-def test_whoever_waits_until_told_may_go(limit: int) -> None:
+def test_a_call_at_the_time_that_was_named_is_allowed(limit: int) -> None:
     rate_limit, now = RateLimit(limit), 0.0
     for _ in range(10):
         now = rate_limit.allowed_at(now)

@@ -142,7 +142,9 @@ ANNOTATED, ALL, NONE = Followers.ANNOTATED, Followers.ALL, Followers.NONE
         pytest.param(False, ALL, ["app=web", "tier"], False, id="all, but one does not select it"),
     ],
 )
-def test_who_follows(annotated: bool, followers: Followers, selectors: list[str], followed: bool) -> None:
+def test_followers_are_chosen_by_annotation_setting_and_selectors(
+    annotated: bool, followers: Followers, selectors: list[str], followed: bool
+) -> None:
     server = Server()
     if not annotated:
         server.found["metadata"]["annotations"] = {}
@@ -453,7 +455,7 @@ def test_pods_that_went_without_are_restarted_when_it_comes(held: KeyDigests | G
     assert isinstance(look(server, followed_targets(OLD)), Restart)
 
 
-def test_what_is_optional_may_go() -> None:
+def test_a_restart_goes_on_without_an_optional_object() -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_all(optional=True))
 
     assert isinstance(look(server, followed_targets(Gap.ABSENT)), Restart)

@@ -82,7 +82,7 @@ def test_labels_are_judged_as_kubectl_judges(text: str, matches: bool) -> None:
         pytest.param("()", id="brackets alone"),
     ],
 )
-def test_what_kubectl_refuses_is_refused(text: str) -> None:
+def test_a_selector_that_kubectl_refuses_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_selector(text)
 

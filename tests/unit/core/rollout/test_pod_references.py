@@ -163,7 +163,7 @@ def test_no_json_makes_it_fail(spec: Any) -> None:
 
 
 @given(JSON)
-def test_what_is_read_is_mentioned(spec: Any) -> None:
+def test_every_object_that_pods_read_counts_as_mentioned(spec: Any) -> None:
     wrapped = {"spec": spec}
 
     for reference in references(spec):

@@ -132,7 +132,7 @@ def test_what_another_namespace_holds_is_not_taken_for_what_is_read_again() -> N
     assert hoarded
 
 
-def test_whoever_holds_least_is_found() -> None:
+def test_the_namespace_that_holds_least_is_found() -> None:
     memory = AnswerMemory(80 * MIB)
     place = memory.open("mallory")
     place.resize(MIB)

@@ -67,7 +67,7 @@ def test_what_was_said_before_an_edit_counts_no_more() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_goes_away_is_terminating() -> None:
+def test_a_phase_secret_in_deletion_is_terminating() -> None:
     wrong = []
     for reason, outcome in every_way():
         found = reported(outcome)

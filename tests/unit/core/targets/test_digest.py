@@ -12,7 +12,7 @@ def test_order_does_not_matter() -> None:
     assert one == other
 
 
-def test_it_is_32_hex_digits() -> None:
+def test_a_content_digest_is_32_hex_digits() -> None:
     assert len(bytes.fromhex(content_digest(KEY, {}, {}))) == 16
 
 

@@ -26,7 +26,9 @@ from support.builders import parsed, secret_ref
         pytest.param("Merge", "Delete", True, id="Merge, Delete"),
     ],
 )
-def test_what_becomes_of_a_target(creation: str | None, deletion: str | None, deletes: bool) -> None:
+def test_a_target_is_deleted_or_kept_by_its_two_policies(
+    creation: str | None, deletion: str | None, deletes: bool
+) -> None:
     policies = {"creationPolicy": creation, "deletionPolicy": deletion}
     secret = ManagedSecretReference.model_validate({"secretName": "shop", **policies})
     config_map = ManagedConfigMapReference.model_validate({"configMapName": "shop", **policies})

@@ -60,7 +60,7 @@ def test_a_seal_that_is_missing_is_written_once_its_date_is_known() -> None:
     assert plan(stamped(desired_secret(), MADE_FROM, DIGEST_KEY), bare) == Apply("1", only_seal=True)
 
 
-def test_it_holds_while_nothing_changed() -> None:
+def test_a_stamp_matches_while_nothing_changed() -> None:
     assert stamp_matches(standing(), MADE_FROM, DIGEST_KEY)
 
 
@@ -89,15 +89,15 @@ def test_it_breaks_with_what_the_object_was_made_from(inputs: bytes) -> None:
         pytest.param({"stamp": ""}, id="no seal"),
     ],
 )
-def test_it_breaks_with_the_object(change: dict[str, object]) -> None:
+def test_a_stamp_does_not_match_an_edited_object(change: dict[str, object]) -> None:
     assert not stamp_matches(replace(standing(), **change), MADE_FROM, DIGEST_KEY)  # type: ignore[arg-type]  # a table of fields
 
 
-def test_nothing_holds_where_nothing_stands() -> None:
+def test_no_stamp_matches_without_an_object() -> None:
     assert not stamp_matches(None, MADE_FROM, DIGEST_KEY)
 
 
-def test_without_the_key_it_cannot_be_made() -> None:
+def test_a_stamp_does_not_match_under_another_digest_key() -> None:
     assert not stamp_matches(standing(), MADE_FROM, b"other" * 6)
 
 

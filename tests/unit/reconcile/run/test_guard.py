@@ -231,7 +231,7 @@ async def test_what_becomes_a_secret_leaves_the_config_map_at_once(
         ),
     ],
 )
-async def test_what_moves_leaves_at_once(
+async def test_an_entry_that_moved_leaves_its_target_at_once(
     house: MAKE, fields: dict[str, Any], before: list[Entry], after: list[Entry]
 ) -> None:
     found = await house(*before, shrink=1, **fields)
@@ -375,7 +375,9 @@ async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> 
         ),
     ],
 )
-async def test_what_is_asked_for_in_vain_is_told(house: MAKE, fields: dict[str, Any], told: str) -> None:
+async def test_a_field_that_matches_nothing_is_named_in_the_status(
+    house: MAKE, fields: dict[str, Any], told: str
+) -> None:
     found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", **fields}])
 
     assert found.reason == Reason.SYNCED

@@ -99,7 +99,7 @@ def test_nobody_loses_a_key_to_another(steps: list[Any]) -> None:
 
 @given(st.lists(st.one_of(wants, leaves, foreign, by_hand), max_size=12))
 @settings(max_examples=100)
-def test_it_comes_to_rest(steps: list[Any]) -> None:
+def test_two_phase_secrets_that_share_an_object_stop_writing_it(steps: list[Any]) -> None:
     async def scenario() -> None:
         game = Game()
         for step in steps:
