@@ -33,7 +33,10 @@ from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.folders import folders
+from phase_operator.core.source.keyring import EnvironmentId
 from phase_operator.core.source.query import ask_of, source_query
+from phase_operator.core.source.references import ReferenceLimits, References
+from phase_operator.core.source.unresolved import holds_reference
 from phase_operator.core.status.document import change_events, status_document
 from phase_operator.core.status.recorded import newest_versions, recorded_refs
 from phase_operator.core.status.restarts import recorded_restarts
@@ -64,6 +67,7 @@ from phase_operator.phase.rows import Limits, Rows
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.ports import Credential
 from support.builders import DIGEST_KEY, KEY, desired_secret, entry, owner, secret_ref
+from support.keyrings import keyring, place
 from support.sealing import VECTORS
 
 Target = Callable[[Material], None]
@@ -278,6 +282,50 @@ def refusals_of_kubernetes(material: Material) -> None:
     assert secret not in translated.message and secret not in str(found), translated
 
 
+def references(material: Material) -> None:
+    """Any values of any environments are resolved within bounds, and no message has a word of one that is no name."""
+    secret = "canary0123456789"
+
+    def name() -> str:
+        return material.text().replace(secret, "")
+
+    pieces = (
+        "${A}",
+        "${f/B}",
+        "${stg.A}",
+        "${other::dev.B}",
+        "${X_${A}}",
+        "${",
+        "}",
+        f"${{{secret}}}",
+        f"${{{secret}.A}}",
+    )
+    apps = {"shop": ["dev", "stg", name()], material.one(("other", name())): ["dev", "DEV"]}
+
+    def held() -> list[Entry]:
+        values = (
+            "".join(material.one((*pieces, material.text())) for _ in range(material.number(0, 6))) for _ in "ABC"
+        )
+        return [entry(material.one(("A", "B", name())), each, path=material.one(("/", "/f"))) for each in values]
+
+    limits = ReferenceLimits(value=5_000, growth=20_000, environments=3, work=200_000)
+    found = References(keyring(apps), place("shop", "dev"), held(), limits)
+    asked: set[EnvironmentId] = set()
+    while wanted := found.wanted():
+        asked.update(wanted)
+        for where in wanted:
+            if material.yes():
+                found.give(where, held())
+            else:
+                found.give_up(where, Waiting(Reason.ACCESS_DENIED, name()))
+    made = found.resolved()
+    assert len(asked) <= 3 and made.referenced <= asked, asked
+    for each in made.entries:
+        assert len(each.value.reveal()) <= 5_000, each.source
+        assert secret not in each.problem and len(each.problem) <= 300 and each.problem.isprintable(), each.problem
+        assert not holds_reference(each.value.reveal()) or each.problem
+
+
 def workloads(material: Material) -> None:
     """No workload is too strange to be read and judged."""
     kind = material.one(tuple(WorkloadKind))
@@ -382,6 +430,7 @@ TARGETS: dict[str, Target] = {
         key_parts,
         refusals_of_phase,
         refusals_of_kubernetes,
+        references,
         workloads,
         small_texts,
     )

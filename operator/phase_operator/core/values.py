@@ -1,7 +1,7 @@
 """The values that all rooms use: keys of objects, secret text, entries, snapshots.
 
 Rule: secret text does not print. A `SecretValue` shows as ***, and `.reveal()` is called only where bytes are made for
-a target (core/content), where they are searched for references (core/source/unresolved), where a sealed one is opened
+a target (core/content), where references are searched for and resolved (core/source), where a sealed one is opened
 (phase/elements), or where a token is sent to Phase (phase/credentials).
 """
 
@@ -99,7 +99,8 @@ class Entry:
     @property
     def weight(self) -> int:
         """Return about how many bytes the entry takes in memory; texts that many entries share are not counted."""
-        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight
+        told = sys.getsizeof(self.problem) if self.problem else 0
+        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight + told
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ def _revision(app_id: str, entries: tuple[Entry, ...], dynamic: tuple[DynamicKey
     texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
     texts = chain(texts, (part for each in dynamic for part in (each.path, each.key)))
     texts = chain(texts, (part for entry in entries if entry.is_overridden for part in ("overridden", entry.id)))
+    texts = chain(texts, (part for entry in entries if entry.problem for part in ("problem", entry.id, entry.problem)))
     return keyed(b"", b"", framed(text.encode("utf-8", "surrogatepass") for text in texts), size=16)
 
 

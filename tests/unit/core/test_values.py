@@ -2,12 +2,13 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.values import ConfigEntry, Entry, ObjectKey, SecretValue, Snapshot
+from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, ObjectKey, SecretValue, Snapshot
 from support.builders import config_entry, entry, snapshot
 
 TEXT = "hunter2-hunter2"
@@ -145,3 +146,23 @@ NAMES = st.from_regex(r"[a-z0-9]([-.a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 @given(st.builds(ObjectKey, NAMES, NAMES, st.sampled_from(["", "PhaseThing", "ClusterThing"])))
 def test_a_key_is_read_from_its_spelling(key: ObjectKey) -> None:
     assert ObjectKey.read(str(key)) == key
+
+
+# Recorded before entries had problems: only an answer with a problem may have another revision.
+ORDINARY = "fc432a135318610cac4364ffd55acd8d"
+OVERRIDDEN = "03d190afbf09f3e718e87625fc367497"
+
+
+def test_revisions_of_answers_without_problems_never_change() -> None:
+    held = [entry("A", "x"), entry("B", "y", path="/api", tags=["t", "u"]), config_entry("C", "ünï")]
+
+    assert Snapshot.of("app-1", held, dynamic=[DynamicKey("D", "/")]).revision.hex() == ORDINARY
+    assert snapshot(replace(entry("A", "x"), is_overridden=True)).revision.hex() == OVERRIDDEN
+
+
+def test_another_problem_is_another_answer() -> None:
+    plain, first = entry("A", "${B}"), replace(entry("A", "${B}"), problem="it refers to a key that does not exist")
+    second = replace(first, problem="it refers to itself")
+
+    assert len({snapshot(each).revision for each in (plain, first, second)}) == 3
+    assert snapshot(first).revision == snapshot(replace(first)).revision

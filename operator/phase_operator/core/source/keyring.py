@@ -102,7 +102,7 @@ class Decrypted:
     entries: Sequence[Entry]
     # The other environments that its values refer to, read or not: a change there changes the values here.
     referenced: frozenset[EnvironmentId] = frozenset()
-    # A value refers to an app, environment or key that the account does not see now.
+    # A value refers to an app or environment that the account does not see now: one that appears changes the value.
     is_incomplete: bool = False
     # The requests that the answer took: one, and one more for each other environment.
     requests: int = 1

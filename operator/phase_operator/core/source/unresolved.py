@@ -1,29 +1,35 @@
-"""Find `${...}` that Phase left unresolved, before it reaches a workload.
+"""Find `${...}` that is left unresolved, before it reaches a workload.
 
 The server resolves references, and does not report where it could not. So an unresolved one is recognised by its form.
 The patterns are the server's own three (cross-app, cross-environment, local), so `${{ }}` is plain text, as in Phase.
+So is `${ X }`: no key of Phase begins and ends with a space, and templates of others are written so.
+Where references are resolved here, because an app is end-to-end encrypted, the entries carry the reason.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
-from phase_operator.core.errors import Waiting
+from phase_operator.core.errors import Waiting, shortened
 from phase_operator.core.outcome import Warned
-from phase_operator.core.text import listing
+from phase_operator.core.text import SHOWN, clean, listing
 from phase_operator.core.values import Entry
 
+# Leaves room for the rest of the message.
+_LONGEST = 850
+# Not `${{`, and not `${ X }`.
+_OPENING = r"\$\{(?!\{)(?!\s(?:[^{}]*\s)?\})"
 _REFERENCES = (
-    re.compile(r"\$\{(?!\{)[^{}:]+::[^{}.]+\.[^{}]+\}"),
-    re.compile(r"\$\{(?!\{)[^{}.:/]+\.[^{}]+\}"),
-    re.compile(r"\$\{(?!\{)[^{}.:]+\}"),
+    re.compile(_OPENING + r"[^{}:]+::[^{}.]+\.[^{}]+\}"),
+    re.compile(_OPENING + r"[^{}.:/]+\.[^{}]+\}"),
+    re.compile(_OPENING + r"[^{}.:]+\}"),
 )
 
 
 def unresolved(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Return the sources (folder and key) of entries whose value still holds a reference, sorted."""
-    return tuple(sorted(entry.source for entry in entries if holds_reference(entry.value.reveal())))
+    return tuple(sorted(entry.source for entry in entries if entry.problem or holds_reference(entry.value.reveal())))
 
 
 def holds_reference(text: str) -> bool:
@@ -33,10 +39,19 @@ def holds_reference(text: str) -> bool:
 
 def check_references(entries: Iterable[Entry], policy: OnSecretReferenceError | None) -> Warned | None:
     """Apply onSecretReferenceError: raise Waiting under Fail, the default; return a warning under Warn."""
-    left = unresolved(entries)
+    every = list(entries)
+    left = unresolved(every)
     if not left:
         return None
-    message = f"Phase left references unresolved in {listing(left)}"
+    message = _message(left, {entry.source: entry.problem for entry in every if entry.problem})
     if policy is OnSecretReferenceError.WARN:
         return Warned(Reason.UNRESOLVED_REFERENCES, message)
     raise Waiting(Reason.UNRESOLVED_REFERENCES, f"{message}; targets stay as they are")
+
+
+def _message(left: Sequence[str], problems: Mapping[str, str]) -> str:
+    if not problems:
+        return f"Phase left references unresolved in {listing(left)}"
+    told = (f'"{clean(source)}"' + (f": {problems[source]}" if source in problems else "") for source in left[:SHOWN])
+    more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    return f"references are left unresolved in {shortened('; '.join(told), _LONGEST)}{more}"

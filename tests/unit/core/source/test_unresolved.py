@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,9 @@ OPEN = "${MISSING}"
         pytest.param("line\n${KEY}\n", id="in several lines"),
         pytest.param("${{ ${KEY} }}", id="inside a template"),
         pytest.param("${ {x} ${KEY}", id="after a broken one"),
+        pytest.param("${ KEY}", id="a space in front, which may be a slip"),
+        pytest.param("${KEY }", id="a space at the end"),
+        pytest.param("${ KEY } ${KEY}", id="after one with white space"),
     ],
 )
 def test_what_the_server_would_have_resolved_is_a_reference(text: str) -> None:
@@ -42,6 +46,7 @@ def test_what_the_server_would_have_resolved_is_a_reference(text: str) -> None:
         pytest.param("{KEY}", id="braces alone"),
         pytest.param("${KEY", id="never closed"),
         pytest.param("$ {KEY}", id="a space between"),
+        pytest.param("${ KEY } ${\nstaging.KEY\t} ${ } ${  }", id="white space at both ends"),
     ],
 )
 def test_other_text_is_text(text: str) -> None:
@@ -74,3 +79,37 @@ def test_references_that_are_left_are_a_warning_if_told_so() -> None:
 @pytest.mark.parametrize("policy", OnSecretReferenceError)
 def test_no_reference_left_is_nothing_to_tell(policy: OnSecretReferenceError) -> None:
     assert check_references([entry("A", base64.b64encode(b"x").decode())], policy) is None
+
+
+def test_an_entry_with_a_problem_is_told_by_its_name_and_the_reason() -> None:
+    held = [
+        replace(entry("DB_URL", OPEN, path="/api"), problem="it refers to itself"),
+        replace(entry("CERT", "left whole"), problem="it would be too large"),
+        entry("Z", OPEN),
+        entry("FINE"),
+    ]
+
+    with pytest.raises(Waiting) as caught:
+        check_references(held, None)
+
+    assert caught.value.message == (
+        'references are left unresolved in "/CERT": it would be too large; "/Z"; "/api/DB_URL": it refers to itself; '
+        "targets stay as they are"
+    )
+    assert unresolved(held) == ("/CERT", "/Z", "/api/DB_URL")
+
+
+def test_many_problems_with_long_names_leave_room_for_what_follows_from_them() -> None:
+    held = [replace(entry(f"{number}{'K' * 5000}"), problem="it refers to " + "x" * 280) for number in range(9)]
+
+    with pytest.raises(Waiting) as caught:
+        check_references(held, None)
+
+    assert caught.value.message.endswith("; and 4 more; targets stay as they are")
+    assert len(caught.value.message) <= 1000
+
+
+def test_a_problem_is_a_warning_if_told_so() -> None:
+    found = check_references([replace(entry("A"), problem="it refers to itself")], OnSecretReferenceError.WARN)
+
+    assert found == Warned(Reason.UNRESOLVED_REFERENCES, 'references are left unresolved in "/A": it refers to itself')
