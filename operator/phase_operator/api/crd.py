@@ -36,6 +36,13 @@ _ORDER = (
 _CARRIED = frozenset(_ORDER) - {"properties", "additionalProperties", "items", "exclusiveMinimum", "exclusiveMaximum"}
 _EXTENSION = "x-kubernetes-"
 _RULES = "x-kubernetes-validations"
+# The kinds of fields, the keywords of which each needs one, and what is said if it has none.
+_LIMITS = (
+    ("string", frozenset({"maxLength", "enum", "format"}), "a string needs maxLength, enum or format"),
+    ("array", frozenset({"maxItems"}), "an array needs maxItems"),
+    ("array", frozenset({f"{_EXTENSION}list-type"}), f"an array needs {_EXTENSION}list-type"),
+    ("map", frozenset({"maxProperties"}), "a map needs maxProperties"),
+)
 # Keywords that a CRD does without: titles and definitions say nothing to users, and no default is written.
 _LEFT_OUT = frozenset({"title", "$defs", "default"})
 # Keywords with schemas inside, and how each is converted.
@@ -166,17 +173,12 @@ def lint(schema: Schema, path: str = "") -> Iterator[str]:
 
 def _missing_limits(schema: Schema, path: str) -> Iterator[str]:
     """Yield the limits that a field itself lacks; its parts are not looked at."""
-    kind = schema.get("type")
-    if kind == "string" and not schema.keys() & {"maxLength", "enum", "format"}:
-        yield f"{path}: a string needs maxLength, enum or format"
-    if kind == "array":
-        needed = ("maxItems", f"{_EXTENSION}list-type")
-        yield from (f"{path}: an array needs {word}" for word in needed if word not in schema)
-    if "additionalProperties" in schema:
-        if "maxProperties" not in schema:
-            yield f"{path}: a map needs maxProperties"
-        if not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
-            yield f"{path}: a map needs bounded keys"
+    kind = "map" if "additionalProperties" in schema else schema.get("type")
+    for name, limits, needs in _LIMITS:
+        if kind == name and not schema.keys() & limits:
+            yield f"{path}: {needs}"
+    if kind == "map" and not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
+        yield f"{path}: a map needs bounded keys"
 
 
 def _convert(raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]) -> Schema:

@@ -27,7 +27,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from phase_operator.api import names
 from phase_operator.core.refs import TargetRef
@@ -173,13 +173,26 @@ def decide(
         return _save_if_news(workload, before, current, digest_key)
     if missing := _missing(reads):
         return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
-    rollout = _rollout_of(workload, before, unread, waits)
-    if rollout in _POSTPONED:
-        return Postpone(*_POSTPONED[rollout], targets_of(unread))
-    if rollout is _Rollout.DELIVERED:
-        return _save_if_news(workload, before, current, digest_key)
+    match _rollout_of(workload, before, unread, waits):
+        case _Rollout.PAUSED | _Rollout.AWAITED as rollout:
+            return Postpone(*_POSTPONED[rollout], targets_of(unread))
+        case _Rollout.DELIVERED:
+            return _save_if_news(workload, before, current, digest_key)
+        case _Rollout.OTHER:
+            return _restart(workload, current, reads, targets_of(unread), digest_key)
+        case other:
+            assert_never(other)
+
+
+def _restart(
+    workload: Workload,
+    current: Baseline,
+    reads: Iterable[CurrentRead],
+    targets: tuple[TargetRef, ...],
+    digest_key: bytes,
+) -> Restart:
     running = write_baseline(current, workload.uid, digest_key)
-    return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
+    return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets)
 
 
 def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:

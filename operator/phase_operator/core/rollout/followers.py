@@ -85,19 +85,15 @@ def known_content(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Know
         return ABSENT
     annotations, applies = texts(metadata.get("annotations")), list(_applies(metadata))
     whole = _whole(applies, annotations, digest_key)
-    shares: list[KnownContent] = []
-    # Shares that own keys beside a whole object. A PhaseSecret that takes a whole object back leaves the marks of
-    # others on it, but not their keys.
-    beside_whole: list[KnownContent] = []
-    for entry in applies:
-        share = _share(entry, annotations, digest_key)
-        if share is not None:
-            shares.append(share)
-            beside_whole += [share] if data_keys(mapping(entry.get("fieldsV1"))) else []
+    if whole is not None:
+        # A PhaseSecret that takes a whole object back leaves the marks of others on it, but not their keys.
+        applies = [each for each in applies if data_keys(mapping(each.get("fieldsV1")))]
+    found = (_share(each, annotations, digest_key) for each in applies)
+    shares = [share for share in found if share is not None]
     if whole is None:
         return _together(shares) if shares else KnownContent(Gap.UNKNOWN)
     # One PhaseSecret gave the whole object up, and others have merged into it since.
-    return _together([whole, *beside_whole]) if beside_whole and whole.content is not Gap.UNKNOWN else whole
+    return _together([whole, *shares]) if shares and whole.content is not Gap.UNKNOWN else whole
 
 
 def _applies(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

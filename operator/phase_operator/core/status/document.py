@@ -51,16 +51,19 @@ def status_document(
     }
     if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
-    if source := _source(outcome, previous):
-        document["source"] = source
+    document |= _unless_empty("source", _source(outcome, previous))
     last_forced = forced if forced is not None else previous.get("lastForcedSync")
     if isinstance(last_forced, str):
         document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
     is_forced = forced not in (None, previous.get("lastForcedSync"))
-    before = text(previous.get("lastSyncedTime"))
-    is_news = found.ready and (not before or is_forced or _has_changed(outcome, document, previous))
-    since = now if is_news else before
-    return document | {"lastSyncedTime": since} if since else document
+    since = text(previous.get("lastSyncedTime"))
+    if found.ready and (not since or is_forced or _has_changed(outcome, document, previous)):
+        since = now
+    return document | _unless_empty("lastSyncedTime", since)
+
+
+def _unless_empty(name: str, value: object) -> dict[str, Any]:
+    return {name: value} if value else {}
 
 
 def _has_changed(outcome: Synced | Suspended | Failed, document: StatusDocument, previous: Mapping[str, Any]) -> bool:

@@ -20,8 +20,7 @@ def check_marks(desired: Desired, observed: Observed | None) -> None:
     """Raise Waiting if the annotations of an object would exceed the limit of Kubernetes."""
     annotations = desired.manifest["metadata"]["annotations"]
     own = sum(len(name) + len(value.encode(errors="replace")) for name, value in annotations.items())
-    parts = observed.parts if observed is not None else ()
-    rest = [key for part in parts if part.manager != desired.manager for key in part.recorded]
+    rest = _keys_of_others(desired, observed) if observed is not None else []
     total = own + sum(len(key) + _PER_KEY for key in rest)
     if total <= MAX_ANNOTATIONS - _FOR_OTHERS:
         return
@@ -31,3 +30,8 @@ def check_marks(desired: Desired, observed: Observed | None) -> None:
         f"{len(desired.keys)} keys{beside} are too many for their length: what is noted of them would exceed the "
         "256 KiB that Kubernetes allows for all annotations; make fewer or shorter keys, or one file with format",
     )
+
+
+def _keys_of_others(desired: Desired, observed: Observed) -> list[str]:
+    """Return the keys that the marks of other PhaseSecrets on the object name."""
+    return [key for part in observed.parts if part.manager != desired.manager for key in part.recorded]

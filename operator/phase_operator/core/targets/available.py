@@ -129,9 +129,12 @@ def asked_in_vain(rendering: Rendering) -> Iterator[str]:
     target = rendering.target
     yield from _contradictions(target)
     yield from _vain_metadata(target)
-    if not rendering.taken or not (target.processors or target.keys.include):
-        return
-    there = {entry.key for entry in rendering.taken}
+    if rendering.taken and (target.processors or target.keys.include):
+        yield from _vain_keys(target, {entry.key for entry in rendering.taken})
+
+
+def _vain_keys(target: TargetFields, there: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for the processors and patterns that match no key."""
     if vain := sorted(key for key in target.processors if key not in there):
         yield f"processors: no entry has the key {listing(map(clean, vain))}"
     if patterns := vain_patterns(target.keys.include, there):
@@ -217,13 +220,9 @@ def _of_other_types(
     it either way.
     """
     inside, keys = target_folders(rendering.target, spec), rendering.target.keys
-    found = [
-        entry
-        for entry in entries
-        if not offers_type(spec, rendering.target, entry)
-        and inside.holds(entry.path)
-        and (standing is None or name_digest(_key(rendering, entry)) in standing)
-    ]
+    found = [each for each in entries if not offers_type(spec, rendering.target, each) and inside.holds(each.path)]
+    if standing is not None:
+        found = [each for each in found if name_digest(_key(rendering, each)) in standing]
     if not is_feasible(keys, found, _MOST_TRIED):
         return found
     wanted = matcher(keys)
@@ -232,11 +231,8 @@ def _of_other_types(
 
 def _takes(rendering: Rendering, spec: PhaseSecretSpec, entry: Entry) -> bool:
     target = rendering.target
-    return (
-        offers_type(spec, target, entry)
-        and target_folders(target, spec).holds(entry.path)
-        and matcher(target.keys)(entry.key)
-    )
+    is_inside = target_folders(target, spec).holds(entry.path)
+    return is_inside and offers_type(spec, target, entry) and matcher(target.keys)(entry.key)
 
 
 def _key(rendering: Rendering, entry: Entry) -> str:

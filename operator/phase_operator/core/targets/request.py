@@ -41,10 +41,15 @@ class TargetRequest:
 
 def target_request(spec: PhaseSecretSpec, target: TargetFields) -> TargetRequest:
     """Return what a target asks for; raise Invalid if the spec names no host."""
+    app = spec.phase_app_id if spec.phase_app_id is not None else [spec.phase_app]
+    return TargetRequest(_digits([asked_url(spec), app]), _digits(_take(spec, target)), _digits(_naming(target)))
+
+
+def _take(spec: PhaseSecretSpec, target: TargetFields) -> list[object]:
+    """Return what the entries of a target are selected by."""
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     folders = target_folders(target, spec)
-    app = spec.phase_app_id if spec.phase_app_id is not None else [spec.phase_app]
-    take = [
+    return [
         (spec.phase_app_env or "production").casefold(),
         [folders.roots, folders.recursive],
         sorted(set(tags)),
@@ -52,8 +57,12 @@ def target_request(spec: PhaseSecretSpec, target: TargetFields) -> TargetRequest
         _patterns(target.keys),
         _types(spec, target),
     ]
+
+
+def _naming(target: TargetFields) -> list[object]:
+    """Return what the keys of a target, or its file or texts, are made by."""
     spelled = {key: (each.as_name, each.name_transformer) for key, each in target.processors.items()}
-    naming = [
+    return [
         target.name_transformer,
         target.prefix or "",
         {key: each for key, each in spelled.items() if each != (None, None)},
@@ -62,7 +71,6 @@ def target_request(spec: PhaseSecretSpec, target: TargetFields) -> TargetRequest
         sorted(target.template.data),
         target.template.merge_policy,
     ]
-    return TargetRequest(_digits([asked_url(spec), app]), _digits(take), _digits(naming))
 
 
 def _patterns(keys: KeySelection) -> list[list[str]]:

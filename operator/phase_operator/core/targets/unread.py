@@ -62,7 +62,7 @@ def checked(
 
     The way to make it raises Waiting if the target names a key of a dynamic secret.
     """
-    wanted = _wanted(spec, target, dynamic) if dynamic else []
+    wanted = _wanted(spec, target, dynamic)
     if not wanted:
         return make, ""
     there = {entry.key for entry in taken}
@@ -72,17 +72,21 @@ def checked(
         message = f"{not_read(named)}; take it out of keys.include and processors, or make it a static secret"
         return _refusing(message), f"; {not_read(named)}"
     spelled = {target_key(key, target.name_transformer, None, target.prefix or ""): key for key in keys}
-    is_for_secrets = isinstance(target, ManagedSecretReference) and target.types is None
-    return _explaining(make, spelled), f"; {not_read(keys)}" if keys and is_for_secrets else ""
+    return _explaining(make, spelled), f"; {not_read(keys)}" if keys and _takes_any_type(target) else ""
+
+
+def _takes_any_type(target: TargetFields) -> bool:
+    return isinstance(target, ManagedSecretReference) and target.types is None
 
 
 def _named_above(spec: PhaseSecretSpec, target: TargetFields) -> Collection[str]:
     """Return the keys that the spec names for all targets that take any type."""
-    is_for_any = isinstance(target, ManagedSecretReference) and target.types is None
-    return spec.keys.include if is_for_any else ()
+    return spec.keys.include if _takes_any_type(target) else ()
 
 
 def _wanted(spec: PhaseSecretSpec, target: TargetFields, dynamic: Sequence[DynamicKey]) -> list[DynamicKey]:
+    if not dynamic:
+        return []
     folders = target_folders(target, spec)
     found = [each for each in dynamic if folders.holds(each.path)]
     for keys in (spec.keys, target.keys):

@@ -5,7 +5,7 @@ between a write and the status forgets nothing.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
@@ -120,21 +120,33 @@ class Pruner:
         self, declared: Declared, targets: Mapping[TargetRef, TargetPolicy | None], *, is_last: bool
     ) -> list[_Candidate]:
         """Return the objects of these targets, and what else carries our marks and is wanted no more, as known."""
-        marked = self._cluster.marked(declared.key)
         found: dict[TargetRef, _Candidate] = {}
         for target, policy in targets.items():
             why = self._why(declared, target, policy, is_recorded=True, is_last=is_last)
             known = await self._cluster.observe(target, live=False)
             found[target] = _Candidate(target, target, why, known)
             found |= {each.ref: each for each in _versions(target, self._cluster.known_versions(target), why)}
-        kept: Collection[TargetRef] = () if is_last else declared.target_policies
-        others = {ref: each for ref, each in marked.items() if ref not in found and ref not in kept}
-        versions = set() if is_last or not others else set(_of_bases(others, declared.target_policies))
-        for ref, each in others.items():
-            if ref not in versions:
-                why = self._why(declared, ref, None, is_recorded=False, is_last=is_last)
-                found[ref] = _Candidate(ref, ref, why, each)
-        return list(found.values())
+        # In the end nothing is kept.
+        kept: Mapping[TargetRef, TargetPolicy] = {} if is_last else declared.target_policies
+        return [*found.values(), *self._marked(declared, found, kept, is_last=is_last)]
+
+    def _marked(
+        self,
+        declared: Declared,
+        found: Container[TargetRef],
+        kept: Mapping[TargetRef, TargetPolicy],
+        *,
+        is_last: bool,
+    ) -> list[_Candidate]:
+        """Return what carries our marks, was not found, and is no target or version that is kept."""
+        marked = self._cluster.marked(declared.key).items()
+        others = {ref: each for ref, each in marked if ref not in found and ref not in kept}
+        versions = set(_of_bases(others, kept)) if others else set()
+        return [
+            _Candidate(ref, ref, self._why(declared, ref, None, is_recorded=False, is_last=is_last), each)
+            for ref, each in others.items()
+            if ref not in versions
+        ]
 
     def _why(
         self, declared: Declared, ref: TargetRef, policy: TargetPolicy | None, *, is_recorded: bool, is_last: bool

@@ -145,12 +145,10 @@ class Rendering:
     def _selected(self, text: Either | Both | Choice | Default) -> _Value:
         """Return the value of one of the operands."""
         match text:
-            case Either(first, second):
+            case Either(first, second) | Both(first, second):
                 value = self._value(first)
-                return value if self._filled(value) else self._value(second)
-            case Both(first, second):
-                value = self._value(first)
-                return self._value(second) if self._filled(value) else value
+                is_enough = self._filled(value) is isinstance(text, Either)
+                return value if is_enough else self._value(second)
             case Choice(test, then, otherwise):
                 return self._value(then if self._holds(test) else otherwise)
             case Default(operand, fallback, for_empty):
