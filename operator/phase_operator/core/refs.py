@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from phase_operator.core.values import ObjectKey
 
@@ -13,8 +14,7 @@ class Kind(StrEnum):
     CONFIG_MAP = "ConfigMap"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TargetRef:
+class TargetRef(NamedTuple):
     """Kind, namespace and name of a target."""
 
     kind: Kind

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from phase_operator.core.digests import framed, keyed
 
@@ -17,9 +17,10 @@ from phase_operator.core.digests import framed, keyed
 _BARE = 200
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
+class ObjectKey(NamedTuple):
     """Namespace and name of a Kubernetes object; for our own resources other than PhaseSecrets, also the kind."""
+
+    # A tuple, since keys are hashed and compared dozens of times in a run.
 
     namespace: str
     name: str

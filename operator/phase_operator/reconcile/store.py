@@ -188,6 +188,11 @@ class PhaseSecretStore:
             self._parsed = kept, Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
         return self._parsed[1]
 
+    def is_new(self, key: ObjectKey) -> bool:
+        """Return whether an object is there whose status has no Ready condition yet."""
+        kept = self._kept.get(key)
+        return kept is not None and kept.standing.ready is None
+
     def keys(self) -> Set[ObjectKey]:
         """Return a view of the keys of all objects; it changes with them."""
         return self._kept.keys()

@@ -40,11 +40,9 @@ class Triggers:
         self._label_edits: RepeatBackoff[str] = RepeatBackoff()
 
     def resource_changed(self, key: ObjectKey) -> None:
-        """Queue a PhaseSecret that is new or was edited; one without conditions goes first."""
-        resource = self._resources.get(key)
-        is_new = resource is not None and not resource.status.get("conditions")
+        """Queue a PhaseSecret that is new or was edited; one without a Ready condition goes first."""
         self._retries.forget(key)
-        self._queue.add(key, priority=Priority.NEW if is_new else Priority.CHANGED)
+        self._queue.add(key, priority=Priority.NEW if self._resources.is_new(key) else Priority.CHANGED)
 
     def resource_gone(self, key: ObjectKey) -> None:
         """Queue a PhaseSecret that was deleted: its run drops what is kept for it."""

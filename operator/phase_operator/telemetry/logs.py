@@ -36,6 +36,8 @@ _MASKS = (
     (re.compile(r"\b(Bearer)\s+[^\"'\\,;}\r\n]+", re.IGNORECASE), rf"\1 {_MASK}"),
     (re.compile(r"[0-9a-fA-F]{64,}"), _MASK),
 )
+# Finds whatever one of the masks may find: most texts are looked at once.
+_SUSPECT = re.compile(r"pss_|bearer|[0-9a-f]{64}", re.IGNORECASE)
 # Attributes that kopf adds for itself, and asyncio's name for a task: of no use to a reader.
 _LUGGAGE = ("settings", "k8s_skip", "taskName")
 _NO_FIELDS = frozenset((*RESERVED_ATTRS, *_LUGGAGE))
@@ -90,8 +92,9 @@ def _unexpected(error: BaseException | None, kind: str) -> None:
 
 def mask(text: str) -> str:
     """Return the text with everything that looks like a token masked."""
-    for pattern, replacement in _MASKS:
-        text = pattern.sub(replacement, text)
+    if _SUSPECT.search(text):
+        for pattern, replacement in _MASKS:
+            text = pattern.sub(replacement, text)
     return text
 
 
