@@ -27,7 +27,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.refs import TargetRef
@@ -168,31 +168,18 @@ def decide(
         return LeaveAlone()
     current = Baseline(workload.template_digest(), {read.reference: read.digest for read in reads})
     # Without a trusted baseline we cannot know what the pods have read, so one is saved and nothing restarts.
-    unread = [read for read in reads if before is not None and _is_unread(read, before)]
+    unread = _unread(reads, before) if before is not None else []
     if before is None or not unread:
         return _save_if_news(workload, before, current, digest_key)
-    if missing := _missing(reads):
+    missing, rollout = _missing(reads), _rollout_of(workload, before, unread, waits)
+    if missing:
         return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
-    match _rollout_of(workload, before, unread, waits):
-        case _Rollout.PAUSED | _Rollout.AWAITED as rollout:
-            return Postpone(*_POSTPONED[rollout], targets_of(unread))
-        case _Rollout.DELIVERED:
-            return _save_if_news(workload, before, current, digest_key)
-        case _Rollout.OTHER:
-            return _restart(workload, current, reads, targets_of(unread), digest_key)
-        case other:
-            assert_never(other)
-
-
-def _restart(
-    workload: Workload,
-    current: Baseline,
-    reads: Iterable[CurrentRead],
-    targets: tuple[TargetRef, ...],
-    digest_key: bytes,
-) -> Restart:
+    if rollout in _POSTPONED:
+        return Postpone(*_POSTPONED[rollout], targets_of(unread))
+    if rollout is _Rollout.DELIVERED:
+        return _save_if_news(workload, before, current, digest_key)
     running = write_baseline(current, workload.uid, digest_key)
-    return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets)
+    return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
 
 
 def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
@@ -220,6 +207,11 @@ def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
             template = {part: template}
         manifest |= template
     return manifest
+
+
+def _unread(reads: Iterable[CurrentRead], before: Baseline) -> list[CurrentRead]:
+    """Return the reads whose content running pods have not read."""
+    return [read for read in reads if _is_unread(read, before)]
 
 
 def _is_unread(read: CurrentRead, before: Baseline) -> bool:

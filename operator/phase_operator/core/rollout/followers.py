@@ -4,7 +4,7 @@ Rule: a target is judged by its metadata alone. An annotation, written together 
 its keys; the values are never read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -88,8 +88,7 @@ def known_content(metadata: Mapping[str, Any] | None, digest_key: bytes) -> Know
     if whole is not None:
         # A PhaseSecret that takes a whole object back leaves the marks of others on it, but not their keys.
         applies = [each for each in applies if data_keys(mapping(each.get("fieldsV1")))]
-    found = (_share(each, annotations, digest_key) for each in applies)
-    shares = [share for share in found if share is not None]
+    shares = _shares(applies, annotations, digest_key)
     if whole is None:
         return _together(shares) if shares else KnownContent(Gap.UNKNOWN)
     # One PhaseSecret gave the whole object up, and others have merged into it since.
@@ -121,6 +120,14 @@ def _share(entry: Mapping[str, Any], annotations: Mapping[str, str], digest_key:
         return None
     found = read_key_digests(text(read_mark(annotations, manager).get("content")), digest_key)
     return None if found is None else KnownContent(found, text(entry.get("time")))
+
+
+def _shares(
+    applies: Iterable[Mapping[str, Any]], annotations: Mapping[str, str], digest_key: bytes
+) -> list[KnownContent]:
+    """Return the contents of the merged shares that can be read."""
+    found = (_share(each, annotations, digest_key) for each in applies)
+    return [share for share in found if share is not None]
 
 
 def _together(shares: Sequence[KnownContent]) -> KnownContent:
