@@ -15,7 +15,7 @@ import yaml
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.image import running
-from phase_dev.image.storage import Storage
+from phase_dev.image.storage import ask, podman, tell
 from support.operator_process import OperatorProcess, eventually, leased_ports, ready
 
 _HOME = "phase-system"
@@ -26,12 +26,11 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 class ImageProcess(OperatorProcess):
     """A container of the image; its `process` is podman in front, which passes signals on."""
 
-    storage: Storage
     name: str
 
     def pid(self) -> int:
         """Return the operator's process id as the host sees it."""
-        return int(self.podman("inspect", "--format", "{{.State.Pid}}", self.name))
+        return int(tell(podman("inspect", "--format", "{{.State.Pid}}", self.name)))
 
     def status(self) -> dict[str, str]:
         """Return what the host's kernel says about the operator's process."""
@@ -49,17 +48,9 @@ class ImageProcess(OperatorProcess):
                 return int(unified.read_text())
         raise AssertionError("the operator is in no cgroup with a limit of memory")
 
-    def podman(self, *arguments: str) -> str:
-        """Ask podman about the container."""
-        return subprocess.run(
-            self.storage.podman(*arguments), capture_output=True, text=True, timeout=30, check=True
-        ).stdout
-
 
 @contextmanager
-def running_image(
-    plane: ControlPlane, storage: Storage, image: str, folder: Path, *more_flags: str
-) -> Iterator[ImageProcess]:
+def running_image(plane: ControlPlane, image: str, folder: Path, *more_flags: str) -> Iterator[ImageProcess]:
     """Run the image under the ServiceAccount that we ship until the block ends; it finds the API server as in a pod."""
     ports = leased_ports(2)
     health, metrics = ports.numbers
@@ -75,10 +66,10 @@ def running_image(
         more += ["--env", f"{key}={value}"]
     flags = ["run", "--host", "127.0.0.1", "--log-format", "json"]
     flags += ["--health-port", str(health), "--metrics-port", str(metrics), *more_flags]
-    command = running.command(storage, image, *flags, more=tuple(more))
+    command = running.command(image, *flags, more=tuple(more))
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ))
-    operator = ImageProcess(process, log_file, health, metrics, storage, name)
+    operator = ImageProcess(process, log_file, health, metrics, name)
     try:
         eventually(lambda: ready(operator), within=60, what="the image becomes ready")
         yield operator
@@ -88,7 +79,7 @@ def running_image(
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
-            subprocess.run(storage.podman("rm", "--force", name), capture_output=True, timeout=60, check=False)
+            ask(podman("rm", "--force", name))
             process.wait(30)
         ports.release()
 
@@ -108,10 +99,8 @@ def as_in_a_pod(plane: ControlPlane, folder: Path) -> tuple[Path, SplitResult]:
     return account, urlsplit(cluster["server"])
 
 
-def inside(storage: Storage, image: str, script: str) -> object:
+def inside(image: str, script: str) -> object:
     """Run Python in the image, restricted like the pod, and return what it prints as JSON."""
-    command = running.command(storage, image, "-c", script, more=("--entrypoint", "python3"))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    found: object = json.loads(done.stdout)
+    command = running.command(image, "-c", script, more=("--entrypoint", "python3"))
+    found: object = json.loads(tell(command))
     return found

@@ -4,6 +4,5 @@ from phase_dev.cluster.access import Completed
 from phase_dev.cluster.client import CommandFailed
 from phase_dev.cluster.plane import ControlPlane, start_control_plane
 from phase_dev.cluster.programs import locate
-from phase_dev.cluster.toolchain import BuildFailed
 
-__all__ = ["BuildFailed", "CommandFailed", "Completed", "ControlPlane", "locate", "start_control_plane"]
+__all__ = ["CommandFailed", "Completed", "ControlPlane", "locate", "start_control_plane"]

@@ -5,17 +5,17 @@ Rule: nothing is written into the checkout, and a half-built program is never se
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from phase_dev.cluster.catalog import MODULES, Program, go_needed, linker_flags, version_of
-from phase_dev.cluster.toolchain import BuildFailed, find_go
+from phase_dev.cluster.toolchain import find_go
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
-from phase_dev.shell.processes import run_with_ticks, tail
+from phase_dev.shell.processes import work
 from phase_dev.shell.terminal import Progress
 
 
@@ -63,7 +63,7 @@ class _Build:
         self._log = folders.programs / f".{programs[0].module}.log"
 
     def run(self, paths: Mapping[str, Path]) -> None:
-        """Put each program at its path, or raise BuildFailed and leave none."""
+        """Put each program at its path, or raise ToolError and leave none."""
         go = find_go(
             max(go_needed(each, self._modules) for each in self._programs), self._env, self._folders, self._progress
         )
@@ -74,29 +74,29 @@ class _Build:
         with Guard(scratch, fresh) as guard:
             environment = {**build_environment(self._env), "GOTMPDIR": str(scratch)}
 
-            def go_does(step: str, *command: str, left: Callable[[], str] = lambda: "") -> None:
-                with self._progress.step(f"{step} {self._what}", left) as tick:
-                    self._do([str(go), *command, *packages], environment, guard.group, tick)
+            def go_does(step: str, *command: str, left: Callable[[], str]) -> str:
+                return work(
+                    f"{step} {self._what}",
+                    [go, *command, *packages],
+                    env=environment,
+                    cwd=self._folder,
+                    log=self._log,
+                    group=guard.group,
+                    progress=self._progress,
+                    left=left,
+                )
 
             stale = ("list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}")
-            go_does("fetching the sources of", *stale, *flags, left=lambda: fetched(self._log))
-            todo = set(packages_in(self._log))
-            go_does(
-                "building", "build", "-v", *flags, "-o", f"{fresh}/", left=lambda: left(todo, packages_in(self._log))
-            )
+            said = go_does("fetching the sources of", *stale, *flags, left=lambda: fetched(self._lines()))
+            todo = set(packages_in(said.splitlines()))
+            steps = ("build", "-v", *flags, "-o", f"{fresh}/")
+            go_does("building", *steps, left=lambda: left(todo, packages_in(self._lines())))
             for each in self._programs:
                 paths[each.name].parent.mkdir(parents=True, exist_ok=True)
                 (fresh / executable(each.package)).replace(paths[each.name])
-        self._log.unlink()
 
-    def _do(self, command: Sequence[str], env: Mapping[str, str], group: int, tick: Callable[[], None]) -> None:
-        try:
-            code = run_with_ticks(command, env=env, cwd=self._folder, log=self._log, group=group, tick=tick)
-        except BaseException:
-            self._log.unlink(missing_ok=True)
-            raise
-        if code != 0:
-            raise BuildFailed(f"could not build {self._what}: {tail(self._log)} (the whole log: {self._log})")
+    def _lines(self) -> list[str]:
+        return self._log.read_text(errors="replace").splitlines()
 
 
 def build_flags(versions: Mapping[Program, str]) -> list[str]:
@@ -123,14 +123,14 @@ def executable(package: str) -> str:
     return before if last[:1] == "v" and last[1:].isdecimal() else last
 
 
-def packages_in(log: Path) -> list[str]:
+def packages_in(lines: Iterable[str]) -> list[str]:
     """Return the packages that a run of Go has named so far, a line each; what has spaces is said for people."""
-    return [line for line in _lines(log) if line and " " not in line]
+    return [line for line in lines if line and " " not in line]
 
 
-def fetched(log: Path) -> str:
+def fetched(lines: Iterable[str]) -> str:
     """Say how many modules a run of Go has downloaded so far; nobody knows before how many there will be."""
-    count = sum(line.startswith("go: downloading ") for line in _lines(log))
+    count = sum(line.startswith("go: downloading ") for line in lines)
     return f"{count:,} modules so far" if count else ""
 
 
@@ -138,13 +138,6 @@ def left(todo: set[str], begun: Sequence[str]) -> str:
     """Say how much of a build is left to do."""
     rest = len(todo.difference(begun))
     return f"{rest:,} of {len(todo):,} packages left" if rest else "linking"
-
-
-def _lines(log: Path) -> list[str]:
-    try:
-        return log.read_text(errors="replace").splitlines()
-    except FileNotFoundError:  # the run has not begun to speak
-        return []
 
 
 def _sources_of_ours(folder: Path) -> str:

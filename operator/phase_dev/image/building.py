@@ -1,29 +1,34 @@
 """Build the repository's Dockerfile.
 
-Rule: the same files on the same base images give the same digest, on any day and in any folder.
+Rule: the same files on the same base images give the same digest, on any day and in any folder. The locked wheels are
+fetched outside, by their hashes; the build itself needs no network and no index.
 """
 
+import hashlib
 import json
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from phase_dev.image.bases import Bases, Named
-from phase_dev.image.machine import Machine
-from phase_dev.image.storage import Storage
-from phase_dev.image.wheels import fetch
+from phase_dev.image.bases import Bases
+from phase_dev.image.storage import ask, buildah, cache, carry_out
 from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import made_once
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 # All that the Dockerfile sees: their last change is the image's date.
 INPUTS = ("Dockerfile", ".dockerignore", "requirements/product.txt", "operator/phase_operator")
+# Down from what Debian 13 has, so that the wheels are those that pip would take in the image.
+_GLIBC = range(41, 16, -1)
+# pip reads it in the image, where the Dockerfile installs as if there were an index.
+_PIP_CONF = "[global]\nno-index = true\nfind-links = /wheels\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image as a registry would have it."""
+    """An image as a registry would have it: `size` is the bytes that it sends."""
 
     name: str
     digest: str
@@ -31,52 +36,55 @@ class Built:
     layout: Path
 
 
-def build(
-    bases: Bases, storage: Storage, machine: Machine, *, name: str, layout: Path, repository: Path = REPOSITORY
-) -> Built:
-    """Build the image from nothing, keep it in the storage and write it out as an OCI layout."""
-    wanted = Named.read((repository / "Dockerfile").read_text())
-    lock = repository / "requirements/product.txt"
-    wheels = fetch(lock, wanted.python, platform.machine(), machine)
-    command = storage.buildah(
-        *("bud", "--isolation", "chroot", "--pull-never", "--no-cache"),
-        *("--timestamp", source_date(machine, repository)),
+def build(bases: Bases, *, name: str, date: str, layout: Path, repository: Path = REPOSITORY) -> Built:
+    """Build the image from nothing, keep it in the storage and write it out as an OCI layout.
+
+    The date is in seconds since 1970.
+    """
+    wheels = fetch(repository / "requirements/product.txt", bases.python)
+    command = buildah(
+        *("bud", "--isolation", "chroot", "--pull-never", "--no-cache", "--timestamp", date),
         *("--build-arg", f"BUILD_IMAGE={bases.build}", "--build-arg", f"RUNTIME_IMAGE={bases.runtime}"),
-        *("--volume", f"{wheels / 'wheels'}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
+        *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{wheels / 'pip.conf'}:/etc/pip.conf:ro"),
         *("--tag", name, repository),
     )
-    machine.work(f"building {name}", command, cwd=repository)
+    carry_out(f"building {name}", command)
     shutil.rmtree(layout, ignore_errors=True)
     layout.parent.mkdir(parents=True, exist_ok=True)
-    machine.work(f"writing {layout}", storage.buildah("push", "--quiet", name, f"oci:{layout}"), cwd=repository)
-    digest, size = weigh(layout)
-    return Built(name, digest, size, layout)
+    carry_out(f"writing {layout}", buildah("push", "--quiet", name, f"oci:{layout}"))
+    [manifest] = json.loads((layout / "index.json").read_text())["manifests"]
+    size = sum(each.stat().st_size for each in (layout / "blobs/sha256").iterdir())
+    return Built(name, manifest["digest"], size, layout)
 
 
-def source_date(machine: Machine, repository: Path = REPOSITORY) -> str:
-    """Return the image's date: SOURCE_DATE_EPOCH, else when its files last changed in Git, else 1970."""
-    given = machine.env.get("SOURCE_DATE_EPOCH", "")
+def source_date(given: str = "", repository: Path = REPOSITORY) -> str:
+    """Return the image's date: the given SOURCE_DATE_EPOCH, else when its files last changed in Git, else 1970."""
     if given:
         if not given.isdecimal():
             raise ToolError("SOURCE_DATE_EPOCH is not a number of seconds")
         return given
-    if shutil.which("git", path=machine.env.get("PATH", "")) is None:
+    if shutil.which("git") is None:
         return "0"
-    done = machine.ask(["git", "-C", repository, "log", "-1", "--format=%ct", "--", *INPUTS])
-    return done.stdout.strip() or "0"
+    return ask(["git", "-C", repository, "log", "-1", "--format=%ct", "--", *INPUTS]).stdout.strip() or "0"
 
 
-def weigh(layout: Path) -> tuple[str, int]:
-    """Return the digest of an OCI layout's only image, and how many bytes a registry sends for it."""
-    described = _read(layout / "index.json")["manifests"]
-    if len(described) != 1:
-        raise ToolError(f"{layout} holds {len(described)} images instead of one")
-    digest = str(described[0]["digest"])
-    manifest = _read(layout / "blobs" / digest.replace(":", "/"))
-    parts = [described[0], manifest["config"], *manifest["layers"]]
-    return digest, sum(int(part["size"]) for part in parts)
+def fetch(lock: Path, python: str) -> Path:
+    """Return a folder with the locked wheels for an image's Python, and a pip.conf that knows no other place."""
+    command = download(python, platform.machine())
+    key = hashlib.sha256(f"{command}\n{lock.read_text()}".encode()).hexdigest()[:12]
+    folder = cache() / f"wheels-{key}"
+    with made_once(folder) as fresh:
+        if fresh is not None:
+            into = ("--dest", fresh, "--requirement", lock)
+            carry_out(f"the locked wheels for Python {python}", [sys.executable, "-m", "pip", *command, *into])
+            (fresh / "pip.conf").write_text(_PIP_CONF)
+    return folder
 
 
-def _read(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(file.read_text())
-    return content
+def download(python: str, architecture: str) -> list[str]:
+    """Return what pip is told to fetch wheels for a Python that need not be this one."""
+    command = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
+    for version in (*(f"_2_{minor}" for minor in _GLIBC), "2014"):
+        command += ["--platform", f"manylinux{version}_{architecture}"]
+    return command

@@ -4,12 +4,12 @@ Rule: what the container may do is read from the manifest that we ship, so that 
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from phase_dev import documents
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.machine import Machine, Unfit
-from phase_dev.image.storage import Storage
+from phase_dev.image.storage import Unfit, ask, podman, require
 from phase_dev.shell.errors import ToolError
 
 Object = Mapping[str, Any]
@@ -18,11 +18,11 @@ DEPLOYMENT = REPOSITORY / "deploy/base/deployment.yaml"
 _LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
 
-def command(storage: Storage, image: str, *arguments: str, more: tuple[str, ...] = ()) -> list[str]:
+def command(image: str, *arguments: str, more: tuple[str, ...] = ()) -> list[str | Path]:
     """Return the command that runs a program of the image, restricted like the pod, on this machine's network."""
     pod = documents.load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]
     flags = ("--rm", "--pull", "never", "--network", "host", *_LIMITS, *restrictions(pod), *more)
-    return storage.podman("run", *flags, image, *arguments)
+    return podman("run", *flags, image, *arguments)
 
 
 def restrictions(pod: Object) -> Iterator[str]:
@@ -41,10 +41,10 @@ def restrictions(pod: Object) -> Iterator[str]:
     yield from ("--tmpfs", f"{_place(container, volume)}:rw,size={_size(volume['emptyDir']['sizeLimit'])},mode=1777")
 
 
-def check(storage: Storage, base: str, machine: Machine) -> None:
+def check(base: str) -> None:
     """Raise Unfit unless this machine runs a container of a base image under the same restrictions."""
-    machine.require("podman", "runc")
-    done = machine.ask(command(storage, base, "python3", "-c", ""))
+    require("podman", "runc")
+    done = ask(command(base, "python3", "-c", ""))
     if done.returncode != 0:
         said = " | ".join(done.stderr.strip().splitlines()[-2:])
         raise Unfit(f"podman cannot run a container on this machine: {said}")

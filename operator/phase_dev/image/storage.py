@@ -1,59 +1,75 @@
-"""Where images lie, and the command lines of the two programs that know them.
+"""buildah and podman, with images in a storage of our own.
 
-Rule: a storage of our own; no image of the user's is seen, and none is overwritten.
+Rule: no image of the user's is seen, and none is overwritten.
 """
 
 import hashlib
 import os
-from dataclasses import dataclass
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from phase_dev.image.machine import Machine, Unfit
-
-# Layers as they are on most machines, and the slow way that works where an overlay would lie on an overlay.
-_DRIVERS = ("overlay", "vfs")
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """One folder of images, which buildah and podman share, and one for what they know while they run."""
-
-    folder: Path
-    run: Path
-    driver: str
-
-    def buildah(self, *arguments: str | Path) -> list[str]:
-        """Return a command of buildah."""
-        return ["buildah", *self._place(), *map(str, arguments)]
-
-    def podman(self, *arguments: str | Path) -> list[str]:
-        """Return a command of podman: with runc, as crun refuses mixed cgroups, and without systemd."""
-        runtime = ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]
-        return ["podman", *self._place(), *runtime, *map(str, arguments)]
-
-    def _place(self) -> list[str]:
-        return ["--root", str(self.folder / "store"), "--runroot", str(self.run), "--storage-driver", self.driver]
+from phase_dev.cluster.access import Completed, run_client
+from phase_dev.shell.errors import ToolError
+from phase_dev.shell.folders import Folders
+from phase_dev.shell.guard import Guard
+from phase_dev.shell.processes import work
+from phase_dev.shell.terminal import Progress
 
 
-def open_storage(machine: Machine) -> Storage:
-    """Return the storage with the first driver that this machine can use; one for each driver, as they do not mix."""
-    machine.require("buildah")
-    said = ""
-    for driver in _DRIVERS:
-        folder = machine.home / driver
-        folder.mkdir(parents=True, exist_ok=True)
-        storage = Storage(folder, _run_folder(folder), driver)
-        answer = machine.ask(storage.buildah("info"))
-        if answer.returncode == 0:
-            return storage
-        said = answer.stderr.strip().splitlines()[-1] if answer.stderr.strip() else f"exit {answer.returncode}"
-    raise Unfit(f"buildah cannot keep images on this machine: {said}")
+class Unfit(ToolError):
+    """This machine lacks a program, or does not let it do its work; the text says what to do about it."""
 
 
-def _run_folder(folder: Path) -> Path:
-    """Return where a storage's locks and sockets are: podman takes no path of more than 50 characters."""
-    run = Path("/tmp") / f"phase-dev-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"  # noqa: S108
+def require(*programs: str) -> None:
+    """Raise Unfit and say what to install, unless all of these are here."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        how = f"on Debian and Ubuntu: apt-get install --no-install-recommends {' '.join(missing)}"
+        raise Unfit(f"{', '.join(missing)} not installed; {how}")
+
+
+def cache() -> Path:
+    """Return the folder of all that can be made again: images and wheels."""
+    folder = Folders.of(os.environ).cache / "image"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def buildah(*arguments: str | Path) -> list[str | Path]:
+    """Return a command of buildah."""
+    return ["buildah", *_storage(), *arguments]
+
+
+def podman(*arguments: str | Path) -> list[str | Path]:
+    """Return a command of podman: with runc, as crun refuses mixed cgroups, and without systemd."""
+    return ["podman", *_storage(), "--runtime", "runc", "--cgroup-manager", "cgroupfs", *arguments]
+
+
+def ask(command: Sequence[str | Path], *, within: float = 60.0) -> Completed:
+    """Run a command that answers soon, and return what it said, whatever its exit code."""
+    return run_client(Path(command[0]), *command[1:], env=os.environ, check=False, timeout=within)
+
+
+def tell(command: Sequence[str | Path]) -> str:
+    """Run a command that answers soon and must succeed, and return its output."""
+    return run_client(Path(command[0]), *command[1:], env=os.environ).stdout
+
+
+def carry_out(what: str, command: Sequence[str | Path], **extra: str) -> None:
+    """Run a command that takes its time and must succeed; extra variables are for it alone."""
+    log = cache() / f".{Path(command[0]).name}.{os.getpid()}.log"
+    with Guard() as guard:
+        work(what, command, env={**os.environ, **extra}, log=log, group=guard.group, progress=Progress(sys.stderr))
+
+
+def _storage() -> list[str | Path]:
+    """Return where images are, with the driver that fits the machine; and where locks and sockets are."""
+    images = cache() / "images"
+    # podman takes no path of more than 50 characters for its sockets.
+    run = Path("/tmp") / f"phase-dev-{hashlib.sha256(bytes(images)).hexdigest()[:12]}"  # noqa: S108
     run.mkdir(mode=0o700, exist_ok=True)
     if run.is_symlink() or run.stat().st_uid != os.getuid():
         raise Unfit(f"{run} belongs to somebody else; remove it")
-    return run
+    return ["--root", images, "--runroot", run]

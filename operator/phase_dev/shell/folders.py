@@ -1,12 +1,15 @@
 """Where the tools keep things on this machine; never inside the checkout."""
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import platformdirs
+from filelock import FileLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,21 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as out:
         out.write(text)
     fresh.replace(path)
+
+
+@contextmanager
+def made_once(folder: Path) -> Iterator[Path | None]:
+    """Give an empty folder to fill, which takes this name when the block ends well; None if there is one already.
+
+    Of two runs that need it at once, one makes it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if folder.exists():
+            yield None
+            return
+        fresh = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        yield fresh
+        fresh.rename(folder)

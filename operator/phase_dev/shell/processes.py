@@ -11,7 +11,8 @@ from typing import Literal
 
 import httpx
 
-from phase_dev.shell.errors import StartFailed
+from phase_dev.shell.errors import StartFailed, ToolError
+from phase_dev.shell.terminal import Progress
 
 _TICK = 0.5
 
@@ -115,11 +116,22 @@ def sane_environment(env: Mapping[str, str], home: Path) -> dict[str, str]:
     return {"PATH": env.get("PATH", os.defpath), "HOME": str(home), "KUBECACHEDIR": str(home / "kube-cache")}
 
 
-def run_with_ticks(
-    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, group: int, tick: Callable[[], None]
-) -> int:
-    """Run the command in a process group, call `tick` while it runs, and return its exit code."""
-    with log.open("wb") as out:
+def work(
+    what: str,
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    group: int,
+    progress: Progress,
+    cwd: Path | None = None,
+    left: Callable[[], str] = lambda: "",
+) -> str:
+    """Run a command that takes its time in a process group, show that it goes on, and return what it said.
+
+    `left` says in words what is left to do, or "". A command that fails is a ToolError, and its log stays.
+    """
+    with log.open("wb") as out, progress.step(what, left) as tick:
         process = subprocess.Popen(
             list(command),
             env=dict(env),
@@ -129,16 +141,27 @@ def run_with_ticks(
             stderr=subprocess.STDOUT,
             process_group=group,
         )
-    try:
-        while True:
-            try:
-                return process.wait(timeout=_TICK)
-            except subprocess.TimeoutExpired:
+        try:
+            while (code := _poll(process)) is None:
                 tick()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+        except BaseException:
+            process.kill()
+            process.wait()
+            log.unlink()
+            raise
+        if code != 0:
+            said = f"{what}: {Path(command[0]).name} ended with {code}: {tail(log)}"
+            raise ToolError(f"{said} (the whole log: {log})")
+    said = log.read_text(errors="replace")
+    log.unlink()
+    return said
+
+
+def _poll(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(timeout=_TICK)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def tail(log: Path, lines: int = 3, width: int = 400) -> str:

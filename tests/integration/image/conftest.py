@@ -1,20 +1,17 @@
 """The image, built once for the session where this machine can; where it cannot, the summary says why."""
 
-import os
-import sys
-from dataclasses import dataclass
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from integration.operator.conftest import installed, stage
 from phase_dev.image import bases, building, running
 from phase_dev.image.bases import Bases
-from phase_dev.image.building import Built
-from phase_dev.image.machine import Machine, Unfit
-from phase_dev.image.storage import Storage, open_storage
-from phase_dev.image.tools import Tools, bring
-from phase_dev.shell.terminal import Progress
+from phase_dev.image.building import REPOSITORY, Built
+from phase_dev.image.storage import Unfit, require
 from support.cluster_fixture import control_plane, kubectl, namespace
 
 __all__ = ["control_plane", "installed", "kubectl", "namespace", "stage"]
@@ -22,52 +19,34 @@ __all__ = ["control_plane", "installed", "kubectl", "namespace", "stage"]
 NAME = "localhost/phase-operator:under-test"
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """A machine that builds and runs images."""
-
-    machine: Machine
-    storage: Storage
-    bases: Bases
-
-
 @pytest.fixture(scope="session")
-def machine() -> Machine:
-    """Give this machine, with the image's date pinned: a checkout without Git has no other."""
-    found = Machine(os.environ, Progress(sys.stderr))
-    return Machine({**os.environ, "SOURCE_DATE_EPOCH": building.source_date(found)}, Progress(sys.stderr))
-
-
-@pytest.fixture(scope="session")
-def workshop(machine: Machine) -> Workshop:
-    """Give buildah, podman and the stand-ins for the base images, or skip aloud."""
-    wanted = bases.Named.read((building.REPOSITORY / "Dockerfile").read_text())
+def stand_ins() -> Bases:
+    """Give stand-ins for the base images on a machine that builds and runs images, or skip aloud."""
     try:
-        machine.require("buildah", "podman", "runc", "mmdebstrap")
-        storage = open_storage(machine)
-        found = bases.stand_in(wanted, storage, machine)
-        running.check(storage, found.runtime, machine)
+        require("buildah", "podman", "runc", "mmdebstrap")
+        found = bases.stand_ins(bases.named((REPOSITORY / "Dockerfile").read_text()))
+        running.check(found.runtime)
     except Unfit as e:
         pytest.skip(f"THE IMAGE IS NOT TESTED: {e}")
-    return Workshop(machine, storage, found)
+    return found
 
 
 @pytest.fixture(scope="session")
-def image(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def image(stand_ins: Bases, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Give the image, freshly built."""
     layout = tmp_path_factory.mktemp("image") / "layout"
-    return building.build(workshop.bases, workshop.storage, workshop.machine, name=NAME, layout=layout)
+    return building.build(stand_ins, name=NAME, date=building.source_date(), layout=layout)
 
 
-@pytest.fixture(scope="session")
-def tools(machine: Machine) -> Tools:
-    """Give hadolint, trivy and cyclonedx-bom."""
-    return bring(machine)
+def made(target: str) -> Path:
+    """Return a file that `make` makes unless it is there and up to date."""
+    file = REPOSITORY / target
+    subprocess.run(["make", "--silent", target], cwd=REPOSITORY, check=True, timeout=600)
+    return file
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Give an empty folder for what is judged."""
-    path = tmp_path / "all"
-    path.mkdir()
-    return path
+def pinned() -> set[tuple[str, str]]:
+    """Return name and version of every package in the product's lock."""
+    lock = (REPOSITORY / "requirements/product.txt").read_text()
+    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE)
+    return {(canonicalize_name(name), version) for name, version in found}

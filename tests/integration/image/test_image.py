@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
-from integration.image.conftest import Workshop
+from integration.image.conftest import pinned
 from phase_dev.cluster import ControlPlane
 from phase_dev.image import building, running
+from phase_dev.image.bases import Bases
 from phase_dev.image.building import INPUTS, REPOSITORY, Built
-from phase_dev.image.sbom import pinned
+from phase_dev.image.storage import buildah, tell
 from support.canary import Canary
 from support.image_process import ImageProcess, inside, running_image
 from support.operator_process import eventually
@@ -28,9 +30,9 @@ MOST_BYTES = 60_000_000
 
 @pytest.fixture(scope="module")
 def container(
-    installed: ControlPlane, workshop: Workshop, image: Built, tmp_path_factory: pytest.TempPathFactory
+    installed: ControlPlane, image: Built, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ImageProcess]:
-    with running_image(installed, workshop.storage, image.name, tmp_path_factory.mktemp("run")) as process:
+    with running_image(installed, image.name, tmp_path_factory.mktemp("run")) as process:
         yield process
 
 
@@ -46,7 +48,7 @@ def test_a_registry_sends_less_than_60_mb(image: Built) -> None:
     assert image.size < MOST_BYTES
 
 
-def test_the_same_files_give_the_same_digest(image: Built, workshop: Workshop, tmp_path: Path) -> None:
+def test_the_same_files_give_the_same_digest(image: Built, stand_ins: Bases, tmp_path: Path) -> None:
     """In another folder, with other times of files, later, and from nothing."""
     copy = tmp_path / "checkout"
     for name in INPUTS:
@@ -58,16 +60,15 @@ def test_the_same_files_give_the_same_digest(image: Built, workshop: Workshop, t
             shutil.copyfile(source, target)
 
     again = building.build(
-        workshop.bases,
-        workshop.storage,
-        workshop.machine,
+        stand_ins,
         name=f"{image.name}-again",
+        date=building.source_date(),
         layout=tmp_path / "layout",
         repository=copy,
     )
 
     assert (again.digest, again.size) == (image.digest, image.size)
-    workshop.machine.tell(workshop.storage.buildah("rmi", again.name))
+    tell(buildah("rmi", again.name))
 
 
 def test_a_phase_secret_becomes_a_secret(world: World) -> None:
@@ -110,11 +111,9 @@ def test_the_kernel_keeps_its_memory_to_what_the_manifest_says(container: ImageP
     assert f"{container.memory_limit() // 2**20}Mi" == limit
 
 
-def test_sigterm_ends_it_within_5_seconds_with_exit_0(
-    installed: ControlPlane, workshop: Workshop, image: Built, tmp_path: Path
-) -> None:
+def test_sigterm_ends_it_within_5_seconds_with_exit_0(installed: ControlPlane, image: Built, tmp_path: Path) -> None:
     # At work by itself, and not as a standby of the module's container, which leads as the manifests have it.
-    with running_image(installed, workshop.storage, image.name, tmp_path, "--leader-elect=false") as process:
+    with running_image(installed, image.name, tmp_path, "--leader-elect=false") as process:
         began = time.monotonic()
 
         assert process.stop() == 0
@@ -122,7 +121,7 @@ def test_sigterm_ends_it_within_5_seconds_with_exit_0(
         assert time.monotonic() - began < 5
 
 
-def test_only_tmp_can_be_written(workshop: Workshop, image: Built) -> None:
+def test_only_tmp_can_be_written(image: Built) -> None:
     script = """
 import json, pathlib
 def writable(folder):
@@ -134,10 +133,10 @@ def writable(folder):
 folders = ("/", "/app", "/app/lib", "/etc", "/home/nonroot", "/var/tmp", "/run", "/tmp")
 print(json.dumps([folder for folder in folders if writable(folder)]))
 """
-    assert inside(workshop.storage, image.name, script) == ["/tmp"]
+    assert inside(image.name, script) == ["/tmp"]
 
 
-def test_every_module_is_compiled(workshop: Workshop, image: Built) -> None:
+def test_every_module_is_compiled(image: Built) -> None:
     """Unchecked: an importer takes it as it is and never looks at the source."""
     script = """
 import importlib.util, json, pathlib
@@ -150,13 +149,13 @@ for source in sources:
     flags.setdefault(fits, []).append(str(source))
 print(json.dumps([len(flags.get(True, [])), flags.get(False, [])]))
 """
-    compiled, others = _pair(inside(workshop.storage, image.name, script))
+    compiled, others = _pair(inside(image.name, script))
 
     assert compiled > 500
     assert others == []
 
 
-def test_the_product_is_in_it_and_nothing_of_the_workshop(workshop: Workshop, image: Built) -> None:
+def test_the_product_is_in_it_and_nothing_of_the_workshop(image: Built) -> None:
     script = """
 import importlib.metadata, importlib.util, json
 print(json.dumps([
@@ -164,29 +163,28 @@ print(json.dumps([
     [name for name in ("phase_operator", "phase_dev", "pytest", "pip", "starlette") if importlib.util.find_spec(name)],
 ]))
 """
-    found, modules = _pair(inside(workshop.storage, image.name, script))
+    found, modules = _pair(inside(image.name, script))
 
-    locked = {name for name, _ in pinned(REPOSITORY / "requirements/product.txt")}
-    assert {name.lower().replace("_", "-").replace(".", "-") for name in found} == locked
+    assert {canonicalize_name(name) for name in found} == {name for name, _ in pinned()}
     assert modules == ["phase_operator"]
 
 
-def test_it_needs_no_shell(workshop: Workshop, image: Built) -> None:
+def test_it_needs_no_shell(image: Built) -> None:
     """There is none in the image that all of these tests run."""
-    command = running.command(workshop.storage, image.name, "-c", "true", more=("--entrypoint", "/bin/sh"))
+    command = running.command(image.name, "-c", "true", more=("--entrypoint", "/bin/sh"))
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 127
 
 
-def test_nothing_of_this_machine_is_in_it(workshop: Workshop, image: Built) -> None:
+def test_nothing_of_this_machine_is_in_it(image: Built) -> None:
     script = """
 import json, pathlib
 files = [each for each in pathlib.Path("/etc/apt").rglob("*") if each.is_file()]
 print(json.dumps([str(each) for each in files if "://" in each.read_text()]))
 """
-    assert inside(workshop.storage, image.name, script) == []
+    assert inside(image.name, script) == []
     configuration = _configuration(image)
     assert [each for each in configuration["config"]["Env"] if "PIP" in each or "PROXY" in each.upper()] == []
     assert configuration["config"]["User"] == "65532:65532"

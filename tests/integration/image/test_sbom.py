@@ -1,40 +1,44 @@
-"""The list of packages: the lock and nothing else, and the same each time."""
+"""The list of packages: the lock and nothing else."""
 
 import json
-from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
-from phase_dev.image import sbom
+from integration.image.conftest import made, pinned
 from phase_dev.image.building import REPOSITORY
-from phase_dev.image.machine import Machine
-from phase_dev.image.tools import Tools
+
+SBOM = "build/sbom.cdx.json"
 
 
 @pytest.fixture(scope="module")
-def listed(machine: Machine, tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("sbom") / "sbom.cdx.json"
-    sbom.write(file, tools, machine)
-    return file
+def listed() -> str:
+    (REPOSITORY / SBOM).unlink(missing_ok=True)
+    return made(SBOM).read_text()
 
 
-def test_it_lists_the_lock(listed: Path) -> None:
-    assert sbom.packages(listed) == sbom.pinned(REPOSITORY / "requirements/product.txt")
+@pytest.fixture(scope="module")
+def content(listed: str) -> Any:
+    return json.loads(listed)
 
 
-def test_it_tells_the_product_licences_and_who_needs_whom(listed: Path) -> None:
-    content = json.loads(listed.read_text())
+def test_it_lists_the_lock(content: Any) -> None:
+    found = {(canonicalize_name(each["name"]), each["version"]) for each in content["components"]}
 
+    assert found == pinned()
+
+
+def test_it_tells_the_product_licences_and_who_needs_whom(content: Any) -> None:
     product = content["metadata"]["component"]
     needs = {each["ref"]: each.get("dependsOn", []) for each in content["dependencies"]}
+    assert (content["bomFormat"], content["specVersion"]) == ("CycloneDX", "1.6")
     assert (product["name"], product["type"]) == ("phase-operator", "application")
     assert [ref for ref in needs[product["bom-ref"]] if ref.startswith("kopf==")]
     assert [each["name"] for each in content["components"] if not each.get("licenses")] == []
     assert all(each["purl"].startswith("pkg:pypi/") for each in content["components"])
 
 
-def test_it_names_no_folder_of_this_machine(listed: Path) -> None:
-    text = listed.read_text()
-
-    assert str(REPOSITORY) not in text
-    assert "file://" not in text
+def test_it_names_no_folder_of_this_machine(listed: str) -> None:
+    assert str(REPOSITORY) not in listed
+    assert "file://" not in listed
