@@ -160,7 +160,7 @@ def _numbers(axes: Axes, panel: Panel, lines: Sequence[Line]) -> None:
     for number, line in enumerate(lines):
         values = [value for _, value in line.points if not math.isnan(value)]
         last = values[-1] if values else math.nan
-        said = line.name if panel.shows_name else units.write(panel.unit, last)
+        said = line.name if panel.text_mode == "name" else units.write(panel.unit, last)
         size = min(44.0, (box_of(panel.place)[2] / len(lines) - 24) / (0.62 * max(1, len(said))))
         color = color_of(panel, last) if values else _FAINT
         axes.text((number + 0.5) / len(lines), 0.4, said, size=size, color=color, ha="center", va="center")
@@ -171,7 +171,7 @@ def _draw_line(axes: Axes, panel: Panel, line: Line, color: str, factor: float, 
     times, scaled = [when / _DAY for when, _ in points], [value / factor for _, value in points]
     axes.plot(times, scaled, color=color, lw=1.5, marker="o", ms=3, markevery=alone(scaled), label=line.name)
     if panel.fill:
-        axes.fill_between(times, scaled, panel.lowest or 0.0, color=color, alpha=panel.fill, lw=0)
+        axes.fill_between(times, scaled, panel.lowest or 0.0, color=color, alpha=panel.fill / 100, lw=0)
 
 
 def _graph(

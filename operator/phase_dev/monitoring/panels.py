@@ -8,9 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from phase_dev.shell.errors import ToolError
+
+_DEFAULTS = ("fieldConfig", "defaults")
 
 
 class Kind(Enum):
@@ -21,45 +25,48 @@ class Kind(Enum):
     NUMBER = "stat"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+
+class Place(_Part):
     """Where a panel is on Grafana's grid."""
 
     x: int
     y: int
-    width: int
-    height: int
+    width: int = Field(validation_alias="w")
+    height: int = Field(validation_alias="h")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(_Part):
     """One query of a panel, and the name of its lines."""
 
     expr: str
-    legend: str
-    instant: bool
+    legend: str = Field("", validation_alias="legendFormat")
+    instant: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(_Part):
     """The color from a value on; the first one is below every value."""
 
     color: str
-    start: float
+    start: Annotated[float, BeforeValidator(lambda value: float("-inf") if value is None else value)] = Field(
+        validation_alias="value"
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(_Part):
     """One panel."""
 
-    kind: Kind
+    kind: Kind = Field(validation_alias="type")
     title: str
-    place: Place
-    unit: str = ""
-    lowest: float | None = None
-    fill: float = 0.0
-    shows_name: bool = False
-    thresholds: tuple[Threshold, ...] = ()
+    place: Place = Field(validation_alias="gridPos")
+    unit: str = Field("", validation_alias=AliasPath(*_DEFAULTS, "unit"))
+    lowest: float | None = Field(None, validation_alias=AliasPath(*_DEFAULTS, "min"))
+    fill: float = Field(0.0, validation_alias=AliasPath(*_DEFAULTS, "custom", "fillOpacity"))
+    """In percent."""
+    text_mode: str = Field("", validation_alias=AliasPath("options", "textMode"))
+    thresholds: tuple[Threshold, ...] = Field((), validation_alias=AliasPath(*_DEFAULTS, "thresholds", "steps"))
     targets: tuple[Target, ...] = ()
 
 
@@ -90,7 +97,7 @@ def read_board(text: str) -> Board:
         document["title"],
         tuple(f"{each['label']}: {'All' if each.get('allValue') else 'Prometheus'}" for each in variables),
         {each["name"]: each["allValue"] for each in variables if each.get("allValue")},
-        tuple(_panel(each) for each in document["panels"]),
+        tuple(map(_panel, document["panels"])),
     )
 
 
@@ -119,28 +126,8 @@ def name_line(legend: str, labels: Mapping[str, str]) -> str:
 
 def _panel(document: Mapping[str, Any]) -> Panel:
     try:
-        kind = Kind(document["type"])
-    except ValueError:
-        title, known = document["title"], ", ".join(each.value for each in Kind)
-        raise ToolError(
-            f'the panel "{title}" is of the type {document["type"]}, and the picture can only draw {known}'
-        ) from None
-    at = document["gridPos"]
-    defaults = document.get("fieldConfig", {}).get("defaults", {})
-    steps = defaults.get("thresholds", {}).get("steps", ())
-    return Panel(
-        kind,
-        document["title"],
-        Place(at["x"], at["y"], at["w"], at["h"]),
-        unit=defaults.get("unit", ""),
-        lowest=defaults.get("min"),
-        fill=defaults.get("custom", {}).get("fillOpacity", 0) / 100,
-        shows_name=document.get("options", {}).get("textMode") == "name",
-        thresholds=tuple(
-            Threshold(each["color"], float("-inf") if each["value"] is None else each["value"]) for each in steps
-        ),
-        targets=tuple(
-            Target(each["expr"], each.get("legendFormat", ""), each.get("instant", False))
-            for each in document.get("targets", ())
-        ),
-    )
+        return Panel.model_validate(document)
+    except ValidationError as e:
+        found = e.errors()[0]
+        where = ".".join(map(str, found["loc"]))
+        raise ToolError(f'cannot draw the panel "{document["title"]}": {where} is {found["input"]}') from None

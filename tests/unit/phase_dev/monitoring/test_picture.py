@@ -22,7 +22,8 @@ RISING = tuple((SPAN.start + 5.0 * number, float(number)) for number in range(97
 
 def graph(**other: object) -> Panel:
     """Return a graph."""
-    return Panel(Kind.GRAPH, "A graph", Place(0, 0, 8, 8), **{"unit": "short", "lowest": 0.0, **other})  # type: ignore[arg-type]
+    place = Place(x=0, y=0, width=8, height=8)
+    return Panel(kind=Kind.GRAPH, title="A graph", place=place, **{"unit": "short", "lowest": 0.0, **other})
 
 
 def texts(board: Board, answers: dict[Panel, list[Line]]) -> list[str]:
@@ -46,7 +47,7 @@ def test_every_panel_is_drawn_with_what_its_queries_gave() -> None:
     assert not {panel.title for panel in BOARD.panels} - set(said)
     assert "No data" not in said
     assert "note" in said
-    shown = {panel.title for panel in BOARD.panels if panel.kind is Kind.GRAPH or panel.shows_name}
+    shown = {panel.title for panel in BOARD.panels if panel.kind is Kind.GRAPH or panel.text_mode == "name"}
     assert not {f"{title} line" for title in shown} - set(said)
 
 
@@ -76,7 +77,7 @@ def test_an_unknown_variable_is_no_query() -> None:
 def test_an_unknown_type_of_panel_is_told_with_its_title() -> None:
     text = dashboard("note").replace('"type": "stat"', '"type": "gauge"')
 
-    with pytest.raises(ToolError, match='"Ready" is of the type gauge'):
+    with pytest.raises(ToolError, match='"Ready": type is gauge'):
         read_board(text)
 
 
@@ -163,7 +164,7 @@ def test_a_number_takes_the_color_of_its_threshold() -> None:
 
 
 def test_what_a_name_holds_cannot_become_part_of_the_picture() -> None:
-    panel = graph(targets=(Target("up", "{{a}}", instant=False),))
+    panel = graph(targets=(Target(expr="up", legend="{{a}}"),))
 
     assert "<b>&" in texts(board_of(panel), {panel: [Line("<b>&", RISING)]})
 
