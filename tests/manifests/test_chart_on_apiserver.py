@@ -23,7 +23,7 @@ from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
 from support.canary import Canary
-from support.cluster_fixture import may
+from support.cluster_fixture import may, wrong_rights_on_leases
 from support.operator_process import OperatorProcess, eventually, free_port, ready
 from support.world import World
 
@@ -199,6 +199,7 @@ def test_the_chart_lives_through_install_upgrade_rollback_and_uninstall(
 
     run("install", *RELEASE, CHART, values=VALUES)
     assert [run.uid(*each) for each in kept] == uids, "the CRD that was kept is taken up again"
+    assert wrong_rights_on_leases(plane) == []
 
 
 def test_with_roles_only_the_operator_works_where_it_may(
@@ -217,20 +218,3 @@ def test_with_roles_only_the_operator_works_where_it_may(
         world.until_ready()
     assert world.data()
     assert not may(plane, "list", "secrets", "default")
-
-
-@pytest.mark.parametrize("chart", [True, False], ids=["chart", "install.yaml"])
-def test_the_account_may_use_its_lease_and_no_other(chart: bool, helm: Run, plane: ControlPlane) -> None:
-    if chart:
-        Installer(helm, plane)("install", *RELEASE, CHART)
-    else:
-        plane.kubectl("apply", "--server-side", "-f", ROOT / "deploy/install.yaml")
-
-    lease = "leases.coordination.k8s.io"
-    for verb in ("get", "patch"):
-        assert may(plane, verb, f"{lease}/phase-operator", HOME)
-        assert not may(plane, verb, f"{lease}/another", HOME)
-        assert not may(plane, verb, f"{lease}/phase-operator", "default")
-    assert may(plane, "create", lease, HOME)
-    for verb in ("list", "watch", "update", "delete", "deletecollection"):
-        assert not may(plane, verb, lease, HOME)

@@ -12,7 +12,7 @@ from manifests.conftest import Render
 from manifests.objects import ROOT, Object, one
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
-from support.cluster_fixture import Kubectl, may
+from support.cluster_fixture import Kubectl, may, wrong_rights_on_leases
 
 pytestmark = pytest.mark.controlplane
 
@@ -144,12 +144,22 @@ def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, opera
         ("patch", "replicasets.apps"),
         ("patch", "jobs.batch"),
         ("list", "namespaces"),
-        ("create", "serviceaccounts/token"),
+        ("create", "serviceaccounts"),
         ("impersonate", "users"),
     ],
 )
-def test_the_operator_may_not(verb: str, resource: str, operator: Kubectl) -> None:
-    assert operator("-n", "shop", "auth", "can-i", verb, resource, check=False).stdout.strip() == "no"
+def test_the_operator_may_not(verb: str, resource: str, installed: ControlPlane) -> None:
+    assert not may(installed, verb, resource, "shop")
+
+
+def test_the_operator_makes_no_token_and_changes_statuses_of_its_own_kind_alone(installed: ControlPlane) -> None:
+    assert not may(installed, "create", "serviceaccounts", "shop", subresource="token")
+    assert not may(installed, "patch", "deployments.apps", "shop", subresource="status")
+    assert may(installed, "patch", "phasesecrets.secrets.phase.dev", "shop", subresource="status")
+
+
+def test_the_account_may_use_its_lease_and_no_other(installed: ControlPlane) -> None:
+    assert wrong_rights_on_leases(installed) == []
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,39 @@ def new_namespace(plane: ControlPlane) -> Iterator[str]:
 
 
 def may(
-    plane: ControlPlane, verb: str, resource: str, namespace: str, account: str = "phase-system:phase-operator"
+    plane: ControlPlane,
+    verb: str,
+    resource: str,
+    namespace: str,
+    account: str = "phase-system:phase-operator",
+    *,
+    subresource: str = "",
 ) -> bool:
-    """Say whether a service account may do something in a namespace; the operator's own, unless another is named."""
-    asked = ("auth", "can-i", verb, resource, "-n", namespace, f"--as=system:serviceaccount:{account}")
-    return plane.kubectl(*asked, check=False).stdout.strip() == "yes"
+    """Say whether a service account may do something in a namespace; the operator's own, unless another is named.
+
+    A resource is `secrets`, `leases.coordination.k8s.io`, or one object: `secrets/shop`.
+    """
+    kind, _, name = resource.partition("/")
+    plural, _, group = kind.partition(".")
+    asked = {"verb": verb, "group": group, "resource": plural, "name": name, "subresource": subresource}
+    home = account.partition(":")[0]
+    spec = {
+        "user": f"system:serviceaccount:{account}",
+        "groups": ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"],
+        "resourceAttributes": {"namespace": namespace, **asked},
+    }
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {}, "spec": spec}
+    return bool(api_of(plane).create(review)["status"]["allowed"])
+
+
+def wrong_rights_on_leases(plane: ControlPlane, home: str = "phase-system") -> list[str]:
+    """Return what the operator's account may do with Leases and should not, and what it may not and needs."""
+    lease = "leases.coordination.k8s.io"
+    own, another = f"{lease}/phase-operator", f"{lease}/another"
+    wanted = {("get", own, home), ("patch", own, home), ("create", lease, home)}
+    others = {(verb, *each) for verb in ("get", "patch") for each in ((another, home), (own, "default"))}
+    others |= {(verb, lease, home) for verb in ("list", "watch", "update", "delete", "deletecollection")}
+    return sorted(" ".join(each) for each in wanted | others if may(plane, *each) is not (each in wanted))
 
 
 def _heard(config: pytest.Config) -> AbstractContextManager[None]:
