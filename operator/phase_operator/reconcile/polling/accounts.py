@@ -17,7 +17,7 @@ from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, Probe, Read, ReadKeyring, Subscription
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
 from phase_operator.reconcile.polling.keyrings import KeyringState
-from phase_operator.reconcile.polling.question_state import QueryState
+from phase_operator.reconcile.polling.query_state import QueryState
 
 FOREVER = float("inf")
 
@@ -53,13 +53,13 @@ class AccountState:
         """The account, as others name it."""
         return self.gate.account
 
-    def questions(self) -> Iterator[QueryState]:
-        """Yield all questions of the account."""
+    def queries(self) -> Iterator[QueryState]:
+        """Yield all queries of the account."""
         for app in self.apps.values():
-            yield from app.questions()
+            yield from app.queries()
 
     def is_listed(self, within: float, now: float) -> bool:
-        """Say whether the account's apps were listed within so many seconds."""
+        """Return whether the account's apps were listed within so many seconds."""
         return self.listed_at is not None and now - self.listed_at < within
 
     @property
@@ -89,7 +89,7 @@ class AccountState:
             self.drop(KEYRING)
 
     def is_known_encrypted(self, app_id: str) -> bool:
-        """Say whether the account can read an app with its keys alone, by what was listed last."""
+        """Return whether the account can read an app with its keys alone, by what was listed last."""
         if not self.has_keys:
             return False
         keyed = self.keys.index.app(app_id) if self.keys.index is not None else None
@@ -98,23 +98,23 @@ class AccountState:
         return self.listed.is_encrypted(app_id) is True
 
     def find(self, query: SourceQuery) -> QueryState | None:
-        """Return a question that is still asked."""
+        """Return a query that has subscribers; None if it has none any more."""
         app = self.apps.get(query.app)
         return app.places.get(query.environment, {}).get(query) if app is not None else None
 
     def still_asked(self, call: Read) -> list[QueryState]:
-        """Return the queries of a read that somebody still asks."""
-        found = [self.find(query) for query in call.questions]
+        """Return the queries of a read that still have subscribers."""
+        found = [self.find(query) for query in call.queries]
         return [query_state for query_state in found if query_state is not None]
 
     def subscribe(self, query_state: QueryState, key: ObjectKey, subscription: Subscription) -> None:
-        """Let a PhaseSecret ask one of the account's queries."""
+        """Subscribe a PhaseSecret to one of the account's queries."""
         if key not in query_state.subscriptions:
             self.namespaces[key.namespace] += 1
         query_state.subscriptions[key] = subscription
 
     def unsubscribe(self, query: SourceQuery, key: ObjectKey) -> None:
-        """Let a PhaseSecret ask a query no more; one that nobody asks is forgotten with its answer."""
+        """Unsubscribe a PhaseSecret; a query without subscribers is forgotten with its answer."""
         app = self.apps[query.app]
         query_state = app.places[query.environment][query]
         query_state.unsubscribe(key)
@@ -151,7 +151,7 @@ class AccountState:
         return True
 
     def is_attempt(self, task: Task) -> bool:
-        """Say whether a task failed last, or has never worked."""
+        """Return whether a task failed last, or has never worked."""
         match task:
             case str() if task == KEYRING:
                 return self.keys.index is None or self.keys.error is not None
@@ -173,7 +173,7 @@ class AccountState:
 
     def opens(self, now: float) -> Opens:
         """Return when the next calls may begin."""
-        # Reads can be as many as somebody likes to force; probes have their times.
+        # Users can force any number of reads; probes have their times.
         return self.gate.opens(now, is_spread=len(self.namespaces) > 1)
 
     def need(self, app: AppState, interval: float | None) -> None:
@@ -209,12 +209,12 @@ class AccountState:
         return self.gate.end(now, begun, asked, error)
 
     def _is_fine(self, ref: AppRef) -> bool:
-        """Say whether something of an app was answered, and not refused since: only reading tells that one may read."""
+        """Return whether a query of an app was answered, and not refused since: only a read shows that one may read."""
         app = self.apps.get(ref)
-        return app is not None and any(each.error is None and each.confirmed_at is not None for each in app.questions())
+        return app is not None and any(each.error is None and each.confirmed_at is not None for each in app.queries())
 
     def _namespace(self, call: Call) -> str:
-        found = (self.find(query) for query in call.questions) if isinstance(call, Read) else ()
+        found = (self.find(query) for query in call.queries) if isinstance(call, Read) else ()
         return next((query_state.namespace for query_state in found if query_state is not None), "")
 
 

@@ -13,7 +13,7 @@ from phase_operator.core.source.apps import Environment
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.keyrings import Dependencies
-from phase_operator.reconcile.polling.question_state import QueryState, subscribers
+from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 
 # A read so soon after a probe needs none of its own.
 _CLOSE = 10.0
@@ -23,18 +23,18 @@ _PROBE_FAILURES = 3
 
 @dataclass(slots=True)
 class AppState:
-    """An app, what its last probe saw, and the questions that are asked of it."""
+    """An app, what its last probe saw, and its queries."""
 
     ref: AppRef
     id: str | None
-    # Environment -> its questions.
+    # Environment -> its queries.
     places: dict[str, dict[SourceQuery, QueryState]] = field(default_factory=dict)
     environments: dict[str, Environment] = field(default_factory=dict)
     # The name means no app, or more than one.
     error: ExpectedError | None = None
     # A probe was answered or failed: reads may go.
     is_open: bool = False
-    # Phase does not answer probes here: questions are read at their own intervals.
+    # Phase does not answer probes here: queries are read at their own intervals.
     is_unprobed: bool = False
     # The account may not read its environments, which is what a probe does.
     is_refused: bool = False
@@ -60,13 +60,13 @@ class AppState:
     # Environment -> what its last answer was made of besides, if it is decrypted here.
     dependencies: dict[str, Dependencies] = field(default_factory=dict)
 
-    def questions(self) -> Iterator[QueryState]:
-        """Yield all questions of the app."""
+    def queries(self) -> Iterator[QueryState]:
+        """Yield all queries of the app."""
         for place in self.places.values():
             yield from place.values()
 
     def is_out_of_date(self, query_state: QueryState, now: float) -> bool:
-        """Say whether a read has to wait for a probe: it may bring what was written since the last one."""
+        """Return whether a read has to wait for a probe: it may bring what was written since the last one."""
         if query_state.has_waited or query_state.wanted is PollPriority.MOVED or now - self.probed_at <= _CLOSE:
             return False
         if self.is_encrypted and self.trouble is not None:
@@ -87,7 +87,7 @@ class AppState:
     @property
     def interval(self) -> float:
         """The shortest interval that is asked for."""
-        return min(query_state.interval for query_state in self.questions())
+        return min(query_state.interval for query_state in self.queries())
 
     def ask(self, query: SourceQuery, now: float) -> QueryState:
         """Return the state of a query, which may be asked for the first time."""
@@ -106,7 +106,7 @@ class AppState:
             self.dependencies.pop(query.environment, None)
 
     def found(self, app_id: str) -> bool:
-        """Take the id that the name means; return True if it is another one than before."""
+        """Record the id that the name means; return True if it is another one than before."""
         self.error = None
         if self.id == app_id:
             return False
@@ -115,11 +115,11 @@ class AppState:
         return True
 
     def switch(self, now: float, *, is_encrypted: bool) -> None:
-        """Take the app as encrypted, or as not encrypted any more."""
+        """Record that the app is encrypted, or is not any more."""
         self.is_encrypted, self.switched_at, self.dependencies = is_encrypted, now, {}
 
     def hold(self) -> None:
-        """Let reads wait until a probe is answered, also those that waited for the last one."""
+        """Hold reads back until a probe is answered, also those that waited for the last one."""
         self.is_open = False
         for query, urgency in self.waiting.items():
             query_state = self.places[query.environment][query]
@@ -127,22 +127,22 @@ class AppState:
         self.waiting = {}
 
     def close(self, error: ExpectedError) -> set[ObjectKey]:
-        """Let nothing be read, for this reason, until a probe is answered; return who it is news for."""
+        """Hold all reads back until a probe is answered, and report why; return the PhaseSecrets to wake."""
         self.hold()
         before, self.closed = self.closed, error
-        return subscribers(self.questions()) if before is None or before.message != error.message else set()
+        return subscribers(self.queries()) if before is None or before.message != error.message else set()
 
     def reopen(self) -> set[ObjectKey]:
-        """Let it be read again; return the PhaseSecrets that it is news for."""
+        """Allow reads again; return the PhaseSecrets that it is news for."""
         was_closed, self.closed = self.closed is not None, None
-        return subscribers(self.questions()) if was_closed else set()
+        return subscribers(self.queries()) if was_closed else set()
 
     def unanswered(self) -> set[ObjectKey]:
         """Return the PhaseSecrets that wait for a first answer."""
-        return subscribers(each for each in self.questions() if each.answer is None and each.error is None)
+        return subscribers(each for each in self.queries() if each.answer is None and each.error is None)
 
     def probed(self, environments: Iterable[Environment]) -> Mapping[str, Environment]:
-        """Take the environments that a probe brought; return those of the probe before."""
+        """Record the environments that a probe brought; return those of the probe before."""
         before, self.environments = self.environments, {each.name.casefold(): each for each in environments}
         self.failures, self.is_unprobed, self.is_probed = 0, False, True
         self.probed_at = self.probe_began_at
@@ -158,9 +158,9 @@ class AppState:
             self.is_unprobed = True
 
     def open(self) -> list[tuple[QueryState, PollPriority]]:
-        """Let reads go, since a probe has ended; return the queries that are wanted, and how urgently."""
+        """Allow reads, since a probe has ended; return the queries that are wanted, and how urgently."""
         self.is_open = True
-        return [(query_state, query_state.wanted) for query_state in self.questions() if query_state.wanted is not None]
+        return [(query_state, query_state.wanted) for query_state in self.queries() if query_state.wanted is not None]
 
     def urgency_after_probe(self, query_state: QueryState, *, is_new: bool) -> PollPriority | None:
         """Return how urgently a query that the last probe did not confirm is to be read; None: not for that probe.
@@ -178,26 +178,26 @@ class AppState:
         return PollPriority.EDITED if query_state.answer is None else None
 
     def report_trouble(self) -> set[ObjectKey]:
-        """Let the queries say that the probe fails; return the PhaseSecrets that it is news for."""
+        """Report the failing probe on all queries; return the PhaseSecrets that it is news for."""
         was_told, self.is_told = self.is_told, True
         return set() if was_told else self._unbroken()
 
     def end_trouble(self) -> set[ObjectKey]:
-        """Take the app as free of trouble; return the PhaseSecrets that it is news for."""
+        """Record that probes work again; return the PhaseSecrets that it is news for."""
         woken = self.soothe()
         self.trouble = None
         return woken
 
     def soothe(self) -> set[ObjectKey]:
-        """Let no query say that the probe fails unless it is late; return the PhaseSecrets that it is news for."""
+        """Report the failing probe on late queries only; return the PhaseSecrets that it is news for."""
         was_told = self.trouble is not None and self.is_told
         self.is_told = False
         return self._unbroken() if was_told else set()
 
     def _unbroken(self) -> set[ObjectKey]:
-        return subscribers(query_state for query_state in self.questions() if query_state.error is None)
+        return subscribers(query_state for query_state in self.queries() if query_state.error is None)
 
 
 def is_lasting(error: ExpectedError) -> bool:
-    """Say whether a probe that failed so is not worth another one soon."""
+    """Return whether a probe that failed with this error is not worth another one soon."""
     return not isinstance(error, Transient) or error.reason is Reason.UNEXPECTED_ANSWER

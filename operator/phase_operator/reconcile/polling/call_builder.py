@@ -11,7 +11,7 @@ from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.reconcile.polling.accounts import FOREVER, KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read, ReadKeyring
-from phase_operator.reconcile.polling.question_state import QueryState
+from phase_operator.reconcile.polling.query_state import QueryState
 from phase_operator.reconcile.polling.timetable import Timetable
 
 # While a host is asked for one keyring at a time, an account looks this often whether it is its turn.
@@ -59,7 +59,7 @@ def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
         case Probe():
             return [call.app]
         case Read():
-            return [*call.questions, *([(call.app, call.environment)] if call.is_whole else [])]
+            return [*call.queries, *([(call.app, call.environment)] if call.is_whole else [])]
 
 
 def _read_keyring(times: Timetable, now: float) -> ReadKeyring | None:
@@ -101,16 +101,16 @@ def _read(
     account_state: AccountState,
     app: AppState,
     app_id: str,
-    questions: list[QueryState],
+    query_states: list[QueryState],
     path: str | None,
     tags: tuple[str, ...],
 ) -> Read:
-    for query_state in questions:
+    for query_state in query_states:
         account_state.fair_queue.drop(query_state.query)
         account_state.busy.add(query_state.query)
         app.waiting.pop(query_state.query, None)
         query_state.has_waited = False
-    queries = tuple(query_state.query for query_state in questions)
+    queries = tuple(query_state.query for query_state in query_states)
     environment = queries[0].environment
     # While probes fail, nobody knows whether what is read is newer than the last one.
     revision = app.revision(environment) if app.is_probed else None

@@ -1,4 +1,4 @@
-"""What PhaseSecrets ask, what is known, and the calls that find out: the planner's nouns."""
+"""What PhaseSecrets ask, what is known, and the calls that find out: the nouns of polling."""
 
 from dataclasses import dataclass, field
 
@@ -18,15 +18,15 @@ class Policy:
     places: int = 16
     # Calls a minute and account; None: what `default_quota` says of the host.
     quota: int | None = None
-    # More different questions than this to one environment become one read of all of it; 0: never.
+    # More different queries than this to one environment become one read of all of it; 0: never.
     wide_above: int = 4
     # Within this time after any environment moved, answers that may refer to it are read again; 0: never.
     reference_bound: float = 300.0
-    # Every question is read this often even if nothing moves.
+    # Every query is read this often even if nothing moves.
     full_read: float = 3600.0
 
 
-# What is known of a question.
+# What is known of a query.
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Fresh:
     twice: bool = False
     # What was in an answer before, and left on purpose.
     moved: tuple[Moved, ...] = ()
-    # The account may not probe the app, so that the question is read at every interval.
+    # The account may not probe the app, so that the query is read at every interval.
     is_unprobed: bool = False
     # The answer was newer than the probe before it: targets that are sealed with this date are sealed anew.
     misdated: Revision | None = None
@@ -68,7 +68,7 @@ class Broken:
 SourceState = Unread | Fresh | Broken
 
 
-# The calls that the planner asks for.
+# The calls that the scheduler asks for.
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read entries: those of one question, or all of the environment for several."""
+    """Read entries: those of one query, or all of the environment for several."""
 
     account: Account
     app: AppRef
@@ -106,7 +106,7 @@ class Read:
     tags: tuple[str, ...]
     # The revision that a probe saw before this read began: what is written meanwhile is seen by the next probe.
     revision: str | None
-    questions: tuple[SourceQuery, ...]
+    queries: tuple[SourceQuery, ...]
     # Reads everything that the environment holds.
     is_whole: bool = False
     # The keys, if the app is end-to-end encrypted: then everything is read, and decrypted here.
@@ -118,7 +118,7 @@ Call = ListApps | ReadKeyring | Probe | Read
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One PhaseSecret's part in a question."""
+    """How one PhaseSecret takes part in a query."""
 
     interval: float
     urgency: PollPriority = PollPriority.NEW

@@ -1,4 +1,4 @@
-"""Whose turn it is to ask Phase: accounts that have something to ask, and what they wait for.
+"""Which account may call Phase next: accounts that have calls to make, and what they wait for.
 
 Rule: every account that may ask is looked at as soon as it may. One that has to wait for others (a share that is used
 up, the trial of a host that fails) waits at a gate; whatever lets one pass there brings the next one's turn, so that
@@ -49,7 +49,7 @@ class Dispatcher:
     """The accounts that have something to ask, and the calls under way."""
 
     def __init__(self, account_states: Mapping[Account, AccountState], hosts: Mapping[str, Host], places: int) -> None:
-        self._askers = account_states
+        self._account_states = account_states
         self._hosts = hosts
         self._shares = ConcurrencyShares(places)
         self._schedule: Schedule[Account | Wait] = Schedule()
@@ -73,7 +73,7 @@ class Dispatcher:
             if not isinstance(turn, Account):
                 self._let_pass(turn, now)
                 continue
-            account_state, called = self._askers.get(turn), frozenset(self._called.pop(turn, ()))
+            account_state, called = self._account_states.get(turn), frozenset(self._called.pop(turn, ()))
             found = self._look(account_state, called, now) if account_state is not None else None
             if found is not None:
                 return found
@@ -100,7 +100,7 @@ class Dispatcher:
         if kept is None:
             return None
         _, number, begun = kept
-        account_state = self._askers[call.account]
+        account_state = self._account_states[call.account]
         concern = account_state.end(call, begun, error, now)
         for gate in self._shares.end(number, now, was_answered=was_answered):
             self._let_pass(gate, now)
@@ -115,7 +115,7 @@ class Dispatcher:
         self._shares.forget(account_state.account, account_state.gate.host.name)
 
     def surplus(self, now: float) -> list[Call]:
-        """Return the calls that are to be broken off; how they end has to be told as of any other."""
+        """Return the calls to break off; their ends have to be reported as of any other."""
         numbers = set(self._shares.surplus(now))
         return [call for call, number, _ in self._under_way.values() if number in numbers] if numbers else []
 
@@ -173,7 +173,7 @@ class Dispatcher:
             self._open_later(gate, now)
 
     def _open_later(self, gate: Wait, now: float) -> None:
-        """Plan the moment in which a gate lets somebody pass, if time alone can tell it."""
+        """Plan the moment in which a gate lets a call pass, if only time decides that."""
         if isinstance(gate, Trial):
             due: float | None = self._trial_at(gate, now)
         else:
@@ -203,7 +203,7 @@ class Dispatcher:
                 del waiting[namespace]
             if not waiting:
                 del self._waiting[gate]
-            if account in self._askers:
+            if account in self._account_states:
                 self._called.setdefault(account, set()).add(gate)
                 self.add(account, now)
                 return

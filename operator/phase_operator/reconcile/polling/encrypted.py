@@ -20,7 +20,7 @@ from phase_operator.reconcile.polling.accounts import KEYRING
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
-from phase_operator.reconcile.polling.question_state import QueryState, subscribers
+from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 from phase_operator.reconcile.polling.timetable import HEALING, Timetable
 
 _OF_ADDRESS = (
@@ -33,13 +33,13 @@ def refused_as_encrypted(
     times: Timetable,
     late: LateQueries,
     app: AppState,
-    questions: Iterable[QueryState],
+    query_states: Iterable[QueryState],
     error: ExpectedError,
     now: float,
 ) -> set[ObjectKey]:
-    """Take that the public API refuses an app as encrypted, when it was probed or these queries were read."""
+    """Record that the public API refuses an app as encrypted, when it was probed or these queries were read."""
     account_state = times.account_state
-    for query_state in questions:
+    for query_state in query_states:
         query_state.wanted = query_state.urgency(PollPriority.MOVED)
     if app.is_encrypted:
         # Asked before that was known, or to see whether it is so still.
@@ -74,7 +74,7 @@ def catch_up(times: Timetable, apps: Iterable[AppState], now: float) -> set[Obje
 
 
 def follow_list(times: Timetable, now: float) -> None:
-    """Let the list of apps tell which are encrypted, where their probes have not told otherwise."""
+    """Record which apps the list calls encrypted, unless their probes have shown otherwise."""
     account_state = times.account_state
     for app in account_state.apps.values():
         is_encrypted = account_state.listed.is_encrypted(app.id) if app.id is not None else None
@@ -90,7 +90,7 @@ def follow_list(times: Timetable, now: float) -> None:
 
 
 def probed_unencrypted(times: Timetable, app: AppState, now: float) -> bool:
-    """Take that the public API answers for an app that was encrypted; return whether that is believed now."""
+    """Record that the public API answers for an app that was encrypted; return whether that is believed now."""
     if not _may_switch(app, now):
         return False
     app.switch(now, is_encrypted=False)
@@ -99,7 +99,7 @@ def probed_unencrypted(times: Timetable, app: AppState, now: float) -> bool:
 
 
 def keyring_read(times: Timetable, index: KeyringIndex, now: float) -> set[ObjectKey]:
-    """Take an account's keyring: it is the probe of its encrypted apps, and their names where they are not listed."""
+    """Record an account's keyring: it is the probe of its encrypted apps, and has the names of unlisted ones."""
     account_state, woken = times.account_state, set[ObjectKey]()
     has_moved = account_state.keys.take(index)
     if account_state.keys.instead_of_list is not None:
@@ -121,7 +121,7 @@ def keyring_read(times: Timetable, index: KeyringIndex, now: float) -> set[Objec
 
 
 def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, now: float) -> set[ObjectKey]:
-    """Take that the keyring could not be read: it concerns encrypted apps, and names that only it can tell."""
+    """Record that the keyring could not be read: it concerns encrypted apps, and names that only it has."""
     account_state = times.account_state
     keys, apps = account_state.keys, account_state.encrypted()
     if error.reason is Reason.RATE_LIMITED:
@@ -144,7 +144,7 @@ def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, no
 
 
 def list_refused(times: Timetable, error: ExpectedError, now: float) -> set[ObjectKey]:
-    """Take that the account may not list apps: its keyring names them, and needs no permission."""
+    """Record that the account may not list apps: its keyring names them, and needs no permission."""
     keys = times.account_state.keys
     keys.instead_of_list = no_list(error)
     keys.has_to_name = True
@@ -185,7 +185,7 @@ def _troubled(
 
 
 def _nameless(times: Timetable, error: ExpectedError) -> set[ObjectKey]:
-    """Let apps that only a name is known of say why; return the PhaseSecrets that it is news for."""
+    """Report the reason on apps whose id is not known; return the PhaseSecrets that it is news for."""
     account_state = times.account_state
     refused, nameless = account_state.keys.instead_of_list, account_state.nameless()
     if refused is None or not nameless:
@@ -195,4 +195,4 @@ def _nameless(times: Timetable, error: ExpectedError) -> set[ObjectKey]:
     account_state.list_error = refused if error.reason is Reason.UNEXPECTED_ANSWER else error
     if before is not None and before.message == account_state.list_error.message:
         return set()
-    return subscribers(query_state for app in nameless for query_state in app.questions())
+    return subscribers(query_state for app in nameless for query_state in app.queries())

@@ -45,7 +45,7 @@ class Opens(NamedTuple):
 
 
 class Concern(Enum):
-    """Whom the end of a call concerns, besides those who asked."""
+    """Which PhaseSecrets the end of a call concerns, in addition to those of its queries."""
 
     NOBODY = auto()
     # Who waits for an answer, because the account may not be asked now.

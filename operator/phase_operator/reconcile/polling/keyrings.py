@@ -82,7 +82,7 @@ class KeyringState:
     has_to_name: bool = False
 
     def take(self, index: KeyringIndex) -> bool:
-        """Take the answer to the last call; return True if an environment moved since the one before."""
+        """Record the answer to the last call; return True if an environment moved since the one before."""
         before, self.index = self.index, index
         self.began_at, self.error, self.failures, self.has_to_name = self.asked_at, None, 0, False
         return before is not None and before.state != index.state

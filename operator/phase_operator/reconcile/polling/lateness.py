@@ -1,4 +1,4 @@
-"""Which questions are late, so that their PhaseSecrets have to say so; and how long a refused one waits.
+"""Which queries are late, so that their PhaseSecrets have to report it; and how long a refused one waits.
 
 Rule: late is what cannot be confirmed, since its account is closed or its app's probe fails. What merely waits its turn
 is not.
@@ -10,15 +10,15 @@ from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import AccountState
-from phase_operator.reconcile.polling.question_state import QueryState, subscribers
+from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 
-# A question that is not confirmed so many seconds after its interval is late.
+# A query that is not confirmed so many seconds after its interval is late.
 _GRACE = 30.0
 # So often an account is looked at while its calls fail or may not be made.
 _LOOK_AGAIN = 15.0
-# A pause of this length is told at once to those who will be late.
+# A pause of this length is reported at once on the queries that will be late.
 _LONG_PAUSE = 90.0
-# Of what is refused to an account for a namespace, one question in so many seconds is asked again.
+# Of what is refused to an account for a namespace, one query in so many seconds is read again.
 _DENIED_EVERY = 3.0
 _DENIED_LONGEST = 600.0
 
@@ -27,7 +27,7 @@ class LateQueries:
     """Finds the queries that ought to have been confirmed long ago, and whose call fails or may not be made."""
 
     def __init__(self, account_states: Mapping[Account, AccountState]) -> None:
-        self._askers = account_states
+        self._account_states = account_states
         # When to see whether queries of an account are late.
         self._looks: Schedule[Account] = Schedule()
 
@@ -36,15 +36,15 @@ class LateQueries:
         self._looks.add(account, now + _GRACE, Priority.PERIODIC)
 
     def delayed(self, account_state: AccountState, now: float) -> set[ObjectKey]:
-        """Take that an account may not be asked for a while; return whose queries will be late for it."""
+        """Record that an account may make no calls for a while; return the PhaseSecrets whose queries will be late."""
         self.look_later(account_state.account, now)
         return _late_after(account_state, account_state.gate.rate_limit.closed_until - now)
 
     def find(self, now: float) -> set[ObjectKey]:
-        """Return whose queries are late since the last look."""
+        """Return the PhaseSecrets whose queries are late since the last look."""
         woken: set[ObjectKey] = set()
         while (account := self._looks.pop(now)) is not None:
-            account_state = self._askers.get(account)
+            account_state = self._account_states.get(account)
             if account_state is None or (
                 account_state.gate.limited is None and not any(app.trouble for app in account_state.apps.values())
             ):
@@ -63,17 +63,17 @@ class LateQueries:
 
 
 def crowded(account_state: AccountState, query_state: QueryState) -> float:
-    """Return the least pause of a question that was refused: the more of these a namespace has, the longer."""
+    """Return the least pause of a query that was refused: the more of these a namespace has, the longer."""
     account_state.denied[query_state.query] = query_state.namespace
     many = sum(each == query_state.namespace for each in account_state.denied.values())
     return min(_DENIED_EVERY * many, _DENIED_LONGEST)
 
 
 def _late_by(account_state: AccountState, now: float) -> set[ObjectKey]:
-    """Mark the queries that ought to have been confirmed by now; return whom that is news for."""
+    """Mark the queries that ought to have been confirmed by now; return the PhaseSecrets that it is news for."""
 
     def is_overdue(query_state: QueryState) -> bool:
-        # After a restart nothing was confirmed yet, and what stands in the status may be old.
+        # After a restart nothing was confirmed yet, and the status may be old.
         since = query_state.confirmed_at if query_state.confirmed_at is not None else query_state.asked_at
         return now > since + query_state.interval + _GRACE
 
@@ -81,7 +81,7 @@ def _late_by(account_state: AccountState, now: float) -> set[ObjectKey]:
 
 
 def _late_after(account_state: AccountState, pause: float) -> set[ObjectKey]:
-    """Mark the queries that will be late after a long pause of their account; return whom that is news for."""
+    """Mark the queries that a long pause of their account will make late; return the PhaseSecrets to wake."""
     if pause <= _LONG_PAUSE:
         return set()
     return _find(account_state, lambda query_state: pause > query_state.interval + _GRACE)
@@ -92,7 +92,7 @@ def _find(account_state: AccountState, is_late: Callable[[QueryState], bool]) ->
         query_state
         for app in account_state.apps.values()
         if account_state.gate.limited is not None or app.trouble is not None
-        for query_state in app.questions()
+        for query_state in app.queries()
         if not query_state.is_late and query_state.error is None and is_late(query_state)
     ]
     for query_state in found:

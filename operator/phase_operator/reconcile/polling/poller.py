@@ -1,6 +1,6 @@
-"""The shell around the planner: make the calls that it asks for, and wake whom it names.
+"""The shell around the scheduler: make the calls that it asks for, and wake the PhaseSecrets that it names.
 
-Rule: nothing is decided here. One call is one method of the edge, and its end is told to the planner, however it ends.
+Rule: nothing is decided here. One call is one method of the edge, and the scheduler records its end, however it ends.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _INDEX_UNITS = 1
 
 
 class Poller:
-    """Subscriptions of PhaseSecrets to questions, and the answers."""
+    """Subscriptions of PhaseSecrets to queries, and the answers."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Poller:
     def subscribe(
         self, key: ObjectKey, query: SourceQuery, credential: Credential, subscription: Subscription
     ) -> SourceState:
-        """Let a PhaseSecret ask a question, instead of what it asked before, and return what is known."""
+        """Subscribe a PhaseSecret to a query, instead of the one before, and return what is known."""
         if query.account not in self._credentials:
             self._credentials = {each: kept for each, kept in self._credentials.items() if self._scheduler.knows(each)}
         self._credentials[query.account] = credential
@@ -88,30 +88,30 @@ class Poller:
         return state
 
     def unsubscribe(self, key: ObjectKey) -> None:
-        """Let a PhaseSecret ask nothing."""
+        """Unsubscribe a PhaseSecret."""
         self._scheduler.unsubscribe(key)
 
     def want(self, key: ObjectKey, urgency: PollPriority) -> SourceState:
-        """Read the PhaseSecret's question and wake it with the answer, changed or not; return what is known now."""
+        """Read the PhaseSecret's query and wake it with the answer, changed or not; return what is known now."""
         self._scheduler.want(key, urgency, self._clock.monotonic())
         self._waiter.changed()
         return self._scheduler.view(key)
 
     def doubt(self, key: ObjectKey) -> None:
-        """Read the PhaseSecret's question again after a pause and wake it: it does not believe the answer yet."""
+        """Read the PhaseSecret's query again after a pause and wake it: it does not believe the answer yet."""
         self._scheduler.doubt(key, self._clock.monotonic())
         self._waiter.changed()
 
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
-        """Take a PhaseSecret's word that its targets are in step with a revision."""
+        """Record that a PhaseSecret's targets already match a revision, so that no read is needed."""
         self._scheduler.confirm(key, revision, self._clock.monotonic())
 
     def asks(self, key: ObjectKey) -> bool:
-        """Say whether a PhaseSecret asks anything: then it has a token that it may use."""
+        """Return whether a PhaseSecret has a query: then it has a token that it may use."""
         return self._scheduler.asks(key)
 
     def is_owed(self, key: ObjectKey) -> bool:
-        """Say whether an answer is owed to the PhaseSecret."""
+        """Return whether the PhaseSecret waits for an answer."""
         return self._scheduler.is_owed(key)
 
     # For workers.
@@ -187,7 +187,7 @@ class Poller:
         return self._scheduler.stats(self._clock.monotonic())
 
     def ages(self) -> list[tuple[str, SourceQuery, float]]:
-        """Return each question that was ever confirmed, and for how many seconds it has not been again.
+        """Return each query that was ever confirmed, and how many seconds ago it last was.
 
         Once for each namespace whose PhaseSecrets ask it, with that namespace.
         """
@@ -195,7 +195,7 @@ class Poller:
         return [(namespace, query, now - at) for namespace, query, at in self._scheduler.confirmed()]
 
     def age(self, key: ObjectKey) -> float | None:
-        """Return the same of a PhaseSecret's question; None if it asks none, or had no answer yet."""
+        """Return the age of a PhaseSecret's query; None if it has none, or no answer yet."""
         at = self._scheduler.confirmed_at(key)
         return None if at is None else self._clock.monotonic() - at
 
@@ -260,7 +260,7 @@ class Poller:
         return entries, None
 
     async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
-        """Have guards look at large answers beside the loop, one after another."""
+        """Let guards judge large answers in a thread, one after another."""
         for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
             left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
@@ -284,8 +284,8 @@ class Poller:
 
 
 async def _answers(call: Read, shared_answer: SharedAnswer) -> SharedAnswer:
-    """Make the answers to all questions of a read, and let others have their turn meanwhile."""
-    for query in call.questions:
+    """Make the answers to all queries of a read; other tasks run in between."""
+    for query in call.queries:
         shared_answer.answer(query)
         await asyncio.sleep(0)
     shared_answer.settle()

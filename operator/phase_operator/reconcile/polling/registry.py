@@ -25,7 +25,7 @@ class Accounts:
         self._policy = policy
         self._gates = gates
         # The same accounts without their timetables, for those who plan nothing.
-        self._askers = account_states
+        self._account_states = account_states
         self._look_at = look_at
         self._forgotten = forgotten
         self._times: dict[Account, Timetable] = {}
@@ -41,7 +41,7 @@ class Accounts:
         """Return the timetable of an account that may be asked for the first time; `has_keys` never changes."""
         if account not in self._times:
             self._forget(now)
-            account_state = self._askers[account] = AccountState(self._gates.of(account), has_keys)
+            account_state = self._account_states[account] = AccountState(self._gates.of(account), has_keys)
             self._times[account] = Timetable(account_state, self._policy, self._look_at)
         return self._times[account]
 
@@ -53,6 +53,6 @@ class Accounts:
             account_state = times.account_state
             if account_state.apps or account_state.busy or not account_state.gate.rate_limit.is_idle(now):
                 continue
-            del self._times[account], self._askers[account]
+            del self._times[account], self._account_states[account]
             self._forgotten(account_state)
             self._gates.forget(account)

@@ -12,7 +12,7 @@ from phase_operator.reconcile.polling.accounts import LIST
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import ListApps, Read
 from phase_operator.reconcile.polling.lateness import LateQueries, crowded
-from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers
+from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers
 from phase_operator.reconcile.polling.timetable import HEALING, Timetable
 
 _NO_PROBE = 600.0
@@ -21,14 +21,14 @@ _OF_ACCESS = frozenset({Reason.ACCESS_DENIED, Reason.APP_NOT_FOUND, Reason.ENVIR
 
 
 def apps_listed(times: Timetable, apps: Sequence[App], now: float) -> set[ObjectKey]:
-    """Take the list of an account's apps."""
+    """Record the apps of an account."""
     account_state, woken = times.account_state, set[ObjectKey]()
     account_state.listed, account_state.listed_at, account_state.failures = Directory(apps), now, 0
     changed = account_state.list_error is not None
     account_state.list_error = None
     for app in account_state.apps.values():
         if app.ref.id is None and (times.name(app, now) or changed):
-            woken |= subscribers(app.questions())
+            woken |= subscribers(app.queries())
     if all(app.id is not None for app in account_state.apps.values()):
         # Apps that were asked for while it was listed are named by now as well.
         account_state.drop(LIST)
@@ -37,7 +37,7 @@ def apps_listed(times: Timetable, apps: Sequence[App], now: float) -> set[Object
 
 
 def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: float) -> set[ObjectKey]:
-    """Take that the apps could not be listed: it concerns those that only a name is known of."""
+    """Record that the apps could not be listed: it concerns those whose id is not known."""
     account_state = times.account_state
     account_state.failures += 1
     account_state.list_error = no_list(error)
@@ -45,21 +45,21 @@ def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: flo
     if nameless:
         times.plan(LIST, now + retry_source(error, account_state.failures, HEALING, repr(call)))
     times.list_again(now)
-    return subscribers(query_state for app in nameless for query_state in app.questions())
+    return subscribers(query_state for app in nameless for query_state in app.queries())
 
 
 def probed(times: Timetable, app: AppState, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
-    """Take the revisions of an app's environments: whatever moved is read again."""
+    """Record the revisions of an app's environments; queries of those that moved are read again."""
     before = app.probed(environments)
     woken = app.end_trouble() | app.reopen()
     times.open(app, now)
-    for query_state in app.questions():
+    for query_state in app.queries():
         woken |= query_state.set_unprobed(is_refused=False)
         woken |= _compare(times, app, query_state, query_state.query.environment not in before, now)
     times.end_wait(app, now)
     if not app.is_encrypted and any(name in before and before[name] != each for name, each in app.environments.items()):
         times.read_references(now)
-    is_broken = any(query_state.error is not None for query_state in app.questions())
+    is_broken = any(query_state.error is not None for query_state in app.queries())
     interval = min(app.interval, HEALING) if is_broken else app.interval
     times.account_state.need(app, None if app.is_encrypted else interval)
     times.probe_again(app, interval, now)
@@ -69,7 +69,7 @@ def probed(times: Timetable, app: AppState, environments: Iterable[Environment],
 def probe_failed(
     times: Timetable, late: LateQueries, app: AppState, error: ExpectedError, now: float
 ) -> set[ObjectKey]:
-    """Take that an app could not be probed: reads do without, at the polling interval if that lasts."""
+    """Record that an app could not be probed: reads do without, at the polling interval if that lasts."""
     if error.reason is Reason.RATE_LIMITED:
         times.plan(app.ref, now)
         return set()
@@ -85,12 +85,12 @@ def probe_failed(
 
 
 def do_without_probe(times: Timetable, app: AppState, now: float) -> None:
-    """Let reads go, since a probe has failed; if that lasts, at their own intervals."""
+    """Allow reads, since a probe has failed; if that lasts, at their own intervals."""
     times.end_wait(app, now)
     times.account_state.need(app, None)
     times.open(app, now)
     if app.is_unprobed:
-        for query_state in app.questions():
+        for query_state in app.queries():
             if query_state.answer is None and query_state.error is None:
                 times.want(query_state, PollPriority.EDITED, now)
             else:
@@ -105,12 +105,12 @@ def trouble(times: Timetable, late: LateQueries, app: AppState, error: ExpectedE
 
 
 def answered(times: Timetable, query_state: QueryState, got: Answer, now: float) -> set[ObjectKey]:
-    """Take an answer, unless it is suspect, or not known to be whole."""
+    """Record an answer, unless it is suspect, or not known to be whole."""
     app = times.account_state.apps[query_state.query.app]
     times.account_state.denied.pop(query_state.query, None)
     match query_state.judge(got, now):
         case Verdict.SUSPECT:
-            # Whether what is missing lies elsewhere now is told by a read of everything, at once.
+            # A read of everything shows at once whether what is missing lies elsewhere now.
             times.want(query_state, PollPriority.MOVED, now + (DOUBT_PAUSE if got.call.is_whole else 0.0))
             return set(query_state.subscriptions)
         case Verdict.INCOMPLETE:
@@ -130,7 +130,7 @@ def answered(times: Timetable, query_state: QueryState, got: Answer, now: float)
 def read_failed(
     times: Timetable, query_state: QueryState, call: Read, error: ExpectedError, now: float
 ) -> set[ObjectKey]:
-    """Take that a query could not be read: the failure stands beside the last good answer."""
+    """Record that a query could not be read; the last good answer is kept beside the failure."""
     if error.reason is Reason.RATE_LIMITED and query_state.answer is not None:
         # One refusal delays what has been answered, and that is all.
         times.want(query_state, query_state.urgency(PollPriority.MOVED), now)
@@ -168,7 +168,7 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
     for app in times.account_state.apps.values():
         if app.trouble is not None and host is not None:
             woken |= app.report_trouble()
-        waiting = [each for each in app.questions() if each.answer is None]
+        waiting = [each for each in app.queries() if each.answer is None]
         woken |= subscribers(waiting)
         if host is None and denials is None and app.id is not None and (waiting or _fails(app)):
             times.probe(app, now)
@@ -177,7 +177,7 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
 
 def _fails(app: AppState) -> bool:
     """Return whether probes of the app fail, or reads of one of its environments."""
-    return app.trouble is not None or any(each.error is not None for each in app.questions())
+    return app.trouble is not None or any(each.error is not None for each in app.queries())
 
 
 def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: bool, now: float) -> set[ObjectKey]:

@@ -1,9 +1,9 @@
-"""Decide what to ask Phase next, whom an answer concerns, and when to ask again.
+"""Decide what to ask Phase next, which PhaseSecrets an answer concerns, and when to ask again.
 
 The unit of work is the query (`SourceQuery`), not the resource: equal queries share one read and one answer. What tells
 whether a query has to be read again is the revision of its environment, which one probe per app brings for all of them.
 
-Rule: nothing here awaits or knows the time; every method takes `now`, and what begins or ends a call is told to it.
+Rule: nothing here awaits or knows the time; every method takes `now`, and the caller reports how each call ends.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.gates import Concern, Gates
 from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
-from phase_operator.reconcile.polling.question_state import DOUBT_PAUSE, Answer, QueryState, subscribers
+from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, subscribers
 from phase_operator.reconcile.polling.registry import Accounts
 from phase_operator.reconcile.polling.stats import PollStats, count
 from phase_operator.reconcile.polling.timetable import Timetable
@@ -52,13 +52,13 @@ class PollScheduler:
 
     def __init__(self, policy: Policy) -> None:
         # Of each account: what it asks and how it may; and, in `_accounts`, when it asks what.
-        self._askers: dict[Account, AccountState] = {}
+        self._account_states: dict[Account, AccountState] = {}
         self._asked: dict[ObjectKey, SourceQuery] = {}
         # Whatever else calls Phase with an account passes the same gate.
         self.gates = Gates(policy.quota)
-        self._turns = Dispatcher(self._askers, self.gates.hosts, policy.places)
-        self._late = LateQueries(self._askers)
-        self._accounts = Accounts(policy, self.gates, self._askers, self._turns.add, self._forgotten)
+        self._turns = Dispatcher(self._account_states, self.gates.hosts, policy.places)
+        self._late = LateQueries(self._account_states)
+        self._accounts = Accounts(policy, self.gates, self._account_states, self._turns.add, self._forgotten)
         self._awakened: set[ObjectKey] = set()
         self._notices: list[tuple[ObjectKey, Event]] = []
 
@@ -93,13 +93,13 @@ class PollScheduler:
         return view(times.account_state, query_state, key)
 
     def unsubscribe(self, key: ObjectKey) -> None:
-        """Let a PhaseSecret ask nothing; a query that nobody asks is forgotten with its answer."""
+        """Unsubscribe a PhaseSecret; a query without subscribers is forgotten with its answer."""
         query = self._asked.pop(key, None)
         if query is not None:
-            self._askers[query.account].unsubscribe(query, key)
+            self._account_states[query.account].unsubscribe(query, key)
 
     def want(self, key: ObjectKey, urgency: PollPriority, now: float) -> None:
-        """Read a PhaseSecret's question and wake it with the answer, changed or not."""
+        """Read a PhaseSecret's query and wake it with the answer, changed or not."""
         times, query_state = self._of(key)
         if urgency is not PollPriority.FORCED and query_state.answer is not None:
             # It came while the PhaseSecret looked for it, and woke it.
@@ -109,13 +109,13 @@ class PollScheduler:
             return
         due = now
         if urgency is PollPriority.FORCED:
-            # Whoever forces a read again and again must not use up what others need.
+            # A user who forces reads again and again must not use up what others need.
             due = query_state.forced_at = max(now, query_state.forced_at + _FORCED_PAUSE)
             query_state.forced.add(key)
         times.want(query_state, urgency, due)
 
     def confirm(self, key: ObjectKey, revision: Revision, now: float) -> None:
-        """Take a PhaseSecret's word that its targets are in step with a revision."""
+        """Record that a PhaseSecret's targets already match a revision, so that no read is needed."""
         times, query_state = self._of(key)
         query_state.owed.discard(key)
         if query_state.answer is None and query_state.wanted is None:
@@ -124,11 +124,11 @@ class PollScheduler:
             times.read_again(query_state, now)
 
     def asks(self, key: ObjectKey) -> bool:
-        """Say whether a PhaseSecret asks anything."""
+        """Return whether a PhaseSecret has a query."""
         return key in self._asked
 
     def doubt(self, key: ObjectKey, now: float) -> None:
-        """Read a PhaseSecret's question again after a pause, and wake it: its targets lack what they would lose."""
+        """Read a PhaseSecret's query again after a pause, and wake it: its targets would lose entries."""
         times, query_state = self._of(key)
         query_state.owed.add(key)
         if query_state.query not in times.account_state.busy:
@@ -136,11 +136,11 @@ class PollScheduler:
             times.want(query_state, PollPriority.MOVED, max(now, since + DOUBT_PAUSE))
 
     def is_owed(self, key: ObjectKey) -> bool:
-        """Say whether an answer is owed to a PhaseSecret."""
+        """Return whether a PhaseSecret waits for an answer."""
         return key in self._asked and key in self._of(key)[1].owed
 
     def view(self, key: ObjectKey) -> SourceState:
-        """Return what is known of a PhaseSecret's question."""
+        """Return what is known of a PhaseSecret's query."""
         times, query_state = self._of(key)
         return view(times.account_state, query_state, key)
 
@@ -169,39 +169,39 @@ class PollScheduler:
         return min((due for due in times if due is not None), default=None)
 
     def awakened(self) -> set[ObjectKey]:
-        """Return whom to wake besides those that the ends of calls name, once."""
+        """Return the PhaseSecrets to wake in addition to those that the ends of calls name, once."""
         woken, self._awakened = self._awakened, set()
         return woken
 
     def namespaces(self, call: Call) -> set[str]:
         """Return the namespaces for which a call is made."""
-        account_state = self._askers[call.account]
+        account_state = self._account_states[call.account]
         match call:
             case ListApps():
                 return set(account_state.namespaces)
             case ReadKeyring():
                 apps = account_state.encrypted() or account_state.apps.values()
-                questions: Iterable[QueryState] = [each for app in apps for each in app.questions()]
+                query_states: Iterable[QueryState] = [each for app in apps for each in app.queries()]
             case Probe():
-                questions = account_state.apps[call.app].questions() if call.app in account_state.apps else ()
+                query_states = account_state.apps[call.app].queries() if call.app in account_state.apps else ()
             case Read():
-                questions = account_state.still_asked(call)
-        return {key.namespace for query_state in questions for key in query_state.subscriptions}
+                query_states = account_state.still_asked(call)
+        return {key.namespace for query_state in query_states for key in query_state.subscriptions}
 
     def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a call brings anew."""
         if isinstance(call, ReadKeyring):
-            index = self._askers[call.account].keys.index
+            index = self._account_states[call.account].keys.index
             return {index.keyring.place} if index is not None and index.keyring.place is not None else set()
         if not isinstance(call, Read):
             return set()
-        before = [query_state.last for query_state in self._askers[call.account].still_asked(call)]
+        before = [query_state.last for query_state in self._account_states[call.account].still_asked(call)]
         return {place for answer in before if answer is not None for place in reservations(answer.place)}
 
     # What came of it.
 
     def apps_listed(self, call: ListApps, apps: Sequence[App], now: float) -> set[ObjectKey]:
-        """Take the list of an account's apps."""
+        """Record the apps of an account."""
         times, woken = self._ended(call, now)
         times.account_state.keys.instead_of_list, times.account_state.keys.has_to_name = None, False
         woken |= results.apps_listed(times, apps, now)
@@ -210,12 +210,12 @@ class PollScheduler:
         return woken | encrypted.catch_up(times, times.account_state.apps.values(), now)
 
     def keyring_read(self, call: ReadKeyring, keyring: KeyringIndex, now: float) -> set[ObjectKey]:
-        """Take the keys and revisions of all environments of an account: whatever moved is read again."""
+        """Record keys and revisions of all environments of an account; queries of those that moved are read again."""
         times, woken = self._ended(call, now)
         return woken | encrypted.keyring_read(times, keyring, now)
 
     def probed(self, call: Probe, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
-        """Take the revisions of an app's environments: whatever moved is read again."""
+        """Record the revisions of an app's environments; queries of those that moved are read again."""
         times, woken = self._ended(call, now)
         app = times.account_state.apps.get(call.app)
         if app is None or app.id != call.app_id:
@@ -225,9 +225,9 @@ class PollScheduler:
         return woken | results.probed(times, app, environments, now)
 
     def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
-        """Return the questions whose guards have much to look at, with the answer before and that which came."""
+        """Return the queries whose guards have much to judge, each with its last answer and the new one."""
         found = []
-        for query_state in self._askers[call.account].still_asked(call):
+        for query_state in self._account_states[call.account].still_asked(call):
             before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
                 found.append((query_state, before, answer))
@@ -236,7 +236,7 @@ class PollScheduler:
     def was_read(
         self, call: Read, shared_answer: SharedAnswer, now: float, decrypted: Decrypted | None = None
     ) -> set[ObjectKey]:
-        """Take the entries of an environment or a part of it, for each question that they answer.
+        """Record the entries of an environment or a part of it, for each query that they answer.
 
         `decrypted` is what the entries were made of, if they were decrypted here.
         """
@@ -253,7 +253,7 @@ class PollScheduler:
         return woken
 
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
-        """Take a failure: it is kept beside the last good answer, and the call is planned again."""
+        """Record a failure: it is kept beside the last good answer, and the call is planned again."""
         times, woken = self._ended(call, now, error)
         match call:
             case ListApps() if times.account_state.has_keys and is_list_alone(error):
@@ -272,7 +272,7 @@ class PollScheduler:
         return woken
 
     def notices(self) -> list[tuple[ObjectKey, Event]]:
-        """Return what is to be told as Events, once."""
+        """Return the Events to post, once."""
         told, self._notices = self._notices, []
         return told
 
@@ -280,25 +280,25 @@ class PollScheduler:
 
     def stats(self, now: float) -> PollStats:
         """Return the figures of this moment."""
-        return count(self._askers.values(), self.gates.hosts.values(), self._turns, now)
+        return count(self._account_states.values(), self.gates.hosts.values(), self._turns, now)
 
     def knows(self, account: Account) -> bool:
-        """Say whether an account is asked something, or was lately."""
-        return account in self._askers
+        """Return whether an account has queries, or had some lately."""
+        return account in self._account_states
 
     def confirmed(self) -> Iterator[tuple[str, SourceQuery, float]]:
-        """Yield each question that was ever confirmed, and when it last was.
+        """Yield each query that was ever confirmed, and when it last was.
 
         Once for each namespace whose PhaseSecrets ask it, with that namespace.
         """
-        for account_state in self._askers.values():
-            for query_state in account_state.questions():
+        for account_state in self._account_states.values():
+            for query_state in account_state.queries():
                 if query_state.confirmed_at is not None:
                     for namespace in {key.namespace for key in query_state.subscriptions}:
                         yield namespace, query_state.query, query_state.confirmed_at
 
     def confirmed_at(self, key: ObjectKey) -> float | None:
-        """Return when a PhaseSecret's question was last confirmed; None if it asks none, or had no answer yet."""
+        """Return when a PhaseSecret's query was last confirmed; None if it has none, or no answer yet."""
         return self._of(key)[1].confirmed_at if key in self._asked else None
 
     def overdue(self, now: float) -> float:
@@ -322,8 +322,8 @@ class PollScheduler:
         app = times.account_state.apps.get(call.app)
         if app is None or app.id != call.app_id:
             return set()
-        questions = times.account_state.still_asked(call) if isinstance(call, Read) else ()
-        return encrypted.refused_as_encrypted(times, self._late, app, questions, error, now)
+        query_states = times.account_state.still_asked(call) if isinstance(call, Read) else ()
+        return encrypted.refused_as_encrypted(times, self._late, app, query_states, error, now)
 
     def _probe_failed(self, times: Timetable, call: Probe, error: ExpectedError, now: float) -> set[ObjectKey]:
         app = times.account_state.apps.get(call.app)
@@ -333,7 +333,7 @@ class PollScheduler:
         was_unprobed = app.is_unprobed
         woken = results.probe_failed(times, self._late, app, error, now)
         if app.is_unprobed and not was_unprobed and is_lasting(error):
-            for key in sorted(subscribers(app.questions()))[:1]:
+            for key in sorted(subscribers(app.queries()))[:1]:
                 message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
                 self._notices.append((key, Event("Warning", "ProbeUnavailable", message)))
         return woken
@@ -363,10 +363,10 @@ class PollScheduler:
                 ]
                 return set[ObjectKey]().union(*(self._turned(account, now) for account in accounts))
             case Concern.ACCOUNT:
-                return self._turned(account_state.account, now) | subscribers(account_state.questions())
+                return self._turned(account_state.account, now) | subscribers(account_state.queries())
             case Concern.UNANSWERED:
                 return subscribers(
-                    each for each in account_state.questions() if each.answer is None or each.forced or each.is_late
+                    each for each in account_state.queries() if each.answer is None or each.forced or each.is_late
                 )
             case Concern.NOBODY:
                 return set()

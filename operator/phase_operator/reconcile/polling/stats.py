@@ -64,7 +64,7 @@ def _count_queries(account_states: Collection[AccountState], now: float) -> tupl
     """Return the number of queries, the entries of their answers, and when the query furthest behind was confirmed."""
     queries, entries, oldest = 0, 0, now
     for account_state in account_states:
-        for query_state in account_state.questions():
+        for query_state in account_state.queries():
             queries += 1
             entries += len(query_state.answer.entries) if query_state.answer is not None else 0
             oldest = min(oldest, query_state.confirmed_at if query_state.confirmed_at is not None else now)

@@ -12,7 +12,7 @@ from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Policy, Subscription
-from phase_operator.reconcile.polling.question_state import QueryState
+from phase_operator.reconcile.polling.query_state import QueryState
 
 # With something refused, access may be granted any moment: the probe sees it within this time.
 HEALING = 40.0
@@ -95,14 +95,14 @@ class Timetable:
         self.plan(app.ref, next_look(self.policy.full_read, repr(app.ref), now), PollPriority.PERIODIC)
 
     def open(self, app: AppState, now: float) -> None:
-        """Let the reads of an app go, since a probe has ended."""
+        """Allow the reads of an app, since a probe has ended."""
         for query_state, urgency in app.open():
             self.want(query_state, urgency, now)
 
     # Queries.
 
     def read_first(self, app: AppState, query_state: QueryState, subscription: Subscription, now: float) -> None:
-        """Have a query answered that a PhaseSecret asks and that has no answer yet."""
+        """Plan the first read of a query that has no answer yet."""
         environment = query_state.query.environment
         if app.is_open and environment in app.absent:
             # Made since the last probe, perhaps.
@@ -138,7 +138,7 @@ class Timetable:
         self.plan(query_state.query, max(now, next_look(pause, identity, since)), PollPriority.PERIODIC)
 
     def wait_for_probe(self, app: AppState, query_state: QueryState, now: float) -> None:
-        """Let a read wait for a probe: at once if it is wanted, else for the next regular one."""
+        """Make a read wait for a probe: one at once if the read is wanted, else the next regular one."""
         app.waiting[query_state.query] = query_state.urgency(PollPriority.STALE)
         if probe_task(app) not in self.account_state.busy:
             pause = self._reference_wait(query_state) if query_state.wanted is None else 0.0
@@ -162,7 +162,7 @@ class Timetable:
         bound = self.policy.reference_bound * 0.9
         if bound <= 0:
             return
-        for query_state in self.account_state.questions():
+        for query_state in self.account_state.queries():
             app = self.account_state.apps[query_state.query.app]
             if (
                 app.is_encrypted is of_encrypted

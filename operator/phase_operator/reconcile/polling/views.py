@@ -10,7 +10,7 @@ from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.gates import AccountGate
-from phase_operator.reconcile.polling.question_state import QueryState
+from phase_operator.reconcile.polling.query_state import QueryState
 
 
 def view(account_state: AccountState, query_state: QueryState, key: ObjectKey) -> SourceState:

@@ -651,7 +651,7 @@ def replace_after(error: Transient, after: float) -> Transient:
 
 
 def _keyring(driver: Driver) -> object:
-    return driver.scheduler._askers[full().account].keys.index
+    return driver.scheduler._account_states[full().account].keys.index
 
 
 def test_the_error_of_a_refusal_has_its_own_reason() -> None:

@@ -400,7 +400,7 @@ class TestBookkeeping:
         hosts.run(1.0)
 
         assert len(hosts.scheduler.gates.hosts) == 1
-        assert len(hosts.scheduler._askers) <= 2
+        assert len(hosts.scheduler._account_states) <= 2
 
     def test_the_end_of_a_call_counts_once_whoever_tells_it(self) -> None:
         hosts = shop({})
@@ -415,7 +415,7 @@ class TestBookkeeping:
             hosts.scheduler.was_read(call, object(), hosts.now)  # type: ignore[arg-type]  # what nobody expects
         hosts.scheduler.failed(call, Transient(Reason.INTERNAL_ERROR, "bug"), hosts.now)
 
-        rate_limit = hosts.scheduler._askers[GOOD.account].gate.rate_limit
+        rate_limit = hosts.scheduler._account_states[GOOD.account].gate.rate_limit
         assert rate_limit._under_way == 0
         assert (hosts.scheduler.stats(hosts.now).quick, hosts.scheduler.stats(hosts.now).slow) == (0, 0)
         assert hosts.until_fresh("good/x") <= 5.0

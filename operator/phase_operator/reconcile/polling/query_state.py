@@ -106,13 +106,13 @@ class QueryState:
         return default if self.wanted is None else self.wanted
 
     def says(self, answer: Snapshot, now: float) -> float:
-        """Take down what Phase says, and return for how many seconds it has said the same."""
+        """Record what Phase says, and return for how many seconds it has said the same."""
         if self.said is None or self.said[0] != answer.revision:
             self.said = (answer.revision, now)
         return now - self.said[1]
 
     def note(self, left: Sequence[Moved], answer: Snapshot) -> None:
-        """Take down what left on purpose; what is back in its place has not left."""
+        """Record what left on purpose; an entry that is back in its place has not left."""
         there = {entry.id: entry for entry in answer.entries}
         every = {(each.was.id, each.was.path, each.was.type): each for each in (*self.moved, *left)}
         self.moved = [
@@ -173,7 +173,7 @@ class QueryState:
         return self.answer is None or self.answer.revision != answer.revision
 
     def _is_certain(self, answer: Snapshot, now: float) -> bool:
-        """Say whether Phase has said the same at least twice, with a pause between."""
+        """Return whether Phase has said the same at least twice, with a pause between."""
         return self.says(answer, now) >= DOUBT_PAUSE - _SLACK
 
     def _suspicion(self, got: Answer, left: tuple[Moved, ...]) -> ExpectedError | None:
@@ -200,7 +200,7 @@ class QueryState:
         return self.is_young and self.dated != revision
 
     def is_dated_anew(self, answer: Snapshot, revision: str | None) -> bool:
-        """Say whether targets that were made of the same answer are to be sealed anew: at most once for each answer."""
+        """Return whether targets that were made of the same answer need a new stamp: at most once for each answer."""
         if self._is_changed(answer) or revision is None:
             return False
         return self.revision is None or self._is_misdated(revision)
@@ -212,7 +212,7 @@ class QueryState:
 
     @property
     def needs_all(self) -> bool:
-        """Say whether the whole environment has to be read for it."""
+        """Whether the whole environment has to be read for it."""
         return self.is_wide or (self.query.path is None and not self.query.tags)
 
     @property
@@ -221,7 +221,7 @@ class QueryState:
         return next(iter(self.subscriptions)).namespace
 
     def confirm(self, now: float) -> set[ObjectKey]:
-        """Take it as confirmed now; return who has to say that it is late no more."""
+        """Record that it is confirmed now; return the PhaseSecrets that have reported it as late."""
         was_late, self.is_late = self.is_late, False
         self.confirmed_at = now
         return set(self.subscriptions) if was_late else set()
@@ -233,17 +233,17 @@ class QueryState:
         self.forced.discard(key)
 
     def confirm_by_probe(self, probed_at: float, now: float) -> set[ObjectKey]:
-        """Take a probe's word, which began at `probed_at`, that nothing moved; return whose status is late no more."""
+        """Confirm it by a probe that began at `probed_at`; return the PhaseSecrets that have reported it as late."""
         if self.read_at is not None and self.read_at <= probed_at:
             self.is_young = False
         return self.confirm(now)
 
     def is_unread_at(self, revision: str | None) -> bool:
-        """Say whether PhaseSecrets can tell from this revision whether they need an answer; they have none yet."""
+        """Return whether this revision shows PhaseSecrets if they need an answer; they have none yet."""
         return self.error is None and revision is not None and self.revision is None and self.answer is None
 
     def set_unprobed(self, *, is_refused: bool) -> set[ObjectKey]:
-        """Let PhaseSecrets say whether the account may probe; return the PhaseSecrets that it is news for."""
+        """Record whether the account may not probe; return the PhaseSecrets that it is news for."""
         was_refused, self.is_unprobed = self.is_unprobed, is_refused
         return set(self.subscriptions) if was_refused is not is_refused else set()
 

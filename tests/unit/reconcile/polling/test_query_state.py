@@ -1,7 +1,7 @@
 import pytest
 
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.reconcile.polling.question_state import QueryState
+from phase_operator.reconcile.polling.query_state import QueryState
 from support.builders import query
 
 
