@@ -12,11 +12,11 @@ from typing import Any, ParamSpec, TypeVar
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.source.keyring import Decrypted, Keyring, environment_named
+from phase_operator.core.source.keyring import Decrypted, Keyring
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse, tells_modes
-from phase_operator.phase.encrypted import EncryptedReader, account_key
+from phase_operator.phase.encrypted import EncryptedReader, account_key, read_resolved
 from phase_operator.phase.keyring import LARGEST as LARGEST_KEYRING
 from phase_operator.phase.keyring import TOKENS as TOKENS_ANSWER
 from phase_operator.phase.keyring import encrypted_base, keyring_of
@@ -136,12 +136,13 @@ class PhaseClient:
         environment: str,
         place: Reservation,
     ) -> Decrypted:
-        """Return all entries of an environment, in plain text, by its name and the keys in a keyring of the account.
+        """Return all entries of an environment, by its name and the keys in a keyring of the account.
+
+        They are in plain text, with their references resolved as far as the account's keys and access go.
 
         Raises Waiting(DECRYPTION_FAILED) if anything cannot be decrypted, and Waiting(ENVIRONMENT_NOT_FOUND) also if
         the keyring is older than a change of the account's access: then a new one tells.
         """
-        app = keyring.app(app_id)
         reader = EncryptedReader(
             self._session,
             encrypted_base(base_url),
@@ -151,7 +152,7 @@ class PhaseClient:
             place,
             self._background,
         )
-        return Decrypted(await reader.read(app, environment_named(app, environment)))
+        return await read_resolved(reader, keyring, app_id, environment, place)
 
     @property
     def _list_limit(self) -> int:

@@ -4,15 +4,24 @@ Rule: all of an environment or nothing. One row that cannot be opened fails the 
 vanishes from a target. Keys are derived for a read and go with it.
 """
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from functools import partial
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
-from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
+from phase_operator.core.source.keyring import (
+    Decrypted,
+    EnvironmentId,
+    KeyedApp,
+    KeyedEnvironment,
+    Keyring,
+    environment_named,
+)
 from phase_operator.core.source.query import source_name
+from phase_operator.core.source.references import ReferenceLimits, References
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry
 from phase_operator.phase import wire
@@ -28,6 +37,7 @@ from phase_operator.phase.crypto import (
     open_environment,
 )
 from phase_operator.phase.elements import SealedEntry
+from phase_operator.phase.errors import refuses_environment
 from phase_operator.phase.rows import Limits, SealedRows
 from phase_operator.phase.session import ENCRYPTED_SECRETS, Session, host_of
 from phase_operator.reconcile.background import BackgroundThread
@@ -35,6 +45,10 @@ from phase_operator.reconcile.ports import Credential
 
 # What an entry takes to be opened, and how much is opened at a time, in microseconds; and characters a microsecond.
 _ENTRY, _AT_A_TIME, _CHARACTERS = 100, 20_000, 300
+# Other environments that one answer may need; each is a request, and all of it is read.
+_LIMITS = ReferenceLimits(environments=20)
+# Refusals that do not say of which environment.
+_NAMELESS = (Reason.ACCESS_DENIED, Reason.ENVIRONMENT_NOT_FOUND)
 
 
 def account_key(credential: Credential, keyring: Keyring) -> AccountKey:
@@ -91,7 +105,7 @@ class EncryptedReader:
 
     async def read(self, app: KeyedApp, environment: KeyedEnvironment) -> list[Entry]:
         """Return all entries of an environment in plain text, as they are stored; raise ExpectedError."""
-        name = source_name(clean(app.name), clean(environment.name), None)
+        name = _name(app, environment)
         key = self._key(name, environment)
         part = Part(self._place, self._held)
         reader = SealedRows(host_of(self._base_url), self._limits, part)
@@ -137,6 +151,53 @@ class EncryptedReader:
             message = f"{name} has an entry whose key is longer than {wire.MAX_WORD:,} characters"
             raise Waiting(Reason.ANSWER_TOO_LARGE, message)
         return entries
+
+
+async def read_resolved(
+    reader: EncryptedReader, keyring: Keyring, app_id: str, environment: str, place: Reservation
+) -> Decrypted:
+    """Return the entries of an environment, by its name, with references resolved; raise ExpectedError.
+
+    Other environments are read as references need them, each once. One that the account may not read leaves its
+    references as they are. Any other failure fails the whole read, so that what was written before stays.
+    """
+    app = keyring.app(app_id)
+    home = environment_named(app, environment)
+    entries = await reader.read(app, home)
+    references = References(keyring, EnvironmentId(app.id, home.id), entries, _LIMITS)
+    requests = 1
+    while wanted := await _wanted(references):
+        for each in wanted:
+            requests += 1
+            await _give(references, each, reader, keyring)
+    resolved = references.resolved()
+    place.resize(sum(entry.weight for entry in resolved.entries))
+    return replace(resolved, requests=requests)
+
+
+async def _give(references: References, wanted: EnvironmentId, reader: EncryptedReader, keyring: Keyring) -> None:
+    app = keyring.app(wanted.app_id)
+    environment = next(each for each in app.environments if each.id == wanted.environment_id)
+    try:
+        references.give(wanted, await reader.read(app, environment))
+    except Waiting as error:
+        if refuses_environment(error):
+            references.give_up(wanted, error.to_keep())
+        elif error.reason in _NAMELESS:
+            raise Waiting(error.reason, f"{_name(app, environment)}, which values refer to: {error.message}") from error
+        else:
+            raise
+
+
+async def _wanted(references: References) -> list[EnvironmentId]:
+    for _ in references.steps():
+        # Each step takes some milliseconds.
+        await asyncio.sleep(0)
+    return references.wanted()
+
+
+def _name(app: KeyedApp, environment: KeyedEnvironment) -> str:
+    return source_name(clean(app.name), clean(environment.name), None)
 
 
 def _distinct(rows: list[SealedEntry]) -> list[SealedEntry]:
