@@ -162,9 +162,8 @@ class AccountState:
                 return app is None or not app.is_probed or app.is_encrypted
             case SourceQuery():
                 query_state = self.find(task)
-                if query_state is None or query_state.error is not None or query_state.confirmed_at is None:
-                    return True
-                return self.apps[task.app].trouble is not None
+                has_worked = query_state is not None and query_state.has_worked
+                return not has_worked or self.apps[task.app].trouble is not None
 
     def drop(self, task: Task) -> None:
         """Plan a task no more."""
@@ -211,7 +210,7 @@ class AccountState:
     def _is_fine(self, ref: AppRef) -> bool:
         """Return whether a query of an app was answered, and not refused since: only a read shows that one may read."""
         app = self.apps.get(ref)
-        return app is not None and any(each.error is None and each.confirmed_at is not None for each in app.queries())
+        return app is not None and any(each.has_worked for each in app.queries())
 
     def _namespace(self, call: Call) -> str:
         found = (self.find(query) for query in call.queries) if isinstance(call, Read) else ()

@@ -34,8 +34,12 @@ def build(times: Timetable, task: Task, now: float) -> Call | None:
         app.probe_began_at = now
         return Probe(account_state.account, task, app.id)
     query_state = account_state.find(task)
-    if query_state is None:
-        return None
+    return _read_query(times, app, app.id, query_state, now) if query_state is not None else None
+
+
+def _read_query(times: Timetable, app: AppState, app_id: str, query_state: QueryState, now: float) -> Read | None:
+    """Read a query, alone or with others of its environment; None if it cannot be read now."""
+    account_state, query = times.account_state, query_state.query
     if app.closed is not None or (app.is_encrypted and account_state.keys.index is None):
         # It is read as soon as the app is.
         query_state.wanted = query_state.urgency(PollPriority.PERIODIC)
@@ -43,10 +47,10 @@ def build(times: Timetable, task: Task, now: float) -> Call | None:
     if app.is_out_of_date(query_state, now):
         times.wait_for_probe(app, query_state, now)
         return None
-    is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[task.environment])
+    is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[query.environment])
     if is_wide or query_state.needs_all:
-        return _read_all(account_state, app, app.id, query_state, now, is_wide=is_wide)
-    return _read(account_state, app, app.id, [query_state], task.path, task.tags)
+        return _read_all(account_state, app, app_id, query_state, now, is_wide=is_wide)
+    return _read(account_state, app, app_id, [query_state], query.path, query.tags)
 
 
 def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:

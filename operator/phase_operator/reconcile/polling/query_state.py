@@ -97,6 +97,16 @@ class QueryState:
         return sorted({each.guard for each in self.subscriptions.values()}, key=repr)
 
     @property
+    def has_worked(self) -> bool:
+        """Whether it was answered, and has not failed since."""
+        return self.error is None and self.confirmed_at is not None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether PhaseSecrets wait for an answer: the first, one that was forced, or one that is late."""
+        return self.answer is None or bool(self.forced) or self.is_late
+
+    @property
     def last(self) -> Snapshot | None:
         """The last answer that had entries, or an empty one if none had."""
         return self.answer if self.answer is None or self.answer.entries else self.full or self.answer

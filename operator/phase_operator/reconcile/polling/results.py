@@ -147,30 +147,39 @@ def read_failed(
     pause = retry_source(error, query_state.failures, query_state.interval, query_state.identity)
     if error.reason is Reason.ACCESS_DENIED:
         pause = max(pause, crowded(times.account_state, query_state))
-    if isinstance(error, Waiting) and app.is_open and name in app.absent:
-        # The probe sees it appear; nothing is learnt by reading until then.
-        pause = max(pause, _NO_PROBE)
-    if call.keys is not None and isinstance(error, Waiting) and error.reason not in _OF_ACCESS:
-        # What is there cannot be taken; the keyring shows when something else is.
+    if _is_of_content(error) and call.keys is not None:
         query_state.failed_with = call.keys.state
+    if _waits_for_probe(app, name, call, error):
         pause = max(pause, _NO_PROBE)
-    times.plan(
-        query_state.query, now + pause, PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
-    )
+    urgency = PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
+    times.plan(query_state.query, now + pause, urgency)
     times.probe_again(app, HEALING, now)
     return set(query_state.subscriptions) if is_news else set()
+
+
+def _is_of_content(error: ExpectedError) -> bool:
+    """Return whether an error says that what is there cannot be taken, whatever the account may read."""
+    return isinstance(error, Waiting) and error.reason not in _OF_ACCESS
+
+
+def _waits_for_probe(app: AppState, name: str, call: Read, error: ExpectedError) -> bool:
+    """Return whether a probe shows when an environment is worth another read, and none is before."""
+    # A probe sees it appear; the keyring, which is the probe of an encrypted app, shows when it has changed.
+    is_absent = isinstance(error, Waiting) and app.is_open and name in app.absent
+    return is_absent or (call.keys is not None and _is_of_content(error))
 
 
 def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
     """Begin again if a breaker closed; return who has to say that it opened or closed: who failed, or waits."""
     woken: set[ObjectKey] = set()
-    host, denials = times.account_state.gate.host.breaker.error, times.account_state.gate.denials.error
+    gate = times.account_state.gate
+    is_closed = gate.host.breaker.error is None and gate.denials.error is None
     for app in times.account_state.apps.values():
-        if app.trouble is not None and host is not None:
+        if app.trouble is not None and gate.host.breaker.error is not None:
             woken |= app.report_trouble()
         waiting = [each for each in app.queries() if each.answer is None]
         woken |= subscribers(waiting)
-        if host is None and denials is None and app.id is not None and (waiting or _fails(app)):
+        if is_closed and app.id is not None and (waiting or _fails(app)):
             times.probe(app, now)
     return woken
 

@@ -7,6 +7,7 @@ Rule: nothing here awaits or knows the time; every method takes `now`, and the c
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
@@ -176,17 +177,9 @@ class PollScheduler:
     def namespaces(self, call: Call) -> set[str]:
         """Return the namespaces for which a call is made."""
         account_state = self._account_states[call.account]
-        match call:
-            case ListApps():
-                return set(account_state.namespaces)
-            case ReadKeyring():
-                apps = account_state.encrypted() or account_state.apps.values()
-                query_states: Iterable[QueryState] = [each for app in apps for each in app.queries()]
-            case Probe():
-                query_states = account_state.apps[call.app].queries() if call.app in account_state.apps else ()
-            case Read():
-                query_states = account_state.still_asked(call)
-        return {key.namespace for query_state in query_states for key in query_state.subscriptions}
+        if isinstance(call, ListApps):
+            return set(account_state.namespaces)
+        return {key.namespace for key in subscribers(_concerned_by(call, account_state))}
 
     def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a call brings anew."""
@@ -358,16 +351,12 @@ class PollScheduler:
     def _concerned(self, account_state: AccountState, concern: Concern, now: float) -> set[ObjectKey]:
         match concern:
             case Concern.HOST:
-                accounts = [
-                    each for each in sorted(account_state.gate.host.accounts, key=repr) if each in self._accounts
-                ]
+                accounts = filter(self._accounts.__contains__, sorted(account_state.gate.host.accounts, key=repr))
                 return set[ObjectKey]().union(*(self._turned(account, now) for account in accounts))
             case Concern.ACCOUNT:
                 return self._turned(account_state.account, now) | subscribers(account_state.queries())
             case Concern.UNANSWERED:
-                return subscribers(
-                    each for each in account_state.queries() if each.answer is None or each.forced or each.is_late
-                )
+                return subscribers(each for each in account_state.queries() if each.is_awaited)
             case Concern.NOBODY:
                 return set()
 
@@ -375,6 +364,18 @@ class PollScheduler:
         woken = results.breaker_turned(self._accounts[account], now)
         self._turns.add(account, now)
         return woken
+
+
+def _concerned_by(call: ReadKeyring | Probe | Read, account_state: AccountState) -> Iterable[QueryState]:
+    """Return the queries that a call is made for."""
+    match call:
+        case ReadKeyring():
+            apps = account_state.encrypted() or account_state.apps.values()
+            return chain.from_iterable(app.queries() for app in apps)
+        case Probe():
+            return account_state.apps[call.app].queries() if call.app in account_state.apps else ()
+        case Read():
+            return account_state.still_asked(call)
 
 
 def _take_down(times: Timetable, call: Read, decrypted: Decrypted, now: float) -> None:
