@@ -162,8 +162,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
-        "Values still hold ${...} that Phase could not resolve. Targets stay as they are, but a ConfigMap loses "
-        "a key whose entry became secret.",
+        "Values still hold ${...} that could not be resolved; for an end-to-end encrypted app, the message has the "
+        "reason of each. Targets stay as they are, but a ConfigMap loses a key whose entry became secret.",
         "Correct the reference or grant access to what it names, or set spec.onSecretReferenceError to Warn.",
         stalled=True,
     ),

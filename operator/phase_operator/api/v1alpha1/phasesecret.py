@@ -572,8 +572,8 @@ class PhaseSecretSpec(ApiModel):
     )
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,
-        description="What a ${...} that Phase left unresolved does. Default: Fail, the targets stay as they are. "
-        "Warn: they are written as Phase says, with a Warning Event.",
+        description="What a ${...} does that cannot be resolved. Default: Fail, the targets stay as they are. Warn: "
+        "they are written with what is left of it, with a Warning Event.",
     )
     shrink: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None,

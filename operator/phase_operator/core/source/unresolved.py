@@ -18,12 +18,11 @@ from phase_operator.core.values import Entry
 
 # Leaves room for the rest of the message.
 _LONGEST = 850
-# Not `${{`, and not `${ X }`.
-_OPENING = r"\$\{(?!\{)(?!\s(?:[^{}]*\s)?\})"
-_REFERENCES = (
-    re.compile(_OPENING + r"[^{}:]+::[^{}.]+\.[^{}]+\}"),
-    re.compile(_OPENING + r"[^{}.:/]+\.[^{}]+\}"),
-    re.compile(_OPENING + r"[^{}.:]+\}"),
+_REFERENCE = re.compile(
+    # Not `${{`, and not `${ X }`.
+    r"\$\{(?!\{)(?!\s(?:[^{}]*\s)?\})"
+    # Another app's, another environment's, local.
+    r"(?:[^{}:]+::[^{}.]+\.[^{}]+|[^{}.:/]+\.[^{}]+|[^{}.:]+)\}"
 )
 
 
@@ -34,7 +33,7 @@ def unresolved(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 def holds_reference(text: str) -> bool:
     """Return whether the text still matches one of the server's patterns."""
-    return "${" in text and any(pattern.search(text) for pattern in _REFERENCES)
+    return "${" in text and _REFERENCE.search(text) is not None
 
 
 def check_references(entries: Iterable[Entry], policy: OnSecretReferenceError | None) -> Warned | None:

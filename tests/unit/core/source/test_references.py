@@ -21,6 +21,7 @@ from phase_operator.core.source.unresolved import holds_reference
 from phase_operator.core.values import ConfigEntry, Entry
 from support.builders import config_entry, entry
 from support.keyrings import entries, keyring, place, problems, resolve, values
+from support.many_references import HOSTILE, chain, hostile
 from support.server_references import TooMuchError, World, server_value
 
 HOME = place("shop", "dev")
@@ -252,13 +253,6 @@ def test_a_text_that_is_no_problem_on_the_servers_route_is_none_here() -> None:
 # Hostile input.
 
 
-def chain(length: int, width: int = 1) -> dict[str, str]:
-    """Make secrets of which each names the next so many times; the last is a letter."""
-    return {f"K{number:05}": f"${{K{number + 1:05}}}" * width for number in range(length - 1)} | {
-        f"K{length - 1:05}": "x"
-    }
-
-
 def test_references_that_grow_without_end_are_left_and_their_neighbours_are_not() -> None:
     made = resolve(world({**chain(24, width=10), "GOOD": "${LAST}", "LAST": "good"}), "shop", "dev")
 
@@ -342,36 +336,9 @@ def test_entries_that_name_too_many_environments_together_are_left_and_told() ->
     assert len(made.referenced) == 50
 
 
-def _largest(kind: str) -> dict[str, str]:
-    return {
-        "many small": {f"K{number:05}": "${A}" for number in range(10_000)} | {"A": "a"},
-        "a web": {
-            f"K{number:05}": f"${{K{number * 7 % 9_999:05}}}${{K{number * 13 % 9_998:05}}}" for number in range(9_999)
-        },
-        "a long chain": chain(10_000),
-        "wide chains": chain(9_000, width=3),
-        "one of signs": {"A": "${" * 700_000, "B": "$" * 1_000_000, "C": "${a" * 500_000, "D": "{}" * 500_000},
-        "one of slashes": {
-            "A": "${" + "/a" * 700_000 + "}",
-            "B": "${" + "//" * 700_000 + "}",
-            "C": "${:" * 400_000 + "}",
-        },
-        "one of small references": {"A": "${B}" * 350_000, "B": "b"},
-        "one of different references": {"A": "".join(f"${{{number}}}" for number in range(150_000)), "B": "b"},
-        "a long one with leftovers": {
-            "A": "x" * 1_000_000 + "".join(f"${{L{number}}}" for number in range(500)),
-            **{f"L{number}": "${NOPE}" for number in range(500)},
-        },
-    }[kind]
-
-
-LARGEST = ["many small", "a web", "a long chain", "wide chains", "one of signs", "one of slashes"]
-LARGEST += ["one of small references", "one of different references", "a long one with leftovers"]
-
-
-@pytest.mark.parametrize("kind", LARGEST)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_the_largest_answers_end_and_pause_often(kind: str) -> None:
-    held = [entry(key, value) for key, value in _largest(kind).items()]
+    held = [entry(key, value) for key, value in hostile(kind).items()]
     found = References(keyring({"shop": ["dev"]}), HOME, held)
     began = last = time.process_time()
     longest = 0.0
