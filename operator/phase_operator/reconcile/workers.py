@@ -145,10 +145,10 @@ class Workers:
 
     async def _make(self, call: Call, free: asyncio.Semaphore) -> None:
         try:
-            made, failed = self._poller.make(call), partial(self._poller.ended_by_bug, call)
-            message, subject = "asking Phase failed", type(call).__name__
-            if not await self._internal_errors.succeeded(message, made, task="sources", subject=subject):
-                self._internal_errors.attempt_now(message, failed, task="sources", subject=subject)
+            made, subject = self._poller.make(call), type(call).__name__
+            if not await self._internal_errors.succeeded("asking Phase failed", made, task="sources", subject=subject):
+                failed = partial(self._poller.ended_by_bug, call)
+                self._internal_errors.attempt_now("asking Phase failed", failed, task="sources", subject=subject)
         finally:
             free.release()
 
