@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import SHOWN, clean, hint, listing
 
@@ -48,18 +49,14 @@ class Directory:
     """An index by name of the apps that an account sees; there may be thousands of apps and of lookups."""
 
     def __init__(self, apps: Iterable[App] = ()) -> None:
-        self._exact: dict[str, list[App]] = {}
-        self._folded: dict[str, list[App]] = {}
-        self._modes: dict[str, bool | None] = {}
-        for app in apps:
-            self._modes[app.id.lower()] = app.is_encrypted
-            self._exact.setdefault(app.name, []).append(app)
-            self._folded.setdefault(app.name.casefold(), []).append(app)
+        listed = list(apps)
+        self._by_name = ByName(listed)
+        self._modes = {app.id.lower(): app.is_encrypted for app in listed}
         self._hints = _HINTS
 
     def matching(self, name: str) -> list[App]:
         """Return the apps with exactly this name; if there are none, those whose name differs in case alone."""
-        return self._exact.get(name) or self._folded.get(name.casefold(), [])
+        return self._by_name.matching(name)
 
     def is_encrypted(self, app_id: str) -> bool | None:
         """Return whether an app is end-to-end encrypted; None if the list does not tell, or does not have it."""
@@ -74,7 +71,7 @@ class Directory:
             ids = listing(sorted(app.id for app in found))
             raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
         self._hints -= 1
-        near = hint(name, self._exact) if self._hints >= 0 else ""
+        near = hint(name, self._by_name.names) if self._hints >= 0 else ""
         raise Waiting(Reason.APP_NOT_FOUND, f'the account sees no app "{name}"{near}')
 
 

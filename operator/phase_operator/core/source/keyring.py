@@ -11,6 +11,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import no_environment
+from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry
@@ -75,8 +76,7 @@ def environment_named(app: KeyedApp, name: str) -> KeyedEnvironment:
 
     Raises Waiting(ENVIRONMENT_NOT_FOUND), which names those that come close.
     """
-    folded = [each for each in app.environments if each.name.casefold() == name.casefold()]
-    found = [each for each in folded if each.name == name] or folded
+    found = ByName(app.environments).matching(name)
     if len(found) == 1:
         return found[0]
     reason = Reason.ENVIRONMENT_NOT_FOUND

@@ -1,8 +1,8 @@
 """Resolve the references `${...}` of an app that is end-to-end encrypted, as Phase's server does for other apps.
 
-Rule: an app means the same before and after server-side encryption is turned on. A reference that stays is told with
-its reason, and never by its text: that is part of a secret value. What one entry needs beyond a limit is left in that
-entry alone; all others are resolved.
+Rule: an app means the same before and after server-side encryption is turned on. A reference that stays is reported
+with its reason, and never by its text: that is part of a secret value. What one entry needs beyond a limit is left in
+that entry alone; all others are resolved.
 """
 
 import sys
@@ -200,12 +200,12 @@ class References:
         if task.outcome is None:
             return replace(entry, problem=f"it {task.problem}")
         text = task.outcome.text
-        problem = self._told(task.node, task.outcome.problems) if holds_reference(text) else ""
+        problem = self._described(task.node, task.outcome.problems) if holds_reference(text) else ""
         if text == task.node.raw and not problem:
             return entry
         return replace(entry, value=SecretValue(text), problem=problem)
 
-    def _told(self, root: Node, problems: Sequence[Problem]) -> str:
+    def _described(self, root: Node, problems: Sequence[Problem]) -> str:
         found = [self._sentence(root, problem) for problem in problems]
         text = "; ".join(dict.fromkeys(found)) or "its references make up a text that looks like one more"
         return shortened(text, _LONGEST_PROBLEM)

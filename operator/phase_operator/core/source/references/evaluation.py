@@ -27,8 +27,8 @@ from phase_operator.core.source.references.table import Node, Outcome, Problem, 
 _MATCHED = 300
 _READ = 8
 _FOLLOWED = 1_000
-# The most problems of one value that are told.
-_TOLD = 3
+# The most problems of one value that are reported.
+_REPORTED = 3
 # Stands for a reference that stays, where text is searched for references that replacing others made.
 _BARRIER = "{"
 
@@ -126,7 +126,9 @@ class _Value:
         for form in Form:
             if not self._missing:
                 text = self._replaced(text, form, written if text is raw else list(self._references(text)))
-        return Outcome(text, tuple(self._problems)[:_TOLD], self._height, self._is_everywhere, frozenset(self._missing))
+        return Outcome(
+            text, tuple(self._problems)[:_REPORTED], self._height, self._is_everywhere, frozenset(self._missing)
+        )
 
     def _references(self, text: str) -> Iterator[Reference]:
         work = self._evaluation.work
@@ -137,7 +139,7 @@ class _Value:
                 yield found
 
     def _follow(self, references: list[Reference], *, is_own: bool) -> None:
-        """Find what takes the place of each reference; who holds one that is left tells it, if it `is_own`."""
+        """Find what takes the place of each reference; one that is left is reported of this value, if it `is_own`."""
         for reference in references:
             if reference.written not in self._found:
                 self._evaluation.work.spend(_FOLLOWED)
@@ -146,10 +148,10 @@ class _Value:
                 except NotFound as left:
                     self._found[reference.written] = None
                     if is_own:
-                        self._tell(Problem(self._node, left.text))
+                        self._report(Problem(self._node, left.text))
 
-    def _tell(self, problem: Problem) -> None:
-        if len(self._problems) < _TOLD:
+    def _report(self, problem: Problem) -> None:
+        if len(self._problems) < _REPORTED:
             self._problems[problem] = None
 
     def _target(self, reference: Reference) -> str | None:
@@ -169,7 +171,7 @@ class _Value:
             self._wait_for(found.missing)
             return None
         for problem in found.problems:
-            self._tell(problem)
+            self._report(problem)
         self._take(len(found.text))
         return found.text
 

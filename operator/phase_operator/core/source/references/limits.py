@@ -20,8 +20,8 @@ class ReferenceLimits:
     value: int = 1_500_000
     # Bytes in memory by which references may enlarge the answer.
     growth: int = 16 * MIB
-    # Other environments that are read, each by a request of its own.
-    environments: int = 50
+    # Other environments that are read, each as a whole and by a request of its own.
+    environments: int = 20
     # Units that all entries share, beyond what each may use anyway.
     work: int = 100_000_000
 

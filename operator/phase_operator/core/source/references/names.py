@@ -33,7 +33,7 @@ class Names:
         self._by_id: dict[str, KeyedApp] = {}
         self._apps: ByName[KeyedApp] | None = None
         self._environments: dict[str, ByName[KeyedEnvironment]] = {}
-        self._told: dict[tuple[EnvironmentId, str], str] = {}
+        self._described: dict[tuple[EnvironmentId, str], str] = {}
 
     def find(self, home: EnvironmentId, reference: Reference) -> EnvironmentId:
         """Return the environment that a reference in `home` names; raise NotFound."""
@@ -44,9 +44,9 @@ class Names:
 
     def of(self, place: EnvironmentId, home: EnvironmentId) -> str:
         """Return how to name an environment in a message about an entry of `home`."""
-        if (place, home.app_id) not in self._told:
-            self._told[place, home.app_id] = self._of(place, home)
-        return self._told[place, home.app_id]
+        if (place, home.app_id) not in self._described:
+            self._described[place, home.app_id] = self._of(place, home)
+        return self._described[place, home.app_id]
 
     def _of(self, place: EnvironmentId, home: EnvironmentId) -> str:
         app = self._app(place.app_id)
