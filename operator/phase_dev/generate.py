@@ -40,9 +40,9 @@ holds until the cause is gone. At the end: what [delays a restart](#restartdelay
 target](#targetcontested)."""
 
 _CONTESTED = """\
-An Event on the PhaseSecret: something else changes the target again and again, and the operator mends it as often.
-After five times it is mended after a pause that grows from 1 s to 30 s, and at once again when it has been quiet for a
-minute. It is told once in that time.
+An Event on the PhaseSecret: something else changes the target again and again, and the operator repairs it as often.
+After five times it is repaired after a pause that grows from 1 s to 30 s, and at once again when it has been quiet for
+a minute. It is reported once in that time.
 
 **What to do:** find the other writer, and let one of the two go. The managers in
 `kubectl get secret NAME -o yaml --show-managed-fields` name it; the operator's is `phase-operator`. Usually it is
@@ -82,7 +82,7 @@ _DELAYS = (
     ("it cannot be restarted: ...", "Follow the API server's words. It is tried again every few seconds."),
     (
         "workloads cannot be looked at: ... (a kind may be named, or a workload that keeps changing)",
-        "Give the operator its rights, mend what the words name, or turn restarts off. Readers may lack a restart.",
+        "Give the operator its rights, cure what the words name, or turn restarts off. Readers may lack a restart.",
     ),
 )
 
@@ -271,8 +271,8 @@ def _reason_table() -> str:
 def _settings_table() -> str:
     rows = ["| flag | variable | default | takes | meaning |", "|---|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        meaning, _, told = (field.description or "").partition(" Default: ")
-        default = told.removesuffix(".") or ("none" if field.default is None else f"`{_shown(field.default)}`")
+        meaning, _, given = (field.description or "").partition(" Default: ")
+        default = given.removesuffix(".") or ("none" if field.default is None else f"`{_shown(field.default)}`")
         cells = [f"`--{name.replace('_', '-')}`", f"`{PREFIX}{name.upper()}`", default, _takes(field), meaning]
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(rows)
@@ -298,7 +298,7 @@ def _bound(field: FieldInfo, name: str) -> object:
 def _troubleshooting() -> str:
     parts = [f"<!-- {_NOTE.format(_REASONS)} -->", "# Troubleshooting", _TROUBLESHOOTING]
     for reason, entry in CATALOGUE.items():
-        waits = "Somebody has to act; the run is repeated slowly meanwhile." if entry.stalled else ""
+        waits = "A person has to act; the run is repeated slowly meanwhile." if entry.stalled else ""
         parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
         parts += [waits] if waits else []
     delays = ["| after the workload's name | what to do |", "|---|---|"]

@@ -1,1 +1,1 @@
-"""What Prometheus and Grafana are told about the operator: alerts and a dashboard, written by `make generate`."""
+"""What Prometheus and Grafana know of the operator: alerts and a dashboard, written by `make generate`."""

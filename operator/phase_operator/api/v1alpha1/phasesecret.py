@@ -302,7 +302,7 @@ class TargetFields(ApiModel):
         None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
     )
     prefix: Annotated[str, Field(max_length=128, pattern=r"^[.]?([-_a-zA-Z0-9][-._a-zA-Z0-9]*)?$")] | None = Field(
-        None, description="Stands before every key of this target, except those that asName names."
+        None, description="Comes before every key of this target, except those that asName names."
     )
     processors: dict[EntryKey, Processor] = Field(
         default_factory=dict, max_length=1024, description="Per key, as Phase has it: name, spelling, decoding."
@@ -323,8 +323,8 @@ class TargetFields(ApiModel):
     )
     immutable: bool | None = Field(
         None,
-        description="true: the object is marked immutable. A change in Phase is told then and not written; versioned "
-        "makes a new object for each instead. Default: false.",
+        description="true: the object is marked immutable. A change in Phase is then reported and not written; "
+        "versioned makes a new object for each instead. Default: false.",
     )
     versioned: Versioned | None = Field(
         None,
@@ -354,8 +354,8 @@ class TargetFields(ApiModel):
     )
     adopt: bool | None = Field(
         None,
-        description="true: an object of that name that somebody else made is taken over; with Merge, keys that "
-        "somebody else wrote. Default: false, it is left alone and told.",
+        description="true: an object of that name that others made is taken over; with Merge, keys that "
+        "others wrote. Default: false, it is left alone and reported.",
     )
 
 
@@ -379,7 +379,7 @@ class ManagedSecret(ApiModel):
     )
     on_type_change: OnTypeChange | None = Field(
         None,
-        description="Kubernetes cannot change the type of a Secret. Refuse: another secretType is told and not "
+        description="Kubernetes cannot change the type of a Secret. Refuse: another secretType is reported and not "
         "written. Replace: the Secret is deleted and made anew, with a copy kept meanwhile. Default: Refuse.",
     )
 
@@ -697,7 +697,7 @@ class PhaseSecretStatus(ApiModel):
     targets: list[TargetStatus] = Field(
         default_factory=list,
         max_length=256,
-        description="How each target stands; those that are still to be removed too.",
+        description="The state of each target; also of those that are still to be removed.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     keys: int | None = Field(None, description="How many keys all targets hold together.")
@@ -716,5 +716,5 @@ class PhaseSecret(ApiModel):
 
     spec: PhaseSecretSpec = Field(description="What to read from Phase and where to write it.")
     status: PhaseSecretStatus = Field(
-        default_factory=PhaseSecretStatus, description="How it stands; written by the operator."
+        default_factory=PhaseSecretStatus, description="The state; written by the operator."
     )
