@@ -62,15 +62,15 @@ class Recorder:
         self._waiting: BoundedTurns[tuple[Subject, Event, str]] = BoundedTurns(_LIMIT)
         self._added = asyncio.Event()
 
-    def post(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
+    def post(self, key: ObjectKey, uid: str, events: Sequence[Event]) -> None:
         """Queue Events about a resource of ours; never waits."""
-        self.post_on(Subject(names.API_VERSION, key.kind or names.KIND_PHASE_SECRET, key, uid), notices)
+        self.post_on(Subject(names.API_VERSION, key.kind or names.KIND_PHASE_SECRET, key, uid), events)
 
-    def post_on(self, subject: Subject, notices: Sequence[Event]) -> None:
+    def post_on(self, subject: Subject, events: Sequence[Event]) -> None:
         """Queue Events about an object; never waits."""
         now = self._clock.now()
-        for notice in notices:
-            if self._waiting.add(subject.key.namespace, (subject, notice, now)) is not None:
+        for event in events:
+            if self._waiting.add(subject.key.namespace, (subject, event, now)) is not None:
                 self._posted("dropped")
             self._added.set()
 
@@ -96,18 +96,18 @@ class Recorder:
             "event not made", self._send(*event), task="events", subject=str(event[0].key)
         )
 
-    async def _send(self, subject: Subject, notice: Event, at: str) -> None:
-        body = event_body(subject, notice, at, self._instance)
+    async def _send(self, subject: Subject, event: Event, at: str) -> None:
+        body = event_body(subject, event, at, self._instance)
         try:
             await self._client.request("POST", object_path(CORE, "events", subject.key.namespace), body=body)
         except ApiError as error:
             self._posted("failed")
             log.debug("event not posted", extra={"reason": str(error)})
         else:
-            self._posted(notice.type)
+            self._posted(event.type)
 
 
-def event_body(subject: Subject, notice: Event, now: str, instance: str) -> dict[str, Any]:
+def event_body(subject: Subject, event: Event, now: str, instance: str) -> dict[str, Any]:
     """Return a core/v1 Event."""
     key = subject.key
     return {
@@ -122,9 +122,9 @@ def event_body(subject: Subject, notice: Event, now: str, instance: str) -> dict
             "namespace": key.namespace,
             "uid": subject.uid,
         },
-        "type": notice.type,
-        "reason": notice.reason,
-        "message": notice.message.encode(errors="replace")[:_MESSAGE].decode(errors="ignore"),
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message.encode(errors="replace")[:_MESSAGE].decode(errors="ignore"),
         "firstTimestamp": now,
         "lastTimestamp": now,
         "count": 1,

@@ -77,9 +77,9 @@ class KubeResources:
             return await self._client.request("GET", self._paths.object_of(key))
         return None
 
-    def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
+    def record_event(self, key: ObjectKey, uid: str, events: Sequence[Event]) -> None:
         """Queue Events about a resource; never waits."""
-        self._recorder.post(key, uid, notices)
+        self._recorder.post(key, uid, events)
 
     async def is_served(self) -> bool:
         """Return whether the API server serves our kinds, judged by what kopf reads; raise ExpectedError."""

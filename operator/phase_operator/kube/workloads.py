@@ -81,10 +81,10 @@ class KubeWorkloads:
             return True
         return False
 
-    def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
+    def record_event(self, workload: Workload, events: Sequence[Event]) -> None:
         """Queue Events about a workload; never waits."""
         ref = workload.ref
-        self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), notices)
+        self._recorder.post_on(Subject(APIS[ref.kind].version, str(ref.kind), ref.key, workload.uid), events)
 
 
 def of_kind(kind: WorkloadKind, error: ExpectedError) -> ExpectedError:

@@ -172,7 +172,7 @@ class Cluster(Protocol):
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; a resource that is gone or was recreated is no error."""
 
-    def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
+    def record_event(self, key: ObjectKey, uid: str, events: Sequence[Event]) -> None:
         """Post Events in the background; losing one is no error."""
 
 
@@ -201,7 +201,7 @@ class Workloads(Protocol):
     async def apply(self, workload: Workload, action: SaveBaseline | Restart) -> bool:
         """Do the action and return True, or False if the workload changed since it was judged."""
 
-    def record_event(self, workload: Workload, notices: Sequence[Event]) -> None:
+    def record_event(self, workload: Workload, events: Sequence[Event]) -> None:
         """Post Events on a workload in the background; losing one is no error."""
 
 

@@ -36,10 +36,10 @@ class Events:
         self._cluster = cluster
         self._resources = resources
 
-    def post(self, key: ObjectKey, notice: Event) -> None:
+    def post(self, key: ObjectKey, event: Event) -> None:
         """Post an Event on a PhaseSecret that is in the store."""
         if resource := self._resources.get(key):
-            self._cluster.record_event(key, resource.uid, [notice])
+            self._cluster.record_event(key, resource.uid, [event])
 
     def not_understood(self, key: ObjectKey, uid: str) -> None:
         """Post an Event on a PhaseSecret that a bug keeps out of the store; an earlier state in the store stays."""

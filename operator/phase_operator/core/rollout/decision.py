@@ -123,7 +123,7 @@ def baseline_before_write(
 
     The baseline is true before the write, so the difference shows after it. It must be saved before the write: a
     workload without a baseline that is first seen after the write would never get its restart.
-    `all_known=False`: some PhaseSecrets have not run yet, so the baseline of targets without a feed is kept.
+    `all_known=False`: some PhaseSecrets have not run yet, so what is saved of targets without a known writer is kept.
     """
     reads = current_reads(workload, followed_targets)
     changing = _changed_by(coming, workload, followed_targets, reads)

@@ -54,7 +54,7 @@ class Poller:
         clock: Clock,
         wake: Wake,
         observer: MetricsSink,
-        tell: Callable[[ObjectKey, Event], None],
+        post: Callable[[ObjectKey, Event], None],
         policy: Policy,
         memory: AnswerMemory | None = None,
         background: BackgroundThread | None = None,
@@ -64,7 +64,7 @@ class Poller:
         self._clock = clock
         self._wake = wake
         self._observer = observer
-        self._tell = tell
+        self._post = post
         self._scheduler = PollScheduler(policy)
         self._background = background or BackgroundThread()
         self._credentials: dict[Account, Credential] = {}
@@ -274,8 +274,8 @@ class Poller:
 
     def _wake_all(self, woken: set[ObjectKey]) -> None:
         self._tell_all(woken | self._scheduler.awakened())
-        for key, notice in self._scheduler.notices():
-            self._tell(key, notice)
+        for key, event in self._scheduler.events():
+            self._post(key, event)
         self._waiter.changed()
 
     def _tell_all(self, woken: set[ObjectKey]) -> None:

@@ -61,7 +61,7 @@ class PollScheduler:
         self._late = LateQueries(self._account_states)
         self._accounts = Accounts(policy, self.gates, self._account_states, self._turns.add, self._forgotten)
         self._awakened: set[ObjectKey] = set()
-        self._notices: list[tuple[ObjectKey, Event]] = []
+        self._events: list[tuple[ObjectKey, Event]] = []
 
     # What PhaseSecrets say.
 
@@ -264,10 +264,10 @@ class PollScheduler:
                     woken |= results.read_failed(times, query_state, call, error, now)
         return woken
 
-    def notices(self) -> list[tuple[ObjectKey, Event]]:
+    def events(self) -> list[tuple[ObjectKey, Event]]:
         """Return the Events to post, once."""
-        told, self._notices = self._notices, []
-        return told
+        posted, self._events = self._events, []
+        return posted
 
     # What is measured.
 
@@ -328,7 +328,7 @@ class PollScheduler:
         if app.is_unprobed and not was_unprobed and is_lasting(error):
             for key in sorted(subscribers(app.queries()))[:1]:
                 message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
-                self._notices.append((key, Event("Warning", "ProbeUnavailable", message)))
+                self._events.append((key, Event("Warning", "ProbeUnavailable", message)))
         return woken
 
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Timetable, set[ObjectKey]]:

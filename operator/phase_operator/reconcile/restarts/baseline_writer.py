@@ -54,7 +54,7 @@ class BaselineWriter:
         refused: Callable[[TargetRef, str], None],
     ) -> None:
         self._workloads = workloads
-        self._feeds = followed_targets
+        self._followed_targets = followed_targets
         self._stillness = stillness
         self._clock = clock
         self._all_known = all_known
@@ -76,7 +76,7 @@ class BaselineWriter:
         # The cheaper question first: at a start thousands of targets are new.
         if is_new and not self._may_be_read(target):
             return
-        if not is_followed and not self._feeds.may_be_followed(target):
+        if not is_followed and not self._followed_targets.may_be_followed(target):
             return
         batch = self._batches.setdefault(namespace, _Batch())
         batch.coming[target] = content
@@ -150,9 +150,9 @@ class BaselineWriter:
         for _ in range(ATTEMPTS):
             if found is None:
                 return
-            followed_targets = await self._feeds.of(found, known)
+            followed_targets = await self._followed_targets.of(found, known)
             action = baseline_before_write(
-                found, followed_targets, coming, self._feeds.digest_key(), all_known=self._all_known()
+                found, followed_targets, coming, self._followed_targets.digest_key(), all_known=self._all_known()
             )
             if isinstance(action, LeaveAlone) or await self._workloads.apply(found, action):
                 return

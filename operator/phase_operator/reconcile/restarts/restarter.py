@@ -63,7 +63,7 @@ class Restarter:
         limits: Limits,
     ) -> None:
         self._workloads = workloads
-        self._feeds = followed_targets
+        self._followed_targets = followed_targets
         self._report = report
         self._clock = clock
         self._observer = observer
@@ -170,7 +170,7 @@ class Restarter:
         """Look at workloads until all were seen, and return True; return False to let other namespaces go first."""
         look, began = visit.look, self._clock.monotonic()
         async for workload in visit.workloads:
-            if workload.running or self._feeds.admitted(workload):
+            if workload.running or self._followed_targets.admitted(workload):
                 await self._restarts.bring_in_step(workload, look)
             # A namespace may have thousands of workloads, each with a large template: other tasks get their turn.
             await asyncio.sleep(0)
@@ -189,7 +189,7 @@ class Restarter:
         if not self._looks.has_lasted(namespace):
             # A transient failure is reported only if it lasts.
             failed = [error for error in failed if not isinstance(error, Transient)]
-        targets = self._feeds.followed_in(namespace) if failed else ()
+        targets = self._followed_targets.followed_in(namespace) if failed else ()
         self._report.report(namespace, look, failed, targets)
 
     def _others_wait(self) -> bool:

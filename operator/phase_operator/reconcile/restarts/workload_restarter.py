@@ -46,7 +46,7 @@ class WorkloadRestarter:
         at_once: int,
     ) -> None:
         self._workloads = workloads
-        self._feeds = followed_targets
+        self._followed_targets = followed_targets
         self._report = report
         self._stillness = stillness
         self._clock = clock
@@ -70,7 +70,7 @@ class WorkloadRestarter:
             # The cause may be this workload, as with a webhook that is down: the others go on.
             self._observer.restart_failed()
             why = f"it cannot be restarted: {error.message}"
-            look.wait(workload, self._feeds.admitted(workload), why, event=False)
+            look.wait(workload, self._followed_targets.admitted(workload), why, event=False)
             return
         look.soon = True
 
@@ -91,7 +91,7 @@ class WorkloadRestarter:
             self._stillness.see(workload, self._clock.monotonic())
         else:
             self._ended(workload.ref)
-        followed_targets = await self._feeds.of(workload, look.followed_targets)
+        followed_targets = await self._followed_targets.of(workload, look.followed_targets)
         match decision := self._decide(workload, followed_targets, look):
             case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
@@ -109,13 +109,13 @@ class WorkloadRestarter:
                 assert_never(decision)
 
     def _decide(self, workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget], look: Look) -> Decision:
-        decision = decide(workload, followed_targets, self._feeds.digest_key())
+        decision = decide(workload, followed_targets, self._followed_targets.digest_key())
         if not isinstance(decision, Postpone) or decision.cause is not Cause.ROLLING_OUT:
             return decision
         # The first time that a roll-out is in the way, the wait for it begins.
         waits = self._stillness.patience(workload.ref, self._clock.monotonic())
         if waits is not Patience.FOR_THE_END:
-            return decide(workload, followed_targets, self._feeds.digest_key(), waits=waits)
+            return decide(workload, followed_targets, self._followed_targets.digest_key(), waits=waits)
         due = self._stillness.ends_at(workload.ref)
         look.due = due if look.due is None else min(look.due, due)
         return decision

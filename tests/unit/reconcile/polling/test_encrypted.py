@@ -136,7 +136,7 @@ class TestModes:
         assert set(made) == {"probe"}
         assert 12 <= len(made) <= 18
         assert driver.woken_now() == {"x"}
-        assert driver.scheduler.notices() == []
+        assert driver.scheduler.events() == []
 
     @pytest.mark.parametrize("asked", [query(), replace(query(), app=AppRef(id="app-1"))], ids=["name", "id"])
     def test_without_keys_it_heals_within_a_minute_once_the_server_can_read_it(self, asked: SourceQuery) -> None:

@@ -330,7 +330,7 @@ class TestProbeThenRead:
 
         assert 9 <= made.count("read") <= 12
         assert made.count("probe") == 0
-        assert [notice.reason for _, notice in driver.scheduler.notices()] == ["ProbeUnavailable"]
+        assert [notice.reason for _, notice in driver.scheduler.events()] == ["ProbeUnavailable"]
         assert driver.scheduler.stats(driver.now).unprobed == 1
         assert fresh(driver) == ["A"]
 
