@@ -14,9 +14,9 @@ from phase_dev.server.model import normalise_path
 MAX_DEPTH = 25
 
 # `${{` is never touched; an inner `${...}` is replaced before the outer one is looked at. The first dot ends the name
-# of an environment: a folder or key with a dot can be named in another environment only.
-CROSS_APP = re.compile(r"\$\{([^{}]+?)::([^{}.:]+)\.([^{}]+)\}")
-CROSS_ENV = re.compile(r"\$\{([^{}.:]+)\.([^{}]+)\}")
+# of an environment: a folder or key with a dot can be named in another environment only. Two colons mean another app.
+CROSS_APP = re.compile(r"\$\{([^{}]+?)::([^{}]+?)\.([^{}]+)\}")
+CROSS_ENV = re.compile(r"\$\{(?![^{}]*::)([^{}.]+)\.([^{}]+)\}")
 LOCAL = re.compile(r"\$\{([^{}.]+)\}")
 
 

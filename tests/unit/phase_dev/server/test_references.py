@@ -87,7 +87,7 @@ def resolved(stored: str, *, account: str | None = "operator", key: str = "REFER
         pytest.param("${staging./v.1/A} ${staging.v.1/A}", "v1 v1", id="a dot in a folder of another environment"),
         pytest.param("${staging.E.F} ${Shared Config::development.K.L}", "ef dotted", id="a dot in a key elsewhere"),
         pytest.param("${A$B}", "dollar", id="a dollar is a character"),
-        pytest.param("${staging.A::B}", "colons", id="colons in a key of another environment"),
+        pytest.param("${staging.A::B}", "${staging.A::B}", id="two colons mean another app"),
         pytest.param("${//x//y//D}", "deep", id="doubled slashes"),
     ],
 )
