@@ -38,6 +38,14 @@ def apps(names: list[str]) -> Iterator[bytes]:
     yield b"]}"
 
 
+def keys(count: int, **fields: object) -> Iterator[bytes]:
+    """Yield a list of keys of so many environments, all in one app."""
+    key = {"environment": {"id": "e", "name": "n"}, "identity_key": "ab" * 32, "wrapped_seed": "x" * 200} | fields
+    yield f'{{"wrapped_key_share":"{"00" * 104}","apps":[{{"id":"a","name":"a","environment_keys":['.encode()
+    yield b",".join([json.dumps(key).encode()] * count)
+    yield b"]}]}"
+
+
 def bomb(part: bytes, times: int) -> Iterator[bytes]:
     """Yield something so many times, packed."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -15,12 +15,19 @@ from pathlib import Path
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.shared_answer import SharedAnswer
-from phase_operator.core.values import SecretValue
+from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.keyring import Tokens, keyring_of
 from phase_operator.phase.session import Session
 from support.builders import query
+from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 
 _ROOM = 80
+# The same in every process, so that one can seal what another opens.
+ACCOUNT = SealedAccount(private=b"p" * 32, bearer=b"b" * 32, share=b"s" * 32, unwrap=b"u" * 32)
+ENVIRONMENT = SealedEnvironment(seed=b"e" * 32)
+APP = SealedApp("shop", [ENVIRONMENT])
+ANSWER = Tokens.model_validate(tokens_answer(ACCOUNT, APP))
 
 
 class Turns:
@@ -41,12 +48,21 @@ class Turns:
 
 async def read(phase: PhaseClient, memory: AnswerMemory, url: str, route: str, namespace: str) -> object:
     """Read as the operator does; return what has to be kept."""
-    credential = phase.credential(SecretValue("ab" * 32))
+    credential = phase.credential(SecretValue(ACCOUNT.token()))
     place = memory.open(namespace)
     try:
         if route == "apps":
             return await phase.apps(url, credential, place)
-        entries = await phase.entries(url, credential, app_id="1", environment="e", path=None, tags=(), place=place)
+        if route == "tokens":
+            return await phase.keyring(url, credential, place)
+        if route == "encrypted":
+            keyring = keyring_of(ANSWER, url, AnswerMemory(MIB).open(""), tells_modes=True)
+            found = await phase.encrypted(
+                url, credential, keyring=keyring, app_id=APP.id, environment="production", place=place
+            )
+            entries: Sequence[Entry | DynamicKey] = found.entries
+        else:
+            entries = await phase.entries(url, credential, app_id="1", environment="e", path=None, tags=(), place=place)
         shared_answer = SharedAnswer("1", entries, place)
         shared_answer.answer(query(path=None))
         shared_answer.settle()

@@ -4,6 +4,7 @@ Rule: an error leaves without its traceback. Errors are kept as long as they las
 bodies of answers and keys.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
@@ -123,6 +124,8 @@ class PhaseClient:
         host = host_of(base_url)
         reader = Whole(host, TOKENS_ANSWER, min(LARGEST_KEYRING, self._limits.size), place)
         answer = await self._session.ask(base_url, credential.header, TOKENS, reader=reader, namespace=place.namespace)
+        # A long list takes a while to be parsed, and as long again to be taken over.
+        await asyncio.sleep(0)
         return keyring_of(answer, host, place, tells_modes=tells_modes(credential))
 
     @without_frames

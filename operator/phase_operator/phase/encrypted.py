@@ -164,6 +164,8 @@ async def read_resolved(
     app = keyring.app(app_id)
     home = environment_named(app, environment)
     entries = await reader.read(app, home)
+    # Of very many entries, each of these steps takes some ten milliseconds.
+    await asyncio.sleep(0)
     references = References(keyring, EnvironmentId(app.id, home.id), entries, _LIMITS)
     requests = 1
     while wanted := await _wanted(references):
@@ -190,6 +192,7 @@ async def _give(references: References, wanted: EnvironmentId, reader: Encrypted
 
 
 async def _wanted(references: References) -> list[EnvironmentId]:
+    await asyncio.sleep(0)
     for _ in references.steps():
         # Each step takes some milliseconds.
         await asyncio.sleep(0)

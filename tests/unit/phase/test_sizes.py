@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from support.large_answers import MIB, apps, bomb, chunked, rows, tagged, twice
+from support.large_answers import MIB, apps, bomb, chunked, keys, rows, tagged, twice
+from support.measured_reads import ACCOUNT, ENVIRONMENT
 from support.raw_server import Raw, serving
+from support.sealing import seal
 
 Body = Callable[[], Iterable[bytes]]
 TESTS = Path(__file__).parents[2]
@@ -46,6 +48,14 @@ def measured(route: str, *bodies: tuple[Body, tuple[str, ...]]) -> Any:
     return json.loads(run.stdout)
 
 
+SEALED = seal("KEY", ENVIRONMENT.public)
+FOREIGN = seal("value", ACCOUNT.public)
+
+
+def sealed(count: int, value: str = SEALED) -> Iterable[bytes]:
+    return rows(count, key=SEALED, value=value)
+
+
 GZIP, CHUNKED = "Content-Encoding: gzip", "Transfer-Encoding: chunked"
 ATTACKS = [
     pytest.param("secrets", lambda: twice(b" " * MIB, 1024), ("Content-Encoding: gzip, gzip",), id="two layers"),
@@ -65,6 +75,15 @@ ATTACKS = [
     pytest.param("apps", lambda: bomb(b" " * MIB, 1024), (GZIP,), id="a gigabyte of blanks for apps"),
     pytest.param("apps", lambda: [b'{"data":[', *[b"0," * (MIB // 2)] * 64], (), id="numbers for apps"),
     pytest.param("apps", lambda: apps([f"app-{number}" for number in range(40_000)]), (), id="40,000 apps"),
+    pytest.param("tokens", lambda: bomb(b" " * MIB, 1024), (GZIP,), id="a gigabyte of blanks for keys"),
+    pytest.param("tokens", lambda: [b'{"apps":[', *[b"0," * (MIB // 2)] * 64], (), id="numbers for keys"),
+    pytest.param("tokens", lambda: keys(9_000), (), id="keys of 9,000 environments"),
+    pytest.param("tokens", lambda: keys(30_000, wrapped_seed=""), (), id="30,000 withdrawn keys"),
+    pytest.param("encrypted", lambda: sealed(20_000), (), id="20,000 sealed entries"),
+    pytest.param("encrypted", lambda: sealed(20_000, value=FOREIGN), (), id="20,000 entries for somebody else"),
+    pytest.param("encrypted", lambda: sealed(20_000, value=f"ph:v1:{'0' * 64}:"), (), id="20,000 low-order points"),
+    pytest.param("encrypted", lambda: sealed(7, value=":" * (2 * MIB - 2000)), (), id="entries of colons"),
+    pytest.param("encrypted", lambda: sealed(10, value=f"ph:v1:{'ab' * 32}:{'A' * MIB}"), (), id="large entries"),
 ]
 
 
