@@ -109,7 +109,8 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
             message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}"
             return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
         case Reason.APP_ENCRYPTED:
-            return Waiting(row.reason, f"Phase answers {status}{told}; {TO_READ_ENCRYPTED}", had_no_effect=no_effect)
+            message = f"Phase answers {status}{told.rstrip('.')}; {TO_READ_ENCRYPTED}"
+            return Waiting(row.reason, message, had_no_effect=no_effect)
         case _:
             return Waiting(row.reason, f"Phase answers {status}{told}", had_no_effect=no_effect)
 

@@ -76,17 +76,19 @@ class Directory:
 
 
 def no_list(error: ExpectedError) -> ExpectedError:
-    """Return the error with advice, if it is one of the two refusals that only the list of apps meets."""
+    """Return the error with advice, if it is one of the refusals that only the list of apps meets."""
     if _lacks_permission(error):
         return Waiting(error.reason, f"{error.message}; {_BY_ID}, or give the account's role the permission Apps: read")
     if _lacks_route(error):
         return type(error)(error.reason, f"{error.message}; if it is Phase before v2.69.0, {_BY_ID}")
+    if _lacks_environment(error):
+        return Waiting(error.reason, f"{error.message}, and the list of apps has none; {_BY_ID}")
     return error
 
 
 def is_list_alone(error: ExpectedError) -> bool:
-    """Return whether it is one of the two refusals that only the list of apps meets: other calls may well work."""
-    return _lacks_permission(error) or _lacks_route(error)
+    """Return whether it is one of the refusals that only the list of apps meets: other calls may well work."""
+    return _lacks_permission(error) or _lacks_route(error) or _lacks_environment(error)
 
 
 def _lacks_permission(error: ExpectedError) -> bool:
@@ -95,6 +97,11 @@ def _lacks_permission(error: ExpectedError) -> bool:
 
 def _lacks_route(error: ExpectedError) -> bool:
     return error.reason is Reason.UNEXPECTED_ANSWER and "answers 404" in error.message
+
+
+def _lacks_environment(error: ExpectedError) -> bool:
+    # Tokens of one app (pss_service:v1) answer only calls that name an environment.
+    return error.reason is Reason.ACCESS_DENIED and "environment context" in error.message
 
 
 def no_environment(error: ExpectedError, app: AppRef, environment: str, names: Iterable[str]) -> ExpectedError:

@@ -135,6 +135,11 @@ def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, no
     times.plan(KEYRING, now + retry_source(error, keys.failures, HEALING, repr(account_state.account)))
     woken = _nameless(times, error)
     if is_lasting(error):
+        if error.reason is not Reason.ACCESS_DENIED:
+            # Only the keys are of no use: once SSE is on, the public API answers without them.
+            for app in apps:
+                due = now + retry_source(error, keys.failures, HEALING, repr(app.ref))
+                times.plan(app.ref, max(due, app.switched_at + HEALING))
         return woken.union(*(app.close(error) for app in apps))
     for app in apps:
         app.probe_failed(error)

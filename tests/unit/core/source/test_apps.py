@@ -4,7 +4,7 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.source.apps import App, Directory, no_environment, no_list
+from phase_operator.core.source.apps import App, Directory, is_list_alone, no_environment, no_list
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import close, hint
 
@@ -96,6 +96,13 @@ def test_a_role_that_may_not_list_apps_is_told_both_cures() -> None:
     assert "You don't have permission to read apps." in told.message
     assert "spec.phaseAppId" in told.message
     assert "Apps: read" in told.message
+
+
+def test_a_token_of_one_app_lists_no_apps_and_is_told_to_use_an_id() -> None:
+    refused = Waiting(Reason.ACCESS_DENIED, "Phase answers 401: Service tokens require an environment context")
+
+    assert is_list_alone(refused)
+    assert "spec.phaseAppId" in no_list(refused).message
 
 
 def test_a_bad_token_is_not_told_to_use_an_id() -> None:
