@@ -32,6 +32,7 @@ _subscription = lru_cache(1024)(Subscription)
 class Declared:
     """A PhaseSecret, the targets that its spec names, and the versions that its status records."""
 
+    key: ObjectKey
     resource: Resource
     # In the spec's order, each with its target policy.
     target_policies: Mapping[TargetRef, TargetPolicy]
@@ -39,14 +40,9 @@ class Declared:
     versions: Mapping[TargetRef, str]
 
     @property
-    def key(self) -> ObjectKey:
-        """Its namespace and name."""
-        return self.resource.key
-
-    @property
     def owner(self) -> Owner:
         """The PhaseSecret, as its targets name it."""
-        return Owner(self.resource.key, self.resource.uid)
+        return Owner(self.key, self.resource.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[
     taken = folders(spec)
     # An invalid selector of workloads has to be reported before anything is written.
     check_selectors(spec)
-    return RunContext(resource, target_policies, newest_versions(resource.status), spec, taken)
+    return RunContext(resource.key, resource, target_policies, newest_versions(resource.status), spec, taken)
 
 
 def declared_by(resource: Resource) -> Declared:
@@ -101,7 +97,7 @@ def declared_by(resource: Resource) -> Declared:
         target_policies = declared_targets(parse_spec(resource.spec), resource.key.namespace)
     except Invalid:
         target_policies = {}
-    return Declared(resource, target_policies, newest_versions(resource.status))
+    return Declared(resource.key, resource, target_policies, newest_versions(resource.status))
 
 
 def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:

@@ -25,14 +25,11 @@ class Admitted:
 
     key: ObjectKey
     ask: Ask
+    # The Secret that holds its token.
+    token: ObjectKey
     # In the spec's order.
     target_policies: Mapping[TargetRef, TargetPolicy]
     by: _Judgement = field(repr=False)
-
-    @property
-    def token(self) -> ObjectKey:
-        """The Secret that holds its token."""
-        return self.ask.token_key
 
 
 def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mapping[str, str]) -> Admitted:
@@ -40,4 +37,4 @@ def admit(tenancy: Tenancy, spec: PhaseSecretSpec, key: ObjectKey, labels: Mappi
     ask = ask_of(spec, key.namespace)
     target_policies = declared_targets(spec, key.namespace)
     check_tenancy(tenancy, ask, key, labels, target_policies)
-    return Admitted(key, ask, target_policies, _Judgement())
+    return Admitted(key, ask, ask.token_key, target_policies, _Judgement())

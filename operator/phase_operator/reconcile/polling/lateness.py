@@ -5,6 +5,7 @@ is not.
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
@@ -30,9 +31,12 @@ class LateQueries:
         self._account_states = account_states
         # When to see whether queries of an account are late.
         self._looks: Schedule[Account] = Schedule()
+        # When the first of these is due, or a little earlier: nearly always there is none.
+        self._next_look = inf
 
     def look_later(self, account: Account, now: float) -> None:
         """See in time whether queries of an account are late, of which a call has failed."""
+        self._next_look = min(self._next_look, now + _GRACE)
         self._looks.add(account, now + _GRACE, Priority.PERIODIC)
 
     def delayed(self, account_state: AccountState, now: float) -> set[ObjectKey]:
@@ -43,6 +47,8 @@ class LateQueries:
     def find(self, now: float) -> set[ObjectKey]:
         """Return the PhaseSecrets whose queries are late since the last look."""
         woken: set[ObjectKey] = set()
+        if now < self._next_look:
+            return woken
         while (account := self._looks.pop(now)) is not None:
             account_state = self._account_states.get(account)
             if account_state is None or (
@@ -51,11 +57,13 @@ class LateQueries:
                 continue
             woken |= _late_by(account_state, now)
             self._looks.add(account, now + _LOOK_AGAIN, Priority.PERIODIC)
+        due = self._looks.next_due()
+        self._next_look = inf if due is None else due
         return woken
 
     def next_due(self) -> float | None:
         """Return when `find` is worth asking again; None: not before another call fails."""
-        return self._looks.next_due()
+        return None if self._next_look == inf else self._next_look
 
     def forget(self, account: Account) -> None:
         """Forget an account that asks nothing any more."""
