@@ -43,7 +43,8 @@ class Timetable:
     def begin(self, app: AppState, app_id: str, now: float) -> None:
         """Begin with an app whose id is known; a keyring that is new enough needs no other one."""
         if self.account_state.is_known_encrypted(app_id):
-            app.switch(now, is_encrypted=True)
+            # Without the moment of a switch: the list may be old, and then the keyring tells at once.
+            app.is_encrypted = True
         if not app.is_encrypted or not self.account_state.keys.is_fresh(now):
             self.probe(app, now)
 

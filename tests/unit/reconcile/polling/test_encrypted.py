@@ -179,6 +179,16 @@ class TestModes:
         assert state.revision == Revision("app-1", "moved 2")
         assert _keyring(driver) is None
 
+    def test_a_list_that_is_out_of_date_costs_one_keyring(self) -> None:
+        driver = vault(A)
+        settled(driver)
+        driver.scheduler.unsubscribe(key("x"))
+        driver.phase.encrypted = set()
+        driver.ask("x", full())
+
+        assert driver.run(600.0)[:3] == ["keyring", "probe", "read"]
+        assert Counter(kind(call) for _, call in driver.calls[-8:]) == {"probe": 8}
+
     def test_an_account_of_one_app_tries_the_public_api_once_an_hour(self) -> None:
         driver = settled(vault(A, tells_modes=False), by_id())
 
