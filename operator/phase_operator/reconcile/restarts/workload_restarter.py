@@ -172,11 +172,10 @@ class WorkloadRestarter:
         try:
             if not await self._workloads.apply(workload, action):
                 return False
-        except Transient:
-            self._rollouts.end(workload.ref)
-            raise
         except ExpectedError as error:
             self._rollouts.end(workload.ref)
+            if isinstance(error, Transient):
+                raise
             self._observer.restart_failed()
             what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
             look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")

@@ -95,14 +95,15 @@ class VersionCollector:
         self, base: TargetRef, found: Mapping[TargetRef, Observed], owner: Owner, keep: int, newest: str
     ) -> list[str]:
         """Remove what is ours and not kept, and return what pod templates name; raise the first error after all."""
-        why = Superseded(base)
-        ours = {ref.key.name: ref for ref, each in found.items() if removal(ref, each, owner, why) != Leave()}
-        old = prunable([Made(name, found[ref].created) for name, ref in ours.items()], keep, newest)
+        removals = {ref: removal(ref, each, owner, Superseded(base)) for ref, each in found.items()}
+        ours = {ref.key.name: ref for ref, action in removals.items() if action != Leave()}
+        made = [Made(name, found[ref].created) for name, ref in ours.items()]
+        old = [each.name for each in prunable(made, keep, newest)]
         if not old:
             return []
-        named = await self._cluster.mentioned(base.key.namespace, [each.name for each in old])
-        unnamed = [ours[each.name] for each in old if each.name not in named]
-        failures = [await self._failure(ref, removal(ref, found[ref], owner, why)) for ref in unnamed]
+        named = await self._cluster.mentioned(base.key.namespace, old)
+        unnamed = [ours[name] for name in old if name not in named]
+        failures = [await self._failure(ref, removals[ref]) for ref in unnamed]
         if first := next(filter(None, failures), None):
             raise first
         return sorted(named)
