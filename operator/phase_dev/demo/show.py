@@ -16,6 +16,7 @@ from phase_dev.demo.stage import NAMESPACE, Stage
 from phase_dev.shell.errors import ToolError
 
 POLLING = 5
+NAMES = ("shop", "shop-development", "billing")
 _MASK = "********"
 _PATIENCE = 30.0
 _PAUSE = 0.02
@@ -40,16 +41,16 @@ class Show:
         self._cost()
 
     def _apply(self) -> None:
-        self._title("Two PhaseSecrets, a token, kubectl apply")
+        self._title("Three PhaseSecrets, a token, kubectl apply")
         self.kubectl.apply(token_secret(self.stage.phase_token))
         self.kubectl.apply(*phase_secrets(self.stage.phase_url))
-        took = self._until("both PhaseSecrets are ready", lambda: all(map(self._ready, ("shop", "shop-development"))))
+        took = self._until("all PhaseSecrets are ready", lambda: all(map(self._ready, NAMES)))
         self._line(f"ready {took:.2f} s after kubectl apply")
         self._command("get", "phasesecrets", "-o", "wide")
 
     def _results(self) -> None:
         self._title("What they became")
-        for name in ("shop", "shop-development"):
+        for name in NAMES:
             self._line(f"Secret {name}")
             for key in sorted(self._data("secret", name)):
                 self._line(f"    {key}={_MASK}")
@@ -63,6 +64,13 @@ class Show:
         )
         if not resolved:
             raise ToolError("the reference between the environments was not resolved")
+        decrypted = self._decoded("billing", "SMTP_URL") == "smtp://billing:a-mail-password@mail.internal:587"
+        self._line(
+            "The app billing is end-to-end encrypted: it was decrypted here in the cluster, its references resolved: "
+            + ("yes" if decrypted else "no")
+        )
+        if not decrypted:
+            raise ToolError("the end-to-end encrypted app was not decrypted")
 
     def _change_in_phase(self) -> None:
         self._title(f"A value changes in Phase (polling interval {POLLING} s)")
@@ -149,7 +157,10 @@ def token_secret(token: str) -> Mapping[str, Any]:
 
 
 def phase_secrets(url: str) -> list[Mapping[str, Any]]:
-    """Return the two PhaseSecrets: production with a ConfigMap, development with resolved references."""
+    """Return the PhaseSecrets: production with a ConfigMap, development with references, and an encrypted app.
+
+    The last differs from the others in nothing but names: how an app is encrypted is found out.
+    """
     return [
         _phase_secret(
             "shop",
@@ -163,6 +174,13 @@ def phase_secrets(url: str) -> list[Mapping[str, Any]]:
             url,
             phaseAppEnv="development",
             managedSecretReferences=[{"secretName": "shop-development"}],
+        ),
+        _phase_secret(
+            "billing",
+            url,
+            phaseApp="billing",
+            phaseAppEnv="production",
+            managedSecretReferences=[{"secretName": "billing"}],
         ),
     ]
 

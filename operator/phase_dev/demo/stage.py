@@ -73,7 +73,7 @@ def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) 
             kubectl = Kubectl(_kubectl(kubeconfig, env, progress), {**env, "KUBECONFIG": str(kubeconfig)})
             with progress.step(f"cluster: the one of {kubeconfig}"):
                 refuse_neighbours(kubectl)
-        with progress.step("Phase: an embedded server with two apps"):
+        with progress.step("Phase: an embedded server with three apps"):
             phase = closing.enter_context(EmbeddedPhase())
         with progress.step("CRDs, ServiceAccount and RBAC"):
             if kubeconfig is not None:

@@ -13,6 +13,7 @@ from phase_dev.cluster import ControlPlane, locate, start_control_plane
 from support.canary import Canary
 
 SECRETS = ("a-long-production-password", "another-long-password", "only-for-development", "lic-0001")
+ENCRYPTED = ("a-long-live-key", "a-mail-password")
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _no_value_is_shown(canary: Canary) -> None:
-    for text in SECRETS:
+    for text in (*SECRETS, *ENCRYPTED):
         canary.token(text)
 
 
@@ -51,13 +52,16 @@ def test_it_shows_the_main_job_and_leaves_nothing(
     drawn = tmp_path / "demo.svg"
     shown = demo(canary, environment, "--picture", str(drawn)).stdout
 
-    assert "Two&#160;PhaseSecrets" in drawn.read_text()
+    assert "Three&#160;PhaseSecrets" in drawn.read_text()
     canary.watch(drawn.read_text())
     assert re.search(r"^ +shop +shop +production +True +Synced +3 ", shown, re.MULTILINE)
     assert re.search(r"^ +DATABASE_PASSWORD=\*+$", shown, re.MULTILINE)
     assert re.search(r"^ +LOG_LEVEL=warning$", shown, re.MULTILINE)
+    assert re.search(r"^ +billing +billing +production +True +Synced +3 ", shown, re.MULTILINE)
+    assert re.search(r"billing is end-to-end encrypted: .*: yes$", shown, re.MULTILINE)
     assert len(re.findall(r"\d\.\d\d s\b", shown)) == 5
-    assert "calls of Phase's API meanwhile: 0" in shown or "meanwhile: 1" in shown
+    # Both probes, that of apps with server-side encryption and that of the others, may fall into this moment.
+    assert re.search(r"calls of Phase's API meanwhile: [012]$", shown, re.MULTILINE)
     assert list(tmp_path.glob("phase-dev*")) == []
 
 
