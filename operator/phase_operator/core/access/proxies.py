@@ -29,11 +29,12 @@ class Exempt:
 
     def holds(self, host: str, address: Address | None, port: int) -> bool:
         """Return whether this host is exempt; `address` is set if the host is an IP address."""
-        if self.port is not None and self.port != port:
+        if self.port not in (None, port):
             return False
         if address is not None:
             return self.network is not None and address in self.network
-        return bool(self.domain) and (host.endswith(f".{self.domain}") or (self.itself and host == self.domain))
+        is_itself = self.itself and host == self.domain
+        return bool(self.domain) and (is_itself or host.endswith(f".{self.domain}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,17 @@ def _proxy(name: str, text: str) -> str | None:
     if not text:
         return None
     url = text if "://" in text else f"http://{text}"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_usable(url):
         raise ValueError(f"{name} is no proxy that can be used; write http://HOST:PORT or https://HOST:PORT")
     return url
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _exempt(entry: str) -> Exempt | None:

@@ -23,6 +23,7 @@ from phase_operator.core.outcome import (
     verdict,
 )
 from phase_operator.core.status.recorded import recorded_ref, recorded_targets
+from phase_operator.core.status.restarts import without_restarts
 
 # The most left-out keys that one status names: it has to fit into etcd whatever their number.
 _NAMED = 500
@@ -102,8 +103,7 @@ def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, A
     """Add what a target was made of: the old values if it was not written, nothing if only that would be new."""
     if not result.ready or result.selection is None:
         return found | {name: before[name] for name in _MADE_OF if name in before}
-    same = {key: value for key, value in before.items() if key not in {"restarted", "notRestarted"}}
-    if found == same:
+    if found == without_restarts(before):
         return found
     made = found | {"selection": result.selection}
     return made if result.entries is None else made | {"entries": result.entries}
@@ -203,10 +203,11 @@ def conditions(
     verdict: Verdict, previous: Sequence[Mapping[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
     """Return the conditions for a verdict, sorted by type."""
-    wanted = [(ConditionType.READY, "True" if verdict.ready else "False")]
-    if not verdict.ready:
-        stalled = CATALOGUE[verdict.reason].stalled
-        wanted.append((ConditionType.STALLED if stalled else ConditionType.RECONCILING, "True"))
+    wanted = (
+        [(ConditionType.READY, "True")]
+        if verdict.ready
+        else [(ConditionType.READY, "False"), (_cause(verdict), "True")]
+    )
     before = {str(condition.get("type")): condition for condition in previous}
     return [
         {
@@ -219,6 +220,10 @@ def conditions(
         }
         for kind, status in sorted(wanted)
     ]
+
+
+def _cause(verdict: Verdict) -> ConditionType:
+    return ConditionType.STALLED if CATALOGUE[verdict.reason].stalled else ConditionType.RECONCILING
 
 
 def _since(before: Mapping[str, Any] | None, status: str, now: str) -> str:

@@ -74,14 +74,17 @@ def _target(target: Mapping[str, Any], report_of: RestartReportOf) -> Mapping[st
     report = report_of(ref)
     if report is None:
         # The restarts that happened stay true. The waiting ones may have happened by now.
-        fresh: dict[str, list[str]] = {"notRestarted": []}
-    else:
-        fresh = {
-            "restarted": [shortened(each, _LONGEST_NAME) for each in report.restarted],
-            "notRestarted": [shortened(each, _LONGEST) for each in report.waiting],
-        }
-    kept = {key: value for key, value in target.items() if key not in fresh}
-    return kept | {key: lines for key, lines in fresh.items() if lines}
+        return {key: value for key, value in target.items() if key != "notRestarted"}
+    lines = {
+        "restarted": [shortened(each, _LONGEST_NAME) for each in report.restarted],
+        "notRestarted": [shortened(each, _LONGEST) for each in report.waiting],
+    }
+    return without_restarts(target) | {key: each for key, each in lines.items() if each}
+
+
+def without_restarts(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a target in a status without its restart report."""
+    return {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
 
 
 def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:
