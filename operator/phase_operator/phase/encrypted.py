@@ -4,9 +4,10 @@ Rule: all of an environment or nothing. One row that cannot be opened fails the 
 vanishes from a target. Keys are derived for a read and go with it.
 """
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
@@ -43,8 +44,12 @@ from phase_operator.phase.session import ENCRYPTED_SECRETS, Session, host_of
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Credential
 
+Result = TypeVar("Result")
+
 # What an entry takes to be opened, and how much is opened at a time, in microseconds; and characters a microsecond.
 _ENTRY, _AT_A_TIME, _CHARACTERS = 100, 20_000, 300
+# What it takes to look for references in an entry, in microseconds.
+_LOOKED_AT = 2
 # Other environments that one answer may need; each is a request, and all of it is read.
 _LIMITS = ReferenceLimits(environments=20)
 # Refusals that do not say of which environment.
@@ -124,6 +129,10 @@ class EncryptedReader:
         self._held += part.size
         return entries
 
+    async def beside(self, work: Callable[[], Result], units: int) -> Result:
+        """Do work of so many microseconds: beside the loop if that is long, in the turns of the namespace."""
+        return await self._background.run(work, units, self._place.namespace)
+
     def _key(self, name: str, environment: KeyedEnvironment) -> EnvironmentKey:
         assert isinstance(environment.keys, WrappedKeys)
         try:
@@ -140,7 +149,7 @@ class EncryptedReader:
         rows.reverse()
         while rows:
             some, units = _some(rows)
-            opened, bad = await self._background.run(partial(_opened, key, some), units, self._place.namespace)
+            opened, bad = await self.beside(partial(_opened, key, some), units)
             entries += opened
             failed += bad
         if failed:
@@ -164,11 +173,10 @@ async def read_resolved(
     app = keyring.app(app_id)
     home = environment_named(app, environment)
     entries = await reader.read(app, home)
-    # Of very many entries, each of these steps takes some ten milliseconds.
-    await asyncio.sleep(0)
-    references = References(keyring, EnvironmentId(app.id, home.id), entries, _LIMITS)
+    made = partial(References, keyring, EnvironmentId(app.id, home.id), entries, _LIMITS)
+    references = await reader.beside(made, _LOOKED_AT * len(entries))
     requests = 1
-    while wanted := await _wanted(references):
+    while wanted := await _wanted(references, reader):
         for each in wanted:
             requests += 1
             await _give(references, each, reader, keyring)
@@ -181,7 +189,8 @@ async def _give(references: References, wanted: EnvironmentId, reader: Encrypted
     app = keyring.app(wanted.app_id)
     environment = next(each for each in app.environments if each.id == wanted.environment_id)
     try:
-        references.give(wanted, await reader.read(app, environment))
+        entries = await reader.read(app, environment)
+        await reader.beside(partial(references.give, wanted, entries), _LOOKED_AT * len(entries))
     except Waiting as error:
         if refuses_environment(error):
             references.give_up(wanted, error.to_keep())
@@ -191,11 +200,12 @@ async def _give(references: References, wanted: EnvironmentId, reader: Encrypted
             raise
 
 
-async def _wanted(references: References) -> list[EnvironmentId]:
-    await asyncio.sleep(0)
-    for _ in references.steps():
-        # Each step takes some milliseconds.
-        await asyncio.sleep(0)
+async def _wanted(references: References, reader: EncryptedReader) -> list[EnvironmentId]:
+    steps = references.steps()
+    # Most answers need no second step. Whoever needs many waits for the turns of his namespace.
+    units = 0
+    while await reader.beside(lambda: next(steps, references) is not references, units):
+        units = _AT_A_TIME
     return references.wanted()
 
 
