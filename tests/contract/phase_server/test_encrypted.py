@@ -15,6 +15,12 @@ HTTP = httpx.Client(verify=False, trust_env=False)
 ACCOUNTS = ("operator", "person", "old")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _connections() -> Iterator[None]:
+    yield
+    HTTP.close()
+
+
 @pytest.fixture(scope="module")
 def shared_phase() -> Iterator[EmbeddedPhase]:
     with EmbeddedPhase(HERE / "encrypted_seed.yaml") as phase:

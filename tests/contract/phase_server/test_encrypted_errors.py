@@ -73,6 +73,12 @@ CASES = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _connections() -> Iterator[None]:
+    yield
+    HTTP.close()
+
+
 @pytest.fixture(scope="module")
 def phase() -> Iterator[EmbeddedPhase]:
     with EmbeddedPhase(HERE / "encrypted_seed.yaml") as phase:
