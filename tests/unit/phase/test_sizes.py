@@ -10,15 +10,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.large_answers import MIB, apps, bomb, chunked, keys, rows, tagged, twice
+from support.many_references import HOSTILE, hostile
 from support.measured_reads import ACCOUNT, ENVIRONMENT
 from support.raw_server import Raw, serving
-from support.sealing import seal
+from support.sealing import SealedEnvironment, seal
 
 Body = Callable[[], Iterable[bytes]]
 TESTS = Path(__file__).parents[2]
@@ -56,6 +58,14 @@ def sealed(count: int, value: str = SEALED) -> Iterable[bytes]:
     return rows(count, key=SEALED, value=value)
 
 
+def referring(kind: str) -> Iterable[bytes]:
+    """Yield an environment whose values refer to one another, sealed."""
+    environment = SealedEnvironment(seed=ENVIRONMENT.seed)
+    for key, value in hostile(kind).items():
+        environment.add(key, value)
+    return [json.dumps(environment.rows).encode()]
+
+
 GZIP, CHUNKED = "Content-Encoding: gzip", "Transfer-Encoding: chunked"
 ATTACKS = [
     pytest.param("secrets", lambda: twice(b" " * MIB, 1024), ("Content-Encoding: gzip, gzip",), id="two layers"),
@@ -84,6 +94,7 @@ ATTACKS = [
     pytest.param("encrypted", lambda: sealed(20_000, value=f"ph:v1:{'0' * 64}:"), (), id="20,000 low-order points"),
     pytest.param("encrypted", lambda: sealed(7, value=":" * (2 * MIB - 2000)), (), id="entries of colons"),
     pytest.param("encrypted", lambda: sealed(10, value=f"ph:v1:{'ab' * 32}:{'A' * MIB}"), (), id="large entries"),
+    *(pytest.param("encrypted", partial(referring, kind), (), id=f"references: {kind}") for kind in HOSTILE),
 ]
 
 
