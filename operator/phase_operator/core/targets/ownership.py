@@ -62,9 +62,13 @@ def _is_own(desired: Desired, observed: Observed) -> bool:
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     is_whole = observed.owner == str(desired.owner.key)
-    rivals = [each.of for each in _rivals(desired, observed, gone) if _has_keys(each) or not is_whole]
+    rivals = _rivals(desired, observed, gone)
+    if is_whole:
+        # To take a whole object back leaves the marks of others on it, but not their keys.
+        rivals = list(filter(_has_keys, rivals))
     if rivals:
-        return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", tuple(rivals))
+        merging = tuple(each.of for each in rivals)
+        return Objection(f"PhaseSecret {', '.join(merging)} merges into it", merging)
     if is_whole or desired.policy.adopt:
         return None
     if left := _left_elsewhere(desired, observed):

@@ -75,8 +75,8 @@ def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     # Keys that others own together with us would stay after our apply, so they count as well.
     held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.field_managers))
     prune = tuple(sorted(held - desired.keys))
-    is_same = observed.digest == desired.digest and observed.owned_fields == desired.owned_fields
-    if is_same and not prune and not release:
+    is_same = (observed.digest, observed.owned_fields) == (desired.digest, desired.owned_fields)
+    if is_same and not (prune or release):
         return Unchanged() if desired.is_sealed(observed.stamp) else Apply(observed.resource_version, only_seal=True)
     return Apply(observed.resource_version, prune, release)
 
@@ -97,8 +97,8 @@ def _plan_part(desired: Desired, observed: Observed) -> Apply | Unchanged:
 
 def _plan_share(desired: Desired, observed: Observed, own: MergedShare) -> Apply | Unchanged:
     """Return what makes a share that this PhaseSecret has in the object as desired."""
-    is_same = own.digest == desired.digest and own.owned_fields == desired.owned_fields and own.recorded == desired.keys
-    is_same = is_same and own.is_marked
+    wanted = (desired.digest, desired.owned_fields, desired.keys)
+    is_same = own.is_marked and (own.digest, own.owned_fields, own.recorded) == wanted
     if is_same and desired.is_sealed(own.stamp):
         return Unchanged()
     return Apply(observed.resource_version, type=own.type, only_seal=is_same)

@@ -138,8 +138,7 @@ def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal 
     if _is_spared(why.policy, merges=False) or why.is_collected or not observed.deletes:
         return Leave()
     found = _whole(observed, owner)
-    others = [part for part in observed.parts if part.manager != merge_manager(owner.key)]
-    if isinstance(found, Delete) and any(part.keys for part in others):
+    if isinstance(found, Delete) and _holds_keys_of_others(observed, owner):
         # Others have merged into it since this PhaseSecret gave it up: their keys stay.
         return Withdraw(names.FIELD_MANAGER, observed.uid, observed.resource_version, "", _DECIDED)
     return found
@@ -151,6 +150,12 @@ def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
     if part is None or _is_spared(why.policy, merges=True) or not part.deletes:
         return Leave()
     return Withdraw(part.manager, observed.uid, observed.resource_version, part.type, _DECIDED)
+
+
+def _holds_keys_of_others(observed: Observed, owner: Owner) -> bool:
+    """Return whether shares of other PhaseSecrets have keys in the object."""
+    own = merge_manager(owner.key)
+    return any(part.keys for part in observed.parts if part.manager != own)
 
 
 def _is_spared(policy: TargetPolicy | None, *, merges: bool) -> bool:
