@@ -57,6 +57,8 @@ class SimPhase:
     tells_modes: bool = True
     # Places that hold an entry which nobody can decrypt.
     undecryptable: list[Place] = field(default_factory=list)
+    # Stands for all keys; another object means that they were made anew.
+    keys: Keys = field(default_factory=Keys)
 
     def holds(self, *entries: Entry, app: str = "app-1", environment: str = "production") -> None:
         """Let these be the entries of an environment: it moves."""
@@ -105,14 +107,16 @@ class SimPhase:
                     name,
                     ident in self.encrypted if self.tells_modes else None,
                     tuple(
-                        KeyedEnvironment(_ident(environment, place), environment.title(), self._revision(place), Keys())
+                        KeyedEnvironment(
+                            _ident(environment, place), environment.title(), self._revision(place), self.keys
+                        )
                         for (app, environment), place in self.places.items()
                         if app == ident
                     ),
                 )
                 for name, ident in self.apps.items()
             ),
-            Keys(),
+            self.keys,
         )
 
     def content(self, place: Place) -> tuple[Entry, ...]:

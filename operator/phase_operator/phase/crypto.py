@@ -54,6 +54,12 @@ class WrappedShare(Keys):
             raise DecryptionError("a wrapped share has another form")
         self._sealed = bytes.fromhex(text)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WrappedShare) and other._sealed == self._sealed
+
+    def __hash__(self) -> int:
+        return hash(self._sealed)
+
 
 class WrappedKeys(Keys):
     """An environment's public key and its seed, sealed for an account. They are not judged before they are opened.
@@ -65,6 +71,12 @@ class WrappedKeys(Keys):
 
     def __init__(self, identity: str, seed: str) -> None:
         self._identity, self._seed = identity, seed
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WrappedKeys) and (other._identity, other._seed) == (self._identity, self._seed)
+
+    def __hash__(self) -> int:
+        return hash((self._identity, self._seed))
 
 
 class _KeyPair(Keys):

@@ -18,7 +18,10 @@ from phase_operator.core.values import Entry
 
 
 class Keys:
-    """Key material that only the edge to Phase opens: it prints as nothing and is not pickled."""
+    """Key material that only the edge to Phase opens: it prints as nothing and is not pickled.
+
+    Wrapped keys are equal if they are the same sealed texts, so that one can see that keys were made anew.
+    """
 
     __slots__ = ()
 

@@ -28,11 +28,13 @@ class KeyringIndex:
             for app in keyring.apps
             for environment in app.environments
         }
-        # Equal as long as the same apps and environments have the same names, and the same revisions.
+        # Equal as long as the same apps and environments have the same names.
         self.names = hash(
             frozenset((app.id, app.name, each.id, each.name) for app in keyring.apps for each in app.environments)
         )
-        self.state = hash((self.names, frozenset(self.revisions.items())))
+        keys = frozenset((each.id, each.keys) for app in keyring.apps for each in app.environments)
+        # Equal as long as the same keys are listed besides, and nothing was written.
+        self.state = hash((self.names, frozenset(self.revisions.items()), keys, keyring.share))
 
     def app(self, app_id: str) -> KeyedApp | None:
         """Return the app with this id, if the account has keys of it."""
@@ -82,7 +84,7 @@ class KeyringState:
     has_to_name: bool = False
 
     def take(self, index: KeyringIndex) -> bool:
-        """Record the answer to the last call; return True if an environment moved since the one before."""
+        """Record the answer to the last call; return True if an environment or a key is another than before."""
         before, self.index = self.index, index
         self.began_at, self.error, self.failures, self.has_to_name = self.asked_at, None, 0, False
         return before is not None and before.state != index.state

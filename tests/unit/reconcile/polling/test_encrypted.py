@@ -9,7 +9,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.core.source.keyring import Keyring
+from phase_operator.core.source.keyring import Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
 from support.builders import entry, query
@@ -406,6 +406,17 @@ class TestKeyring:
 
         assert quiet.count("read") == 0
         assert fresh(driver) == ["A", "B"]
+
+    def test_what_cannot_be_decrypted_is_read_again_when_keys_were_made_anew(self) -> None:
+        driver = vault(A)
+        driver.phase.undecryptable = [driver.phase.places["app-1", "production"]]
+        settled(driver)
+        assert broken(driver) is Reason.DECRYPTION_FAILED
+        driver.phase.undecryptable, driver.phase.keys = [], Keys()
+
+        driver.run(61.0)
+
+        assert fresh(driver) == ["A"]
 
     def test_requests_for_other_environments_count_for_the_quota(self) -> None:
         driver = vault(A, policy=Policy(quota=10))
