@@ -11,10 +11,10 @@ import logging
 import math
 import re
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -52,6 +52,8 @@ CONNECTIONS = 24
 # asyncio gives each TLS connection a buffer of 256 KiB and zeroes it, so all of it takes memory. No TLS record is
 # longer than this. Measured: 68 KiB a connection instead of 310.
 _TLS_RECORD = 16 * 1024
+# Lists of watches at a time.
+_LISTS = 4
 # The longest line of a watch that is read. It holds the metadata of one object, and etcd stores no object this large.
 _LONGEST_LINE = 4 * 1024 * 1024
 # An escaped backslash, matched first so that it is never read as the start of a pair; or a surrogate pair.
@@ -80,6 +82,58 @@ class Gate(Protocol):
 
     def record(self, namespace: str, refusal: str | None) -> None:
         """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
+
+
+class LineReader(Protocol):
+    """The rest of an answer, line by line."""
+
+    async def readline(self) -> bytes:
+        """Return the next line, or nothing at the end."""
+
+    def close(self) -> None:
+        """Read no more."""
+
+
+class _Lines:
+    """The lines of an answer that has a connection of its own."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.readline, self.close = response.content.readline, response.close
+
+
+class Watch:
+    """An open watch: a context, and the events in it. No generator, since hundreds of watches wait at once."""
+
+    __slots__ = ("_lines", "_open")
+
+    def __init__(self, open_: Callable[[], Awaitable[LineReader]]) -> None:
+        self._open = open_
+        self._lines: LineReader | None = None
+
+    async def __aenter__(self) -> Self:
+        self._lines = await self._open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._lines is not None:
+            self._lines.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        if self._lines is None:
+            raise StopAsyncIteration
+        try:
+            line = await self._lines.readline()
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise ApiError(0, type(error).__name__, "") from error
+        if not line:
+            raise StopAsyncIteration
+        event = _json(line)
+        if event is None:
+            raise ApiError(0, _NO_JSON, "")
+        return event
 
 
 class KubeconfigError(Exception):
@@ -150,6 +204,8 @@ class KubeClient:
         self._on_call = on_call
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
+        # What watches list, at a time.
+        self.listing = asyncio.Semaphore(_LISTS)
         self._watching: aiohttp.ClientSession | None = None
         # Set if watches share connections.
         self._streams: Streams | None = None
@@ -248,9 +304,11 @@ class KubeClient:
             raise ApiError(0, _NO_JSON, "")
         return answer
 
-    @asynccontextmanager
-    async def watch(self, path: str, query: Query, accept: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Open a watch and yield its events; raise ApiError if it cannot be opened or breaks."""
+    def watch(self, path: str, query: Query, accept: str) -> "Watch":
+        """Return a watch that is open while its context lasts; raise ApiError if it cannot be opened or breaks."""
+        return Watch(partial(self._open_watch, path, query, accept))
+
+    async def _open_watch(self, path: str, query: Query, accept: str) -> LineReader:
         try:
             if self._watching is None:
                 self._watching = self._unlimited(
@@ -265,13 +323,14 @@ class KubeClient:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ApiError(0, type(error).__name__, "") from error
         self._on_call("WATCH", _resource(path), str(response.status))
+        if response.status < 400:
+            shared = None if self._streams is None else self._streams.lines_of(response, _LONGEST_LINE)
+            return shared or _Lines(response)
         try:
-            if response.status >= 400:
-                raw = await response.read()
-                raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))
-            yield _lines(response)
+            raw = await response.read()
         finally:
             response.close()
+        raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))
 
     def _unlimited(self, **options: Any) -> aiohttp.ClientSession:
         """Return a session with our trust and no limit of connections; wiring/files counts them beforehand."""
@@ -370,17 +429,6 @@ def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
 def _as_it_is(found: re.Match[str]) -> str:
     text = found.group()
     return text if text == r"\\" else str(json.loads(f'"{text}"'))
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    try:
-        async for line in response.content:
-            event = _json(line)
-            if event is None:
-                raise ApiError(0, _NO_JSON, "")
-            yield event
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-        raise ApiError(0, type(error).__name__, "") from error
 
 
 def _json(raw: bytes) -> dict[str, Any] | None:

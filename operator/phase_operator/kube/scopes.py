@@ -28,7 +28,9 @@ class Scopes:
 
     async def opened(self, namespace: str) -> None:
         """Wait until the targets and tokens of a namespace are known, which every run needs."""
-        await asyncio.gather(*(watch.listed.wait() for watch in self._watches.get(namespace, ())))
+        for watch in self._watches.get(namespace, ()):
+            # Shielded: others wait for it as well.
+            await asyncio.shield(watch.listed)
 
     def record(self, namespace: str, refusal: str | None) -> None:
         """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""

@@ -86,9 +86,10 @@ class MetadataWatch:
         # Called when a watch that was broken is open again.
         self._is_back = is_back
         self._sleep = sleep
-        self.listed = asyncio.Event()
-        # Set once the collection was listed or its namespace denied access: the start need not wait any longer.
-        self.answered = asyncio.Event()
+        # Futures and no Events, which take three times the memory; there may be hundreds of watches.
+        self.listed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Done once the collection was listed or its namespace denied access: the start need not wait any longer.
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_refused = False
         self.problem: str | None = f"{name}: not listed yet"
         # Failures in a row. A watch that opens and shows only an error has not recovered.
@@ -121,8 +122,8 @@ class MetadataWatch:
         try:
             if self._version is None:
                 self._version = await self._list()
-                self.listed.set()
-                self.answered.set()
+                _finish(self.listed)
+                _finish(self.answered)
             self._version = await self._follow(self._version)
         except ApiError as error:
             if error.gone:
@@ -130,7 +131,7 @@ class MetadataWatch:
             self.is_refused = bool(self.scope) and error.status in _REFUSED
             self._broke(str(error))
             if self.is_refused:
-                self.answered.set()
+                _finish(self.answered)
                 return look_again(failures=self._failures, identity=self.name)
             return reopen_watch(failures=self._failures, identity=self.name, asked=error.after)
         return 0.0
@@ -147,6 +148,11 @@ class MetadataWatch:
         self._failures += 1
 
     async def _list(self) -> str:
+        # Few at a time: each has a connection of its own, and hundreds of watches may have to list.
+        async with self._client.listing:
+            return await self._list_all()
+
+    async def _list_all(self) -> str:
         present: set[ObjectKey] = set()
         token = ""
         while True:
@@ -206,3 +212,8 @@ class MetadataWatch:
         if self._failures:
             log.info("watch works again", extra={"watch": self.name})
         self._failures, self._told = 0, None
+
+
+def _finish(reached: asyncio.Future[None]) -> None:
+    if not reached.done():
+        reached.set_result(None)

@@ -6,7 +6,8 @@ could quote a value. It is counted, and a task that it ended starts again.
 Nothing in the operator says `except Exception`; `surviving` alone ends any exception. This list has every place that
 uses it:
 
-- `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step, or a task that has to go on.
+- `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step.
+- `reconcile.internal_errors.InternalErrors.keep`: a task that has to go on.
 - `reconcile.internal_errors.InternalErrors.value_or`: a synchronous step.
 - `handlers.kind.ShownKind.needs_reconcile`: not counted; the handler meets the same error and reports it.
 - `handlers.watcher.Watcher.watch`: kopf raises any error of its tasks, and each means: start again.
@@ -109,9 +110,10 @@ class InternalErrors:
         failures = 0
         while True:
             began = clock.monotonic()
-            # A task that ended with an error would take all others with it.
-            if await self.succeeded("task failed", work(), task=task):
-                return
+            try:
+                return await work()
+            except Exception as error:  # noqa: BLE001 - a task that ended with an error would take all others with it
+                self.caught("task failed", error, task=task)
             failures = 1 if clock.monotonic() - began > _WENT_WELL else failures + 1
             await sleep(after_bug(failures))
 

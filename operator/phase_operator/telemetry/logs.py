@@ -28,7 +28,18 @@ log = logging.getLogger(__name__)
 
 # Libraries that log every step, some of them every body: at DEBUG the Kubernetes client prints responses, Secrets
 # included. They never log below WARNING, whatever the level of the operator.
-QUIET = ("aiohttp.access", "asyncio", "client", "httpcore", "httpx", "kopf", "kopf.objects", "kubernetes", "urllib3")
+QUIET = (
+    "aiohttp.access",
+    "asyncio",
+    "client",
+    "hpack",
+    "httpcore",
+    "httpx",
+    "kopf",
+    "kopf.objects",
+    "kubernetes",
+    "urllib3",
+)
 
 _MASK = "***"
 _MASKS = (

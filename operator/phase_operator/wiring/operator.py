@@ -145,7 +145,7 @@ class Operator:
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches.metadata:
-            await watch.answered.wait()
+            await asyncio.shield(watch.answered)
 
     async def _watch(self) -> None:
         await self._watches.resources.watch(self._own_signals)

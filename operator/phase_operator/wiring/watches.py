@@ -39,7 +39,11 @@ class Watches:
         sweep_every: float,
     ) -> None:
         self._client, self._loop, self._metrics, self._clock = client, loop, metrics, clock
-        self.metadata = [self._targets(kind, scope) for kind in Kind for scope in (settings.namespace or ("",))]
+        self.metadata = [
+            self._targets(kind, sink, scope)
+            for kind, sink in [(kind, self._sink(kind)) for kind in Kind]
+            for scope in (settings.namespace or ("",))
+        ]
         self.scopes = Scopes(settings.namespace, self.metadata, metrics.watch_restarted)
         lists = _Lists(loop.cluster, self.scopes, is_everywhere=not settings.namespace)
         phase_secrets = ShownKind(
@@ -67,8 +71,9 @@ class Watches:
         if loop.tenancy.asks_for_labels:
             self.metadata.append(self._watch("namespaces", "namespaces", loop.labels))
 
-    def _targets(self, kind: Kind, scope: str) -> MetadataWatch:
-        loop, collection, is_secret = self._loop, COLLECTIONS[kind], kind is Kind.SECRET
+    def _sink(self, kind: Kind) -> TargetSink:
+        """Return what takes all that the watches of a kind show."""
+        loop, is_secret = self._loop, kind is Kind.SECRET
 
         def touched(target: TargetRef) -> None:
             loop.triggers.target_changed(target)
@@ -79,9 +84,12 @@ class Watches:
             if is_secret:
                 loop.tokens.all_changed()
 
-        sink = TargetSink(kind, loop.known, touched, relisted)
+        return TargetSink(kind, loop.known, touched, relisted)
+
+    def _targets(self, kind: Kind, sink: TargetSink, scope: str) -> MetadataWatch:
+        collection = COLLECTIONS[kind]
         # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata.
-        follow = "" if is_secret else _OURS
+        follow = "" if kind is Kind.SECRET else _OURS
         name = f"{collection} in {scope}" if scope else collection
         return self._watch(name, collection, sink, scope=scope, listed=_OURS, followed=follow)
 

@@ -23,6 +23,7 @@ class Namespaces:
     def __init__(self, *names: str, refused: tuple[str, ...] = ()) -> None:
         self.refused = set(refused)
         self.clock = HandClock()
+        self.listing = asyncio.Semaphore(1)
         self.pauses: list[float] = []
         self.restarted: list[str] = []
         self.watches = [self._watch(kind, name) for name in names for kind in Kind]
@@ -80,7 +81,7 @@ class Namespaces:
 
 async def test_one_that_refuses_us_is_named_and_the_others_are_served() -> None:
     async with Namespaces("a", "gone", refused=("gone",)) as stage:
-        assert all(watch.answered.is_set() for watch in stage.watches)
+        assert all(watch.answered.done() for watch in stage.watches)
         assert stage.scopes.served() == ["a"]
         assert stage.scopes.problem() is None
         assert "gone is not served" in (stage.scopes.note() or "")

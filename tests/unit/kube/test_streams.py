@@ -95,6 +95,48 @@ async def test_a_line_may_be_longer_than_any_window(tmp_path: Path) -> None:
             assert [len(json.dumps(await anext(events))) > 3_000_000 for _ in range(2)] == [True, False]
 
 
+async def test_lines_are_the_same_however_they_are_cut(tmp_path: Path) -> None:
+    body = b"".join(line(number, size=number) for number in range(40))
+    async with watching(tmp_path) as (watches, _):
+        for size in (1, 7, 100, len(body)):
+            events, asked = await watches.open(f"/api/v1/namespaces/n{size}/secrets")
+            for start in range(0, len(body), size):
+                asked.say(body[start : start + size])
+            asked.end()
+
+            async with asyncio.timeout(10):
+                assert [event["number"] async for event in events] == list(range(40))
+
+
+async def test_a_watch_that_nobody_reads_holds_a_bounded_part_of_what_is_said(tmp_path: Path) -> None:
+    count, mib = 700, 2**20
+    body = line(1, size=10_000) * count
+    async with watching(tmp_path) as (watches, _):
+        events, asked = await watches.open("/api/v1/namespaces/a/secrets")
+        other, quick = await watches.open("/api/v1/namespaces/b/secrets")
+        asked.say(body)
+        await until(lambda: asked.unsent < len(body) - 4 * mib)
+        quick.say(line(2))
+
+        async with asyncio.timeout(10):
+            assert (await anext(other))["number"] == 2
+            assert asked.unsent > len(body) - 5 * mib
+            assert [(await anext(events))["number"] for _ in range(count)] == [1] * count
+
+
+async def test_a_line_without_end_ends_its_watch_alone(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (watches, _):
+        events, asked = await watches.open("/api/v1/namespaces/a/secrets")
+        other, quick = await watches.open("/api/v1/namespaces/b/secrets")
+        asked.say(b"x" * 6_000_000)
+        quick.say(line(2))
+
+        async with asyncio.timeout(10):
+            with pytest.raises(ApiError):
+                await anext(events)
+            assert (await anext(other))["number"] == 2
+
+
 @pytest.mark.parametrize("status", [403, 410, 503])
 async def test_a_refusal_costs_its_stream_alone(tmp_path: Path, status: int) -> None:
     async with watching(tmp_path, statuses={"/api/v1/namespaces/b/secrets": status}) as (watches, server):

@@ -21,6 +21,7 @@ class Server:
 
     def __init__(self, *, hangs: bool = False) -> None:
         self.hangs = hangs
+        self.listing = asyncio.Semaphore(1)
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def request(self, *_: object, **__: object) -> dict[str, Any]:
@@ -119,6 +120,7 @@ class Script:
 
     def __init__(self, *watches: list[dict[str, Any]] | ApiError) -> None:
         self.clock = HandClock()
+        self.listing = asyncio.Semaphore(1)
         self.lists = 0
         self.pauses: list[float] = []
         self.back = 0
