@@ -50,7 +50,7 @@ class AppState:
     needed: float = 0.0
     # What kept its last probe from being answered, if that passes by itself; and whether PhaseSecrets say so.
     trouble: ExpectedError | None = None
-    is_told: bool = False
+    is_reported: bool = False
     # It is end-to-end encrypted: the account's keyring is its probe, and what is read is decrypted here.
     is_encrypted: bool = False
     # When it was taken for encrypted, or for not encrypted any more.
@@ -179,8 +179,8 @@ class AppState:
 
     def report_trouble(self) -> set[ObjectKey]:
         """Report the failing probe on all queries; return the PhaseSecrets that it is news for."""
-        was_told, self.is_told = self.is_told, True
-        return set() if was_told else self._unbroken()
+        was_reported, self.is_reported = self.is_reported, True
+        return set() if was_reported else self._unbroken()
 
     def end_trouble(self) -> set[ObjectKey]:
         """Record that probes work again; return the PhaseSecrets that it is news for."""
@@ -190,9 +190,9 @@ class AppState:
 
     def soothe(self) -> set[ObjectKey]:
         """Report the failing probe on late queries only; return the PhaseSecrets that it is news for."""
-        was_told = self.trouble is not None and self.is_told
-        self.is_told = False
-        return self._unbroken() if was_told else set()
+        was_reported = self.trouble is not None and self.is_reported
+        self.is_reported = False
+        return self._unbroken() if was_reported else set()
 
     def _unbroken(self) -> set[ObjectKey]:
         return subscribers(query_state for query_state in self.queries() if query_state.error is None)

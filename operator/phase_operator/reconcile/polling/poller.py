@@ -106,9 +106,9 @@ class Poller:
         """Record that a PhaseSecret's targets already match a revision, so that no read is needed."""
         self._scheduler.confirm(key, revision, self._clock.monotonic())
 
-    def asks(self, key: ObjectKey) -> bool:
+    def has_query(self, key: ObjectKey) -> bool:
         """Return whether a PhaseSecret has a query: then it has a token that it may use."""
-        return self._scheduler.asks(key)
+        return self._scheduler.has_query(key)
 
     def is_owed(self, key: ObjectKey) -> bool:
         """Return whether the PhaseSecret waits for an answer."""

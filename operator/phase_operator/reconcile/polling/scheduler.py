@@ -124,7 +124,7 @@ class PollScheduler:
             self._awakened |= query_state.confirm(now)
             times.read_again(query_state, now)
 
-    def asks(self, key: ObjectKey) -> bool:
+    def has_query(self, key: ObjectKey) -> bool:
         """Return whether a PhaseSecret has a query."""
         return key in self._asked
 

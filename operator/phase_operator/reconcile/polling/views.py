@@ -44,7 +44,7 @@ def _error(account_state: AccountState, app: AppState, query_state: QueryState, 
         return error
     # Nothing is read of an encrypted app before there is a keyring.
     is_held_back = app.is_encrypted and _is_waiting(query_state, key)
-    if app.trouble is not None and (app.is_told or query_state.is_late or is_held_back):
+    if app.trouble is not None and (app.is_reported or query_state.is_late or is_held_back):
         return app.trouble
     return _held_back(account_state.gate, query_state, key)
 

@@ -70,7 +70,7 @@ class Reconciler:
         self._labels_of = labels_of
         self._background = background or BackgroundThread()
         self._forced = ForcedReads(poller)
-        access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.asks)
+        access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.has_query)
         owner_conflicts = OwnerConflicts(cluster, access.refusal)
         applier = TargetApplier(cluster, restarts, owner_conflicts)
         self._pruner = Pruner(cluster, applier, access.refusal)

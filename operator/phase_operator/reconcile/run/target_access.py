@@ -31,15 +31,15 @@ class TargetAccess:
         tenancy: Tenancy,
         labels_of: LabelsOf,
         tokens: Users[ObjectKey],
-        asks: Callable[[ObjectKey], bool],
+        has_query: Callable[[ObjectKey], bool],
     ) -> None:
         self._cluster = cluster
         self._tenancy = tenancy
         self._labels_of = labels_of
         # The token Secrets, with the PhaseSecrets that may read them.
         self._tokens = tokens
-        # Whether a PhaseSecret asks Phase with its token.
-        self._asks = asks
+        # Whether a PhaseSecret has a query, and so reads Phase with its token.
+        self._has_query = has_query
 
     @property
     def impersonation(self) -> bool:
@@ -84,7 +84,7 @@ class TargetAccess:
     def _token_users(self, writer: ObjectKey, secret: ObjectKey) -> list[ObjectKey]:
         """Return the other PhaseSecrets whose token Secret may not be written by this one."""
         users = [key for key in self._tokens.of(secret) if key != writer]
-        return [key for key in users if keeps_token(key, writer, secret, is_used=self._asks(key))]
+        return [key for key in users if keeps_token(key, writer, secret, is_used=self._has_query(key))]
 
     async def _has_written(self, declared: Declared, target: TargetRef) -> bool:
         """Return whether a PhaseSecret wrote a target before, by the object or, if it is gone, by the status."""
