@@ -137,6 +137,23 @@ async def test_a_line_without_end_ends_its_watch_alone(tmp_path: Path) -> None:
             assert (await anext(other))["number"] == 2
 
 
+async def test_a_line_without_end_that_nobody_reads_is_held_in_part_alone(tmp_path: Path) -> None:
+    mib = 2**20
+    async with watching(tmp_path) as (watches, _):
+        events, asked = await watches.open("/api/v1/namespaces/a/secrets")
+        other, quick = await watches.open("/api/v1/namespaces/b/secrets")
+        asked.say(b"x" * 12 * mib)
+        await until(lambda: asked.unsent < 8 * mib)
+
+        async with asyncio.timeout(10):
+            for number in range(100):
+                quick.say(line(number))
+                assert (await anext(other))["number"] == number
+            assert asked.unsent > 7 * mib
+            with pytest.raises(ApiError):
+                await anext(events)
+
+
 @pytest.mark.parametrize("status", [403, 410, 503])
 async def test_a_refusal_costs_its_stream_alone(tmp_path: Path, status: int) -> None:
     async with watching(tmp_path, statuses={"/api/v1/namespaces/b/secrets": status}) as (watches, server):
