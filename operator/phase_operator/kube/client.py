@@ -328,6 +328,8 @@ class KubeClient:
             return shared or _Lines(response)
         try:
             raw = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ApiError(0, type(error).__name__, "") from error
         finally:
             response.close()
         raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))
