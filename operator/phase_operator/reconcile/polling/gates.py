@@ -154,9 +154,9 @@ class AccountGate:
         what the probes need that work. `is_spread`: callers share the reads, and none may leave the others nothing for
         long.
         """
-        may_try = self.denials.allowed_at(now)
+        attempt = self.denials.allowed_at(now)
         if self.rate_limit.is_free(now):
-            return Opens(now, now, may_try)
+            return Opens(now, now, attempt)
         probes, allowed_at = self._probes(now), self.rate_limit.allowed_at
         of_probe = {Lane.READ.name: _FOR_READS, _ATTEMPT: _FOR_ATTEMPTS}
         of_read = {Lane.PROBE.name: min(probes, _FOR_PROBES_OF_READS), _ATTEMPT: _FOR_ATTEMPTS}
@@ -164,7 +164,7 @@ class AccountGate:
         return Opens(
             allowed_at(now, leave=of_probe),
             allowed_at(now, leave=of_read, spread=Lane.READ.name if is_spread else None),
-            max(may_try, allowed_at(now, leave=of_attempt)),
+            max(attempt, allowed_at(now, leave=of_attempt)),
         )
 
     def begin(self, now: float, lane: Lane | None, limit: RateLimit | None = None) -> InFlightCall:
