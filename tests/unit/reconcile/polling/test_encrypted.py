@@ -716,6 +716,22 @@ class Throttled(SimPhase):
 
 
 class TestAddress:
+    def test_many_accounts_that_start_together_are_late_for_minutes_at_most(self) -> None:
+        """The limit is met before a minute has passed, so that it is not known yet."""
+        phase = Throttled(40)
+        phase.holds(A)
+        driver = phase.driver = Driver(phase=phase)
+        for number in range(60):
+            driver.ask(f"team-{number}/x{number}", full(account=f"full{number}"), interval=60.0)
+
+        driver.run(240.0)
+        began = len(driver.calls)
+        driver.run(300.0)
+
+        assert all(isinstance(driver.view(f"team-{number}/x{number}"), Fresh | Broken) for number in range(60))
+        assert sum(isinstance(call, ReadKeyring) for _, call in driver.calls[began:]) >= 5 * 40 * 0.7
+        assert phase.refused <= 20
+
     @pytest.mark.parametrize("accounts", [30, 200])
     def test_a_namespace_with_many_accounts_delays_its_own_keyrings(self, accounts: int) -> None:
         phase = Throttled(60)
