@@ -43,10 +43,11 @@ class Mallory:
             kubeconfig=self.kubeconfig,
         )
 
-    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
+    def may(self, verb: str, resource: str, namespace: str) -> bool:
         """Say whether the API server would let him do it himself."""
-        asked = ("auth", "can-i", verb, resource, f"--subresource={subresource}")
-        answer = self.plane.kubectl("-n", namespace, *asked, check=False, kubeconfig=self.kubeconfig)
+        answer = self.plane.kubectl(
+            "-n", namespace, "auth", "can-i", verb, resource, check=False, kubeconfig=self.kubeconfig
+        )
         return answer.stdout.strip() == "yes"
 
 

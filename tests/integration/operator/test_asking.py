@@ -45,38 +45,54 @@ def test_many_questions_to_one_environment_are_one_read(world: World) -> None:
     assert world.phase.calls(route=SECRETS) == 1
 
 
-def last_synced(world: World) -> str:
-    found = world.get("phasesecret", "shop-0") or {}
-    return str(found["status"]["lastSyncedTime"])
+# By app, so that both are seen at once: an environment of it, and why its probes are not answered.
+UNPROBED: dict[str, tuple[str, dict[str, Any]]] = {
+    "shop": ("Production", {"kind": "status", "status": 403, "text": "You don't have permission"}),
+    "shared": ("Development", {"kind": "html", "status": 404}),  # as an older server answers
+}
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param({"kind": "status", "status": 403, "text": "You don't have permission"}, id="no permission"),
-        pytest.param({"kind": "html", "status": 404}, id="older server"),
-    ],
-)
-def test_without_probes_it_is_read_at_the_interval_and_told(world: World, fault: dict[str, object]) -> None:
-    world.phase.fail(**fault, route=ENVIRONMENTS)  # type: ignore[arg-type]  # a table of faults
-    names = world.many(3)
+def unprobed(world: World, what: str) -> dict[str, str]:
+    """Return a field of the first PhaseSecret of each app: of its metadata or its status."""
+    found = {app: world.get("phasesecret", f"{app}-0") or {} for app in UNPROBED}
+    return {app: str((each["metadata"] | each["status"])[what]) for app, each in found.items()}
+
+
+def test_without_probes_it_is_read_at_the_interval_and_told(world: World) -> None:
+    names = {app: [f"{app}-{number}" for number in range(3)] for app in UNPROBED}
+    for app, (env, fault) in UNPROBED.items():
+        world.phase.fail(**fault, route=ENVIRONMENTS, app=app)
+        for name in names[app]:
+            world.phase_secret(name, phaseApp=app, phaseAppEnv=env)
+    for each in names.values():
+        for name in each:
+            world.until_ready(name)
+
+    def are_read_twice() -> bool:
+        return all(world.phase.calls(route=SECRETS, app=app) >= 2 for app in UNPROBED)
+
     world.phase.reset_calls()
+    eventually(are_read_twice, within=20, what="two reads")
+    before = unprobed(world, "lastSyncedTime")
+    for app, (env, _) in UNPROBED.items():
+        world.phase.set(app, env, "LOG_LEVEL", "error")
 
-    eventually(lambda: world.phase.calls(route=SECRETS) >= 2, within=20, what="two reads")
-    before = last_synced(world)
-    world.phase.set("shop", "Production", "LOG_LEVEL", "error")
-
-    world.until_data(names, LOG_LEVEL="error")
-    assert world.operator.metric("phase_operator_apps_unprobed") >= 1
-    assert [each["reason"] for each in world.events()].count("ProbeUnavailable") == 1
-    is_refused = fault["kind"] == "status"
-    assert ("Environments: read" in world.condition("shop-0")["message"]) is is_refused
+    for each in names.values():
+        world.until_data(each, LOG_LEVEL="error")
+    assert world.operator.metric("phase_operator_apps_unprobed") >= 2
+    told = [each["involvedObject"]["name"] for each in world.events() if each["reason"] == "ProbeUnavailable"]
+    assert sorted(name.partition("-")[0] for name in told) == sorted(UNPROBED), "one Event for all of an app"
+    assert "Environments: read" in world.condition("shop-0")["message"]
+    assert "Environments: read" not in world.condition("shared-0")["message"]
     # A status is written after its Secret.
-    eventually(lambda: last_synced(world) != before, what="the status tells the change")
+    eventually(
+        lambda: all(now != before[app] for app, now in unprobed(world, "lastSyncedTime").items()),
+        what="the statuses tell the change",
+    )
     world.phase.reset_calls()
-    version = (world.get("phasesecret", "shop-0") or {})["metadata"]["resourceVersion"]
-    eventually(lambda: world.phase.calls(route=SECRETS) >= 2, within=20, what="two more reads")
-    assert (world.get("phasesecret", "shop-0") or {})["metadata"]["resourceVersion"] == version
+    versions = unprobed(world, "resourceVersion")
+    eventually(are_read_twice, within=20, what="two more reads")
+    assert unprobed(world, "resourceVersion") == versions
 
 
 def test_a_loss_beyond_the_share_is_told_by_name_and_believed_the_second_time(world: World) -> None:

@@ -1,6 +1,7 @@
 """Bad input: a reason, the server's own words, and a last good target that stays as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -57,38 +58,58 @@ def test_bad_input_gets_a_reason_and_leaves_the_target(
     world.until_ready()
 
 
-@pytest.mark.parametrize(
-    ("break_it", "reason"),
-    [
-        pytest.param(lambda phase: phase.fail("status", status=500), "PhaseUnavailable", id="500"),
-        pytest.param(lambda phase: phase.fail("html"), "UnexpectedAnswer", id="HTML with status 200"),
-        pytest.param(lambda phase: phase.fail("cut"), "UnexpectedAnswer", id="body cut"),
-        pytest.param(lambda phase: phase.fail("reset"), "PhaseUnavailable", id="connection reset"),
-        pytest.param(lambda phase: phase.fail("redirect"), "UnexpectedAnswer", id="redirect to a login page"),
-        pytest.param(lambda phase: phase.fail("quota", retry_after=1), "RateLimited", id="quota"),
-        pytest.param(
-            lambda phase: phase.withdraw("operator", "shop", "Production"), "AccessDenied", id="access withdrawn"
-        ),
-        pytest.param(lambda phase: empty(phase), "NoEntries", id="an empty answer where there were entries"),
-    ],
-)
-def test_the_last_good_target_outlives_what_phase_does(
-    world: World, break_it: Callable[[EmbeddedPhase], object], reason: str
-) -> None:
-    world.phase_secret()
-    world.until_ready()
-    good = world.data()
+# What Phase does, by the name of the PhaseSecret that meets it, and the reason that is given.
+BREAKS: dict[str, tuple[Callable[[EmbeddedPhase], object], str]] = {
+    "status-500": (lambda phase: phase.fail("status", status=500), "PhaseUnavailable"),
+    "html-with-status-200": (lambda phase: phase.fail("html"), "UnexpectedAnswer"),
+    "body-cut": (lambda phase: phase.fail("cut"), "UnexpectedAnswer"),
+    "connection-reset": (lambda phase: phase.fail("reset"), "PhaseUnavailable"),
+    "redirect-to-a-login-page": (lambda phase: phase.fail("redirect"), "UnexpectedAnswer"),
+    "quota": (lambda phase: phase.fail("quota", retry_after=1), "RateLimited"),
+    "access-withdrawn": (lambda phase: phase.withdraw("operator", "shop", "Production"), "AccessDenied"),
+    "an-empty-answer-where-there-were-entries": (lambda phase: empty(phase), "NoEntries"),
+}
 
-    break_it(world.phase)
-    world.until_reason(reason)
 
-    assert world.data() == good
+@contextmanager
+def with_a_phase_of_its_own(world: World, name: str) -> Iterator[World]:
+    """Make a PhaseSecret that asks a Phase which no other asks, with a token of its own."""
+    with EmbeddedPhase() as phase:
+        for form in ("hex", "pss"):
+            world.canary.token(phase.token("operator", form=form))
+        own = World(world.plane, world.namespace, phase, world.canary)
+        own.token(f"token-of-{name}")
+        reference = {"serviceTokenSecretReference": {"secretName": f"token-of-{name}"}}
+        own.phase_secret(name, authentication={"serviceToken": reference})
+        yield own
 
-    world.phase.clear()
-    world.phase.grant("operator", "shop", "Production")
-    world.phase.set("shop", "Production", "LOG_LEVEL", "healed")
-    eventually(lambda: (world.data() or {}).get("LOG_LEVEL") == "healed", within=60, what="it heals by itself")
-    world.until_ready()
+
+def test_the_last_good_target_outlives_what_phase_does(world: World) -> None:
+    with ExitStack() as stack:
+        every = {name: stack.enter_context(with_a_phase_of_its_own(world, name)) for name in BREAKS}
+        for name in every:
+            world.until_ready(name)
+        good = {name: world.data(name) for name in every}
+        assert all(good.values())
+
+        for name, (break_it, _) in BREAKS.items():
+            break_it(every[name].phase)
+        for name, (_, reason) in BREAKS.items():
+            world.until_reason(reason, name)
+
+        assert {name: world.data(name) for name in every} == good
+
+        for own in every.values():
+            own.phase.clear()
+            own.phase.grant("operator", "shop", "Production")
+            own.phase.set("shop", "Production", "LOG_LEVEL", "healed")
+        for name in every:
+
+            def is_healed(name: str = name) -> bool:
+                return (world.data(name) or {}).get("LOG_LEVEL") == "healed"
+
+            eventually(is_healed, within=60, what=f"{name} heals by itself")
+            world.until_ready(name)
 
 
 def test_a_target_is_repaired_while_phase_is_down(world: World) -> None:

@@ -291,19 +291,9 @@ def deployment(name: str, secret: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("handed_over", "is_encrypted"),
-    [
-        pytest.param(True, False, id="handed over by annotation"),
-        pytest.param(False, False, id="by itself"),
-        pytest.param(False, True, id="of an end-to-end encrypted app"),
-    ],
-)
-def test_secrets_stay_as_they_are_while_they_are_taken_over(
-    estate: Estate, tmp_path: Path, handed_over: bool, is_encrypted: bool
-) -> None:
+@pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])
+def test_secrets_stay_as_they_are_while_they_are_taken_over(estate: Estate, tmp_path: Path, handed_over: bool) -> None:
     world = estate.world
-    world.phase.turn_sse("shop", on=not is_encrypted)
     world.apply(*(deployment(f"app-{left.name.lower()}", left.name) for left in estate.secrets))
     if handed_over:
         estate.hand_over()
@@ -325,7 +315,6 @@ def test_secrets_stay_as_they_are_while_they_are_taken_over(
         [event] = [each for each in events if each["object"]["metadata"]["name"] == left.name]
         assert (event["type"], event["object"]["data"]) == ("MODIFIED", left.encoded)
     assert generations(world) == deployments
-    assert bool(world.phase.calls(route="/secrets/tokens/")) is is_encrypted
 
 
 @pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -154,25 +155,33 @@ def test_every_form_of_reference_is_understood(world: World) -> None:
     assert {name: generation(world, name) for name in NOT_READ} == dict.fromkeys(NOT_READ, 1)
 
 
-@pytest.mark.parametrize("side", [(), ("--server-side",)], ids=["client side", "server side"])
-def test_an_apply_of_the_manifest_neither_removes_the_mark_nor_restarts(world: World, side: tuple[str, ...]) -> None:
+def test_an_apply_of_the_manifest_neither_removes_the_mark_nor_restarts(world: World) -> None:
+    sides: dict[str, tuple[str, ...]] = {"client-side": (), "server-side": ("--server-side",)}
+
+    def apply() -> None:
+        for name, side in sides.items():
+            manifest = json.dumps(workload(name=name, replicas=1))
+            world.plane.kubectl("-n", world.namespace, "apply", *side, "-f", "-", stdin=manifest)
+
     world.phase_secret()
     world.until_ready()
-    manifest = json.dumps(workload(replicas=1))
-    apply = ("-n", world.namespace, "apply", *side, "-f", "-")
-    world.plane.kubectl(*apply, stdin=manifest)
-    eventually(lambda: pods(world), what="a pod is there")
+    apply()
+    for name in sides:
+        eventually(partial(pods, world, name), what=f"a pod of {name} is there")
     change(world)
-    until_restarted(world, since=1)
+    for name in sides:
+        until_restarted(world, name, since=1)
 
     for _ in range(3):
-        world.plane.kubectl(*apply, stdin=manifest)
+        apply()
 
-    found = world.get("deployment", "web") or {}
-    assert names.ANNOTATION_CONTENT in found["spec"]["template"]["metadata"]["annotations"]
-    assert found["metadata"]["generation"] == 2
+    for name in sides:
+        found = world.get("deployment", name) or {}
+        assert names.ANNOTATION_CONTENT in found["spec"]["template"]["metadata"]["annotations"], name
+        assert found["metadata"]["generation"] == 2, name
     change(world, "another level")
-    until_restarted(world, since=2)
+    for name in sides:
+        until_restarted(world, name, since=2)
 
 
 def test_fifty_changes_in_a_row_end_with_pods_that_run_with_the_last_one(world: World) -> None:
@@ -201,8 +210,7 @@ def test_two_hundred_workloads_on_one_secret(world: World) -> None:
     change(world)
 
     def generations() -> list[int]:
-        answer = world.plane.kubectl("-n", world.namespace, "get", "deployments", "-o", "json")
-        return [each["metadata"]["generation"] for each in json.loads(answer.stdout)["items"]]
+        return [each["metadata"]["generation"] for each in world.api.items("deployments", world.namespace)]
 
     eventually(lambda: set(generations()) == {2}, within=120, pause=1, what="all are restarted")
     stays(world, 4, ("deployment", every[0]))

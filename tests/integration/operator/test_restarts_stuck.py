@@ -1,6 +1,7 @@
 """Roll-outs that cannot end, on real controllers: they hold up neither their cure nor anybody else."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,32 +39,42 @@ def until_stuck(world: World, name: str = "web") -> None:
     )
 
 
-def until_cured(world: World, kind: str, since: int) -> None:
-    eventually(lambda: generation(world, kind=kind) > since, within=CURED, what=f"{kind} web is rolled over")
+def until_cured(world: World, kind: str, since: int, name: str = "web") -> None:
+    eventually(lambda: generation(world, name, kind) > since, within=CURED, what=f"{kind} {name} is rolled over")
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
-def test_content_rolls_over_a_roll_out_that_cannot_end(world: World, kind: str) -> None:
-    more: dict[str, Any] = {"progressDeadlineSeconds": NEVER} if kind == "Deployment" else {}
-    if kind == "StatefulSet":
-        more["podManagementPolicy"] = "Parallel"
+MORE: dict[str, dict[str, Any]] = {
+    "Deployment": {"progressDeadlineSeconds": NEVER},
+    "StatefulSet": {"podManagementPolicy": "Parallel"},
+    "DaemonSet": {},
+}
+# A DaemonSet wants no pod where the selector fits no node: one that no container can begin of, then.
+NO_START = {"schedulingGates": [{"name": "example.com/never"}]}
+BROKEN: dict[str, dict[str, Any]] = {"Deployment": NOWHERE, "StatefulSet": NOWHERE, "DaemonSet": NO_START}
+
+
+def test_content_rolls_over_roll_outs_of_every_kind_that_cannot_end(world: World) -> None:
+    every = [(kind, kind.lower()) for kind in MORE]
     world.phase_secret()
     world.until_ready()
-    world.apply(workload(kind, replicas=2, **more))
-    eventually(lambda: pods(world), what="pods are there")
+    world.apply(*(workload(kind, name, replicas=2, **MORE[kind]) for kind, name in every))
+    for _, name in every:
+        eventually(partial(pods, world, name), what=f"pods of {name} are there")
     change(world)
-    until_restarted(world, kind=kind.lower(), since=1)
-    since = generation(world, kind=kind.lower())
-    # A DaemonSet wants no pod where the selector fits no node: one that no container can begin of, then.
-    broken = {"schedulingGates": [{"name": "example.com/never"}]} if kind == "DaemonSet" else NOWHERE
-    world.apply(workload(kind, replicas=2, spec=pod(**broken), **more))
-    eventually(lambda: generation(world, kind=kind.lower()) > since, what="the template is edited")
-    until_stuck(world)
+    for _, name in every:
+        until_restarted(world, name, name, since=1)
+    since = {name: generation(world, name, name) for _, name in every}
+    world.apply(*(workload(kind, name, replicas=2, spec=pod(**BROKEN[kind]), **MORE[kind]) for kind, name in every))
+    assert {name: generation(world, name, name) > since[name] for _, name in every} == dict.fromkeys(since, True)
+    for _, name in every:
+        until_stuck(world, name)
 
     change(world, "cure")
 
-    until_cured(world, kind.lower(), since + 1)
-    eventually(lambda: f"{kind} web" in (told(world).get("restarted") or []), what="the status tells")
+    for _, name in every:
+        until_cured(world, name, since[name] + 1, name)
+    cured = {f"{kind} {name}" for kind, name in every}
+    eventually(lambda: cured <= {*(told(world).get("restarted") or [])}, what="the status tells of each")
 
 
 def test_a_stateful_set_that_waits_for_its_broken_pod_is_marked_and_told(world: World) -> None:
