@@ -11,7 +11,9 @@ from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.polling.calls import (
+    Broken,
     Call,
+    Fresh,
     ListApps,
     Policy,
     Probe,
@@ -207,6 +209,20 @@ class Driver:
         names = {each.name for _, each in self.woken}
         self.woken = []
         return names
+
+
+def fresh(driver: Driver, name: str = "x") -> list[str]:
+    """Return the keys of the answer that a PhaseSecret is shown, which has to be good."""
+    state = driver.view(name)
+    assert isinstance(state, Fresh), state
+    return [each.key for each in state.answer.entries]
+
+
+def broken(driver: Driver, name: str = "x") -> Reason:
+    """Return why a PhaseSecret is shown a failure, which there has to be."""
+    state = driver.view(name)
+    assert isinstance(state, Broken), state
+    return state.error.reason
 
 
 def tell(scheduler: PollScheduler, phase: SimPhase, call: Call, now: float) -> set[ObjectKey]:

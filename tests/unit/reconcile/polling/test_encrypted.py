@@ -13,7 +13,7 @@ from phase_operator.core.source.keyring import Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
 from support.builders import entry, query
-from support.planning import DENIED, DOWN, ENCRYPTED, NO_LIST, Driver, Place, SimPhase, key, kind
+from support.planning import DENIED, DOWN, ENCRYPTED, NO_LIST, Driver, Place, SimPhase, broken, fresh, key, kind
 
 A, B, C = (entry(name) for name in "ABC")
 HOUR = 3600.0
@@ -44,18 +44,6 @@ def settled(driver: Driver, asked: SourceQuery | None = None) -> Driver:
     driver.run()
     driver.woken_now()
     return driver
-
-
-def fresh(driver: Driver, name: str = "x") -> list[str]:
-    state = driver.view(name)
-    assert isinstance(state, Fresh), state
-    return [each.key for each in state.answer.entries]
-
-
-def broken(driver: Driver, name: str = "x") -> Reason:
-    state = driver.view(name)
-    assert isinstance(state, Broken), state
-    return state.error.reason
 
 
 class TestModes:

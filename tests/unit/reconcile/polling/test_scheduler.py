@@ -11,7 +11,7 @@ from phase_operator.core.source.query import AppRef, Revision
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Probe, Read, Unread
 from support.builders import entry, query
-from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, key, kind
+from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, broken, fresh, key, kind
 
 A, B, C, D = (entry(name) for name in "ABCD")
 HOUR = 3600.0
@@ -29,18 +29,6 @@ def settled(driver: Driver, name: str = "x", **fields: object) -> Driver:
     driver.run()
     driver.woken_now()
     return driver
-
-
-def fresh(driver: Driver, name: str = "x") -> list[str]:
-    state = driver.view(name)
-    assert isinstance(state, Fresh), state
-    return [each.key for each in state.answer.entries]
-
-
-def broken(driver: Driver, name: str = "x") -> Reason:
-    state = driver.view(name)
-    assert isinstance(state, Broken), state
-    return state.error.reason
 
 
 def quota_waits(driver: Driver, now: float) -> tuple[int, float]:
