@@ -4,7 +4,7 @@ Rule: an exact match wins, then the only name that differs in case alone. Severa
 lists similar names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
@@ -43,6 +43,11 @@ class Environment:
     name: str
     revision: str | None = None
     place: Reservation | None = field(default=None, repr=False, compare=False)
+
+
+def by_name(environments: Iterable[Environment]) -> Mapping[str, Environment]:
+    """Return environments by their case-folded name, which is how a query names one."""
+    return {each.name.casefold(): each for each in environments}
 
 
 class Directory:

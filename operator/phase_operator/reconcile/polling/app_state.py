@@ -3,7 +3,7 @@
 Rule: state alone; when an app is probed is decided in timetable.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
@@ -29,7 +29,8 @@ class AppState:
     id: str | None
     # Environment -> its queries.
     places: dict[str, dict[SourceQuery, QueryState]] = field(default_factory=dict)
-    environments: dict[str, Environment] = field(default_factory=dict)
+    # By their case-folded names; several apps may share what one keyring listed.
+    environments: Mapping[str, Environment] = field(default_factory=dict)
     # The name means no app, or more than one.
     error: ExpectedError | None = None
     # A probe was answered or failed: reads may go.
@@ -141,9 +142,9 @@ class AppState:
         """Return the PhaseSecrets that wait for a first answer."""
         return subscribers(each for each in self.queries() if each.answer is None and each.error is None)
 
-    def probed(self, environments: Iterable[Environment]) -> Mapping[str, Environment]:
-        """Record the environments that a probe brought; return those of the probe before."""
-        before, self.environments = self.environments, {each.name.casefold(): each for each in environments}
+    def probed(self, environments: Mapping[str, Environment]) -> Mapping[str, Environment]:
+        """Record the environments that a probe brought, by name; return those of the probe before."""
+        before, self.environments = self.environments, environments
         self.failures, self.is_unprobed, self.is_probed = 0, False, True
         self.probed_at = self.probe_began_at
         self.is_refused = False

@@ -12,8 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, asked_pause
 from phase_operator.core.flow.backoff import retry_source
 from phase_operator.core.flow.fair_queue import PollPriority
-from phase_operator.core.source.apps import App, Environment, no_list
-from phase_operator.core.source.keyring import KeyedApp, Keyring
+from phase_operator.core.source.apps import App, no_list
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling import results
 from phase_operator.reconcile.polling.accounts import KEYRING
@@ -160,12 +159,7 @@ def list_refused(times: Timetable, error: ExpectedError, now: float) -> set[Obje
 
 def _probed(times: Timetable, index: KeyringIndex, app: AppState, now: float) -> set[ObjectKey]:
     app.probe_began_at = times.account_state.keys.began_at
-    return results.probed(times, app, _environments(index.app(app.id or ""), index.keyring), now)
-
-
-def _environments(app: KeyedApp | None, keyring: Keyring) -> list[Environment]:
-    found = app.environments if app is not None else ()
-    return [Environment(each.name, each.revision, keyring.place) for each in found]
+    return results.probed(times, app, index.environments(app.id or ""), now)
 
 
 def _may_switch(app: AppState, now: float) -> bool:

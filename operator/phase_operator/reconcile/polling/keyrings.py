@@ -7,22 +7,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.apps import Environment, by_name
 from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, Keyring
 
 # What a keyring shows is as good as a call to ask again, for so many seconds.
 _FRESH = 10.0
 # Bytes that an environment takes in an index, besides its texts.
-_INDEXED = 300
+_INDEXED = 500
 
 
 class KeyringIndex:
-    """A keyring, and what is looked up in it."""
+    """A keyring, and what is looked up in it.
 
-    __slots__ = ("_apps", "keyring", "names", "revisions", "state")
+    It is made once for each keyring, and what it returns is shared: an app may be asked for in thousands of spellings.
+    """
+
+    __slots__ = ("_apps", "_environments", "keyring", "names", "revisions", "state")
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
         self._apps: Mapping[str, KeyedApp] = {app.id.lower(): app for app in keyring.apps}
+        self._environments = {
+            app_id: by_name(Environment(each.name, each.revision, keyring.place) for each in app.environments)
+            for app_id, app in self._apps.items()
+        }
         self.revisions: Mapping[EnvironmentId, str | None] = {
             EnvironmentId(app.id, environment.id): environment.revision
             for app in keyring.apps
@@ -39,6 +47,10 @@ class KeyringIndex:
     def app(self, app_id: str) -> KeyedApp | None:
         """Return the app with this id, if the account has keys of it."""
         return self._apps.get(app_id.lower())
+
+    def environments(self, app_id: str) -> Mapping[str, Environment]:
+        """Return the environments of an app that the account has keys of, by their case-folded names."""
+        return self._environments.get(app_id.lower(), {})
 
     @property
     def weight(self) -> int:

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 # Bytes for all answers, if nobody says otherwise.
 _ROOM = 80 * MIB
 # What an app or an environment of a keyring takes to be indexed, in microseconds.
-_INDEX_UNITS = 1
+_INDEX_UNITS = 3
 
 
 class Poller:

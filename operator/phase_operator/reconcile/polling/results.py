@@ -1,6 +1,6 @@
 """What follows from the end of a call: what is known then, what is asked next, and which PhaseSecrets are woken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
@@ -48,8 +48,8 @@ def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: flo
     return subscribers(query_state for app in nameless for query_state in app.queries())
 
 
-def probed(times: Timetable, app: AppState, environments: Iterable[Environment], now: float) -> set[ObjectKey]:
-    """Record the revisions of an app's environments; queries of those that moved are read again."""
+def probed(times: Timetable, app: AppState, environments: Mapping[str, Environment], now: float) -> set[ObjectKey]:
+    """Record the revisions of an app's environments, by name; queries of those that moved are read again."""
     before = app.probed(environments)
     woken = app.end_trouble() | app.reopen()
     times.open(app, now)

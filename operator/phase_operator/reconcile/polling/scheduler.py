@@ -14,7 +14,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.flow.fair_queue import Lane, PollPriority
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import Reservation, reservations
-from phase_operator.core.source.apps import App, Environment, is_list_alone
+from phase_operator.core.source.apps import App, Environment, by_name, is_list_alone
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
@@ -215,7 +215,7 @@ class PollScheduler:
             return woken
         if app.is_encrypted and not encrypted.probed_unencrypted(times, app, now):
             return woken
-        return woken | results.probed(times, app, environments, now)
+        return woken | results.probed(times, app, by_name(environments), now)
 
     def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the queries whose guards have much to judge, each with its last answer and the new one."""

@@ -1,5 +1,6 @@
 """End-to-end encrypted apps: one keyring call an account instead of probes, and reads with its keys."""
 
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,7 @@ from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.keyring import Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from support.builders import entry, query
 from support.planning import DENIED, DOWN, ENCRYPTED, NO_LIST, Driver, Place, SimPhase, broken, fresh, key, kind
 
@@ -665,6 +667,26 @@ class TestHostile:
             driver.phase.encrypted ^= {"app-1"}
 
         assert len(made) <= 120
+
+    def test_what_a_keyring_lists_is_kept_once_however_many_ask_for_it(self) -> None:
+        """One app has many spellings: each would otherwise take as much memory and time as the whole keyring."""
+        driver = Driver(phase=SimPhase(apps={"abcdefgh": "app-1"}, encrypted={"app-1"}, places={}))
+        for number in range(1_000):
+            driver.phase.places["app-1", f"e{number}"] = Place((A,))
+        for number in range(200):
+            spelt = "".join(char.upper() if number >> at & 1 else char for at, char in enumerate("abcdefgh"))
+            driver.ask(f"x{number}", full(app=spelt, environment="e1"))
+        while not isinstance(call := driver.scheduler.next(driver.now), ReadKeyring):
+            assert call is not None
+            driver.end(call)
+        index = KeyringIndex(driver.phase.keyring())
+        tracemalloc.start()
+
+        driver.scheduler.keyring_read(call, index, driver.now)
+
+        grown, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert grown < 1_000_000
 
 
 def replace_after(error: Transient, after: float) -> Transient:
