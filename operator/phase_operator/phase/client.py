@@ -29,8 +29,8 @@ from phase_operator.reconcile.ports import Credential
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
-# Bytes that an app or an environment takes in addition to its texts.
-_LISTED = 200
+# Bytes that an app and an environment take in addition to their texts, with their places in an index.
+_APP, _ENVIRONMENT = 400, 200
 
 
 def without_frames(
@@ -71,7 +71,7 @@ class PhaseClient:
         reader = Whole(host, wire.APPS, self._list_limit, place)
         answer = await self._session.ask(base_url, credential.header, APPS, reader=reader, namespace=place.namespace)
         found = wire.some(answer.data, host)
-        place.resize(sum(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name) for app in found))
+        place.resize(sum(_APP + 2 * sys.getsizeof(app.id) + wire.weight(app.name) for app in found))
         return [App(app.id, app.name, app.is_encrypted, place) for app in found]
 
     @without_frames
@@ -86,8 +86,7 @@ class PhaseClient:
             base_url, credential.header, ENVIRONMENTS, params=params, reader=reader, namespace=place.namespace
         )
         found = wire.some(answer.data, host)
-        # Names are kept twice: as they are, and case-folded.
-        place.resize(sum(_LISTED + 2 * sys.getsizeof(each.name) + sys.getsizeof(each.revision) for each in found))
+        place.resize(sum(_ENVIRONMENT + wire.weight(each.name) + sys.getsizeof(each.revision) for each in found))
         return [Environment(each.name, each.revision, place) for each in found]
 
     @without_frames

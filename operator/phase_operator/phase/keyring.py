@@ -115,12 +115,13 @@ def _check_ids(ids: Iterable[str], host: str) -> None:
 
 
 def _weight(answer: Tokens) -> int:
-    texts = [answer.wrapped_key_share]
+    texts: list[str | None] = [answer.wrapped_key_share]
+    names = 0
     for app in answer.apps:
         texts += (app.id, app.name)
         for key in app.environment_keys:
             place = key.environment
-            # Names are kept twice: as they are, and case-folded.
-            texts += (place.id, place.name, place.name, key.identity_key or "", key.wrapped_seed or "")
+            texts += (place.id, wire.revision(place.updated_at), key.identity_key, key.wrapped_seed)
+            names += wire.weight(place.name)
     elements = sum(1 + len(app.environment_keys) for app in answer.apps)
-    return elements * _LISTED + sum(map(sys.getsizeof, texts))
+    return elements * _LISTED + names + sum(map(sys.getsizeof, texts))

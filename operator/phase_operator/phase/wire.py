@@ -5,6 +5,7 @@ about an invalid field gives its place, never its text.
 """
 
 import re
+import sys
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
@@ -139,6 +140,11 @@ REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 def revision(moved: object) -> str | None:
     """Return a time of a last write as Phase sends it, or None if it is no time."""
     return moved if isinstance(moved, str) and _DATE.match(moved) else None
+
+
+def weight(name: str) -> int:
+    """Return the bytes of a name that is kept twice: as it is, and case-folded, which may be three times as long."""
+    return sys.getsizeof(name) + sys.getsizeof(name.casefold())
 
 
 def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:

@@ -1,5 +1,6 @@
 """The token route: what is listed, what is left out, and what is refused as a whole."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -182,6 +183,28 @@ async def test_it_weighs_about_what_it_takes() -> None:
 
     assert found.place is where
     assert 60 * 500 < where.size < 60 * 2000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"name": "\u0390" * 100_000}, id="a name that is three times as long without its case"),
+        pytest.param({"updated_at": "2030-01-01T00:00:00" + "0" * 100_000}, id="a time"),
+    ],
+)
+async def test_whatever_of_it_is_long_counts_as_long_as_it_is_kept(fields: dict[str, str]) -> None:
+    environment = SealedEnvironment()
+    answer = tokens_answer(ACCOUNT, SealedApp("shop", [environment]))
+    [key] = answer["apps"][0]["environment_keys"]
+    for name, text in fields.items():
+        key["environment"][name] = text
+    where = place()
+    edge = client(Server(tokens=answer))
+
+    found = await edge.keyring(URL, edge.credential(SecretValue(ACCOUNT.token())), where)
+
+    kept = found.apps[0].environments[0]
+    assert sum(map(sys.getsizeof, (kept.name, kept.name.casefold(), kept.revision))) < where.size
 
 
 def app(*environments: str) -> KeyedApp:

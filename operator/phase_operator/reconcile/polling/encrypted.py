@@ -73,7 +73,10 @@ def catch_up(times: Timetable, apps: Iterable[AppState], now: float) -> set[Obje
 
 
 def follow_list(times: Timetable, now: float) -> None:
-    """Record which apps the list calls encrypted, unless their probes have shown otherwise."""
+    """Record which apps the list calls encrypted, unless their probes have shown otherwise.
+
+    Whether the keyring is still needed is for the caller to see.
+    """
     account_state = times.account_state
     for app in account_state.apps.values():
         is_encrypted = account_state.listed.is_encrypted(app.id) if app.id is not None else None
@@ -170,7 +173,6 @@ def _end_encryption(times: Timetable, app: AppState, now: float) -> None:
     """Go on with the public API: its probe shows the same revisions, so that nothing is read again."""
     app.switch(now, is_encrypted=False)
     times.probe(app, now)
-    times.account_state.drop_idle_keyring()
 
 
 def _troubled(

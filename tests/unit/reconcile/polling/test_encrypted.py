@@ -12,6 +12,7 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.keyring import Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
+from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from support.builders import entry, query
@@ -687,6 +688,33 @@ class TestHostile:
         grown, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert grown < 1_000_000
+
+    def test_apps_that_all_change_sides_at_once_are_gone_through_a_few_times(self) -> None:
+        """A namespace may ask for thousands of apps, and its host may say of all of them what it likes."""
+        apps = {f"app{number}": f"app-{number}" for number in range(300)}
+        driver = Driver(phase=SimPhase(apps=apps, encrypted=set(apps.values()), places={}))
+        for name, ident in apps.items():
+            driver.phase.holds(A, app=ident)
+            driver.ask(name, full(app=name))
+        driver.run(120.0)
+        account_state = driver.scheduler._account_states[full().account]
+        account_state.apps = counted = Counted(account_state.apps)
+        driver.phase.encrypted = set()
+
+        driver.until("keyring")
+
+        assert counted.number < 20
+
+
+class Counted(dict[AppRef, AppState]):
+    """Counts how often all apps are gone through."""
+
+    number = 0
+
+    def values(self):  # type: ignore[no-untyped-def]  # the view of a dict
+        """Count, and return what a dict does."""
+        self.number += 1
+        return super().values()
 
 
 def replace_after(error: Transient, after: float) -> Transient:
