@@ -107,12 +107,13 @@ class EncryptedReader:
         self._place = place
         self._background = background
         self._held = 0
+        self._besides = 0
 
     async def read(self, app: KeyedApp, environment: KeyedEnvironment) -> list[Entry]:
         """Return all entries of an environment in plain text, as they are stored; raise ExpectedError."""
         name = _name(app, environment)
         key = self._key(name, environment)
-        part = Part(self._place, self._held)
+        part = Part(self._place, self._held + self._besides)
         reader = SealedRows(host_of(self._base_url), self._limits, part)
         rows = await self._session.ask(
             self._base_url,
@@ -128,6 +129,11 @@ class EncryptedReader:
         part.resize(max(shared, 0) + sum(entry.weight for entry in entries))
         self._held += part.size
         return entries
+
+    def hold(self, besides: int) -> None:
+        """Count what is held besides the entries, in bytes; raise AnswerMemoryFull if it does not fit."""
+        self._besides = besides
+        self._place.resize(self._held + besides)
 
     async def beside(self, work: Callable[[], Result], units: int) -> Result:
         """Do work of so many microseconds: beside the loop if that is long, in the turns of the namespace."""
@@ -205,7 +211,9 @@ async def _wanted(references: References, reader: EncryptedReader) -> list[Envir
     # Most answers need no second step. Whoever needs many waits for the turns of his namespace.
     units = 0
     while await reader.beside(lambda: next(steps, references) is not references, units):
+        reader.hold(references.weight)
         units = _AT_A_TIME
+    reader.hold(references.weight)
     return references.wanted()
 
 

@@ -1,5 +1,6 @@
 """References of an encrypted app: what they need is read, each environment once; what fails never half-writes."""
 
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -187,6 +188,21 @@ async def test_an_answer_that_does_not_fit_with_others_gives_all_back() -> None:
     assert error.reason is Reason.ANSWER_TOO_LARGE
     assert there.asked == ["home", "other"]
     assert memory.used == 0
+
+
+async def test_what_references_make_counts_while_it_is_made() -> None:
+    """Reads of many namespaces are under way at once, and the values of each may grow by megabytes."""
+    made = {f"K{number}": f"${{X}}{number}" for number in range(100)}
+    there = Installation(SealedApp("shop", [environment("home", X="x" * 100_000, **made)]))
+    there.place = AnswerMemory(4 * MIB).open("team")
+    tracemalloc.start()
+
+    error = await failure(there.read())
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert error.reason is Reason.ANSWER_TOO_LARGE
+    assert peak < 6 * MIB
 
 
 async def test_a_chain_through_environments_is_followed_and_a_cycle_ends() -> None:

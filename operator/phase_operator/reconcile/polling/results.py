@@ -6,6 +6,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.backoff import retry_source
 from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.core.source.answer_memory import AnswerMemoryFull
 from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import LIST
@@ -158,8 +159,9 @@ def read_failed(
 
 
 def _is_of_content(error: ExpectedError) -> bool:
-    """Return whether an error says that what is there cannot be taken, whatever the account may read."""
-    return isinstance(error, Waiting) and error.reason not in _OF_ACCESS
+    """Return whether an error is due to what is there alone: neither to access, nor to what others hold."""
+    is_of_others = isinstance(error, AnswerMemoryFull)
+    return isinstance(error, Waiting) and error.reason not in _OF_ACCESS and not is_of_others
 
 
 def _waits_for_probe(app: AppState, name: str, call: Read, error: ExpectedError) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.core.source.answer_memory import AnswerMemoryFull
 from phase_operator.core.source.keyring import Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
 from phase_operator.reconcile.polling.app_state import AppState
@@ -404,6 +405,18 @@ class TestKeyring:
         settled(driver)
         assert broken(driver) is Reason.DECRYPTION_FAILED
         driver.phase.undecryptable, driver.phase.keys = [], Keys()
+
+        driver.run(61.0)
+
+        assert fresh(driver) == ["A"]
+
+    def test_memory_that_others_took_is_asked_for_again_in_time(self) -> None:
+        """That an answer finds no room says nothing of its content, and others may give theirs back at any moment."""
+        driver = vault(A)
+        driver.phase.errors["read"] = AnswerMemoryFull(Reason.ANSWER_TOO_LARGE, "no room")
+        settled(driver)
+        assert broken(driver) is Reason.ANSWER_TOO_LARGE
+        driver.phase.errors = {}
 
         driver.run(61.0)
 

@@ -14,7 +14,7 @@ from phase_operator.core.source.keyring import Decrypted, EnvironmentId, Keyring
 from phase_operator.core.source.references.evaluation import Evaluation
 from phase_operator.core.source.references.limits import LimitReached, ReferenceLimits, answer_too_large
 from phase_operator.core.source.references.names import Names, shown
-from phase_operator.core.source.references.table import Node, Outcome, Problem, Table
+from phase_operator.core.source.references.table import NODE, Node, Outcome, Problem, Table
 from phase_operator.core.source.unresolved import holds_reference
 from phase_operator.core.text import clean
 from phase_operator.core.values import Entry, SecretValue
@@ -34,6 +34,8 @@ _TRIED = 1_000
 _MADE = 2_000
 _SEARCHED = 10
 _LONGEST_PROBLEM = 300
+# Bytes that an entry takes besides, if it may hold references.
+_TASK = 400
 
 
 class _Task:
@@ -82,6 +84,8 @@ class References:
         # What each value may take more in any case, and how many have not taken it yet.
         self._share = self._growth // max(1, len(self._tasks))
         self._waiting = 0
+        # The texts of outcomes, in bytes.
+        self._made_bytes = 0
 
     def wanted(self) -> list[EnvironmentId]:
         """Return the other environments whose entries are needed next, sorted; none if all are resolved."""
@@ -111,6 +115,12 @@ class References:
             self._evaluation.is_incomplete,
             1 + len(self._asked),
         )
+
+    @property
+    def weight(self) -> int:
+        """The bytes that it takes in memory by now, besides the entries that it was given."""
+        nodes = sum(len(table.nodes) for table in self._evaluation.tables.values())
+        return NODE * nodes + _TASK * len(self._tasks) + self._made_bytes + self._evaluation.kept_elsewhere
 
     def steps(self) -> Iterator[None]:
         """Do all work that can be done by now, and yield every few milliseconds."""
@@ -176,10 +186,12 @@ class References:
 
     def _grow(self, task: _Task, found: Outcome, room: int) -> None:
         """Count what a value takes more by now, in bytes; raise LimitReached if that is more than there is."""
-        grown = max(0, sys.getsizeof(found.text) - sys.getsizeof(task.node.raw))
+        size = sys.getsizeof(found.text)
+        grown = max(0, size - sys.getsizeof(task.node.raw))
         if grown > room:
             raise answer_too_large()
         self._growth -= grown
+        self._made_bytes += size if found.text is not task.node.raw else 0
 
     def _choose(self) -> None:
         """Choose what to ask for: whatever the entries need that need the fewest, until there are enough."""

@@ -48,7 +48,10 @@ class Evaluation:
         self.limits = limits
         self.referenced: set[EnvironmentId] = set()
         self.is_incomplete = False
+        self._home = place
         self._kept = limits.growth
+        # Bytes of outcomes that are kept of other environments; those of this one are handed out.
+        self.kept_elsewhere = 0
         self.room = 0
 
     def outcome(self, node: Node, units: int, room: int) -> Outcome:
@@ -86,6 +89,7 @@ class Evaluation:
         size = sys.getsizeof(found.text)
         if found.is_everywhere and node.outcome is None and size <= self._kept:
             self._kept -= size
+            self.kept_elsewhere += size if node.place != self._home else 0
             node.outcome = found
 
     def table(self, place: EnvironmentId, home: EnvironmentId) -> Table | None:

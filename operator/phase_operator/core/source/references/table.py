@@ -9,6 +9,9 @@ from typing import NamedTuple
 from phase_operator.core.source.keyring import EnvironmentId
 from phase_operator.core.values import Entry
 
+# Bytes that an entry takes in a table, with what is known about it.
+NODE = 500
+
 
 class Problem(NamedTuple):
     """Why a reference is left: the entry that holds it, and the rest of a sentence about that entry."""
