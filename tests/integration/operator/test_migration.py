@@ -291,8 +291,57 @@ def deployment(name: str, secret: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture
+def encrypted(stage: World) -> Iterator[Estate]:
+    """Give what both versions leave of an end-to-end encrypted app, which they decrypt and resolve themselves."""
+    target = {"secretName": "v1-encrypted"}
+    styled_target = {
+        "secretName": "v2-encrypted",
+        "nameTransformer": "camel",
+        "processors": {"CURRENCY": {"asName": "currency.code"}},
+    }
+    values = [b"a-long-live-key", b"EUR", b"smtp://billing:a-mail-password@mail.internal:587"]
+    named = {
+        "v1-encrypted": ["STRIPE_API_KEY", "CURRENCY", "SMTP_URL"],
+        "v2-encrypted": ["stripeApiKey", "currency.code", "smtpUrl"],
+    }
+    one = resource("v1-encrypted", stage.phase, stage.namespace, target, phaseApp="billing")
+    two = resource("v2-encrypted", stage.phase, stage.namespace, styled_target, phaseApp="billing")
+    found = Estate(stage, [first(one), two])
+    found.secrets = [
+        Left(name, name, dict(zip(keys, values, strict=True)), manager)
+        for (name, keys), manager in zip(named.items(), (PYTHON, GO[1]), strict=True)
+    ]
+    found.fill()
+    yield found
+    patch = ("phasesecret", *named, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    stage.plane.kubectl("-n", stage.namespace, "patch", *patch, check=False)
+
+
+@pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])
+def test_secrets_of_encrypted_apps_stay_too_and_a_restart_reads_nothing(
+    encrypted: Estate, tmp_path: Path, handed_over: bool
+) -> None:
+    world = encrypted.world
+    stays_while_taken_over(encrypted, tmp_path, handed_over=handed_over)
+    assert world.phase.calls(route="/secrets/") == 1
+    before = encrypted.found()
+    world.phase.reset_calls()
+
+    with running_operator(world.plane, tmp_path):
+        eventually(lambda: world.phase.calls(route="/secrets/tokens/") >= 2, within=40, what="two keyrings")
+
+    assert world.phase.calls(route="/secrets/") + world.phase.calls(route="/v1/secrets/") == 0
+    assert encrypted.found() == before
+
+
 @pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])
 def test_secrets_stay_as_they_are_while_they_are_taken_over(estate: Estate, tmp_path: Path, handed_over: bool) -> None:
+    stays_while_taken_over(estate, tmp_path, handed_over=handed_over)
+
+
+def stays_while_taken_over(estate: Estate, tmp_path: Path, *, handed_over: bool) -> None:
+    """Start the operator, and check that no Secret changes but for our marks, and that nothing restarts."""
     world = estate.world
     world.apply(*(deployment(f"app-{left.name.lower()}", left.name) for left in estate.secrets))
     if handed_over:

@@ -218,7 +218,6 @@ def app(*environments: str) -> KeyedApp:
     [
         (["Prod", "Pre-Prod"], "prod", "Prod"),
         (["Pre-Prod", "PROD"], "prod", "PROD"),
-        (["Prod", "prod"], "prod", "prod"),
         (["STRASSE"], "straße", "STRASSE"),
     ],
 )
@@ -231,6 +230,7 @@ def test_an_environment_is_found_by_its_whole_name(environments: list[str], aske
     [
         pytest.param(["Production", "Staging"], "prod", ['no environment "prod"', '"Production"'], id="a part"),
         pytest.param(["PROD", "Prod"], "prod", ["several", '"PROD"', '"Prod"'], id="two that differ in case"),
+        pytest.param(["Prod", "prod"], "prod", ["several", '"Prod"', '"prod"'], id="one of them as it is asked for"),
         pytest.param([], "prod", ['no environment "prod"'], id="none at all"),
     ],
 )

@@ -11,7 +11,6 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import no_environment
-from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry
@@ -75,11 +74,11 @@ class Keyring:
 
 
 def environment_named(app: KeyedApp, name: str) -> KeyedEnvironment:
-    """Return the environment with exactly this name, or the only one whose name differs in case alone.
+    """Return the only environment with this name, whatever its case: a query does not tell how a spec spelt it.
 
-    Raises Waiting(ENVIRONMENT_NOT_FOUND), which names those that come close.
+    Raises Waiting(ENVIRONMENT_NOT_FOUND) if there are several, or none: then it names those that come close.
     """
-    found = ByName(app.environments).matching(name)
+    found = [each for each in app.environments if each.name.casefold() == name.casefold()]
     if len(found) == 1:
         return found[0]
     reason = Reason.ENVIRONMENT_NOT_FOUND
