@@ -1,11 +1,12 @@
 """A Phase without a network, and a planner that is driven against it by hand."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.apps import App, Environment
+from phase_operator.core.source.damage import Damage, DamagedEntry, DamagedPlace
 from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, KeyedEnvironment, Keyring, Keys
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
@@ -59,6 +60,8 @@ class SimPhase:
     tells_modes: bool = True
     # Places that hold an entry which nobody can decrypt.
     undecryptable: list[Place] = field(default_factory=list)
+    # Folders of which one entry cannot be decrypted.
+    damaged: set[str] = field(default_factory=set)
     # Stands for all keys; another object means that they were made anew.
     keys: Keys = field(default_factory=Keys)
 
@@ -135,7 +138,12 @@ class SimPhase:
             raise Waiting(Reason.DECRYPTION_FAILED, "entry x cannot be decrypted")
         there = {each: ids[each] for each in place.refers if each in ids}
         referenced = frozenset(EnvironmentId(app, ident) for (app, _), ident in there.items())
-        return Decrypted(self.content(place), referenced, len(there) < len(place.refers), 1 + len(there))
+        found = Decrypted(self.content(place), referenced, len(there) < len(place.refers), 1 + len(there))
+        if not self.damaged:
+            return found
+        bad = tuple(DamagedEntry(entry("", path=path), f"{path}/BAD") for path in sorted(self.damaged))
+        good = tuple(each for each in found.entries if each.path not in self.damaged)
+        return replace(found, entries=good, damage=Damage(DamagedPlace("shop/production", bad), (), ()))
 
     def _revision(self, place: Place) -> str | None:
         return f"moved {place.moves}" if self.dates else None

@@ -128,13 +128,14 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.ENVIRONMENT_NOT_FOUND: Entry(
-        "The app has no environment of that name; names that come close are in the message.",
-        "Correct spec.phaseAppEnv.",
+        "The app has no environment of that name; names that come close are in the message. Or, if it is end-to-end "
+        "encrypted, it has several whose names differ in case alone.",
+        "Correct spec.phaseAppEnv, or rename one of several environments.",
         stalled=True,
     ),
     Reason.DECRYPTION_FAILED: Entry(
-        "Something of an end-to-end encrypted app cannot be decrypted: entries, or the key of an environment; which is "
-        "in the message. Nothing of the environment is used, and targets stay as they are.",
+        "Something of an end-to-end encrypted app cannot be decrypted: entries that are asked for or that values may "
+        "refer to, or the key of an environment; which is in the message. Targets stay as they are.",
         "Save these entries anew in Phase's Console, or delete them. For an environment's key, withdraw the account's "
         "access to the environment and grant it again.",
         stalled=True,

@@ -142,8 +142,9 @@ class PhaseClient:
 
         They are in plain text, with their references resolved as far as the account's keys and access go.
 
-        Raises Waiting(DECRYPTION_FAILED) if anything cannot be decrypted, and Waiting(ENVIRONMENT_NOT_FOUND) also if
-        the keyring is older than a change of the account's access: then a new one tells.
+        Entries that cannot be decrypted are told with the answer. Raises Waiting(DECRYPTION_FAILED) if the key of an
+        environment cannot be opened, and Waiting(ENVIRONMENT_NOT_FOUND) also if the keyring is older than a change of
+        the account's access: then a new one tells.
         """
         reader = EncryptedReader(
             self._session,

@@ -1,18 +1,20 @@
 """Read an environment of an end-to-end encrypted app: sealed rows are opened here, references are resolved here.
 
-Rule: all of an environment or nothing. One row that cannot be opened fails the read and is named, so that no key
-vanishes from a target. Keys are derived for a read and go with it.
+Rule: no row is left out in silence. What cannot be opened is told with the answer, and fails whoever would have it, so
+that no key vanishes from a target. Keys are derived for a read and go with it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import TO_READ_ENCRYPTED
+from phase_operator.core.source.damage import Damage, DamagedEntry, DamagedPlace
 from phase_operator.core.source.keyring import (
     Decrypted,
     EnvironmentId,
@@ -23,7 +25,7 @@ from phase_operator.core.source.keyring import (
 )
 from phase_operator.core.source.query import source_name
 from phase_operator.core.source.references import ReferenceLimits, References
-from phase_operator.core.text import clean, listing
+from phase_operator.core.text import clean
 from phase_operator.core.values import Entry
 from phase_operator.phase import wire
 from phase_operator.phase.crypto import (
@@ -108,9 +110,14 @@ class EncryptedReader:
         self._background = background
         self._held = 0
         self._besides = 0
+        # The environments that hold what cannot be decrypted.
+        self.damaged: dict[EnvironmentId, DamagedPlace] = {}
 
     async def read(self, app: KeyedApp, environment: KeyedEnvironment) -> list[Entry]:
-        """Return all entries of an environment in plain text, as they are stored; raise ExpectedError."""
+        """Return all entries of an environment in plain text, as they are stored; raise ExpectedError.
+
+        Those that cannot be decrypted are `damaged` instead.
+        """
         name = _name(app, environment)
         key = self._key(name, environment)
         part = Part(self._place, self._held + self._besides)
@@ -125,8 +132,11 @@ class EncryptedReader:
         )
         rows = _distinct(rows)
         shared = part.size - sum(row.sealed.weight for row in rows)
-        entries = await self._open(key, name, rows)
-        part.resize(max(shared, 0) + sum(entry.weight for entry in entries))
+        entries, damaged = await self._open(key, name, rows)
+        if damaged:
+            self.damaged[EnvironmentId(app.id, environment.id)] = DamagedPlace(name, tuple(damaged))
+        weights = (entry.weight for entry in chain(entries, (each.entry for each in damaged)))
+        part.resize(max(shared, 0) + sum(weights))
         self._held += part.size
         return entries
 
@@ -148,24 +158,22 @@ class EncryptedReader:
         message = f"the key of {name} cannot be opened with the token's: it was made for another account or environment"
         raise Waiting(Reason.DECRYPTION_FAILED, message)
 
-    async def _open(self, key: EnvironmentKey, name: str, rows: list[SealedEntry]) -> list[Entry]:
+    async def _open(
+        self, key: EnvironmentKey, name: str, rows: list[SealedEntry]
+    ) -> tuple[list[Entry], list[DamagedEntry]]:
         """Open rows, a few milliseconds' worth at a time; the list is used up, so that no text is held twice."""
         entries: list[Entry] = []
-        failed: list[str] = []
+        damaged: list[DamagedEntry] = []
         rows.reverse()
         while rows:
             some, units = _some(rows)
             opened, bad = await self.beside(partial(_opened, key, some), units)
             entries += opened
-            failed += bad
-        if failed:
-            # Of all that fail, and sorted: the message has to be the same whatever order the rows came in.
-            message = f"{name}: these entries cannot be decrypted: {listing(sorted(failed))}; save them anew in Phase"
-            raise Waiting(Reason.DECRYPTION_FAILED, message)
+            damaged += bad
         if any(len(entry.key) > wire.MAX_WORD for entry in entries):
             message = f"{name} has an entry whose key is longer than {wire.MAX_WORD:,} characters"
             raise Waiting(Reason.ANSWER_TOO_LARGE, message)
-        return entries
+        return entries, damaged
 
 
 async def read_resolved(
@@ -174,7 +182,8 @@ async def read_resolved(
     """Return the entries of an environment, by its name, with references resolved; raise ExpectedError.
 
     Other environments are read as references need them, each once. One that the account may not read leaves its
-    references as they are. Any other failure fails the whole read, so that what was written before stays.
+    references as they are, and what cannot be decrypted is told with the answer. Any other failure fails the whole
+    read, so that what was written before stays.
     """
     app = keyring.app(app_id)
     home = environment_named(app, environment)
@@ -188,7 +197,10 @@ async def read_resolved(
             await _give(references, each, reader, keyring)
     resolved = references.resolved()
     place.resize(sum(entry.weight for entry in resolved.entries))
-    return replace(resolved, requests=requests)
+    elsewhere = dict(reader.damaged)
+    own = elsewhere.pop(EnvironmentId(app.id, home.id), DamagedPlace(_name(app, home)))
+    damage = Damage(own, tuple(elsewhere.values()), references.referring) if reader.damaged else None
+    return replace(resolved, requests=requests, damage=damage)
 
 
 async def _give(references: References, wanted: EnvironmentId, reader: EncryptedReader, keyring: Keyring) -> None:
@@ -236,10 +248,10 @@ def _some(rows: list[SealedEntry]) -> tuple[list[SealedEntry], int]:
     return some, units
 
 
-def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], list[str]]:
-    """Return the entries in plain text, and the names of those that cannot be opened."""
+def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], list[DamagedEntry]]:
+    """Return the entries in plain text, and those that cannot be opened."""
     entries: list[Entry] = []
-    failed: list[str] = []
+    damaged: list[DamagedEntry] = []
     for row in rows:
         name = ""
         try:
@@ -248,5 +260,6 @@ def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], 
             entries.append(row.opened(name, decrypt(key, row.value) if row.value else ""))
         except DecryptionError:
             folder = row.sealed.path.rstrip("/")
-            failed.append(clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}"))
-    return entries, failed
+            shown = clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}")
+            damaged.append(DamagedEntry(row.opened("", ""), shown))
+    return entries, damaged

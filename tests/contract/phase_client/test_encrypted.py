@@ -21,6 +21,7 @@ from phase_operator.core.values import Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.ports import Credential
+from support.builders import query
 
 ACCOUNTS = ("operator", "person", "old")
 
@@ -54,6 +55,8 @@ class Reader:
             environment=environment,
             place=AnswerMemory(MIB).open("team"),
         )
+        if (error := found.error(query(path=None))) is not None:
+            raise error
         return found.entries
 
     async def plain(self, app: str = "vault", environment: str = "development") -> Sequence[Entry]:

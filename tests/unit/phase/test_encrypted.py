@@ -15,6 +15,7 @@ from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.rows import Limits
+from support.builders import query
 from support.canary import Canary
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, seal, tokens_answer
 from unit.phase.builders import HEX, HTML, KEY, URL, Server, answered, client, failure, place, refused, session
@@ -45,9 +46,12 @@ async def read(
     edge = edge or client(server)
     credential = edge.credential(SecretValue(token or ACCOUNT.token()))
     keyring = await edge.keyring(URL, credential, place())
-    return await edge.encrypted(
+    found = await edge.encrypted(
         URL, credential, keyring=keyring, app_id=keyring.apps[0].id, environment=name, place=where or place()
     )
+    if (error := found.error(query(path=None))) is not None:
+        raise error
+    return found
 
 
 async def test_entries_come_in_plain_text_with_all_that_selection_needs() -> None:
@@ -109,7 +113,7 @@ async def test_only_the_token_itself_is_ever_sent(canary: Canary) -> None:
         pytest.param({"key": ""}, '"row the-row in /net"', id="an empty key"),
     ],
 )
-async def test_one_row_that_cannot_be_opened_fails_the_read_and_is_named(
+async def test_one_row_that_cannot_be_opened_fails_who_reads_everything_and_is_named(
     fields: dict[str, Any], named: str, canary: Canary
 ) -> None:
     source = environment("A", "B")
@@ -326,7 +330,7 @@ async def test_the_loop_runs_on_while_many_rows_are_opened() -> None:
 
 async def test_errors_keep_neither_frames_nor_causes_that_hold_keys() -> None:
     source = environment("A")
-    source.add("B", value="broken")
+    source.add("B", value=17)
 
     error = await failure(read(source))
 

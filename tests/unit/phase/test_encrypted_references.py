@@ -11,6 +11,7 @@ from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.source.keyring import Decrypted, EnvironmentId
 from phase_operator.core.values import SecretValue
+from support.builders import query
 from support.canary import Canary
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 from unit.phase.builders import URL, Server, answered, client, failure, place, refused
@@ -42,13 +43,16 @@ class Installation:
             raise answer
         return answer if isinstance(answer, httpx.Response) else answered(answer)
 
-    async def read(self, name: str = "home") -> Decrypted:
+    async def read(self, name: str = "home", path: str | None = None) -> Decrypted:
         edge = client(self.server)
         credential = edge.credential(SecretValue(ACCOUNT.token()))
         keyring = await edge.keyring(URL, credential, place())
-        return await edge.encrypted(
+        found = await edge.encrypted(
             URL, credential, keyring=keyring, app_id=self._apps[0].id, environment=name, place=self.place
         )
+        if (error := found.error(query(path=path))) is not None:
+            raise error
+        return found
 
     @property
     def asked(self) -> list[str]:
@@ -151,6 +155,65 @@ async def test_a_row_that_cannot_be_opened_there_fails_the_read_too(canary: Cana
 
     assert error.reason is Reason.DECRYPTION_FAILED
     assert 'shop/other: these entries cannot be decrypted: "/BAD"' in error.message
+
+
+BAD = "nothing that was sealed"
+
+
+@pytest.mark.parametrize(
+    ("rows", "failing"),
+    [
+        pytest.param([("/a", "BAD", None)], {"/a", None}, id="a value"),
+        pytest.param([("/a", "BAD", None), ("/b", "R", "${/a/BAD}")], {"/a", "/b", None}, id="a reference to it"),
+        pytest.param(
+            [("/a", "BAD", None), ("/b", "R", "${/c/S}"), ("/c", "S", "${/a/BAD}")],
+            {"/a", "/b", "/c", None},
+            id="a chain that leads to it",
+        ),
+        pytest.param([("/a", "R", "${other.BAD}")], {"/a", None}, id="a value of another environment"),
+        pytest.param([("/a", "R", "${twin::home.BAD}")], {"/a", None}, id="one of another app"),
+        pytest.param(
+            [("/b", "BAD", None), ("/a", "R", "${twin::home.BAD}")], {"/a", "/b", None}, id="here and in another app"
+        ),
+    ],
+)
+async def test_what_cannot_be_decrypted_fails_those_who_would_have_it_or_refer_to_it(
+    rows: list[tuple[str, str, str | None]], failing: set[str | None]
+) -> None:
+    """Folders are in plain text: whoever damages an entry in one cannot hold up those who read another."""
+    home, other, twin = environment("home"), environment("other"), environment("home")
+    for path, key, value in rows:
+        home.add(key, value or "x", path=path, **({} if value else {"value": BAD}))
+    for each in (other, twin):
+        each.add("BAD", value=BAD)
+    for path in ("/a", "/b", "/c", "/d"):
+        home.add("GOOD", "good", path=path)
+    there = Installation(SealedApp("shop", [home, other]), SealedApp("twin", [twin]))
+    told = {}
+
+    for path in ("/a", "/b", "/c", "/d", None):
+        try:
+            found = await there.read(path=path)
+        except Waiting as error:
+            told[path] = error
+        else:
+            assert all(each.key != "BAD" for each in found.entries)
+
+    assert set(told) == failing
+    assert all(each.reason is Reason.DECRYPTION_FAILED and "BAD" in each.message for each in told.values())
+
+
+async def test_environments_of_one_name_keep_their_damage_apart() -> None:
+    """Messages call both a/shop/b: what is damaged here must not be forgotten for what is damaged there."""
+    home, twin = environment("shop/b", R="${a/shop::b.X}"), environment("b")
+    home.add("BAD", value=BAD, path="/a")
+    twin.add("X", value=BAD)
+    there = Installation(SealedApp("a", [home]), SealedApp("a/shop", [twin]))
+
+    error = await failure(there.read("shop/b", path="/a"))
+
+    assert error.reason is Reason.DECRYPTION_FAILED
+    assert '"/a/BAD"' in error.message
 
 
 async def test_requests_of_one_answer_are_bounded() -> None:

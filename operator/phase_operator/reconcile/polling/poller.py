@@ -227,8 +227,8 @@ class Poller:
             case Read():
                 entries, decrypted = await self._read(call, credential, place)
                 self._observer.entries_read(len(entries))
-                shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place))
-                await self._judge(call, shared_answer, namespace)
+                shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place), decrypted)
+                await self._judge(call, shared_answer, decrypted, namespace)
                 return self._scheduler.was_read(call, shared_answer, self._clock.monotonic(), decrypted)
             case _:
                 assert_never(call)
@@ -259,9 +259,11 @@ class Poller:
         )
         return entries, None
 
-    async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
+    async def _judge(
+        self, call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None, namespace: str
+    ) -> None:
         """Let guards judge large answers in a thread, one after another."""
-        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
+        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer, decrypted):
             entries = len(before.entries) + len(answer.entries)
             left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
             verdict = None
@@ -283,10 +285,11 @@ class Poller:
             self._wake(key)
 
 
-async def _answers(call: Read, shared_answer: SharedAnswer) -> SharedAnswer:
-    """Make the answers to all queries of a read; other tasks run in between."""
+async def _answers(call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None) -> SharedAnswer:
+    """Make the answers to all queries of a read, or find out why there is none; other tasks run in between."""
     for query in call.queries:
-        shared_answer.answer(query)
+        if decrypted is None or decrypted.error(query) is None:
+            shared_answer.answer(query)
         await asyncio.sleep(0)
     shared_answer.settle()
     return shared_answer

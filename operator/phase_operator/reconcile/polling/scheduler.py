@@ -217,10 +217,14 @@ class PollScheduler:
             return woken
         return woken | results.probed(times, app, by_name(environments), now)
 
-    def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
+    def to_judge(
+        self, call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None = None
+    ) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the queries whose guards have much to judge, each with its last answer and the new one."""
         found = []
         for query_state in self._account_states[call.account].still_asked(call):
+            if decrypted is not None and decrypted.error(query_state.query) is not None:
+                continue
             before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
                 found.append((query_state, before, answer))
@@ -237,6 +241,9 @@ class PollScheduler:
         if decrypted is not None:
             _take_down(times, call, decrypted, now)
         for query_state in times.account_state.still_asked(call):
+            if decrypted is not None and (error := decrypted.error(query_state.query)) is not None:
+                woken |= results.read_failed(times, query_state, call, error, now)
+                continue
             answer = shared_answer.answer(query_state.query)
             query_state.is_wide = bool(query_state.query.tags) and not answer.entries
             tags = _tags_instead(call, query_state.query, answer, shared_answer)

@@ -399,6 +399,34 @@ class TestKeyring:
         assert quiet.count("read") == 0
         assert fresh(driver) == ["A", "B"]
 
+    def test_what_cannot_be_decrypted_in_one_folder_holds_up_nobody_who_reads_another(self) -> None:
+        driver = vault(entry("A", path="/a"), entry("B", path="/b"))
+        driver.ask("x", full(path="/a"))
+        driver.ask("y", full(path="/b"))
+        driver.ask("whole", full(path=None))
+        driver.run(61.0)
+        driver.woken_now()
+        driver.phase.damaged = {"/a"}
+        driver.phase.holds(entry("A", path="/a"), entry("C", path="/b"))
+
+        driver.run(61.0)
+        woken, quiet = driver.woken_now(), driver.run(500.0)
+
+        assert fresh(driver, "y") == ["C"]
+        for name in ("x", "whole"):
+            state = driver.view(name)
+            assert isinstance(state, Broken)
+            assert state.error.reason is Reason.DECRYPTION_FAILED
+            assert state.full is not None
+            assert "A" in [each.key for each in state.full.entries]
+        assert woken == {"x", "y", "whole"}
+        assert quiet.count("read") == 0
+        assert driver.woken_now() == set()
+        driver.phase.damaged = set()
+        driver.phase.writes()
+        driver.run(61.0)
+        assert fresh(driver, "whole") == ["A", "C"]
+
     def test_what_cannot_be_decrypted_is_read_again_when_keys_were_made_anew(self) -> None:
         driver = vault(A)
         driver.phase.undecryptable = [driver.phase.places["app-1", "production"]]

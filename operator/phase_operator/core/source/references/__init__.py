@@ -117,6 +117,11 @@ class References:
         )
 
     @property
+    def referring(self) -> tuple[Entry, ...]:
+        """The entries, as they were given, whose values hold what may be a reference."""
+        return tuple(task.node.entry for task in self._tasks)
+
+    @property
     def weight(self) -> int:
         """The bytes that it takes in memory by now, besides the entries that it was given."""
         nodes = sum(len(table.nodes) for table in self._evaluation.tables.values())
