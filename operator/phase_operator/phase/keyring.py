@@ -97,8 +97,10 @@ def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bo
 
 def _app(app: _App, host: str, *, tells_modes: bool) -> KeyedApp:
     is_encrypted = _MODES.get(app.encryption) if tells_modes and isinstance(app.encryption, str) else None
-    # By id: an account may have several keys of one environment, as one of its own and one of a team.
-    found = {each.environment.id: _environment(each) for each in app.environment_keys if not each.is_withdrawn}
+    # By id: an account may have several keys of one environment, as one of its own and one of a team. Sorted, so that
+    # it is always the same one.
+    keys = sorted(app.environment_keys, key=lambda each: each.wrapped_seed or "")
+    found = {each.environment.id: _environment(each) for each in keys if not each.is_withdrawn}
     _check_ids([app.id, *found], host)
     return KeyedApp(app.id, app.name, is_encrypted, tuple(found[key] for key in sorted(found)))
 

@@ -107,6 +107,18 @@ async def test_two_keys_of_one_environment_are_one_environment() -> None:
     assert len((await keyring(answer)).apps[0].environments) == 1
 
 
+async def test_of_two_keys_of_one_environment_the_same_is_taken_in_whatever_order_they_come() -> None:
+    """Phase's order is undefined: a key that is another one with each keyring looks as if keys were made anew."""
+    environment = SealedEnvironment()
+    answer = tokens_answer(ACCOUNT, SealedApp("shop", [environment, environment]))
+
+    one = await keyring(answer)
+    answer["apps"][0]["environment_keys"].reverse()
+    other = await keyring(answer)
+
+    assert one.apps[0].environments[0].keys == other.apps[0].environments[0].keys
+
+
 async def test_a_broken_key_of_one_environment_costs_no_other() -> None:
     """Nothing is opened before it is read, so that a broken key is a matter of those who read that environment."""
     answer = tokens_answer(ACCOUNT, SealedApp("shop", [SealedEnvironment("A"), SealedEnvironment("B")]))

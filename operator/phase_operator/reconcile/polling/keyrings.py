@@ -12,8 +12,9 @@ from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedAp
 
 # What a keyring shows is as good as a call to ask again, for so many seconds.
 _FRESH = 10.0
-# Bytes that an environment takes in an index, besides its texts.
+# Bytes that an environment takes in an index, besides its texts; and an app, with its place in a directory of names.
 _INDEXED = 500
+_APP = 1_000
 
 
 class KeyringIndex:
@@ -26,7 +27,7 @@ class KeyringIndex:
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        self._apps: Mapping[str, KeyedApp] = {app.id.lower(): app for app in keyring.apps}
+        self._apps: Mapping[str, KeyedApp] = {app.id.lower(): app for app in reversed(keyring.apps)}
         self._environments = {
             app_id: by_name(Environment(each.name, each.revision, keyring.place) for each in app.environments)
             for app_id, app in self._apps.items()
@@ -55,7 +56,7 @@ class KeyringIndex:
     @property
     def weight(self) -> int:
         """The bytes that the index takes besides the keyring."""
-        return _INDEXED * len(self.revisions)
+        return _INDEXED * len(self.revisions) + _APP * len(self.keyring.apps)
 
 
 @dataclass(frozen=True, slots=True)
