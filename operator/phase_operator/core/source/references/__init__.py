@@ -35,7 +35,7 @@ _MADE = 2_000
 _SEARCHED = 10
 _LONGEST_PROBLEM = 300
 # Bytes that an entry takes besides, if it may hold references.
-_TASK = 400
+_TASK = 700
 
 
 class _Task:

@@ -10,7 +10,7 @@ from phase_operator.core.source.keyring import EnvironmentId
 from phase_operator.core.values import Entry
 
 # Bytes that an entry takes in a table, with what is known about it.
-NODE = 500
+NODE = 250
 
 
 class Problem(NamedTuple):
