@@ -189,13 +189,13 @@ async def test_what_cannot_be_decrypted_fails_those_who_would_have_it_or_refer_t
     for path in ("/a", "/b", "/c", "/d"):
         home.add("GOOD", "good", path=path)
     there = Installation(SealedApp("shop", [home, other]), SealedApp("twin", [twin]))
-    told = {}
+    told: dict[str | None, Waiting] = {}
 
-    for path in ("/a", "/b", "/c", "/d", None):
+    for asked in ("/a", "/b", "/c", "/d", None):
         try:
-            found = await there.read(path=path)
+            found = await there.read(path=asked)
         except Waiting as error:
-            told[path] = error
+            told[asked] = error
         else:
             assert all(each.key != "BAD" for each in found.entries)
 
