@@ -43,11 +43,10 @@ class Mallory:
             kubeconfig=self.kubeconfig,
         )
 
-    def may(self, verb: str, resource: str, namespace: str) -> bool:
+    def may(self, verb: str, resource: str, namespace: str, *, subresource: str = "") -> bool:
         """Say whether the API server would let him do it himself."""
-        answer = self.plane.kubectl(
-            "-n", namespace, "auth", "can-i", verb, resource, check=False, kubeconfig=self.kubeconfig
-        )
+        asked = ("auth", "can-i", verb, resource, f"--subresource={subresource}")
+        answer = self.plane.kubectl("-n", namespace, *asked, check=False, kubeconfig=self.kubeconfig)
         return answer.stdout.strip() == "yes"
 
 

@@ -52,7 +52,7 @@ CONNECTIONS = 24
 # asyncio gives each TLS connection a buffer of 256 KiB and zeroes it, so all of it takes memory. No TLS record is
 # longer than this. Measured: 68 KiB a connection instead of 310.
 _TLS_RECORD = 16 * 1024
-# Lists of watches at a time.
+# How many watches list at a time.
 _LISTS = 4
 # The longest line of a watch that is read. It holds the metadata of one object, and etcd stores no object this large.
 _LONGEST_LINE = 4 * 1024 * 1024
@@ -204,7 +204,7 @@ class KubeClient:
         self._on_call = on_call
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
-        # What watches list, at a time.
+        # A watch holds it while it lists.
         self.listing = asyncio.Semaphore(_LISTS)
         self._watching: aiohttp.ClientSession | None = None
         # Set if watches share connections.
@@ -304,7 +304,7 @@ class KubeClient:
             raise ApiError(0, _NO_JSON, "")
         return answer
 
-    def watch(self, path: str, query: Query, accept: str) -> "Watch":
+    def watch(self, path: str, query: Query, accept: str) -> Watch:
         """Return a watch that is open while its context lasts; raise ApiError if it cannot be opened or breaks."""
         return Watch(partial(self._open_watch, path, query, accept))
 
@@ -328,6 +328,8 @@ class KubeClient:
             return shared or _Lines(response)
         try:
             raw = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise ApiError(0, type(error).__name__, "") from error
         finally:
             response.close()
         raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))

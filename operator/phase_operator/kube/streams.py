@@ -151,9 +151,9 @@ class Lines:
     def _bound(self) -> None:
         if self._size <= self._most:
             self._stream.go_on()
-        elif self._lines:
-            self._stream.pause_reading()
-        else:
+            return
+        self._stream.pause_reading()
+        if not self._lines:
             self._error = ValueError("a line is too long")
 
     def _wake(self) -> None:

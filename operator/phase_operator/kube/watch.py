@@ -8,6 +8,7 @@ on.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 from typing import Any, Protocol
@@ -101,7 +102,7 @@ class MetadataWatch:
 
     def silent(self) -> float:
         """Return the seconds since the last event or attempt; far more than a watch lasts means that it hangs."""
-        return self._clock.monotonic() - self._seen
+        return max(0.0, self._clock.monotonic() - self._seen)
 
     async def run(self) -> None:
         """List and follow until cancelled; neither faults of the API server nor bugs of ours end it."""
@@ -148,7 +149,9 @@ class MetadataWatch:
         self._failures += 1
 
     async def _list(self) -> str:
-        # Few at a time: each has a connection of its own, and hundreds of watches may have to list.
+        # Few at a time: each has a connection of its own, and hundreds of watches may have to list. To wait for those
+        # before us is no silence of ours: their requests end or time out, however slow the API server is.
+        self._seen = math.inf
         async with self._client.listing:
             return await self._list_all()
 
@@ -156,6 +159,7 @@ class MetadataWatch:
         present: set[ObjectKey] = set()
         token = ""
         while True:
+            self._seen = self._clock.monotonic()
             query = [("limit", str(CHUNK)), ("labelSelector", self._list_selector)]
             query += [("continue", token)] if token else []
             found = page(await self._client.request("GET", self._path, query=query, accept=METADATA_LIST))

@@ -3,8 +3,7 @@
 Rule: an unexpected exception ends only the step that raised it. Its type and trace are logged, but not its text, which
 could quote a value. It is counted, and a task that it ended starts again.
 
-Nothing in the operator says `except Exception`; `surviving` alone ends any exception. This list has every place that
-uses it:
+This list has every place that survives any exception, with `surviving` or with an `except Exception` of its own:
 
 - `reconcile.internal_errors.InternalErrors.attempt`: an asynchronous step.
 - `reconcile.internal_errors.InternalErrors.keep`: a task that has to go on.

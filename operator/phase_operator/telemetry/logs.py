@@ -180,6 +180,9 @@ def _masked_value(value: object) -> object:
             return mask(value)
         case Mapping():
             return {mask(str(key)): _masked_value(inner) for key, inner in value.items()}
+        case tuple() if hasattr(value, "_fields"):
+            # A named tuple, as the name of an object is, is one value.
+            return mask(str(value))
         case list() | tuple() | set() | frozenset():
             return [_masked_value(inner) for inner in value]
         case _:

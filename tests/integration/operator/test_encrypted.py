@@ -7,11 +7,22 @@ from typing import Any
 
 import pytest
 
+from phase_dev.server import EmbeddedPhase
 from support.operator_process import eventually
 from support.world import World, secret
 
 APP, ENVIRONMENT = "billing", "Production"
 SMTP = "smtp://billing:a-mail-password@mail.internal:587"
+OF_ONE_APP = {
+    "apps": [
+        {
+            "name": APP,
+            "encryption": "E2E",
+            "environments": [{"name": ENVIRONMENT, "secrets": [{"key": "CURRENCY", "value": "EUR"}]}],
+        }
+    ],
+    "accounts": [{"name": "old", "kind": "legacy", "access": {APP: [ENVIRONMENT]}}],
+}
 TOKENS, ROWS, PUBLIC = "/secrets/tokens/", "/secrets/", "/v1/secrets/"
 
 
@@ -69,6 +80,23 @@ def test_a_users_token_reads_it(world: World) -> None:
     world.until_ready()
 
     assert world.data() == {"STRIPE_API_KEY": "a-key-for-tests", "CURRENCY": "EUR"}
+
+
+@pytest.mark.parametrize("by_id", [False, True], ids=["name", "id"])
+def test_a_token_of_one_app_reads_it(world: World, by_id: bool) -> None:
+    """It may neither list apps nor probe one, and is told of every app that it is encrypted."""
+    with EmbeddedPhase(seed=OF_ONE_APP) as phase:
+        own = World(world.plane, world.namespace, phase, world.canary)
+        own.token("old-token", account="old")
+        reference = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "old-token"}}}
+        spec: dict[str, Any] = {"phaseApp": None, "phaseAppId": phase.app_id(APP)} if by_id else {}
+        ask(own, authentication=reference, **spec)
+        own.until_ready()
+
+        phase.set(APP, ENVIRONMENT, "CURRENCY", "CHF")
+
+        own.until_data(["shop"], CURRENCY="CHF")
+        world.no_phase_secrets()
 
 
 @pytest.mark.parametrize("form", ["hex", "bearer"])

@@ -52,7 +52,7 @@ def test_he_has_none_of_these_rights_himself(world: World, mallory: Mallory, nei
     for namespace in (world.namespace, neighbour.namespace, VICTIM):
         assert not mallory.may("get", "secrets", namespace)
         assert not mallory.may("create", "secrets", namespace)
-        assert not mallory.may("create", "serviceaccounts/token", namespace)
+        assert not mallory.may("create", "serviceaccounts", namespace, subresource="token")
     assert not mallory.may("create", "phasesecrets", neighbour.namespace)
 
 

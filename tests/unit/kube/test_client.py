@@ -174,6 +174,23 @@ async def read(client: KubeClient) -> None:
             pass
 
 
+async def test_a_refusal_that_breaks_off_is_an_error_of_the_api_server() -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(status=503, headers={"Content-Length": "100"})
+        await answer.prepare(request)
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    async with served(refuse) as client:
+        with pytest.raises(ApiError) as asked:
+            await client.request("GET", "/api/v1/secrets")
+        with pytest.raises(ApiError) as watched:
+            await read(client)
+
+    assert (asked.value.status, watched.value.status) == (0, 0)
+
+
 async def test_a_refusal_that_is_no_json_keeps_its_status() -> None:
     async with client_of(lambda: web.Response(body=b"[" * 50_000, status=503)) as client:
         with pytest.raises(ApiError) as caught:

@@ -96,7 +96,9 @@ async def test_a_line_may_be_longer_than_any_window(tmp_path: Path) -> None:
 
 
 async def test_lines_are_the_same_however_they_are_cut(tmp_path: Path) -> None:
-    body = b"".join(line(number, size=number) for number in range(40))
+    text = "\u00fc\u20ac\U0001f600"
+    spelled = json.dumps({"number": 39, "padding": text}, ensure_ascii=False).encode()
+    body = b"".join(line(number, size=number) for number in range(39)) + spelled + b"\n"
     async with watching(tmp_path) as (watches, _):
         for size in (1, 7, 100, len(body)):
             events, asked = await watches.open(f"/api/v1/namespaces/n{size}/secrets")
@@ -105,7 +107,21 @@ async def test_lines_are_the_same_however_they_are_cut(tmp_path: Path) -> None:
             asked.end()
 
             async with asyncio.timeout(10):
-                assert [event["number"] async for event in events] == list(range(40))
+                found = [event async for event in events]
+            assert [event["number"] for event in found] == list(range(40))
+            assert found[-1]["padding"] == text
+
+
+async def test_a_stream_that_ends_within_a_line_is_an_error_after_the_lines_before(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (watches, _):
+        events, asked = await watches.open("/api/v1/secrets")
+        asked.say(line(1) + line(2)[:10])
+        asked.end()
+
+        async with asyncio.timeout(10):
+            assert (await anext(events))["number"] == 1
+            with pytest.raises(ApiError):
+                await anext(events)
 
 
 async def test_a_watch_that_nobody_reads_holds_a_bounded_part_of_what_is_said(tmp_path: Path) -> None:
@@ -135,6 +151,23 @@ async def test_a_line_without_end_ends_its_watch_alone(tmp_path: Path) -> None:
             with pytest.raises(ApiError):
                 await anext(events)
             assert (await anext(other))["number"] == 2
+
+
+async def test_a_line_without_end_that_nobody_reads_is_held_in_part_alone(tmp_path: Path) -> None:
+    mib = 2**20
+    async with watching(tmp_path) as (watches, _):
+        events, asked = await watches.open("/api/v1/namespaces/a/secrets")
+        other, quick = await watches.open("/api/v1/namespaces/b/secrets")
+        asked.say(b"x" * 12 * mib)
+        await until(lambda: asked.unsent < 8 * mib)
+
+        async with asyncio.timeout(10):
+            for number in range(100):
+                quick.say(line(number))
+                assert (await anext(other))["number"] == number
+            assert asked.unsent > 7 * mib
+            with pytest.raises(ApiError):
+                await anext(events)
 
 
 @pytest.mark.parametrize("status", [403, 410, 503])

@@ -108,6 +108,49 @@ async def test_a_bookmark_is_a_sign_of_life() -> None:
     assert await silence(Server(), bookmark) == 250.0
 
 
+async def test_a_watch_that_waits_for_others_to_list_is_not_silent() -> None:
+    clock, server = HandClock(), Server(hangs=True)
+    first, second = watch_of(server, clock), watch_of(server, clock)
+    running = [asyncio.create_task(watch.run()) for watch in (first, second)]
+    await settle()
+
+    clock.turn(500.0)
+    assert (first.silent(), second.silent()) == (500.0, 0.0)
+
+    # Its own list counts from its beginning.
+    running[0].cancel()
+    await settle()
+    clock.turn(100.0)
+    assert second.silent() == 100.0
+    running[1].cancel()
+
+
+class Pages(Server):
+    """An API server that takes its time for each part of a list, and hangs at the last one."""
+
+    def __init__(self, clock: HandClock, parts: int) -> None:
+        super().__init__()
+        self._clock, self._left = clock, parts
+
+    async def request(self, *_: object, **__: object) -> dict[str, Any]:
+        """Answer a part, after 25 s."""
+        self._left -= 1
+        if not self._left:
+            await asyncio.Event().wait()
+        self._clock.turn(25.0)
+        return {"metadata": {"resourceVersion": "1", "continue": "more"}, "items": []}
+
+
+async def test_each_part_of_a_list_is_a_sign_of_life() -> None:
+    clock = HandClock()
+    watch = watch_of(Pages(clock, 20), clock)
+    running = asyncio.create_task(watch.run())
+    await settle()
+
+    assert watch.silent() == 0.0
+    running.cancel()
+
+
 BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "2"}}}
 
 

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from phase_operator.core.values import SecretValue
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.telemetry import logs
 from support.canary import Canary
 
@@ -84,6 +87,23 @@ def test_token_like_text_is_masked_wherever_it_stands(format: str, text: str, se
     assert secret not in stream.getvalue()
 
 
+# Tokens, what they are made of, and what stands between them, in any order.
+_TOKENS = ["pss_service:v1:a", "pss_user:b", "Bearer c", "bearer\td", "BEARER\ne", HEX, HEX.upper(), f"{HEX}0"]
+_PARTS = ["pss_service", "PSS_USER:", "pss_", "bearer", "Bearer", ":", "v1", HEX[:63], "0", "G", "_", "é", "\u017f"]
+_BETWEEN = [" ", "\t", "\n", "\u2028", '"', "'", ",", ";", "}", "\\"]
+TEXTS = st.lists(st.sampled_from(_TOKENS + _PARTS + _BETWEEN) | st.text(max_size=3), max_size=4).map("".join)
+
+
+@given(TEXTS)
+@example(HEX)
+def test_a_text_is_masked_as_if_every_mask_had_been_tried(text: str) -> None:
+    masked = text
+    for pattern, replacement in logs._MASKS:
+        masked = pattern.sub(replacement, masked)
+
+    assert logs.mask(text) == masked
+
+
 def test_the_record_stays_as_it_is_for_other_handlers() -> None:
     written("text")
     seen: list[logging.LogRecord] = []
@@ -111,6 +131,15 @@ def test_an_object_in_extra_is_printed_by_its_own_text_never_by_its_fields(forma
     logging.getLogger("x").info("held", extra={"holder": Holder(SecretValue(canary.value("held")))})
 
     assert "***" in stream.getvalue()
+
+
+def test_the_name_of_an_object_is_one_text() -> None:
+    stream, key = written("json"), ObjectKey("team", "shop")
+
+    logging.getLogger("x").info("applied", extra={"object": key, "targets": [TargetRef(Kind.SECRET, key)]})
+
+    line = json.loads(stream.getvalue())
+    assert (line["object"], line["targets"]) == (str(key), [str(TargetRef(Kind.SECRET, key))])
 
 
 def test_arguments_that_do_not_fit_lose_nothing_but_themselves(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,11 @@ class RateLimit:
         """The time until which the last refusal paused the account; it may have passed."""
         return self._closed_until
 
+    @property
+    def most(self) -> int:
+        """The most calls that passed within a window, as far as that is trusted."""
+        return self._most
+
     def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, spread: str | None = None) -> float:
         """Return when to check again: `now` if the next call may begin, infinity if a call has to end first.
 

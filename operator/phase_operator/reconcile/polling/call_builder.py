@@ -27,21 +27,23 @@ def build(times: Timetable, task: Task, now: float) -> Call | None:
         account_state.busy.add(LIST)
         return ListApps(account_state.account)
     app = account_state.apps.get(task if isinstance(task, AppRef) else task.app)
-    if app is None or app.id is None:
+    if app is None:
         return None
-    if isinstance(task, AppRef):
-        account_state.busy.add(task)
-        app.probe_began_at = now
-        return Probe(account_state.account, task, app.id)
-    query_state = account_state.find(task)
-    return _read_query(times, app, app.id, query_state, now) if query_state is not None else None
+    if isinstance(task, SourceQuery):
+        query_state = account_state.find(task)
+        return _read_query(times, app, query_state, now) if query_state is not None else None
+    if app.id is None:
+        return None
+    account_state.busy.add(task)
+    app.probe_began_at = now
+    return Probe(account_state.account, task, app.id)
 
 
-def _read_query(times: Timetable, app: AppState, app_id: str, query_state: QueryState, now: float) -> Read | None:
+def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: float) -> Read | None:
     """Read a query, alone or with others of its environment; None if it cannot be read now."""
-    account_state, query = times.account_state, query_state.query
-    if app.closed is not None or (app.is_encrypted and account_state.keys.index is None):
-        # It is read as soon as the app is.
+    account_state, query, app_id = times.account_state, query_state.query, app.id
+    if app_id is None or app.closed is not None or (app.is_encrypted and account_state.keys.index is None):
+        # It is read as soon as its app is found and open.
         query_state.wanted = query_state.urgency(PollPriority.PERIODIC)
         return None
     if app.is_out_of_date(query_state, now):

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, asked_pause
 from phase_operator.core.flow.backoff import retry_source
-from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.core.flow.fair_queue import Lane, PollPriority
 from phase_operator.core.source.apps import App, no_list
+from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling import results
 from phase_operator.reconcile.polling.accounts import KEYRING
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
-from phase_operator.reconcile.polling.keyrings import KeyringIndex
+from phase_operator.reconcile.polling.calls import Read
+from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 from phase_operator.reconcile.polling.timetable import HEALING, Timetable
@@ -148,6 +150,15 @@ def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, no
         if keys.index is not None:
             results.do_without_probe(times, app, now)
     return woken | _troubled(times, late, apps, error, now)
+
+
+def answer_decrypted(times: Timetable, call: Read, decrypted: Decrypted, now: float) -> None:
+    """Note what a decrypted answer depends on, and count the requests that it took besides its own."""
+    account_state = times.account_state
+    account_state.gate.rate_limit.add(now, max(0, decrypted.requests - 1), Lane.READ.name)
+    app = account_state.apps.get(call.app)
+    if app is not None and app.is_encrypted and call.keys is not None and call.environment in app.places:
+        app.dependencies[call.environment] = Dependencies.of(decrypted, call.keys)
 
 
 def list_refused(times: Timetable, error: ExpectedError, now: float) -> set[ObjectKey]:

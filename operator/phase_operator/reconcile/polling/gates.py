@@ -26,9 +26,11 @@ _FOR_ATTEMPTS = 0.125
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
 _CLOUD_QUOTA = 120
-# What is taken for the limit of an address while it is not known, and how long a namespace counts as one that calls.
+# The limit of an address is at least this, or what has passed in a minute, while it is not known; and so long a
+# namespace counts as one that calls.
 _LEAST_LIMIT = 10
 _CALLS_STILL = 120.0
+_MANY = 1000
 
 
 class Opens(NamedTuple):
@@ -87,6 +89,8 @@ class AddressLimit:
         """
         namespace = min(namespaces, key=lambda each: (self._turns.get(each, float("-inf")), each), default="")
         if self.rate_limit.is_free(now):
+            if len(self._turns) > _MANY:
+                self._turns = self._calling(now)
             self._turns[namespace] = now
             return now
         opens, booked = self.rate_limit.allowed_at(now), self._booked.get(account)
@@ -94,15 +98,19 @@ class AddressLimit:
             return max(opens, booked or now)
         if booked is not None and booked >= opens:
             return booked
-        self._turns = {each: turn for each, turn in self._turns.items() if now - turn < _CALLS_STILL}
+        self._turns = self._calling(now)
         turn = self._booked[account] = max(opens, self._turns.get(namespace, opens))
-        limit = self.rate_limit.limit_at(now) or _LEAST_LIMIT
+        limit = self.rate_limit.limit_at(now) or max(self.rate_limit.most, _LEAST_LIMIT)
         self._turns[namespace] = turn + WINDOW * len(self._turns.keys() | {namespace}) / limit
         return turn
 
     def forget(self, account: Account) -> None:
         """Forget the turn of an account, since it calls, or asks nothing any more."""
         self._booked.pop(account, None)
+
+    def _calling(self, now: float) -> dict[str, float]:
+        """Return the turns of the namespaces that called lately, or will."""
+        return {each: turn for each, turn in self._turns.items() if now - turn < _CALLS_STILL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +162,9 @@ class AccountGate:
         what the probes need that work. `is_spread`: callers share the reads, and none may leave the others nothing for
         long.
         """
-        may_try = self.denials.allowed_at(now)
+        attempt = self.denials.allowed_at(now)
         if self.rate_limit.is_free(now):
-            return Opens(now, now, may_try)
+            return Opens(now, now, attempt)
         probes, allowed_at = self._probes(now), self.rate_limit.allowed_at
         of_probe = {Lane.READ.name: _FOR_READS, _ATTEMPT: _FOR_ATTEMPTS}
         of_read = {Lane.PROBE.name: min(probes, _FOR_PROBES_OF_READS), _ATTEMPT: _FOR_ATTEMPTS}
@@ -164,7 +172,7 @@ class AccountGate:
         return Opens(
             allowed_at(now, leave=of_probe),
             allowed_at(now, leave=of_read, spread=Lane.READ.name if is_spread else None),
-            max(may_try, allowed_at(now, leave=of_attempt)),
+            max(attempt, allowed_at(now, leave=of_attempt)),
         )
 
     def begin(self, now: float, lane: Lane | None, limit: RateLimit | None = None) -> InFlightCall:

@@ -11,17 +11,17 @@ from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import Lane, PollPriority
+from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import Reservation, reservations
-from phase_operator.core.source.apps import App, Environment, by_name, is_list_alone
+from phase_operator.core.source.apps import App, Environment, by_name
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling import call_builder, encrypted, results
 from phase_operator.reconcile.polling.accounts import AccountState
-from phase_operator.reconcile.polling.app_state import AppState, is_lasting
+from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import (
     Call,
     ListApps,
@@ -33,8 +33,9 @@ from phase_operator.reconcile.polling.calls import (
     Subscription,
 )
 from phase_operator.reconcile.polling.dispatch import Dispatcher
+from phase_operator.reconcile.polling.failures import failed
 from phase_operator.reconcile.polling.gates import Concern, Gates
-from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
+from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, subscribers
 from phase_operator.reconcile.polling.registry import Accounts
@@ -239,7 +240,7 @@ class PollScheduler:
         """
         times, woken = self._ended(call, now)
         if decrypted is not None:
-            _take_down(times, call, decrypted, now)
+            encrypted.answer_decrypted(times, call, decrypted, now)
         for query_state in times.account_state.still_asked(call):
             if decrypted is not None and (error := decrypted.error(query_state.query)) is not None:
                 woken |= results.read_failed(times, query_state, call, error, now)
@@ -255,21 +256,7 @@ class PollScheduler:
     def failed(self, call: Call, error: ExpectedError, now: float) -> set[ObjectKey]:
         """Record a failure: it is kept beside the last good answer, and the call is planned again."""
         times, woken = self._ended(call, now, error)
-        match call:
-            case ListApps() if times.account_state.has_keys and is_list_alone(error):
-                woken |= encrypted.list_refused(times, error, now)
-            case ListApps():
-                woken |= results.list_failed(times, call, error, now)
-            case ReadKeyring():
-                woken |= encrypted.keyring_failed(times, self._late, error, now)
-            case Probe() | Read(keys=None) if error.reason is Reason.APP_ENCRYPTED:
-                woken |= self._refused_as_encrypted(times, call, error, now)
-            case Probe():
-                woken |= self._probe_failed(times, call, error, now)
-            case Read():
-                for query_state in times.account_state.still_asked(call):
-                    woken |= results.read_failed(times, query_state, call, error, now)
-        return woken
+        return woken | failed(times, self._late, call, error, now, self._events)
 
     def events(self) -> list[tuple[ObjectKey, Event]]:
         """Return the Events to post, once."""
@@ -316,28 +303,6 @@ class PollScheduler:
         self._turns.forget(account_state)
         self._late.forget(account_state.account)
 
-    def _refused_as_encrypted(
-        self, times: Timetable, call: Probe | Read, error: ExpectedError, now: float
-    ) -> set[ObjectKey]:
-        app = times.account_state.apps.get(call.app)
-        if app is None or app.id != call.app_id:
-            return set()
-        query_states = times.account_state.still_asked(call) if isinstance(call, Read) else ()
-        return encrypted.refused_as_encrypted(times, self._late, app, query_states, error, now)
-
-    def _probe_failed(self, times: Timetable, call: Probe, error: ExpectedError, now: float) -> set[ObjectKey]:
-        app = times.account_state.apps.get(call.app)
-        if app is None or app.is_encrypted:
-            # Of an encrypted app the keyring tells, and this was one more try.
-            return set()
-        was_unprobed = app.is_unprobed
-        woken = results.probe_failed(times, self._late, app, error, now)
-        if app.is_unprobed and not was_unprobed and is_lasting(error):
-            for key in sorted(subscribers(app.queries()))[:1]:
-                message = f"app {app.ref}: {error.message}; it is read at the polling interval instead"
-                self._events.append((key, Event("Warning", "ProbeUnavailable", message)))
-        return woken
-
     def _ended(self, call: Call, now: float, error: ExpectedError | None = None) -> tuple[Timetable, set[ObjectKey]]:
         """Count the end of a call, once, and return who is concerned by what that says of the host or the account."""
         times = self._accounts[call.account]
@@ -383,15 +348,6 @@ def _concerned_by(call: ReadKeyring | Probe | Read, account_state: AccountState)
             return account_state.apps[call.app].queries() if call.app in account_state.apps else ()
         case Read():
             return account_state.still_asked(call)
-
-
-def _take_down(times: Timetable, call: Read, decrypted: Decrypted, now: float) -> None:
-    """Note what a decrypted answer depends on, and count the requests that it took besides its own."""
-    account_state = times.account_state
-    account_state.gate.rate_limit.add(now, max(0, decrypted.requests - 1), Lane.READ.name)
-    app = account_state.apps.get(call.app)
-    if app is not None and app.is_encrypted and call.keys is not None and call.environment in app.places:
-        app.dependencies[call.environment] = Dependencies.of(decrypted, call.keys)
 
 
 def _tags_instead(

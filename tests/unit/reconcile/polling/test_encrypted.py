@@ -685,6 +685,73 @@ class TestFailures:
         assert fresh(driver) == ["A", "B"]
 
 
+class TestNothingIsLost:
+    """The read of every hour finds what no revision shows; whatever keeps it from being made, it is made later."""
+
+    def silently(self, driver: Driver) -> None:
+        """Let the environment hold more, without a sign."""
+        driver.phase.places["app-1", "production"].entries = (A, B)
+
+    def test_a_read_that_is_due_while_nothing_can_be_read(self) -> None:
+        driver = settled(vault(A))
+        driver.phase.errors = {"keyring": DENIED}
+        driver.run(2 * HOUR)
+        self.silently(driver)
+        driver.phase.errors = {}
+
+        driver.run(HOUR)
+
+        assert fresh(driver) == ["A", "B"]
+
+    def test_a_read_that_is_due_while_the_app_is_looked_for(self) -> None:
+        driver = Driver()
+        driver.phase.holds(A)
+        settled(driver)
+        driver.run(61.0)
+        gone = Waiting(Reason.APP_NOT_FOUND, "Phase answers 404: App with ID app-1 not found")
+        driver.phase.errors = {"probe": gone, "apps": DOWN, "read": DOWN}
+        driver.run(2 * HOUR)
+        self.silently(driver)
+        driver.phase.errors = {}
+
+        driver.run(HOUR)
+
+        assert fresh(driver) == ["A", "B"]
+
+    def test_a_read_that_waits_for_a_keyring_which_is_refused(self) -> None:
+        driver = settled(vault(A))
+        app = driver.scheduler._account_states[full().account].apps[full().app]
+        while not app.waiting:
+            driver.run(1.0)
+        driver.phase.errors = {"keyring": DENIED}
+        driver.run(100.0)
+        assert broken(driver) is Reason.ACCESS_DENIED
+        self.silently(driver)
+        driver.phase.errors = {}
+
+        driver.run(HOUR)
+
+        assert fresh(driver) == ["A", "B"]
+
+    def test_a_read_that_is_refused_since_the_app_is_encrypted_now(self) -> None:
+        driver = Driver()
+        driver.phase.holds(A)
+        settled(driver)
+        driver.run(61.0)
+        while not isinstance(call := driver.scheduler.next(driver.now), Read):
+            if call is not None:
+                driver.end(call)
+                continue
+            driver.now += 1.0
+        driver.phase.encrypted = {"app-1"}
+        self.silently(driver)
+        driver.end(call)
+
+        driver.run(60.0)
+
+        assert fresh(driver) == ["A", "B"]
+
+
 class TestHostile:
     def test_a_host_that_says_both_makes_no_loop(self) -> None:
         """The list and the keyring deny what every probe says."""
@@ -795,6 +862,22 @@ class Throttled(SimPhase):
 
 
 class TestAddress:
+    def test_many_accounts_that_start_together_are_late_for_minutes_at_most(self) -> None:
+        """The limit is met before a minute has passed, so that it is not known yet."""
+        phase = Throttled(40)
+        phase.holds(A)
+        driver = phase.driver = Driver(phase=phase)
+        for number in range(60):
+            driver.ask(f"team-{number}/x{number}", full(account=f"full{number}"), interval=60.0)
+
+        driver.run(240.0)
+        began = len(driver.calls)
+        driver.run(300.0)
+
+        assert all(isinstance(driver.view(f"team-{number}/x{number}"), Fresh | Broken) for number in range(60))
+        assert sum(isinstance(call, ReadKeyring) for _, call in driver.calls[began:]) >= 5 * 40 * 0.7
+        assert phase.refused <= 20
+
     @pytest.mark.parametrize("accounts", [30, 200])
     def test_a_namespace_with_many_accounts_delays_its_own_keyrings(self, accounts: int) -> None:
         phase = Throttled(60)
