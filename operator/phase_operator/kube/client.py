@@ -11,10 +11,10 @@ import logging
 import math
 import re
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -31,6 +31,7 @@ from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
+from phase_operator.kube.lines import NO_JSON, LineReader, ResponseLines, Watch, json_object
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -63,8 +64,6 @@ _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
 
-_NO_JSON = "an answer that is no JSON"
-
 _FORBIDDEN = 403
 _IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/(?:{'|'.join(each.plural for each in DEFINITIONS)})$")
 
@@ -82,58 +81,6 @@ class Gate(Protocol):
 
     def record(self, namespace: str, refusal: str | None) -> None:
         """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
-
-
-class LineReader(Protocol):
-    """The rest of an answer, line by line."""
-
-    async def readline(self) -> bytes:
-        """Return the next line, or nothing at the end."""
-
-    def close(self) -> None:
-        """Read no more."""
-
-
-class _Lines:
-    """The lines of an answer that has a connection of its own."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.readline, self.close = response.content.readline, response.close
-
-
-class Watch:
-    """An open watch: a context, and the events in it. No generator, since hundreds of watches wait at once."""
-
-    __slots__ = ("_lines", "_open")
-
-    def __init__(self, open_: Callable[[], Awaitable[LineReader]]) -> None:
-        self._open = open_
-        self._lines: LineReader | None = None
-
-    async def __aenter__(self) -> Self:
-        self._lines = await self._open()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._lines is not None:
-            self._lines.close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> dict[str, Any]:
-        if self._lines is None:
-            raise StopAsyncIteration
-        try:
-            line = await self._lines.readline()
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise ApiError(0, type(error).__name__, "") from error
-        if not line:
-            raise StopAsyncIteration
-        event = _json(line)
-        if event is None:
-            raise ApiError(0, _NO_JSON, "")
-        return event
 
 
 class KubeconfigError(Exception):
@@ -293,7 +240,7 @@ class KubeClient:
 
     def _judged(self, response: aiohttp.ClientResponse, raw: bytes, resource: str) -> dict[str, Any]:
         """Return the JSON of an answer; raise ApiError if it is no success, or no JSON."""
-        answer = _json(raw) if raw else {}
+        answer = json_object(raw) if raw else {}
         if response.status >= 400:
             refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))
             # A field of another manager is no lost race, so it is not counted as one; the run reports it.
@@ -301,7 +248,7 @@ class KubeClient:
                 self._on_conflict(resource)
             raise refusal
         if answer is None:
-            raise ApiError(0, _NO_JSON, "")
+            raise ApiError(0, NO_JSON, "")
         return answer
 
     def watch(self, path: str, query: Query, accept: str) -> Watch:
@@ -325,14 +272,14 @@ class KubeClient:
         self._on_call("WATCH", _resource(path), str(response.status))
         if response.status < 400:
             shared = None if self._streams is None else self._streams.lines_of(response, _LONGEST_LINE)
-            return shared or _Lines(response)
+            return shared or ResponseLines(response)
         try:
             raw = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ApiError(0, type(error).__name__, "") from error
         finally:
             response.close()
-        raise from_answer(response.status, _json(raw) or {}, response.headers.get("Retry-After"))
+        raise from_answer(response.status, json_object(raw) or {}, response.headers.get("Retry-After"))
 
     def _unlimited(self, **options: Any) -> aiohttp.ClientSession:
         """Return a session with our trust and no limit of connections; wiring/files counts them beforehand."""
@@ -431,15 +378,6 @@ def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:
 def _as_it_is(found: re.Match[str]) -> str:
     text = found.group()
     return text if text == r"\\" else str(json.loads(f'"{text}"'))
-
-
-def _json(raw: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, or None if `raw` is no JSON, no object, or nested too deeply to be read."""
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def metadata_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:

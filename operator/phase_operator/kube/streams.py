@@ -6,10 +6,9 @@ module. It is imported only with many namespaces, since the library takes memory
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from functools import lru_cache, partial
+from functools import partial
 from http.client import responses
 from ssl import SSLContext, SSLObject
 
@@ -35,6 +34,9 @@ from h2.settings import SettingCodes, Settings
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from phase_operator.kube.lines import StreamLines
+from phase_operator.kube.stream_headers import NO_HEADERS, pseudo_and_headers, status_and_headers
+
 # Streams of one connection at a time; the API server announces its own limit, usually 100 or more.
 _STREAMS = 100
 # Bytes that a stream may send before they are read. The window of the connection is the sum of these for all streams,
@@ -48,10 +50,6 @@ _ANSWER_SECONDS = 30.0
 _LOOK_SHARE = 9
 # HTTP/2 is tried again after this time with a server that did not speak it.
 _ASK_AGAIN_SECONDS = 600.0
-# The headers of an answer that are used; others would take memory in thousands of streams.
-_KEPT = {"content-type", "retry-after"}
-# Headers of HTTP/1.1 connections, and of content codings that we would have to decode.
-_NOT_OF_A_STREAM = {"host", "connection", "accept-encoding", "transfer-encoding", "content-length", "keep-alive"}
 
 
 class _SentNothing(AbstractStreamWriter):
@@ -80,85 +78,7 @@ class _SentNothing(AbstractStreamWriter):
 
 
 _SENT_NOTHING = _SentNothing()
-_NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 _NO_TIMER = TimerNoop()
-
-
-class Lines:
-    """The lines of an answer: what a watch needs of aiohttp's reader, in a tenth of its memory while nothing comes."""
-
-    __slots__ = ("_begun", "_error", "_is_over", "_lines", "_most", "_size", "_stream", "_waiter")
-
-    def __init__(self, stream: "_Stream", most: int) -> None:
-        """Read a stream; with `most` bytes that nobody has read it pauses, and a line is at most as long."""
-        self._stream, self._most = stream, most
-        self._lines: deque[bytes] | None = None
-        self._begun: list[bytes] | None = None
-        self._size = 0
-        self._error: BaseException | None = None
-        self._is_over = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def readline(self) -> bytes:
-        """Return the next line, or nothing at the end; raise the error that ended the stream."""
-        while not self._lines:
-            if self._error is not None:
-                raise self._error
-            if self._is_over:
-                rest, self._begun = b"".join(self._begun or ()), None
-                return rest
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        line = self._lines.popleft()
-        if not self._lines:
-            self._lines = None
-        self._size -= len(line)
-        self._bound()
-        return line
-
-    def close(self) -> None:
-        """Cancel the stream."""
-        self._stream.close()
-
-    def feed_data(self, data: bytes) -> None:
-        """Take a part of the body."""
-        *ended, rest = data.split(b"\n")
-        for end in ended:
-            self._lines = deque() if self._lines is None else self._lines
-            self._lines.append(b"".join([*(self._begun or ()), end, b"\n"]))
-            self._begun = None
-        if rest:
-            self._begun = self._begun or []
-            self._begun.append(rest)
-        self._size += len(data)
-        self._bound()
-        self._wake()
-
-    def feed_eof(self) -> None:
-        """Take the end of the body."""
-        self._is_over = True
-        self._wake()
-
-    def set_exception(self, error: BaseException) -> None:
-        """Take the error that ended the stream; lines before it are read first."""
-        self._error = error
-        self._wake()
-
-    def is_eof(self) -> bool:
-        """Return whether the body has ended."""
-        return self._is_over
-
-    def _bound(self) -> None:
-        if self._size <= self._most:
-            self._stream.go_on()
-            return
-        self._stream.pause_reading()
-        if not self._lines:
-            self._error = ValueError("a line is too long")
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class _Stream(BaseProtocol):
@@ -172,9 +92,9 @@ class _Stream(BaseProtocol):
         self._number = number
         self._held = 0
         self.heard = loop.time()
-        self.headers: CIMultiDictProxy[str] = _NO_HEADERS
+        self.headers: CIMultiDictProxy[str] = NO_HEADERS
         self.answered: asyncio.Future[int] | None = loop.create_future()
-        self.content: aiohttp.StreamReader | Lines = aiohttp.StreamReader(self, buffer, loop=loop)
+        self.content: aiohttp.StreamReader | StreamLines = aiohttp.StreamReader(self, buffer, loop=loop)
 
     @property
     def connected(self) -> bool:
@@ -251,9 +171,9 @@ class _Response(aiohttp.ClientResponse):
         self.content = reader
         self._closed = False
 
-    def lines(self, most: int) -> Lines:
-        """Return the lines of the body instead of this answer, which is of no use any more; see `Lines` for `most`."""
-        reader, lines = self.content, Lines(self._stream, most)
+    def lines(self, most: int) -> StreamLines:
+        """Return the lines of the body instead of this answer, which is of no use any more; `most`: see StreamLines."""
+        reader, lines = self.content, StreamLines(self._stream, most)
         self._stream.content = lines
         if (error := reader.exception()) is not None:
             lines.set_exception(error)
@@ -376,7 +296,7 @@ class _Connection:
             case ResponseReceived(stream_id=int(number), headers=headers) if number in self._streams:
                 stream = self._streams[number]
                 stream.heard = self._heard
-                stream.begins(*_head(headers))
+                stream.begins(*status_and_headers(headers))
             case DataReceived(stream_id=int(number), data=data, flow_controlled_length=size):
                 self._received(number, bytes(data or b""), size or 0)
             case StreamEnded(stream_id=int(number)) if number in self._streams:
@@ -416,23 +336,6 @@ class _Connection:
             self._socket.transport.write(data)
 
 
-def _head(headers: object) -> tuple[int, CIMultiDictProxy[str]]:
-    found: list[tuple[str, str]] = []
-    status = 0
-    for name, value in headers if isinstance(headers, list) else []:
-        if name == ":status":
-            status = int(value) if str(value).isdigit() else 0
-        elif name in _KEPT:
-            found.append((name, value))
-    return status, _shared_headers(tuple(found))
-
-
-@lru_cache(maxsize=64)
-def _shared_headers(found: tuple[tuple[str, str], ...]) -> CIMultiDictProxy[str]:
-    """Return headers; nearly all answers have the same, and they cannot be changed."""
-    return CIMultiDictProxy(CIMultiDict(found))
-
-
 class Streams:
     """Opens watches of one API server as streams, and the connections for them."""
 
@@ -443,7 +346,7 @@ class Streams:
         self._buffer = buffer
         self._silence = silence
         # One description of the request for all responses: it saves memory, and keeps the token out of them.
-        self._asked = aiohttp.RequestInfo(server, "GET", _NO_HEADERS, server)
+        self._asked = aiohttp.RequestInfo(server, "GET", NO_HEADERS, server)
         self._connections: list[_Connection] = []
         self._connecting: asyncio.Task[_Connection | None] | None = None
         # Before this time the server is assumed not to speak HTTP/2.
@@ -458,8 +361,8 @@ class Streams:
         await self._connector.close()
 
     @staticmethod
-    def lines_of(response: aiohttp.ClientResponse, most: int) -> Lines | None:
-        """Return the lines of an answer instead of it, if it is a stream; see `Lines` for `most`."""
+    def lines_of(response: aiohttp.ClientResponse, most: int) -> StreamLines | None:
+        """Return the lines of an answer instead of it, if it is a stream; see `StreamLines` for `most`."""
         return response.lines(most) if isinstance(response, _Response) else None
 
     async def __call__(
@@ -469,7 +372,7 @@ class Streams:
         connection = await self._with_room(request) if request.url.scheme == "https" else None
         if connection is None:
             return await handler(request)
-        stream = connection.ask(_headers(request), self._buffer)
+        stream = connection.ask(pseudo_and_headers(request), self._buffer)
         with ExitStack() as undo:
             undo.callback(stream.close)
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -526,14 +429,3 @@ class Streams:
 def _agreed_on_http2(socket: Socket) -> bool:
     secured = socket.transport.get_extra_info("ssl_object") if socket.transport is not None else None
     return isinstance(secured, SSLObject) and secured.selected_alpn_protocol() == "h2"
-
-
-def _headers(request: aiohttp.ClientRequest) -> list[tuple[str, str]]:
-    url, headers = request.url, request.headers
-    found = [
-        (":method", request.method),
-        (":scheme", url.scheme),
-        (":authority", headers.get("Host", url.authority)),
-        (":path", url.raw_path_qs),
-    ]
-    return found + [(name.lower(), value) for name, value in headers.items() if name.lower() not in _NOT_OF_A_STREAM]
