@@ -155,7 +155,7 @@ class PhaseClient:
             place,
             self._background,
         )
-        return await read_resolved(reader, keyring, app_id, environment, place)
+        return await read_resolved(reader, keyring, app_id, environment)
 
     @property
     def _list_limit(self) -> int:

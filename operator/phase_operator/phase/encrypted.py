@@ -4,7 +4,7 @@ Rule: no row is left out in silence. What cannot be opened is told with the answ
 that no key vanishes from a target. Keys are derived for a read and go with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -145,6 +145,10 @@ class EncryptedReader:
         self._besides = besides
         self._place.resize(self._held + besides)
 
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Count these entries alone: the answer, where all else that was held for it is done with."""
+        self._place.resize(sum(entry.weight for entry in entries))
+
     async def beside(self, work: Callable[[], Result], units: int) -> Result:
         """Do work of so many microseconds: beside the loop if that is long, in the turns of the namespace."""
         return await self._background.run(work, units, self._place.namespace)
@@ -176,9 +180,7 @@ class EncryptedReader:
         return entries, damaged
 
 
-async def read_resolved(
-    reader: EncryptedReader, keyring: Keyring, app_id: str, environment: str, place: Reservation
-) -> Decrypted:
+async def read_resolved(reader: EncryptedReader, keyring: Keyring, app_id: str, environment: str) -> Decrypted:
     """Return the entries of an environment, by its name, with references resolved; raise ExpectedError.
 
     Other environments are read as references need them, each once. One that the account may not read leaves its
@@ -196,7 +198,7 @@ async def read_resolved(
             requests += 1
             await _give(references, each, reader, keyring)
     resolved = references.resolved()
-    place.resize(sum(entry.weight for entry in resolved.entries))
+    reader.keep(resolved.entries)
     elsewhere = dict(reader.damaged)
     own = elsewhere.pop(EnvironmentId(app.id, home.id), DamagedPlace(_name(app, home)))
     damage = Damage(own, tuple(elsewhere.values()), references.referring) if reader.damaged else None

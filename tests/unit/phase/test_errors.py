@@ -90,7 +90,6 @@ def test_every_status_has_a_meaning(headers: dict[str, str], body: str) -> None:
         pytest.param(404, "Environment 'X' not found in App Y", Reason.ENVIRONMENT_NOT_FOUND, id="environment"),
         pytest.param(404, "Secret not found: x", Reason.UNEXPECTED_ANSWER, id="something else"),
         pytest.param(400, "SSE is not enabled for this App", Reason.APP_ENCRYPTED, id="encrypted, at a read"),
-        pytest.param(403, "SSE is not enabled for this App.", Reason.APP_ENCRYPTED, id="encrypted, at a probe"),
         pytest.param(401, "Environment not found", Reason.ENVIRONMENT_NOT_FOUND, id="an id that is gone"),
         pytest.param(405, 'Method "GET" not allowed.', Reason.REQUEST_REFUSED, id="method"),
         pytest.param(406, "Could not satisfy the request Accept header.", Reason.REQUEST_REFUSED, id="accept"),
@@ -104,7 +103,14 @@ def test_phases_own_words_are_told(status: int, words: str, reason: Reason) -> N
     found = must_mean(status, json.dumps({"error": words}))
 
     assert found.reason is reason
-    assert words.rstrip(".") in found.message
+    assert words in found.message
+
+
+def test_the_refusal_of_a_probe_is_one_sentence_with_what_to_do() -> None:
+    found = must_mean(403, json.dumps({"error": "SSE is not enabled for this App."}))
+
+    assert found.reason is Reason.APP_ENCRYPTED
+    assert found.message == f"Phase answers 403: SSE is not enabled for this App; {TO_READ_ENCRYPTED}"
 
 
 def test_an_encrypted_app_comes_with_what_to_do() -> None:

@@ -68,8 +68,9 @@ class Keyring:
 
     def app(self, app_id: str) -> KeyedApp:
         """Return the app with this id; raise Waiting(APP_NOT_FOUND)."""
+        wanted = app_id.lower()
         for app in self.apps:
-            if app.id.lower() == app_id.lower():
+            if app.id.lower() == wanted:
                 return app
         raise Waiting(Reason.APP_NOT_FOUND, f'the token has no keys of an app with id "{clean(app_id)}"')
 

@@ -55,9 +55,7 @@ def refused_as_encrypted(
         app.hold()
         times.plan(app.ref, app.switched_at + HEALING)
         return results.trouble(times, late, app, error, now)
-    app.hold()
-    app.switch(now, is_encrypted=True)
-    account_state.drop(app.ref)
+    _begin_encryption(times, app, now)
     if not account_state.keys.is_fresh(now):
         times.probe(app, now)
     return catch_up(times, [app], now)
@@ -87,9 +85,7 @@ def follow_list(times: Timetable, now: float) -> None:
         if not is_encrypted:
             _end_encryption(times, app, now)
         elif account_state.has_keys and not app.is_probed:
-            app.hold()
-            app.switch(now, is_encrypted=True)
-            account_state.drop(app.ref)
+            _begin_encryption(times, app, now)
             times.probe(app, now)
 
 
@@ -178,6 +174,13 @@ def _probed(times: Timetable, index: KeyringIndex, app: AppState, now: float) ->
 
 def _may_switch(app: AppState, now: float) -> bool:
     return now - app.switched_at >= HEALING
+
+
+def _begin_encryption(times: Timetable, app: AppState, now: float) -> None:
+    """Hold reads back until the keyring tells of an app, and probe it by the public API no more."""
+    app.hold()
+    app.switch(now, is_encrypted=True)
+    times.account_state.drop(app.ref)
 
 
 def _end_encryption(times: Timetable, app: AppState, now: float) -> None:
