@@ -39,7 +39,24 @@ class ObjectKey(NamedTuple):
         return cls(namespace, name, kind)
 
 
-class SecretValue:
+class Unprintable:
+    """What must not be seen: it does not print, format or pickle."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is not pickled: it would leave the process")
+
+
+class SecretValue(Unprintable):
     """Text that must not be seen: it compares, hashes and measures, but does not print, format or pickle."""
 
     __slots__ = ("_text",)
@@ -50,14 +67,6 @@ class SecretValue:
     def reveal(self) -> str:
         """Return the text. Every call of this is a place that a security review looks at."""
         return self._text
-
-    def __repr__(self) -> str:
-        return "SecretValue(***)"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SecretValue) and other._text == self._text
@@ -72,9 +81,6 @@ class SecretValue:
     def weight(self) -> int:
         """Return how many bytes the text takes in memory: up to four a letter."""
         return sys.getsizeof(self._text)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a SecretValue is not pickled: it would leave the process")
 
 
 @dataclass(frozen=True, slots=True)

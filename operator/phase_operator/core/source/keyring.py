@@ -5,7 +5,6 @@ Rule: nothing here can decrypt. Keys are opaque objects that only the edge to Ph
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
@@ -14,27 +13,16 @@ from phase_operator.core.source.apps import no_environment
 from phase_operator.core.source.damage import Damage
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.text import clean, listing
-from phase_operator.core.values import Entry
+from phase_operator.core.values import Entry, Unprintable
 
 
-class Keys:
-    """Key material that only the edge to Phase opens: it prints as nothing and is not pickled.
+class Keys(Unprintable):
+    """Key material that only the edge to Phase opens.
 
     Wrapped keys are equal if they are the same sealed texts, so that one can see that keys were made anew.
     """
 
     __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(***)"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("keys are not pickled: they would leave the process")
 
 
 @dataclass(frozen=True, slots=True)
