@@ -48,7 +48,7 @@ class Desired:
     # Digests of each key, for the workloads that read single keys; the same for all versions of one target.
     content: KeyDigests | None = None
     # Set by provenance.py, once it is known from which answer the object was made: its stamp, and the stamp of the same
-    # object from a revision whose time was wrong. "" if there is none.
+    # object from a revision whose time was wrong or is not certain. "" if there is none.
     stamp: str = ""
     misdated: str = ""
 
@@ -61,7 +61,9 @@ class Desired:
 
     def is_sealed(self, stamp: str) -> bool:
         """Return whether the stamp in the cluster may stay: only a missing or a misdated one is a reason to write."""
-        return self.stamp == "" or stamp not in ("", self.misdated)
+        if stamp in ("", self.stamp):
+            return stamp == self.stamp
+        return stamp != self.misdated
 
 
 def desired(

@@ -2,7 +2,7 @@
 
 Rule: without the operator's key a stamp reveals nothing and cannot be forged. It covers the digests of the content and
 of the owned fields, so any edit breaks it. An outdated stamp costs one read of Phase. A stamp that is missing, or was
-made from a wrong date, is replaced by one write.
+made from a wrong date, is replaced by one write; one made from a date that cannot be confirmed is removed.
 """
 
 import hashlib
@@ -49,11 +49,16 @@ def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
     return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
 
 
-def stamped(desired: Desired, inputs: bytes, key: bytes, misdated: bytes | None = None) -> Desired:
-    """Return the object, or our share of it, with its stamp. A stamp made from `misdated` is to be replaced."""
+def stamped(desired: Desired, inputs: bytes | None, key: bytes, misdated: bytes | None = None) -> Desired:
+    """Return the object, or our share of it, with its stamp; without one if it is not known what it was made from.
+
+    A stamp made from `misdated` is to be replaced, or removed.
+    """
     metadata = desired.manifest["metadata"]
-    stamp = _stamp(key, desired.digest, desired.owned_fields, inputs)
     wrong = _stamp(key, desired.digest, desired.owned_fields, misdated) if misdated is not None else ""
+    if inputs is None:
+        return replace(desired, misdated=wrong)
+    stamp = _stamp(key, desired.digest, desired.owned_fields, inputs)
     manifest = desired.manifest | {
         "metadata": metadata | {"annotations": metadata["annotations"] | _annotation(desired, stamp)}
     }

@@ -51,7 +51,8 @@ class Fresh:
     moved: tuple[Moved, ...] = ()
     # The account may not probe the app, so that the query is read at every interval.
     is_unprobed: bool = False
-    # The answer was newer than the probe before it: targets that are sealed with this date are sealed anew.
+    # The answer was newer than the probe before it, or may be: targets that are sealed with this date are sealed anew,
+    # or lose their seal.
     misdated: Revision | None = None
 
 

@@ -56,7 +56,8 @@ class QueryState:
     full: Snapshot | None = None
     # The environment's revision at which all subscribers are in step.
     revision: str | None = None
-    # The last date of the answer, and the one that it was given first, if that was wrong: targets are sealed with it.
+    # The last date of the answer; and the one that it was given first, if that was wrong, or could not be confirmed:
+    # targets are sealed with it.
     dated: str | None = None
     misdated: str | None = None
     # No probe has been answered since the answer came: it may be newer than its date.
@@ -198,22 +199,29 @@ class QueryState:
         return next((found for found in verdicts if found is not None), None)
 
     def _date(self, answer: Snapshot, revision: str | None) -> None:
-        """Date an answer; the same answer with another date right after it came was newer than its first one."""
+        """Date an answer; the same answer with another date right after it came was newer than its first one.
+
+        The same answer without a date right after it came may be newer: its first date is taken back, since the process
+        may end before it learns better.
+        """
         if self._is_changed(answer):
             self.dated, self.misdated, self.is_young = revision, None, True
-        elif revision is not None:
+        elif revision is not None or self._is_misdated(revision):
             self.misdated = self.dated if self._is_misdated(revision) else self.misdated
             self.dated, self.is_young = revision, False
         self.revision = revision
 
-    def _is_misdated(self, revision: str) -> bool:
+    def _is_misdated(self, revision: str | None) -> bool:
         return self.is_young and self.dated != revision
 
     def is_dated_anew(self, answer: Snapshot, revision: str | None) -> bool:
-        """Return whether targets that were made of the same answer need a new stamp: at most once for each answer."""
-        if self._is_changed(answer) or revision is None:
+        """Return whether targets that were made of the same answer need a new stamp, or none.
+
+        At most twice for each answer: its date is taken back once, and found once.
+        """
+        if self._is_changed(answer):
             return False
-        return self.revision is None or self._is_misdated(revision)
+        return self._is_misdated(revision) or (self.revision is None and revision is not None)
 
     @property
     def interval(self) -> float:

@@ -48,7 +48,7 @@ class ReceivedAnswer:
     twice: bool
     # What left on purpose.
     moved: tuple[Moved, ...]
-    # The date that it was given first, if that was wrong.
+    # The date that it was given first, if that was wrong or is not certain.
     misdated: Revision | None = None
 
     @classmethod

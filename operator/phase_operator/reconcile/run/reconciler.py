@@ -218,7 +218,7 @@ class Reconciler:
         targets = found.targets if any(each.ready for each in found.targets) else ()
         if state.full is None:
             return targets
-        full = replace(received, answer=state.full, revision=None)
+        full = replace(received, answer=state.full, revision=None, misdated=None)
         chosen = await self._choose(context, full)
         return (await self._sync(context, full, chosen)).targets if chosen.is_any else targets
 

@@ -204,9 +204,7 @@ class Writer:
 
     async def _fill(self, inputs: Inputs, loss_guard: LossGuard, doubt: Doubt = believed) -> TargetResult:
         """Write what an answer has for a target."""
-        desired = self._access.bounded(loss_guard.desired)
-        if inputs.inputs is not None:
-            desired = stamped(desired, inputs.inputs, self._digest_key(), inputs.misdated)
+        desired = stamped(self._access.bounded(loss_guard.desired), inputs.inputs, self._digest_key(), inputs.misdated)
         return loss_guard.described(await self._applier.bring_in_step(desired, doubt))
 
     async def _version(self, inputs: Inputs, loss_guard: LossGuard, keep: int, version: str | None) -> TargetResult:

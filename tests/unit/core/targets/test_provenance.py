@@ -41,14 +41,15 @@ WRONG = inputs_digest(spec(), query(), replace(REVISION, moved_at="2029-12-31T23
         pytest.param(WRONG, None, True, id="another date: what moved did not change it"),
         pytest.param(WRONG, MADE_FROM, False, id="the date was wrong"),
         pytest.param(None, None, True, id="no date"),
+        pytest.param(None, WRONG, True, id="no date any more, and the seal has another one"),
+        pytest.param(None, MADE_FROM, False, id="the date was taken back"),
+        pytest.param(MADE_FROM, MADE_FROM, True, id="the date was taken back, and found to be right"),
     ],
 )
 def test_a_seal_is_written_anew_only_if_its_date_was_wrong(
     inputs: bytes | None, misdated: bytes | None, is_kept: bool
 ) -> None:
-    desired = desired_secret()
-    if inputs is not None:
-        desired = stamped(desired, inputs, DIGEST_KEY, misdated)
+    desired = stamped(desired_secret(), inputs, DIGEST_KEY, misdated)
 
     assert plan(desired, standing()) == (Unchanged() if is_kept else Apply("1", only_seal=True))
 
@@ -57,6 +58,7 @@ def test_a_seal_that_is_missing_is_written_once_its_date_is_known() -> None:
     bare = replace(standing(), stamp="")
 
     assert plan(desired_secret(), bare) == Unchanged()
+    assert plan(stamped(desired_secret(), None, DIGEST_KEY, WRONG), bare) == Unchanged()
     assert plan(stamped(desired_secret(), MADE_FROM, DIGEST_KEY), bare) == Apply("1", only_seal=True)
 
 

@@ -204,6 +204,29 @@ class TestProbeThenRead:
         driver.run(61.0)
         assert driver.woken_now() == set()
 
+    def test_a_date_that_no_probe_confirmed_is_taken_back_once(self) -> None:
+        driver = settled(shop(A))
+        driver.phase.errors = {"probe": DENIED}
+        # Each interval it is read without a date.
+        driver.run(130.0)
+        assert driver.woken_now() == {"x"}
+        state = driver.view("x")
+        assert isinstance(state, Fresh)
+        assert (state.misdated, state.revision) == (Revision("app-1", "moved 2"), None)
+
+        driver.run(300.0)
+        assert driver.woken_now() == set()
+
+    def test_a_date_that_a_probe_confirmed_is_not_taken_back(self) -> None:
+        driver = settled(shop(A))
+        driver.run(61.0)
+        driver.phase.errors = {"probe": DENIED}
+        driver.run(130.0)
+
+        state = driver.view("x")
+        assert isinstance(state, Fresh)
+        assert (state.misdated, state.revision) == (None, None)
+
     def test_a_forced_read_follows_a_probe(self) -> None:
         driver = settled(shop(A))
         driver.run(30.0)

@@ -303,6 +303,8 @@ async def test_a_target_is_mended_from_the_last_good_answer_while_phase_is_silen
 async def test_the_same_answer_after_a_failure_heals_without_a_write(loop: Loop) -> None:
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret())
+    # A probe confirms the date of the answer.
+    await loop.refresh()
     loop.phase.fails(DENIED)
     await loop.refresh()
 
