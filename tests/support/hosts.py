@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.flow.concurrency import QUICK, calls_at_once
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, SourceState, Subscription
+from phase_operator.reconcile.polling.limits.concurrency import QUICK, calls_at_once
 from phase_operator.reconcile.polling.scheduler import PollScheduler
 from support.planning import SimPhase, key, tell
 

@@ -6,10 +6,10 @@ import time
 import pytest
 from kubernetes.aio import client as aio
 
-from phase_operator.core.flow.concurrency import calls_at_once
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
+from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring import Operator, Patience, StartError, files_to_allow

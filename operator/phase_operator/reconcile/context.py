@@ -11,7 +11,6 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
 from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.json_access import mappings
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import check_selectors
@@ -21,6 +20,7 @@ from phase_operator.core.status.recorded import newest_versions
 from phase_operator.core.targets.policy import TargetPolicy, declared_targets
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Subscription
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.store import Resource
 
 # Thousands of resources say the same: one instance serves them all.

@@ -3,9 +3,9 @@
 import resource
 import sys
 
-from phase_operator.core.flow.concurrency import calls_at_once
 from phase_operator.kube.client import CONNECTIONS as KUBE_CONNECTIONS
 from phase_operator.phase.session import KEPT_CONNECTIONS
+from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from phase_operator.settings import Settings
 from phase_operator.telemetry.http import CONNECTIONS
 

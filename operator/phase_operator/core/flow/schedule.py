@@ -19,7 +19,7 @@ _OLDEST_EVERY = 8
 
 
 class Priority(IntEnum):
-    """The order of runs that are due; lower goes first. Calls to Phase have more reasons: fair_queue.PollPriority."""
+    """The order of runs that are due; lower goes first. Calls to Phase have more reasons (`PollPriority`)."""
 
     NEW = 0
     CHANGED = 1

@@ -8,15 +8,15 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import FairQueue, Lane, PollPriority
-from phase_operator.core.flow.rate_limit import WINDOW
 from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, Probe, Read, ReadKeyring, Subscription
+from phase_operator.reconcile.polling.fair_queue import FairQueue, Lane, PollPriority
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
 from phase_operator.reconcile.polling.keyrings import KeyringState
+from phase_operator.reconcile.polling.limits.rate_limit import WINDOW
 from phase_operator.reconcile.polling.query_state import QueryState
 
 FOREVER = float("inf")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.apps import Environment
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import Dependencies
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 

@@ -6,11 +6,11 @@ Rule: many queries to one environment become one read of all of it; nothing is r
 from dataclasses import replace
 
 from phase_operator.core.flow.backoff import spread
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.reconcile.polling.accounts import FOREVER, KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read, ReadKeyring
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.query_state import QueryState
 from phase_operator.reconcile.polling.timetable import Timetable
 

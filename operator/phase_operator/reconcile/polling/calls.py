@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
 from phase_operator.core.source.shrink_guard import Guard, Moved
 from phase_operator.core.values import Snapshot
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.concurrency import ConcurrencyLimit, ConcurrencyShares
-from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import FOREVER, AccountState, Task
 from phase_operator.reconcile.polling.calls import Call
+from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall
+from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit, ConcurrencyShares
 
 # An account of several namespaces waits at the gate of one; another's may open sooner.
 _LOOK_AGAIN = 1.0

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, asked_pause
 from phase_operator.core.flow.backoff import retry_source
-from phase_operator.core.flow.fair_queue import Lane, PollPriority
 from phase_operator.core.source.apps import App, no_list
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.values import ObjectKey
@@ -19,6 +18,7 @@ from phase_operator.reconcile.polling import results
 from phase_operator.reconcile.polling.accounts import KEYRING
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import Read
+from phase_operator.reconcile.polling.fair_queue import Lane, PollPriority
 from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers

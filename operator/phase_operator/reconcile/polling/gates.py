@@ -13,10 +13,10 @@ from typing import NamedTuple
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.circuit_breaker import CircuitBreaker
-from phase_operator.core.flow.fair_queue import Lane
-from phase_operator.core.flow.rate_limit import WINDOW, RateLimit
 from phase_operator.core.source.query import Account, origin
+from phase_operator.reconcile.polling.fair_queue import Lane
+from phase_operator.reconcile.polling.limits.circuit_breaker import CircuitBreaker
+from phase_operator.reconcile.polling.limits.rate_limit import WINDOW, RateLimit
 
 # What the rate limit counts besides probes and reads that work, and the shares of a quota that are sure.
 _ATTEMPT = "ATTEMPT"

@@ -11,7 +11,6 @@ from typing import assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
@@ -30,6 +29,7 @@ from phase_operator.reconcile.polling.calls import (
     SourceState,
     Subscription,
 )
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.stats import PollStats

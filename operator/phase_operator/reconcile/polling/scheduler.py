@@ -11,7 +11,6 @@ from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.apps import App, Environment, by_name
@@ -34,6 +33,7 @@ from phase_operator.reconcile.polling.calls import (
 )
 from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.failures import failed
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.gates import Concern, Gates
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries

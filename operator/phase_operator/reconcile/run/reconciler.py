@@ -12,7 +12,6 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets, impersonates
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, TargetResult
 from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
@@ -24,6 +23,7 @@ from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import RunContext, declared_by, parse_spec, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts

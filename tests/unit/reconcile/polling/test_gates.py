@@ -2,8 +2,8 @@
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
-from phase_operator.core.flow.fair_queue import Lane
 from phase_operator.reconcile.polling.calls import Policy
+from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, Gates
 from support.builders import entry, query
 from support.planning import DOWN, Driver

@@ -1,6 +1,6 @@
 import pytest
 
-from phase_operator.core.flow.fair_queue import PollPriority
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.query_state import QueryState
 from support.builders import query
 

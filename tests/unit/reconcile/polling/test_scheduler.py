@@ -6,10 +6,10 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.core.source.query import AppRef, Revision
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Probe, Read, Unread
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from support.builders import entry, query
 from support.planning import DENIED, DOWN, Driver, Place, SimPhase, account, broken, fresh, key, kind
 

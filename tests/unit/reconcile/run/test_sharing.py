@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.flow.concurrency import calls_at_once
-from phase_operator.core.flow.fair_queue import PollPriority
 from phase_operator.reconcile.polling.calls import Broken, Call, Fresh, Policy, Probe, Read, Subscription
+from phase_operator.reconcile.polling.fair_queue import PollPriority
+from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from support.builders import entry, query
 from support.hosts import (
     GOOD_URL,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.rate_limit import WINDOW, RateLimit
+from phase_operator.reconcile.polling.limits.rate_limit import WINDOW, RateLimit
 
 
 def spend(rate_limit: RateLimit, calls: int, now: float) -> None:

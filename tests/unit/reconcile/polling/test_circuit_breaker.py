@@ -2,7 +2,7 @@
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.flow.circuit_breaker import CircuitBreaker
+from phase_operator.reconcile.polling.limits.circuit_breaker import CircuitBreaker
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
 

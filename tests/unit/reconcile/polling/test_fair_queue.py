@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.fair_queue import FairQueue, Lane, PollPriority
+from phase_operator.reconcile.polling.fair_queue import FairQueue, Lane, PollPriority
 
 
 def taken(fair_queue: FairQueue[str], now: float = 0.0, count: int = 100) -> list[str]:

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.concurrency import OVERDUE_CALLS, QUICK, SLOW_CALLS, ConcurrencyLimit, ConcurrencyShares
+from phase_operator.reconcile.polling.limits.concurrency import (
+    OVERDUE_CALLS,
+    QUICK,
+    SLOW_CALLS,
+    ConcurrencyLimit,
+    ConcurrencyShares,
+)
 
 PLACES = 16
 
