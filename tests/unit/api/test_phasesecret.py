@@ -35,6 +35,17 @@ def test_an_empty_string_is_nothing(field: str) -> None:
     assert read.model_dump(by_alias=True)[field] is None
 
 
+def test_specs_share_the_defaults_of_what_they_leave_out_and_keep_what_they_set() -> None:
+    one, other = spec(), spec(managedSecretReferences=[target(keys={"include": ["DB_*"]})])
+    [left_out], [chosen] = one.managed_secret_references, other.managed_secret_references
+
+    assert one.keys is other.keys is left_out.keys
+    assert left_out.template is chosen.template
+    assert left_out.template.metadata is chosen.template.metadata
+    assert left_out.restart is chosen.restart
+    assert (list(chosen.keys.include), list(left_out.keys.include)) == (["DB_*"], [])
+
+
 @pytest.mark.parametrize("field", ["phaseHost", "phaseAppEnv", "phaseAppEnvPath", "pollingInterval"])
 def test_a_null_is_nothing(field: str) -> None:
     assert spec(**{field: None}) == spec()

@@ -149,6 +149,10 @@ class KeySelection(ApiModel):
     )
 
 
+# Models are frozen, so one instance serves all specs that leave a field out.
+_ALL_KEYS = KeySelection()
+
+
 class Processor(ApiModel):
     """What one key of Phase becomes in a target."""
 
@@ -188,6 +192,9 @@ class TemplateMetadata(ApiModel):
     )
 
 
+_NO_METADATA = TemplateMetadata()
+
+
 class TemplateMerge(StrEnum):
     """What becomes of the entries when template.data makes keys."""
 
@@ -199,7 +206,7 @@ class Template(ApiModel):
     """What the target holds in addition to its entries, or instead of them."""
 
     metadata: TemplateMetadata = Field(
-        default_factory=TemplateMetadata,
+        default_factory=lambda: _NO_METADATA,
         description="Labels and annotations. Their values may hold placeholders for entries of type config.",
     )
     data: dict[EntryKey, Annotated[str, Field(max_length=65536)]] = Field(
@@ -219,6 +226,9 @@ class Template(ApiModel):
         description="Replace: with template.data the target holds its keys and nothing else. Merge: it holds the "
         "entries too, and a key of template.data wins. Default: Replace.",
     )
+
+
+_NO_TEMPLATE = Template()
 
 
 class EntryType(StrEnum):
@@ -287,6 +297,9 @@ class Restart(ApiModel):
     )
 
 
+_USUAL_RESTART = Restart()
+
+
 class TargetFields(ApiModel):
     """What targets of both kinds have in common."""
 
@@ -296,7 +309,8 @@ class TargetFields(ApiModel):
         "Default: phaseAppEnvPath, with recursive the folders below it too.",
     )
     keys: KeySelection = Field(
-        default_factory=KeySelection, description="Which of the PhaseSecret's keys this target takes. Default: all."
+        default_factory=lambda: _ALL_KEYS,
+        description="Which of the PhaseSecret's keys this target takes. Default: all.",
     )
     name_transformer: NameTransformer | None = Field(
         None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
@@ -319,7 +333,8 @@ class TargetFields(ApiModel):
         "entries.properties, entries.toml or .dockerconfigjson.",
     )
     template: Template = Field(
-        default_factory=Template, description="Labels and annotations of the target, and texts made of its values."
+        default_factory=lambda: _NO_TEMPLATE,
+        description="Labels and annotations of the target, and texts made of its values.",
     )
     immutable: bool | None = Field(
         None,
@@ -343,7 +358,7 @@ class TargetFields(ApiModel):
         "Merge: Delete.",
     )
     restart: Restart = Field(
-        default_factory=Restart,
+        default_factory=lambda: _USUAL_RESTART,
         description="Which workloads in the target's namespace are restarted when what they read of it changes; see "
         "docs/restarts.md.",
     )
@@ -551,7 +566,7 @@ class PhaseSecretSpec(ApiModel):
     authentication: Authentication = Field(
         default_factory=Authentication, description="How to authenticate with Phase."
     )
-    keys: KeySelection = Field(default_factory=KeySelection, description="Which keys to take. Default: all.")
+    keys: KeySelection = Field(default_factory=lambda: _ALL_KEYS, description="Which keys to take. Default: all.")
     managed_secret_references: list[ManagedSecretReference] = Field(
         default_factory=list,
         max_length=64,
