@@ -7,6 +7,7 @@ same one. The values are needed once, when the object is written; later comparis
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from phase_operator.core.digests import framed, keyed, pack, unpack
 
@@ -135,6 +136,8 @@ def _joined_entries(entries: Mapping[bytes, bytes]) -> bytes:
     )
 
 
+# Kept for a while, since thousands of objects have the same few names.
+@lru_cache(maxsize=1024)
 def name_digest(key: str) -> bytes:
     """Return the digest of the name of a key."""
     # Not keyed, since managedFields of the same object have the names in plain text.
