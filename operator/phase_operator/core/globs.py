@@ -37,6 +37,8 @@ def matcher(keys: Patterns) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=1024)
 def _matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[str], bool]:
+    if not include and not exclude:
+        return lambda _: True
     refused = _Globs(exclude)
     if not include:
         return lambda key: not refused.match(key)
