@@ -1,7 +1,8 @@
 """How tests are spread over workers by `make test` and `make check`, and which of them need a control plane.
 
 Rule: tests that share something expensive stay together, and a worker has a control plane of its own, so that no
-operator sees what the tests of another worker apply. Without workers, nothing here changes the order of tests.
+operator sees what the tests of another worker apply. Of many workers, the last one only computes, and gives way to
+those that wait for an operator. Without workers, nothing here changes the order of tests.
 """
 
 import json
@@ -19,9 +20,19 @@ TOGETHER = ("tests/integration/image/",)
 # Seconds by group, as they were measured when `--record-durations` was last given; short ones are left out.
 DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0
-# For what was never measured: a new module is taken early rather than last.
-_UNKNOWN = 30.0
-_COMPUTES = "tests/unit/"
+# For what was never measured: a new module is taken first, because one that takes minutes must not be the last.
+_UNKNOWN = float("inf")
+# What starts no operator and measures no seconds. The modules that are named render the chart, or run promtool.
+_COMPUTES = (
+    "tests/unit/",
+    "tests/manifests/test_alerts.py",
+    "tests/manifests/test_chart.py",
+    "tests/manifests/test_deploy_and_chart.py",
+)
+# With fewer workers than these, all of them take everything.
+_MANY = 4
+# By how much the worker that only computes is nicer than the others: it has a third of their share of a core.
+_NICER = 5
 # Whoever asks for one of these fixtures gets a real API server.
 _REAL = frozenset({"control_plane", "cluster", "installed", "kubectl"})
 
@@ -49,12 +60,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: place(item.nodeid, known))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Give way, in the worker that only computes; not before it has collected, because the others wait for that."""
+    found = getattr(session.config, "workerinput", None)
+    if found is not None and only_computes(found["workerid"], found["workercount"]):
+        os.nice(_NICER)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Take a worker for each core, and two more where tests wait for an operator: `-n auto`."""
+    """Take a worker for each core; where tests wait for an operator, two more, and one that computes: `-n auto`."""
     cores = os.cpu_count() or 1
-    only_computes = config.option.markexpr == "not controlplane" or all(computes(f"{each}/") for each in config.args)
-    return cores if only_computes else cores + 2
+    is_computing = config.option.markexpr == "not controlplane" or all(computes(f"{each}/") for each in config.args)
+    return cores if is_computing else cores + 3
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -74,6 +93,11 @@ def group(nodeid: str) -> str:
 def computes(scope: str) -> bool:
     """Say whether a group neither waits nor starts a control plane."""
     return scope.startswith(_COMPUTES)
+
+
+def only_computes(worker: str, workers: int) -> bool:
+    """Say whether a worker, by its id, is the one of many that only computes."""
+    return workers >= _MANY and worker == f"gw{workers - 1}"
 
 
 def durations() -> dict[str, float]:

@@ -40,14 +40,14 @@ def test_what_waits_comes_before_what_computes_and_what_is_long_first() -> None:
     )
     known = {group(short): 3.0, group(long): 100.0, group(unit): 999.0}
 
-    assert sorted([unit, short, new, long], key=lambda each: place(each, known)) == [long, new, short, unit]
+    assert sorted([unit, short, new, long], key=lambda each: place(each, known)) == [new, long, short, unit]
 
 
 class Node:
     """A worker that ends whatever it was sent when the test says so."""
 
-    def __init__(self, name: str) -> None:
-        self.gateway = SimpleNamespace(id=name)
+    def __init__(self, number: int) -> None:
+        self.gateway = SimpleNamespace(id=f"gw{number}")
         self.shutting_down = False
         self.waiting: list[int] = []
 
@@ -64,7 +64,7 @@ def scheduled(workers: int, tests: list[str]) -> list[list[str]]:
     """Return the tests of each worker when all take equally long."""
     option = SimpleNamespace(loadscopereorder=False)
     config = SimpleNamespace(option=option, getvalue=lambda _: ["popen"] * workers)
-    scheduler, nodes = Mixed(config), [Node(str(number)) for number in range(workers)]
+    scheduler, nodes = Mixed(config), [Node(number) for number in range(workers)]
     for node in nodes:
         scheduler.add_node(node)
     for node in nodes:
@@ -88,9 +88,24 @@ def test_one_worker_of_many_computes_while_the_others_wait() -> None:
 
     *others, last = scheduled(4, [*waiting, *computing])
 
-    assert last[: len(computing)] == computing
+    assert last == computing
     assert [each for done in others for each in done if computes(group(each))] == []
-    assert last[len(computing) :], "then it helps the others"
+
+
+def test_the_others_compute_when_nothing_is_left_that_waits() -> None:
+    waiting, computing = modules("integration", 3), modules("unit", 9)
+
+    *others, last = scheduled(4, [*waiting, *computing])
+
+    assert all(any(computes(group(each)) for each in done) for done in others)
+    assert all(computes(group(each)) for each in last)
+
+
+def test_the_worker_that_computes_ends_at_once_if_all_tests_wait() -> None:
+    *others, last = scheduled(5, modules("integration", 8))
+
+    assert all(others)
+    assert last == []
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 8])
