@@ -9,6 +9,7 @@ from kubernetes.aio import client as aio
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
@@ -23,7 +24,9 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
     session = Session(ca_file=None, user_agent="test", on_call=metrics.phase_call, timer=time.monotonic)
     try:
         settings = Settings(leader_elect=elects, pod_namespace="system")
-        operator = Operator(settings, client, PhaseClient(session, b"k" * 32), metrics, HandClock(), patience)
+        background = BackgroundThread()
+        phase = PhaseClient(session, b"k" * 32, background=background)
+        operator = Operator(settings, client, phase, background, metrics, HandClock(), patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
         return standby, {name: check() for name, check in operator.leaders_probes.live.items()}
     finally:

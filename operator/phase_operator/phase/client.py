@@ -49,13 +49,18 @@ def without_frames(
 
 
 class PhaseClient:
-    """The PhaseApi port. `key` makes names for accounts that reveal nothing about their tokens."""
+    """The PhaseApi port. `key` makes names for accounts that reveal nothing about their tokens.
 
-    def __init__(self, session: Session, key: bytes, limits: Limits | None = None) -> None:
+    Long work on answers is done by `background`.
+    """
+
+    def __init__(
+        self, session: Session, key: bytes, limits: Limits | None = None, background: BackgroundThread | None = None
+    ) -> None:
         self._session = session
         self._key = key
         self._limits = limits or Limits()
-        self._background = BackgroundThread()
+        self._background = background or BackgroundThread()
 
     def credential(self, token: SecretValue) -> Credential:
         """Parse a token in any of its forms; raise Waiting(TOKEN_INVALID) if it is not valid."""

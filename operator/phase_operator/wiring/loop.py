@@ -72,7 +72,13 @@ class Loop:
 
 
 def build_loop(
-    settings: Settings, client: KubeClient, phase: PhaseClient, metrics: Metrics, clock: Clock, startup: Startup
+    settings: Settings,
+    client: KubeClient,
+    phase: PhaseClient,
+    background: BackgroundThread,
+    metrics: Metrics,
+    clock: Clock,
+    startup: Startup,
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
@@ -84,7 +90,7 @@ def build_loop(
     tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)
-    tenancy, memory, background = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB), BackgroundThread()
+    tenancy, memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
     poller = Poller(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, background)
     restarts: Restarts = NoRestarts()
     if settings.restarts:

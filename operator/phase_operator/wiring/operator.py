@@ -14,6 +14,7 @@ from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.version import check_version
 from phase_operator.phase.client import PhaseClient
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
@@ -33,6 +34,7 @@ class Operator:
         settings: Settings,
         client: KubeClient,
         phase: PhaseClient,
+        background: BackgroundThread,
         metrics: Metrics,
         clock: Clock,
         patience: Patience,
@@ -42,7 +44,7 @@ class Operator:
         self._internal_errors = metrics.internal_errors
         self._clock = clock
         self._startup = Startup()
-        self._loop = build_loop(settings, client, phase, metrics, clock, self._startup)
+        self._loop = build_loop(settings, client, phase, background, metrics, clock, self._startup)
         self._watches = Watches(settings, client, self._loop, metrics, clock, self._startup, patience.sweep)
         self._stop = asyncio.Event()
         self._elector = self._make_elector()

@@ -15,6 +15,7 @@ from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.lookups import Unawaited
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.settings import Settings, platform_proxies
 from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import PortInUseError, serve
@@ -54,8 +55,10 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     client = await _kube_client(settings, metrics)
     session = _phase_session(settings, metrics)
     limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
-    phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits)
-    operator = Operator(settings, client, phase, metrics, SystemClock(), patience or Patience())
+    # One thread for all long work, in which namespaces take turns.
+    background = BackgroundThread()
+    phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
+    operator = Operator(settings, client, phase, background, metrics, SystemClock(), patience or Patience())
     _tune_collector()
     # DNS lookups of the API server run in threads, too.
     asyncio.get_running_loop().set_default_executor(Unawaited())

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -15,10 +16,13 @@ from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.values import ConfigEntry, Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.rows import Limits
+from phase_operator.reconcile.background import BackgroundThread
 from support.builders import query
 from support.canary import Canary
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, seal, tokens_answer
 from unit.phase.builders import HEX, HTML, KEY, URL, Server, answered, client, failure, place, refused, session
+
+Result = TypeVar("Result")
 
 ACCOUNT, OTHER = SealedAccount(), SealedAccount()
 
@@ -326,6 +330,27 @@ async def test_the_loop_runs_on_while_many_rows_are_opened() -> None:
 
     assert len(found.entries) == 2_000
     assert turns > 50
+
+
+class Recorded(BackgroundThread):
+    """A thread that records whose long work it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.namespaces: set[str] = set()
+
+    async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
+        self.namespaces.add(namespace)
+        return await super().run(work, units, namespace)
+
+
+async def test_rows_are_opened_in_the_turns_of_the_thread_that_all_long_work_shares() -> None:
+    source, shared = environment("A"), Recorded()
+    server = Server(tokens=tokens_answer(ACCOUNT, SealedApp("shop", [source])), secrets=source.rows)
+
+    await read(source, edge=PhaseClient(session(httpx.MockTransport(server)), KEY, background=shared))
+
+    assert shared.namespaces == {place().namespace}
 
 
 async def test_errors_keep_neither_frames_nor_causes_that_hold_keys() -> None:
