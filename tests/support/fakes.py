@@ -34,7 +34,7 @@ from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
-from phase_operator.reconcile.ports import Credential, Token
+from phase_operator.reconcile.ports import Credential, ReadMeter, Token
 from phase_operator.reconcile.queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.followed import FollowedTargets
@@ -146,6 +146,7 @@ class FakePhase:
         app_id: str,
         environment: str,
         place: Reservation,
+        meter: ReadMeter | None = None,
     ) -> Decrypted:
         """Answer everything that an environment holds."""
         assert credential.keys is not None
@@ -153,6 +154,8 @@ class FakePhase:
         if environment not in found:
             raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "the token has no keys of the environment")
         held = await self._held(environment, None, (), place)
+        if meter is not None:
+            meter.entries_came(len(held))
         return Decrypted([each for each in held if isinstance(each, Entry)])
 
     def _revision(self, environment: str) -> str:

@@ -138,7 +138,7 @@ class SimPhase:
             raise Waiting(Reason.DECRYPTION_FAILED, "entry x cannot be decrypted")
         there = {each: ids[each] for each in place.refers if each in ids}
         referenced = frozenset(EnvironmentId(app, ident) for (app, _), ident in there.items())
-        found = Decrypted(self.content(place), referenced, len(there) < len(place.refers), 1 + len(there))
+        found = Decrypted(self.content(place), referenced, len(there) < len(place.refers))
         if not self.damaged:
             return found
         bad = tuple(DamagedEntry(entry("", path=path), f"{path}/BAD") for path in sorted(self.damaged))
@@ -249,7 +249,10 @@ def tell(scheduler: PollScheduler, phase: SimPhase, call: Call, now: float) -> s
         case Read():
             decrypted = answer if isinstance(answer, Decrypted) else None
             entries = decrypted.entries if decrypted is not None else answer
-            shared_answer = SharedAnswer(call.app_id, entries)  # type: ignore[arg-type]  # an answer of this call
+            damage = decrypted.damage if decrypted is not None else None
+            shared_answer = SharedAnswer(call.app_id, entries, damage=damage)  # type: ignore[arg-type]  # its answer
+            for _ in decrypted.referenced if decrypted is not None else ():
+                scheduler.goes_on(call, now)
             return scheduler.was_read(call, shared_answer, now, decrypted)
 
 

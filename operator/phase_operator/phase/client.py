@@ -25,7 +25,7 @@ from phase_operator.phase.readers import Whole
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.phase.session import APPS, ENVIRONMENTS, SECRETS, TOKENS, Session, host_of
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.ports import Credential, ReadMeter
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
@@ -142,10 +142,12 @@ class PhaseClient:
         app_id: str,
         environment: str,
         place: Reservation,
+        meter: ReadMeter | None = None,
     ) -> Decrypted:
         """Return all entries of an environment, by its name and the keys in a keyring of the account.
 
-        They are in plain text, with their references resolved as far as the account's keys and access go.
+        They are in plain text, with their references resolved as far as the account's keys and access go. `meter` is
+        told of each request and answer on the way.
 
         Entries that cannot be decrypted are told with the answer. Raises Waiting(DECRYPTION_FAILED) if the key of an
         environment cannot be opened, and Waiting(ENVIRONMENT_NOT_FOUND) also if the keyring is older than a change of
@@ -159,6 +161,7 @@ class PhaseClient:
             self._limits,
             place,
             self._background,
+            meter,
         )
         return await read_resolved(reader, keyring, app_id, environment)
 

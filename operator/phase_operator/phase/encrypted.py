@@ -24,7 +24,7 @@ from phase_operator.core.source.keyring import (
     environment_named,
 )
 from phase_operator.core.source.query import source_name
-from phase_operator.core.source.references import ReferenceLimits, References
+from phase_operator.core.source.references import References
 from phase_operator.core.text import clean
 from phase_operator.core.values import Entry
 from phase_operator.phase import wire
@@ -44,7 +44,7 @@ from phase_operator.phase.errors import refuses_environment
 from phase_operator.phase.rows import Limits, SealedRows
 from phase_operator.phase.session import ENCRYPTED_SECRETS, Session, host_of
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.ports import Credential, ReadMeter
 
 Result = TypeVar("Result")
 
@@ -52,8 +52,6 @@ Result = TypeVar("Result")
 _ENTRY, _AT_A_TIME, _CHARACTERS = 100, 20_000, 300
 # What it takes to look for references in an entry, in microseconds.
 _LOOKED_AT = 2
-# Other environments that one answer may need; each is a request, and all of it is read.
-_LIMITS = ReferenceLimits(environments=20)
 # Refusals that do not say of which environment.
 _NAMELESS = (Reason.ACCESS_DENIED, Reason.ENVIRONMENT_NOT_FOUND)
 
@@ -100,6 +98,7 @@ class EncryptedReader:
         limits: Limits,
         place: Reservation,
         background: BackgroundThread,
+        meter: ReadMeter | None = None,
     ) -> None:
         self._session = session
         self._base_url = base_url
@@ -108,6 +107,8 @@ class EncryptedReader:
         self._limits = limits
         self._place = place
         self._background = background
+        self._meter = meter
+        self._requests = 0
         self._held = 0
         self._besides = 0
         # The environments that hold what cannot be decrypted.
@@ -122,6 +123,7 @@ class EncryptedReader:
         key = self._key(name, environment)
         part = Part(self._place, self._held + self._besides)
         reader = SealedRows(host_of(self._base_url), self._limits, part)
+        self._count_request()
         rows = await self._session.ask(
             self._base_url,
             self._header,
@@ -130,6 +132,8 @@ class EncryptedReader:
             namespace=self._place.namespace,
             headers={"Environment": environment.id},
         )
+        if self._meter is not None:
+            self._meter.entries_came(len(rows))
         rows = _distinct(rows)
         shared = part.size - sum(row.sealed.weight for row in rows)
         entries, damaged = await self._open(key, name, rows)
@@ -152,6 +156,11 @@ class EncryptedReader:
     async def beside(self, work: Callable[[], Result], units: int) -> Result:
         """Do work of so many microseconds: beside the loop if that is long, in the turns of the namespace."""
         return await self._background.run(work, units, self._place.namespace)
+
+    def _count_request(self) -> None:
+        self._requests += 1
+        if self._meter is not None and self._requests > 1:
+            self._meter.request_follows()
 
     def _key(self, name: str, environment: KeyedEnvironment) -> EnvironmentKey:
         assert isinstance(environment.keys, WrappedKeys)
@@ -190,19 +199,17 @@ async def read_resolved(reader: EncryptedReader, keyring: Keyring, app_id: str, 
     app = keyring.app(app_id)
     home = environment_named(app, environment)
     entries = await reader.read(app, home)
-    made = partial(References, keyring, EnvironmentId(app.id, home.id), entries, _LIMITS)
+    made = partial(References, keyring, EnvironmentId(app.id, home.id), entries)
     references = await reader.beside(made, _LOOKED_AT * len(entries))
-    requests = 1
     while wanted := await _wanted(references, reader):
         for each in wanted:
-            requests += 1
             await _give(references, each, reader, keyring)
     resolved = references.resolved()
     reader.keep(resolved.entries)
     elsewhere = dict(reader.damaged)
     own = elsewhere.pop(EnvironmentId(app.id, home.id), DamagedPlace(_name(app, home)))
     damage = Damage(own, tuple(elsewhere.values()), references.referring) if reader.damaged else None
-    return replace(resolved, requests=requests, damage=damage)
+    return replace(resolved, damage=damage)
 
 
 async def _give(references: References, wanted: EnvironmentId, reader: EncryptedReader, keyring: Keyring) -> None:

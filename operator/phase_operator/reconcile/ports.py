@@ -53,6 +53,16 @@ class Token:
     hosts: str | None = None
 
 
+class ReadMeter(Protocol):
+    """Counts what one read takes while it goes on, so that it is counted however the read ends."""
+
+    def request_follows(self) -> None:
+        """Count one more request, before it is made; the first was counted with its call."""
+
+    def entries_came(self, number: int) -> None:
+        """Count the entries that a request brought."""
+
+
 class PhaseApi(Protocol):
     """The edge to Phase."""
 
@@ -98,8 +108,11 @@ class PhaseApi(Protocol):
         app_id: str,
         environment: str,
         place: Reservation,
+        meter: ReadMeter | None = None,
     ) -> Decrypted:
         """Return all entries of an environment of an encrypted app, decrypted and with references resolved.
+
+        `meter` is told of the requests that this takes, and of what they bring.
 
         An environment that the keyring does not show raises Waiting without a call.
         """

@@ -55,7 +55,7 @@ class Reader:
             environment=environment,
             place=AnswerMemory(MIB).open("team"),
         )
-        if (error := found.error(query(path=None))) is not None:
+        if found.damage is not None and (error := found.damage.error(query(path=None))) is not None:
             raise error
         return found.entries
 

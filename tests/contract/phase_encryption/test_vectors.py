@@ -159,7 +159,7 @@ async def test_the_client_reads_what_phase_answers(kind: str) -> None:
     resolved = VECTORS["resolved_DATABASE_URL"]["go_sdk_default"]
     values["/", "DATABASE_URL"] = resolved if kind != "v1" else resolved.replace("db.staging", "${Staging.DB_HOST}")
     assert {(each.path, each.key): each.value.reveal() for each in found.entries} == values
-    assert found.requests == len(server.requests) - 1 == (1 if kind == "v1" else 2)
+    assert len(server.requests) - 1 == (1 if kind == "v1" else 2)
     asked = [(str(request.url), request.headers.get("environment")) for request in server.requests]
     assert asked[0] == ("https://phase.test/service/secrets/tokens/", None)
     assert asked[1] == ("https://phase.test/service/secrets/", STEPS["environment_id"])

@@ -53,7 +53,7 @@ async def read(
     found = await edge.encrypted(
         URL, credential, keyring=keyring, app_id=keyring.apps[0].id, environment=name, place=where or place()
     )
-    if (error := found.error(query(path=None))) is not None:
+    if found.damage is not None and (error := found.damage.error(query(path=None))) is not None:
         raise error
     return found
 
@@ -72,7 +72,7 @@ async def test_entries_come_in_plain_text_with_all_that_selection_needs() -> Non
     assert (b.key, b.value.reveal(), type(b)) == ("B", "héllo\x00🔐", ConfigEntry)
     assert (c.key, c.type, c.is_overridden, type(c)) == ("c", "sealed", True, Entry)
     assert (d.value.reveal(), d.type, d.is_overridden, d.id) == ("", "secret", False, source.rows[3]["id"])
-    assert (found.requests, found.referenced, found.is_incomplete) == (1, frozenset(), False)
+    assert (found.referenced, found.is_incomplete) == (frozenset(), False)
 
 
 async def test_an_empty_text_in_place_of_a_sealed_value_is_an_empty_value() -> None:

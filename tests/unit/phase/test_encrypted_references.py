@@ -26,6 +26,21 @@ def environment(name: str, **values: str) -> SealedEnvironment:
     return made
 
 
+class Meter:
+    """What a read said of its requests, with the number that the server had had by then."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.followed: list[int] = []
+        self.entries = 0
+
+    def request_follows(self) -> None:
+        self.followed.append(len(self._server.requests))
+
+    def entries_came(self, number: int) -> None:
+        self.entries += number
+
+
 class Installation:
     """Apps of one account; an environment can answer with something else than its rows."""
 
@@ -35,6 +50,7 @@ class Installation:
         self._instead = instead
         self.server = Server(tokens=tokens_answer(ACCOUNT, *apps), secrets=self._secrets)
         self.place: Reservation = place()
+        self.meter = Meter(self.server)
 
     async def _secrets(self, request: httpx.Request) -> httpx.Response:
         asked = self._environments[request.headers["environment"]]
@@ -48,9 +64,15 @@ class Installation:
         credential = edge.credential(SecretValue(ACCOUNT.token()))
         keyring = await edge.keyring(URL, credential, place())
         found = await edge.encrypted(
-            URL, credential, keyring=keyring, app_id=self._apps[0].id, environment=name, place=self.place
+            URL,
+            credential,
+            keyring=keyring,
+            app_id=self._apps[0].id,
+            environment=name,
+            place=self.place,
+            meter=self.meter,
         )
-        if (error := found.error(query(path=path))) is not None:
+        if found.damage is not None and (error := found.damage.error(query(path=path))) is not None:
             raise error
         return found
 
@@ -78,7 +100,8 @@ async def test_other_environments_and_apps_are_read_as_references_need_them() ->
     assert values(found) == {"URL": "db://admin@h-1/n", "AGAIN": "h-1", "USER": "admin"}
     assert sorted(there.asked) == ["Staging", "base", "home"]
     assert there.asked[0] == "home"
-    assert found.requests == 3
+    # The keyring, the environment itself, and one more each time.
+    assert there.meter.followed == [2, 3]
     assert {each.environment_id for each in found.referenced} == {staging.id, shared.environments[0].id}
     assert not found.is_incomplete
     assert not any(each.problem for each in found.entries)
@@ -89,7 +112,19 @@ async def test_without_references_one_request_is_made() -> None:
 
     found = await there.read()
 
-    assert (values(found)["B"], found.requests, there.asked) == ("c", 1, ["home"])
+    assert (values(found)["B"], there.asked, there.meter.followed) == ("c", ["home"], [])
+
+
+async def test_requests_and_entries_are_counted_as_they_come_however_the_read_ends() -> None:
+    home = environment("home", A="${one.K} ${two.K}", B="b")
+    one = environment("one", K="k", L="l")
+    there = Installation(SealedApp("shop", [home, one, environment("two", K="k")]), two=httpx.ReadError("cut"))
+
+    with pytest.raises(Transient):
+        await there.read()
+
+    assert there.meter.followed == [2, 3]
+    assert there.meter.entries == 4
 
 
 REFUSED = [
@@ -223,7 +258,7 @@ async def test_requests_of_one_answer_are_bounded() -> None:
 
     found = await there.read()
 
-    assert found.requests == len(there.asked) == 21
+    assert 1 + len(there.meter.followed) == len(there.asked) == 21
     assert sorted(values(found).values()).count("k") == 20
     assert sum(bool(each.problem) for each in found.entries) == 10
     assert values(found)["A"] == "a"

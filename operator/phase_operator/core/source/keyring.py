@@ -11,7 +11,7 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import no_environment
 from phase_operator.core.source.damage import Damage
-from phase_operator.core.source.query import AppRef, SourceQuery
+from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry, Unprintable
 
@@ -89,21 +89,12 @@ class EnvironmentId:
 
 @dataclass(frozen=True, slots=True)
 class Decrypted:
-    """The entries of one environment in plain text, with references resolved as far as they can be.
-
-    They answer a query only if there is no `error` for it.
-    """
+    """The entries of one environment in plain text, with references resolved as far as they can be."""
 
     entries: Sequence[Entry]
     # The other environments that its values refer to, read or not: a change there changes the values here.
     referenced: frozenset[EnvironmentId] = frozenset()
     # A value refers to an app or environment that the account does not see now: one that appears changes the value.
     is_incomplete: bool = False
-    # The requests that the answer took: one, and one more for each other environment.
-    requests: int = 1
     # What could not be decrypted, if anything: it is not among the entries.
     damage: Damage | None = field(default=None, repr=False, compare=False)
-
-    def error(self, query: SourceQuery) -> Waiting | None:
-        """Return why these entries do not answer a query, or None if they do."""
-        return self.damage.error(query) if self.damage is not None else None

@@ -6,8 +6,9 @@ Rule: what several queries share is computed once, because there may be many que
 from collections.abc import Sequence
 from functools import cached_property
 
-from phase_operator.core.errors import ExpectedError
+from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.source.damage import Damage
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import answering
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
@@ -17,10 +18,20 @@ _REFERENCE = 8
 
 
 class SharedAnswer:
-    """The entries of one read; `place` is their memory, which is held as long as any of the answers."""
+    """The entries of one read; `place` is their memory, which is held as long as any of the answers.
 
-    def __init__(self, app_id: str, found: Sequence[Entry | DynamicKey], place: Reservation | None = None) -> None:
+    `damage` is what of the read could not be decrypted: it is not among the entries.
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        found: Sequence[Entry | DynamicKey],
+        place: Reservation | None = None,
+        damage: Damage | None = None,
+    ) -> None:
         self._app_id = app_id
+        self._damage = damage
         self._entries = [each for each in found if isinstance(each, Entry)]
         self._dynamic = [each for each in found if isinstance(each, DynamicKey)]
         self._place = place
@@ -29,8 +40,12 @@ class SharedAnswer:
         # Verdicts of the shrink guards, with the earlier answer that each compared, where computed in advance.
         self.verdicts: dict[SourceQuery, tuple[Snapshot, ExpectedError | None]] = {}
 
+    def error(self, query: SourceQuery) -> Waiting | None:
+        """Return why the read does not answer a query, or None if it does."""
+        return self._damage.error(query) if self._damage is not None else None
+
     def answer(self, query: SourceQuery) -> Snapshot:
-        """Return the snapshot that answers a query."""
+        """Return the snapshot that answers a query; it is whole only if there is no `error` for the query."""
         if query not in self._answers:
             chosen = answering(self._in(query.path), query)
             self._answers[query] = Snapshot.of(self._app_id, chosen, self._place, self._dynamic_for(query))

@@ -47,6 +47,8 @@ class AccountState:
     namespaces: Counter[str] = field(default_factory=Counter)
     # Queries that were refused last, and the namespace that each is read for.
     denied: dict[SourceQuery, str] = field(default_factory=dict)
+    # Since when a read has waited for the room that its requests need.
+    no_room_since: float | None = None
 
     @property
     def account(self) -> Account:
@@ -191,12 +193,25 @@ class AccountState:
         later = (*opens, self.fair_queue.next_due())
         return min((at for at in later if at is not None and now < at < FOREVER), default=None)
 
-    def begin(self, task: Task, now: float) -> InFlightCall:
+    def room_at(self, requests: int, now: float) -> float:
+        """Return when a read of so many requests may begin: `now`, or when to look again.
+
+        None waits for longer than a window: others may use up whatever becomes free.
+        """
+        at = self.gate.room_at(now, requests)
+        if at <= now or now - (self.no_room_since if self.no_room_since is not None else now) >= WINDOW:
+            self.no_room_since = None
+            return now
+        self.no_room_since = self.no_room_since if self.no_room_since is not None else now
+        return at
+
+    def begin(self, task: Task, call: Call, now: float) -> InFlightCall:
         """Count a call that begins."""
         limit = self.gate.host.keyrings.rate_limit if task == KEYRING else None
+        requests = call.requests if isinstance(call, Read) else 1
         if self.is_attempt(task):
-            return self.gate.begin(now, None, limit)
-        return self.gate.begin(now, Lane.READ if isinstance(task, SourceQuery) else Lane.PROBE, limit)
+            return self.gate.begin(now, None, limit, requests)
+        return self.gate.begin(now, Lane.READ if isinstance(call, Read) else Lane.PROBE, limit, requests)
 
     def end(self, call: Call, begun: InFlightCall, error: ExpectedError | None, now: float) -> Concern:
         """Count the end of a call and what it says of quota, host and account."""

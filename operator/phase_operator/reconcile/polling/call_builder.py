@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from phase_operator.core.flow.backoff import spread
 from phase_operator.core.source.query import AppRef, SourceQuery
+from phase_operator.core.source.references.limits import MOST_ENVIRONMENTS
 from phase_operator.reconcile.polling.accounts import FOREVER, KEYRING, LIST, AccountState, Task
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read, ReadKeyring
@@ -50,6 +51,11 @@ def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: f
         times.wait_for_probe(app, query_state, now)
         return None
     is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[query.environment])
+    if app.is_encrypted and (app.ref, query.environment) not in account_state.busy:
+        later = account_state.room_at(_requests(app, query.environment), now)
+        if later > now:
+            times.plan(query, later, query_state.urgency(PollPriority.PERIODIC))
+            return None
     if is_wide or query_state.needs_all:
         return _read_all(account_state, app, app_id, query_state, now, is_wide=is_wide)
     return _read(account_state, app, app_id, [query_state], query.path, query.tags)
@@ -100,7 +106,12 @@ def _read_all(
         for each in app.places[query.environment].values()
         if each.query not in account_state.busy and (is_wide or each.is_wide or each.query == query)
     ]
-    return replace(_read(account_state, app, app_id, idle, None, ()), is_whole=True)
+    found = replace(_read(account_state, app, app_id, idle, None, ()), is_whole=True)
+    if not app.is_encrypted:
+        return found
+    # Without a limit nothing has to be kept for it.
+    requests = _requests(app, query.environment) if account_state.gate.rate_limit.limit_at(now) is not None else 1
+    return replace(found, keys=account_state.keys.index, requests=requests)
 
 
 def _read(
@@ -120,5 +131,10 @@ def _read(
     environment = queries[0].environment
     # While probes fail, nobody knows whether what is read is newer than the last one.
     revision = app.revision(environment) if app.is_probed else None
-    keys = account_state.keys.index if app.is_encrypted else None
-    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries, keys=keys)
+    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries)
+
+
+def _requests(app: AppState, environment: str) -> int:
+    """Return how many requests a read of an encrypted environment takes at most, as far as is known."""
+    known = app.dependencies.get(environment)
+    return 1 + (len(known.revisions) if known is not None else MOST_ENVIRONMENTS)

@@ -112,6 +112,8 @@ class Read:
     is_whole: bool = False
     # The keys, if the app is end-to-end encrypted: then everything is read, and decrypted here.
     keys: KeyringIndex | None = field(default=None, repr=False, compare=False)
+    # The most requests that it takes, as far as is known: one, and one for each environment that values refer to.
+    requests: int = 1
 
 
 Call = ListApps | ReadKeyring | Probe | Read

@@ -84,7 +84,7 @@ class Dispatcher:
         """Count the call that begins with a turn."""
         account_state = turn.account_state
         self._serial += 1
-        begun = account_state.begin(task, now)
+        begun = account_state.begin(task, call, now)
         self._under_way[id(call)] = (call, self._serial, begun)
         self._shares.begin(self._serial, account_state.account, account_state.gate.host.name, turn.namespace, now)
         self.passed(turn, now)
@@ -93,6 +93,11 @@ class Dispatcher:
         """Go on after a turn: the account may have more to ask, and others may wait for the same."""
         self.add(turn.account_state.account, now)
         self._pass_on(turn.called, now)
+
+    def goes_on(self, call: Call, now: float) -> None:
+        """Count the next request of a call that takes several."""
+        if (kept := self._under_way.get(id(call))) is not None:
+            kept[2].go_on(now)
 
     def ended(self, call: Call, error: ExpectedError | None, now: float, *, was_answered: bool) -> Concern | None:
         """Count the end of a call, and return whom it concerns; None if its end was counted before."""

@@ -18,7 +18,7 @@ from phase_operator.reconcile.polling import results
 from phase_operator.reconcile.polling.accounts import KEYRING
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
 from phase_operator.reconcile.polling.calls import Read
-from phase_operator.reconcile.polling.fair_queue import Lane, PollPriority
+from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers
@@ -148,11 +148,9 @@ def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, no
     return woken | _troubled(times, late, apps, error, now)
 
 
-def answer_decrypted(times: Timetable, call: Read, decrypted: Decrypted, now: float) -> None:
-    """Note what a decrypted answer depends on, and count the requests that it took besides its own."""
-    account_state = times.account_state
-    account_state.gate.rate_limit.add(now, max(0, decrypted.requests - 1), Lane.READ.name)
-    app = account_state.apps.get(call.app)
+def answer_decrypted(times: Timetable, call: Read, decrypted: Decrypted) -> None:
+    """Note what a decrypted answer depends on."""
+    app = times.account_state.apps.get(call.app)
     if app is not None and app.is_encrypted and call.keys is not None and call.environment in app.places:
         app.dependencies[call.environment] = Dependencies.of(decrypted, call.keys)
 

@@ -23,6 +23,9 @@ _ATTEMPT = "ATTEMPT"
 _FOR_PROBES_OF_READS, _FOR_PROBES_OF_ATTEMPTS = 0.25, 0.125
 _FOR_READS = 0.25
 _FOR_ATTEMPTS = 0.125
+# The part of a quota that one read is given room for, and how soon to look again for it if nothing else tells.
+_FOR_ONE_READ = 0.25
+_LOOK_AGAIN = 1.0
 # Phase cuts the seconds of its Retry-After to whole ones.
 _TRUNCATED = 1.0
 _CLOUD_QUOTA = 120
@@ -113,7 +116,7 @@ class AddressLimit:
         return {each: turn for each, turn in self._turns.items() if now - turn < _CALLS_STILL}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InFlightCall:
     """What was counted when a call began, and has to be counted when it ends."""
 
@@ -123,6 +126,13 @@ class InFlightCall:
     # Whether it is the one trial of an open breaker: the host's, the account's.
     host_trial: bool
     denials_trial: bool
+    # The requests that it may still take, besides the one that is being made.
+    left: int = 0
+
+    def go_on(self, now: float) -> None:
+        """Count its next request."""
+        self.limit.go_on(now, self.kind, is_counted=self.left > 0)
+        self.left = max(0, self.left - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +185,31 @@ class AccountGate:
             max(attempt, allowed_at(now, leave=of_attempt)),
         )
 
-    def begin(self, now: float, lane: Lane | None, limit: RateLimit | None = None) -> InFlightCall:
-        """Count a call that begins: one that works, of a lane, or an attempt (None).
+    def room_at(self, now: float, requests: int) -> float:
+        """Return when there is room for a read of so many requests: `now`, or when to look again.
+
+        More than a part of the quota is never waited for: others who use it might leave no such room for long.
+        """
+        limit = self.rate_limit.limit_at(now)
+        if limit is None or requests <= 1:
+            return now
+        leave = {Lane.PROBE.name: min(self._probes(now), _FOR_PROBES_OF_READS)}
+        at = self.rate_limit.allowed_at(now, leave=leave, number=min(requests, max(1, int(limit * _FOR_ONE_READ))))
+        # Calls under way may need less than they might.
+        return min(at, now + _LOOK_AGAIN) if self.rate_limit.is_in_use else at
+
+    def begin(self, now: float, lane: Lane | None, limit: RateLimit | None = None, requests: int = 1) -> InFlightCall:
+        """Count a call that begins and may take so many requests: one that works, of a lane, or an attempt (None).
 
         `limit` counts the call instead of the account's.
         """
         limit = limit if limit is not None else self.rate_limit
+        kind = lane.name if lane is not None else _ATTEMPT
+        limit.begin(now, kind, requests)
         if lane is not None:
-            limit.begin(now, lane.name)
-            return InFlightCall(lane.name, limit, host_trial=False, denials_trial=False)
-        limit.begin(now, _ATTEMPT)
+            return InFlightCall(kind, limit, host_trial=False, denials_trial=False, left=requests - 1)
         host_trial, denials_trial = self.host.breaker.begin(self.account), self.denials.begin()
-        return InFlightCall(_ATTEMPT, limit, host_trial=host_trial, denials_trial=denials_trial)
+        return InFlightCall(kind, limit, host_trial=host_trial, denials_trial=denials_trial, left=requests - 1)
 
     def end(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
@@ -196,6 +219,7 @@ class AccountGate:
             begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
         else:
             begun.limit.end(now, begun.kind)
+        begun.limit.release(begun.left, begun.kind)
         self._tell_host(now, begun, asked, error)
         self._tell_denials(now, begun, asked, error)
         if begun.limit is self.rate_limit:

@@ -5,7 +5,8 @@ Rule: nothing is decided here. One call is one method of the edge, and the sched
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
@@ -17,7 +18,7 @@ from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
 from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import moved
-from phase_operator.core.values import DynamicKey, Entry, ObjectKey
+from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import (
     Call,
@@ -225,18 +226,17 @@ class Poller:
                 place.resize(place.size + index.weight)
                 return self._scheduler.keyring_read(call, index, self._clock.monotonic())
             case Read():
-                entries, decrypted = await self._read(call, credential, place)
-                self._observer.entries_read(len(entries))
-                shared_answer = await _answers(call, SharedAnswer(call.app_id, entries, place), decrypted)
-                await self._judge(call, shared_answer, decrypted, namespace)
+                shared_answer, decrypted = await self._read(call, credential, place)
+                await _answer(call, shared_answer)
+                await self._judge(call, shared_answer, namespace)
                 return self._scheduler.was_read(call, shared_answer, self._clock.monotonic(), decrypted)
             case _:
                 assert_never(call)
 
     async def _read(
         self, call: Read, credential: Credential, place: Reservation
-    ) -> tuple[Sequence[Entry | DynamicKey], Decrypted | None]:
-        """Read entries, with the account's keys if their app is encrypted."""
+    ) -> tuple[SharedAnswer, Decrypted | None]:
+        """Read entries, with the account's keys if their app is encrypted: then also what these were made of."""
         url = call.account.base_url
         if call.keys is not None:
             decrypted = await self._phase.encrypted(
@@ -246,8 +246,9 @@ class Poller:
                 app_id=call.app_id,
                 environment=call.environment,
                 place=place,
+                meter=_Meter(self._observer.entries_read, partial(self._goes_on, call)),
             )
-            return decrypted.entries, decrypted
+            return SharedAnswer(call.app_id, decrypted.entries, place, decrypted.damage), decrypted
         entries = await self._phase.entries(
             url,
             credential,
@@ -257,13 +258,15 @@ class Poller:
             tags=call.tags,
             place=place,
         )
-        return entries, None
+        self._observer.entries_read(len(entries))
+        return SharedAnswer(call.app_id, entries, place), None
 
-    async def _judge(
-        self, call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None, namespace: str
-    ) -> None:
+    def _goes_on(self, call: Read) -> None:
+        self._scheduler.goes_on(call, self._clock.monotonic())
+
+    async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
         """Let guards judge large answers in a thread, one after another."""
-        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer, decrypted):
+        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
             left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
             verdict = None
@@ -285,14 +288,21 @@ class Poller:
             self._wake(key)
 
 
-async def _answers(call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None) -> SharedAnswer:
+@dataclass(frozen=True, slots=True)
+class _Meter:
+    """Passes on what a read takes."""
+
+    entries_came: Callable[[int], None]
+    request_follows: Callable[[], None]
+
+
+async def _answer(call: Read, shared_answer: SharedAnswer) -> None:
     """Make the answers to all queries of a read, or find out why there is none; other tasks run in between."""
     for query in call.queries:
-        if decrypted is None or decrypted.error(query) is None:
+        if shared_answer.error(query) is None:
             shared_answer.answer(query)
         await asyncio.sleep(0)
     shared_answer.settle()
-    return shared_answer
 
 
 def _place(call: Call) -> str:

@@ -218,13 +218,15 @@ class PollScheduler:
             return woken
         return woken | results.probed(times, app, by_name(environments), now)
 
-    def to_judge(
-        self, call: Read, shared_answer: SharedAnswer, decrypted: Decrypted | None = None
-    ) -> list[tuple[QueryState, Snapshot, Snapshot]]:
+    def goes_on(self, call: Read, now: float) -> None:
+        """Count the next request of a read that takes several, before it is made."""
+        self._turns.goes_on(call, now)
+
+    def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the queries whose guards have much to judge, each with its last answer and the new one."""
         found = []
         for query_state in self._account_states[call.account].still_asked(call):
-            if decrypted is not None and decrypted.error(query_state.query) is not None:
+            if shared_answer.error(query_state.query) is not None:
                 continue
             before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
@@ -240,9 +242,9 @@ class PollScheduler:
         """
         times, woken = self._ended(call, now)
         if decrypted is not None:
-            encrypted.answer_decrypted(times, call, decrypted, now)
+            encrypted.answer_decrypted(times, call, decrypted)
         for query_state in times.account_state.still_asked(call):
-            if decrypted is not None and (error := decrypted.error(query_state.query)) is not None:
+            if (error := shared_answer.error(query_state.query)) is not None:
                 woken |= results.read_failed(times, query_state, call, error, now)
                 continue
             answer = shared_answer.answer(query_state.query)

@@ -10,11 +10,14 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.source.answer_memory import AnswerMemoryFull
-from phase_operator.core.source.keyring import Keyring, Keys
+from phase_operator.core.source.keyring import Decrypted, Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
+from phase_operator.core.source.shared_answer import SharedAnswer
+from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
 from phase_operator.reconcile.polling.fair_queue import PollPriority
+from phase_operator.reconcile.polling.gates import Gates
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from support.builders import entry, query
 from support.planning import DENIED, DOWN, ENCRYPTED, NO_LIST, Driver, Place, SimPhase, broken, fresh, key, kind
@@ -898,3 +901,115 @@ class TestAddress:
         ]
         assert max(after - before for before, after in pairwise(ours)) <= 90.0
         assert phase.refused - refused <= 60
+
+
+class Counting(SimPhase):
+    """Counts all requests of an account in a sliding minute, and refuses those above 120; a request takes a moment."""
+
+    def __init__(self, environments: int, referenced: int) -> None:
+        super().__init__(encrypted={"app-1"}, apps={"shop": "app-1", "shared": "app-2"}, places={})
+        self.passed: list[float] = []
+        self.refused = 0
+        shared = [f"shared-{number}" for number in range(referenced)]
+        for name in shared:
+            self.holds(B, app="app-2", environment=name)
+        for number in range(environments):
+            self.holds(A, environment=f"e{number}")
+            self.places["app-1", f"e{number}"].refers = tuple(("app-2", name) for name in shared)
+
+    def takes(self, now: float) -> bool:
+        """Take a request, or refuse it."""
+        self.passed = [at for at in self.passed if now - at < 60.0]
+        if len(self.passed) >= 120:
+            self.refused += 1
+            return False
+        self.passed.append(now)
+        return True
+
+    @property
+    def retry_after(self) -> Transient:
+        """The refusal that is due now."""
+        return Transient(Reason.RATE_LIMITED, "quota", after=60.0)
+
+
+class Concurrent:
+    """A driver whose reads take a request at a time, many at once."""
+
+    def __init__(self, phase: Counting, policy: Policy) -> None:
+        self.phase = phase
+        self.driver = Driver(policy, phase)
+        # A read, and how many requests of it are still to be made.
+        self.under_way: list[tuple[Read, int]] = []
+
+    def step(self) -> None:
+        """Let every read make a request, then begin what may begin."""
+        driver, going = self.driver, self.under_way
+        self.under_way = []
+        for call, left in going:
+            if not self.phase.takes(driver.now):
+                driver.scheduler.failed(call, self.phase.retry_after, driver.now)
+            elif left == 1:
+                answer = self.phase.answer(call)
+                assert isinstance(answer, Decrypted)
+                driver.scheduler.was_read(call, SharedAnswer(call.app_id, answer.entries), driver.now, answer)
+            else:
+                driver.scheduler.goes_on(call, driver.now)
+                self.under_way.append((call, left - 1))
+        while (begun := driver.scheduler.next(driver.now)) is not None:
+            if isinstance(begun, Read):
+                self.under_way.append((begun, 1 + len(self.phase.places[begun.app_id, begun.environment].refers)))
+            else:
+                if not isinstance(begun, ReadKeyring):
+                    self.phase.takes(driver.now)
+                driver.end(begun)
+        driver.now += 0.25
+
+    def answered(self) -> int:
+        """Return how many PhaseSecrets have an answer."""
+        return sum(isinstance(self.driver.view(str(number)), Fresh) for number in range(30))
+
+
+class TestQuota:
+    def test_reads_with_many_references_use_the_quota_up_and_are_not_refused(self) -> None:
+        """630 requests take five minutes and a quarter, at 120 a minute."""
+        there = Concurrent(Counting(30, 20), Policy(quota=120))
+        for number in range(30):
+            there.driver.ask(str(number), full(environment=f"e{number}"))
+        began = there.driver.now
+
+        while there.answered() < 30 and there.driver.now - began < 1200.0:
+            there.step()
+
+        assert there.answered() == 30
+        assert there.driver.now - began <= 400.0
+        assert there.phase.refused <= 5
+
+    def test_reads_without_references_do_not_wait_for_room_that_they_do_not_need(self) -> None:
+        there = Concurrent(Counting(30, 0), Policy(quota=120))
+        for number in range(30):
+            there.driver.ask(str(number), full(environment=f"e{number}"))
+        began = there.driver.now
+
+        while there.answered() < 30 and there.driver.now - began < 1200.0:
+            there.step()
+
+        assert there.driver.now - began <= 10.0
+        assert there.phase.refused == 0
+
+    def test_no_read_waits_for_its_room_for_longer_than_a_window(self) -> None:
+        """Others may use up whatever becomes free."""
+        gate = Gates(120).of(full().account)
+        account_state, now = AccountState(gate), 1000.0
+        for _ in range(100):
+            gate.rate_limit.begin(now)
+            gate.rate_limit.end(now)
+        assert account_state.room_at(1, now) == now
+
+        assert account_state.room_at(21, now) > now
+        assert account_state.room_at(21, now + 59.0) > now + 59.0
+        for _ in range(100):
+            gate.rate_limit.begin(now + 60.0)
+            gate.rate_limit.end(now + 60.0)
+
+        assert account_state.room_at(21, now + 60.0) == now + 60.0
+        assert account_state.room_at(21, now + 61.0) > now + 61.0

@@ -113,7 +113,6 @@ class References:
             tuple(done.get(id(node)) or node.entry for node in self._table.nodes),
             frozenset(self._evaluation.referenced - {self._home}),
             self._evaluation.is_incomplete,
-            1 + len(self._asked),
         )
 
     @property

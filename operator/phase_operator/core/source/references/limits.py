@@ -12,6 +12,10 @@ from phase_operator.core.source.answer_memory import MIB
 LONGEST_CHAIN = 25
 
 
+# Other environments that one answer may need; each is a request, and all of it is read.
+MOST_ENVIRONMENTS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceLimits:
     """The limits of one answer. A unit of work is about what the handling of one character takes: nanoseconds."""
@@ -21,7 +25,7 @@ class ReferenceLimits:
     # Bytes in memory by which references may enlarge the answer.
     growth: int = 16 * MIB
     # Other environments that are read, each as a whole and by a request of its own.
-    environments: int = 20
+    environments: int = MOST_ENVIRONMENTS
     # Units that all entries share, beyond what each may use anyway.
     work: int = 100_000_000
 

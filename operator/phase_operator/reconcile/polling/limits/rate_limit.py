@@ -57,9 +57,12 @@ class RateLimit:
         """The most calls that passed within a window, as far as that is trusted."""
         return self._most
 
-    def allowed_at(self, now: float, *, leave: Mapping[str, float] | None = None, spread: str | None = None) -> float:
+    def allowed_at(
+        self, now: float, *, leave: Mapping[str, float] | None = None, spread: str | None = None, number: int = 1
+    ) -> float:
         """Return when to check again: `now` if the next call may begin, infinity if a call has to end first.
 
+        `number` is how many requests it may take.
         `leave` reserves a share of the limit for each of the other kinds of call, as far as they do not use it.
         `spread` names the kind of the next call, if callers share that kind: a call begins only if calls of its kind
         may still begin at an even pace for a whole window, at half of the kind's rate. Otherwise one caller that makes
@@ -73,15 +76,17 @@ class RateLimit:
         if self._trying:
             return now
         limit = self._limit_at(now)
-        return now if limit is None else self._room_at(now, limit, leave or {}, spread)
+        return now if limit is None else self._room_at(now, limit, leave or {}, spread, number)
 
-    def _room_at(self, now: float, limit: int, leave: Mapping[str, float], spread: str | None) -> float:
+    def _room_at(self, now: float, limit: int, leave: Mapping[str, float], spread: str | None, number: int) -> float:
         """Return when to check again whether the limit has room for one more call; see `allowed_at`."""
         kept = sum(max(0, int(limit * share) - self._used[kind]) for kind, share in leave.items())
         room = limit - kept - self._under_way - len(self._ended)
-        if room > 0:
+        if room >= number:
             return now if spread is None else max(now, self._spread_at(now, room, spread))
-        return self._ended[0][0] + WINDOW if self._ended else float("inf")
+        # Those that ended make room one after another.
+        lacking = number - room
+        return self._ended[lacking - 1][0] + WINDOW if lacking <= len(self._ended) else float("inf")
 
     def _spread_at(self, now: float, room: int, kind: str) -> float:
         """Return from when on a call of this kind leaves enough to later ones; there is room for `room` calls now."""
@@ -100,12 +105,12 @@ class RateLimit:
         careful = self._trying or now < max(self._closed_until, self._careful_until)
         return not careful and self._limit_at(now) is None
 
-    def begin(self, now: float, kind: str = "") -> None:
-        """Count a call that begins."""
-        self._used[kind] += 1
+    def begin(self, now: float, kind: str = "", number: int = 1) -> None:
+        """Count a call that begins, and may take so many requests."""
+        self._used[kind] += number
         if self._first is None:
             self._first = now
-        self._under_way += 1
+        self._under_way += number
 
     def end(self, now: float, kind: str = "") -> None:
         """Count a call that ended with any answer except a refusal for the quota."""
@@ -120,11 +125,20 @@ class RateLimit:
         if self._learned is not None:
             self._learned += 1
 
-    def add(self, now: float, number: int, kind: str = "") -> None:
-        """Count more calls that have ended, which a call that was counted needed besides itself."""
-        self._used[kind] += number
-        self._ended.extend([(now, kind)] * number)
+    def go_on(self, now: float, kind: str = "", *, is_counted: bool) -> None:
+        """Count the next request of a call, whose last one was answered; `is_counted`: it was when the call began."""
+        self._ended.append((now, kind))
         self._most = max(self._most, len(self._ended))
+        if is_counted:
+            self._under_way -= 1
+        else:
+            self._used[kind] += 1
+
+    def release(self, number: int, kind: str = "") -> None:
+        """Count requests no more that a call did not need, which has ended."""
+        self._under_way -= number
+        self._used[kind] -= number
+        self._undecided = min(self._undecided, self._under_way)
 
     def refuse(self, now: float, after: float, kind: str = "") -> None:
         """Count a refusal: the account pauses for `after` seconds, and the number that fitted becomes the limit.
@@ -144,6 +158,11 @@ class RateLimit:
         if is_news and not self._trying:
             self._learn(now)
         self._trying = True
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a call is in flight."""
+        return self._under_way > 0
 
     def is_idle(self, now: float) -> bool:
         """Return whether it remembers no more than a new instance."""
