@@ -14,13 +14,14 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.keyring import Decrypted, Keyring
+from phase_operator.core.source.query import encrypted_base
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse, tells_modes
 from phase_operator.phase.encrypted import EncryptedReader, account_key, read_resolved
 from phase_operator.phase.keyring import LARGEST as LARGEST_KEYRING
 from phase_operator.phase.keyring import TOKENS as TOKENS_ANSWER
-from phase_operator.phase.keyring import encrypted_base, keyring_of
+from phase_operator.phase.keyring import keyring_of
 from phase_operator.phase.readers import Whole
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.phase.session import APPS, ENVIRONMENTS, SECRETS, TOKENS, Session, host_of

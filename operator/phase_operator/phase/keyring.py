@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import MIB, Reservation
@@ -23,7 +22,6 @@ from phase_operator.phase.crypto import DecryptionError, WrappedKeys, WrappedSha
 LARGEST = 8 * MIB
 # Bytes that an app or an environment takes in addition to its texts.
 _LISTED = 300
-_PUBLIC = "/public"
 # Ids go into a header.
 _ID = re.compile(r"[!-~]{1,100}")
 _MODES = {"E2E": True, "SSE": False}
@@ -65,15 +63,6 @@ class Tokens(wire.Part):
 
 
 TOKENS: TypeAdapter[Tokens] = TypeAdapter(Tokens)
-
-
-def encrypted_base(base_url: str) -> str:
-    """Return the base URL of the two encrypted routes for the base URL of the REST API.
-
-    The cloud's API host does not serve them: there, the console's host does.
-    """
-    url = f"{names.DEFAULT_HOST}/service{_PUBLIC}" if base_url == names.CLOUD_API else base_url
-    return url.removesuffix(_PUBLIC)
 
 
 def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bool) -> Keyring:

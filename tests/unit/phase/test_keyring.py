@@ -11,9 +11,8 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring, Keys, environment_named
-from phase_operator.core.source.query import base_url
+from phase_operator.core.source.query import base_url, encrypted_base
 from phase_operator.core.values import SecretValue
-from phase_operator.phase.keyring import encrypted_base
 from support.canary import Canary
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 from unit.phase.builders import HTML, URL, Server, answered, client, failure, place, refused

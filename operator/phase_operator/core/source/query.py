@@ -147,6 +147,15 @@ def origin(url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"
 
 
+def encrypted_base(base_url: str) -> str:
+    """Return the base URL of the two routes of encrypted apps for the base URL of the REST API.
+
+    The cloud's API host does not serve them: there, the console's host does.
+    """
+    url = f"{names.DEFAULT_HOST}{_PUBLIC}" if base_url == names.CLOUD_API else base_url
+    return url.removesuffix("/public")
+
+
 @lru_cache(maxsize=1024)
 def base_url(host: str) -> str:
     """Return the root of the REST API: the cloud's API host as it is, any other with /service/public; raise Invalid.

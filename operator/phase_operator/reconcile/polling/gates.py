@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.source.query import Account, origin
+from phase_operator.core.source.query import Account, encrypted_base, origin
 from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.limits.circuit_breaker import CircuitBreaker
 from phase_operator.reconcile.polling.limits.rate_limit import WINDOW, RateLimit
@@ -67,8 +68,9 @@ class Host:
 
     name: str
     breaker: CircuitBreaker
+    # Of the server that it has its keyrings from; another host may have them from there too.
+    keyrings: "AddressLimit"
     accounts: set[Account] = field(default_factory=set)
-    keyrings: "AddressLimit" = field(default_factory=lambda: AddressLimit())
 
 
 class AddressLimit:
@@ -274,6 +276,8 @@ class Gates:
         self._quota = quota
         self._gates: dict[Account, AccountGate] = {}
         self.hosts: dict[str, Host] = {}
+        # By the name of the server; each is kept by the hosts that use it.
+        self._addresses: WeakValueDictionary[str, AddressLimit] = WeakValueDictionary()
 
     def of(self, account: Account) -> AccountGate:
         """Return the one gate of an account."""
@@ -282,7 +286,10 @@ class Gates:
             name = origin(account.base_url)
             host = self.hosts.get(name)
             if host is None:
-                host = self.hosts[name] = Host(name, CircuitBreaker(name, threshold=3, first=1.0, longest=30.0))
+                breaker = CircuitBreaker(name, threshold=3, first=1.0, longest=30.0)
+                address = origin(encrypted_base(account.base_url))
+                keyrings = self._addresses.setdefault(address, AddressLimit())
+                host = self.hosts[name] = Host(name, breaker, keyrings)
             host.accounts.add(account)
             denials = CircuitBreaker(repr(account), threshold=5, first=15.0, longest=45.0)
             limit = self._quota if self._quota is not None else default_quota(account.base_url)

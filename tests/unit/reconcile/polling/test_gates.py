@@ -1,7 +1,10 @@
 """One gate for each account: whatever calls Phase with it shares quota, refusals and breakers with the polls."""
 
+from dataclasses import replace
+
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.source.query import base_url
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, Gates
@@ -109,3 +112,20 @@ def test_what_is_refused_again_and_again_is_not_tried() -> None:
     assert all(tried)
     assert gate.opens(0.0).attempt > 0.0
     assert gate.opens(60.0).attempt <= 60.0
+
+
+def test_hosts_that_have_keyrings_from_one_server_share_its_limit() -> None:
+    """Phase's cloud serves them at its console alone, whichever of its two hosts a PhaseSecret names."""
+    gates = Gates(None)
+    cloud = replace(ACCOUNT, base_url=base_url("https://api.phase.dev"))
+    console = replace(OTHER, base_url=base_url("https://console.phase.dev"))
+
+    api, own = gates.of(cloud).host, gates.of(ACCOUNT).host
+
+    assert gates.of(console).host is not api
+    assert gates.of(console).host.keyrings is api.keyrings
+    assert own.keyrings is not api.keyrings
+    api.keyrings.rate_limit.begin(1000.0)
+    api.keyrings.rate_limit.refuse(1000.0, 60.0)
+    gates.forget(cloud)
+    assert gates.of(console).host.keyrings.rate_limit.closed_until == 1060.0
