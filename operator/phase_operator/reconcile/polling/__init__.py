@@ -4,6 +4,7 @@
 
 - what is known: `accounts.py`, `app_state.py`, `query_state.py`, `keyrings.py`, and `views.py` for PhaseSecrets
 - when a call is due: `timetable.py`; in which order an account makes its calls: `fair_queue.py`
-- which account is next: `dispatch.py`; what holds it back: `gates.py` and `limits/`
-- what a call asks, and what follows from its end: `call_builder.py`, `results.py`, `encrypted.py`, `failures.py`
+- which account is next: `dispatch.py` with `timers.py`; what holds it back: `gates.py` and `limits/`
+- what a call asks: `call_builder.py`
+- what follows from its end: `results.py`, `encrypted.py`, `failures.py`
 """

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import FOREVER, AccountState, Task
 from phase_operator.reconcile.polling.calls import Call
 from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall
 from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit, ConcurrencyShares
+from phase_operator.reconcile.polling.timers import Timers
 
 # An account of several namespaces waits at the gate of one; another's may open sooner.
 _LOOK_AGAIN = 1.0
@@ -52,7 +52,7 @@ class Dispatcher:
         self._account_states = account_states
         self._hosts = hosts
         self._shares = ConcurrencyShares(places)
-        self._schedule: Schedule[Account | Wait] = Schedule()
+        self._timers: Timers[Account | Wait] = Timers()
         # Who waits at a gate: namespace -> its accounts, in the order in which they came.
         self._waiting: dict[Wait, dict[str, dict[Account, None]]] = {}
         # Whose turn came because a gate, or more than one, let him pass.
@@ -63,13 +63,13 @@ class Dispatcher:
 
     def add(self, account: Account, due: float) -> None:
         """Look at an account at `due`, or sooner if that is planned already."""
-        self._schedule.add(account, due, Priority.CHANGED)
+        self._timers.add(account, due)
 
     def next(self, now: float) -> Turn | None:
         """Return the next account that may make a call now, or None; `began` or `passed` has to follow."""
         for gate in self._shares.settle(now):
             self._let_pass(gate, now)
-        while (turn := self._schedule.pop(now)) is not None:
+        while (turn := self._timers.pop(now)) is not None:
             if not isinstance(turn, Account):
                 self._let_pass(turn, now)
                 continue
@@ -115,7 +115,7 @@ class Dispatcher:
 
     def forget(self, account_state: AccountState) -> None:
         """Forget an account that asks nothing any more."""
-        self._schedule.forget(account_state.account)
+        self._timers.forget(account_state.account)
         self._called.pop(account_state.account, None)
         self._shares.forget(account_state.account, account_state.gate.host.name)
 
@@ -126,11 +126,11 @@ class Dispatcher:
 
     def next_due(self) -> float | None:
         """Return when `next` is worth asking again, or None if only the end of a call can tell."""
-        return self._schedule.next_due()
+        return self._timers.next_due()
 
     def overdue(self, now: float) -> float:
         """Return for how many seconds an account has waited to be looked at, with nothing that it has to wait for."""
-        return self._schedule.overdue(now)
+        return self._timers.overdue(now)
 
     def under_way(self, *, is_slow: bool) -> int:
         """Return how many calls are under way, slow or quick ones."""
@@ -184,7 +184,7 @@ class Dispatcher:
         else:
             due = None if gate.is_slow else self._shares.settles_at()
         if due is not None and now < due < FOREVER:
-            self._schedule.add(gate, due, Priority.CHANGED)
+            self._timers.add(gate, due)
 
     def _trial_at(self, trial: Trial, now: float) -> float:
         host = self._hosts.get(trial.host)

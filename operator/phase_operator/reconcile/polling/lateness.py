@@ -7,11 +7,11 @@ is not.
 from collections.abc import Callable, Mapping
 from math import inf
 
-from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers
+from phase_operator.reconcile.polling.timers import Timers
 
 # A query that is not confirmed so many seconds after its interval is late.
 _GRACE = 30.0
@@ -30,14 +30,14 @@ class LateQueries:
     def __init__(self, account_states: Mapping[Account, AccountState]) -> None:
         self._account_states = account_states
         # When to see whether queries of an account are late.
-        self._looks: Schedule[Account] = Schedule()
+        self._looks: Timers[Account] = Timers()
         # When the first of these is due, or a little earlier: nearly always there is none.
         self._next_look = inf
 
     def look_later(self, account: Account, now: float) -> None:
         """See in time whether queries of an account are late, of which a call has failed."""
         self._next_look = min(self._next_look, now + _GRACE)
-        self._looks.add(account, now + _GRACE, Priority.PERIODIC)
+        self._looks.add(account, now + _GRACE)
 
     def delayed(self, account_state: AccountState, now: float) -> set[ObjectKey]:
         """Record that an account may make no calls for a while; return the PhaseSecrets whose queries will be late."""
@@ -56,7 +56,7 @@ class LateQueries:
             ):
                 continue
             woken |= _late_by(account_state, now)
-            self._looks.add(account, now + _LOOK_AGAIN, Priority.PERIODIC)
+            self._looks.add(account, now + _LOOK_AGAIN)
         due = self._looks.next_due()
         self._next_look = inf if due is None else due
         return woken
