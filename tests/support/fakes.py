@@ -17,7 +17,7 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
-from phase_operator.core.outcome import Event, StatusDocument
+from phase_operator.core.outcome import Event, Outcome, StatusDocument
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
@@ -811,6 +811,10 @@ class Loop:
         if self.resources.upsert(body):
             self.triggers.resource_changed(key)
         await settle()
+
+    async def run_once(self, key: ObjectKey = KEY) -> Outcome:
+        """Do one run, and nothing that follows from its outcome."""
+        return await self.reconciler.reconcile(key, self.resources.get(key))
 
     async def bury(self, key: ObjectKey = KEY) -> None:
         """Let the watch show that a PhaseSecret is gone, and let the loop come to rest."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.keyring import Tokens, keyring_of
 from phase_operator.phase.session import Session
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import query
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 

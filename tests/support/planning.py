@@ -9,7 +9,6 @@ from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.damage import Damage, DamagedEntry, DamagedPlace
 from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, KeyedEnvironment, Keyring, Keys
 from phase_operator.core.source.query import Account, SourceQuery
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.polling.calls import (
     Broken,
@@ -25,6 +24,7 @@ from phase_operator.reconcile.polling.calls import (
 )
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import entry
 
 Answer = list[App] | list[Environment] | list[Entry] | Keyring | Decrypted

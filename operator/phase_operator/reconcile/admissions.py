@@ -44,7 +44,7 @@ class Admissions:
 
     def enter(self, admitted: Admitted, versions: Mapping[TargetRef, str]) -> Change:
         """Replace a PhaseSecret's entry. `versions` names the newest object of each versioned target."""
-        orphaned = self._tokens.set(admitted.key, (admitted.token,))
+        orphaned = self._tokens.set(admitted.key, (admitted.token,)).orphaned
         return self._set(admitted.key, tuple(admitted.target_policies), versions, orphaned)
 
     def renew(self, key: ObjectKey, versions: Mapping[TargetRef, str]) -> Change:
@@ -54,7 +54,7 @@ class Admissions:
 
     def leave(self, key: ObjectKey) -> Change:
         """Remove a PhaseSecret's entry."""
-        return self._set(key, (), {}, self._tokens.set(key, ()))
+        return self._set(key, (), {}, self._tokens.set(key, ()).orphaned)
 
     def _set(
         self,
@@ -63,9 +63,10 @@ class Admissions:
         versions: Mapping[TargetRef, str],
         orphaned_tokens: tuple[ObjectKey, ...] = (),
     ) -> Change:
-        objects = tuple(dict.fromkeys([*targets, *(newest_version(target, versions) for target in targets)]))
+        newest = (newest_version(each, versions) for each in targets if each in versions)
+        objects = tuple(dict.fromkeys([*targets, *newest]))
         self._versions.pop(key, None)
         if extra := objects[len(targets) :]:
             self._versions[key] = extra
-        new = tuple(each for each in objects if each not in self._targets)
-        return Change(new, self._targets.set(key, objects), orphaned_tokens)
+        changed = self._targets.set(key, objects)
+        return Change(changed.new, changed.orphaned, orphaned_tokens)

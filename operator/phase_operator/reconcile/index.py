@@ -4,6 +4,7 @@ Rule: a PhaseSecret's dependencies are replaced as a whole, so that none outlive
 """
 
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from phase_operator.core.values import ObjectKey
@@ -26,6 +27,14 @@ class Users(Protocol[Thing]):
     def __contains__(self, thing: object) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class IndexChange(Generic[Thing]):
+    """Things that a resource depends on and none did before, and things that no resource depends on any more."""
+
+    new: tuple[Thing, ...] = ()
+    orphaned: tuple[Thing, ...] = ()
+
+
 class ReverseIndex(Generic[Thing]):
     """The index: the things that each resource depends on, and the reverse."""
 
@@ -34,12 +43,13 @@ class ReverseIndex(Generic[Thing]):
         # Most things have one user, and a set would take more memory than the rest of the entry.
         self._keys: dict[Thing, ObjectKey | set[ObjectKey]] = {}
 
-    def set(self, key: ObjectKey, things: Iterable[Thing]) -> tuple[Thing, ...]:
-        """Replace what a resource depends on, and return the things that no resource depends on any more."""
+    def set(self, key: ObjectKey, things: Iterable[Thing]) -> IndexChange[Thing]:
+        """Replace what a resource depends on."""
         wanted = tuple(dict.fromkeys(things))
         before = self._things.get(key, ())
         if before == wanted:
-            return ()
+            return IndexChange()
+        new = tuple(thing for thing in wanted if thing not in self._keys)
         for thing in before:
             self._remove(thing, key)
         for thing in wanted:
@@ -47,7 +57,7 @@ class ReverseIndex(Generic[Thing]):
         self._things[key] = wanted
         if not wanted:
             del self._things[key]
-        return tuple(thing for thing in before if thing not in self._keys)
+        return IndexChange(new, tuple(thing for thing in before if thing not in self._keys))
 
     def of(self, thing: Thing) -> list[ObjectKey]:
         """Return the resources that depend on a thing, sorted."""

@@ -1,12 +1,11 @@
 """A keyed work queue: coalesces, delays, runs a key once at a time.
 
 `Schedule` of core/flow/schedule.py decides with the clock as an argument; `Waiter`, the loop in which the workers of
-every queue wait for work, awaits.
+every queue wait for work, awaits. The process hangs if work is due while a worker waits for some.
 """
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from phase_operator.core.flow.schedule import Priority, Schedule
@@ -31,18 +30,20 @@ class QueueClosedError(Exception):
 
 
 class Waiter:
-    """Lets workers wait for work. `idle` is entered by each worker that waits.
+    """Lets workers wait for work.
 
     A change wakes one worker, since most changes bring work for one. A worker that leaves with work wakes the next, who
     looks for more, or waits until the next work is due. So while any worker waits, one of them has looked since the
     last change, and no work is overlooked.
     """
 
-    def __init__(self, clock: Clock, idle: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._idle = idle
-        # The workers that wait, the first to be woken at the beginning.
+        # The workers that wait and were not woken, the first to be woken at the beginning.
         self._waiting: dict[asyncio.Event, None] = {}
+        # How many wait, woken or not; and whether any has ever come for work.
+        self._idle = 0
+        self._has_begun = False
         self._closed = False
 
     def changed(self) -> None:
@@ -58,19 +59,26 @@ class Waiter:
         for worker in self._waiting:
             worker.set()
 
-    async def take(self, find: Callable[[float], Work | None], next_due: Callable[[float], float | None]) -> Work:
-        """Wait until `find` finds work and return it; raise QueueClosedError after `close`.
+    def neglected(self, overdue: float, *, is_busy: bool) -> float:
+        """Return for how many seconds due work has waited although a worker waits for some, or all workers are gone.
 
-        Both get the time. `next_due` returns when to look again at the latest, None: only after a change; it is asked
-        after `find` found nothing.
+        `overdue` is the time in seconds that the oldest work has been due. `is_busy`: a worker works.
         """
+        return overdue if self._has_begun and (self._idle or not is_busy) else 0.0
+
+    async def take(self, look: Callable[[float], tuple[Work | None, float | None]]) -> Work:
+        """Wait until `look` finds work and return it; raise QueueClosedError after `close`.
+
+        `look` gets the time. It returns the work that is due; or, if there is none, when to look again at the latest,
+        with None for "only after a change".
+        """
+        self._has_begun = True
         try:
             while not self._closed:
                 now = self._clock.monotonic()
-                found = find(now)
+                found, due = look(now)
                 if found is not None:
                     return found
-                due = next_due(now)
                 await self._wait(None if due is None else due - now)
         finally:
             # However it ends: this worker may be the only one that has looked since the last change.
@@ -80,10 +88,11 @@ class Waiter:
     async def _wait(self, seconds: float | None) -> None:
         woken = asyncio.Event()
         self._waiting[woken] = None
+        self._idle += 1
         try:
-            with self._idle():
-                await wait_for(woken, seconds)
+            await wait_for(woken, seconds)
         finally:
+            self._idle -= 1
             self._waiting.pop(woken, None)
 
 
@@ -94,7 +103,7 @@ class WorkQueue(Generic[Key]):
         self._clock = clock
         self._schedule: Schedule[Key] = Schedule(owner)
         self._watchdog = Watchdog(clock)
-        self._waiter = Waiter(clock, self._watchdog.idle)
+        self._waiter = Waiter(clock)
         # Until every key of the start has had a run: the keys that had one, and the keys that still have to.
         self._ran: set[Key] = set()
         self._owed: set[Key] | None = None
@@ -125,7 +134,7 @@ class WorkQueue(Generic[Key]):
 
     async def take(self) -> Key:
         """Wait for the next key that is due and start its run; raise QueueClosedError after `close`."""
-        key = await self._waiter.take(self._schedule.take, lambda _: self._schedule.next_due())
+        key = await self._waiter.take(self._schedule.look)
         self._watchdog.begin(key)
         return key
 
@@ -145,7 +154,7 @@ class WorkQueue(Generic[Key]):
 
     def neglected(self) -> float:
         """Return for how many seconds a key has been due while a worker is idle."""
-        return self._watchdog.neglected(self.oldest())
+        return self._waiter.neglected(self.oldest(), is_busy=self._watchdog.is_busy)
 
     def hanging(self) -> float:
         """Return for how many seconds the run that is stuck longest has made no progress."""

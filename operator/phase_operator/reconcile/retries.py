@@ -1,9 +1,9 @@
 """When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away."""
 
 from phase_operator.core.flow.backoff import retry_resource
-from phase_operator.core.flow.outage import Fault, Outage, fault
+from phase_operator.core.flow.outage import Fault, Outage
 from phase_operator.core.flow.schedule import Priority
-from phase_operator.core.outcome import Failed, Gone, Outcome
+from phase_operator.core.outcome import Failed, Outcome
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue import WorkQueue
@@ -28,10 +28,7 @@ class Retries:
 
     def run_ended(self, key: ObjectKey, outcome: Outcome) -> bool:
         """Queue the next try, if there is to be one. Return True if the run shows that the API server is back."""
-        found = fault(outcome)
-        if isinstance(outcome, Gone):
-            self._outage.forget(key)
-        is_back = not isinstance(outcome, Gone) and found is None and self._outage.recovered(key)
+        found, is_back = self._outage.ended(key, outcome)
         transient = retry_wanted(outcome)
         if transient is None:
             self.forget(key)

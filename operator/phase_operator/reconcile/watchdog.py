@@ -1,8 +1,7 @@
 """Which steps are in progress, and whether one of them hangs.
 
 Rule: a wait for a turn or for an answer does not count as hanging, because no restart cures a long queue, a slow API
-server or a slow Phase. The process hangs if work is due while a worker is idle, or if a step makes no progress for far
-longer than any answer may take.
+server or a slow Phase. A step hangs if it makes no progress for far longer than any answer may take.
 """
 
 from collections.abc import Hashable, Iterator
@@ -31,42 +30,36 @@ def made_progress() -> None:
 
 
 class Watchdog:
-    """Counts the workers of one queue."""
+    """The steps that are in progress: those of the workers of one queue."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._watchdog: dict[Hashable, _Step] = {}
-        self._idle = 0
-        self._begun = False
-
-    @contextmanager
-    def idle(self) -> Iterator[None]:
-        """Count a worker as idle inside this context."""
-        self._begun = True
-        self._idle += 1
-        try:
-            yield
-        finally:
-            self._idle -= 1
+        self._steps: dict[Hashable, _Step] = {}
 
     def begin(self, name: Hashable) -> None:
         """Begin a step in the current asyncio task."""
-        self._begun = True
-        step = self._watchdog[name] = _Step(self._clock, self._clock.monotonic())
+        step = self._steps[name] = _Step(self._clock, self._clock.monotonic())
         _current.set(step)
 
     def end(self, name: Hashable) -> None:
         """End a step."""
-        self._watchdog.pop(name, None)
+        self._steps.pop(name, None)
 
-    def neglected(self, overdue: float) -> float:
-        """Return for how many seconds due work has waited although a worker is idle.
+    @contextmanager
+    def step(self, name: Hashable) -> Iterator[None]:
+        """Count what is done inside this context as a step of the current asyncio task."""
+        self.begin(name)
+        try:
+            yield
+        finally:
+            self.end(name)
 
-        `overdue` is the time in seconds that the oldest work has been due.
-        """
-        return overdue if self._begun and (self._idle or not self._watchdog) else 0.0
+    @property
+    def is_busy(self) -> bool:
+        """Whether any step is in progress."""
+        return bool(self._steps)
 
     def hanging(self) -> float:
         """Return for how many seconds the step that is stuck longest has made no progress."""
         now = self._clock.monotonic()
-        return max((now - step.at for step in self._watchdog.values()), default=0.0)
+        return max((now - step.at for step in self._steps.values()), default=0.0)

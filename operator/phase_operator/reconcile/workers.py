@@ -22,7 +22,7 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import PhaseSecretStore
+from phase_operator.reconcile.store import PhaseSecretStore, Resource
 from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,11 @@ EVENT_CONTESTED = "TargetContested"
 class Runs(Protocol):
     """Reconciles one resource of a kind."""
 
-    async def reconcile(self, key: ObjectKey) -> Outcome:
-        """Do one run and return its outcome; expected failures are outcomes, not exceptions."""
+    async def reconcile(self, key: ObjectKey, resource: Resource | None) -> Outcome:
+        """Do one run and return its outcome; expected failures are outcomes, not exceptions.
+
+        `resource` is the resource as it is now, None if it is gone.
+        """
 
     def forced(self, key: ObjectKey) -> str | None:
         """Return the value of the sync annotation that the last run has answered, if any."""
@@ -112,11 +115,13 @@ class Workers:
 
     async def _run_resource(self, key: ObjectKey) -> None:
         began = self._clock.monotonic()
-        # The report is about the resource as it is now; an edit meanwhile starts another run.
+        # The run and its report are about the resource as it is now; an edit meanwhile starts another run.
         resource, before = self._resources.get(key), self._targets.uses(key)
         runs = self._runs[key.kind]
         outcome = (
-            await self._internal_errors.attempt("run failed", runs.reconcile(key), task="resources", subject=str(key))
+            await self._internal_errors.attempt(
+                "run failed", runs.reconcile(key, resource), task="resources", subject=str(key)
+            )
             or INTERNAL
         )
         outcome = await self._report.run_ended(resource, outcome, runs.forced(key))

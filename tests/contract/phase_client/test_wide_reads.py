@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from phase_dev.server import EmbeddedPhase
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.source.query import AppRef
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.client import PhaseClient
 from phase_operator.phase.session import Session
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import query
 
 PATHS = ["/", "/a", "/a/b", "/A"]

@@ -2,11 +2,16 @@
 
 import pytest
 
-from support.crossings import crossings_of
+from phase_operator.core.values import ObjectKey
+from support.builders import KEY, entry, phase_secret
+from support.crossings import Crossings, crossings_of
+from support.fakes import Loop
 
 # `PYTHONPATH=tests python -m support.crossings` prints the doors. A job that needs more should first have fewer, bigger
 # calls at the doors with most.
-LIMITS = {"new PhaseSecret": 425, "changed value": 300, "hand edit": 150}
+LIMITS = {"new PhaseSecret": 246, "changed value": 183, "hand edit": 122}
+
+OTHER = ObjectKey(KEY.namespace, "other")
 
 
 @pytest.mark.parametrize("job", LIMITS)
@@ -20,3 +25,15 @@ async def test_the_same_job_takes_the_same_calls() -> None:
     first, second = await crossings_of("hand edit"), await crossings_of("hand edit")
 
     assert first.functions == second.functions
+
+
+async def test_a_subscription_that_needs_no_call_has_none_looked_for(loop: Loop) -> None:
+    loop.phase.holds(entry("A", "1"))
+    await loop.show(phase_secret())
+    counted = Crossings()
+
+    with counted.counting():
+        await loop.show(phase_secret(OTHER, managedSecretReferences=[{"secretName": "other"}]))
+
+    assert len(loop.cluster.applied) == 2
+    assert not counted.doors["reconcile/queue", "reconcile/polling"]

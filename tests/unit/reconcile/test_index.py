@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.index import ReverseIndex
+from phase_operator.reconcile.index import IndexChange, ReverseIndex
 
 A, B = ObjectKey("team", "a"), ObjectKey("team", "b")
 
@@ -43,7 +43,7 @@ def test_what_a_resource_depends_on_is_replaced_as_a_whole() -> None:
 def test_things_that_nobody_depends_on_any_more_are_returned(
     said: list[tuple[ObjectKey, str]], then: str, orphans: tuple[str, ...]
 ) -> None:
-    assert dependents(*said).set(A, then) == orphans
+    assert dependents(*said).set(A, then).orphaned == orphans
 
 
 def test_nothing_is_left_of_a_resource_that_depends_on_nothing() -> None:
@@ -51,7 +51,7 @@ def test_nothing_is_left_of_a_resource_that_depends_on_nothing() -> None:
 
     assert found.things() == []
     assert "x" not in found
-    assert found.set(A, "") == ()
+    assert found.set(A, "") == IndexChange()
 
 
 def test_every_thing_that_somebody_depends_on_is_listed_once() -> None:
@@ -68,9 +68,10 @@ def test_both_sides_agree(said: list[tuple[ObjectKey, str]]) -> None:
     for key, things in said:
         before = set().union(*now.values())
         now[key] = set(things)
-        orphans = found.set(key, things)
+        change = found.set(key, things)
 
-        assert sorted(orphans) == sorted(before - set().union(*now.values()))
+        assert sorted(change.new) == sorted(set(things) - before)
+        assert sorted(change.orphaned) == sorted(before - set().union(*now.values()))
 
     assert set(found.things()) == set().union(*now.values())
     for thing in "xyz":

@@ -1,6 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -416,13 +415,13 @@ def _last(order: list[str], owner: str) -> int:
 # The loop in which workers wait.
 
 
-def nothing(_: float) -> str | None:
-    return None
+def nothing(_: float) -> tuple[str | None, float | None]:
+    return None, None
 
 
 async def test_a_worker_that_waits_finds_what_came_meanwhile() -> None:
     waiter, found = Waiter(HandClock()), list[str]()
-    task = asyncio.create_task(waiter.take(lambda _: found.pop() if found else None, lambda _: None))
+    task = asyncio.create_task(waiter.take(lambda _: (found.pop() if found else None, None)))
     await settle()
     assert not task.done()
 
@@ -438,11 +437,11 @@ async def test_a_worker_that_waits_finds_what_came_meanwhile() -> None:
 async def test_a_change_wakes_one_of_the_workers_that_wait() -> None:
     waiter, looks = Waiter(HandClock()), list[float]()
 
-    def look(now: float) -> str | None:
+    def look(now: float) -> tuple[str | None, float | None]:
         looks.append(now)
-        return None
+        return None, None
 
-    tasks = [asyncio.create_task(waiter.take(look, lambda _: None)) for _ in range(5)]
+    tasks = [asyncio.create_task(waiter.take(look)) for _ in range(5)]
     await settle()
     looks.clear()
 
@@ -457,7 +456,7 @@ async def test_a_change_wakes_one_of_the_workers_that_wait() -> None:
 async def test_a_woken_worker_that_is_cancelled_leaves_the_work_to_the_next() -> None:
     waiter, found = Waiter(HandClock()), list[str]()
     first, second = (
-        asyncio.create_task(waiter.take(lambda _: found.pop() if found else None, lambda _: None)) for _ in range(2)
+        asyncio.create_task(waiter.take(lambda _: (found.pop() if found else None, None))) for _ in range(2)
     )
     await settle()
 
@@ -519,35 +518,19 @@ def test_no_key_is_due_while_a_worker_waits(steps: list[tuple[str, str, int]], w
     asyncio.run(check())
 
 
+async def test_a_worker_that_finds_work_at_once_does_not_wait() -> None:
+    waiter = Waiter(HandClock())
+
+    assert await waiter.take(lambda now: (f"at {now:.0f}", None))
+    assert waiter.neglected(500.0, is_busy=True) == 0.0
+
+
 async def test_every_worker_that_waits_hears_of_the_end() -> None:
     waiter = Waiter(HandClock())
-    tasks = [asyncio.create_task(waiter.take(nothing, lambda _: None)) for _ in range(3)]
+    tasks = [asyncio.create_task(waiter.take(nothing)) for _ in range(3)]
     await settle()
 
     waiter.close()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(each) for each in ended] == [QueueClosedError] * 3
-
-
-async def test_only_a_worker_that_waits_is_idle() -> None:
-    idle: list[bool] = []
-
-    @contextmanager
-    def waits() -> Iterator[None]:
-        idle.append(True)
-        try:
-            yield
-        finally:
-            idle.pop()
-
-    waiter = Waiter(HandClock(), waits)
-    assert await waiter.take(lambda now: f"at {now:.0f}", lambda _: None)
-    assert idle == []
-    task = asyncio.create_task(waiter.take(nothing, lambda _: None))
-    await settle()
-
-    assert idle == [True]
-    waiter.close()
-    await asyncio.gather(task, return_exceptions=True)
-    assert idle == []

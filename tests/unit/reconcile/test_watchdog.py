@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from phase_operator.core.flow.schedule import Priority
-from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.queue import Waiter, WorkQueue
 from phase_operator.reconcile.watchdog import Watchdog, made_progress
 from support.clock import HandClock, settle
 
@@ -20,22 +22,44 @@ async def test_a_long_queue_with_busy_workers_is_no_standstill() -> None:
     assert (queue.oldest(), queue.neglected()) == (1000.0, 0.0)
 
 
-def test_work_that_is_due_while_a_worker_waits_for_some_is_neglected() -> None:
-    steps = Watchdog(HandClock())
-    assert steps.neglected(500.0) == 0.0, "nobody works yet"
+async def test_work_that_is_due_while_a_worker_waits_for_some_is_neglected() -> None:
+    waiter = Waiter(HandClock())
+    assert waiter.neglected(500.0, is_busy=False) == 0.0, "nobody works yet"
 
-    with steps.idle():
-        assert steps.neglected(500.0) == 500.0
-    steps.begin("key")
-    assert steps.neglected(500.0) == 0.0
+    task: asyncio.Task[None] = asyncio.create_task(waiter.take(lambda _: (None, None)))
+    await settle()
+    assert [waiter.neglected(500.0, is_busy=busy) for busy in (False, True)] == [500.0, 500.0]
+
+    waiter.close()
+    await asyncio.gather(task, return_exceptions=True)
+    assert waiter.neglected(500.0, is_busy=True) == 0.0
 
 
-def test_work_that_is_due_while_all_workers_are_gone_is_neglected() -> None:
-    steps = Watchdog(HandClock())
-    steps.begin("key")
-    steps.end("key")
+async def test_work_that_is_due_while_all_workers_are_gone_is_neglected() -> None:
+    clock = HandClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
+    for key in ("one", "two"):
+        queue.add(key)
+    queue.done(await queue.take())
+    clock.turn(500.0)
 
-    assert steps.neglected(500.0) == 500.0
+    assert queue.neglected() == 500.0
+
+
+def test_what_is_done_in_a_step_is_in_progress_until_its_end() -> None:
+    clock = HandClock()
+    steps = Watchdog(clock)
+
+    def fail() -> None:
+        with steps.step("key"):
+            clock.turn(300.0)
+            assert (steps.is_busy, steps.hanging()) == (True, 300.0)
+            raise ValueError("bug")
+
+    with pytest.raises(ValueError, match="bug"):
+        fail()
+
+    assert (steps.is_busy, steps.hanging()) == (False, 0.0)
 
 
 async def test_a_step_that_gets_on_does_not_hang() -> None:

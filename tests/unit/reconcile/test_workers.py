@@ -12,6 +12,7 @@ from phase_operator.core.outcome import Failed, Gone, Outcome, Pending, Suspende
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.calls import Call
 from phase_operator.reconcile.retries import retry_wanted
+from phase_operator.reconcile.store import Resource
 from support.builders import KEY, TOKEN, entry, in_step, out_of_step, phase_secret, secret_ref, synced
 from support.canary import Canary
 from support.clock import settle
@@ -727,7 +728,7 @@ class Ran:
     def __init__(self) -> None:
         self.keys: list[ObjectKey] = []
 
-    async def reconcile(self, key: ObjectKey) -> Outcome:
+    async def reconcile(self, key: ObjectKey, resource: Resource | None) -> Outcome:
         self.keys.append(key)
         return Gone()
 

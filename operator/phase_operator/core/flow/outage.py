@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.flow.pace import RepeatBackoff
-from phase_operator.core.outcome import Failed, Outcome
+from phase_operator.core.outcome import Failed, Gone, Outcome
 
 Thing = TypeVar("Thing", bound=Hashable)
 
@@ -64,15 +64,18 @@ class Outage(Generic[Thing]):
         self._turns[thing] = turn
         return turn - now
 
-    def recovered(self, thing: Thing) -> bool:
-        """Record a run that did not fail like this; return True if its last run got no answer: the outage is over."""
-        self._turns.pop(thing, None)
-        return self._waiting.pop(thing, None) is Fault.SILENT
+    def ended(self, thing: Thing, outcome: Outcome) -> tuple[Fault | None, bool]:
+        """Record how a run ended: how the API server made it fail, if it did; and whether the outage is over.
 
-    def forget(self, thing: Thing) -> None:
-        """Forget a thing that no longer exists."""
+        It is over if the last run of the thing got no answer, and this one did not fail like that. A thing that is gone
+        is forgotten, and shows nothing.
+        """
+        found = fault(outcome)
+        if found is not None:
+            return found, False
         self._turns.pop(thing, None)
-        self._waiting.pop(thing, None)
+        was_silent = self._waiting.pop(thing, None) is Fault.SILENT
+        return None, was_silent and not isinstance(outcome, Gone)
 
     def drain(self) -> list[Thing]:
         """End the wait of all things, and return them."""

@@ -97,6 +97,14 @@ class Schedule(Generic[Key]):
         if planned != self._due.get(key):
             self._plan(key, planned)
 
+    def look(self, now: float) -> tuple[Key | None, float | None]:
+        """Start the most urgent key that is due; if none is, return when the next will be, or None if none is planned.
+
+        The second value is for nothing found alone.
+        """
+        found = self.take(now)
+        return found, self.next_due() if found is None else None
+
     def take(self, now: float) -> Key | None:
         """Start the most urgent key that is due, or return None."""
         while self._later and self._later[0][0] <= now:
@@ -114,13 +122,6 @@ class Schedule(Generic[Key]):
             return None
         del self._due[found]
         self._running[found] = None
-        return found
-
-    def pop(self, now: float) -> Key | None:
-        """Remove and return the most urgent key that is due, without a run that has to end; None if no key is due."""
-        found = self.take(now)
-        if found is not None:
-            del self._running[found]
         return found
 
     def _most_urgent(self) -> Key | None:

@@ -48,9 +48,9 @@ class AnswerMemory:
         """Return an empty place for a namespace; `instead_of` are the places that it will replace."""
         return Reservation(self, namespace, sum(each.size for each in set(instead_of) if each.namespace == namespace))
 
-    def least(self, namespaces: Iterable[str]) -> str:
-        """Return the namespace that holds the fewest bytes, or "" if none is given."""
-        return min(namespaces, key=lambda each: self._held.get(each, 0), default="")
+    def open_for_one(self, namespaces: Iterable[str], instead_of: Iterable["Reservation"] = ()) -> "Reservation":
+        """Return an empty place for that namespace of these that holds the fewest bytes; for "" if none is given."""
+        return self.open(min(namespaces, key=lambda each: self._held.get(each, 0), default=""), instead_of)
 
     def move(self, namespace: str, amount: int, replaced: int = 0) -> None:
         """Change what a namespace holds by `amount` bytes, which may be negative; raise AnswerMemoryFull if too many.

@@ -6,5 +6,5 @@
 - when a call is due: `timetable.py`; in which order an account makes its calls: `fair_queue.py`
 - which account is next: `dispatch.py` with `timers.py`; what holds it back: `gates.py` and `limits/`
 - what a call asks: `call_builder.py`
-- what follows from its end: `results.py`, `encrypted.py`, `failures.py`
+- what follows from its end: `shared_answer.py`, `results.py`, `encrypted.py`, `failures.py`
 """

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import assert_never
 
 from phase_operator.api.reasons import Reason
@@ -16,7 +17,6 @@ from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
@@ -33,6 +33,7 @@ from phase_operator.reconcile.polling.calls import (
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
 from phase_operator.reconcile.queue import Waiter
@@ -72,7 +73,9 @@ class Poller:
         # The calls under way that can be broken off.
         self._limits: dict[int, asyncio.Timeout] = {}
         self._watchdog = Watchdog(clock)
-        self._waiter = Waiter(clock, self._watchdog.idle)
+        self._waiter = Waiter(clock)
+        # When a worker that waits for a call looks again by itself; it has been woken to look if that is long past.
+        self._next_look = inf
 
     # For runs.
 
@@ -85,7 +88,7 @@ class Poller:
         self._credentials[query.account] = credential
         has_keys = credential.keys is not None
         state = self._scheduler.subscribe(key, query, subscription, self._clock.monotonic(), has_keys=has_keys)
-        self._waiter.changed()
+        self._changed()
         return state
 
     def unsubscribe(self, key: ObjectKey) -> None:
@@ -95,13 +98,13 @@ class Poller:
     def want(self, key: ObjectKey, urgency: PollPriority) -> SourceState:
         """Read the PhaseSecret's query and wake it with the answer, changed or not; return what is known now."""
         self._scheduler.want(key, urgency, self._clock.monotonic())
-        self._waiter.changed()
+        self._changed()
         return self._scheduler.view(key)
 
     def doubt(self, key: ObjectKey) -> None:
         """Read the PhaseSecret's query again after a pause and wake it: it does not believe the answer yet."""
         self._scheduler.doubt(key, self._clock.monotonic())
-        self._waiter.changed()
+        self._changed()
 
     def confirm(self, key: ObjectKey, revision: Revision) -> None:
         """Record that a PhaseSecret's targets already match a revision, so that no read is needed."""
@@ -119,24 +122,34 @@ class Poller:
 
     async def take(self) -> Call:
         """Wait for the next call that is to be made; raise QueueClosedError after `close`."""
-        return await self._waiter.take(self._next, lambda _: self._scheduler.next_due())
+        return await self._waiter.take(self._look)
 
-    def _next(self, now: float) -> Call | None:
+    def _look(self, now: float) -> tuple[Call | None, float | None]:
         call = self._scheduler.next(now)
         self._tell_all(self._scheduler.awakened())
         self._break_off(self._scheduler.surplus(now))
-        return call
+        due = self._scheduler.next_due()
+        self._next_look = inf if due is None else due
+        return call, due
+
+    def _changed(self, woken: Iterable[ObjectKey] = ()) -> None:
+        """Wake these PhaseSecrets and those that the scheduler names; and a worker, if a call is due before it looks.
+
+        One is enough until the next look: a worker that leaves with a call wakes the next worker.
+        """
+        self._tell_all({*woken, *self._scheduler.awakened()})
+        due = self._scheduler.next_due()
+        if due is not None and due < self._next_look:
+            self._next_look = -inf
+            self._waiter.changed()
 
     async def make(self, call: Call) -> None:
         """Make a call, record how it ended, and wake the PhaseSecrets concerned.
 
         An exception is a bug of ours; `ended_by_bug` has to follow.
         """
-        self._watchdog.begin(call)
-        try:
+        with self._watchdog.step(call):
             await self._made(call)
-        finally:
-            self._watchdog.end(call)
 
     async def _made(self, call: Call) -> None:
         try:
@@ -149,7 +162,7 @@ class Poller:
                 self._observer.answer_refused("memory" if isinstance(error, AnswerMemoryFull) else "answer")
         self._observer.asked(_kind(call), result)
         log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
-        self._wake_all(woken)
+        self._ended(woken)
 
     def ended_by_bug(self, call: Call) -> None:
         """Record that `make` raised an exception, and wake the PhaseSecrets concerned; they are told that it failed.
@@ -157,7 +170,7 @@ class Poller:
         The scheduler counts the end of a call once, also if it raised the exception itself.
         """
         bug = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has the trace")
-        self._wake_all(self._scheduler.failed(call, bug, self._clock.monotonic()))
+        self._ended(self._scheduler.failed(call, bug, self._clock.monotonic()))
 
     async def _until_broken_off(self, call: Call) -> set[ObjectKey]:
         """Make a call, and end it as one that is not answered if it is broken off meanwhile."""
@@ -202,7 +215,7 @@ class Poller:
 
     def neglected(self) -> float:
         """Return for how many seconds a call that may be made has waited while a worker waits for one."""
-        return self._watchdog.neglected(self._scheduler.overdue(self._clock.monotonic()))
+        return self._waiter.neglected(self._scheduler.overdue(self._clock.monotonic()), is_busy=self._watchdog.is_busy)
 
     def hanging(self) -> float:
         """Return for how many seconds the call that hangs for longest has gone on."""
@@ -210,8 +223,8 @@ class Poller:
 
     async def _make(self, call: Call, credential: Credential) -> set[ObjectKey]:
         url = call.account.base_url
-        namespace = self._room.least(sorted(self._scheduler.namespaces(call)))
-        place = self._room.open(namespace, self._scheduler.replaced(call))
+        place = self._room.open_for_one(sorted(self._scheduler.namespaces(call)), self._scheduler.replaced(call))
+        namespace = place.namespace
         match call:
             case ListApps():
                 apps = await self._phase.apps(url, credential, place)
@@ -277,11 +290,10 @@ class Poller:
                     break
             shared_answer.verdicts[query_state.query] = (before, verdict)
 
-    def _wake_all(self, woken: set[ObjectKey]) -> None:
-        self._tell_all(woken | self._scheduler.awakened())
+    def _ended(self, woken: set[ObjectKey]) -> None:
+        self._changed(woken)
         for key, event in self._scheduler.events():
             self._post(key, event)
-        self._waiter.changed()
 
     def _tell_all(self, woken: set[ObjectKey]) -> None:
         for key in sorted(woken):

@@ -10,11 +10,11 @@ from enum import Enum, auto
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Read, Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 
 # A loss is believed if Phase says it again after so many seconds.
 DOUBT_PAUSE = 5.0

@@ -16,7 +16,6 @@ from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.apps import App, Environment, by_name
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling import call_builder, encrypted, results
 from phase_operator.reconcile.polling.accounts import AccountState
@@ -39,6 +38,7 @@ from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
 from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, subscribers
 from phase_operator.reconcile.polling.registry import Accounts
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats, count
 from phase_operator.reconcile.polling.timetable import Timetable
 from phase_operator.reconcile.polling.views import view

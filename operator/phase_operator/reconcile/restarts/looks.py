@@ -36,16 +36,14 @@ class LookSchedule:
     async def take(self, all_known: Callable[[], bool]) -> str:
         """Wait for the next namespace; raise QueueClosedError after `close`."""
 
-        def find(now: float) -> str | None:
+        def look(now: float) -> tuple[str | None, float | None]:
             due = self._next_due()
+            if due is None or due > now:
+                return None, due
             # A target whose PhaseSecret has not run yet would look like one without a PhaseSecret.
-            return self._due(now) if due is not None and due <= now and all_known() else None
+            return self._due(now) if all_known() else None, now + _NOT_YET
 
-        def next_due(now: float) -> float | None:
-            due = self._next_due()
-            return due if due is None or due > now else now + _NOT_YET
-
-        return await self._waiter.take(find, next_due)
+        return await self._waiter.take(look)
 
     def others_wait(self) -> bool:
         """Return whether any namespace is due."""

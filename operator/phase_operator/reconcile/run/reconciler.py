@@ -88,9 +88,11 @@ class Reconciler:
             digest_key=digest_key,
         )
 
-    async def reconcile(self, key: ObjectKey) -> Outcome:
-        """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
-        resource = self._resources.get(key)
+    async def reconcile(self, key: ObjectKey, resource: Resource | None) -> Outcome:
+        """Do one run and return what it came to; expected failures are outcomes, not exceptions.
+
+        `resource` is the PhaseSecret as it is now, None if it is gone.
+        """
         if resource is None:
             self._release(key)
             return Gone()

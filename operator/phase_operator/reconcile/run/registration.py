@@ -40,7 +40,8 @@ class Registration:
         self._forget(change)
 
     def _forget(self, change: Change) -> None:
-        self._restarts.forget(change.orphaned_targets)
-        self._applier.forget(change.orphaned_targets)
+        if change.orphaned_targets:
+            self._restarts.forget(change.orphaned_targets)
+            self._applier.forget(change.orphaned_targets)
         for token in change.orphaned_tokens:
             self._tokens.forget(token)

@@ -69,17 +69,27 @@ def test_only_a_key_that_had_no_answer_shows_that_an_outage_is_over() -> None:
     outage.failed("silent", SILENT, 40.0, 100.0)
     outage.failed("refused", REFUSED, 40.0, 100.0)
 
-    assert not outage.recovered("another")
-    assert not outage.recovered("refused")
-    assert outage.recovered("silent")
-    assert not outage.recovered("silent")
+    assert outage.ended("another", Confirmed()) == (None, False)
+    assert outage.ended("refused", Confirmed()) == (None, False)
+    assert outage.ended("silent", Confirmed()) == (None, True)
+    assert outage.ended("silent", Confirmed()) == (None, False)
+
+
+def test_what_is_gone_or_fails_again_shows_nothing() -> None:
+    outage: Outage[str] = Outage()
+    for name in ("gone", "silent"):
+        outage.failed(name, SILENT, 40.0, 100.0)
+
+    assert outage.ended("gone", Gone()) == (None, False)
+    assert outage.ended("silent", Failed(Reason.KUBERNETES_UNAVAILABLE, "down")) == (SILENT, False)
+    assert outage.drain() == ["silent"]
 
 
 def test_when_it_is_over_each_is_named_once() -> None:
     outage: Outage[str] = Outage()
     for name in ("silent", "refused", "gone"):
         outage.failed(name, REFUSED if name == "refused" else SILENT, 40.0, 100.0)
-    outage.forget("gone")
+    outage.ended("gone", Gone())
 
     assert outage.drain() == ["silent", "refused"]
     assert outage.drain() == []
@@ -113,7 +123,7 @@ def test_who_was_tried_before_its_turn_leaves_it_to_another() -> None:
     for name in ("a", "b", "c"):
         outage.failed(name, SILENT, 45.0, 100.0)
 
-    outage.forget("a")
+    outage.ended("a", Gone())
 
     assert outage.failed("d", SILENT, 45.0, 100.0) == 2.0
     assert outage.failed("e", SILENT, 45.0, 100.0) == 8.0

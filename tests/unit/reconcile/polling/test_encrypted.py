@@ -12,13 +12,13 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.source.answer_memory import AnswerMemoryFull
 from phase_operator.core.source.keyring import Decrypted, Keyring, Keys
 from phase_operator.core.source.query import AppRef, Revision, SourceQuery
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import Broken, Fresh, Policy, Read, ReadKeyring, Subscription, Unread
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.gates import Gates
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import entry, query
 from support.planning import DENIED, DOWN, ENCRYPTED, NO_LIST, Driver, Place, SimPhase, broken, fresh, key, kind
 

@@ -1,11 +1,11 @@
 """What guards say of a large answer is found out before it is taken, and is what they would have said then."""
 
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.source.shrink_guard import Guard
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.polling.calls import ListApps, Policy, Probe, Read, Subscription
 from phase_operator.reconcile.polling.scheduler import PollScheduler
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import entry, query
 from support.planning import key
 

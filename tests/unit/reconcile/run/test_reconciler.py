@@ -31,7 +31,7 @@ def token_in(**reference: str) -> dict[str, Any]:
 
 
 async def test_a_resource_that_is_not_there_is_gone() -> None:
-    assert await Loop().reconciler.reconcile(KEY) == Gone()
+    assert await Loop().run_once() == Gone()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_a_spec_that_cannot_be_done_waits_for_an_edit(fields: dict[str, An
     loop = Loop()
     loop.resources.upsert(phase_secret(**fields))
 
-    outcome = await loop.reconciler.reconcile(KEY)
+    outcome = await loop.run_once()
 
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.transient) == (reason, False)
@@ -85,7 +85,7 @@ async def test_what_was_pasted_into_a_wrong_field_is_not_told(field: str, canary
     pasted: dict[str, Any] = {field: canary.value("pasted")}
     loop.resources.upsert(phase_secret(**pasted))
 
-    outcome = await loop.reconciler.reconcile(KEY)
+    outcome = await loop.run_once()
 
     assert isinstance(outcome, Failed)
     canary.watch(repr(outcome))
@@ -95,7 +95,7 @@ async def test_a_suspended_resource_asks_for_neither_token_nor_targets() -> None
     loop = Loop()
     loop.resources.upsert(phase_secret(suspend=True))
 
-    assert await loop.reconciler.reconcile(KEY) == Suspended()
+    assert await loop.run_once() == Suspended()
     assert [*loop.cluster.observed, *loop.cluster.token_reads] == []
 
 
@@ -121,7 +121,7 @@ async def test_a_token_that_cannot_be_had(
     loop.cluster.errors = {} if error is None else {"read_token": error}
     loop.resources.upsert(phase_secret())
 
-    outcome = await loop.reconciler.reconcile(KEY)
+    outcome = await loop.run_once()
 
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.transient) == (reason, transient)
@@ -132,7 +132,7 @@ async def test_a_run_does_not_wait_for_phase() -> None:
     loop = Loop()
     loop.resources.upsert(phase_secret())
 
-    assert await loop.reconciler.reconcile(KEY) == Pending()
+    assert await loop.run_once() == Pending()
     assert loop.cluster.observed == []
 
 

@@ -256,7 +256,7 @@ async def test_a_target_in_another_namespace_goes_with_its_resource(written: Any
     cluster.guarded = {KEY}
     loop = after_restart(cluster, ending(status=STATUS))
 
-    assert await loop.reconciler.reconcile(KEY) == Gone()
+    assert await loop.run_once() == Gone()
 
     assert (cluster.objects, cluster.guarded) == ({}, set())
 
@@ -266,7 +266,7 @@ async def test_what_kubernetes_collects_is_left_to_it() -> None:
     cluster = FakeCluster()
     cluster.force(desired_secret(entry("A"), **DELETE))
 
-    await after_restart(cluster, ending(**to("shop", **DELETE))).reconciler.reconcile(KEY)
+    await after_restart(cluster, ending(**to("shop", **DELETE))).run_once()
 
     assert cluster.objects.keys() == {SHOP}
 
@@ -275,7 +275,7 @@ async def test_a_retained_target_in_another_namespace_stays() -> None:
     cluster = FakeCluster()
     cluster.force(desired_secret(entry("A"), ref=ELSEWHERE))
 
-    await after_restart(cluster, ending(status=STATUS)).reconciler.reconcile(KEY)
+    await after_restart(cluster, ending(status=STATUS)).run_once()
 
     assert cluster.objects.keys() == {ELSEWHERE}
 
@@ -287,7 +287,7 @@ async def test_the_finalizer_stays_until_all_is_removed() -> None:
     cluster.errors["remove"] = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
     loop = after_restart(cluster, ending(status=STATUS))
 
-    outcome = await loop.reconciler.reconcile(KEY)
+    outcome = await loop.run_once()
 
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.transient, cluster.guarded) == (Reason.REMOVAL_PENDING, True, {KEY})
@@ -299,7 +299,7 @@ async def test_a_namespace_that_is_being_deleted_is_not_held_up() -> None:
     cluster.guarded = {KEY}
     cluster.errors["remove"] = Waiting(Reason.NAMESPACE_NOT_FOUND, "it is being deleted")
 
-    assert await after_restart(cluster, ending(status=STATUS)).reconciler.reconcile(KEY) == Gone()
+    assert await after_restart(cluster, ending(status=STATUS)).run_once() == Gone()
 
     assert cluster.guarded == set()
 

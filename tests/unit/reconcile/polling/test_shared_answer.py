@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from phase_operator.core.source.answer_memory import AnswerMemory
 from phase_operator.core.source.selection import answering
-from phase_operator.core.source.shared_answer import SharedAnswer
 from phase_operator.core.values import Entry, Snapshot
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import entry, query
 
 PATHS, TAGS = ["/", "/a", "/a/b"], ["x", "y"]
