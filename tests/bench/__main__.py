@@ -163,7 +163,7 @@ class Bench:
         )
 
     async def edit(self, numbers: list[int]) -> tuple[list[float], int]:
-        """Edit, and return the seconds until each is mended, and the reads of Phase meanwhile.
+        """Edit, and return the seconds until each is repaired, and the reads of Phase meanwhile.
 
         A watch tells when it is: a hundred that ask again and again would take the CPU from who mends.
         """
@@ -313,7 +313,7 @@ class Bench:
         )
 
     async def taken_over(self, old: OperatorProcess, new: OperatorProcess, number: int) -> tuple[float, float]:
-        """Return the seconds from the signal until the next one leads, and until it has mended an edit."""
+        """Return the seconds from the signal until the next one leads, and until it has repaired an edit."""
         path = fleet.target_path(0)
         async with fleet.hands(self.plane) as admin:
             good = await admin.data(path)
@@ -330,7 +330,7 @@ class Bench:
                 return await admin.data(path) == good
 
             await fleet.until(ended, 60.0)
-            # The one that ends must not mend it.
+            # The one that ends must not repair it.
             await admin.merge(path, {"data": {"KEY_1": fleet.encoded("edited")}})
             await fleet.until(leads, 60.0)
             led = time.monotonic() - began

@@ -130,7 +130,7 @@ class Hands:
             return str((await answer.json())["metadata"]["resourceVersion"])
 
     async def changes(self, path: str, since: str) -> AsyncIterator[dict[str, Any]]:
-        """Yield each object of a collection as it is after a change, for as long as somebody listens."""
+        """Yield each object of a collection as it is after a change, for as long as a client listens."""
         query = {"watch": "1", "resourceVersion": since}
         async with self._session.get(f"{self._url}{path}", params=query) as answer:
             async for line in answer.content:

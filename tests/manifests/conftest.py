@@ -70,7 +70,7 @@ def each_helm(request: pytest.FixtureRequest) -> Run:
 def template(
     helm: Run, values: dict[str, Any] | None, *apis: str, kubernetes: str = KUBERNETES[-1], chart: Path = CHART
 ) -> subprocess.CompletedProcess[str]:
-    """Run `helm template` with values as a dict, for a cluster that has these APIs besides its own."""
+    """Run `helm template` with values as a dict, for a cluster that has these APIs in addition to its own."""
     return helm(
         *("template", "phase-operator", chart, "--namespace", "phase-system"),
         *("--kube-version", kubernetes, "--values", "-"),
@@ -114,7 +114,7 @@ def render_chart(helm: Run) -> Render:
 
 @pytest.fixture(scope="session")
 def notes(helm: Run) -> Notes:
-    """Give what `helm install` would tell; without a cluster, so it knows the built-in APIs only."""
+    """Give the notes that `helm install` would print; without a cluster, so it knows the built-in APIs only."""
 
     @cache
     def told(values: str) -> str:

@@ -1,4 +1,4 @@
-"""The API server takes what we tell the Prometheus operator, by its own definitions, and refuses what is wrong."""
+"""The API server accepts our resources of the Prometheus operator, by its own CRDs, and refuses wrong ones."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Whatever tells the oldest Kubernetes tells the one that the operator itself asks for."""
+"""Every place that names the oldest Kubernetes names the one that the operator itself asks for."""
 
 import re
 

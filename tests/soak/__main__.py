@@ -172,7 +172,7 @@ class Soak:
                 self._say(self.counts.line())
 
     def _say(self, what: str) -> None:
-        """Print a line, so that whoever waits for an hour sees how it goes."""
+        """Print a line, so that a person who waits for an hour sees the progress."""
         print(f"minute {(time.monotonic() - self._began) / 60:5.1f}: {what}", flush=True)
 
     async def _one_change(self, admin: fleet.Hands) -> None:

@@ -78,7 +78,7 @@ def deep(times: int = DEEP) -> list[Any]:
 
 
 anything: st.SearchStrategy[Any] = st.recursive(
-    # Deeper than what any parser would have let through: whoever recurses into it fails.
+    # Deeper than any parser would have let through: code that recurses into it fails.
     st.one_of(_LEAVES, st.builds(deep)),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_KEYS, inner, max_size=6)),
     max_leaves=20,

@@ -1,4 +1,4 @@
-"""A way to the API server that can be told to fail: statuses, errors in streams, silence, cut connections.
+"""A way to the API server that fails on demand: statuses, errors in streams, silence, cut connections.
 
 It speaks plain HTTP on loopback and runs in a thread of its own. Whoever does not go through it notices nothing.
 """
@@ -58,7 +58,7 @@ def everything(_: Asked) -> bool:
 
 
 class ApiProxy:
-    """Passes everything on, streams too, unless it is told otherwise; one fault at a time."""
+    """Passes everything on, streams too, unless a fault is set; one fault at a time."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._server = plane.url
@@ -83,7 +83,7 @@ class ApiProxy:
         self._thread.join()
         self._loop.close()
 
-    # What a test tells it.
+    # What a test sets.
 
     def answer(self, status: int, reason: str, *, retry_after: int | None = None, scope: Scope = everything) -> None:
         """Answer every request with a status; streams that are open stay open."""
@@ -94,7 +94,7 @@ class ApiProxy:
         self._set(Fault("stream error", scope, status, reason))
 
     def hold(self, scope: Scope = everything) -> None:
-        """Accept, and neither answer nor show anything; what is held is passed on when it is mended."""
+        """Accept, and neither answer nor show anything; what is held is passed on when the fault ends."""
         self._set(Fault("hold", scope))
 
     def swallow(self, scope: Scope) -> None:

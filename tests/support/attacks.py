@@ -1,4 +1,4 @@
-"""What one tenant can do to others, an attack a function; each goes on until its block ends.
+"""The attacks of one tenant on others, each a function; each goes on until its block ends.
 
 An attack has the rights of the built-in role `edit` and every right on PhaseSecrets, in a namespace of its own.
 """
@@ -151,7 +151,7 @@ def fights_for_targets(hostile: Hostile, _: World) -> Iterator[None]:
 
 @attack
 def a_storm_of_edits(hostile: Hostile, _: World) -> Iterator[None]:
-    """Fifty PhaseSecrets that are told to sync again and again."""
+    """Fifty PhaseSecrets that get another sync annotation again and again."""
     hostile.apply(*(hostile.asks(f"storm-{number}", "good") for number in range(50)))
     turn = itertools.count()
 

@@ -54,7 +54,7 @@ def bad_connections(folder: Path) -> Iterator[BadConnections]:
 
 
 def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    """Return what a host of these names shows, trusted by whoever trusts the authority."""
+    """Return what a host of these names shows, trusted by clients that trust the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     return context
@@ -149,7 +149,7 @@ def _listening(name: str, manner: Manner, found: BadConnections, over: threading
 
 @contextmanager
 def _never_accepting() -> Iterator[int]:
-    """Listen with a queue that is full: whoever comes next is not answered at all."""
+    """Listen with a queue that is full: the next client is not answered at all."""
     with ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("", 0), backlog=0))
         port = int(server.getsockname()[1])

@@ -172,7 +172,7 @@ def observed(desired: Desired, **changes: Any) -> Observed:
 
 
 def fullest_status(letter: str = "x", *, fail: bool = False) -> StatusDocument:
-    """Make the status of a PhaseSecret with as many targets as may be, each of which has as much to tell as it can."""
+    """Make the status of a PhaseSecret with as many targets as may be, each of which reports as much as it can."""
     names_ = [f"{number:03}" + "n" * 250 for number in range(64)]
     lost = tuple(LeftOut(why, 10**6, tuple(f"{n}{letter * 252}" for n in range(10))) for why in LeftOutWhy)
     told = letter * 100_000

@@ -12,7 +12,7 @@ from support.builders import DIGEST_KEY, owner
 
 
 def evaluate(spec: Mapping[str, Any], entries: Iterable[Entry]) -> list[Desired | ExpectedError]:
-    """Return an object or an error for each target, or the one error that the resource is told."""
+    """Return an object or an error for each target, or the one error of the resource."""
     try:
         found = render_all(parse_spec(spec), owner(), Snapshot("app", tuple(entries)), DIGEST_KEY)
     except ExpectedError as error:

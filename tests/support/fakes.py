@@ -60,7 +60,7 @@ _MAPS: tuple[Path, ...] = (("data",), ("binaryData",), ("metadata", "labels"), (
 
 
 class FakePhase:
-    """An app `shop` with id app-1, whose environments hold what the test says, or a failure as told."""
+    """An app `shop` with id app-1, whose environments hold what the test says, or a failure that the test sets."""
 
     def __init__(self) -> None:
         self.reads: list[tuple[str, str | None, tuple[str, ...]]] = []
@@ -86,7 +86,7 @@ class FakePhase:
         self._errors = {}
 
     def breaks(self, environment: str, error: Exception) -> None:
-        """Let every read of an environment fail like this, whatever it is told to hold."""
+        """Let every read of an environment fail like this, whatever it holds."""
         self._entries[environment] = ()
         self._broken[environment] = error
 
@@ -264,7 +264,7 @@ class StoredObject:
 
 
 class FakeCluster:
-    """Objects with server-side apply, Update, resource versions and field owners, as far as the loop can tell."""
+    """Objects with server-side apply, Update, resource versions and field owners, as far as the loop can see."""
 
     def __init__(self) -> None:
         self.objects: dict[TargetRef, StoredObject] = {}
@@ -307,7 +307,7 @@ class FakeCluster:
         return Token(SecretValue(self.tokens[key]), self.token_hosts.get(key))
 
     async def observe(self, target: TargetRef, *, live: bool) -> Observed | None:
-        """Return what stands there; of other people's objects only if it has to be told surely."""
+        """Return the object as it is; a foreign one only by a live read."""
         self.observed.append(target)
         await self._answer("observe")
         found = self.objects.get(target)
@@ -505,7 +505,7 @@ class FakeCluster:
         self._apply(desired.ref, desired.manager, intent(desired, action, ""))
 
     def delete(self, ref: TargetRef) -> None:
-        """Delete an object as somebody else."""
+        """Delete an object as another client."""
         del self.objects[ref]
 
     def secret(self, ref: TargetRef) -> dict[str, str]:
@@ -652,7 +652,7 @@ def _disown(stored: StoredObject, path: Path) -> None:
 
 
 class FakeObserver:
-    """Counts what it is told."""
+    """Counts what is reported to it."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -833,7 +833,7 @@ class Loop:
             await self.turn(5)
 
     async def touched(self, ref: TargetRef) -> None:
-        """Let the watch tell that a target changed, and let the loop come to rest."""
+        """Let the watch show that a target changed, and let the loop come to rest."""
         self.triggers.target_changed(ref)
         await settle()
 

@@ -37,7 +37,7 @@ def tarpit(_: Call, __: float) -> tuple[float, ExpectedError]:
 
 
 def silent(_: Call, __: float) -> tuple[float, ExpectedError]:
-    """Accept and say nothing; a name that no server tells looks the same."""
+    """Accept and say nothing; a name that no resolver answers looks the same."""
     return 30.0, down()
 
 
@@ -57,7 +57,7 @@ def slow(_: Call, __: float) -> tuple[float, None]:
 
 
 def nearly_slow(_: Call, __: float) -> tuple[float, None]:
-    """Answer well, and as late as somebody may who answers quickly."""
+    """Answer well, and as late as a host may that counts as quick."""
     return 0.95 * QUICK, None
 
 
@@ -142,7 +142,7 @@ class Hosts:
         return self.scheduler.view(key(name))
 
     def complaints(self, name: str, since: float = 0.0) -> list[tuple[float, Reason]]:
-        """Return when a PhaseSecret was told that something is wrong, and what."""
+        """Return when a PhaseSecret reported that something is wrong, and what."""
         states = [(at, state) for at, state in self.seen.get(key(name), []) if at >= since]
         return [(at, state.error.reason) for at, state in states if isinstance(state, Broken)]
 

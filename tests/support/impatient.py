@@ -13,7 +13,7 @@ PROGRAM = (str(Path(__file__)),)
 
 
 def main() -> int:
-    """Run until told to stop; every flag is followed by its value."""
+    """Run until stopped; every flag is followed by its value."""
     pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
     flags = {flag.removeprefix("--").replace("-", "_"): value for flag, value in pairs}
     return asyncio.run(wiring.run(load(flags), wiring.Patience(stuck=STUCK, sweep=1.0)))

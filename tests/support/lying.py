@@ -16,7 +16,7 @@ from support.fakes import FakeCluster, FakePhase, Loop
 
 
 class LyingPhase(FakePhase):
-    """One environment; `lie` is what the next read is told, once, instead of what is true."""
+    """One environment; `lie` is what the next read gets, once, instead of what is true."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class LyingPhase(FakePhase):
         return lie
 
     def lies(self, *entries: Entry) -> None:
-        """Tell this once, as soon as a probe makes somebody ask."""
+        """Answer this once, as soon as a probe causes a read."""
         self._revisions["production"] += 1
         self.lie = entries
 
@@ -112,7 +112,7 @@ class House:
         return self.cluster.statuses.get(KEY, {})
 
     def told(self, ref: TargetRef) -> Mapping[str, Any]:
-        """Return what the status tells of a target."""
+        """Return what the status says of a target."""
         targets: Sequence[Mapping[str, Any]] = self.status.get("targets", [])
         found = (each for each in targets if (each["kind"], each["name"]) == (ref.kind, ref.key.name))
         return next(found, {})

@@ -1,5 +1,5 @@
-"""A user who may create PhaseSecrets in one namespace and nothing else, and a host of his own that is told when it is
-asked.
+"""A user who may create PhaseSecrets in one namespace and nothing else, and a host of his own that keeps
+what it was asked.
 """
 
 import json
@@ -57,7 +57,7 @@ def mallory_in(
     may_write: str = "phasesecrets",
     verbs: Sequence[str] = ("create", "get", "patch"),
 ) -> Iterator[Mallory]:
-    """Let him into a namespace, where he may write one kind, and let his host listen until the block ends."""
+    """Give him a namespace where he may write one kind, and let his host listen until the block ends."""
     account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
     group = "secrets.phase.dev" if may_write == "phasesecrets" else ""
     rule = {"apiGroups": [group], "resources": [may_write], "verbs": [*verbs]}

@@ -1,4 +1,4 @@
-"""Environments with very many references: as people may have them, and as somebody makes them who means ill."""
+"""Environments with very many references: as people may have them, and as an attacker makes them."""
 
 HOSTILE = (
     "many small",

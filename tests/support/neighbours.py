@@ -1,4 +1,4 @@
-"""Two tenants: one who does all that his rights allow to harm others, and one who only wants his secrets."""
+"""Two tenants: one does all that his rights allow to harm others, the other only wants his secrets."""
 
 import json
 import threading
@@ -66,7 +66,7 @@ class Hostile:
 
 @contextmanager
 def hostile_in(plane: ControlPlane, namespace: str, phase: BadPhase, connections: BadConnections) -> Iterator[Hostile]:
-    """Let him into a namespace, with a token that looks like one."""
+    """Give him a namespace, with a text that looks like a token."""
     account = {"kind": "ServiceAccount", "name": _NAME, "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME}
     edit = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}

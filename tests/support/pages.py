@@ -57,7 +57,7 @@ class Reader:
         self._variables = {"PATH": path, "HOME": str(folder), "KUBECONFIG": str(kubeconfig)}
 
     def write(self, name: str, text: str) -> None:
-        """Write a file that a page tells to write."""
+        """Write a file that a page asks for."""
         file = self.checkout / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.replace("REGISTRY", REGISTRY))

@@ -40,7 +40,7 @@ class Place:
 
     entries: tuple[Entry, ...] = ()
     moves: int = 1
-    # The environments that values here refer to, by app id and name: each is one more entry, which tells its moves.
+    # The environments that values here refer to, by app id and name: each is one more entry, which shows its moves.
     refers: tuple[tuple[str, str], ...] = ()
     # Made anew, it has another id.
     made: int = 1
@@ -55,7 +55,7 @@ class SimPhase:
     # Kind of call -> the error it ends in.
     errors: dict[str, ExpectedError] = field(default_factory=dict)
     dates: bool = True
-    # The ids of end-to-end encrypted apps, and whether keyrings tell which are.
+    # The ids of end-to-end encrypted apps, and whether keyrings show which are.
     encrypted: set[str] = field(default_factory=set)
     tells_modes: bool = True
     # Places that hold an entry which nobody can decrypt.
@@ -234,7 +234,7 @@ def broken(driver: Driver, name: str = "x") -> Reason:
 
 
 def tell(scheduler: PollScheduler, phase: SimPhase, call: Call, now: float) -> set[ObjectKey]:
-    """Answer a call as Phase would and tell the planner."""
+    """Answer a call as Phase would, and record its end in the scheduler."""
     try:
         answer = phase.answer(call)
     except ExpectedError as error:

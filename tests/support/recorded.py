@@ -162,7 +162,7 @@ def furnish(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     phase.set("shop", "Production", "DATABASE_PASSWORD", "a-changed-password")
     eventually(lambda: all(now > before[name] for name, now in _generations(plane).items()), within=60, what="restarts")
     eventually(lambda: _all_roll_out_and_are_noted(plane), within=60, what="the workloads run again")
-    # A status tells of the restarts after they are done.
+    # A status shows the restarts after they are done.
     eventually(lambda: _restarts_said(plane), within=60, what="the status says what was restarted")
 
 

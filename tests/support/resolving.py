@@ -1,6 +1,6 @@
-"""`phase-operator run` beside a resolver that a test can rely on: what names under `.test` mean is said here.
+"""`phase-operator run` with a resolver that a test can rely on: this module defines what names under `.test` mean.
 
-The resolver of a real cluster cannot be told to hang, so this program puts a function in the place of the C library's.
+The resolver of a real cluster cannot be made to hang, so this program puts a function in the place of the C library's.
 """
 
 import runpy
@@ -12,11 +12,11 @@ from typing import Any
 
 PROGRAM = (str(Path(__file__)), "run")
 
-# Names under this are never told, and their lookups never end.
+# Names under this are never resolved, and their lookups never end.
 HANGS = "hangs.test"
 # Names under this have many addresses, and nothing answers at any of them.
 DEAD = "dead.test"
-# Names under this are told after this many seconds: this machine.
+# Names under this are resolved after this many seconds: this machine.
 SLOW, SECONDS = "slow.test", 20.0
 _NEVER = 3600.0
 _DEAD_ADDRESSES = tuple(f"127.0.0.{number}" for number in range(2, 66))

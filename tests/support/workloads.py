@@ -66,7 +66,7 @@ def wrapped(kind: WorkloadKind, template: dict[str, Any]) -> dict[str, Any]:
 
 
 class Server:
-    """One workload and its controller, which ends every roll-out at once unless it is told not to."""
+    """One workload and its controller, which ends every roll-out at once unless a test forbids it."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class Server:
         self._written(before)
 
     def edit(self, *containers: Mapping[str, Any], image: str = "app:1", at: str = LATE) -> None:
-        """Write the containers as somebody else does: with `kubectl apply`, or anything that knows its own fields."""
+        """Write the containers as another client does: with `kubectl apply`, or anything that knows its own fields."""
         before = copy.deepcopy(self.template)
         self.template["spec"] = {"containers": [{"image": image, **each} for each in containers]}
         self._manage("kubectl", "Update", wrapped_fields(self.kind, {"f:spec": {}}), at)
@@ -256,16 +256,16 @@ class FakeWorkloads:
         self.lists = 0
         # Method name, or kind that cannot be listed -> what it raises, until taken out.
         self.errors: dict[str, ExpectedError] = {}
-        # So often somebody else is faster.
+        # So often another client is faster.
         self.conflicts = 0
         # When the fuse is burnt down, the process dies instead of a write.
         self.fuse: int | None = None
-        # Lists do not end before this; somebody is always faster with this one; this one cannot be written.
+        # Lists do not end before this; another client is always faster with this one; this one cannot be written.
         self.hangs = asyncio.Event()
         self.hangs.set()
         self.restless: WorkloadRef | None = None
         self.unwritable: WorkloadRef | None = None
-        # What happens before each workload that is listed, and what is told of one that is written.
+        # What happens before each workload that is listed, and what is reported of one that is written.
         self.pace: Callable[[], object] = lambda: None
         self.applied: Callable[[Workload], object] = lambda _: None
         self._objects = objects

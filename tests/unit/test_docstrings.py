@@ -16,7 +16,7 @@ DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def known(node: ast.AST) -> str:
-    """Return the name that a node uses or defines, or the text of a literal, which may be a name of somebody else's."""
+    """Return the name that a node uses or defines, or the text of a literal, which may be a foreign name."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
             return name

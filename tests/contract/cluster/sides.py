@@ -30,10 +30,10 @@ class Side(Protocol):
         """The port under test."""
 
     def edit(self, ref: TargetRef, data: Mapping[str, str | None]) -> None:
-        """Let somebody else make the object or change its data; None takes a key out."""
+        """Let another client make the object or change its data; None takes a key out."""
 
     def delete(self, ref: TargetRef) -> None:
-        """Let somebody else delete the object."""
+        """Let another client delete the object."""
 
     def data(self, ref: TargetRef) -> dict[str, str] | None:
         """Return the object's data as text, or None if it is not there."""
@@ -57,13 +57,13 @@ class Side(Protocol):
         """Say whether our finalizer is on the PhaseSecret."""
 
     def label(self, ref: TargetRef, name: str, value: str) -> None:
-        """Let somebody else label the object."""
+        """Let another client label the object."""
 
     def labels(self, ref: TargetRef) -> dict[str, str]:
         """Return the object's labels."""
 
     def annotate(self, ref: TargetRef, name: str, value: str | None) -> None:
-        """Let somebody else annotate the object; None takes the annotation off."""
+        """Let another client annotate the object; None takes the annotation off."""
 
 
 @dataclass

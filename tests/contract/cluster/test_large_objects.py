@@ -1,4 +1,4 @@
-"""What is large or odd, on a real API server: what the core lets pass is stored as it is, what is not is told."""
+"""Large and odd objects on a real API server: those that the core accepts are stored as they are, others reported."""
 
 import base64
 import json

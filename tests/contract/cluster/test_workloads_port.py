@@ -39,13 +39,13 @@ class Stage(Protocol):
         """The port under test."""
 
     def make(self, name: str) -> None:
-        """Let somebody make a Deployment that reads the Secret `db`."""
+        """Let another client make a Deployment that reads the Secret `db`."""
 
     def edit(self, name: str) -> None:
-        """Let somebody change its pod template."""
+        """Let another client change its pod template."""
 
     def delete(self, name: str) -> None:
-        """Let somebody delete it."""
+        """Let another client delete it."""
 
     def generation(self, name: str) -> int:
         """Return its generation."""

@@ -106,7 +106,7 @@ async def test_the_keyring_tells_apps_environments_and_modes(phase: EmbeddedPhas
     async with reading(phase, account) as reader:
         keyring = await reader.keyring()
 
-    # An old service token is told of every app that it is encrypted, so it cannot tell.
+    # To an old service token, Phase calls every app encrypted, so it cannot know.
     old = account == "old"
     apps = {app.name: app for app in keyring.apps}
     assert {name: app.is_encrypted for name, app in apps.items()} == {

@@ -73,7 +73,7 @@ class Session:
         )
 
     def call(self, method: str, account: str, body: object = None, *, env: str = "development", **query: str) -> Any:
-        """Make a call that was not recorded, as its setting tells."""
+        """Make a call that was not recorded, as its setting says."""
         params = {"app_id": self.phase.app_id("backend"), "env": env, **query}
         answer = self.client.request(
             method, "/v1/secrets/", params=params, headers=self.phase.headers(account), json=body
@@ -147,7 +147,7 @@ def check_references(comparison: Comparison, exchange: Exchange, answer: httpx.R
         key = reference_key(row["stored"])
         comparison.equal(row["stored"], row["returned"], returned.get(key))
     dev_only = session.call("GET", "dev_only", path="/refs")
-    # Both bodies hold the same rows, so the recorded lengths tell the difference of all values together.
+    # Both bodies hold the same rows, so the recorded lengths show the difference of all values together.
     ours = sum(len(row["value"]) for row in dev_only) - sum(len(value) for value in returned.values())
     comparison.equal("length of the dev-only answer", 13521 - 13330, ours)
 

@@ -379,7 +379,7 @@ def test_damaged_keys_of_an_environment_are_seen(phase: EmbeddedPhase, how: Any,
     good = opened(phase)["vault/Development"]
     phase.damage_keys("vault", "Development", how, field=field)
 
-    # A foreign salt opens well: the digests of keys tell it.
+    # A foreign salt can be decrypted: only the digests of keys show that it is foreign.
     if (field, how) == ("wrapped_salt", "other"):
         assert opened(phase)["vault/Development"].salt != good.salt
     else:

@@ -18,7 +18,7 @@ def comparable(plane: ControlPlane, kind: str, namespace: str) -> dict[str, Any]
     managers = [
         {key: each.get(key) for key in ("manager", "operation", "fieldsV1")}
         for each in found["metadata"]["managedFields"]
-        if "subresource" not in each  # the Deployment's controller may have told of its status meanwhile
+        if "subresource" not in each  # the Deployment's controller may have written its status meanwhile
     ]
     metadata = {key: value for key, value in found["metadata"].items() if key not in _OWN}
     applied = json.loads(metadata["annotations"].pop("kubectl.kubernetes.io/last-applied-configuration"))

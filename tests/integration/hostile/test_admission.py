@@ -160,7 +160,7 @@ def test_a_token_that_was_deleted_is_not_used_any_more(stage: World, tmp_path: P
         stage.plane.kubectl("-n", stage.namespace, "delete", "secret", names.DEFAULT_TOKEN_SECRET)
         stage.until_reason("TokenSecretNotFound")
         before = stage.phase.calls()
-        # A Phase of its own tells when two intervals have passed.
+        # A Phase of its own shows when two intervals have passed.
         text = stage.canary.token(clock.token("operator", form="hex"))
         stage.apply(secret("other-token", {"token": text}))
         other = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "other-token"}}}

@@ -1,4 +1,4 @@
-"""Names that no server tells cost their owner his calls, and nobody an end of the process that waits for them."""
+"""Names that no resolver answers cost their owner his calls, and never keep the process from ending."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Whatever tenants do with the rights of `edit` and PhaseSecrets, their neighbour is served as if they were not there.
+"""Tenants with the rights of `edit` and PhaseSecrets do their worst, and their neighbour is served as without them.
 
 Attacks that do not hide one another go on side by side, each by a tenant of its own. Meanwhile the neighbour changes a
 value and makes a new resource, three times: the change arrives within his interval and 5 s, the new resource is ready

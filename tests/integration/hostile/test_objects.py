@@ -76,7 +76,7 @@ def test_config_maps_of_a_stranger_cost_nobody_anything(
         assert after is not None
         assert after["status"]["conditions"] == before["status"]["conditions"]
 
-    # They are in the first list of whoever leads next.
+    # They are in the first list of the next leader.
     with running_operator(installed, tmp_path) as running:
         stage.operator = running
         goes_on(stage, "after-a-restart", "two")

@@ -1,4 +1,4 @@
-"""A tenant asks for, and his Phase answers, more than there is: he is told, and nobody else notices."""
+"""A tenant's spec or answer is too large for the operator: his status says so, and no other tenant notices."""
 
 import itertools
 import json

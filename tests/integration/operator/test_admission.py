@@ -30,7 +30,7 @@ def test_a_webhook_that_refuses_is_named_whatever_it_answers(world: World, code:
 
 
 def test_the_policy_and_the_webhook_do_quote_values(world: World) -> None:
-    """What the tests above rely on: whoever writes such a Secret by hand sees its values."""
+    """The tests above rely on this: a user who writes such a Secret by hand sees its values."""
     for name in (f"{BY_POLICY}forbidden", f"{BY_WEBHOOK}403"):
         with pytest.raises(CommandFailed, match="bm8tc2VjcmV0LWF0LWFsbA=="):
             world.apply(secret(name, {"A": "no-secret-at-all"}))

@@ -1,4 +1,4 @@
-"""Dynamic secrets of Phase, on a real API server: told to whoever selects them, refused to whoever names one."""
+"""Dynamic secrets on a real API server: a PhaseSecret that selects one reports it, one that names one is refused."""
 
 import time
 

@@ -84,7 +84,7 @@ def test_a_users_token_reads_it(world: World) -> None:
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["name", "id"])
 def test_a_token_of_one_app_reads_it(world: World, by_id: bool) -> None:
-    """It may neither list apps nor probe one, and is told of every app that it is encrypted."""
+    """It may neither list apps nor probe one, and Phase calls every app encrypted."""
     with EmbeddedPhase(seed=OF_ONE_APP) as phase:
         own = World(world.plane, world.namespace, phase, world.canary)
         own.token("old-token", account="old")

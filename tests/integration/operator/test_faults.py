@@ -1,4 +1,4 @@
-"""What the API server does to the operator: it goes on in the same process, and catches up in 5 s, without a storm."""
+"""Faults of the API server: the operator goes on in the same process, and catches up in 5 s, without a storm."""
 
 import time
 from collections import Counter
@@ -21,7 +21,7 @@ CAUGHT_UP = 5.0
 # Pauses that double from 1 s on, each times 0.7 to 1, have their fourth try 10.5 to 15 s after the fault began and the
 # fifth not before 21.7 s: after an outage of 16 s they cannot catch up within CAUGHT_UP; after a longer one they may.
 LONG = 16.0
-# Besides the one of each test: all of them fail together, and catch up together.
+# In addition to the one of each test: all of them fail together, and catch up together.
 MANY = 10
 # In the 10 s after the API server is back: some per resource, and the lists and watches of each collection.
 STORM = 6 * (MANY + 2) + 60
@@ -102,7 +102,7 @@ class Meanwhile:
         }
 
     def all_statuses(self) -> bool:
-        """Say whether every status tells what is so."""
+        """Say whether every status is true."""
         return all(self.world.condition(f"shop-{n}").get("status") == "True" for n in range(MANY))
 
 

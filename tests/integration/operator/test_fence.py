@@ -97,7 +97,7 @@ class Trial:
         self.namespace = namespace
 
     def make(self, document: dict[str, Any]) -> None:
-        """Create an object as somebody whom the fence does not concern."""
+        """Create an object as a user whom the fence does not concern."""
         self._admin.create(document, self.namespace)
 
     def replace(self, document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Beside tools that apply from Git: no drift, no status churn, no defaults in spec, and health that tells the truth."""
+"""Beside tools that apply from Git: no drift, no status churn, no defaults in spec, and health that is true."""
 
 import base64
 import json

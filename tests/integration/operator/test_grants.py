@@ -1,4 +1,4 @@
-"""What whoever runs the operator opens is open, and no more than that."""
+"""A grant of the operator's user opens what it names, and no more."""
 
 from collections.abc import Iterator
 from pathlib import Path

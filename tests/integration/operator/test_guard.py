@@ -88,13 +88,13 @@ def lie_once(world: World, entries: Iterable[dict[str, Any]], app: str = "shop",
 
 
 def lie_to_all(world: World) -> None:
-    lies = {name: loss.lie(world, loss) for name, loss in LOSSES.items()}  # before any lie is told
+    lies = {name: loss.lie(world, loss) for name, loss in LOSSES.items()}  # before Phase gives a wrong answer
     for name, loss in LOSSES.items():
         lie_once(world, lies[name], loss.app, loss.env)
 
 
 def is_told(world: World) -> bool:
-    """Say whether the lie was told."""
+    """Say whether the wrong answer was given."""
     with world.phase.phase.state.lock:
         return not any(each["route"] == SECRETS for each in world.phase.phase.faults.rows())
 

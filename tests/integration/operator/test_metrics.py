@@ -17,7 +17,7 @@ CONFIRMED = "phase_operator_source_confirmed_timestamp_seconds"
 
 @pytest.fixture(scope="module")
 def telling(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """Run an operator that tells of each."""
+    """Run an operator with metrics for each resource."""
     with running_operator(installed, tmp_path_factory.mktemp("operator"), "--resource-metrics") as process:
         yield process
 

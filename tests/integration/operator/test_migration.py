@@ -360,7 +360,7 @@ def stays_while_taken_over(estate: Estate, tmp_path: Path, *, handed_over: bool)
         assert (found["type"], found["data"]) == (left.type, left.encoded)
         assert left.labels.items() <= found["metadata"]["labels"].items()
         assert left.annotations.items() <= found["metadata"]["annotations"].items()
-        # One write, which brings our marks: whoever watches it sees the same data, and no moment without them.
+        # One write, which brings our marks: a watcher sees the same data, and no moment without them.
         [event] = [each for each in events if each["object"]["metadata"]["name"] == left.name]
         assert (event["type"], event["object"]["data"]) == ("MODIFIED", left.encoded)
     assert generations(world) == deployments

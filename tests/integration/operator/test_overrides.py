@@ -1,4 +1,4 @@
-"""Personal overrides of Phase, on a real API server: a user's token reads the environment's values, and it is told."""
+"""Personal overrides on a real API server: a user's token reads the environment's values, and the status says so."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A short soak: nothing is missed, told wrongly or restarted twice while edges fail and the leader is killed."""
+"""A minute in which edges fail and the leader is killed: no update is missed, no status wrong, no restart doubled."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The invariant: patterns made ready say what `fnmatchcase` says, and those tried letter by letter are told."""
+"""The invariant: compiled patterns match as `fnmatchcase` does, and those that are tried letter by letter are known."""
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase

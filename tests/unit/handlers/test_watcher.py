@@ -248,7 +248,7 @@ async def test_a_watch_that_breaks_again_and_again_is_begun_ever_more_slowly_unt
 
 
 async def test_a_list_that_is_read_anew_is_followed_by_a_look_for_what_vanished() -> None:
-    # kopf tells nothing of what is not in its list any more.
+    # kopf reports nothing of objects that are not in its list any more.
     async with Sweep([key("a")], [["a", "ghost"]]) as sweep:
         sweep.watcher.listed_anew()
         await settle()
@@ -318,7 +318,7 @@ async def test_a_phase_secret_that_cannot_be_taken_costs_itself_and_is_told() ->
 
 
 class Known:
-    """A store for a kind, the events that it was told of, and what a list has."""
+    """A store for a kind, the events that reached it, and the objects of a list."""
 
     def __init__(self, kind: str, listed: list[str], sweep: Sweep) -> None:
         self.resources = PhaseSecretStore("" if kind == PHASE_SECRET.kind else kind)

@@ -200,7 +200,7 @@ async def test_a_refusal_that_is_no_json_keeps_its_status() -> None:
 
 
 class Door:
-    """A gate that is open, and what it was told."""
+    """A gate that is open, and the results that reached it."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str | None]] = []

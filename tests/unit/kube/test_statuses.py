@@ -1,4 +1,4 @@
-"""What the API server's answers to a status mean: which are no error, and which are told."""
+"""What the API server's answers to a status mean: which are no error, and which are reported."""
 
 from typing import Any
 

@@ -302,7 +302,7 @@ async def test_who_does_not_read_keeps_nothing_from_the_others(tmp_path: Path) -
         async with asyncio.timeout(10):
             assert await quick.content.readline() == line(1)
 
-        # What was held back comes as soon as somebody reads.
+        # Bytes that were held back come as soon as they are read.
         assert all(server.asked[f"/slow{number}"].unsent > 800_000 for number in range(99))
         assert len(server.connections) == 1
         async with asyncio.timeout(10):

@@ -1,4 +1,4 @@
-"""A watch that hangs is told from one that has nothing to show."""
+"""A watch that hangs differs from one that has nothing to show."""
 
 import asyncio
 from collections import Counter

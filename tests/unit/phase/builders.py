@@ -54,7 +54,7 @@ class Server:
 
 
 class Calls(list[tuple[str, str, float]]):
-    """What the observer was told."""
+    """The calls that the observer counted."""
 
     def __call__(self, route: str, status: str, seconds: float) -> None:
         self.append((route, status, seconds))

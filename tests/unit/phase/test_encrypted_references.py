@@ -215,7 +215,7 @@ BAD = "nothing that was sealed"
 async def test_what_cannot_be_decrypted_fails_those_who_would_have_it_or_refer_to_it(
     rows: list[tuple[str, str, str | None]], failing: set[str | None]
 ) -> None:
-    """Folders are in plain text: whoever damages an entry in one cannot hold up those who read another."""
+    """Folders are in plain text: a damaged entry in one cannot hold up PhaseSecrets that read another."""
     home, other, twin = environment("home"), environment("other"), environment("home")
     for path, key, value in rows:
         home.add(key, value or "x", path=path, **({} if value else {"value": BAD}))

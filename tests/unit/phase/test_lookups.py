@@ -1,4 +1,4 @@
-"""Lookups that hang are counted until they end, whoever gave them up, and keep no name from being found that was.
+"""Lookups that hang are counted until they end, also if their caller is gone, and known names are found meanwhile.
 
 Nor do they keep other namespaces from looking names up, those that were found and others.
 """

@@ -1,4 +1,4 @@
-"""A call is one request to the asked host, bounded in time and size, and told to the observer."""
+"""A call is one request to the asked host, bounded in time and size, and counted by the observer."""
 
 import asyncio
 import gzip

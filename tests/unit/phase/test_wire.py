@@ -1,4 +1,4 @@
-"""Phase's JSON of any year becomes entries, and what is refused is told by its place alone."""
+"""Phase's JSON of any year becomes entries, and a refusal names the place alone."""
 
 import json
 from typing import Any

@@ -190,7 +190,7 @@ async def test_what_is_declared_secret_leaves_whatever_else_is_wrong(
     assert LONG not in readable(found)
     assert "a config value" in readable(found)
     assert found.reason == what.reason
-    # And then there is rest: nothing is written for what cannot be mended.
+    # And then there is rest: nothing is written for what cannot be repaired.
     writes, statuses = list(found.cluster.writes), len(found.cluster.status_writes)
     await pass_an_interval(found)
     assert (found.cluster.writes, len(found.cluster.status_writes)) == (writes, statuses)

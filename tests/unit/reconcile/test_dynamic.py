@@ -1,4 +1,4 @@
-"""Keys of dynamic secrets are in no target; who asks for them is told, and it is an error to name one."""
+"""Keys of dynamic secrets are in no target; a PhaseSecret that selects them says so, and one that names one fails."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What nobody expected costs the step that raised it: it is told, counted, tried again, and everything else goes on."""
+"""An unexpected exception costs the step that raised it: it is logged, counted, tried again, and all else goes on."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""A mark names the kind of its resource, and whoever looks that up asks for this kind."""
+"""A mark names the kind of its resource, and every look-up asks for this kind."""
 
 from typing import Any
 

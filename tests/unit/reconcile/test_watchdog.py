@@ -1,4 +1,4 @@
-"""A step that hangs is told from one that waits, for its turn or for an answer."""
+"""A step that hangs differs from one that waits, for its turn or for an answer."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What the watches tell, what comes of it, and when it is tried again."""
+"""Events of the watches, the runs that they cause, and when a run is tried again."""
 
 import asyncio
 from typing import Any

@@ -108,7 +108,7 @@ class _World(RuleBasedStateMachine):
         data = self.data[written] | values
         if data == self.data[written]:
             return
-        # Pods began while content came that goes again: which of them saw it, nobody can tell.
+        # Pods began while content came that goes again: it is unknown which of them saw it.
         self.excused |= self.time_tells and self.stale()
         self.before_write(written, data)
         if meanwhile and not self.stale():

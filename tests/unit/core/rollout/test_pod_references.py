@@ -1,4 +1,4 @@
-"""What pods read is told exactly, and no JSON whatever makes it fail."""
+"""The objects that pods read are found exactly, and no JSON makes the search fail."""
 
 from typing import Any
 

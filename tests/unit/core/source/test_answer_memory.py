@@ -1,4 +1,4 @@
-"""The invariant: never is more taken than there is, it is given back, and whoever comes next finds room."""
+"""The invariant: never is more taken than there is, it is given back, and the next namespace finds room."""
 
 import gc
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""A name means one app or none, and what is told where it means none."""
+"""A name means one app or none, and the error says why none."""
 
 import pytest
 

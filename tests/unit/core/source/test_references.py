@@ -1,4 +1,4 @@
-"""References of encrypted apps: who is asked for what, what is told, and what hostile ones may take.
+"""References of encrypted apps: what is asked for, what is reported, and what hostile ones may take.
 
 What each form of a reference becomes is in the table beside this file.
 """
@@ -184,7 +184,7 @@ def test_an_account_that_lost_the_app_still_resolves_what_is_in_the_environment(
     assert values(found.resolved())["/A"] == "b ${stg.C}"
 
 
-# What is told.
+# What is reported.
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ WORLD: World = {
         "Other": {("/", "X"): "other"},
     },
 }
-# The account has no keys of it. Neither the server's answer nor a keyring tells that from one that does not exist.
+# The account has no keys of it. In the server's answer and in a keyring it looks like one that does not exist.
 HIDDEN = ("backend/Production",)
 
 

@@ -1,4 +1,4 @@
-"""The status of any run fits the CRD, and no old status, whoever wrote it, keeps a new one from being made."""
+"""The status of any run fits the CRD, and no old status, even a forged one, keeps a new one from being made."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a status tells about restarts."""
+"""What a status says about restarts."""
 
 from typing import Any
 

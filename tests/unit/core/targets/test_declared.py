@@ -1,4 +1,4 @@
-"""Which targets a spec wants, and what a status tells of those that were written."""
+"""Which targets a spec wants, and what a status says of those that were written."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""No field of a target is left out in silence beside another: each has an effect, is told, or both are refused."""
+"""No field of a target is left out in silence beside another: each has an effect or is reported, or both fail."""
 
 from typing import Any
 

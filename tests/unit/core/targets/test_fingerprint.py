@@ -1,4 +1,4 @@
-"""What is told of an object: enough to compare what a reader gets, and nothing of a value."""
+"""The digests of an object: enough to compare what a reader gets, and nothing of a value."""
 
 import pytest
 from hypothesis import given

@@ -17,7 +17,7 @@ MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
 
 
 def standing(*desired: Desired, by_hand: dict[str, str] | None = None, manager: str = "helm") -> Observed:
-    """Return what is seen after these were applied, one after another, and somebody wrote keys."""
+    """Return what is seen after these were applied, one after another, and a user wrote keys."""
     cluster = FakeCluster()
     for each in desired:
         cluster.force(each)

@@ -127,7 +127,7 @@ PART = desired_secret(entry("A"), entry("B"), **MERGE)
 
 
 def standing(*desired: Desired, by_hand: dict[str, str | None] | None = None) -> Observed:
-    """Return what is seen after these were applied, one after another, and somebody wrote keys."""
+    """Return what is seen after these were applied, one after another, and a user wrote keys."""
     cluster = FakeCluster()
     for each in desired:
         cluster.force(each)

@@ -51,7 +51,7 @@ def standing(desired: Desired, **changes: Any) -> Observed:
 
 
 def copied(desired: Desired) -> Observed:
-    """Return what somebody makes of an object's labels, annotations and data: all but its field managers."""
+    """Return what a user may make of an object's labels, annotations and data: all but its field managers."""
     cluster = FakeCluster()
     cluster.force(desired)
     made = cluster.objects[desired.ref]

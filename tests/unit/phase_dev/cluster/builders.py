@@ -52,7 +52,7 @@ class Terminal(io.StringIO):
 
 
 class HandClock:
-    """A clock that moves when it is told to, or when somebody pauses on it."""
+    """A clock that moves when a test turns it, or when code pauses on it."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""What the programs are told."""
+"""The command lines of the programs."""
 
 from collections.abc import Callable
 from pathlib import Path

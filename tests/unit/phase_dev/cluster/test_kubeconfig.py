@@ -1,4 +1,4 @@
-"""Kubeconfig files are complete, private, and never somebody else's."""
+"""Kubeconfig files are complete and private, and foreign ones are not touched."""
 
 import base64
 import stat

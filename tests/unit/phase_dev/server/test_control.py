@@ -1,4 +1,4 @@
-"""The switches count, fail, grant and turn the clock, and tell a mistake in one sentence."""
+"""The switches count, fail, grant and turn the clock, and answer a mistake in one sentence."""
 
 from collections.abc import Callable
 from typing import Any

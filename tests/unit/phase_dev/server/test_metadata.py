@@ -1,4 +1,4 @@
-"""Apps, environments and accounts are told in the order of checks of the real server, odd corners included."""
+"""Requests for apps, environments and accounts are checked in the order of the real server, odd corners included."""
 
 from typing import Any
 

@@ -843,7 +843,7 @@ def test_the_error_of_a_refusal_has_its_own_reason() -> None:
 
 
 class Throttled(SimPhase):
-    """Counts calls for keyrings by address, whoever makes them: so many in a minute, and no more."""
+    """Counts calls for keyrings by address, of all accounts together: so many in a minute, and no more."""
 
     def __init__(self, limit: int, **fields: object) -> None:
         super().__init__(encrypted={"app-1"}, **fields)  # type: ignore[arg-type]  # fields of a SimPhase

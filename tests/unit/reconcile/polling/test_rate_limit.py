@@ -212,7 +212,7 @@ class Server:
 
 @dataclass
 class Window:
-    """A refusal: when it was told, until when it lasts, and how many more calls were refused that began within."""
+    """A refusal: when it came, until when it lasts, and how many more calls were refused that began within."""
 
     told: float
     until: float

@@ -1,4 +1,4 @@
-"""When workloads are looked at, what is done then, and what is told of it."""
+"""When workloads are looked at, what is done then, and what the status says of it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -761,7 +761,7 @@ async def test_one_that_is_being_deleted_is_left_alone(loop: Loop) -> None:
     assert "notRestarted" not in target(loop)
 
 
-# What is told of one that is gone.
+# The status of one that is gone.
 
 
 async def test_a_namesake_is_told_nothing_that_never_happened_for_it(loop: Loop) -> None:

@@ -361,7 +361,7 @@ async def test_a_target_that_was_dropped_after_the_grant_ended_stays() -> None:
 
 @pytest.fixture
 async def cloned(shown: Loop) -> Loop:
-    """Give a loop where somebody cloned a namespace."""
+    """Give a loop where a namespace was cloned."""
     await shown.show(phase_secret())
     shown.cluster.tokens[ObjectKey("clone", names.DEFAULT_TOKEN_SECRET)] = "token-text"
     copy(shown.cluster, SHOP, secret_ref("shop", "clone"))

@@ -25,7 +25,7 @@ class Home(House):
         self.cluster.tokens[TOKEN] = _token(full=full)
 
     async def take_token(self, *, full: bool) -> None:
-        """Let somebody store the token in another form."""
+        """Store the token in another form, as a user does."""
         assert self.loop is not None
         self.cluster.tokens[TOKEN] = _token(full=full)
         self.loop.tokens.changed(TOKEN)

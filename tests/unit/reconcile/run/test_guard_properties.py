@@ -93,7 +93,7 @@ class Model:
         return any(self.house.told(ref).get("reason") == Reason.ANSWER_DOUBTED for ref in HOMES.values())
 
     def forget(self) -> None:
-        """Take down that whoever saw where things were is gone."""
+        """Note that the process which saw where things were is gone."""
         self.unproven |= set(self.moved)
         self.began = self.house.phase.told_truly
 
@@ -126,7 +126,7 @@ class Model:
                 self.shapes[key] = owned_fields
                 house.phase.is_honest(*self.true())
                 if house.phase.lie is not None:
-                    # It lacks entries of the truth as it is when it is told: an old state is no such lie.
+                    # It lacks entries of the truth at the moment of the answer: an old state is no such lie.
                     house.phase.lie = self.lie()
             case ("outage", float(seconds)):
                 house.phase.fails(DOWN)

@@ -1,7 +1,7 @@
 """A restart reads nothing that is in step: every seal holds the state of Phase that its target was made from.
 
-However the content came to be newer than the probe before it: written between the two, read without a probe, or read
-while probes were refused. What has to be sealed anew is written once, and then there is rest.
+The content may be newer than the probe before it: written between the two, read without a probe, or read while probes
+were refused. A target that has to be sealed anew is written once, and then nothing more is written.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class Town(House):
             await self.pass_time(15)
 
     async def sync(self, text: str) -> None:
-        """Let somebody ask for a read by the annotation."""
+        """Ask for a read by the annotation, as a user does."""
         assert self.loop is not None
         body = self.body()
         body["metadata"]["annotations"] = {names.ANNOTATION_SYNC: text}
@@ -112,7 +112,7 @@ async def test_a_value_that_is_written_between_the_probe_and_the_read(spec: dict
     await town.rest()
 
     assert town.holds("3")
-    # The content, and once more the seal, of which no status tells.
+    # The content, and once more the seal, which no status shows.
     assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (2, 1)
     assert await town.restarted() == (0, 0, 0)
     await town.stop()
@@ -172,7 +172,7 @@ async def test_an_answer_that_was_read_while_probes_were_refused(error: Exceptio
     town.phase.works()
     await town.rest(900)
 
-    # The status tells that the account may probe, and not that the seal was written.
+    # The status says that the account may probe, and not that the seal was written.
     assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (1, int(error is REFUSED))
     assert await town.restarted() == (0, 0, 0)
     await town.stop()
@@ -223,7 +223,7 @@ async def test_a_date_that_no_probe_confirmed_is_taken_back_once(error: Exceptio
     before = town.writes
     await town.rest(900)
 
-    # The seal alone was written, of which no status tells: the process may end before it can be put right.
+    # The seal alone was written, which no status shows: the process may end before it can be corrected.
     assert town.writes[0] - before[0] == 1
     town.phase.works()
     assert (await town.restarted())[:2] == (1, 1)

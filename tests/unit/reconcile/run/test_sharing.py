@@ -151,7 +151,7 @@ def test_whoever_has_bad_hosts_hears_of_each_in_time_and_his_good_one_is_asked_o
 
 
 class TestOneTokenForAll:
-    """The account is shared: what it may not read is the matter of whoever names it."""
+    """The account is shared: a refused environment concerns those alone who name it."""
 
     def shared(self, apps: int, *, quota: int | None = None) -> Hosts:
         names = {"shop": "app-1"} | {f"secret-{number}": f"app-x{number}" for number in range(apps)}
@@ -276,7 +276,7 @@ class TestOutage:
         assert hosts.complaints("good/x", began) == []
 
     def test_a_probe_that_hangs_is_told_when_it_is_late(self) -> None:
-        """Two failures, a minute each, before anything else would tell."""
+        """Two failures, a minute each, before anything else would show it."""
         hosts = shop({})
         hosts.manner_of = lambda _: tarpit
         began = hosts.now
