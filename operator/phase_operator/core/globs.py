@@ -10,7 +10,12 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Protocol
 
-_SIGNS = frozenset("*?[")
+# Where a pattern has its only wildcard, a star. No other pattern has one of these forms.
+_FORMS = {
+    "nowhere": re.compile(r"[^*?\[]*"),
+    "end": re.compile(r"[^*?\[]*\*"),
+    "front": re.compile(r"\*[^*?\[]*"),
+}
 
 
 class Patterns(Protocol):
@@ -48,11 +53,7 @@ def _matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[st
 
 def _kind(pattern: str) -> str | None:
     """Return where a pattern has its only wildcard, a star: at its end, in front, nowhere. None for other patterns."""
-    if not _SIGNS & set(pattern):
-        return "nowhere"
-    if not _SIGNS & set(pattern[:-1]) and pattern[-1] == "*":
-        return "end"
-    return "front" if not _SIGNS & set(pattern[1:]) and pattern[0] == "*" else None
+    return next((kind for kind, form in _FORMS.items() if form.fullmatch(pattern)), None)
 
 
 class _Globs:

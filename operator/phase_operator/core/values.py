@@ -106,8 +106,8 @@ class Entry:
     @property
     def weight(self) -> int:
         """Return about how many bytes the entry takes in memory; texts that many entries share are not counted."""
-        told = sys.getsizeof(self.problem) if self.problem else 0
-        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight + told
+        problem = sys.getsizeof(self.problem) if self.problem else 0
+        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight + problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +162,10 @@ class Snapshot:
 
 def _revision(app_id: str, entries: tuple[Entry, ...], dynamic: tuple[DynamicKey, ...]) -> bytes:
     # The texts are hashed one after another: joined, they would be as large as the answer.
-    texts = chain([app_id], (part for entry in entries for part in _parts(entry)))
-    texts = chain(texts, (part for each in dynamic for part in (each.path, each.key)))
-    texts = chain(texts, (part for entry in entries if entry.is_overridden for part in ("overridden", entry.id)))
-    texts = chain(texts, (part for entry in entries if entry.problem for part in ("problem", entry.id, entry.problem)))
+    overridden = (("overridden", entry.id) for entry in entries if entry.is_overridden)
+    problems = (("problem", entry.id, entry.problem) for entry in entries if entry.problem)
+    places = ((each.path, each.key) for each in dynamic)
+    texts = chain.from_iterable(chain([(app_id,)], map(_parts, entries), places, overridden, problems))
     return keyed(b"", b"", framed(text.encode("utf-8", "surrogatepass") for text in texts), size=16)
 
 

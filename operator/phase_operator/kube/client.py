@@ -11,7 +11,8 @@ import logging
 import math
 import re
 from asyncio.sslproto import SSLProtocol
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -98,18 +99,31 @@ async def load_configuration(kubeconfig: Path | None, proxies: Proxies | None = 
     configuration.client_session_kwargs = {"trust_env": False}
     configuration.connection_pool_maxsize = CONNECTIONS
     try:
-        if kubeconfig is not None:
-            await aio_config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-        else:
-            try:
-                aio_config.load_incluster_config(client_configuration=configuration)
-            except ConfigException:
-                await aio_config.load_kube_config(client_configuration=configuration)
+        await _load(kubeconfig, configuration)
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         where = str(kubeconfig) if kubeconfig else "no ServiceAccount in this pod, and the default kubeconfig"
         raise KubeconfigError(f"cannot use the kubeconfig ({where}): {error}") from error
     configuration.proxy = configuration.proxy or (proxies or Proxies()).of_url(configuration.host)
     return configuration
+
+
+async def _load(kubeconfig: Path | None, configuration: aio.Configuration) -> None:
+    if kubeconfig is not None:
+        await aio_config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+        return
+    try:
+        aio_config.load_incluster_config(client_configuration=configuration)
+    except ConfigException:
+        await aio_config.load_kube_config(client_configuration=configuration)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise what keeps an answer from being read as an ApiError."""
+    try:
+        yield
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise ApiError(0, type(error).__name__, "") from error
 
 
 class _Fenced(aiohttp.BytesPayload):
@@ -139,15 +153,12 @@ class KubeClient:
         # For how many more seconds this process may write.
         self.fence: Callable[[], float] = lambda: math.inf
         self._api = aio.ApiClient(configuration)
-        self._options: dict[str, Any] = {
-            name: value
-            for name, value in (
-                ("server_hostname", configuration.tls_server_name),
-                ("proxy", configuration.proxy),
-                ("proxy_headers", configuration.proxy_headers),
-            )
-            if value
+        options = {
+            "server_hostname": configuration.tls_server_name,
+            "proxy": configuration.proxy,
+            "proxy_headers": configuration.proxy_headers,
         }
+        self._options: dict[str, Any] = {name: value for name, value in options.items() if value}
         self._on_call = on_call
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
@@ -256,30 +267,24 @@ class KubeClient:
         return Watch(partial(self._open_watch, path, query, accept))
 
     async def _open_watch(self, path: str, query: Query, accept: str) -> LineReader:
-        try:
-            if self._watching is None:
-                self._watching = self._unlimited(
-                    read_bufsize=_LONGEST_LINE // 2, middlewares=[] if self._streams is None else [self._streams]
-                )
-            response = await self._watching.get(
+        with _answering():
+            response = await self._watching_session().get(
                 self._url(path, query),
                 headers=await self._headers(accept),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SILENCE),
                 **self._options,
             )
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ApiError(0, type(error).__name__, "") from error
         self._on_call("WATCH", _resource(path), str(response.status))
-        if response.status < 400:
-            shared = None if self._streams is None else self._streams.lines_of(response, _LONGEST_LINE)
-            return shared or ResponseLines(response)
-        try:
-            raw = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise ApiError(0, type(error).__name__, "") from error
-        finally:
-            response.close()
-        raise from_answer(response.status, json_object(raw) or {}, response.headers.get("Retry-After"))
+        if response.status >= 400:
+            raise await _refusal(response)
+        shared = None if self._streams is None else self._streams.lines_of(response, _LONGEST_LINE)
+        return shared or ResponseLines(response)
+
+    def _watching_session(self) -> aiohttp.ClientSession:
+        if self._watching is None:
+            middlewares = [] if self._streams is None else [self._streams]
+            self._watching = self._unlimited(read_bufsize=_LONGEST_LINE // 2, middlewares=middlewares)
+        return self._watching
 
     def _unlimited(self, **options: Any) -> aiohttp.ClientSession:
         """Return a session with our trust and no limit of connections; wiring/files counts them beforehand."""
@@ -354,6 +359,16 @@ class KubeClient:
                 await asyncio.sleep(look_again(failures=refusals, identity=scope))
 
         return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
+    """Return the error of a watch that was refused, and close its connection."""
+    try:
+        with _answering():
+            raw = await response.read()
+    finally:
+        response.close()
+    return from_answer(response.status, json_object(raw) or {}, response.headers.get("Retry-After"))
 
 
 async def _alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

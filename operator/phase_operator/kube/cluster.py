@@ -9,6 +9,7 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
+from phase_operator.core.json_access import mapping
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.pod_references import mentioned
 from phase_operator.core.values import ObjectKey, SecretValue
@@ -51,14 +52,14 @@ class KubeCluster(KubeTargets, KubeResources):
         if secret is None:
             message = f'Secret {key} does not exist; create it with the key "token"'
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, message)
-        encoded = (secret.get("data") or {}).get(names.TOKEN_KEY)
+        encoded = mapping(secret.get("data")).get(names.TOKEN_KEY)
         if encoded is None:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')
         try:
             text = SecretValue(base64.b64decode(encoded).decode())
         except (binascii.Error, UnicodeDecodeError):
             raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
-        return Token(text, (secret["metadata"].get("annotations") or {}).get(names.ANNOTATION_ALLOWED_HOSTS))
+        return Token(text, mapping(secret["metadata"].get("annotations")).get(names.ANNOTATION_ALLOWED_HOSTS))
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names a pod template of the namespace mentions."""

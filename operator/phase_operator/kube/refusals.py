@@ -50,14 +50,16 @@ def not_called(message: str) -> str:
     return f'admission webhook "{found[1]}"' if found else ""
 
 
+def _resource(found: re.Match[str]) -> str:
+    group = f' in API group "{found["group"]}"' if found["group"] else ""
+    where = f'in the namespace "{found["namespace"]}"' if found["namespace"] else "at the cluster scope"
+    return f"{found['resource']}{group} {where}"
+
+
 def permitted_words(message: str) -> str:
     """Return the text to show for a 401 or 403: RBAC's sentence, a quota's counts, or a note that it is hidden."""
     if found := _RBAC.match(message):
-        if found["path"]:
-            return f'User "{found["user"]}" cannot {found["verb"]} {found["path"]}'
-        where = f'in the namespace "{found["namespace"]}"' if found["namespace"] else "at the cluster scope"
-        group = f' in API group "{found["group"]}"' if found["group"] else ""
-        return f'User "{found["user"]}" cannot {found["verb"]} {found["resource"]}{group} {where}'
+        return f'User "{found["user"]}" cannot {found["verb"]} {found["path"] or _resource(found)}'
     if found := _QUOTA.fullmatch(message):
         counts = f"requested {found['requested']}, used {found['used']}, limited {found['limited']}"
         return f"exceeded quota {found['name']}: {counts}"

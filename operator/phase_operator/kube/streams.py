@@ -290,9 +290,7 @@ class _Connection:
     def _take(self, event: Event) -> None:
         match event:
             case RemoteSettingsChanged():
-                self._limit = min(_STREAMS, self._h2.remote_settings.max_concurrent_streams)
-                if not self.greeted.done():
-                    self.greeted.set_result(None)
+                self._greeted()
             case ResponseReceived(stream_id=int(number), headers=headers) if number in self._streams:
                 stream = self._streams[number]
                 stream.heard = self._heard
@@ -306,6 +304,11 @@ class _Connection:
             case ConnectionTerminated(error_code=code):
                 # A server that shuts down reports no error; the streams end normally and are reopened at once.
                 self.end(None if code == ErrorCodes.NO_ERROR else aiohttp.ServerDisconnectedError)
+
+    def _greeted(self) -> None:
+        self._limit = min(_STREAMS, self._h2.remote_settings.max_concurrent_streams)
+        if not self.greeted.done():
+            self.greeted.set_result(None)
 
     def _received(self, number: int, data: bytes, size: int) -> None:
         stream = self._streams.get(number)

@@ -5,7 +5,7 @@ a target are held back while it is being written, so a write of ours is never ta
 """
 
 import sys
-from collections.abc import Callable, Hashable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
 from phase_operator.api import names
@@ -87,15 +87,18 @@ class TargetCache:
         if not self.is_news(ref, observed.resource_version):
             return False
         before = self._known.get(ref)
-        places = self._places(ref, observed)
-        if before is not None and (stood := self._places(ref, before)) != places:
-            for index, place in stood:
-                index.remove(place, ref)
-        if before is None or stood != places:
-            for index, place in places:
+        old, new = [] if before is None else self._places(ref, before), self._places(ref, observed)
+        if old != new:
+            self._remove(ref, old)
+            for index, place in new:
                 index.add(place, ref)
         self._known[ref] = observed
         return True
+
+    @staticmethod
+    def _remove(ref: TargetRef, places: Iterable[tuple[_Index[Any], object]]) -> None:
+        for index, place in places:
+            index.remove(place, ref)
 
     def begin_write(self, ref: TargetRef) -> None:
         """Hold back events of a target until `end_write`: most likely they show our own write."""
@@ -131,8 +134,7 @@ class TargetCache:
         """Remove a target from the cache, so that the next run reads it from the API server."""
         before = self._known.pop(ref, None)
         if before is not None:
-            for index, place in self._places(ref, before):
-                index.remove(place, ref)
+            self._remove(ref, self._places(ref, before))
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
         """Return the objects with an owner mark of this PhaseSecret; from other namespaces at most a few hundred."""
@@ -145,9 +147,7 @@ class TargetCache:
         return {ref: self._known[ref] for ref in found}
 
     def _places(self, ref: TargetRef, observed: Observed) -> list[tuple[_Index[Any], object]]:
-        owners = [observed.owner] if observed.owner else []
-        if observed.parts:
-            owners = list(dict.fromkeys([*owners, *(part.of for part in observed.parts)]))
+        owners = dict.fromkeys(filter(None, [observed.owner, *(part.of for part in observed.parts)]))
         home = ref.key.namespace
         found: list[tuple[_Index[Any], object]] = [
             (self._at_home if ObjectKey.read(owner).namespace == home else self._elsewhere, owner) for owner in owners

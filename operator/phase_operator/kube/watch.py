@@ -187,20 +187,25 @@ class MetadataWatch:
                 self._is_back()
             async for event in events:
                 self._seen = self._clock.monotonic()
-                kind, found = event.get("type"), mapping(event.get("object"))
-                if kind == "ERROR":
-                    raise ApiError(number(found.get("code")) or 500, text(found.get("reason")), "")
-                self._recovered()
-                metadata = mapping(found.get("metadata"))
-                if kind in ("ADDED", "MODIFIED"):
-                    self._take(self._sink.seen, metadata)
-                elif kind == "DELETED":
-                    self._take(self._sink.gone, metadata)
-                version = text(metadata.get("resourceVersion")) or version
+                version = self._event(event) or version
         if self._clock.monotonic() - opened < _SHORT:
             raise ApiError(0, "the watch ended as soon as it was opened", "")
         self._recovered()
         return version
+
+    def _event(self, event: Mapping[str, Any]) -> str:
+        """Take one event; return its resource version, or "" if it has none. Raises ApiError for an error event."""
+        found = mapping(event.get("object"))
+        metadata = mapping(found.get("metadata"))
+        if event.get("type") == "ERROR":
+            raise ApiError(number(found.get("code")) or 500, text(found.get("reason")), "")
+        self._recovered()
+        match event.get("type"):
+            case "ADDED" | "MODIFIED":
+                self._take(self._sink.seen, metadata)
+            case "DELETED":
+                self._take(self._sink.gone, metadata)
+        return text(metadata.get("resourceVersion"))
 
     def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
         """Pass one object to the sink; its content may be anything that the API server accepts."""

@@ -24,10 +24,7 @@ _PART = 256
 
 async def parts(response: httpx.Response, host: str) -> AsyncIterator[bytes]:
     """Yield the unpacked body in parts of at most `STEP` bytes; raise Transient(UNEXPECTED_ANSWER)."""
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _PLAIN | _PACKED:
-        raise _unreadable(host)
-    unpack = _Gzip(host) if encoding in _PACKED else _Plain()
+    unpack = _unpacker(response.headers.get("content-encoding", "").strip().lower(), host)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     work = 0
     # The raw stream: httpx would decompress every layer to its end, before its size could be checked.
@@ -40,6 +37,14 @@ async def parts(response: httpx.Response, host: str) -> AsyncIterator[bytes]:
                 await asyncio.sleep(0)
                 work = 0
     unpack.end()
+
+
+def _unpacker(encoding: str, host: str) -> "_Plain | _Gzip":
+    if encoding in _PACKED:
+        return _Gzip(host)
+    if encoding in _PLAIN:
+        return _Plain()
+    raise _unreadable(host)
 
 
 class _Plain:

@@ -67,12 +67,14 @@ def _torn(text: str) -> str:
         return f" ({len(fields)} fields instead of {len(_FIELDS)})"
     if len(fields) > len(_FIELDS):
         return f" (more than {len(_FIELDS)} fields)"
-    for name, field in list(zip(_FIELDS, fields, strict=True))[2:]:
-        if len(field) != _DIGITS:
-            return f" ({name} has {len(field)} characters instead of {_DIGITS})"
-        if not re.fullmatch(_KEY, field):
-            return f" ({name} holds something else than hex digits)"
-    return " (its kind or version is unknown)"
+    bad = (each for each in map(_bad_digits, _FIELDS[2:], fields[2:]) if each)
+    return next(bad, " (its kind or version is unknown)")
+
+
+def _bad_digits(name: str, field: str) -> str:
+    if len(field) != _DIGITS:
+        return f" ({name} has {len(field)} characters instead of {_DIGITS})"
+    return "" if re.fullmatch(_KEY, field) else f" ({name} holds something else than hex digits)"
 
 
 def _type_of(kind: str) -> str:

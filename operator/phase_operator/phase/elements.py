@@ -57,16 +57,15 @@ class _Elements(Generic[Made]):
         raise NotImplementedError
 
     def _entry(self, secret: wire.Secret, longest_key: int) -> Entry:
-        if secret.key is None or secret.value is None:
-            raise wire.not_phase(self._host, f"missing at [].{'key' if secret.key is None else 'value'}")
+        key, value = self._required(secret.key, "key"), self._required(secret.value, "value")
         path, kind = secret.path or "/", secret.kind
-        if max(map(len, (secret.id, path, kind))) > wire.MAX_WORD or len(secret.key) > longest_key:
+        if max(map(len, (secret.id, path, kind))) > wire.MAX_WORD or len(key) > longest_key:
             raise self._too_long(f"an entry whose key or folder is longer than {wire.MAX_WORD:,} characters")
         make = ConfigEntry if kind == "config" else Entry
         made = make(
             id=secret.id,
-            key=secret.key,
-            value=SecretValue(secret.value),
+            key=key,
+            value=SecretValue(value),
             path=self._shared(path),
             tags=self._tagged(secret.tags or ()),
             type=self._shared(kind),
@@ -74,6 +73,11 @@ class _Elements(Generic[Made]):
         )
         self.weight += made.weight
         return made
+
+    def _required(self, text: str | None, field: str) -> str:
+        if text is None:
+            raise wire.not_phase(self._host, f"missing at [].{field}")
+        return text
 
     def _shared(self, text: str) -> str:
         if text not in self._texts:

@@ -268,7 +268,11 @@ def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], 
             # Phase's server also stores an empty text, which is no ciphertext; it means an empty value.
             entries.append(row.opened(name, decrypt(key, row.value) if row.value else ""))
         except DecryptionError:
-            folder = row.sealed.path.rstrip("/")
-            shown = clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}")
-            damaged.append(DamagedEntry(row.opened("", ""), shown))
+            damaged.append(DamagedEntry(row.opened("", ""), _shown(row, name)))
     return entries, damaged
+
+
+def _shown(row: SealedEntry, name: str) -> str:
+    """Return how to name an entry in a message: by folder and key, or by its id if its key cannot be opened."""
+    folder = row.sealed.path.rstrip("/")
+    return clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}")

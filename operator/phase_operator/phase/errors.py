@@ -64,6 +64,10 @@ class Meaning(NamedTuple):
     words: str = ""
     no_effect: bool = True
 
+    def fits(self, status: int, is_json: bool, words: str) -> bool:
+        """Return whether the row is for an answer: its status, its form, and what it says."""
+        return status in self.statuses and words.startswith(self.words) and (is_json or not self.json)
+
 
 # The first matching row counts; the last one means that the host is not Phase's API.
 MEANINGS = (
@@ -95,7 +99,7 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
         return None
     words = _words(body) if is_json else ""
     of_question = httpx.codes.is_client_error(status)
-    told = f": {words}" if words else ""
+    quoted = f": {words}" if words else ""
     row = _row(status, is_json, words)
     no_effect = row.no_effect and (bool(words) or not row.json)
     match row.reason:
@@ -103,16 +107,16 @@ def from_answer(response: httpx.Response, body: bytes, host: str) -> ExpectedErr
             message = "Phase's quota for the account is used up"
             return Transient(row.reason, message, after=_retry_after(response), had_no_effect=no_effect)
         case Reason.PHASE_UNAVAILABLE:
-            message = f"{host} answers {status}{told}"
+            message = f"{host} answers {status}{quoted}"
             return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
         case Reason.UNEXPECTED_ANSWER:
-            message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{told}"
+            message = f"{host} is not Phase's API: it answers {status} with {_kind(response)}{quoted}"
             return Transient(row.reason, message, of_question=of_question, had_no_effect=no_effect)
         case Reason.APP_ENCRYPTED:
-            message = f"Phase answers {status}{told.rstrip('.')}; {TO_READ_ENCRYPTED}"
+            message = f"Phase answers {status}{quoted.rstrip('.')}; {TO_READ_ENCRYPTED}"
             return Waiting(row.reason, message, had_no_effect=no_effect)
         case _:
-            return Waiting(row.reason, f"Phase answers {status}{told}", had_no_effect=no_effect)
+            return Waiting(row.reason, f"Phase answers {status}{quoted}", had_no_effect=no_effect)
 
 
 def refuses_environment(error: ExpectedError) -> bool:
@@ -166,10 +170,7 @@ def _why(error: Exception, host: str) -> str:
 
 
 def _row(status: int, is_json: bool, words: str) -> Meaning:
-    fitting = (
-        row for row in MEANINGS if status in row.statuses and words.startswith(row.words) and (is_json or not row.json)
-    )
-    return next(fitting)
+    return next(row for row in MEANINGS if row.fits(status, is_json, words))
 
 
 def _behind(error: BaseException | None, kind: type[Cause]) -> Cause | None:

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
+from phase_operator.core.json_access import text
 from phase_operator.core.source.answer_memory import MIB, Reservation
 from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
 from phase_operator.phase import wire
@@ -73,19 +74,23 @@ def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bo
     if sum(1 + len(app.environment_keys) for app in answer.apps) > wire.MAX_LISTED:
         message = f"{host} answers keys of more than {wire.MAX_LISTED:,} apps and environments"
         raise Waiting(Reason.ANSWER_TOO_LARGE, message)
-    try:
-        share = WrappedShare(answer.wrapped_key_share)
-    except DecryptionError:
-        share = None
-    if share is None:
-        raise wire.not_phase(host, "string_pattern_mismatch at wrapped_key_share")
+    share = _share(answer, host)
     place.resize(_weight(answer))
     apps = [_app(app, host, tells_modes=tells_modes) for app in answer.apps]
     return Keyring(tuple(sorted(apps, key=lambda app: app.id)), share, place)
 
 
+def _share(answer: Tokens, host: str) -> WrappedShare:
+    try:
+        return WrappedShare(answer.wrapped_key_share)
+    except DecryptionError:
+        # Raised outside the block: a cause would go along.
+        pass
+    raise wire.not_phase(host, "string_pattern_mismatch at wrapped_key_share")
+
+
 def _app(app: _App, host: str, *, tells_modes: bool) -> KeyedApp:
-    is_encrypted = _MODES.get(app.encryption) if tells_modes and isinstance(app.encryption, str) else None
+    is_encrypted = _MODES.get(text(app.encryption)) if tells_modes else None
     # By id: an account may have several keys of one environment, as one of its own and one of a team. Sorted, so that
     # it is always the same one.
     keys = sorted(app.environment_keys, key=lambda each: each.wrapped_seed or "")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, Valida
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.json_access import mapping, mappings, text
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:")
 # The most bytes of a list of apps or environments.
@@ -61,15 +62,13 @@ class Secret(Part):
     @property
     def is_overridden(self) -> bool:
         """Whether the user of the token has a personal override of this value."""
-        return isinstance(self.override, dict) and self.override.get("isActive") is True
+        return mapping(self.override).get("isActive") is True
 
     @property
     def key_names(self) -> list[str]:
         """Return the keys that a dynamic secret has while it is leased; its own name if it lists none."""
-        listed = self.key_map if isinstance(self.key_map, list) else []
-        named = [each.get("keyName") for each in listed if isinstance(each, dict)]
-        told = [each[:MAX_WORD] for each in named if isinstance(each, str) and each]
-        return told or [self.name[:MAX_WORD] if isinstance(self.name, str) and self.name else self.id[:MAX_WORD]]
+        listed = filter(None, (text(each.get("keyName")) for each in mappings(self.key_map)))
+        return [each[:MAX_WORD] for each in listed] or [(text(self.name) or self.id)[:MAX_WORD]]
 
 
 class SealedSecret(Secret):
@@ -83,7 +82,7 @@ class SealedSecret(Secret):
     @property
     def is_overridden(self) -> bool:
         """Whether the user of the token has a personal override of this value."""
-        return isinstance(self.override, dict) and self.override.get("is_active") is True
+        return mapping(self.override).get("is_active") is True
 
 
 class App(Part):

@@ -91,22 +91,30 @@ def parse_grant(text: str) -> Grant:
 
 
 def _grant(text: str, said: Mapping[str, list[str]]) -> Grant:
-    froms, labels, tos = said["from"], said["fromLabel"], said["to"]
-    if len(froms) + bool(labels) != 1:
+    return Grant(_source(text, said["from"], said["fromLabel"]), _target(text, said["to"]), _uses(text, said["what"]))
+
+
+def _source(text: str, namespaces: Sequence[str], labels: Sequence[str]) -> str | Labelled:
+    if len(namespaces) + bool(labels) != 1:
         raise ValueError(f'the grant "{text}" needs one "from" or else "fromLabel"; {_EXAMPLE}')
-    if len(tos) != 1:
+    return _namespace(text, namespaces[0]) if namespaces else Labelled(_labels(text, labels))
+
+
+def _target(text: str, namespaces: Sequence[str]) -> str:
+    if len(namespaces) != 1:
         raise ValueError(f'the grant "{text}" needs one "to"; {_EXAMPLE}')
-    for namespace in (*froms, *tos):
-        if namespace != ANY and not _NAMESPACE.fullmatch(namespace):
-            raise ValueError(f'"{namespace}" in the grant "{text}" is no namespace; {_EXAMPLE}')
-    what = _uses(text, said["what"])
-    source = froms[0] if froms else Labelled(_labels(text, labels))
-    return Grant(source, tos[0], what)
+    return _namespace(text, namespaces[0])
+
+
+def _namespace(text: str, name: str) -> str:
+    if name != ANY and not _NAMESPACE.fullmatch(name):
+        raise ValueError(f'"{name}" in the grant "{text}" is no namespace; {_EXAMPLE}')
+    return name
 
 
 def _uses(text: str, values: Iterable[str]) -> frozenset[Use]:
-    words = [word for value in values for word in value.split("+")]
-    if not words or not set(words) <= set(Use):
+    words = "+".join(values).split("+")
+    if not set(words) <= set(Use):
         raise ValueError(f'the grant "{text}" needs "what": token, target, token+target or target+adopt')
     if Use.ADOPT in words and Use.TARGET not in words:
         raise ValueError(f'the grant "{text}" says adopt, which goes with target only; write what=target+adopt')

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from phase_operator.api import names
 
 # Stricter than the URL standard: no user, no percent signs, ASCII only. So two parsers cannot disagree about the host.
-_ORIGIN = re.compile(
-    r"(?P<scheme>https?)://(?P<name>(?:\*\.)?[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?",
-    re.ASCII,
-)
+_SCHEME, _PORT = r"(?P<scheme>https?)://", r"(?::(?P<port>[0-9]{1,5}))?"
+_NAME = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\]"
+_ORIGIN = re.compile(rf"{_SCHEME}(?P<name>(?:\*\.)?{_NAME}){_PORT}", re.ASCII)
+_URL = re.compile(rf"{_SCHEME}(?P<name>{_NAME}){_PORT}(?=/|\Z)", re.ASCII)
 _PORTS = {"https": 443, "http": 80}
 _ANY = "*."
 
@@ -33,16 +33,17 @@ class Host:
 
     def takes(self, url: str) -> bool:
         """Return whether a URL leads to this host."""
-        found = _ORIGIN.match(url)
-        if found is None or url[found.end() : found.end() + 1] not in {"", "/"}:
+        found = _URL.match(url)
+        if found is None:
             return False
         asked = _host(found)
-        if (asked.scheme, asked.port) != (self.scheme, self.port) or asked.name.startswith(_ANY):
-            return False
+        return (asked.scheme, asked.port) == (self.scheme, self.port) and self._matches(asked.name)
+
+    def _matches(self, name: str) -> bool:
         if not self.name.startswith(_ANY):
-            return asked.name == self.name
+            return name == self.name
         # As in certificates: `*.example.com` is neither example.com nor a.b.example.com.
-        first, _, rest = asked.name.partition(".")
+        first, _, rest = name.partition(".")
         return bool(first) and rest == self.name.removeprefix(_ANY)
 
 

@@ -6,6 +6,7 @@ Go: an address of the machine itself uses the proxy too, unless `NO_PROXY` names
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -13,28 +14,46 @@ from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https")
+_PORT = re.compile(r"[0-9]{1,5}")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Exempt:
-    """One entry of `NO_PROXY`; without a port it holds for every port."""
+class ExemptNetwork:
+    """An address or a network in `NO_PROXY`."""
 
-    network: Network | None
+    network: Network
+
+    def covers(self, host: str | Address) -> bool:
+        """Return whether this host is an address in the network."""
+        return not isinstance(host, str) and host in self.network
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptDomain:
+    """A domain in `NO_PROXY`, with its subdomains; without the domain itself if `subdomains_only`."""
+
     domain: str
-    # The domain itself is included, too.
-    itself: bool
-    port: int | None
+    subdomains_only: bool
 
-    def holds(self, host: str, address: Address | None, port: int) -> bool:
-        """Return whether this host is exempt; `address` is set if the host is an IP address."""
-        if self.port not in (None, port):
-            return False
-        if address is not None:
-            return self.network is not None and address in self.network
-        is_itself = self.itself and host == self.domain
-        return bool(self.domain) and (is_itself or host.endswith(f".{self.domain}"))
+    def covers(self, host: str | Address) -> bool:
+        """Return whether this host is a name in the domain."""
+        if host == self.domain:
+            return not self.subdomains_only
+        return isinstance(host, str) and host.endswith(f".{self.domain}")
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """One entry of `NO_PROXY`; without a port it covers every port."""
+
+    hosts: ExemptNetwork | ExemptDomain
+    port: int | None = None
+
+    def covers(self, host: str | Address, port: int) -> bool:
+        """Return whether this port of a host is exempt."""
+        return self.port in (None, port) and self.hosts.covers(host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +83,8 @@ class Proxies:
         proxy = self.https if scheme == "https" else self.http
         if proxy is None or not host or self.everything:
             return None
-        address = _address(host)
-        return None if any(each.holds(host, address, port) for each in self.exempt) else proxy
+        place = _address(host) or host
+        return None if any(each.covers(place, port) for each in self.exempt) else proxy
 
 
 def _place(url: str) -> tuple[str, str, int]:
@@ -100,27 +119,26 @@ def _is_usable(url: str) -> bool:
 
 def _exempt(entry: str) -> Exempt | None:
     try:
-        return Exempt(ipaddress.ip_network(entry, strict=False), "", itself=False, port=None)
+        return Exempt(ExemptNetwork(ipaddress.ip_network(entry, strict=False)))
     except ValueError:
         host, port = _host_and_port(entry)
     address = _address(host)
     if address is not None:
-        return Exempt(ipaddress.ip_network(address), "", itself=False, port=port)
+        return Exempt(ExemptNetwork(ipaddress.ip_network(address)), port)
     host = host.removeprefix("*").rstrip(".")
     domain = host.removeprefix(".")
-    return Exempt(None, domain, itself=host == domain, port=port) if domain else None
+    return Exempt(ExemptDomain(domain, subdomains_only=host != domain), port) if domain else None
 
 
 def _host_and_port(entry: str) -> tuple[str, int | None]:
-    bare = entry.removeprefix("[")
-    if bare != entry:
-        host, _, port = bare.partition("]")
+    host, _, port = entry.partition(":")
+    if entry.startswith("["):
+        host, _, port = entry[1:].partition("]")
         port = port.removeprefix(":")
-    elif entry.count(":") == 1:
-        host, _, port = entry.partition(":")
-    else:
-        host, port = entry, ""
-    return host, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
+    elif ":" in port:
+        # An IPv6 address without brackets has no port.
+        return entry, None
+    return host, int(port) if _PORT.fullmatch(port) else None
 
 
 def _address(host: str) -> Address | None:

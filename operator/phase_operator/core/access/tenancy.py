@@ -42,10 +42,11 @@ class Tenancy:
 def check_targets(targets: Iterable[TargetRef], token: ObjectKey) -> None:
     """Refuse targets that no run may write: the token Secret and the operator's own Secret."""
     for target in targets:
-        if target.kind is Kind.SECRET and target.key == token:
-            raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
-        if target.kind is Kind.SECRET and target.key.name == names.DIGEST_KEY_SECRET:
-            raise Invalid(Reason.INVALID_SPEC, f"{target} is the operator's own; choose another name")
+        match target:
+            case (Kind.SECRET, key) if key == token:
+                raise Invalid(Reason.INVALID_SPEC, f"{target} is the token Secret itself; choose another name")
+            case (Kind.SECRET, (_, names.DIGEST_KEY_SECRET, _)):
+                raise Invalid(Reason.INVALID_SPEC, f"{target} is the operator's own; choose another name")
 
 
 def keeps_token(user: ObjectKey, writer: ObjectKey, secret: ObjectKey, *, is_used: bool) -> bool:

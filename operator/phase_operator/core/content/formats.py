@@ -22,6 +22,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import not_
+from typing import NamedTuple, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import Format
@@ -47,10 +49,19 @@ _NOT_IN_SINGLE_QUOTES = re.compile(r"'|\\\\|\\\Z")
 _NOT_IN_DOUBLE_QUOTES = re.compile(r"[$`]")
 
 _LOGIN_PART = re.compile(r"(?:(?P<login>.+)[-._])?(?P<part>registry|username|user|password|email)", re.IGNORECASE)
+T = TypeVar("T")
+_NUL = re.compile("\0")
 _REQUIRED = frozenset({"registry", "username", "password"})
 _NOT_IN_REGISTRY = re.compile(r"[\s\x00-\x1f\x7f]")
 # RFC 7617: the first colon of "auth" ends the username, which holds no control characters.
 _NOT_IN_USERNAME = re.compile(r"[:\x00-\x1f\x7f]")
+
+
+class _LoginPart(NamedTuple):
+    """Which part of which login a key holds; the part is "" if the key names none."""
+
+    login: str
+    part: str
 
 
 def default_file_key(form: Format) -> str:
@@ -93,11 +104,11 @@ def _dotenv(texts: Mapping[str, str]) -> str:
         "takes names of variables only: letters, digits and '_', no digit first; "
         "choose another nameTransformer or set processors.<key>.asName",
     )
-    _refuse(form, (key for key, text in texts.items() if "\0" in text), "cannot hold a NUL character")
+    _refuse(form, _keys_where(texts, _NUL.search), "cannot hold a NUL character")
     spelled = {key: _spelling(text) for key, text in texts.items()}
     _refuse(
         form,
-        (key for key, spelling in spelled.items() if spelling is None),
+        _keys_where(spelled, lambda spelling: spelling is None),
         "knows no spelling that shells and python-dotenv read alike for a ' or a doubled or last \\ together with "
         "a $ or a backtick; leave the key out with keys.exclude, give it a target of its own, change the value, or "
         "use format json, yaml, toml or properties",
@@ -168,10 +179,10 @@ def _dockerconfigjson(texts: Mapping[str, str]) -> str:
     registries, usernames, passwords = (
         {keys[part]: texts[keys[part]] for keys in logins} for part in ("registry", "username", "password")
     )
-    empty = _keys_where(registries | usernames | passwords, lambda text: not text)
+    empty = _keys_where(registries | usernames | passwords, not_)
     blank = _keys_where(registries, _NOT_IN_REGISTRY.search)
     split = _keys_where(usernames, _NOT_IN_USERNAME.search)
-    cut = _keys_where(passwords, lambda text: "\0" in text)
+    cut = _keys_where(passwords, _NUL.search)
     uses = Counter(registries.values())
     twice = _keys_where(registries, lambda text: uses[text] > 1)
     _refuse(form, empty, "takes no empty registry, username or password")
@@ -183,8 +194,8 @@ def _dockerconfigjson(texts: Mapping[str, str]) -> str:
     return json.dumps({"auths": auths}, sort_keys=True, ensure_ascii=True)
 
 
-def _keys_where(texts: Mapping[str, str], is_bad: Callable[[str], object]) -> list[str]:
-    return [key for key, text in texts.items() if is_bad(text)]
+def _keys_where(found: Mapping[str, T], is_bad: Callable[[T], object]) -> list[str]:
+    return [key for key, each in found.items() if is_bad(each)]
 
 
 def _auth(login: Mapping[str, str]) -> dict[str, str]:
@@ -197,24 +208,26 @@ def _auth(login: Mapping[str, str]) -> dict[str, str]:
 def _logins(keys: Iterable[str]) -> list[dict[str, str]]:
     """Group keys into logins by their prefix: HUB_REGISTRY and HUB_PASSWORD belong to one login."""
     form = Format.DOCKERCONFIGJSON
-    logins: dict[str, dict[str, str]] = {}
-    unknown: list[str] = []
-    doubled: set[str] = set()
-    for key in keys:
-        match = _LOGIN_PART.fullmatch(key)
-        if match is None:
-            unknown.append(key)
-            continue
-        word = match["part"].lower()
-        part = "username" if word == "user" else word
-        first = logins.setdefault((match["login"] or "").lower(), {}).setdefault(part, key)
-        if first != key:
-            doubled |= {first, key}
+    places = {key: _login_part(key) for key in keys}
+    uses = Counter(places.values())
+    unknown = _keys_where(places, lambda place: not place.part)
+    doubled = _keys_where(places, lambda place: uses[place] > 1)
     _refuse(form, unknown, "takes keys whose last word is REGISTRY, USERNAME (or USER), PASSWORD or EMAIL")
     _refuse(form, doubled, "takes each part of a login once")
+    logins: dict[str, dict[str, str]] = {}
+    for key, place in places.items():
+        logins.setdefault(place.login, {})[place.part] = key
     partial = (key for parts in logins.values() if not parts.keys() >= _REQUIRED for key in parts.values())
     _refuse(form, partial, "takes REGISTRY, USERNAME and PASSWORD together, with the same text before each")
     return list(logins.values())
+
+
+def _login_part(key: str) -> _LoginPart:
+    match = _LOGIN_PART.fullmatch(key)
+    if match is None:
+        return _LoginPart("", "")
+    word = match["part"].lower()
+    return _LoginPart((match["login"] or "").lower(), "username" if word == "user" else word)
 
 
 _WRITERS: Mapping[Format, Callable[[Mapping[str, str]], str]] = {

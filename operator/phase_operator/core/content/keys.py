@@ -15,7 +15,7 @@ from phase_operator.core.text import listing
 from phase_operator.core.values import Entry
 
 # Kubernetes: keys of Secrets and ConfigMaps (IsConfigMapKey in apimachinery).
-_LEGAL = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_LEGAL = re.compile(r"(?!\.\.|\.\Z)[-._a-zA-Z0-9]{1,253}")
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 
@@ -33,12 +33,20 @@ def assign_keys(
     for entry in entries:
         key = target_key(entry.key, style, processors.get(entry.key), prefix)
         if key in assigned:
-            other = assigned[key].source
-            first, second = sorted([other, entry.source])
-            both = f'"{first}" exists twice in Phase' if first == second else f'"{first}" and "{second}"'
-            message = f'key "{key}" has two sources: {both}; narrow the selection or rename one'
-            raise Waiting(Reason.KEY_COLLISION, message)
+            raise _collision(key, entry.source, assigned[key].source)
         assigned[key] = entry
+    _check_legal(assigned)
+    return assigned
+
+
+def _collision(key: str, *sources: str) -> Waiting:
+    first, second = sorted(sources)
+    both = f'"{first}" exists twice in Phase' if first == second else f'"{first}" and "{second}"'
+    message = f'key "{key}" has two sources: {both}; narrow the selection or rename one'
+    return Waiting(Reason.KEY_COLLISION, message)
+
+
+def _check_legal(assigned: Mapping[str, Entry]) -> None:
     illegal = sorted(key for key in assigned if not legal(key))
     if illegal:
         # The message names the sources too: a prefix or style may make the Phase key hard to recognise.
@@ -49,7 +57,6 @@ def assign_keys(
             "front; "
             f"refused: {listing(illegal)}, made of {sources}",
         )
-    return assigned
 
 
 def target_key(key: str, style: NameTransformer | None, processor: Processor | None, prefix: str = "") -> str:
@@ -88,4 +95,4 @@ _SPELLINGS: dict[NameTransformer, Callable[[str], str]] = {
 
 def legal(key: str) -> bool:
     """Return whether Kubernetes accepts the key."""
-    return _LEGAL.fullmatch(key) is not None and key not in {".", ".."} and not key.startswith("..")
+    return _LEGAL.fullmatch(key) is not None

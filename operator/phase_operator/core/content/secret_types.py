@@ -65,10 +65,8 @@ def _missing(kind: SecretType, keys: str, example: str, data: Mapping[str, bytes
 
 
 def _check_tls(certificate: bytes, key: bytes) -> None:
-    for name, value in ((CERTIFICATE, certificate), (PRIVATE_KEY, key)):
-        # Kubernetes accepts an empty pair, for controllers that fill it later. Here it would empty a good target.
-        if not value.strip():
-            raise _mismatch(f'"{name}" is empty; enter its value in Phase')
+    _check_filled(CERTIFICATE, certificate)
+    _check_filled(PRIVATE_KEY, key)
     # The official operator documents PKCS#12 files under these two keys, and Kubernetes accepts them. Such a file is
     # encrypted with a password that only its reader has.
     if _PKCS12.match(certificate) and _PKCS12.match(key):
@@ -82,23 +80,43 @@ def _check_tls(certificate: bytes, key: bytes) -> None:
     _check_pair(first, private)
 
 
+def _check_filled(name: str, value: bytes) -> None:
+    # Kubernetes accepts an empty pair, for controllers that fill it later. Here it would empty a good target.
+    if not value.strip():
+        raise _mismatch(f'"{name}" is empty; enter its value in Phase')
+
+
 def _check_pair(certificate: bytes, key: bytes) -> None:
     # Imported here: the library takes 8 MiB of memory, and most operators never see a Secret of this type.
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+
+    try:
+        certified = _certified(certificate)
+        held = certified if _takes_long(key) else _held(key)
+    except (UnsupportedAlgorithm, InternalError):
+        # What the library does not know cannot be judged.
+        return
+    if certified != held:
+        raise _mismatch(
+            f'"{PRIVATE_KEY}" is not the key of the first certificate of "{CERTIFICATE}"; store both of one pair, the '
+            "server's own certificate before those of its authorities"
+        )
+
+
+def _certified(certificate: bytes) -> object:
+    """Return the public key in a certificate."""
     from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
     try:
-        certified = load_pem_x509_certificate(certificate).public_key()
-    except (UnsupportedAlgorithm, InternalError):
-        return
+        return load_pem_x509_certificate(certificate).public_key()
     except (ValueError, InvalidVersion):
         raise _mismatch(f'the first certificate of "{CERTIFICATE}" cannot be read; enter it anew in Phase') from None
-    if _takes_long(key):
-        return
+
+
+def _held(key: bytes) -> object:
+    """Return the public half of a private key."""
     try:
-        held = _public_key(key)
-    except (UnsupportedAlgorithm, InternalError):
-        return
+        return _public_key(key)
     except TypeError:
         raise _mismatch(
             f'the private key in "{PRIVATE_KEY}" is encrypted, and a Secret of this type has no place for a password; '
@@ -108,11 +126,6 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
         raise _mismatch(
             f'the private key in "{PRIVATE_KEY}" cannot be read; store it in PEM as PKCS#8, PKCS#1 or EC'
         ) from None
-    if certified != held:
-        raise _mismatch(
-            f'"{PRIVATE_KEY}" is not the key of the first certificate of "{CERTIFICATE}"; store both of one pair, the '
-            "server's own certificate before those of its authorities"
-        )
 
 
 def _takes_long(block: bytes) -> bool:

@@ -45,7 +45,7 @@ def reference_id(kind: Kind, name: str, keys: frozenset[str] | None) -> bytes:
 def write_baseline(baseline: Baseline, uid: str, digest_key: bytes) -> str:
     """Return a baseline as text: 16 characters for each object that is read."""
     raw = baseline.template + b"".join(name + digest for name, digest in sorted(baseline.seen.items()))
-    return f"{_FORM}.{pack(_proof(raw, uid, digest_key))}.{pack(raw)}"
+    return _proven(raw, uid, digest_key)
 
 
 def as_labels(written: str) -> dict[str, str]:
@@ -71,15 +71,18 @@ def from_labels(labels: Mapping[str, str], is_ours: Callable[[str], bool]) -> st
 
 def read_baseline(text: str, uid: str, digest_key: bytes) -> Baseline | None:
     """Parse the text of a baseline; None if it is not ours, of another workload, or of another key or form."""
-    form, _, rest = text.partition(".")
-    proof_text, _, encoded = rest.partition(".")
-    raw, proof = unpack(encoded), unpack(proof_text)
-    if form != _FORM or raw is None or proof is None or not hmac.compare_digest(proof, _proof(raw, uid, digest_key)):
+    raw = unpack(text.rpartition(".")[2])
+    if raw is None or not hmac.compare_digest(_utf8(text), _utf8(_proven(raw, uid, digest_key))):
         return None
     pairs = [raw[start : start + _PAIR] for start in range(READ_SIZE, len(raw), _PAIR)]
     return Baseline(raw[:READ_SIZE], {pair[:READ_SIZE]: pair[READ_SIZE:] for pair in pairs})
 
 
-def _proof(raw: bytes, uid: str, digest_key: bytes) -> bytes:
-    owner = uid.encode("utf-8", "surrogatepass")
-    return keyed(digest_key, b"phase-running", [*framed([owner]), raw], size=_PROOF)
+def _proven(raw: bytes, uid: str, digest_key: bytes) -> str:
+    """Return the text of a baseline: its form, the proof that we wrote it for this workload, and its content."""
+    proof = keyed(digest_key, b"phase-running", [*framed([_utf8(uid)]), raw], size=_PROOF)
+    return f"{_FORM}.{pack(proof)}.{pack(raw)}"
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -164,22 +164,26 @@ def decide(
     """Decide by the table above; `waits` is how long the roll-out of the workload is still worth waiting for."""
     reads = current_reads(workload, followed_targets)
     before = read_baseline(workload.running, workload.uid, digest_key)
-    if not reads and (before is None or not before.seen):
+    if not reads and not _names_targets(before):
         return LeaveAlone()
     current = Baseline(workload.template_digest(), {read.reference: read.digest for read in reads})
     # Without a trusted baseline we cannot know what the pods have read, so one is saved and nothing restarts.
     unread = _unread(reads, before) if before is not None else []
     if before is None or not unread:
         return _save_if_news(workload, before, current, digest_key)
-    missing, rollout = _missing(reads), _rollout_of(workload, before, unread, waits)
-    if missing:
+    if missing := _missing(reads):
         return Postpone(Cause.MISSING, f"its pods need {missing}, and would not start without", targets_of(unread))
+    rollout = _rollout_of(workload, before, unread, waits)
     if rollout in _POSTPONED:
         return Postpone(*_POSTPONED[rollout], targets_of(unread))
     if rollout is _Rollout.DELIVERED:
         return _save_if_news(workload, before, current, digest_key)
     running = write_baseline(current, workload.uid, digest_key)
     return Restart(running, _content_mark(reads, workload), workload.rollout_state.holds, targets_of(unread))
+
+
+def _names_targets(baseline: Baseline | None) -> bool:
+    return baseline is not None and bool(baseline.seen)
 
 
 def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
@@ -239,17 +243,16 @@ def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None
 
 
 def _rollout_of(workload: Workload, before: Baseline, unread: Collection[CurrentRead], waits: Patience) -> _Rollout:
-    standing = workload.rollout_state
-    if standing.paused:
+    if workload.rollout_state.paused:
         return _Rollout.PAUSED
     is_users_own = before.template != workload.template_digest() and _edited_after(workload, unread)
-    # A roll-out that has stalled is worth waiting for only if its pods read the new content.
-    is_awaited = waits is Patience.FOR_THE_END or (waits is Patience.WHILE_IT_GETS_ON and is_users_own)
-    if standing.progress is Progress.UNDER_WAY and is_awaited:
-        return _Rollout.AWAITED
-    if standing.progress is Progress.ENDED and is_users_own:
-        return _Rollout.DELIVERED
-    return _Rollout.OTHER
+    match workload.rollout_state.progress:
+        case Progress.UNDER_WAY if waits.is_enough(reads_new=is_users_own):
+            return _Rollout.AWAITED
+        case Progress.ENDED if is_users_own:
+            return _Rollout.DELIVERED
+        case _:
+            return _Rollout.OTHER
 
 
 def _edited_after(workload: Workload, reads: Iterable[CurrentRead]) -> bool:

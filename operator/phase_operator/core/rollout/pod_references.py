@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from phase_operator.core.json_access import mapping, mappings, text
+from phase_operator.core.json_access import mapping, mappings, text, without
 from phase_operator.core.refs import Kind
 
 # In a pod template. Ephemeral containers are added to running pods and are in no template.
@@ -34,14 +34,17 @@ class Reference:
 
     def __or__(self, other: "Reference") -> "Reference":
         """Return what two references to one object read together."""
-        every = self.keys is None or other.keys is None
         return Reference(
             self.kind,
             self.name,
-            None if every else (self.keys or frozenset()) | (other.keys or frozenset()),
+            _both(self.keys, other.keys),
             self.required or other.required,
             self.required_keys | other.required_keys,
         )
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return None if one is None or other is None else one | other
 
 
 def references(spec: object) -> tuple[Reference, ...]:
@@ -65,8 +68,7 @@ def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
     looked_for = frozenset(names)
     if not looked_for:
         return looked_for
-    spec = {key: part for key, part in mapping(holder).items() if key not in ("metadata", "status")}
-    everything = "\n".join(_texts(spec))
+    everything = "\n".join(_texts(without(mapping(holder), "metadata", "status")))
     return frozenset(name for name in looked_for if name in everything)
 
 

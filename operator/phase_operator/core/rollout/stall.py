@@ -30,6 +30,10 @@ class Patience(Enum):
     # Its deadline has passed.
     OVER = "over"
 
+    def is_enough(self, *, reads_new: bool) -> bool:
+        """Return whether a roll-out is worth waiting for; a stalled one is only if its pods read the new content."""
+        return self is Patience.FOR_THE_END or (self is Patience.WHILE_IT_GETS_ON and reads_new)
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -58,17 +62,17 @@ class StallTracker:
 
     def see(self, workload: Workload, now: float) -> None:
         """Record the counts of a workload whose roll-out is under way."""
-        standing, template = workload.rollout_state, workload.content.encode("utf-8", "surrogatepass")
-        template += workload.template_digest()
+        state = workload.rollout_state
+        template = workload.content.encode("utf-8", "surrogatepass") + workload.template_digest()
         found = self._seen.pop(workload.ref, None)
         if found is None or found.uid != workload.uid:
-            found = _Seen(workload.uid, template, standing.counts, standing.rest, standing.deadline, now, now)
+            found = _Seen(workload.uid, template, state.counts, state.rest, state.deadline, now, now)
         self._seen[workload.ref] = found
-        if found.template != template or len(found.counts) != len(standing.counts):
-            found.template, found.counts, found.moved = template, standing.counts, now
-        elif _has_grown(found.counts, standing):
-            found.counts, found.moved = tuple(map(max, found.counts, standing.counts)), now
-        found.rest, found.deadline, found.looked = standing.rest, standing.deadline, now
+        if found.template != template or len(found.counts) != len(state.counts):
+            found.template, found.counts, found.moved = template, state.counts, now
+        elif _has_grown(found.counts, state):
+            found.counts, found.moved = tuple(map(max, found.counts, state.counts)), now
+        found.rest, found.deadline, found.looked = state.rest, state.deadline, now
         self._forget_old(now)
 
     def patience(self, workload: WorkloadRef, now: float) -> Patience:
@@ -115,8 +119,8 @@ class StallTracker:
             self._seen.popitem(last=False)
 
 
-def _has_grown(before: tuple[int, ...], standing: RolloutState) -> bool:
-    return any(now > then for then, now in zip(before, standing.counts, strict=True))
+def _has_grown(before: tuple[int, ...], state: RolloutState) -> bool:
+    return any(now > then for then, now in zip(before, state.counts, strict=True))
 
 
 def _still_at(seen: _Seen) -> float:

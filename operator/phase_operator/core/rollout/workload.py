@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import at, canonical, mapping, mappings, text, texts
+from phase_operator.core.json_access import at, canonical, mapping, mappings, text, texts, without
 from phase_operator.core.rollout.baseline import from_labels
 from phase_operator.core.rollout.pod_references import Reference, references
 from phase_operator.core.rollout.progress import RolloutState, WorkloadKind, rollout_state
@@ -82,11 +82,9 @@ class Workload:
 
     def _template_digest(self) -> bytes:
         metadata = mapping(self.template.get("metadata"))
-        annotations = mapping(metadata.get("annotations"))
-        rest = {key: value for key, value in annotations.items() if key != names.ANNOTATION_CONTENT}
+        rest = without(mapping(metadata.get("annotations")), names.ANNOTATION_CONTENT)
         # A map with nothing but our mark is left out, too, so that the digest is the same before and after a restart.
-        bare = {key: value for key, value in metadata.items() if key != "annotations"}
-        parts = [bare, rest, {key: value for key, value in self.template.items() if key != "metadata"}]
+        parts = [without(metadata, "annotations"), rest, without(self.template, "metadata")]
         try:
             written = canonical(parts)
         except RecursionError:
@@ -154,9 +152,12 @@ def _fields_of(metadata: Mapping[str, Any], *, ours: bool) -> list[tuple[Mapping
     return [
         (mapping(entry.get("fieldsV1")), text(entry.get("time")))
         for entry in mappings(metadata.get("managedFields"))
-        if not entry.get("subresource")
-        and ours == (entry.get("manager") == names.FIELD_MANAGER and entry.get("operation") == "Apply")
+        if not entry.get("subresource") and ours is _is_our_apply(entry)
     ]
+
+
+def _is_our_apply(entry: Mapping[str, Any]) -> bool:
+    return (entry.get("manager"), entry.get("operation")) == (names.FIELD_MANAGER, "Apply")
 
 
 def _owns(managed: list[tuple[Mapping[str, Any], str]], path: tuple[str, ...], part: str, name: str) -> bool:

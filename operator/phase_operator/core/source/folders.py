@@ -4,6 +4,7 @@ Rule: a target stays inside the PhaseSecret's own folder. A single folder is req
 the whole environment is read once and filtered here, so that one read serves all targets.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from phase_operator.api.reasons import Reason
@@ -26,18 +27,17 @@ class Folders:
 
 def folders(spec: PhaseSecretSpec) -> Folders:
     """Return the folders that a PhaseSecret takes for its targets; raise Invalid if one is outside its own folder."""
-    root = normal_path(spec.phase_app_env_path)
-    for name, targets in (
-        ("managedSecretReferences", spec.managed_secret_references),
-        ("managedConfigMapReferences", spec.managed_config_map_references),
-    ):
-        for number, target in enumerate(targets):
-            path = root if target.path is None else normal_path(target.path)
-            if path != root and not is_below(path, root):
-                raise Invalid(
-                    Reason.INVALID_SPEC, f'spec.{name}[{number}].path: not inside phaseAppEnvPath, which is "{root}"'
-                )
+    _check_paths("managedSecretReferences", spec.managed_secret_references, spec)
+    _check_paths("managedConfigMapReferences", spec.managed_config_map_references, spec)
     return taken_folders(spec)
+
+
+def _check_paths(field: str, targets: Sequence[TargetFields], spec: PhaseSecretSpec) -> None:
+    own = Folders((normal_path(spec.phase_app_env_path),), recursive=True)
+    for number, target in enumerate(targets):
+        if target.path is not None and not own.holds(normal_path(target.path)):
+            where = f'phaseAppEnvPath, which is "{own.roots[0]}"'
+            raise Invalid(Reason.INVALID_SPEC, f"spec.{field}[{number}].path: not inside {where}")
 
 
 def taken_folders(spec: PhaseSecretSpec) -> Folders:

@@ -5,7 +5,8 @@ case-sensitive). So a shared or wider answer and an exact one select the same en
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import LeftOutWhy
@@ -19,6 +20,7 @@ from phase_operator.core.values import ConfigEntry, DynamicKey, Entry
 
 # Characters of patterns times characters of keys: 128 patterns on 20,000 usual keys, or seconds in the worst case.
 _MOST_TRIED = 1_000_000_000
+AnyKey = TypeVar("AnyKey", bound=Entry | DynamicKey)
 _NAMED = 10
 # Kubernetes accepts no longer key either.
 _LONGEST_KEY = 253
@@ -30,7 +32,7 @@ def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
     return (
         entry
         for entry in entries
-        if (query.path is None or entry.path == query.path) and (not wanted_tags or wanted_tags & entry.tags)
+        if query.path in (None, entry.path) and not (wanted_tags and wanted_tags.isdisjoint(entry.tags))
     )
 
 
@@ -72,6 +74,14 @@ def is_feasible(keys: Patterns, entries: Iterable[Entry | DynamicKey], most: int
     """
     letters = effort(keys)
     return not letters or letters * sum(len(entry.key) for entry in entries) <= most
+
+
+def matching_if_feasible(keys: Patterns, entries: Sequence[AnyKey], most: int) -> Sequence[AnyKey]:
+    """Return the entries whose keys pass the patterns; all of them if the patterns are too costly to try."""
+    if not is_feasible(keys, entries, most):
+        return entries
+    wanted = matcher(keys)
+    return [entry for entry in entries if wanted(entry.key)]
 
 
 def check_effort(keys: Patterns, entries: Iterable[Entry]) -> None:

@@ -34,11 +34,11 @@ def moved(before: Snapshot, after: Mapping[str, Entry]) -> tuple[Moved, ...]:
     `after` holds all entries that are known now, by id.
     """
     pairs = ((was, after.get(was.id)) for was in before.entries)
-    return tuple(
-        Moved(_bare(was), _fate(was, now))
-        for was, now in pairs
-        if now is not None and now.key == was.key and not is_same_place(now, was)
-    )
+    return tuple(Moved(_bare(was), _fate(was, now)) for was, now in pairs if now is not None and _is_moved(was, now))
+
+
+def _is_moved(was: Entry, now: Entry) -> bool:
+    return now.key == was.key and not is_same_place(now, was)
 
 
 def is_same_place(one: Entry, other: Entry) -> bool:
@@ -93,12 +93,9 @@ class Guard:
         if not is_feasible(self, snapshot.entries):
             # Here too the patterns take too long, so nothing was selected.
             return frozenset()
-        wanted = matcher(self)
-        return frozenset(
-            entry.source
-            for entry in snapshot.entries
-            if (self.folders is None or self.folders.holds(entry.path)) and wanted(entry.key)
-        )
+        wanted, folders = matcher(self), self.folders
+        inside = (entry for entry in snapshot.entries if folders is None or folders.holds(entry.path))
+        return frozenset(entry.source for entry in inside if wanted(entry.key))
 
 
 def is_too_much(lost: int, had: int, shrink: int, *, nothing_left: bool) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from phase_operator.api.reasons import CATALOGUE, ConditionType, Reason
 from phase_operator.core.errors import shortened
-from phase_operator.core.json_access import bounded, mapping, mappings, number, text
+from phase_operator.core.json_access import bounded, mapping, mappings, number, text, without
 from phase_operator.core.outcome import (
     Event,
     Failed,
@@ -56,11 +56,10 @@ def status_document(
     last_forced = forced if forced is not None else previous.get("lastForcedSync")
     if isinstance(last_forced, str):
         document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
-    is_forced = forced not in (None, previous.get("lastForcedSync"))
     since = text(previous.get("lastSyncedTime"))
-    if found.ready and (not since or is_forced or _has_changed(outcome, document, previous)):
-        since = now
-    return document | _unless_empty("lastSyncedTime", since)
+    is_forced = forced not in (None, previous.get("lastForcedSync"))
+    is_news = not since or is_forced or _has_changed(outcome, document, previous)
+    return document | _unless_empty("lastSyncedTime", now if found.ready and is_news else since)
 
 
 def _unless_empty(name: str, value: object) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def _left_out(left_out: LeftOut, *, named: bool) -> dict[str, Any]:
 
 
 def _doubted(target: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    return {key: value for key, value in target.items() if key != "message"} | {"ready": False, "reason": reason}
+    return without(target, "message") | {"ready": False, "reason": reason}
 
 
 def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -155,10 +154,7 @@ def _essence(document: Mapping[str, Any]) -> tuple[Any, ...]:
         for condition in mappings(document.get("conditions"))
     ]
     # Left-out keys and restarts of a target are news, but the target itself has not changed.
-    targets = [
-        {key: value for key, value in target.items() if key not in _hints(target)}
-        for target in mappings(document.get("targets"))
-    ]
+    targets = [without(target, *_hints(target)) for target in mappings(document.get("targets"))]
     return (judged, targets)
 
 
@@ -169,16 +165,17 @@ def _hints(target: Mapping[str, Any]) -> frozenset[str]:
 
 def change_events(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -> tuple[Event, ...]:
     """Return the Events of a change: a target was written, or the verdict changed. Without a change, none."""
-    found: list[Event] = []
-    for target in outcome.targets:
-        if target.written:
-            keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
-            found.append(Event("Normal", "TargetWritten", f"{target.ref}: {keys}"))
+    found = [_written_event(target) for target in outcome.targets if target.written]
     now = verdict(outcome)
     before = _ready(previous)
     if before != (now.ready, str(now.reason), now.message):
         found += _verdict_events(outcome, now, was_ready=before is not None and before[0])
     return tuple(found)
+
+
+def _written_event(target: TargetResult) -> Event:
+    keys = "1 key" if target.keys == 1 else f"{target.keys} keys"
+    return Event("Normal", "TargetWritten", f"{target.ref}: {keys}")
 
 
 def _verdict_events(outcome: Synced | Suspended | Failed, now: Verdict, *, was_ready: bool) -> list[Event]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.core.errors import shortened
-from phase_operator.core.json_access import mappings
+from phase_operator.core.json_access import mappings, without
 from phase_operator.core.outcome import StatusDocument
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import recorded_ref, recorded_targets
@@ -74,17 +74,21 @@ def _target(target: Mapping[str, Any], report_of: RestartReportOf) -> Mapping[st
     report = report_of(ref)
     if report is None:
         # The restarts that happened stay true. The waiting ones may have happened by now.
-        return {key: value for key, value in target.items() if key != "notRestarted"}
+        return without(target, "notRestarted")
+    return without_restarts(target) | _lines(report)
+
+
+def _lines(report: RestartReport) -> dict[str, list[str]]:
     lines = {
         "restarted": [shortened(each, _LONGEST_NAME) for each in report.restarted],
         "notRestarted": [shortened(each, _LONGEST) for each in report.waiting],
     }
-    return without_restarts(target) | {key: each for key, each in lines.items() if each}
+    return {name: each for name, each in lines.items() if each}
 
 
 def without_restarts(target: Mapping[str, Any]) -> dict[str, Any]:
     """Return the entry of a target in a status without its restart report."""
-    return {key: value for key, value in target.items() if key not in ("restarted", "notRestarted")}
+    return without(target, "restarted", "notRestarted")
 
 
 def recorded_restarts(status: Mapping[str, Any]) -> dict[TargetRef, RestartReport]:

@@ -17,7 +17,7 @@ from phase_operator.core.globs import matcher
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import folders, target_folders
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.selection import is_feasible, select
+from phase_operator.core.source.selection import matching_if_feasible, select
 from phase_operator.core.source.shrink_guard import Moved, is_same_place
 from phase_operator.core.targets.fingerprint import name_digest
 from phase_operator.core.targets.loss_guard import AvailableEntries, CurrentTarget, LossPolicy, is_surely_same
@@ -47,7 +47,7 @@ def available(
 ) -> AvailableEntries:
     """Return what an answer has for a target whose keys have these names; the PhaseSecret selects `entries` of it."""
     left = [each.was for each in departed(rendering, spec, query, entries, gone)]
-    retyped: list[Entry] = []
+    retyped: Sequence[Entry] = ()
     if current is not None and _may_have_left(rendering, current, names):
         retyped = _of_other_types(rendering, spec, entries, None if current.is_made else current.names)
     return AvailableEntries(
@@ -71,13 +71,13 @@ def _may_have_left(rendering: Rendering, current: CurrentTarget, names: frozense
 
 
 def declared_secret(
-    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None = None
+    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], held: frozenset[bytes] | None = None
 ) -> frozenset[str]:
     """Return the keys of entries that a ConfigMap had and that have another type now, without the keys it has today.
 
-    `standing` limits the search to keys whose names have these digests.
+    `held` limits the search to keys whose names have these digests.
     """
-    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries, standing)}
+    others = {_key(rendering, entry) for entry in _of_other_types(rendering, spec, entries, held)}
     return frozenset(others.difference(_key(rendering, entry) for entry in rendering.taken))
 
 
@@ -170,13 +170,11 @@ def vain_patterns(include: Sequence[str], keys: Collection[str]) -> str | None:
 
 def vain_tags(tags: Sequence[str], entries: Iterable[Entry]) -> str | None:
     """Return a sentence on those of several tags that no entry has; None if no tag is like that, or all of them are."""
-    vain = tags if len(tags) > 1 else ()
-    for entry in entries:
-        if not vain:
-            return None
-        vain = [each for each in vain if each not in entry.tags]
-    is_any_there = 0 < len(vain) < len(tags)
-    return f"phaseAppEnvTags: no entry has the tag {listing(map(clean, vain))}" if is_any_there else None
+    if len(tags) < 2:
+        return None
+    there = frozenset[str]().union(*(entry.tags for entry in entries))
+    vain = [each for each in tags if each not in there]
+    return f"phaseAppEnvTags: no entry has the tag {listing(map(clean, vain))}" if 0 < len(vain) < len(tags) else None
 
 
 def _matches_none(pattern: str, keys: Collection[str]) -> bool:
@@ -212,21 +210,18 @@ def loss_policy(
 
 
 def _of_other_types(
-    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], standing: frozenset[bytes] | None
-) -> list[Entry]:
-    """Return entries of other types that a target would take otherwise; `standing` limits them to keys it has.
+    rendering: Rendering, spec: PhaseSecretSpec, entries: Sequence[Entry], held: frozenset[bytes] | None
+) -> Sequence[Entry]:
+    """Return entries of other types that a target would take otherwise; `held` limits them to keys it has.
 
     Patterns that are too costly are not matched: a key that the target has, of an entry with another type now, has left
     it either way.
     """
     inside, keys = target_folders(rendering.target, spec), rendering.target.keys
     found = [each for each in entries if not offers_type(spec, rendering.target, each) and inside.holds(each.path)]
-    if standing is not None:
-        found = [each for each in found if name_digest(_key(rendering, each)) in standing]
-    if not is_feasible(keys, found, _MOST_TRIED):
-        return found
-    wanted = matcher(keys)
-    return [entry for entry in found if wanted(entry.key)]
+    if held is not None:
+        found = [each for each in found if name_digest(_key(rendering, each)) in held]
+    return matching_if_feasible(keys, found, _MOST_TRIED)
 
 
 def _takes(rendering: Rendering, spec: PhaseSecretSpec, entry: Entry) -> bool:

@@ -5,7 +5,7 @@ run time is for callers without a type checker.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phase_operator.api.v1alpha1.phasesecret import ManagedConfigMapReference
@@ -34,26 +34,26 @@ def render_config_map(
     work_limit = work_limit or WorkLimit(MAX_WORK)
     taken = _guarded(entries)
     data = build_data(spec, taken, work_limit)
-    text: dict[str, str] = {}
-    binary: dict[str, str] = {}
-    for key, value in sorted(data.items()):
-        try:
-            text[key] = value.decode()
-        except UnicodeDecodeError:
-            binary[key] = base64.b64encode(value).decode()
-    body: dict[str, Any] = {name: part for name, part in (("data", text), ("binaryData", binary)) if part}
-    if spec.immutable:
-        body["immutable"] = True
     return desired(
         ref,
         owner,
-        body,
+        _body(data) | ({"immutable": True} if spec.immutable else {}),
         data,
         metadata(spec, taken, work_limit),
         policy(spec),
         digest_key,
         is_versioned=spec.versioned is not None,
     )
+
+
+def _body(data: Mapping[str, bytes]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for key, value in sorted(data.items()):
+        try:
+            body.setdefault("data", {})[key] = value.decode()
+        except UnicodeDecodeError:
+            body.setdefault("binaryData", {})[key] = base64.b64encode(value).decode()
+    return body
 
 
 def _guarded(entries: Iterable[Entry]) -> list[ConfigEntry]:

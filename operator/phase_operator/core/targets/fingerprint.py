@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 
 from phase_operator.core.digests import framed, keyed, pack, unpack
 
@@ -67,24 +68,29 @@ EMPTY = KeyDigests({}, _digest(b""))
 def key_digests_of(digest_key: bytes, target: str, data: Mapping[str, bytes]) -> KeyDigests:
     """Return the digests of an object's data; `target` is its kind, namespace and name. Its metadata does not count."""
     place = b"".join(framed([target.encode()]))
-    entries: dict[bytes, bytes] = {}
-    for key in sorted(data):
-        value = keyed(digest_key, b"phase-keys", (place, *framed((key.encode(), data[key]))), size=_VALUE)
-        name = name_digest(key)
-        entries[name] = entries.get(name, b"") + value
+    entries = _joined_by_name(
+        (name_digest(key), keyed(digest_key, b"phase-keys", (place, *framed((key.encode(), data[key]))), size=_VALUE))
+        for key in sorted(data)
+    )
     whole = _digest(_joined_entries(entries))
     return KeyDigests(entries if len(entries) <= MAX_KEYS else None, whole, key_id=_mark_of(digest_key))
 
 
 def merge_key_digests(parts: Sequence[KeyDigests]) -> KeyDigests:
     """Return the digests of the shares that several PhaseSecrets have in one object."""
-    entries: dict[bytes, bytes] = {}
-    for each in parts:
-        if each.entries is None:
-            return KeyDigests(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
-        for name, value in each.entries.items():
-            entries[name] = entries.get(name, b"") + value
+    by_key = [each.entries for each in parts if each.entries is not None]
+    if len(by_key) < len(parts):
+        return KeyDigests(None, _digest(b"".join(sorted(part.whole for part in parts))), is_part=True)
+    entries = _joined_by_name(chain.from_iterable(each.items() for each in by_key))
     return KeyDigests(entries, _digest(_joined_entries(entries)), is_part=True)
+
+
+def _joined_by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the digests of values by the digest of their key's name; those that share a name follow one another."""
+    entries: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        entries[name] = entries.get(name, b"") + value
+    return entries
 
 
 def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
@@ -98,11 +104,8 @@ def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
         return KeyDigests(None, raw, key_id=key_id)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:
         return None
-    entries: dict[bytes, bytes] = {}
-    for start in range(0, len(raw), _ENTRY):
-        name, value = raw[start : start + _NAME], raw[start + _NAME : start + _ENTRY]
-        entries[name] = entries.get(name, b"") + value
-    return KeyDigests(entries, _digest(raw), key_id=key_id)
+    rows = (raw[start : start + _ENTRY] for start in range(0, len(raw), _ENTRY))
+    return KeyDigests(_joined_by_name((row[:_NAME], row[_NAME:]) for row in rows), _digest(raw), key_id=key_id)
 
 
 def recorded_names(text: str) -> frozenset[bytes]:
@@ -146,10 +149,7 @@ def name_digest(key: str) -> bytes:
 
 def content_digest(key: bytes, data: Mapping[str, bytes], extra: Mapping[str, str]) -> str:
     """Return 32 hex digits for a data map and the other properties that distinguish the object."""
-    parts: list[bytes] = []
-    for name in sorted(extra):
-        parts += [name.encode(), extra[name].encode()]
-    parts += [b"", b""]
-    for name in sorted(data):
-        parts += [name.encode(), data[name]]
+    properties = ((name.encode(), extra[name].encode()) for name in sorted(extra))
+    values = ((name.encode(), data[name]) for name in sorted(data))
+    parts = chain.from_iterable(chain(properties, [(b"", b"")], values))
     return keyed(key, b"", framed(parts), size=16).hex()

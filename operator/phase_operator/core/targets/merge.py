@@ -54,6 +54,11 @@ class FieldManager:
     operation: str
     keys: frozenset[str] = frozenset()
 
+    @property
+    def merges(self) -> bool:
+        """Whether it is the field manager under which a PhaseSecret merges."""
+        return self.operation == "Apply" and self.manager.startswith(names.MERGE_MANAGER_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class CoManagers:

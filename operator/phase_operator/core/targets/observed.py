@@ -119,7 +119,7 @@ def _split_managers(
             continue
         fields = mapping(entry.get("fieldsV1"))
         manager, operation = text(entry.get("manager")) or "unknown", text(entry.get("operation"))
-        if manager == names.FIELD_MANAGER and operation == "Apply":
+        if (manager, operation) == (names.FIELD_MANAGER, "Apply"):
             # We still own the type of an object that we gave up, since no apply can remove it; it counts as nothing.
             ours = fields if fields.keys() - {"f:type"} else {}
         else:
@@ -132,7 +132,7 @@ def _parts(
 ) -> Iterator[MergedShare]:
     """Yield the shares that PhaseSecrets merged into the object."""
     for holder, fields in others:
-        if not holder.manager.startswith(names.MERGE_MANAGER_PREFIX) or holder.operation != "Apply":
+        if not holder.merges:
             continue
         owned_fields = _observed_shape(fields, holder.keys, labels, {})
         owned = mapping(mapping(fields.get("f:metadata")).get("f:annotations"))
@@ -146,17 +146,16 @@ def _our_names(ours: frozenset[str], held_by_others: frozenset[str], annotations
     """Return digests of our keys' names. Others own a key that they edited; our annotation shows that it is ours."""
     if ours and not held_by_others:
         return join_digests(map(name_digest, ours))
-    recorded = recorded_names(str(annotations.get(names.ANNOTATION_KEYS, "")))
-    if not ours and not held_by_others:
+    recorded = recorded_names(annotations.get(names.ANNOTATION_KEYS, ""))
+    if not (ours or held_by_others):
         return join_digests(recorded)
-    return join_digests({*map(name_digest, ours), *(recorded & set(map(name_digest, held_by_others)))})
+    return join_digests({*map(name_digest, ours), *recorded.intersection(map(name_digest, held_by_others))})
 
 
 def _origin(metadata: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
-    for each in mappings(metadata.get("ownerReferences")):
-        if text(each.get("apiVersion")).startswith(f"{names.GROUP}/"):
-            return text(each.get("uid"))
-    return annotations.get(names.ANNOTATION_ORIGIN, "")
+    owners = mappings(metadata.get("ownerReferences"))
+    ours = (text(each.get("uid")) for each in owners if text(each.get("apiVersion")).startswith(f"{names.GROUP}/"))
+    return next(ours, annotations.get(names.ANNOTATION_ORIGIN, ""))
 
 
 def _others(

@@ -62,10 +62,8 @@ def _is_own(desired: Desired, observed: Observed) -> bool:
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     is_whole = observed.owner == str(desired.owner.key)
-    rivals = _rivals(desired, observed, gone)
-    if is_whole:
-        # To take a whole object back leaves the marks of others on it, but not their keys.
-        rivals = list(filter(_has_keys, rivals))
+    # To take a whole object back leaves the marks of others on it, but not their keys.
+    rivals = [part for part in _rivals(desired, observed, gone) if _has_keys(part) or not is_whole]
     if rivals:
         merging = tuple(each.of for each in rivals)
         return Objection(f"PhaseSecret {', '.join(merging)} merges into it", merging)

@@ -74,13 +74,7 @@ def _annotation(desired: Desired, stamp: str) -> dict[str, str]:
 
 def stamp_matches(observed: Observed | None, inputs: bytes, key: bytes) -> bool:
     """Return whether an object is as we applied it, and was made from exactly this."""
-    if (
-        observed is None
-        or not observed.stamp
-        or not observed.owned_fields
-        or observed.foreign_keys
-        or observed.terminating
-    ):
+    if observed is None or not observed.is_applied or observed.foreign_keys or observed.terminating:
         return False
     return observed.stamp == _stamp(key, observed.digest, observed.owned_fields, inputs)
 
@@ -88,7 +82,7 @@ def stamp_matches(observed: Observed | None, inputs: bytes, key: bytes) -> bool:
 def share_stamp_matches(observed: Observed | None, manager: str, inputs: bytes, key: bytes) -> bool:
     """Return whether a PhaseSecret's share of an object is as we applied it, and was made from exactly this."""
     part = observed.part(manager) if observed is not None and not observed.terminating else None
-    if part is None or not part.is_marked or not part.stamp:
+    if part is None or not part.is_marked:
         return False
     return part.stamp == _stamp(key, part.digest, part.owned_fields, inputs)
 

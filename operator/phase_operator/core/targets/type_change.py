@@ -98,12 +98,12 @@ def _written_of(kept: Mapping[str, Any], written: Mapping[str, Any], name: str) 
 
 def _written_metadata(kept: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return which metadata an apply of ours owns, in the form of `fieldsV1`."""
-    ours = [
+    ours = (
         entry
         for entry in mappings(kept.get("managedFields"))
         if (entry.get("manager"), entry.get("operation")) == (names.FIELD_MANAGER, "Apply")
-    ]
-    return at(ours[0] if ours else {}, ("fieldsV1", "f:metadata"))
+    )
+    return at(next(ours, {}), ("fieldsV1", "f:metadata"))
 
 
 def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import ManagedSecretReference, TargetFields
 from phase_operator.core.content.keys import target_key
 from phase_operator.core.errors import Waiting
-from phase_operator.core.globs import matcher
 from phase_operator.core.refs import Owner
 from phase_operator.core.source.folders import target_folders
-from phase_operator.core.source.selection import is_feasible
+from phase_operator.core.source.selection import matching_if_feasible
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import DynamicKey, Entry
@@ -28,14 +27,8 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 def unread(spec: PhaseSecretSpec, dynamic: Sequence[DynamicKey]) -> str | None:
     """Return a sentence on the keys of dynamic secrets that a spec asks for and no target gets, or None."""
-    if not dynamic:
-        return None
-    found = {
-        each.key
-        for target in spec.managed_secret_references
-        if target.types is None
-        for each in _wanted(spec, target, dynamic)
-    }
+    targets = [target for target in spec.managed_secret_references if target.types is None]
+    found = {each.key for target in targets for each in _wanted(spec, target, dynamic)}
     return not_read(found) if found else None
 
 
@@ -62,11 +55,10 @@ def checked(
 
     The way to make it raises Waiting if the target names a key of a dynamic secret.
     """
-    wanted = _wanted(spec, target, dynamic)
+    wanted = {each.key for each in _wanted(spec, target, dynamic)}
     if not wanted:
         return make, ""
-    there = {entry.key for entry in taken}
-    keys = {each.key for each in wanted} - there
+    keys = wanted.difference(entry.key for entry in taken)
     named = keys & {*target.keys.include, *target.processors, *_named_above(spec, target)}
     if named:
         message = f"{not_read(named)}; take it out of keys.include and processors, or make it a static secret"
@@ -84,16 +76,12 @@ def _named_above(spec: PhaseSecretSpec, target: TargetFields) -> Collection[str]
     return spec.keys.include if _takes_any_type(target) else ()
 
 
-def _wanted(spec: PhaseSecretSpec, target: TargetFields, dynamic: Sequence[DynamicKey]) -> list[DynamicKey]:
+def _wanted(spec: PhaseSecretSpec, target: TargetFields, dynamic: Sequence[DynamicKey]) -> Sequence[DynamicKey]:
     if not dynamic:
-        return []
+        return ()
     folders = target_folders(target, spec)
-    found = [each for each in dynamic if folders.holds(each.path)]
-    for keys in (spec.keys, target.keys):
-        if is_feasible(keys, found, _MOST_TRIED):
-            wants = matcher(keys)
-            found = [each for each in found if wants(each.key)]
-    return found
+    inside = [each for each in dynamic if folders.holds(each.path)]
+    return matching_if_feasible(target.keys, matching_if_feasible(spec.keys, inside, _MOST_TRIED), _MOST_TRIED)
 
 
 def _refusing(message: str) -> Make:

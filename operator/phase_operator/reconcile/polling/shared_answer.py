@@ -5,6 +5,7 @@ Rule: what several queries share is computed once, because there may be many que
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
 
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.answer_memory import Reservation
@@ -66,10 +67,13 @@ class SharedAnswer:
         """Release the memory of entries that no answer needs; raise Waiting if all answers together are too large."""
         if self._place is None:
             return
-        held = {id(entry): entry.weight for answer in self._answers.values() for entry in answer.entries}
-        held |= {id(each): each.weight for answer in self._answers.values() for each in answer.dynamic}
-        references = sum(len(answer.entries) + len(answer.dynamic) for answer in self._answers.values())
-        self._place.resize(sum(held.values()) + _REFERENCE * references)
+        references = [
+            each
+            for answer in self._answers.values()
+            for each in chain[Entry | DynamicKey](answer.entries, answer.dynamic)
+        ]
+        held = {id(each): each.weight for each in references}
+        self._place.resize(sum(held.values()) + _REFERENCE * len(references))
 
     def _dynamic_for(self, query: SourceQuery) -> list[DynamicKey]:
         """Return the keys of dynamic secrets that a query selects; none if it names tags, since these have none."""

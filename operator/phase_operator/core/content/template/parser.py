@@ -9,7 +9,7 @@ no templates is spared the memory.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal as OneOf
 from typing import TypeAlias
@@ -118,7 +118,15 @@ _INSTEAD_OF_TAG = {
     "filter": "write {{ ...|name }} around each placeholder",
 }
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
-_TEXT = re.compile(r"""(?:[^\\]|\\[\\"'nrt])*""", re.DOTALL)
+# With its quotes.
+_TEXT = re.compile(r""".(?:[^\\]|\\[\\"'nrt])*.""", re.DOTALL)
+_NO_NUMBER = "a number is at most nine digits, without a zero before them; put any other in quotes"
+# How the tokens of a kind are written, and the message about one that is not.
+_SPELLINGS = {
+    "float": (_NUMBER, _NO_NUMBER),
+    "integer": (_NUMBER, _NO_NUMBER),
+    "string": (_TEXT, r"between quotes, a backslash stands before \ " + "\" ' n r t and nothing else"),
+}
 
 
 def _screen(tokens: Iterable[_Token]) -> None:
@@ -172,10 +180,9 @@ def _bound(line: int, depth: int, what: str) -> None:
 
 
 def _spelling(line: int, kind: str, word: str) -> None:
-    if kind == "float" or (kind == "integer" and not _NUMBER.fullmatch(word)):
-        raise Refused(line, "a number is at most nine digits, without a zero before them; put any other in quotes")
-    if kind == "string" and not _TEXT.fullmatch(word[1:-1]):
-        raise Refused(line, r"between quotes, a backslash stands before \ " + "\" ' n r t and nothing else")
+    form, message = _SPELLINGS.get(kind, (None, ""))
+    if form is not None and not form.fullmatch(word):
+        raise Refused(line, message)
 
 
 # --- After the parser: its nodes become those of syntax.py. ---
@@ -209,6 +216,14 @@ _FUNCTIONS = {
     "required": 'required("message"), the message in quotes',
     "trim": "trim",
     "url": "url",
+}
+
+
+_COMPARISONS: Mapping[str, Callable[[Text, Text], Test]] = {
+    "eq": Same,
+    "ne": lambda left, right: Negated(Same(left, right)),
+    "in": Within,
+    "notin": lambda left, right: Negated(Within(left, right)),
 }
 
 
@@ -282,17 +297,10 @@ class _Reader:
         if len(node.ops) != 1:
             raise Refused(node.lineno, "one comparison at a time; join them with and")
         left, right = self._text(node.expr), self._text(node.ops[0].expr)
-        match node.ops[0].op:
-            case "eq":
-                return Same(left, right)
-            case "ne":
-                return Negated(Same(left, right))
-            case "in":
-                return Within(left, right)
-            case "notin":
-                return Negated(Within(left, right))
-            case _:
-                raise Refused(node.lineno, "texts have no order here; there are ==, !=, in and not in")
+        made = _COMPARISONS.get(node.ops[0].op)
+        if made is None:
+            raise Refused(node.lineno, "texts have no order here; there are ==, !=, in and not in")
+        return made(left, right)
 
     def _defined(self, node: nodes.Test) -> Test:
         if node.name != "defined" or _argument_count(node) or not isinstance(node.node, nodes.Name | nodes.Getitem):

@@ -9,10 +9,10 @@ twice, it is resolved once.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from phase_operator.core.source.keyring import EnvironmentId
-from phase_operator.core.source.references.grammar import WRITTEN, Form, Reference, read
+from phase_operator.core.source.references.grammar import SEPARATED, WRITTEN, Form, Reference, read
 from phase_operator.core.source.references.limits import (
     LONGEST_CHAIN,
     LimitReached,
@@ -213,37 +213,27 @@ class _Value:
         """Return the text with the references of one form replaced."""
         here = [reference for reference in written if reference.form is form]
         self._follow(here, is_own=False)
-        if self._missing or not any(self._found[reference.written] is not None for reference in here):
-            return text
-        pieces: list[str] = []
-        rest: list[str] = []
-        end = 0
         named = {reference.written: self._found[reference.written] for reference in here}
-        for match in WRITTEN.finditer(text):
-            found = named.get(match[0])
-            before = text[end : match.start()]
-            pieces += (before, match[0] if found is None else found)
-            rest += (before, _BARRIER if found is None else found)
-            end = match.end()
-        for each in (pieces, rest):
-            each.append(text[end:])
+        replaced = {written: found for written, found in named.items() if found is not None}
+        if self._missing or not replaced:
+            return text
+        # Text and references in turn; no part of the text looks like a reference.
+        parts = SEPARATED.split(text)
+        pieces = [replaced.get(part, part) for part in parts]
         length = sum(map(len, pieces))
         self._check(length)
         self._evaluation.work.spend(length)
-        if WRITTEN.search("".join(rest)) is None:
+        searched = dict.fromkeys(parts[1::2], _BARRIER) | replaced
+        if WRITTEN.search("".join([searched.get(part, part) for part in parts])) is None:
             return "".join(pieces)
-        return self._one_by_one(text, here)
+        return self._one_by_one(text, replaced)
 
-    def _one_by_one(self, text: str, here: list[Reference]) -> str:
-        """Replace each reference wherever it stands by now: replacing another may have made it anew."""
-        for reference in here:
-            found = self._found[reference.written]
-            if found is None:
-                continue
+    def _one_by_one(self, text: str, replaced: Mapping[str, str]) -> str:
+        """Replace each reference wherever it is by now: replacing another may have made it anew."""
+        for written, found in replaced.items():
             self._evaluation.work.spend(len(text))
-            number = text.count(reference.written)
-            self._check(len(text) + number * (len(found) - len(reference.written)))
-            text = text.replace(reference.written, found)
+            self._check(len(text) + text.count(written) * (len(found) - len(written)))
+            text = text.replace(written, found)
         return text
 
     def _check(self, length: int) -> None:

@@ -9,6 +9,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 WRITTEN = re.compile(r"\$\{([^{}]++)\}")
+# Splits a text into what WRITTEN matches and what is between.
+SEPARATED = re.compile(r"(\$\{[^{}]++\})")
 
 
 class Form(IntEnum):
