@@ -57,7 +57,7 @@ _DELAYS = (
     ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
     (
         "its last roll-out is not over: it is restarted after that",
-        "No Event. Nothing to do: [what stands still](../restarts.md#a-roll-out-that-cannot-end) is rolled over.",
+        "No Event. Nothing to do: [a stalled roll-out](../restarts.md#a-roll-out-that-cannot-end) is replaced.",
     ),
     (
         "one of its pods is not ready, and its controller replaces none until it is ...",
@@ -68,7 +68,7 @@ _DELAYS = (
         "Nothing to do; it makes no Event. `--restarts-at-once` sets the number, with [shares](../restarts.md#places).",
     ),
     (
-        "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them",
+        "its update strategy is OnDelete: running pods keep what they began with until they are deleted",
         "Delete its pods when it suits.",
     ),
     (
@@ -169,7 +169,7 @@ def _monitoring() -> dict[str, str]:
 
 
 def _fill(path: str, page: str, parts: dict[str, Callable[[], str]]) -> str:
-    """Replace what stands between the markers of each part."""
+    """Replace the text between the markers of each part."""
     for part, make in parts.items():
         start, end = f"<!-- generated: {part} -->", f"<!-- end: {part} -->"
         pattern = re.compile(f"{re.escape(start)}\n.*?{re.escape(end)}", re.DOTALL)

@@ -26,7 +26,7 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.plan import Apply, intent
 from phase_operator.core.targets.removal import Delete, Removal, Withdraw
-from phase_operator.core.targets.type_change import copy_of_standing, original_of
+from phase_operator.core.targets.type_change import copy_of_existing, original_of
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
@@ -440,7 +440,7 @@ class FakeCluster:
         if standing is None or str(standing.version) != version or copy.ref in self.objects:
             return False
         self._burn(f"apply {copy.ref}")
-        self._apply(copy.ref, names.FIELD_MANAGER, copy_of_standing(_document(standing), copy))
+        self._apply(copy.ref, names.FIELD_MANAGER, copy_of_existing(_document(standing), copy))
         return True
 
     def _refuse(self, ref: TargetRef, kind: str) -> None:

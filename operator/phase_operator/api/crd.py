@@ -241,7 +241,7 @@ def _unwrap(
 
 
 def _one_type(branches: Sequence[Schema], where: str) -> Schema:
-    """Return the only branch of a union besides null."""
+    """Return the only branch of a union that is not null."""
     found = [each for each in branches if each != {"type": "null"}]
     if len(found) != 1:
         raise SchemaError(f"{where}: a union of {len(found)} types; a CRD needs one")

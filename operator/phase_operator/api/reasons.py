@@ -87,7 +87,7 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.CROSS_NAMESPACE: Entry(
         "A token Secret or a target lies in another namespace, and the operator has no grant for that.",
-        "Use the PhaseSecret's own namespace, or have whoever runs the operator give the grant that the message names.",
+        "Use the PhaseSecret's own namespace, or ask the operator's administrator for the grant in the message.",
         stalled=True,
     ),
     Reason.TOKEN_SECRET_NOT_FOUND: Entry(
@@ -159,7 +159,7 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.ANSWER_TOO_LARGE: Entry(
         "Phase's answer is larger than the operator reads or keeps, in bytes, in entries, in one of its entries, or "
         "together with the namespace's other answers; which of them is in the message. Targets stay as they are.",
-        "Select less, by a folder or by tags, or have whoever runs the operator raise the limit in the message.",
+        "Select less, by a folder or by tags, or ask the operator's administrator to raise the limit in the message.",
         stalled=True,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
@@ -236,23 +236,23 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.TARGET_IMMUTABLE: Entry(
-        "The object that stands is marked immutable and holds something else than Phase.",
+        "The existing object is marked immutable, and its content differs from Phase.",
         "Delete it, and it is made anew; or use `versioned`, which makes a new object for each content.",
         stalled=True,
     ),
     Reason.TYPE_IMMUTABLE: Entry(
-        "The Secret that stands has another type, and Kubernetes cannot change the type of a Secret.",
+        "The existing Secret has another type, and Kubernetes cannot change the type of a Secret.",
         "Choose another name or the type that it has, delete the Secret, or set `onTypeChange: Replace`.",
         stalled=True,
     ),
     Reason.REMOVAL_PENDING: Entry(
-        "What a PhaseSecret wrote, wants no more and has to remove still stands; what it waits for is in the message.",
+        "An object or key that the PhaseSecret has to remove still exists; the message says what it waits for.",
         "Nothing to do if it passes; else follow the message. It is tried again by itself.",
         stalled=False,
     ),
     Reason.TYPE_NOT_SUPPORTED: Entry(
-        "The target's secretType lets the Secret's holder act as somebody else, and the operator does not allow that.",
-        "Use another type, or have whoever runs the operator set `--allow-impersonation-types`.",
+        "The target's secretType lets the Secret's holder act as another user, and the operator does not allow that.",
+        "Use another type, or ask the operator's administrator to set `--allow-impersonation-types`.",
         stalled=True,
     ),
     Reason.TYPE_MISMATCH: Entry(

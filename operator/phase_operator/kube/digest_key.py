@@ -52,6 +52,6 @@ def key_of(secret: dict[str, Any]) -> bytes:
         raise Waiting(
             Reason.INTERNAL_ERROR,
             f'Secret {names.DIGEST_KEY_SECRET} has no usable "key" of {MIN_KEY} to {MAX_KEY} bytes; '
-            "delete it to have it made anew",
+            "delete it so that a new one is created",
         )
     return key

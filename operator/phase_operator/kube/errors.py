@@ -236,13 +236,13 @@ def _immutable(error: ApiError) -> Waiting | None:
     if ("type", "FieldValueInvalid") in causes:
         return Waiting(
             Reason.TYPE_IMMUTABLE,
-            "the Secret that stands has another type, which Kubernetes cannot change; choose another name, delete it, "
+            "the existing Secret has another type, which Kubernetes cannot change; choose another name, delete it, "
             "or set onTypeChange: Replace",
         )
     if causes & {(name, "FieldValueForbidden") for name in ("data", "binaryData", "immutable")}:
         return Waiting(
             Reason.TARGET_IMMUTABLE,
-            "the object that stands is immutable; delete it to have it made anew, or use versioned",
+            "the existing object is immutable; delete it so that it is created again, or use versioned",
         )
     return None
 

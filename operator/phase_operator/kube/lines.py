@@ -34,13 +34,13 @@ class ResponseLines:
 
 
 class Pausable(Protocol):
-    """What sends the parts of a body: it can be told to wait."""
+    """What sends the parts of a body, and can pause."""
 
     def pause_reading(self) -> None:
         """Send no more, until `go_on`."""
 
     def go_on(self) -> None:
-        """Send again, if it was told to wait."""
+        """Send again, if it was paused."""
 
     def close(self) -> None:
         """Send no more at all."""

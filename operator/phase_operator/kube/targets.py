@@ -21,7 +21,7 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.plan import Apply, intent
 from phase_operator.core.targets.removal import Delete, Removal, Withdraw
-from phase_operator.core.targets.type_change import copy_of_standing, original_of
+from phase_operator.core.targets.type_change import copy_of_existing, original_of
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import APPLY, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
@@ -136,7 +136,7 @@ class KubeTargets:
         with translated(unless=_is_not_there):
             found = await self._client.request("GET", target_path(target))
             if found["metadata"]["resourceVersion"] == version:
-                await self._create(copy.ref, copy_of_standing(found, copy))
+                await self._create(copy.ref, copy_of_existing(found, copy))
                 return True
         return False
 

@@ -98,7 +98,7 @@ class MetadataWatch:
         # Where to follow from; None means that the collection is listed first.
         self._version: str | None = None
         # The problem that was logged last.
-        self._told: str | None = None
+        self._logged: str | None = None
 
     def silent(self) -> float:
         """Return the seconds since the last event or attempt; far more than a watch lasts means that it hangs."""
@@ -139,13 +139,13 @@ class MetadataWatch:
 
     def _broke(self, why: str) -> None:
         self.problem = f"{self.name}: {why}"
-        is_news = self.problem != self._told
+        is_news = self.problem != self._logged
         if is_news or not self.is_refused:
             self._restarted(self.name)
         if is_news:
             # Logged once for each problem, not with every try.
             log.warning("watch interrupted", extra={"watch": self.name, "reason": why})
-        self._told = self.problem
+        self._logged = self.problem
         self._failures += 1
 
     async def _list(self) -> str:
@@ -220,7 +220,7 @@ class MetadataWatch:
     def _recovered(self) -> None:
         if self._failures:
             log.info("watch works again", extra={"watch": self.name})
-        self._failures, self._told = 0, None
+        self._failures, self._logged = 0, None
 
 
 def _finish(reached: asyncio.Future[None]) -> None:

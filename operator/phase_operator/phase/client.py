@@ -150,9 +150,9 @@ class PhaseClient:
         They are in plain text, with their references resolved as far as the account's keys and access go. `meter` is
         told of each request and answer on the way.
 
-        Entries that cannot be decrypted are told with the answer. Raises Waiting(DECRYPTION_FAILED) if the key of an
-        environment cannot be opened, and Waiting(ENVIRONMENT_NOT_FOUND) also if the keyring is older than a change of
-        the account's access: then a new one tells.
+        The answer names the entries that cannot be decrypted. Raises Waiting(DECRYPTION_FAILED) if the key of an
+        environment cannot be opened, and Waiting(ENVIRONMENT_NOT_FOUND) also if the account's access has changed since
+        the keyring was read: a new keyring shows which it is.
         """
         reader = EncryptedReader(
             self._session,

@@ -33,7 +33,7 @@ def parse(token: SecretValue, key: bytes) -> Credential:
     if found := _FULL.fullmatch(text):
         fields = found.group("public", "share", "unwrap")
         header = f"Bearer {_type_of(found['kind'])} {found['hex']}"
-        # The keys are a part of the account's name: whoever holds only the token, or other keys, is somebody else.
+        # The keys are a part of the account's name: the same token without keys, or with others, is another account.
         parts = framed(each.encode() for each in (header, *map(str.lower, fields)))
         return Credential(keyed(key, b"full", parts, size=8).hex(), SecretValue(header), TokenKeys(*fields))
     header = _header(text)

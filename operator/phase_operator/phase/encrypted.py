@@ -1,7 +1,7 @@
 """Read an environment of an end-to-end encrypted app: sealed rows are opened here, references are resolved here.
 
-Rule: no row is left out in silence. What cannot be opened is told with the answer, and fails whoever would have it, so
-that no key vanishes from a target. Keys are derived for a read and go with it.
+Rule: no row is left out in silence. The answer names the rows that cannot be opened, and fails the queries that need
+them, so that no key vanishes from a target. Keys are derived for a read and dropped after it.
 """
 
 from collections.abc import Callable, Iterable
@@ -110,7 +110,7 @@ class EncryptedReader:
         self._meter = meter
         self._requests = 0
         self._held = 0
-        self._besides = 0
+        self._extra = 0
         # The environments that hold what cannot be decrypted.
         self.damaged: dict[EnvironmentId, DamagedPlace] = {}
 
@@ -121,7 +121,7 @@ class EncryptedReader:
         """
         name = _name(app, environment)
         key = self._key(name, environment)
-        part = Part(self._place, self._held + self._besides)
+        part = Part(self._place, self._held + self._extra)
         reader = SealedRows(host_of(self._base_url), self._limits, part)
         self._count_request()
         rows = await self._session.ask(
@@ -144,10 +144,10 @@ class EncryptedReader:
         self._held += part.size
         return entries
 
-    def hold(self, besides: int) -> None:
-        """Count what is held besides the entries, in bytes; raise AnswerMemoryFull if it does not fit."""
-        self._besides = besides
-        self._place.resize(self._held + besides)
+    def hold(self, extra: int) -> None:
+        """Count what is held in addition to the entries, in bytes; raise AnswerMemoryFull if it does not fit."""
+        self._extra = extra
+        self._place.resize(self._held + extra)
 
     def keep(self, entries: Iterable[Entry]) -> None:
         """Count these entries alone: the answer, where all else that was held for it is done with."""
@@ -193,8 +193,8 @@ async def read_resolved(reader: EncryptedReader, keyring: Keyring, app_id: str, 
     """Return the entries of an environment, by its name, with references resolved; raise ExpectedError.
 
     Other environments are read as references need them, each once. One that the account may not read leaves its
-    references as they are, and what cannot be decrypted is told with the answer. Any other failure fails the whole
-    read, so that what was written before stays.
+    references as they are, and the answer names what cannot be decrypted. Any other failure fails the whole read, so
+    that what was written before stays.
     """
     app = keyring.app(app_id)
     home = environment_named(app, environment)
@@ -229,7 +229,7 @@ async def _give(references: References, wanted: EnvironmentId, reader: Encrypted
 
 async def _wanted(references: References, reader: EncryptedReader) -> list[EnvironmentId]:
     steps = references.steps()
-    # Most answers need no second step. Whoever needs many waits for the turns of his namespace.
+    # Most answers need no second step. One that needs many waits for its namespace's turns.
     units = 0
     while await reader.beside(lambda: next(steps, references) is not references, units):
         reader.hold(references.weight)

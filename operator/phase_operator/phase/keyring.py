@@ -45,7 +45,7 @@ class _Key(wire.Part):
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether the account has this key no more; legacy tokens are still told of it."""
+        """Whether the account has lost this key; Phase still lists it for legacy tokens."""
         return self.deleted_at is not None or not (self.identity_key or self.wrapped_seed)
 
 

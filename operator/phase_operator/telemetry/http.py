@@ -85,10 +85,10 @@ async def serve(
 def _health_routes(probes: Probes, internal_errors: InternalErrors) -> list[web.RouteDef]:
     async def healthz(_: web.Request) -> web.Response:
         # A check that raised proves no standstill, so it must not get the process killed.
-        return _verdict(_told(probes.live, internal_errors, broken=None))
+        return _verdict(_problems(probes.live, internal_errors, broken=None))
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(_told(probes.ready, internal_errors), _told(probes.notes, internal_errors))
+        return _verdict(_problems(probes.ready, internal_errors), _problems(probes.notes, internal_errors))
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
@@ -106,7 +106,9 @@ def _verdict(failed: list[str], notes: Sequence[str] = ()) -> web.Response:
     return web.Response(text="".join(["ok\n", *notes]))
 
 
-def _told(checks: Mapping[str, Check], internal_errors: InternalErrors, *, broken: str | None = _BROKEN) -> list[str]:
+def _problems(
+    checks: Mapping[str, Check], internal_errors: InternalErrors, *, broken: str | None = _BROKEN
+) -> list[str]:
     """Return a line for each check that found a problem; a check that raised gets `broken`, or no line for None."""
     lines = []
     for name, check in checks.items():

@@ -145,7 +145,7 @@ def _masked(record: logging.LogRecord) -> logging.LogRecord:
     copy = logging.makeLogRecord(record.__dict__)
     copy.msg, copy.args = mask(_message(record)), None
     if record.exc_info and record.exc_info[0] is not None:
-        copy.exc_text = _told(record.exc_info[1])
+        copy.exc_text = _without_text(record.exc_info[1])
     elif record.exc_text:
         copy.exc_text = mask(record.exc_text)
     copy.exc_info = None
@@ -155,7 +155,7 @@ def _masked(record: logging.LogRecord) -> logging.LogRecord:
     return copy
 
 
-def _told(error: BaseException | None) -> str:
+def _without_text(error: BaseException | None) -> str:
     """Return the tracebacks and types of an exception and its causes, without their messages."""
     lines: list[str] = []
     while error is not None:

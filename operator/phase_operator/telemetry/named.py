@@ -46,10 +46,10 @@ class Named(Collector):
             "resource_ready",
             "1 if the PhaseSecret is ready, 0 if it is not ready or not yet reconciled.",
             ("namespace", "name"),
-            (((key.namespace, key.name), float(standing.ready is True)) for key, standing in ready_summaries),
+            (((key.namespace, key.name), float(summary.ready is True)) for key, summary in ready_summaries),
         )
         succeeded = (
-            ((key.namespace, key.name), self._succeeded_at(key, standing, now)) for key, standing in ready_summaries
+            ((key.namespace, key.name), self._succeeded_at(key, summary, now)) for key, summary in ready_summaries
         )
         yield _gauge(
             "resource_last_success_timestamp_seconds",
@@ -64,13 +64,13 @@ class Named(Collector):
             self._confirmed_at(now),
         )
 
-    def _succeeded_at(self, key: ObjectKey, standing: ReadySummary, now: float) -> float | None:
+    def _succeeded_at(self, key: ObjectKey, summary: ReadySummary, now: float) -> float | None:
         """Return when the source of a ready PhaseSecret was confirmed, or when an unready one stopped being ready.
 
         None if it was never ready, or its source was never confirmed.
         """
-        if not standing.ready:
-            return standing.since if standing.was_ready else None
+        if not summary.ready:
+            return summary.since if summary.was_ready else None
         age = self._poller.age(key)
         return None if age is None else round(now - age)
 

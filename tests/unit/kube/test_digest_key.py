@@ -26,5 +26,5 @@ def test_a_key_is_what_the_secret_holds(length: int) -> None:
     ],
 )
 def test_what_is_no_key_is_refused_and_says_what_to_do(secret: dict[str, object]) -> None:
-    with pytest.raises(Waiting, match="delete it to have it made anew"):
+    with pytest.raises(Waiting, match="delete it so that a new one is created"):
         key_of(secret)

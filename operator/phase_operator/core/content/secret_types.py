@@ -222,7 +222,7 @@ def _check_bootstrap_token(data: Mapping[str, bytes]) -> None:
 def _clue(value: bytes, opposite: re.Pattern[bytes] | None = None) -> str:
     """Return a guess at what happened to a value of the wrong form, for the message."""
     if opposite is not None and opposite.search(value):
-        return f'the other half of the pair stands there, so "{CERTIFICATE}" and "{PRIVATE_KEY}" may be swapped'
+        return f'it holds the other half of the pair, so "{CERTIFICATE}" and "{PRIVATE_KEY}" may be swapped'
     if value.lstrip().startswith(_BASE64_OF_OURS):
         return "it looks like base64, which processors.<KEY>.type: base64 decodes"
     if _MARK.search(value):

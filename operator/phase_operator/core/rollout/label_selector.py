@@ -122,9 +122,9 @@ class _Tokens:
         return found
 
     def refusal(self, found: str, wanted: str) -> Invalid:
-        stands = f'"{found}" stands where' if found else "it ends where"
+        place = f'it has "{found}" where' if found else "it ends where"
         return Invalid(
-            Reason.INVALID_SPEC, f'label selector "{self._text}" cannot be read: {stands} {wanted} is expected'
+            Reason.INVALID_SPEC, f'label selector "{self._text}" cannot be read: {place} {wanted} is expected'
         )
 
 

@@ -16,7 +16,7 @@ from phase_operator.core.json_access import mapping, mappings, number, text
 _DEADLINE = 600
 # A bound for what a workload asks for: people write the largest number to say "never".
 LONGEST_DEADLINE = 1800
-_ON_DELETE = "its update strategy is OnDelete: pods that run keep what they began with until somebody deletes them"
+_ON_DELETE = "its update strategy is OnDelete: running pods keep what they began with until they are deleted"
 _PARTITION = "its update strategy has a partition: pods below it keep what they began with"
 
 

@@ -2,7 +2,7 @@
 
 Rule: a damaged entry fails each query that would have it, and each whose values might refer to it: left out, its key
 would vanish from a target, and a reference to it would stay as text. All other queries are answered, since folders and
-tags are in plain text. So whoever damages an entry in one folder cannot hold up those who read another.
+tags are in plain text. So a damaged entry in one folder does not stop queries of another.
 """
 
 from collections.abc import Iterable, Sequence

@@ -51,6 +51,6 @@ def check_references(entries: Iterable[Entry], policy: OnSecretReferenceError | 
 def _message(left: Sequence[str], problems: Mapping[str, str]) -> str:
     if not problems:
         return f"Phase left references unresolved in {listing(left)}"
-    told = (f'"{clean(source)}"' + (f": {problems[source]}" if source in problems else "") for source in left[:SHOWN])
+    shown = (f'"{clean(source)}"' + (f": {problems[source]}" if source in problems else "") for source in left[:SHOWN])
     more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return f"references are left unresolved in {shortened('; '.join(told), _LONGEST)}{more}"
+    return f"references are left unresolved in {shortened('; '.join(shown), _LONGEST)}{more}"

@@ -66,7 +66,7 @@ def _cure(desired: Desired, found: Objection) -> str:
     # Merge needs no adopt: it never takes the whole object over.
     adopting = "" if desired.policy.merges else ", together with adopt: true"
     grant = f"from={desired.owner.key.namespace},to={desired.ref.key.namespace},what=target+adopt"
-    return f"choose another name, or have whoever runs the operator allow it (--grant {grant}){adopting}"
+    return f"choose another name, or ask the operator's administrator to allow it (--grant {grant}){adopting}"
 
 
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:

@@ -74,7 +74,7 @@ def _body(kind: str, data: Mapping[str, bytes], *, is_immutable: bool) -> dict[s
 def _impersonates(kind: SecretType) -> Invalid:
     return Invalid(
         Reason.TYPE_NOT_SUPPORTED,
-        f"secretType {kind} is refused: a Secret of that type lets its holder act as somebody else "
+        f"secretType {kind} is refused: a Secret of that type lets its holder act as another user "
         "(--allow-impersonation-types)",
     )
 

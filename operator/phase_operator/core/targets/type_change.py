@@ -69,12 +69,12 @@ def copy_of(desired: Desired) -> Desired:
     )
 
 
-def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, Any]:
+def copy_of_existing(existing: Mapping[str, Any], copy: Desired) -> dict[str, Any]:
     """Return the manifest of the copy: the data of the target as it is, with the labels and annotations that we wrote.
 
     Those of others are left out: a deployment tool would take the copy for an object of its own.
     """
-    kept = standing["metadata"]
+    kept = existing["metadata"]
     written = _written_metadata(kept)
     labels, annotations = (_written_of(kept, written, name) for name in ("labels", "annotations"))
     metadata: dict[str, Any] = {
@@ -87,7 +87,7 @@ def copy_of_standing(standing: Mapping[str, Any], copy: Desired) -> dict[str, An
     if owners:
         metadata["ownerReferences"] = owners
     found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}
-    return found | {name: standing[name] for name in ("type", "data", "immutable") if name in standing}
+    return found | {name: existing[name] for name in ("type", "data", "immutable") if name in existing}
 
 
 def _written_of(kept: Mapping[str, Any], written: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_a_refusal_says_what_stands_where_something_else_belongs() -> None:
     with pytest.raises(Invalid) as caught:
         parse_selector("tier in api")
 
-    assert '"api" stands where "(" is expected' in caught.value.message
+    assert 'it has "api" where "(" is expected' in caught.value.message
 
 
 def test_conditions_are_kept_as_data() -> None:

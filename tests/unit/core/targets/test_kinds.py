@@ -10,7 +10,7 @@ from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.ownership import is_free, objection
 from phase_operator.core.targets.removal import Leave, Unwanted, removal
-from phase_operator.core.targets.type_change import copy_of_standing, copy_owner, original_owner
+from phase_operator.core.targets.type_change import copy_of_existing, copy_owner, original_owner
 from phase_operator.core.values import ObjectKey
 from support.builders import KEY, UID, desired_secret, secret_ref
 from support.fakes import FakeCluster
@@ -83,7 +83,7 @@ def test_a_copy_keeps_the_kind_and_the_reference_of_its_owner(key: ObjectKey) ->
     cluster.force(desired)
     stored = cluster.objects[secret_ref()].metadata()
 
-    copy = copy_of_standing({"metadata": stored}, desired)
+    copy = copy_of_existing({"metadata": stored}, desired)
 
     assert copy["metadata"]["ownerReferences"] == desired.manifest["metadata"]["ownerReferences"]
     assert original_owner(str(copy_owner(key))) == str(key)

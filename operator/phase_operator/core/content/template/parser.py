@@ -125,7 +125,7 @@ _NO_NUMBER = "a number is at most nine digits, without a zero before them; put a
 _SPELLINGS = {
     "float": (_NUMBER, _NO_NUMBER),
     "integer": (_NUMBER, _NO_NUMBER),
-    "string": (_TEXT, r"between quotes, a backslash stands before \ " + "\" ' n r t and nothing else"),
+    "string": (_TEXT, r"between quotes, a backslash comes before \ " + "\" ' n r t and nothing else"),
 }
 
 
@@ -176,7 +176,7 @@ def _opened(word: _Token) -> int:
 
 def _bound(line: int, depth: int, what: str) -> None:
     if depth > MAX_DEPTH:
-        raise Refused(line, f"{what} stand at most {MAX_DEPTH} deep in one another")
+        raise Refused(line, f"{what} are nested at most {MAX_DEPTH} deep")
 
 
 def _spelling(line: int, kind: str, word: str) -> None:

@@ -34,7 +34,7 @@ _TRIED = 1_000
 _MADE = 2_000
 _SEARCHED = 10
 _LONGEST_PROBLEM = 300
-# Bytes that an entry takes besides, if it may hold references.
+# Additional bytes of an entry that may hold references.
 _TASK = 700
 
 
@@ -122,7 +122,7 @@ class References:
 
     @property
     def weight(self) -> int:
-        """The bytes that it takes in memory by now, besides the entries that it was given."""
+        """The bytes that it takes in memory by now, without the entries that it was given."""
         nodes = sum(len(table.nodes) for table in self._evaluation.tables.values())
         return NODE * nodes + _TASK * len(self._tasks) + self._made_bytes + self._evaluation.kept_elsewhere
 

@@ -9,7 +9,7 @@ twice, it is resolved once.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from phase_operator.core.source.keyring import EnvironmentId
 from phase_operator.core.source.references.grammar import SEPARATED, WRITTEN, Form, Reference, read
@@ -29,7 +29,7 @@ _READ = 8
 _FOLLOWED = 1_000
 # The most problems of one value that are reported.
 _REPORTED = 3
-# Stands for a reference that stays, where text is searched for references that replacing others made.
+# Takes the place of a reference that stays, in the text that is searched for references which replacing others made.
 _BARRIER = "{"
 
 
@@ -39,7 +39,7 @@ class Evaluation:
     def __init__(self, names: Names, home: Table, place: EnvironmentId, limits: ReferenceLimits) -> None:
         self.names = names
         self.tables = {place: home}
-        # Environments that will not be read, and the rest of a sentence about whoever refers to one.
+        # Environments that will not be read, and the rest of a sentence about a value that refers to one.
         self.unread: dict[EnvironmentId, str] = {}
         # No more environments are asked for.
         self.is_closed = False
@@ -226,11 +226,13 @@ class _Value:
         searched = dict.fromkeys(parts[1::2], _BARRIER) | replaced
         if WRITTEN.search("".join([searched.get(part, part) for part in parts])) is None:
             return "".join(pieces)
-        return self._one_by_one(text, replaced)
+        order = [reference.written for reference in here if reference.written in replaced]
+        return self._one_by_one(text, order, replaced)
 
-    def _one_by_one(self, text: str, replaced: Mapping[str, str]) -> str:
-        """Replace each reference wherever it is by now: replacing another may have made it anew."""
-        for written, found in replaced.items():
+    def _one_by_one(self, text: str, order: Iterable[str], replaced: Mapping[str, str]) -> str:
+        """Replace each reference wherever it is by now: replacing another, or an equal one, may have made it anew."""
+        for written in order:
+            found = replaced[written]
             self._evaluation.work.spend(len(text))
             self._check(len(text) + text.count(written) * (len(found) - len(written)))
             text = text.replace(written, found)
