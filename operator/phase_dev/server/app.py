@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
@@ -23,13 +23,17 @@ from phase_dev.server.installation import Phase
 from phase_dev.server.responses import COMMON_HEADERS, error_response, not_found_page, server_error, spaced
 from phase_dev.server.routes import find, is_root, unmounted
 
+Sleep = Callable[[float], Awaitable[None]]
 log = logging.getLogger(__name__)
 VERSION = "v2.73.2"
 ALIVE = "API is alive. Please see https://docs.phase.dev/public-api for documentation on available endpoints."
 
 
-def application(phase: Phase) -> ASGIApp:
-    """Return the application of an installation: the API, and the switches under `/_control/`."""
+def application(phase: Phase, sleep: Sleep = asyncio.sleep) -> ASGIApp:
+    """Return the application of an installation: the API, and the switches under `/_control/`.
+
+    `sleep` waits the seconds that a fault or the cloud account takes.
+    """
     control = control_app(phase)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,12 +45,12 @@ def application(phase: Phase) -> ASGIApp:
         if scope["path"].startswith("/_control/"):
             await control(scope, receive, send)
             return
-        await _serve(phase, scope, receive, send)
+        await _serve(phase, sleep, scope, receive, send)
 
     return app
 
 
-async def _serve(phase: Phase, scope: Scope, receive: Receive, send: Send) -> None:
+async def _serve(phase: Phase, sleep: Sleep, scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
     headers, query = request.headers, snake_case(request.query_params)
     path = unmounted(scope["path"])
@@ -58,21 +62,26 @@ async def _serve(phase: Phase, scope: Scope, receive: Receive, send: Send) -> No
         facts = facts_of(phase.state, scope["method"], route, query, headers, app_in_path)
         fault = phase.faults.take(facts)
     if fault and fault.delay:
-        await asyncio.sleep(fault.delay)
+        await sleep(fault.delay)
     if fault and fault.kind == "reset":
         phase.counter.add(facts, 0)
         await _reset(scope, receive)
         return
-    response = (fault and fault.answer()) or answer(phase, scope, headers, query, body)
+    response = (fault and fault.answer()) or await answer(phase, sleep, scope, headers, query, body)
     phase.counter.add(facts, response.status_code)
     if fault and fault.kind == "cut":
         await _cut(response, scope, receive, send)
         return
+    if fault and fault.kind == "lost":
+        await _reset(scope, receive)
+        return
     await response(scope, receive, send)
 
 
-def answer(phase: Phase, scope: Scope, headers: Headers, query: Mapping[str, str], body: bytes) -> Response:
-    """Return the true answer to a request."""
+async def answer(
+    phase: Phase, sleep: Sleep, scope: Scope, headers: Headers, query: Mapping[str, str], body: bytes
+) -> Response:
+    """Return the true answer to a request; whether the caller still waits for it does not matter."""
     path = scope["path"]
     if is_root(path):
         content = spaced({"message": ALIVE, "status": "ok"})
@@ -84,16 +93,25 @@ def answer(phase: Phase, scope: Scope, headers: Headers, query: Mapping[str, str
     if found is None:
         return not_found_page()
     peer = scope["client"][0] if scope.get("client") else "127.0.0.1"
-    with phase.state.transaction():
-        call = Call(
-            scope["method"], phase.state, phase.clock(), query, headers, found.parts, body, peer, found.endpoint.allow
-        )
-        try:
-            return found.endpoint.answer(call, phase.quota, phase.quota_limit)
-        except Exception:
-            # The real server, too, answers its bugs with a 500 in JSON.
-            log.exception("request failed", extra={"path": path})
-            return error_response(server_error(), found.endpoint.allow)
+    allow = found.endpoint.allow
+    call = Call(
+        scope["method"], phase.state, phase.clock(), query, headers, found.parts, body, peer, allow, phase.leasing
+    )
+    work = found.endpoint.answer(call, phase.quota, phase.quota_limit)
+    while True:
+        with phase.state.transaction():
+            phase.leasing.settle()
+            call.now = phase.clock()
+            try:
+                wait = next(work)
+            except StopIteration as done:
+                response: Response = done.value
+                return response
+            except Exception:
+                # The real server, too, answers its bugs with a 500 in JSON.
+                log.exception("request failed", extra={"path": path})
+                return error_response(server_error(), allow)
+        await sleep(wait)
 
 
 def snake_case(query: QueryParams) -> dict[str, str]:

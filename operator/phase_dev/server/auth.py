@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from phase_dev.server.leasing import Leasing
 from phase_dev.server.model import Account, AccountKind, App, Environment, Organisation, Token
 from phase_dev.server.responses import ApiError, unauthenticated
 from phase_dev.server.state import State
@@ -32,6 +33,7 @@ class Call:
     body: bytes
     peer: str
     allow: str
+    leasing: Leasing
     maybe_account: Account | None = None
     maybe_app: App | None = None
     maybe_environment: Environment | None = None
@@ -87,29 +89,39 @@ def authenticate(header: str | None, state: State, now: datetime) -> Account:
 
 
 def find_environment(call: Call) -> None:
-    """Set the environment or the app that the request names, if any, and refuse a caller without access to it."""
-    state = call.state
+    """Set the environment or the app that the request names, if any, and refuse a caller without access to it.
+
+    A `secret_id` wins over the header, and the header over `app_id` with `env`.
+    """
+    environment = _named_environment(call)
+    if environment is None:
+        return
+    call.maybe_app, call.maybe_environment = call.state.apps[environment.app], environment
+    if environment.id not in call.account.environments:
+        raise _no_access(call.account, "environment")
+
+
+def _named_environment(call: Call) -> Environment | None:
+    """Return the environment that a request names; of an app alone, the app is set."""
+    state, query = call.state, call.query
+    if query.get("secret_id"):
+        return _environment_of_secret(call, query["secret_id"])
     if header := call.headers.get("environment"):
         environment = state.environments.get(header)
         if environment is None or not _own(call, state.apps[environment.app]):
             raise unauthenticated("Environment not found")
-    elif call.query.get("app_id"):
-        app = find_app(call, call.query["app_id"])
-        if not call.query.get("env"):
+        return environment
+    if query.get("app_id"):
+        app = find_app(call, query["app_id"])
+        if not query.get("env"):
             enter_app(call, app)
-            return
-        environment = state.environment_named(app.id, call.query["env"])
-        if environment is None:
-            raise ApiError(404, f"Environment '{call.query['env']}' not found in App {app.id}")
-    elif call.query.get("secret_id"):
-        environment = _environment_of_secret(call, call.query["secret_id"])
-    else:
-        if call.account.kind == "legacy":
-            raise unauthenticated(LEGACY_NEEDS_ENVIRONMENT)
-        return
-    call.maybe_app, call.maybe_environment = state.apps[environment.app], environment
-    if environment.id not in call.account.environments:
-        raise _no_access(call.account, "environment")
+            return None
+        if (found := state.environment_named(app.id, query["env"])) is None:
+            raise ApiError(404, f"Environment '{query['env']}' not found in App {app.id}")
+        return found
+    if call.account.kind == "legacy":
+        raise unauthenticated(LEGACY_NEEDS_ENVIRONMENT)
+    return None
 
 
 def find_app(call: Call, app_id: str) -> App:

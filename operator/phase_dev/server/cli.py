@@ -12,7 +12,8 @@ import click
 from phase_dev.server.app import application
 from phase_dev.server.embedded import spell_token
 from phase_dev.server.installation import Phase
-from phase_dev.server.seed import SeedError, apply_seed, load_seed
+from phase_dev.server.seed import apply_seed, load_seed
+from phase_dev.server.seed_parts import SeedError
 from phase_dev.server.serving import listen, server_for, url_of
 from phase_dev.server.sqlite import SqliteJournal
 from phase_dev.server.state import State

@@ -17,9 +17,11 @@ from phase_dev.server import model
 from phase_dev.server.app import application
 from phase_dev.server.clock import AdvancingClock, Clock, system_clock
 from phase_dev.server.damage import Damage, DamagedField
+from phase_dev.server.dynamic_seed import parse_dynamic
 from phase_dev.server.faults import Fault, FaultKind
 from phase_dev.server.installation import Phase
 from phase_dev.server.keys import token_text
+from phase_dev.server.lease_switches import LeaseSwitches
 from phase_dev.server.seed import Seed, apply_seed, load_seed, parse_seed
 from phase_dev.server.serving import listen, server_for, url_of
 from phase_dev.server.sqlite import SqliteJournal
@@ -129,9 +131,9 @@ class EmbeddedPhase:
             app, env, key, value, path=path, type=type, tags=tags, comment=comment, keep_case=keep_case
         )
 
-    def add_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
-        """Create a dynamic secret."""
-        self.phase.add_dynamic(app, env, name, path=path)
+    def add_dynamic(self, app: str, env: str, name: str, **settings: Any) -> str:
+        """Create a dynamic secret and return its id; the settings are those of a seed, such as path and max_ttl."""
+        return self.phase.add_dynamic(app, env, parse_dynamic({"name": name, **settings})).id
 
     def delete(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete a secret."""
@@ -190,9 +192,15 @@ class EmbeddedPhase:
             self.phase.faults.add(Fault(kind=kind, **scope_and_details))
 
     def clear(self) -> None:
-        """End all faults."""
+        """End all faults, those of the cloud account too."""
         with self.phase.state.lock:
             self.phase.faults.clear()
+            self.phase.leases.clear()
+
+    @property
+    def leases(self) -> LeaseSwitches:
+        """The leases that were made, the users of the cloud account, and what can go wrong with either."""
+        return self.phase.leases
 
     def calls(
         self,
@@ -203,11 +211,12 @@ class EmbeddedPhase:
         env: str | None = None,
         account: str | None = None,
         status: int | None = None,
+        lease: bool | None = None,
     ) -> int:
         """Return how many calls fit the scope; status 0 is a connection that was reset."""
         with self.phase.state.lock:
             return self.phase.counter.count(
-                route=route, method=method, app=app, env=env, account=account, status=status
+                route=route, method=method, app=app, env=env, account=account, status=status, lease=lease
             )
 
     def reset_calls(self) -> None:

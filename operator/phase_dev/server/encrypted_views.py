@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call
 from phase_dev.server.keys import derived, digest_of
-from phase_dev.server.leases import dynamic_at, lease_all
+from phase_dev.server.leases import Leased, dynamic_at, lease_all, whole_seconds
 from phase_dev.server.model import Environment, Secret, Token, normalise_path
 from phase_dev.server.render import dynamic_json
-from phase_dev.server.responses import ApiError, compact, json_response
+from phase_dev.server.responses import compact, json_response
 from phase_dev.server.sealed_rows import (
     environment_key_json,
     keyed_app_json,
@@ -21,6 +21,7 @@ from phase_dev.server.sealed_rows import (
     snake_names,
     token_json,
 )
+from phase_dev.server.steps import Steps
 
 
 def get_token(call: Call, token: Token) -> dict[str, Any]:
@@ -38,24 +39,16 @@ def get_token(call: Call, token: Token) -> dict[str, Any]:
     return token_json(token, account, call.organisation.name, apps)
 
 
-def get_sealed_secrets(call: Call) -> Response:
+def get_sealed_secrets(call: Call) -> Steps[Response]:
     """Answer the sealed rows of an environment that fit the headers."""
     rows = [sealed_secret_json(secret, call.state.ciphertexts(secret), call.account) for secret in _matching(call)]
     if _flag(call, "dynamic"):
         found = dynamic_at(call, call.headers.get("path"))
-        leases: dict[str, dict[str, Any]] = {}
-        if _flag(call, "lease"):
-            leases, failed = lease_all(call, found, _wanted_ttl(call))
-            if failed:
-                content = snake_names(
-                    {
-                        "error": "One or more dynamic secret leases could not be created",
-                        "failedLeases": failed,
-                        "successfulLeases": len(leases),
-                    }
-                )
-                return json_response(compact(content), allow=call.allow, status=400)
-        rows += [sealed_dynamic_json(dynamic_json(dynamic, leases.get(dynamic.id))) for dynamic in found]
+        ttl = whole_seconds(call.headers.get("lease-ttl"), "lease_ttl")
+        made = (yield from lease_all(call, found, ttl)) if _flag(call, "lease") else Leased()
+        if made.refused:
+            return json_response(compact(snake_names(made.refusal())), allow=call.allow, status=400)
+        rows += [sealed_dynamic_json(dynamic_json(dynamic, made.leases.get(dynamic.id))) for dynamic in found]
     named = rows if call.headers.get("x-use-camel-case") == "true" else snake_names(rows)
     return json_response(compact(named), allow=call.allow)
 
@@ -88,10 +81,3 @@ def _in_no_order(records: list[Any]) -> list[Any]:
 
 def _flag(call: Call, name: str) -> bool:
     return call.headers.get(name, "false").lower() != "false"
-
-
-def _wanted_ttl(call: Call) -> int | None:
-    try:
-        return int(call.headers["lease-ttl"]) if "lease-ttl" in call.headers else None
-    except ValueError:
-        raise ApiError(400, "lease_ttl must be a valid integer (seconds)") from None

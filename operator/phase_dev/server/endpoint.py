@@ -18,11 +18,13 @@ from phase_dev.server.auth import (
     find_app,
     find_environment,
 )
+from phase_dev.server.cloud import NeverAnswered
 from phase_dev.server.negotiation import as_page, check_accept, prefers_page
 from phase_dev.server.quota import Quota
-from phase_dev.server.responses import ApiError, error_response
+from phase_dev.server.responses import ApiError, error_response, killed_page
+from phase_dev.server.steps import Steps
 
-Handler = Callable[[Call], Response]
+Handler = Callable[[Call], Response | Steps[Response]]
 ACTIONS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete"}
 
 
@@ -47,18 +49,20 @@ class Endpoint:
         """Whether this route tells of apps, environments and accounts, and not of secrets."""
         return self.context not in ("environment", "optional environment")
 
-    def answer(self, call: Call, quota: Quota, limit: int | None) -> Response:
+    def answer(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
         """Return the answer to one request."""
         call.allow = self.allow
         accept = call.headers.get("accept")
         try:
             check_accept(accept, browsable=self.browsable)
-            response = self._checked(call, quota, limit)
+            response = yield from self._checked(call, quota, limit)
         except ApiError as error:
             response = error_response(error, self.allow)
+        except NeverAnswered:
+            return killed_page()
         return as_page(response) if self.browsable and prefers_page(accept) else response
 
-    def _checked(self, call: Call, quota: Quota, limit: int | None) -> Response:
+    def _checked(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
         call.maybe_account = authenticate(call.headers.get("authorization"), call.state, call.now)
         self._find(call)
         check_ip(call)
@@ -77,7 +81,8 @@ class Endpoint:
         handler = self.handlers.get(call.method)
         if handler is None:
             raise ApiError(405, f'Method "{call.method}" not allowed.')
-        return handler(call)
+        result = handler(call)
+        return result if isinstance(result, Response) else (yield from result)
 
     def _unknown_method(self, method: str) -> ApiError:
         if self.is_metadata:

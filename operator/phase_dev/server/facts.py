@@ -11,6 +11,8 @@ from typing import NamedTuple
 from phase_dev.server.auth import token_of
 from phase_dev.server.state import State
 
+_LEASING = ("/v1/secrets/", "/v1/secrets/dynamic/", "/secrets/")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -22,6 +24,8 @@ class Facts:
     app_id: str | None = None
     env: str | None = None
     account: str | None = None
+    # Whether it asks for a lease; of routes that lease nothing it is not.
+    lease: bool = False
 
 
 class CallKey(NamedTuple):
@@ -33,6 +37,7 @@ class CallKey(NamedTuple):
     env: str | None
     account: str | None
     status: int
+    lease: bool
 
 
 class CallCounter:
@@ -43,7 +48,8 @@ class CallCounter:
 
     def add(self, facts: Facts, status: int) -> None:
         """Count one answer; status 0 stands for none at all."""
-        self._counts[CallKey(facts.method, facts.route, facts.app, facts.env, facts.account, status)] += 1
+        key = CallKey(facts.method, facts.route, facts.app, facts.env, facts.account, status, facts.lease)
+        self._counts[key] += 1
 
     def count(self, **scope: str | int | None) -> int:
         """Return how many calls fit; a scope of None fits all."""
@@ -81,4 +87,12 @@ def facts_of(
         app_id,
         env.casefold() if env else None,
         state.accounts[token.account].name if token else None,
+        _asks_lease(route, query, headers),
     )
+
+
+def _asks_lease(route: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+    """Return whether a request would make leases: by its query, or on the encrypted route by its headers."""
+    asked = headers if route == "/secrets/" else query
+    needed = {"/v1/secrets/dynamic/": ("lease",)}.get(route, ("lease", "dynamic"))
+    return route in _LEASING and all(asked.get(name, "false").lower() != "false" for name in needed)

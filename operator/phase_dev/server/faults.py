@@ -3,8 +3,7 @@
 Rule: a fault is chosen before the request is looked at, so it hits good and bad requests alike.
 """
 
-import random
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -13,14 +12,15 @@ from phase_dev.server.facts import Facts
 from phase_dev.server.quota import throttled
 from phase_dev.server.responses import COMMON_HEADERS, compact, json_response
 
-FaultKind = Literal["status", "delay", "html", "cut", "reset", "redirect", "quota"]
+FaultKind = Literal["status", "delay", "html", "cut", "lost", "reset", "redirect", "quota"]
 LOGIN_PAGE = "<!doctype html>\n<html><head><title>Phase Console</title></head><body>Log in to Phase</body></html>\n"
 
 
 class Fault(BaseModel):
     """One fault; a scope that is left out fits everything, `times` that is left out lasts until it is cleared.
 
-    `delay` alone answers late but well; with another kind it comes first. `cut` sends half of the true answer.
+    `delay` alone answers late but well; with another kind it comes first. `cut` sends half of the true answer, `lost`
+    nothing of it; both have done what was asked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +38,8 @@ class Fault(BaseModel):
     app: str | None = None
     env: str | None = None
     account: str | None = None
+    # Whether the request asks for a lease.
+    lease: bool | None = None
     times: int | None = Field(None, ge=1)
     # Of the requests in its scope, by chance.
     share: float = Field(1.0, gt=0, le=1)
@@ -50,6 +52,7 @@ class Fault(BaseModel):
             and self.app in (None, facts.app, facts.app_id)
             and (self.env is None or self.env.casefold() == facts.env)
             and self.account in (None, facts.account)
+            and self.lease in (None, facts.lease)
         )
 
     def answer(self) -> Response | None:
@@ -68,36 +71,5 @@ class Fault(BaseModel):
                 error = throttled(60 if self.retry_after is None else self.retry_after)
                 headers = {} if self.retry_after is None else error.headers
                 return json_response(compact({"error": error.text}), allow="GET", status=429, headers=headers)
-            case "delay" | "cut" | "reset":
+            case "delay" | "cut" | "lost" | "reset":
                 return None
-
-
-class FaultBook:
-    """The faults in force, oldest first; the first that fits is taken."""
-
-    def __init__(self) -> None:
-        self._internal_errors: list[tuple[Fault, int | None]] = []
-
-    def add(self, fault: Fault) -> None:
-        """Put a fault in force."""
-        self._internal_errors.append((fault, fault.times))
-
-    def clear(self) -> None:
-        """End all faults."""
-        self._internal_errors.clear()
-
-    def take(self, facts: Facts) -> Fault | None:
-        """Return the fault for this request and use up one of its times."""
-        for position, (fault, left) in enumerate(self._internal_errors):
-            if not fault.fits(facts) or (fault.share < 1 and random.random() > fault.share):
-                continue
-            if left == 1:
-                del self._internal_errors[position]
-            elif left is not None:
-                self._internal_errors[position] = (fault, left - 1)
-            return fault
-        return None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the faults in force and how often each will still strike."""
-        return [{**fault.model_dump(), "left": left} for fault, left in self._internal_errors]

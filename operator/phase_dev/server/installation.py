@@ -12,8 +12,12 @@ from typing import TypeVar
 from phase_dev.server import model
 from phase_dev.server.clock import AdvancingClock
 from phase_dev.server.damage import OF_ENVIRONMENTS, OF_SECRETS, Damage, DamagedField, can_be
+from phase_dev.server.dynamic_seed import DynamicSeed, dynamic_records
 from phase_dev.server.facts import CallCounter
-from phase_dev.server.faults import FaultBook
+from phase_dev.server.faultbook import FaultBook
+from phase_dev.server.faults import Fault
+from phase_dev.server.lease_switches import LeaseSwitches
+from phase_dev.server.leasing import Leasing
 from phase_dev.server.quota import Quota
 from phase_dev.server.state import State
 
@@ -32,8 +36,18 @@ class Phase:
     clock: AdvancingClock = field(default_factory=AdvancingClock)
     quota_limit: int | None = None
     quota: Quota = field(default_factory=Quota)
-    faults: FaultBook = field(default_factory=FaultBook)
+    faults: FaultBook[Fault] = field(default_factory=lambda: FaultBook[Fault]())
     counter: CallCounter = field(default_factory=CallCounter)
+    leasing: Leasing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lease by this installation's clock."""
+        self.leasing = Leasing(self.state, self.clock)
+
+    @property
+    def leases(self) -> LeaseSwitches:
+        """The switches of leases, cloud users and the worker."""
+        return LeaseSwitches(self.leasing)
 
     def app(self, name: str) -> model.App:
         """Return the app with this name or id."""
@@ -100,14 +114,39 @@ class Phase:
             self.state.touch(environment.id, now)
             return secret
 
-    def add_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> model.DynamicSecret:
+    def add_dynamic(self, app: str, env: str, seed: DynamicSeed) -> model.DynamicSecret:
         """Create a dynamic secret, which hands out nothing before somebody leases it."""
         with self.state.transaction():
             environment, now = self.environment(app, env), self.clock()
-            made = model.DynamicSecret(model.new_id(), environment.id, name, now, now, path=model.normalise_path(path))
+            [made] = dynamic_records([seed], environment.id, now)
+            made = replace(made, id=seed.id or model.new_id())
             self.state.put(made)
             self.state.touch(environment.id, now)
             return made
+
+    def dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> model.DynamicSecret:
+        """Return the dynamic secret with this name in this folder."""
+        folder = model.normalise_path(path)
+        listed = self.state.dynamic_of(self.environment(app, env).id)
+        found = next((d for d in listed if (d.name, d.path) == (name, folder)), None)
+        return _given(found, f'{app}/{env} has no dynamic secret "{name}" at {path}')
+
+    def change_dynamic(self, dynamic: model.DynamicSecret) -> None:
+        """Put a dynamic secret in place of the one with its id; its leases stay as they are."""
+        with self.state.transaction():
+            now = self.clock()
+            self.state.put(replace(dynamic, updated_at=now))
+            self.state.touch(dynamic.environment, now)
+
+    def delete_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
+        """Delete a dynamic secret as somebody does in the Console: the worker ends its leases soon, the list stays."""
+        with self.state.transaction():
+            dynamic, now = self.dynamic(app, env, name, path=path), self.clock()
+            self.state.put(replace(dynamic, deleted_at=now))
+            self.state.touch(dynamic.environment, now)
+            for lease in self.state.leases_of(dynamic.id):
+                if lease.revoked_at is None:
+                    self.leasing.end_soon(lease)
 
     def secret(self, app: str, env: str, key: str, *, path: str = "/") -> model.Secret:
         """Return the secret with this key, or with this key in upper case."""

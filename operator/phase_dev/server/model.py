@@ -14,18 +14,28 @@ SecretType = Literal["secret", "sealed", "config"]
 SECRET_TYPES: tuple[SecretType, ...] = ("config", "sealed", "secret")
 AccountKind = Literal["service", "user", "legacy"]
 Plan = Literal["free", "pro", "enterprise"]
+LeaseStatus = Literal["active", "revoked", "expired"]
+CredentialId = Literal["username", "access_key_id", "secret_access_key"]
 
 _NAMESPACE = uuid.UUID("8f1a7a5e-5f0c-4b0e-9a4e-6d2f3c1b0a99")
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """The owner of apps and accounts; its plan decides about leases and IP policies."""
+    """The owner of apps and accounts, and of the cloud account in which its leases make users.
+
+    Its plan decides about leases and IP policies.
+    """
 
     id: str
     name: str
     plan: Plan = "enterprise"
     quota: int | None = None
+    # The users that the cloud account may hold, and the seconds that each call to it takes.
+    cloud_users: int = 5000
+    cloud_delay: float = 0.0
+    # Whether leasing asks for DynamicSecretLeases:create.
+    lease_permission: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +106,14 @@ class Secret:
 class KeyMapEntry:
     """One credential that a lease of a dynamic secret hands out."""
 
-    id: str
+    id: CredentialId
     key_name: str
     masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DynamicSecret:
-    """A source of short-lived credentials; durations are whole seconds."""
+    """A source of short-lived credentials; durations are whole seconds. A deleted one keeps its leases."""
 
     id: str
     environment: str
@@ -120,20 +130,51 @@ class DynamicSecret:
         KeyMapEntry("access_key_id", "AWS_ACCESS_KEY_ID"),
         KeyMapEntry("secret_access_key", "AWS_SECRET_ACCESS_KEY", masked=True),
     )
+    username_template: str = "phase-{{ random }}"
+    policies: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One set of credentials that was handed out; the credentials themselves are not kept."""
+    """One set of credentials that was handed out; the credentials themselves are not kept.
+
+    `jobs` are the moments at which the worker will take the cloud user away; None stands for the expiry alone.
+    """
 
     id: str
     dynamic_secret: str
     account: str
-    ttl: int
+    ttl: float
     created_at: datetime
     expires_at: datetime
-    renewed_at: datetime | None = None
+    status: LeaseStatus = "active"
     revoked_at: datetime | None = None
+    user: str = ""
+    jobs: tuple[datetime, ...] | None = None
+
+    @property
+    def scheduled(self) -> tuple[datetime, ...]:
+        """The moments at which the worker will end this lease; none once it has ended."""
+        if self.revoked_at is not None:
+            return ()
+        return (self.expires_at,) if self.jobs is None else self.jobs
+
+
+@dataclass(frozen=True, slots=True)
+class CloudUser:
+    """A user in the cloud account of an organisation; `keys` are its access keys with the SHA-256 of their secrets."""
+
+    id: str
+    organisation: str
+    name: str
+    dynamic_secret: str
+    created_at: datetime
+    tags: dict[str, str] = field(default_factory=dict)
+    policies: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    keys: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +216,9 @@ class Token:
     damage: dict[str, str] = field(default_factory=dict)
 
 
-Record: TypeAlias = Organisation | App | Environment | Secret | DynamicSecret | Lease | Role | Account | Token
+Record: TypeAlias = (
+    Organisation | App | Environment | Secret | DynamicSecret | Lease | CloudUser | Role | Account | Token
+)
 
 
 def stable_id(*names: str) -> str:

@@ -3,7 +3,7 @@
 Rule: a record never shows more than the API does; who asks decides about overrides and references.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from phase_dev.server.keys import digest_of
@@ -16,11 +16,12 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def duration(seconds: int) -> str:
-    """Return a duration as `[D ]HH:MM:SS`."""
-    days, rest = divmod(seconds, 86400)
-    clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
-    return f"{days} {clock}" if days else clock
+def duration(seconds: float) -> str:
+    """Return a duration as `[D ]HH:MM:SS[.ffffff]`; one below zero counts from whole days, `-1 23:59:00`."""
+    span = timedelta(seconds=seconds)
+    clock = f"{span.seconds // 3600:02}:{span.seconds % 3600 // 60:02}:{span.seconds % 60:02}"
+    fraction = f".{span.microseconds:06}" if span.microseconds else ""
+    return f"{span.days} {clock}{fraction}" if span.days else clock + fraction
 
 
 def secret_json(secret: Secret, value: str, reader: Account) -> dict[str, Any]:
@@ -81,36 +82,41 @@ def dynamic_json(dynamic: DynamicSecret, lease: dict[str, Any] | None) -> dict[s
     }
 
 
-def lease_status(lease: Lease, now: datetime) -> str:
-    """Return where a lease stands at this moment."""
-    if lease.revoked_at is not None:
-        return "revoked"
-    if lease.expires_at <= now:
-        return "expired"
-    return "renewed" if lease.renewed_at else "active"
-
-
-def lease_json(lease: Lease, state: State, now: datetime, credentials: list[dict[str, str]]) -> dict[str, Any]:
+def lease_json(lease: Lease, state: State, credentials: list[dict[str, str]]) -> dict[str, Any]:
     """Return a lease; the credentials are there only in the answer that made it."""
-    account = state.accounts[lease.account]
-    role = state.roles[account.role]
-    owner = {"id": account.id, "name": account.name, "role": {"id": role.id, "name": role.name}}
     return {
         "id": lease.id,
         "name": state.dynamic_secrets[lease.dynamic_secret].name,
         "description": "",
         "secret": lease.dynamic_secret,
         "ttl": duration(lease.ttl),
-        "status": lease_status(lease, now),
-        "owner": {"type": "service_account" if account.kind == "service" else "member", "data": owner},
+        "status": lease.status,
+        "owner": _owner_json(state.accounts[lease.account], state),
         "credentials": credentials,
         "createdAt": moment(lease.created_at),
-        # The recorded server leaves this null even on a lease that was renewed.
+        # Null even of a lease that was renewed.
         "renewedAt": None,
         "expiresAt": moment(lease.expires_at),
         "revokedAt": moment(lease.revoked_at),
         "deletedAt": None,
     }
+
+
+def _owner_json(account: Account, state: State) -> dict[str, Any]:
+    role = state.roles[account.role]
+    role_data = {"id": role.id, "name": role.name}
+    if account.kind == "service":
+        return {"type": "service_account", "data": {"id": account.id, "name": account.name, "role": role_data}}
+    data = {
+        "id": account.id,
+        "username": account.name,
+        "fullName": None,
+        "email": f"{account.name}@{state.organisations[account.organisation].name}.test",
+        "role": role_data,
+        "createdAt": moment(account.created_at),
+        "updatedAt": moment(account.created_at),
+    }
+    return {"type": "organisation_member", "data": data}
 
 
 def app_json(app: App) -> dict[str, Any]:

@@ -28,6 +28,16 @@ NOT_FOUND_PAGE = """
 </body>
 </html>
 """
+KILLED_PAGE = """<html>
+  <head>
+    <title>Internal Server Error</title>
+  </head>
+  <body>
+    <h1><p>Internal Server Error</p></h1>
+{blank}
+  </body>
+</html>
+""".replace("{blank}", " " * 4)
 
 
 @dataclass(eq=False)
@@ -74,3 +84,8 @@ def error_response(error: ApiError, allow: str) -> Response:
 def not_found_page() -> Response:
     """Return the HTML page for a path without a route, which includes every route without its trailing slash."""
     return Response(NOT_FOUND_PAGE, 404, COMMON_HEADERS, media_type="text/html")
+
+
+def killed_page() -> Response:
+    """Return the HTML page with which the web server stands in for a process that it killed for being late."""
+    return Response(KILLED_PAGE, 500, {"Connection": "close", "Content-Type": "text/html"})

@@ -10,28 +10,28 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call
 from phase_dev.server.bodies import SecretInput, checked_tags, parse_ids, parse_secrets
-from phase_dev.server.leases import dynamic_at, failed_leases, lease_all, wanted_ttl
+from phase_dev.server.leases import Leased, dynamic_at, lease_all, whole_seconds
 from phase_dev.server.model import Override, Secret, new_id, normalise_path
 from phase_dev.server.references import Place, resolve
 from phase_dev.server.render import dynamic_json, secret_json
 from phase_dev.server.responses import ApiError, compact, json_response
 from phase_dev.server.scope import CallerLookup
+from phase_dev.server.steps import Steps
 
 ROTATING = "Rotating secrets are managed by the Phase rotation engine and cannot be {} via this endpoint."
 DUPLICATE = ApiError(409, "Duplicate secret found", spaced=True)
 
 
-def get_secrets(call: Call) -> Response:
+def get_secrets(call: Call) -> Steps[Response]:
     """Answer all matching secrets in one array, dynamic ones after the static ones if they are asked for."""
     rows = [_shown(call, secret, checked=True) for secret in _matching(call)]
     if flag(call, "dynamic") or flag(call, "include_dynamic"):
         found = dynamic_at(call, call.query.get("path"))
-        leases: dict[str, dict[str, Any]] = {}
-        if flag(call, "lease"):
-            leases, failed = lease_all(call, found, wanted_ttl(call, "lease_ttl"))
-            if failed:
-                return failed_leases(call, leases, failed)
-        rows += [dynamic_json(dynamic, leases.get(dynamic.id)) for dynamic in found]
+        ttl = whole_seconds(call.query.get("lease_ttl"), "lease_ttl")
+        made = (yield from lease_all(call, found, ttl)) if flag(call, "lease") else Leased()
+        if made.refused:
+            return json_response(compact(made.refusal()), allow=call.allow, status=400)
+        rows += [dynamic_json(dynamic, made.leases.get(dynamic.id)) for dynamic in found]
     return json_response(compact(rows), allow=call.allow)
 
 

@@ -11,23 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, Field
 
 from phase_dev.server import model
+from phase_dev.server.dynamic_seed import CloudSeed, DynamicSeed, check_dynamic, dynamic_records
 from phase_dev.server.roles import DEFAULT_ROLES, role_records
+from phase_dev.server.seed_parts import Part, SeedError, checked
 from phase_dev.server.state import State
 
 
-class SeedError(Exception):
-    """A seed that cannot be used; the text names the field."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class SecretSeed(_Part):
+class SecretSeed(Part):
     """A secret; `keepCase` stores the key as written, as end-to-end encrypted clients do."""
 
     key: str = Field(min_length=1)
@@ -41,18 +34,7 @@ class SecretSeed(_Part):
     keep_case: bool = False
 
 
-class DynamicSeed(_Part):
-    """A dynamic secret; durations are seconds."""
-
-    name: str
-    description: str = ""
-    path: str = "/"
-    default_ttl: int = Field(3600, ge=60)
-    max_ttl: int = Field(86400, ge=60)
-    id: str | None = None
-
-
-class EnvironmentSeed(_Part):
+class EnvironmentSeed(Part):
     """An environment with what it holds."""
 
     name: str = Field(min_length=1)
@@ -63,7 +45,7 @@ class EnvironmentSeed(_Part):
     dynamic_secrets: tuple[DynamicSeed, ...] = ()
 
 
-class AppSeed(_Part):
+class AppSeed(Part):
     """An app with its environments, in their order; `sse: false` is another word for `encryption: E2E`."""
 
     name: str = Field(min_length=1)
@@ -80,7 +62,7 @@ class AppSeed(_Part):
         return self.encryption != "E2E" and self.sse is not False
 
 
-class TokenSeed(_Part):
+class TokenSeed(Part):
     """A token; without a value it gets one that follows from its names.
 
     The value is the third field of the full text. The fields with keys are made to fit: none can be chosen.
@@ -91,7 +73,7 @@ class TokenSeed(_Part):
     expires_at: AwareDatetime | None = None
 
 
-class AccountSeed(_Part):
+class AccountSeed(Part):
     """Who may call, with which role, from where, and which environments of which apps they have."""
 
     name: str = Field(min_length=1)
@@ -104,15 +86,20 @@ class AccountSeed(_Part):
     tokens: tuple[TokenSeed, ...] = (TokenSeed(),)
 
 
-class OrganisationSeed(_Part):
-    """An organisation; `quota` is requests per minute and account."""
+class OrganisationSeed(Part):
+    """An organisation; `quota` is requests per minute and account.
+
+    With `leasePermission` leasing needs DynamicSecretLeases:create, which Phase v2.73.2 does not ask for.
+    """
 
     name: str = "acme"
     plan: model.Plan = "enterprise"
     quota: int | None = Field(None, ge=0)
+    cloud: CloudSeed = CloudSeed()
+    lease_permission: bool = False
 
 
-class Seed(_Part):
+class Seed(Part):
     """All of it."""
 
     organisations: tuple[OrganisationSeed, ...] = (OrganisationSeed(),)
@@ -123,12 +110,7 @@ class Seed(_Part):
 
 def parse_seed(content: object) -> Seed:
     """Return the checked seed, or name the first field that is wrong."""
-    try:
-        return Seed.model_validate(content if content is not None else {})
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-        raise SeedError(f"seed: {where or 'the file'}: {first['msg'][0].lower()}{first['msg'][1:]}") from e
+    return checked(Seed, content if content is not None else {}, "seed")
 
 
 def load_seed(path: Path | None) -> Seed:
@@ -154,12 +136,17 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
     organisations = {o.name: model.stable_id("organisation", o.name) for o in seed.organisations}
     first = seed.organisations[0].name if seed.organisations else ""
     for o in seed.organisations:
-        yield model.Organisation(organisations[o.name], o.name, o.plan, o.quota)
+        yield model.Organisation(
+            organisations[o.name], o.name, o.plan, o.quota, o.cloud.users, o.cloud.delay, o.lease_permission
+        )
     roles: dict[str, Mapping[str, Iterable[str]]] = {**DEFAULT_ROLES, **seed.roles}
     yield from role_records(organisations.values(), roles)
     for position, app in enumerate(seed.apps):
         owner = _known(organisations, app.organisation or first, f"apps[{position}].organisation", "organisation")
         _check_encryption(app, f"apps[{position}]")
+        for number, environment in enumerate(app.environments):
+            taken = {(model.normalise_path(s.path), _stored_key(s)) for s in environment.secrets}
+            check_dynamic(environment.dynamic_secrets, taken, f"apps[{position}].environments[{number}]")
         # One microsecond apart, so that "newest first" has one meaning.
         yield from _app_records(app, owner, now + timedelta(microseconds=position))
     for position, account in enumerate(seed.accounts):
@@ -211,7 +198,7 @@ def _app_records(app: AppSeed, organisation: str, now: datetime) -> Iterator[mod
         )
         for secret in environment.secrets:
             path = model.normalise_path(secret.path)
-            key = secret.key if secret.keep_case else secret.key.upper()
+            key = _stored_key(secret)
             yield model.Secret(
                 id=secret.id or model.stable_id("secret", here, path, key),
                 environment=here,
@@ -225,18 +212,11 @@ def _app_records(app: AppSeed, organisation: str, now: datetime) -> Iterator[mod
                 tags=secret.tags,
                 comment=secret.comment,
             )
-        for d in environment.dynamic_secrets:
-            yield model.DynamicSecret(
-                id=d.id or model.stable_id("dynamic", here, d.name),
-                environment=here,
-                name=d.name,
-                created_at=now,
-                updated_at=now,
-                description=d.description,
-                path=model.normalise_path(d.path),
-                default_ttl=d.default_ttl,
-                max_ttl=d.max_ttl,
-            )
+        yield from dynamic_records(environment.dynamic_secrets, here, now)
+
+
+def _stored_key(secret: SecretSeed) -> str:
+    return secret.key if secret.keep_case else secret.key.upper()
 
 
 def _account_records(

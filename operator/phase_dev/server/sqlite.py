@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from phase_dev.server.model import (
     Account,
     App,
+    CloudUser,
     DynamicSecret,
     Environment,
     Lease,
@@ -32,6 +33,7 @@ _KINDS: tuple[type[Record], ...] = (
     Account,
     Token,
     Lease,
+    CloudUser,
 )
 _ADAPTERS: dict[str, TypeAdapter[Record]] = {kind.__name__: TypeAdapter(kind) for kind in _KINDS}
 

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import Protocol, assert_never
 
 from phase_dev.server.ciphertexts import Ciphertexts, seal_secret
 from phase_dev.server.model import (
     Account,
     App,
+    CloudUser,
     DynamicSecret,
     Environment,
     Lease,
@@ -56,6 +58,7 @@ class State:
         self.secrets: dict[str, Secret] = {}
         self.dynamic_secrets: dict[str, DynamicSecret] = {}
         self.leases: dict[str, Lease] = {}
+        self.cloud_users: dict[str, CloudUser] = {}
         self.roles: dict[str, Role] = {}
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Token] = {}
@@ -65,6 +68,7 @@ class State:
         self._secrets_called: defaultdict[tuple[str, str], dict[str, Secret]] = defaultdict(dict)
         self._dynamic_of: defaultdict[str, dict[str, DynamicSecret]] = defaultdict(dict)
         self._leases_of: defaultdict[str, dict[str, Lease]] = defaultdict(dict)
+        self._jobs: list[tuple[datetime, str]] = []
         self._tokens_by_value: dict[str, Token] = {}
         self._ciphertexts: dict[str, Ciphertexts] = {}
         self._journal: Journal | None = None
@@ -106,11 +110,11 @@ class State:
             case Secret():
                 self._link_secret(record)
             case DynamicSecret():
-                self.dynamic_secrets[record.id] = record
-                self._dynamic_of[record.environment][record.id] = record
+                self._link_dynamic(record)
             case Lease():
-                self.leases[record.id] = record
-                self._leases_of[record.dynamic_secret][record.id] = record
+                self._link_lease(record)
+            case CloudUser():
+                self.cloud_users[record.id] = record
             case Role():
                 self.roles[record.id] = record
             case Account():
@@ -123,7 +127,7 @@ class State:
         if self._journal:
             self._journal.put(record)
 
-    def remove(self, record: App | Environment | Secret | DynamicSecret | Lease | Account | Token) -> None:
+    def remove(self, record: App | Environment | Secret | DynamicSecret | Lease | CloudUser | Account | Token) -> None:
         """Drop the record; what belongs to an app, an environment or an account goes with it."""
         for part in self._parts_of(record):
             self.remove(part)
@@ -138,6 +142,8 @@ class State:
         if isinstance(record, Lease):
             self.leases.pop(record.id, None)
             self._leases_of[record.dynamic_secret].pop(record.id, None)
+        if isinstance(record, CloudUser):
+            self.cloud_users.pop(record.id, None)
         if isinstance(record, Account):
             self.accounts.pop(record.id, None)
         self._unlink(record.id, type(record))
@@ -151,7 +157,7 @@ class State:
                 return self.environments_of(record.id)
             case Environment():
                 secrets = [secret for secret in self.secrets.values() if secret.environment == record.id]
-                return [*secrets, *self.dynamic_of(record.id)]
+                return [*secrets, *(d for d in self.dynamic_secrets.values() if d.environment == record.id)]
             case DynamicSecret():
                 return self.leases_of(record.id)
             case Account():
@@ -199,12 +205,21 @@ class State:
         return found
 
     def dynamic_of(self, environment: str) -> Iterable[DynamicSecret]:
-        """Return the dynamic secrets of an environment."""
+        """Return the listed dynamic secrets of an environment."""
         return self._dynamic_of.get(environment, {}).values()
 
     def leases_of(self, dynamic_secret: str) -> list[Lease]:
         """Return the leases of a dynamic secret, newest first."""
-        return sorted(self._leases_of[dynamic_secret].values(), key=lambda lease: lease.created_at, reverse=True)
+        return sorted(self._leases_of[dynamic_secret].values(), key=lambda lease: lease.created_at)[::-1]
+
+    def take_job(self, until: datetime) -> tuple[datetime, Lease] | None:
+        """Take the next job that was due by then out of the schedule; return when it was due, and its lease."""
+        while self._jobs and self._jobs[0][0] <= until:
+            due, lease_id = heappop(self._jobs)
+            lease = self.leases.get(lease_id)
+            if lease is not None and due in lease.scheduled:
+                return due, lease
+        return None
 
     def token_by_value(self, value: str) -> Token | None:
         """Return the token with these hexadecimal digits."""
@@ -221,6 +236,21 @@ class State:
         self._secrets_of[secret.environment][secret.id] = secret
         self._secrets_at[secret.environment, secret.path][secret.id] = secret
         self._secrets_called[secret.environment, secret.key][secret.id] = secret
+
+    def _link_dynamic(self, dynamic: DynamicSecret) -> None:
+        self.dynamic_secrets[dynamic.id] = dynamic
+        listed = self._dynamic_of[dynamic.environment]
+        if dynamic.deleted_at is None:
+            listed[dynamic.id] = dynamic
+        else:
+            listed.pop(dynamic.id, None)
+
+    def _link_lease(self, lease: Lease) -> None:
+        before = self.leases.get(lease.id)
+        for due in set(lease.scheduled) - set(before.scheduled if before else ()):
+            heappush(self._jobs, (due, lease.id))
+        self.leases[lease.id] = lease
+        self._leases_of[lease.dynamic_secret][lease.id] = lease
 
     def _unlink(self, record_id: str, kind: type[Record]) -> None:
         if kind is Secret and (secret := self.secrets.pop(record_id, None)):

@@ -1,6 +1,6 @@
 """The smallest valid installations, and a caller that needs no socket."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,17 +44,30 @@ class HandClock:
 
 
 class Installation:
-    """A seeded installation with its application and a clock that is turned by hand."""
+    """A seeded installation with its application and a clock that is turned by hand.
+
+    Whatever waits is not waited for: the clock moves on, and `meanwhile` may look.
+    """
 
     def __init__(
-        self, seed: Mapping[str, Any] = SEED, *, quota: int | None = None, journal: Journal | None = None
+        self,
+        seed: Mapping[str, Any] = SEED,
+        *,
+        quota: int | None = None,
+        journal: Journal | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         self.clock = HandClock()
         state = State(journal)
         if state.empty:
             apply_seed(parse_seed(dict(seed)), state, self.clock())
         self.phase = Phase(state, AdvancingClock(self.clock), quota)
-        self.app = application(self.phase)
+
+        async def sleep(seconds: float) -> None:
+            self.clock.advance(seconds)
+            meanwhile()
+
+        self.app = application(self.phase, sleep)
 
     async def call(
         self,

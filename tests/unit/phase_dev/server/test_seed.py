@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from phase_dev.server.model import App
-from phase_dev.server.seed import SeedError, app_id, load_seed, parse_seed, records_of
+from phase_dev.server.seed import app_id, load_seed, parse_seed, records_of
+from phase_dev.server.seed_parts import SeedError
 from unit.phase_dev.server.builders import START
 
 
