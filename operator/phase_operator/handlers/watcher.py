@@ -47,7 +47,8 @@ class Watcher:
         kinds: Sequence[ShownKind],
         is_back: Callable[[], None],
         listed: asyncio.Event,
-        session: Callable[[Callable[[], None]], aiohttp.ClientSession],
+        is_own_version: Callable[[Mapping[str, Any]], bool],
+        session: Callable[[Callable[[], None], Callable[[Mapping[str, Any]], bool]], aiohttp.ClientSession],
         server: str,
         is_served: Callable[[], Awaitable[bool]],
         clock: Clock,
@@ -60,6 +61,7 @@ class Watcher:
         self._is_back = is_back
         # Set once the watch has shown as many resources as exist.
         self._listed = listed
+        self._is_own_version = is_own_version
         self._session = session
         self._server = server
         self._is_served = is_served
@@ -166,12 +168,20 @@ class Watcher:
         """Compare with a list soon: kopf does not report what is missing from a list that it reads again."""
         self._interrupted.set()
 
+    def is_own(self, event: Mapping[str, Any]) -> bool:
+        """Return whether an event shows nothing but a status write of ours."""
+        if not self._is_own_version(event):
+            return False
+        # A write that changed nothing is answered with the version of the last edit, which may be news to us.
+        return any(not kind.needs_reconcile(str(event["type"]), event["object"]) for kind in self._kinds)
+
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._server, aiohttp_session=self._session(self.listed_anew))
+            session = self._session(self.listed_anew, self.is_own)
+            return kopf.AiohttpSession(server=self._server, aiohttp_session=session)
 
         for kind in self._kinds:
             _register(registry, kind)

@@ -33,6 +33,7 @@ from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import ApiError, from_answer
 from phase_operator.kube.lines import NO_JSON, LineReader, ResponseLines, Watch, json_object
+from phase_operator.kube.own_writes import BookmarkedContent
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -310,12 +311,18 @@ class KubeClient:
     def _url(self, path: str, query: Query) -> str:
         return f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def session_for_watching(self, lists: Callable[[], None], gate: "Gate | None" = None) -> aiohttp.ClientSession:
+    def session_for_watching(
+        self,
+        lists: Callable[[], None],
+        is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+        gate: "Gate | None" = None,
+    ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
-        `lists` is called whenever kopf begins to read a list. kopf reopens a failing watch without a pause, so the
-        pauses are made here. kopf also ends when one namespace refuses it. So with a `gate`, a refusal by a namespace
-        is not passed on: it is reported to the gate, and the request is repeated until the namespace allows it.
+        `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark.
+        kopf reopens a failing watch without a pause, so the pauses are made here. kopf also ends when one namespace
+        refuses it. So with a `gate`, a refusal by a namespace is not passed on: it is reported to the gate, and the
+        request is repeated until the namespace allows it.
         """
         paces: dict[str, TokenBucket] = {}
         listing = asyncio.Semaphore(CONNECTIONS)
@@ -331,7 +338,10 @@ class KubeClient:
                 now = asyncio.get_running_loop().time()
                 pace = paces.setdefault(request.url.path, TokenBucket(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
                 await asyncio.sleep(pace.wait(now))
-                return await send(request, handler)
+                response = await send(request, handler)
+                content = BookmarkedContent(response.content, is_own)
+                response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
+                return response
             if "limit" in request.url.query and "continue" not in request.url.query:
                 lists()
             async with listing, asyncio.timeout(_TIMEOUT):

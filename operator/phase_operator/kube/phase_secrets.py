@@ -18,6 +18,7 @@ from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, MET
 from phase_operator.kube.errors import ApiError, ending_at, missing, translated
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.listing import items, page
+from phase_operator.kube.own_writes import OwnVersions
 from phase_operator.kube.paths import OURS, KindPaths
 from phase_operator.reconcile.attempts import attempts
 
@@ -29,6 +30,7 @@ class KubeResources:
         self._client = client
         self._recorder = recorder
         self._paths = KindPaths()
+        self.own_versions = OwnVersions()
 
     async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
         """Replace the status; it is no error if the resource is gone or was replaced by another one."""
@@ -38,7 +40,7 @@ class KubeResources:
             {"op": "add", "path": "/status", "value": status},
         ]
         with translated(unless=_is_gone_or_another):
-            await self._client.request(
+            answer = await self._client.request(
                 "PATCH",
                 self._paths.object_of(key, "status"),
                 query=[MANAGER],
@@ -46,6 +48,7 @@ class KubeResources:
                 content_type=JSON_PATCH,
                 accept=METADATA,
             )
+            self.own_versions.add(answer)
 
     async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
         """Add or remove our finalizer; it is no error if the resource is gone or was replaced by another one."""

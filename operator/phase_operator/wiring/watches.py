@@ -60,6 +60,7 @@ class Watches:
             kinds=[phase_secrets],
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
+            is_own_version=loop.cluster.own_versions.shown_by,
             session=partial(client.session_for_watching, gate=self.scopes),
             server=client.host,
             is_served=loop.cluster.is_served,

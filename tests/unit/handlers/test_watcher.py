@@ -57,7 +57,8 @@ class Sweep:
             kinds=[self.shown],
             is_back=self.loop.workers.kubernetes_is_back,
             listed=asyncio.Event(),
-            session=lambda _: aiohttp.ClientSession(),
+            is_own_version=lambda _: True,
+            session=lambda *_: aiohttp.ClientSession(),
             is_served=self._served,
             server="https://example",
             clock=self.loop.clock,
@@ -123,6 +124,25 @@ async def test_the_first_list_is_complete_when_as_many_were_shown_as_there_are()
             "1 PhaseSecrets not seen by the watch yet",
             "1 PhaseSecrets not seen by the watch yet",
         ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_own"),
+    [
+        pytest.param({"status": {"keys": 1}}, True, id="a status"),
+        pytest.param({"generation": 2}, False, id="an edit that a write without effect was answered with"),
+        pytest.param({"sync": "now"}, False, id="a sync that is asked for"),
+        pytest.param({"deleting": True}, False, id="a deletion that waits for others"),
+        pytest.param({"finalizers": [names.FINALIZER]}, False, id="a finalizer"),
+        pytest.param({"uid": "another"}, False, id="another object of the same name"),
+        pytest.param({"key": key("new")}, False, id="an unknown object"),
+    ],
+)
+async def test_an_event_of_our_own_version_is_own_if_it_shows_nothing_new(shown: dict[str, Any], is_own: bool) -> None:
+    async with Sweep([key("a")], [["a"]]) as sweep:
+        body = phase_secret(**{"key": key("a"), **shown})
+
+        assert sweep.watcher.is_own({"type": "MODIFIED", "object": body}) is is_own
 
 
 async def test_what_vanished_unseen_is_buried_in_time() -> None:
@@ -363,7 +383,8 @@ def two_kinds(sweep: Sweep) -> tuple[Watcher, Known, Known]:
         kinds=[one.shown, other.shown],
         is_back=sweep.loop.workers.kubernetes_is_back,
         listed=asyncio.Event(),
-        session=lambda _: aiohttp.ClientSession(),
+        is_own_version=lambda _: True,
+        session=lambda *_: aiohttp.ClientSession(),
         is_served=sweep._served,
         server="https://example",
         clock=sweep.loop.clock,

@@ -117,6 +117,30 @@ async def test_a_list_that_is_read_anew_is_told_once() -> None:
     assert told == ["listed"]
 
 
+async def test_the_watch_engine_that_closes_a_watch_reads_no_more_of_it() -> None:
+    over = asyncio.Event()
+
+    async def opens(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{}\n")
+        await over.wait()
+        return response
+
+    async with served(opens) as client, client.session_for_watching(lambda: None) as session:
+        answer = await session.get("/secrets", params={"watch": "true"})
+        lines = answer.content.iter_chunked(1024)
+        assert await anext(lines) == b"{}\n"
+        reading = asyncio.create_task(anext(lines))
+        await asyncio.sleep(0)
+        answer.close()
+
+        async with asyncio.timeout(5):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await reading
+        over.set()
+
+
 async def get(session: aiohttp.ClientSession, query: dict[str, str]) -> None:
     async with session.get("/secrets", params=query) as answer:
         await answer.read()
@@ -222,7 +246,7 @@ async def test_a_namespace_that_refuses_the_watch_engine_is_kept_from_it_until_i
     path = "/apis/secrets.phase.dev/v1alpha1/namespaces/team/phasesecrets"
     async with (
         client_of(lambda: answers.pop(0)) as client,
-        client.session_for_watching(lambda: None, gate) as session,
+        client.session_for_watching(lambda: None, gate=gate) as session,
         asyncio.timeout(5),
         session.get(path, params=query) as response,
     ):
