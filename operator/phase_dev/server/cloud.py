@@ -191,7 +191,7 @@ def _hang(act: Callable[[], object], wait: float) -> Steps[None]:
             act()
     if wait:
         yield wait
-    raise NeverAnswered
+    raise NeverAnswered("the cloud account never answers")
 
 
 def _refused(action: CloudAction, code: str, text: str, *, tries: int = 1) -> CloudError:

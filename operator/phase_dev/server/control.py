@@ -12,11 +12,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from phase_dev.server import control_leases
+from phase_dev.server.cloud import CloudError, NeverAnswered
 from phase_dev.server.damage import Damage, DamagedField
 from phase_dev.server.faults import Fault
-from phase_dev.server.installation import Phase, Unknown
+from phase_dev.server.installation import Phase
 from phase_dev.server.keys import token_text
+from phase_dev.server.leasing import LeaseError
 from phase_dev.server.model import Plan, SecretType
+from phase_dev.server.seed_parts import SeedError
+from phase_dev.server.unknown import Unknown
 
 
 class _Order(BaseModel):
@@ -134,6 +139,18 @@ def control_app(phase: Phase) -> Starlette:
         ("POST", "/_control/environment"): _environment,
         ("POST", "/_control/plan"): lambda phase, body: phase.set_plan(PlanOrder.model_validate_json(body).plan),
         ("POST", "/_control/quota"): _quota,
+        ("GET", "/_control/leases"): control_leases.leases,
+        ("POST", "/_control/leases"): control_leases.change_lease,
+        ("GET", "/_control/cloud"): control_leases.cloud,
+        ("DELETE", "/_control/cloud"): control_leases.delete_user,
+        ("POST", "/_control/cloud/check"): control_leases.check_key,
+        ("GET", "/_control/cloud/faults"): control_leases.cloud_faults,
+        ("POST", "/_control/cloud/faults"): control_leases.add_cloud_fault,
+        ("DELETE", "/_control/cloud/faults"): control_leases.clear_cloud_faults,
+        ("POST", "/_control/worker"): control_leases.worker,
+        ("POST", "/_control/dynamic"): control_leases.add_dynamic,
+        ("PUT", "/_control/dynamic"): control_leases.change_dynamic,
+        ("DELETE", "/_control/dynamic"): control_leases.delete_dynamic,
     }
     routes = [Route(path, _endpoint(phase, action), methods=[method]) for (method, path), action in actions.items()]
     return Starlette(routes=routes)
@@ -149,7 +166,7 @@ def _endpoint(phase: Phase, action: _Action) -> Callable[[Request], Awaitable[JS
             first = e.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "body"
             return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
-        except Unknown as e:
+        except (Unknown, SeedError, LeaseError, CloudError, NeverAnswered) as e:
             return JSONResponse({"error": str(e)}, 422)
 
     return endpoint

@@ -135,6 +135,14 @@ class EmbeddedPhase:
         """Create a dynamic secret and return its id; the settings are those of a seed, such as path and max_ttl."""
         return self.phase.add_dynamic(app, env, parse_dynamic({"name": name, **settings})).id
 
+    def change_dynamic(self, app: str, env: str, old_name: str, *, old_path: str = "/", **settings: Any) -> None:
+        """Change settings of a dynamic secret, such as name, path and max_ttl; its leases stay as they are."""
+        self.phase.change_dynamic(app, env, old_name, settings, path=old_path)
+
+    def delete_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
+        """Delete a dynamic secret; the worker ends its leases soon."""
+        self.phase.delete_dynamic(app, env, name, path=path)
+
     def delete(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete a secret."""
         self.phase.delete_secret(app, env, key, path=path)

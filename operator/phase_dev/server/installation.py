@@ -7,12 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from phase_dev.server import model
 from phase_dev.server.clock import AdvancingClock
 from phase_dev.server.damage import OF_ENVIRONMENTS, OF_SECRETS, Damage, DamagedField, can_be
-from phase_dev.server.dynamic_seed import DynamicSeed, dynamic_records
+from phase_dev.server.dynamic_seed import DynamicSeed, changed_seed, check_place, dynamic_records
 from phase_dev.server.facts import CallCounter
 from phase_dev.server.faultbook import FaultBook
 from phase_dev.server.faults import Fault
@@ -20,12 +19,7 @@ from phase_dev.server.lease_switches import LeaseSwitches
 from phase_dev.server.leasing import Leasing
 from phase_dev.server.quota import Quota
 from phase_dev.server.state import State
-
-T = TypeVar("T")
-
-
-class Unknown(Exception):
-    """A name that nothing in the installation has."""
+from phase_dev.server.unknown import Unknown, given
 
 
 @dataclass
@@ -52,22 +46,22 @@ class Phase:
     def app(self, name: str) -> model.App:
         """Return the app with this name or id."""
         found = self.state.apps.get(name) or next((a for a in self.state.apps.values() if a.name == name), None)
-        return _given(found, f'there is no app "{name}"')
+        return given(found, f'there is no app "{name}"')
 
     def environment(self, app: str, env: str) -> model.Environment:
         """Return the environment of an app."""
-        return _given(self.state.environment_named(self.app(app).id, env), f'app "{app}" has no environment "{env}"')
+        return given(self.state.environment_named(self.app(app).id, env), f'app "{app}" has no environment "{env}"')
 
     def account(self, name: str) -> model.Account:
         """Return the account with this name or id."""
         accounts = self.state.accounts
         found = accounts.get(name) or next((a for a in accounts.values() if a.name == name), None)
-        return _given(found, f'there is no account "{name}"')
+        return given(found, f'there is no account "{name}"')
 
     def token(self, account: str, name: str | None = None) -> model.Token:
         """Return the account's newest token, or the one with this name."""
         tokens = [t for t in self.state.tokens_of(self.account(account).id) if name in (None, t.name)]
-        return _given(tokens[-1] if tokens else None, f'account "{account}" has no such token')
+        return given(tokens[-1] if tokens else None, f'account "{account}" has no such token')
 
     def set_secret(
         self,
@@ -118,6 +112,7 @@ class Phase:
         """Create a dynamic secret, which hands out nothing before somebody leases it."""
         with self.state.transaction():
             environment, now = self.environment(app, env), self.clock()
+            check_place(seed, self.state, environment.id)
             [made] = dynamic_records([seed], environment.id, now)
             made = replace(made, id=seed.id or model.new_id())
             self.state.put(made)
@@ -129,14 +124,21 @@ class Phase:
         folder = model.normalise_path(path)
         listed = self.state.dynamic_of(self.environment(app, env).id)
         found = next((d for d in listed if (d.name, d.path) == (name, folder)), None)
-        return _given(found, f'{app}/{env} has no dynamic secret "{name}" at {path}')
+        return given(found, f'{app}/{env} has no dynamic secret "{name}" at {path}')
 
-    def change_dynamic(self, dynamic: model.DynamicSecret) -> None:
-        """Put a dynamic secret in place of the one with its id; its leases stay as they are."""
+    def change_dynamic(
+        self, app: str, env: str, name: str, settings: Mapping[str, object], *, path: str = "/"
+    ) -> model.DynamicSecret:
+        """Change settings of a dynamic secret, in the words of a seed; its leases stay as they are."""
         with self.state.transaction():
-            now = self.clock()
-            self.state.put(replace(dynamic, updated_at=now))
-            self.state.touch(dynamic.environment, now)
+            old, now = self.dynamic(app, env, name, path=path), self.clock()
+            seed = changed_seed(old, settings)
+            check_place(seed, self.state, old.environment, but=old.id)
+            [made] = dynamic_records([seed], old.environment, now)
+            made = replace(made, id=old.id, created_at=old.created_at)
+            self.state.put(made)
+            self.state.touch(old.environment, now)
+            return made
 
     def delete_dynamic(self, app: str, env: str, name: str, *, path: str = "/") -> None:
         """Delete a dynamic secret as somebody does in the Console: the worker ends its leases soon, the list stays."""
@@ -153,7 +155,7 @@ class Phase:
         environment, folder = self.environment(app, env).id, model.normalise_path(path)
         found = self.state.find_secret(environment, folder, key)
         found = found or self.state.find_secret(environment, folder, key.upper())
-        return _given(found, f'{app}/{env} has no secret "{key}" at {path}')
+        return given(found, f'{app}/{env} has no secret "{key}" at {path}')
 
     def delete_secret(self, app: str, env: str, key: str, *, path: str = "/") -> None:
         """Delete the secret."""
@@ -270,9 +272,3 @@ def _check_damage(field: DamagedField, how: Damage | None, fields: frozenset[Dam
 def _noted(notes: Mapping[str, str], field: DamagedField, how: Damage | None) -> dict[str, str]:
     others = {name: note for name, note in notes.items() if name != field}
     return others if how is None else {**others, field: how}
-
-
-def _given(found: T | None, otherwise: str) -> T:
-    if found is None:
-        raise Unknown(otherwise)
-    return found

@@ -11,10 +11,7 @@ from phase_dev.server.cloud import AccessKey, CloudFault, CloudFaultKind
 from phase_dev.server.leasing import Leasing
 from phase_dev.server.model import CloudUser, Lease
 from phase_dev.server.steps import at_once
-
-
-class UnknownLease(Exception):
-    """A lease or a cloud user that is not there."""
+from phase_dev.server.unknown import given
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +99,11 @@ class LeaseSwitches:
         """Delete a user in the cloud account by hand; Phase does not notice."""
         with self._now():
             found = [user for user in self.leasing.state.cloud_users.values() if user.name == name]
-            if not found:
-                raise UnknownLease(f'there is no cloud user "{name}"')
-            self.leasing.state.remove(found[0])
+            self.leasing.state.remove(given(found[0] if found else None, f'there is no cloud user "{name}"'))
 
     def find(self, lease_id: str) -> Lease:
         """Return the lease with this id."""
-        if (lease := self.leasing.state.leases.get(lease_id)) is None:
-            raise UnknownLease(f'there is no lease "{lease_id}"')
-        return lease
+        return given(self.leasing.state.leases.get(lease_id), f'there is no lease "{lease_id}"')
 
     @contextmanager
     def _now(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import yaml
 from pydantic import AwareDatetime, Field
 
 from phase_dev.server import model
-from phase_dev.server.dynamic_seed import CloudSeed, DynamicSeed, check_dynamic, dynamic_records
+from phase_dev.server.dynamic_seed import CloudSeed, DynamicSeed, check_all_dynamic, dynamic_records
 from phase_dev.server.roles import DEFAULT_ROLES, role_records
 from phase_dev.server.seed_parts import Part, SeedError, checked
 from phase_dev.server.state import State
@@ -146,7 +146,7 @@ def records_of(seed: Seed, now: datetime) -> Iterator[model.Record]:
         _check_encryption(app, f"apps[{position}]")
         for number, environment in enumerate(app.environments):
             taken = {(model.normalise_path(s.path), _stored_key(s)) for s in environment.secrets}
-            check_dynamic(environment.dynamic_secrets, taken, f"apps[{position}].environments[{number}]")
+            check_all_dynamic(environment.dynamic_secrets, taken, f"seed: apps[{position}].environments[{number}]")
         # One microsecond apart, so that "newest first" has one meaning.
         yield from _app_records(app, owner, now + timedelta(microseconds=position))
     for position, account in enumerate(seed.accounts):

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from phase_dev.server import EmbeddedPhase
+from support.operator_process import eventually
 
 COMMAND = [sys.executable, "-c", "from phase_dev.cli import main; main()", "server"]
 
@@ -25,6 +26,12 @@ def phase() -> Iterator[EmbeddedPhase]:
 def read(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
     params = {"app_id": phase.app_id("shop"), "env": "development"}
     return httpx.get(f"{phase.url}/v1/secrets/", params=params, headers=phase.headers("operator"), timeout=timeout)
+
+
+def lease(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
+    params = {"app_id": phase.app_id("shop"), "env": "production", "lease": "true"}
+    url, headers = f"{phase.url}/v1/secrets/dynamic/", phase.headers("operator")
+    return httpx.get(url, params=params, headers=headers, timeout=httpx.Timeout(5.0, read=timeout))
 
 
 def test_a_reset_connection_is_reset(phase: EmbeddedPhase) -> None:
@@ -42,6 +49,37 @@ def test_a_cut_body_is_shorter_than_its_length_says(phase: EmbeddedPhase) -> Non
 
     with pytest.raises(httpx.RemoteProtocolError):
         read(phase)
+
+    assert read(phase).status_code == 200
+
+
+def test_a_lost_answer_was_executed(phase: EmbeddedPhase) -> None:
+    phase.fail("lost", lease=True, times=1)
+
+    with pytest.raises(httpx.ReadError):
+        lease(phase)
+
+    assert (len(phase.leases.live()), phase.calls(lease=True, status=200)) == (1, 1)
+    assert lease(phase).status_code == 200
+
+
+def test_a_lease_is_made_although_its_caller_has_gone(phase: EmbeddedPhase) -> None:
+    phase.leases.fail("delay", delay=0.5)
+
+    with pytest.raises(httpx.ReadTimeout):
+        lease(phase, timeout=0.1)
+    assert phase.leases.all() == []
+
+    eventually(lambda: len(phase.leases.all()) == 1, what="the lease is made")
+    assert len(phase.leases.live()) == 1
+    assert phase.leases.leaked() == []
+
+
+def test_a_slow_lease_holds_nobody_else_up(phase: EmbeddedPhase) -> None:
+    phase.leases.fail("delay", delay=20)
+
+    with pytest.raises(httpx.ReadTimeout):
+        lease(phase, timeout=0.1)
 
     assert read(phase).status_code == 200
 

@@ -1,6 +1,5 @@
 """Leases live by the clock, die at their first expiry, and show their credentials once."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -273,8 +272,7 @@ async def test_another_plan_leases_nothing_and_hides_why(installation: Installat
 
 
 async def test_a_provider_that_the_server_does_not_know_leases_nothing(installation: Installation) -> None:
-    dynamic = installation.phase.dynamic("backend", "development", "aws")
-    installation.phase.change_dynamic(replace(dynamic, provider="gcp"))
+    installation.phase.change_dynamic("backend", "development", "aws", {"provider": "gcp"})
 
     assert (await ask(installation)).status_code == 500
     assert (await installation.call("GET", DYNAMIC)).json()[0]["provider"] == "gcp"

@@ -5,10 +5,20 @@ from typing import Any
 
 import pytest
 
-from phase_dev.server.model import App
+from phase_dev.server.model import App, DynamicSecret
 from phase_dev.server.seed import app_id, load_seed, parse_seed, records_of
 from phase_dev.server.seed_parts import SeedError
 from unit.phase_dev.server.builders import START
+
+
+def dynamic(*others: dict[str, Any], **settings: object) -> dict[str, Any]:
+    """Return a seed with a dynamic secret, others, and a static secret in the same folder."""
+    environment = {
+        "name": "e",
+        "secrets": [{"key": "taken"}],
+        "dynamicSecrets": [{"name": "d", **settings}, *others],
+    }
+    return {"apps": [{"name": "a", "environments": [environment]}]}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +65,27 @@ from unit.phase_dev.server.builders import START
             id="rotating secrets of an encrypted app",
         ),
         pytest.param([], "the file", id="not a mapping"),
+        pytest.param(
+            {"organisations": [{"cloud": {"delay": -1}}]}, "organisations[0].cloud.delay", id="a delay below 0"
+        ),
+        pytest.param(dynamic(defaultTtl=59), "dynamicSecrets[0].defaultTtl", id="a lease of less than a minute"),
+        pytest.param(
+            dynamic(defaultTtl=120, maxTtl=60), "dynamicSecrets[0].defaultTtl", id="a default over the maximum"
+        ),
+        pytest.param(dynamic(keyMap={"password": "P"}), "dynamicSecrets[0].keyMap", id="an unknown credential"),
+        pytest.param(dynamic(keyMap={"username": " "}), "dynamicSecrets[0].keyMap.username", id="an empty key"),
+        pytest.param(
+            dynamic(keyMap={"username": "K", "access_key_id": "K"}),
+            "keyMap.access_key_id",
+            id="a key for two credentials",
+        ),
+        pytest.param(dynamic(keyMap={"username": "TAKEN"}), "keyMap.username", id="a key of a static secret"),
+        pytest.param(dynamic({"name": "d"}), "dynamicSecrets[1].name", id="a name twice in a folder"),
+        pytest.param(dynamic({"name": "e"}), "dynamicSecrets[1].keyMap.username", id="keys of another in the folder"),
+        pytest.param(dynamic(usernameTemplate="a user"), "usernameTemplate", id="no user name"),
+        pytest.param(
+            dynamic(usernameTemplate="x" * 50 + "{{ random }}"), "usernameTemplate", id="too long a user name"
+        ),
     ],
 )
 def test_a_mistake_names_its_field(content: Any, field: str) -> None:
@@ -113,3 +144,14 @@ def test_an_app_says_how_it_is_encrypted(said: dict[str, Any], sse: bool) -> Non
     [app] = [r for r in records_of(parse_seed({"apps": [{"name": "a", **said}]}), START) if isinstance(r, App)]
 
     assert app.sse is sse
+
+
+def test_names_and_keys_are_unique_in_their_folder_alone() -> None:
+    seed = parse_seed(dynamic({"name": "d", "path": "/jobs"}, keyMap={"username": "USER"}))
+
+    found = [record for record in records_of(seed, START) if isinstance(record, DynamicSecret)]
+
+    assert [(d.name, d.path) for d in found] == [("d", "/"), ("d", "/jobs")]
+    assert found[0].id != found[1].id
+    assert [entry.key_name for entry in found[0].key_map] == ["USER", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert [entry.masked for entry in found[0].key_map] == [False, False, True]

@@ -1,5 +1,8 @@
 """What was written to the file is there after a restart, in the same order."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from phase_dev.server.sqlite import SqliteJournal
 from phase_dev.server.state import State
 from support.recorded import Recording
 from unit.phase_dev.server.builders import Installation
+from unit.phase_dev.server.test_leases import LEASING, LOOK, lease, listed, renew, revoke
 
 RECORDED = Path(__file__).parents[3] / "recorded"
 
@@ -86,3 +90,42 @@ async def test_damage_and_what_was_withdrawn_outlive_a_restart(tmp_path: Path) -
     for kind in ("secrets", "environments", "tokens", "accounts"):
         assert getattr(after, kind) == getattr(held, kind)
     after.close()
+
+
+async def test_leases_their_users_and_their_ends_outlive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    before = Installation(LEASING, journal=SqliteJournal(path))
+    made = [await lease(before, ttl=ttl) for ttl in ("60", "600")]
+    await renew(before, made[0]["id"], 300)
+    await revoke(before, made[1]["id"])
+    expected, users = await listed(before), before.phase.leases.users()
+    before.phase.state.close()
+
+    after = Installation(LEASING, journal=SqliteJournal(path))
+
+    assert (await listed(after), after.phase.leases.users()) == (expected, users)
+    after.clock.advance(60 + LOOK)
+    assert [row["status"] for row in await listed(after)] == ["revoked", "expired"]
+    assert after.phase.leases.users() == []
+    after.phase.state.close()
+
+
+async def test_a_lease_of_an_older_file_ends_at_its_expiry(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    before = Installation(LEASING, journal=SqliteJournal(path))
+    made = await lease(before, ttl="60")
+    before.phase.state.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        [text] = db.execute("SELECT document FROM records WHERE kind = 'Lease'").fetchone()
+        document = {k: v for k, v in json.loads(text).items() if k not in ("status", "user", "jobs")}
+        db.execute(
+            "UPDATE records SET document = ? WHERE kind = 'Lease'", [json.dumps(document | {"renewed_at": None})]
+        )
+
+    after = Installation(LEASING, journal=SqliteJournal(path))
+
+    [row] = await listed(after)
+    after.clock.advance(60 + LOOK)
+    [ended] = await listed(after)
+    assert (row["id"], row["status"], ended["status"]) == (made["id"], "active", "expired")
+    after.phase.state.close()
