@@ -158,7 +158,8 @@ class Timetable:
         """Read again, in time, what may refer to an environment that moved: Phase resolves references without a sign.
 
         At most once a bound for each query, spread over the bound, after everything else. What an answer depends on is
-        known if it was decrypted here, and then no other one is read again.
+        known if it was decrypted here, and then no other one is read again. After a restart nothing is known of encrypted
+        apps: their answers are read at once, and from then on it is known.
         """
         bound = self.policy.reference_bound * 0.9
         if bound <= 0:
@@ -176,7 +177,7 @@ class Timetable:
                 # It waits for a probe of its own app.
                 wait = self._reference_wait(query_state)
                 first = now + (bound - wait) * spread(query_state.identity)
-                due = max(first, last + self.policy.reference_bound - wait)
+                due = now if of_encrypted else max(first, last + self.policy.reference_bound - wait)
                 self.plan(query_state.query, due, PollPriority.STALE)
 
     def _reference_wait(self, query_state: QueryState) -> float:

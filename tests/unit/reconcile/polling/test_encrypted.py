@@ -520,18 +520,28 @@ class TestReferences:
 
         assert fresh(driver, "y") == ["B", "REF_later"]
 
-    def test_after_a_restart_what_an_answer_depends_on_is_not_known_and_the_bound_of_all_others_holds(self) -> None:
-        driver = vault(A)
-        driver.phase.holds(B, environment="staging")
-        driver.ask("x", full(), settled=True)
+    def test_after_a_restart_a_move_elsewhere_is_read_at_the_next_keyring_by_all_and_then_by_its_readers(self) -> None:
+        """What answers are made of is not known until they are read, once."""
+        driver = vault(apps={"shop": "app-1", "shared": "app-2"})
+        driver.phase.holds(B, app="app-2", environment="common")
+        driver.phase.holds(C, app="app-2", environment="unrelated")
+        for number in range(5):
+            driver.phase.holds(A, environment=f"e{number}")
+            driver.ask(f"x{number}", full(environment=f"e{number}"), settled=True)
+        driver.phase.places["app-1", "e0"].refers = (("app-2", "common"),)
         driver.run()
-        driver.scheduler.confirm(key("x"), Revision("app-1", "moved 2"), driver.now)
-        driver.run(61.0)
-        driver.phase.writes("staging")
+        for number in range(5):
+            driver.scheduler.confirm(key(f"x{number}"), Revision("app-1", "moved 1"), driver.now)
+        assert driver.run(600.0).count("read") == 0
+        driver.phase.writes("common", "app-2")
 
-        made = driver.run(61.0 + 300.0)
+        made = driver.run(61.0)
 
-        assert made.count("read") == 1
+        assert made.count("read") == 5
+        driver.phase.writes("unrelated", "app-2")
+        assert driver.run(600.0).count("read") == 0
+        driver.phase.writes("common", "app-2")
+        assert driver.run(61.0).count("read") == 1
 
     def test_a_move_of_an_encrypted_app_reads_no_answer_of_the_public_api(self) -> None:
         driver = settled(vault(A, apps={"shop": "app-1", "plain": "app-2"}))
