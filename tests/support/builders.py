@@ -52,9 +52,10 @@ def query(
     environment: str = "production",
     path: str | None = "/",
     tags: tuple[str, ...] = (),
+    spelled: str = "",
 ) -> SourceQuery:
     """Make a question for the production environment's root folder."""
-    return SourceQuery(Account(base_url, account), AppRef(name=app), environment, path, tags)
+    return SourceQuery(Account(base_url, account), AppRef(name=app), environment, path, tags, spelled)
 
 
 def spec(**fields: Any) -> dict[str, Any]:

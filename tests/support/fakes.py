@@ -53,6 +53,8 @@ from support.workloads import FakeWorkloads
 NO_TOKEN = "not a token"
 # A token that begins so has keys.
 FULL_TOKEN = "pss_service:"
+# They are the same until they are made anew.
+_KEYS = Keys()
 TYPE: "Path" = ("type",)
 
 Path = tuple[str, ...]
@@ -131,11 +133,11 @@ class FakePhase:
         assert credential.keys is not None
         self.keyrings += 1
         environments = [
-            KeyedEnvironment(f"{name}-id", name.title(), self._revision(name), Keys()) for name in self._entries
+            KeyedEnvironment(f"{name}-id", name.title(), self._revision(name), _KEYS) for name in self._entries
         ]
         await self._answer("keyring")
         place.resize(1000)
-        return Keyring((KeyedApp("app-1", "shop", self.is_encrypted, tuple(environments)),), Keys(), place)
+        return Keyring((KeyedApp("app-1", "shop", self.is_encrypted, tuple(environments)),), _KEYS, place)
 
     async def encrypted(
         self,
@@ -151,6 +153,7 @@ class FakePhase:
         """Answer everything that an environment holds."""
         assert credential.keys is not None
         found = {each.name.casefold() for app in keyring.apps if app.id == app_id for each in app.environments}
+        environment = environment.casefold()
         if environment not in found:
             raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "the token has no keys of the environment")
         held = await self._held(environment, None, (), place)

@@ -7,7 +7,15 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.damage import Damage, DamagedEntry, DamagedPlace
-from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, KeyedEnvironment, Keyring, Keys
+from phase_operator.core.source.keyring import (
+    Decrypted,
+    EnvironmentId,
+    KeyedApp,
+    KeyedEnvironment,
+    Keyring,
+    Keys,
+    environment_named,
+)
 from phase_operator.core.source.query import Account, SourceQuery
 from phase_operator.core.values import Entry, ObjectKey
 from phase_operator.reconcile.polling.calls import (
@@ -62,6 +70,8 @@ class SimPhase:
     undecryptable: list[Place] = field(default_factory=list)
     # Folders of which one entry cannot be decrypted.
     damaged: set[str] = field(default_factory=set)
+    # Environments of a keyring have the names that they have here, not titles of them.
+    names_as_they_are: bool = False
     # Stands for all keys; another object means that they were made anew.
     keys: Keys = field(default_factory=Keys)
 
@@ -92,6 +102,10 @@ class SimPhase:
                     if app == app_id
                 ]
             case Read(app_id=app_id, environment=environment, path=path, tags=tags):
+                if call.keys is not None:
+                    app = call.keys.keyring.app(app_id)
+                    environment = environment_named(app, call.exact).name
+                    environment = environment if self.names_as_they_are else environment.casefold()
                 found = self.places.get((app_id, environment))
                 if found is None:
                     raise Waiting(Reason.ENVIRONMENT_NOT_FOUND, "Phase answers 404: Environment not found")
@@ -113,7 +127,10 @@ class SimPhase:
                     ident in self.encrypted if self.tells_modes else None,
                     tuple(
                         KeyedEnvironment(
-                            _ident(environment, place), environment.title(), self._revision(place), self.keys
+                            _ident(environment, place),
+                            environment if self.names_as_they_are else environment.title(),
+                            self._revision(place),
+                            self.keys,
                         )
                         for (app, environment), place in self.places.items()
                         if app == ident
@@ -131,7 +148,8 @@ class SimPhase:
         return (*place.entries, *referred)
 
     def _decrypted(self, keyring: Keyring, app_id: str, environment: str, place: Place) -> Decrypted:
-        ids = {(app.id, each.name.casefold()): each.id for app in keyring.apps for each in app.environments}
+        folded = str if self.names_as_they_are else str.casefold
+        ids = {(app.id, folded(each.name)): each.id for app in keyring.apps for each in app.environments}
         if ids.get((app_id, environment)) != _ident(environment, place):
             raise Waiting(Reason.ACCESS_DENIED, "Phase answers 401: Environment not found")
         if place in self.undecryptable:

@@ -129,8 +129,8 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.ENVIRONMENT_NOT_FOUND: Entry(
         "The app has no environment of that name; names that come close are in the message. Or, if it is end-to-end "
-        "encrypted, it has several whose names differ in case alone.",
-        "Correct spec.phaseAppEnv, or rename one of several environments.",
+        "encrypted, several have it but for case, and none is spelled exactly so.",
+        "Correct spec.phaseAppEnv; spell it exactly as one of several environments.",
         stalled=True,
     ),
     Reason.DECRYPTION_FAILED: Entry(

@@ -230,6 +230,8 @@ def app(*environments: str) -> KeyedApp:
         (["Prod", "Pre-Prod"], "prod", "Prod"),
         (["Pre-Prod", "PROD"], "prod", "PROD"),
         (["STRASSE"], "straße", "STRASSE"),
+        (["Prod", "prod", "PROD"], "prod", "prod"),
+        (["Prod", "prod", "PROD"], "Prod", "Prod"),
     ],
 )
 def test_an_environment_is_found_by_its_whole_name(environments: list[str], asked: str, found: str) -> None:
@@ -241,7 +243,7 @@ def test_an_environment_is_found_by_its_whole_name(environments: list[str], aske
     [
         pytest.param(["Production", "Staging"], "prod", ['no environment "prod"', '"Production"'], id="a part"),
         pytest.param(["PROD", "Prod"], "prod", ["several", '"PROD"', '"Prod"'], id="two that differ in case"),
-        pytest.param(["Prod", "prod"], "prod", ["several", '"Prod"', '"prod"'], id="one of them as it is asked for"),
+        pytest.param(["Prod", "Prod"], "Prod", ["several", '"Prod"'], id="two of exactly this name"),
         pytest.param([], "prod", ['no environment "prod"'], id="none at all"),
     ],
 )

@@ -5,7 +5,7 @@ lists similar names.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
@@ -46,8 +46,15 @@ class Environment:
 
 
 def by_name(environments: Iterable[Environment]) -> Mapping[str, Environment]:
-    """Return environments by their case-folded name, which is how a query names one."""
-    return {each.name.casefold(): each for each in environments}
+    """Return environments by their case-folded name, which is how a query names one.
+
+    If several have a name but for case, its revision is None: which of them a query means is told by a read.
+    """
+    found: dict[str, Environment] = {}
+    for each in environments:
+        name = each.name.casefold()
+        found[name] = each if name not in found else replace(each, revision=None)
+    return found
 
 
 class Directory:

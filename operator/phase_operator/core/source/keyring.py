@@ -10,6 +10,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import no_environment
+from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.damage import Damage
 from phase_operator.core.source.query import AppRef
 from phase_operator.core.text import clean, listing
@@ -64,17 +65,19 @@ class Keyring:
 
 
 def environment_named(app: KeyedApp, name: str) -> KeyedEnvironment:
-    """Return the only environment with this name, whatever its case: a query does not tell how a spec spelt it.
+    """Return the environment with exactly this name, else the only one whose name differs in case alone.
 
     Raises Waiting(ENVIRONMENT_NOT_FOUND) if there are several, or none: then it names those that come close.
     """
-    found = [each for each in app.environments if each.name.casefold() == name.casefold()]
+    found = ByName(app.environments).matching(name)
     if len(found) == 1:
         return found[0]
     reason = Reason.ENVIRONMENT_NOT_FOUND
     if found:
         alike = listing(sorted(clean(each.name) for each in found))
-        raise Waiting(reason, f'app "{clean(app.name)}" has several environments of that name: {alike}; rename them')
+        raise Waiting(
+            reason, f'app "{clean(app.name)}" has several environments of that name: {alike}; spell one exactly so'
+        )
     missing = Waiting(reason, f'app "{clean(app.name)}" has no environment "{clean(name)}" that the token has keys of')
     raise no_environment(missing, AppRef(name=clean(app.name)), name, (each.name for each in app.environments))
 

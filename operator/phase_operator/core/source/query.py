@@ -4,7 +4,7 @@ Rule: equal queries are equal values. Everything that changes the answer is a fi
 use of the answer (keys, names, targets) is no field, so many PhaseSecrets share one read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
@@ -52,6 +52,17 @@ class SourceQuery:
     # None asks for every folder of the environment.
     path: str | None
     tags: tuple[str, ...] = ()
+    # The environment as the spec spells it, if that is in another case. It matters if names differ in case alone.
+    spelled: str = field(default="", repr=False)
+
+    @property
+    def exact(self) -> str:
+        """The environment as the spec spells it."""
+        return self.spelled or self.environment
+
+    def is_like(self, other: "SourceQuery") -> bool:
+        """Return whether both select the same entries of one environment, however they spell it."""
+        return (self.path, self.tags) == (other.path, other.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,9 @@ class Ask:
     token_key: ObjectKey
     foreign: bool
     app: AppRef
+    # In lower case, as Phase compares it, and as it is spelled.
     environment: str
+    spelled: str
     # None asks for every folder of the environment.
     path: str | None
     tags: tuple[str, ...]
@@ -89,12 +102,14 @@ def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
     token = token_place(reference.secret_namespace or namespace, reference.secret_name)
     taken = taken_folders(spec)
     tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
+    spelled = spec.phase_app_env or "production"
     return Ask(
         base_url=asked_url(spec),
         token_key=token,
         foreign=token.namespace != namespace,
         app=AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app),
-        environment=(spec.phase_app_env or "production").casefold(),
+        environment=spelled.casefold(),
+        spelled=spelled,
         path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
         tags=tuple(sorted(set(tags))),
     )
@@ -109,7 +124,8 @@ def token_place(namespace: str, name: str) -> ObjectKey:
 
 def source_query(ask: Ask, account: str) -> SourceQuery:
     """Return the query in its normal form, so that equal queries compare equal; raise Invalid if it is too long."""
-    query = SourceQuery(Account(ask.base_url, account), ask.app, ask.environment, ask.path, ask.tags)
+    spelled = ask.spelled if ask.spelled != ask.environment else ""
+    query = SourceQuery(Account(ask.base_url, account), ask.app, ask.environment, ask.path, ask.tags, spelled)
     check_length(query)
     return query
 

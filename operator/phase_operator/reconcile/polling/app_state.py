@@ -175,8 +175,10 @@ class AppState:
         if self.revision(query_state.query.environment) is not None or not is_there:
             # It moved; or the account does not see it any more, and Phase's own words on that are wanted.
             return PollPriority.MOVED
-        # There is no date: only reading tells.
-        return PollPriority.EDITED if query_state.answer is None else None
+        # There is no date: only reading tells. If there was one, it is read at its intervals from now on.
+        if query_state.answer is None:
+            return PollPriority.EDITED
+        return PollPriority.MOVED if query_state.revision is not None else None
 
     def report_trouble(self) -> set[ObjectKey]:
         """Report the failing probe on all queries; return the PhaseSecrets that it is news for."""

@@ -58,7 +58,8 @@ def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: f
             return None
     if is_wide or query_state.needs_all:
         return _read_all(account_state, app, app_id, query_state, now, is_wide=is_wide)
-    return _read(account_state, app, app_id, [query_state], query.path, query.tags)
+    idle = [each for each in _idle(account_state, app, query) if query.is_like(each.query)]
+    return _read(account_state, app, app_id, idle, query.path, query.tags)
 
 
 def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
@@ -101,17 +102,24 @@ def _read_all(
         account_state.again[query] = (now, query_state.urgency(PollPriority.PERIODIC))
         return None
     account_state.busy.add(whole)
-    idle = [
-        each
-        for each in app.places[query.environment].values()
-        if each.query not in account_state.busy and (is_wide or each.is_wide or each.query == query)
-    ]
+    idle = [each for each in _idle(account_state, app, query) if is_wide or each.is_wide or query.is_like(each.query)]
     found = replace(_read(account_state, app, app_id, idle, None, ()), is_whole=True)
     if not app.is_encrypted:
         return found
     # Without a limit nothing has to be kept for it.
     requests = _requests(app, query.environment) if account_state.gate.rate_limit.limit_at(now) is not None else 1
     return replace(found, keys=account_state.keys.index, requests=requests)
+
+
+def _idle(account_state: AccountState, app: AppState, query: SourceQuery) -> list[QueryState]:
+    """Return the queries that are not being read and that a read of the environment of this one can answer."""
+    index = account_state.keys.index if app.is_encrypted else None
+    is_one = index is None or not index.has_alike(app.id or "", query.environment)
+    return [
+        each
+        for each in app.places[query.environment].values()
+        if each.query not in account_state.busy and (is_one or each.query.exact == query.exact)
+    ]
 
 
 def _read(
@@ -131,7 +139,7 @@ def _read(
     environment = queries[0].environment
     # While probes fail, nobody knows whether what is read is newer than the last one.
     revision = app.revision(environment) if app.is_probed else None
-    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries)
+    return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries, queries[0].exact)
 
 
 def _requests(app: AppState, environment: str) -> int:

@@ -108,6 +108,8 @@ class Read:
     # The revision that a probe saw before this read began: what is written meanwhile is seen by the next probe.
     revision: str | None
     queries: tuple[SourceQuery, ...]
+    # The environment as the queries spell it, which all spell alike if that makes a difference.
+    exact: str = ""
     # Reads everything that the environment holds.
     is_whole: bool = False
     # The keys, if the app is end-to-end encrypted: then everything is read, and decrypted here.

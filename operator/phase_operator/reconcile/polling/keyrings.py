@@ -3,6 +3,7 @@
 Rule: nothing here decrypts. A keyring is replaced as a whole, and kept only while an app of the account needs it.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ _FRESH = 10.0
 # Bytes that an environment takes in an index, besides its texts; and an app, with its place in a directory of names.
 _INDEXED = 500
 _APP = 1_000
+# And a name that several environments of an app have.
+_ALIKE = 300
 
 
 class KeyringIndex:
@@ -23,7 +26,7 @@ class KeyringIndex:
     It is made once for each keyring, and what it returns is shared: an app may be asked for in thousands of spellings.
     """
 
-    __slots__ = ("_apps", "_environments", "keyring", "names", "revisions", "state")
+    __slots__ = ("_alike", "_apps", "_environments", "keyring", "names", "revisions", "state")
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
@@ -37,6 +40,10 @@ class KeyringIndex:
             for app in keyring.apps
             for environment in app.environments
         }
+        counts = Counter(
+            (app_id, each.name.casefold()) for app_id, app in self._apps.items() for each in app.environments
+        )
+        self._alike = {each for each, count in counts.items() if count > 1}
         # Equal as long as the same apps and environments have the same names.
         self.names = hash(
             frozenset((app.id, app.name, each.id, each.name) for app in keyring.apps for each in app.environments)
@@ -53,10 +60,14 @@ class KeyringIndex:
         """Return the environments of an app that the account has keys of, by their case-folded names."""
         return self._environments.get(app_id.lower(), {})
 
+    def has_alike(self, app_id: str, environment: str) -> bool:
+        """Return whether several environments of an app have this name but for case."""
+        return (app_id.lower(), environment) in self._alike
+
     @property
     def weight(self) -> int:
         """The bytes that the index takes besides the keyring."""
-        return _INDEXED * len(self.revisions) + _APP * len(self.keyring.apps)
+        return _INDEXED * len(self.revisions) + _APP * len(self.keyring.apps) + _ALIKE * len(self._alike)
 
 
 @dataclass(frozen=True, slots=True)

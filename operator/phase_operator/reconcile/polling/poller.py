@@ -257,7 +257,7 @@ class Poller:
                 credential,
                 keyring=call.keys.keyring,
                 app_id=call.app_id,
-                environment=call.environment,
+                environment=call.exact,
                 place=place,
                 meter=_Meter(self._observer.entries_read, partial(self._goes_on, call)),
             )

@@ -158,8 +158,8 @@ class Timetable:
         """Read again, in time, what may refer to an environment that moved: Phase resolves references without a sign.
 
         At most once a bound for each query, spread over the bound, after everything else. What an answer depends on is
-        known if it was decrypted here, and then no other one is read again. After a restart nothing is known of encrypted
-        apps: their answers are read at once, and from then on it is known.
+        known if it was decrypted here, and then no other one is read again. After a restart nothing is known of
+        encrypted apps: their answers are read at once, and from then on it is known.
         """
         bound = self.policy.reference_bound * 0.9
         if bound <= 0:

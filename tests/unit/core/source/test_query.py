@@ -86,7 +86,6 @@ def test_a_folder_has_one_spelling(path: str | None, normal: str) -> None:
     "other",
     [
         pytest.param({"phaseHost": "https://PHASE.example/"}, id="host"),
-        pytest.param({"phaseAppEnv": "Production"}, id="case of the environment"),
         pytest.param({"phaseAppEnv": ""}, id="the default environment"),
         pytest.param({"phaseAppEnvPath": ""}, id="the default folder"),
         pytest.param({"phaseAppEnvTag": ""}, id="an empty tag"),
@@ -112,6 +111,17 @@ def test_equal_questions_are_equal(other: dict[str, object]) -> None:
 )
 def test_other_questions_are_other(other: dict[str, object]) -> None:
     assert question(**other) != question()
+
+
+def test_the_case_of_an_environment_is_kept_beside_the_name_that_phase_compares() -> None:
+    """An encrypted app may have environments whose names differ in case alone."""
+    spelled, folded = question(phaseAppEnv="Production"), question(phaseAppEnv="production")
+
+    assert (spelled.environment, spelled.exact) == ("production", "Production")
+    assert (folded.environment, folded.exact) == ("production", "production")
+    assert spelled.is_like(folded)
+    assert spelled != folded
+    assert repr(spelled) == repr(folded)
 
 
 def test_another_account_asks_another_question() -> None:

@@ -259,6 +259,19 @@ class TestKeyring:
         assert (read.path, read.tags, read.is_whole) == (None, (), True)
         assert fresh(driver) == (["C"] if asked.tags else ["B"])
 
+    @pytest.mark.parametrize("is_encrypted", [True, False])
+    def test_what_has_no_date_any_more_is_read_at_its_interval(self, is_encrypted: bool) -> None:
+        driver = vault(A)
+        driver.phase.encrypted = {"app-1"} if is_encrypted else set()
+        settled(driver)
+        driver.phase.dates = False
+        driver.run(61.0)
+        driver.phase.holds(A, B)
+
+        driver.run(61.0)
+
+        assert fresh(driver) == ["A", "B"]
+
     def test_everything_is_read_once_an_hour_even_so(self) -> None:
         driver = settled(vault(A))
         for number in range(50):
@@ -464,6 +477,51 @@ class TestKeyring:
         assert [type(call).__name__ for _, call in driver.calls] == ["Probe", "ReadKeyring", "Read"]
         # The probe, the read and its second request; the keyring is not counted by account.
         assert len(limit._ended) == 3
+
+
+class TestNamesThatDifferInCaseAlone:
+    def test_each_reads_the_one_that_it_spells(self) -> None:
+        driver = vault()
+        driver.phase.holds(A, environment="Prod")
+        driver.phase.holds(B, environment="prod")
+        driver.phase.names_as_they_are = True
+        driver.ask("x", full(environment="prod", spelled="Prod"))
+        driver.ask("y", full(environment="prod"))
+        driver.ask("z", full(environment="prod", spelled="pROD"))
+        driver.run()
+
+        assert (fresh(driver, "x"), fresh(driver, "y")) == (["A"], ["B"])
+        assert broken(driver, "z") is Reason.ENVIRONMENT_NOT_FOUND
+        driver.phase.holds(C, environment="prod")
+        driver.run(61.0)
+        assert (fresh(driver, "x"), fresh(driver, "y")) == (["A"], ["C"])
+
+    def test_they_are_told_apart_as_soon_as_there_are_two(self) -> None:
+        driver = vault()
+        driver.phase.names_as_they_are = True
+        driver.phase.holds(A, environment="Prod")
+        driver.ask("x", full(environment="prod", spelled="Prod"))
+        driver.ask("y", full(environment="prod"))
+        assert driver.run().count("read") == 1
+        assert fresh(driver, "x") == fresh(driver, "y") == ["A"]
+
+        driver.phase.holds(B, environment="prod")
+        driver.run(130.0)
+
+        assert (fresh(driver, "x"), fresh(driver, "y")) == (["A"], ["B"])
+
+    @pytest.mark.parametrize("is_encrypted", [True, False])
+    @pytest.mark.parametrize("path", [None, "/", "/net"])
+    def test_spellings_of_one_environment_cost_one_read(self, is_encrypted: bool, path: str | None) -> None:
+        driver = vault(A)
+        driver.phase.encrypted = {"app-1"} if is_encrypted else set()
+        for spelled in ("", "Production", "PRODUCTION"):
+            driver.ask(f"x{spelled}".lower() + str(len(spelled)), full(spelled=spelled, path=path))
+        driver.ask("y", full(spelled="pRODUCTION", path=path))
+
+        assert driver.run().count("read") == 1
+        driver.phase.writes()
+        assert driver.run(61.0).count("read") == 1
 
 
 class TestReferences:
