@@ -126,7 +126,9 @@ def test_an_empty_answer_empties_a_target_only_if_the_resource_says_so(world: Wo
     assert sorted(world.data("keeps") or {}) == ["ONLY"]
 
 
-@pytest.mark.parametrize("spec", [{"shrink": 0}, {"shrink": 101}, {"pollingInterval": 1}, {"pollingInterval": -1}])
+@pytest.mark.parametrize(
+    "spec", [{"shrink": 0}, {"shrink": 101}, {"pollingInterval": 1}, {"pollingInterval": -1}], ids=str
+)
 def test_absurd_shares_and_intervals_are_refused_at_apply(stage: World, spec: dict[str, Any]) -> None:
     [field] = spec
     with pytest.raises(Exception, match=rf"spec\.{field}"):

@@ -83,7 +83,7 @@ def test_a_bad_variable_is_told_by_its_name() -> None:
     assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("arguments", [["fly"], ["run", "--fly"], ["crds", "fly"]])
+@pytest.mark.parametrize("arguments", [["fly"], ["run", "--fly"], ["crds", "fly"]], ids=" ".join)
 def test_what_is_not_known_is_a_usage_error(arguments: list[str]) -> None:
     result = call(*arguments)
 

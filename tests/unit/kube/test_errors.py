@@ -269,7 +269,9 @@ def test_a_status_object_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"details": None, "reason": None, "message": None}, {"details": {"causes": [{}]}}]
+    "body",
+    [{}, {"details": None, "reason": None, "message": None}, {"details": {"causes": [{}]}}],
+    ids=["nothing", "nulls", "an empty cause"],
 )
 def test_a_status_object_may_say_next_to_nothing(body: dict[str, Any]) -> None:
     found = from_answer(503, body, None)

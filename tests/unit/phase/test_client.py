@@ -55,6 +55,7 @@ async def test_apps_and_environments_come_with_what_decisions_need() -> None:
 @pytest.mark.parametrize(
     ("fields", "is_encrypted"),
     [({"sseEnabled": True}, False), ({"sseEnabled": False}, True), ({}, None), ({"sseEnabled": "false"}, None)],
+    ids=["true", "false", "left out", "a text"],
 )
 async def test_the_list_of_apps_tells_which_are_encrypted(fields: dict[str, object], is_encrypted: bool | None) -> None:
     edge = client(Server(apps={"data": [{"id": "1", "name": "shop"} | fields]}))

@@ -131,6 +131,7 @@ def test_a_torn_token_is_told_where_it_is_torn(text: str, words: str, canary: Ca
 @pytest.mark.parametrize(
     ("text", "tells"),
     [(FULL, True), (f"pss_user:v1:{HEX}:{REST}", True), (f"pss_service:v1:{HEX}:{REST}", False), (HEX, True)],
+    ids=["service v2", "user", "service v1", "REST"],
 )
 def test_a_legacy_token_is_not_told_which_apps_are_encrypted(text: str, tells: bool) -> None:
     assert tells_modes(parse(SecretValue(text), KEY)) is tells

@@ -89,6 +89,7 @@ def test_an_account_is_opened_by_its_own_parts_alone(keys: TokenKeys, share: str
         " " + "00" * 104,
         "\N{ARABIC-INDIC DIGIT ZERO}" * 208,
     ],
+    ids=["empty", "short", "long", "half a byte", "no digits", "a line end", "a space", "foreign digits"],
 )
 def test_a_wrapped_share_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(DecryptionError):

@@ -303,7 +303,7 @@ async def test_an_answer_without_room_gives_its_room_back() -> None:
     assert memory.used == 0
 
 
-@pytest.mark.parametrize("limits", [Limits(size=4_000), Limits(entries=19)])
+@pytest.mark.parametrize("limits", [Limits(size=4_000), Limits(entries=19)], ids=["bytes", "entries"])
 async def test_the_limits_of_an_answer_hold_here_too(limits: Limits) -> None:
     source = environment(*map(str, range(20)))
     server = Server(tokens=tokens_answer(ACCOUNT, SealedApp("shop", [source])), secrets=source.rows)

@@ -88,6 +88,7 @@ async def test_the_mode_of_an_app_is_what_phase_says_truly(kind: str, encryption
         {"identity_key": "", "wrapped_seed": ""},
         {"identity_key": None, "wrapped_seed": None},
     ],
+    ids=["deleted and empty", "deleted", "empty", "null"],
 )
 async def test_a_withdrawn_key_is_left_out_alone(withdrawn: dict[str, Any]) -> None:
     kept, gone = SealedEnvironment("Kept"), SealedEnvironment("Gone")
@@ -233,6 +234,7 @@ def app(*environments: str) -> KeyedApp:
         (["Prod", "prod", "PROD"], "prod", "prod"),
         (["Prod", "prod", "PROD"], "Prod", "Prod"),
     ],
+    ids=["before a longer one", "after a longer one", "by case folding"],
 )
 def test_an_environment_is_found_by_its_whole_name(environments: list[str], asked: str, found: str) -> None:
     assert environment_named(app(*environments), asked).name == found

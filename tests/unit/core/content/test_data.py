@@ -133,6 +133,7 @@ class TestKeysAndTypes:
     @pytest.mark.parametrize(
         ("types", "keys"),
         [(["config"], {"C"}), (["sealed"], {"S"}), (["secret", "config"], {"A", "C"})],
+        ids=["config", "sealed", "secret and config"],
     )
     def test_a_secret_takes_the_types_that_it_names(self, types: list[str], keys: set[str]) -> None:
         entries = [entry("A"), entry("S", kind="sealed"), config_entry("C")]

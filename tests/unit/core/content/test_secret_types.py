@@ -428,7 +428,9 @@ def test_a_docker_configuration_without_credentials_for_the_kubelet_is_refused(v
     assert '".dockerconfigjson"' in refusal(SecretType.DOCKERCONFIGJSON, {".dockerconfigjson": value})
 
 
-@pytest.mark.parametrize("config", [{}, {"registry.example": REGISTRY}, {"registry.example": None}])
+@pytest.mark.parametrize(
+    "config", [{}, {"registry.example": REGISTRY}, {"registry.example": None}], ids=["none", "one", "null"]
+)
 def test_a_dockercfg_of_registries_is_taken(config: object) -> None:
     assert verdict(SecretType.DOCKERCFG, {".dockercfg": json.dumps(config).encode()}) is None
 

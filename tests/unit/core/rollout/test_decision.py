@@ -437,7 +437,7 @@ def test_what_pods_need_in_order_to_start_is_waited_for() -> None:
     assert isinstance(look(server, followed_targets(NEW)), Restart)
 
 
-@pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")])
+@pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")], ids=["no Secret", "without the key"])
 def test_pods_that_could_not_start_begin_with_what_comes(held: KeyDigests | Gap) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_key("PASSWORD"), held=held)
 
@@ -447,8 +447,10 @@ def test_pods_that_could_not_start_begin_with_what_comes(held: KeyDigests | Gap)
     assert server.roll_outs == 1
 
 
-@pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")])
-@pytest.mark.parametrize("container", [reads_key("PASSWORD", optional=True), reads_all(optional=True)])
+@pytest.mark.parametrize("held", [Gap.ABSENT, content(DB, USER="app")], ids=["no Secret", "without the key"])
+@pytest.mark.parametrize(
+    "container", [reads_key("PASSWORD", optional=True), reads_all(optional=True)], ids=["one key", "all keys"]
+)
 def test_pods_that_went_without_are_restarted_when_it_comes(held: KeyDigests | Gap, container: dict[str, Any]) -> None:
     server = noted(WorkloadKind.DEPLOYMENT, container, held=held)
 

@@ -90,7 +90,11 @@ def test_each_has_an_effect_beside_every_other_or_is_told(kind: str, one: str, o
             assert together != effect(kind, alone), f"{field} is left out in silence"
 
 
-@pytest.mark.parametrize("pair", [each for each in REFUSED if "format" in each or "fileKey" in each], ids=sorted)
+@pytest.mark.parametrize(
+    "pair",
+    [each for each in REFUSED if "format" in each or "fileKey" in each],
+    ids=lambda pair: " and ".join(sorted(pair)),
+)
 def test_what_was_stored_before_it_was_refused_is_told(pair: frozenset[str]) -> None:
     first, second = (OF_KIND["Secret"][each] for each in pair)
 

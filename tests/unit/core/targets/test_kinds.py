@@ -30,13 +30,13 @@ def standing(of: ObjectKey, **fields: Any) -> Observed:
 
 
 @BOTH
-@pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE])
+@pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE], ids=["owned", "with Delete", "merged"])
 def test_what_one_kind_wrote_is_its_own(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
     assert objection(desired_secret(of=one, **fields), standing(one, **fields)) is None
 
 
 @BOTH
-@pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE])
+@pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE], ids=["owned", "with Delete", "merged"])
 def test_what_one_kind_wrote_the_other_does_not_take(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
     found = objection(desired_secret(of=other), standing(one, **fields))
 
@@ -57,7 +57,9 @@ def test_what_another_kind_of_the_namespace_left_is_free() -> None:
     assert not is_free(f"PhaseThing:elsewhere/{KEY.name}", desired_secret())
 
 
-@pytest.mark.parametrize(("key", "kind"), [(KEY, names.KIND_PHASE_SECRET), (THING, "PhaseThing")])
+@pytest.mark.parametrize(
+    ("key", "kind"), [(KEY, names.KIND_PHASE_SECRET), (THING, "PhaseThing")], ids=["usual", "another"]
+)
 def test_an_owner_reference_names_the_kind(key: ObjectKey, kind: str) -> None:
     [found] = desired_secret(of=key, deletionPolicy="Delete").manifest["metadata"]["ownerReferences"]
 

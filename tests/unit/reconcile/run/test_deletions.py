@@ -420,7 +420,9 @@ async def merged(shown: Loop) -> Loop:
     return shown
 
 
-@pytest.mark.parametrize("policy", [{}, DELETE, {"adopt": True}, {"creationPolicy": "Orphan"}])
+@pytest.mark.parametrize(
+    "policy", [{}, DELETE, {"adopt": True}, {"creationPolicy": "Orphan"}], ids=["usual", "Delete", "adopt", "Orphan"]
+)
 async def test_who_comes_back_takes_no_keys_that_were_merged_meanwhile(merged: Loop, policy: dict[str, Any]) -> None:
     await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop", **policy)))
     await merged.refresh()

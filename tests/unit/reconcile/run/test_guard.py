@@ -192,7 +192,7 @@ async def test_an_answer_of_another_app_is_doubted_after_a_restart(house: MAKE) 
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-@pytest.mark.parametrize("rest", [[], [config_entry("B")]])
+@pytest.mark.parametrize("rest", [[], [config_entry("B")]], ids=["the last one", "one of two"])
 async def test_what_becomes_a_secret_leaves_the_config_map_at_once(
     house: MAKE, rest: list[Entry], restarts: bool
 ) -> None:
