@@ -1,0 +1,149 @@
+"""What comes next for the leases of a PhaseDynamicSecret.
+
+`next_step` looks at the ledger and at what is known now, and returns one call or one write. The shell does it and asks
+again. Nothing here remembers anything, so a process that dies at any point goes on where the ledger is.
+
+| lease | when | next |
+|---|---|---|
+| none | none is active, its life is over by `rolloverPercent`, or the spec names another secret | announce: Asking |
+| Asking | not asked yet | ask |
+| Asking | answered | make the record, then Active; the one before is Retiring |
+| Asking | refused | out of the ledger |
+| Asking | the answer is lost | look until 130 seconds later: Revoking if Phase made it, else out |
+| Active | Phase revoked it, or its end has come | Ended: targets keep it until the next is active |
+| Retiring | the targets have the next one, the overlap is over, and its readers have restarted | Revoking |
+| Retiring | a minute after its end | Revoking, since Phase may have failed to take it away |
+| Revoking | revoked | delete the record, then out of the ledger |
+| Revoking | an hour after its end, in vain | out of the ledger; an Event names it |
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import inf
+
+from phase_operator.core.leases.facts import Call, Facts, Record, Resolved
+from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Ledger
+from phase_operator.core.leases.lives import live, lived_short, remove_all
+from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
+from phase_operator.core.leases.steps import Ask, Happening, Keep, Resolve, Step, Told, Wait, WriteLedger
+from phase_operator.core.leases.unclear import look_for
+
+# An announcement names the newest lease before it, so the list that shows that one must be fresh. In seconds.
+_FRESH = 30.0
+
+
+def next_step(ledger: Ledger, facts: Facts, now: float) -> Step:
+    """Return the next step; a `Wait` if there is nothing to do before a moment or a new fact."""
+    until = inf
+    for step in _steps(ledger, facts, now):
+        if not isinstance(step, Wait):
+            return step
+        until = min(until, step.until)
+    return Wait(until)
+
+
+def calls_of(ledger: Ledger, calls: Mapping[str, Call], now: float) -> dict[str, Call]:
+    """Return the calls of what is in the Asking state: one that this process did not announce was lost by now."""
+    return {each.attempt: calls.get(each.attempt, Call(lost_at=now)) for each in ledger.of_state(LeaseState.ASKING)}
+
+
+def serving(ledger: Ledger) -> Lease | None:
+    """Return the lease whose credentials belong into the targets; None if there never was one."""
+    return ledger.first(LeaseState.ACTIVE) or ledger.first(LeaseState.ENDED)
+
+
+def _steps(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
+    for lease in ledger.of_state(LeaseState.ASKING):
+        yield from _asking(lease, ledger, facts, now)
+    if facts.remove_until is not None:
+        yield from remove_all(ledger, facts, facts.remove_until, now)
+    for lease in ledger.leases:
+        yield from live(lease, ledger, facts, now)
+    if facts.remove_until is None and not facts.is_suspended and ledger.first(LeaseState.ASKING) is None:
+        yield from _begin(ledger, facts, now)
+
+
+def _asking(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
+    record = facts.records.get(lease.attempt)
+    call = facts.calls[lease.attempt]
+    if record is not None:
+        yield _activate(lease, record, ledger)
+    elif call.id:
+        yield Keep(lease)
+    elif call.is_refused:
+        yield WriteLedger(ledger.without(lease.attempt).set_back())
+    elif call.lost_at is not None:
+        # A suspended resource calls nobody; what is unclear is settled when it goes on.
+        yield from () if facts.is_idle else look_for(lease, call.lost_at, ledger, facts, now)
+    elif not call.is_under_way:
+        yield _ask(lease, ledger, facts, now)
+
+
+def _ask(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Step:
+    if facts.is_suspended or facts.remove_until is not None or lease.asked_by != facts.wanted.asked_by:
+        return WriteLedger(ledger.without(lease.attempt))
+    return Ask(lease) if facts.may_ask_at <= now else Wait(facts.may_ask_at)
+
+
+def _activate(lease: Lease, record: Record, ledger: Ledger) -> WriteLedger:
+    """Return the write that makes a recorded lease the active one; those before it retire, or are given back."""
+    before = [each.turned(LeaseState.RETIRING) for each in ledger.of_state(LeaseState.ACTIVE)]
+    ended = [each.turned(LeaseState.REVOKING) for each in ledger.of_state(LeaseState.ENDED)]
+    active = replace(lease, state=LeaseState.ACTIVE, id=record.id, ends_at=record.ends_at)
+    what = Happening.ROLLED_OVER if before or ended else Happening.ISSUED
+    return WriteLedger(ledger.replacing(active, *before, *ended), (Told(what, active),))
+
+
+def _begin(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
+    """Yield the steps to the announcement of a lease, if one is needed."""
+    active = ledger.first(LeaseState.ACTIVE)
+    due = _due(active, facts)
+    if now < due:
+        yield Wait(due)
+        return
+    resolved = facts.resolved
+    if len(ledger.leases) >= MOST_LEASES:
+        return
+    fared = _fared(ledger, active, now)
+    may_begin = max(
+        earliest(fared, facts.wanted.ttl or (resolved.default_ttl if resolved else SHORTEST)), facts.may_ask_at
+    )
+    if now < may_begin:
+        yield Wait(may_begin)
+    elif resolved is None or resolved.asked_by != facts.wanted.asked_by or now - resolved.listing.at > _FRESH:
+        yield Resolve()
+    elif active is not None and _is_same(active, resolved, facts, now):
+        yield WriteLedger(ledger.replacing(replace(active, asked_by=resolved.asked_by)))
+    elif SHORTEST <= wanted_life(facts.wanted, resolved) <= resolved.longest_ttl:
+        yield WriteLedger(fared.adding(_announced(resolved, facts, now)))
+
+
+def _due(active: Lease | None, facts: Facts) -> float:
+    """Return when a lease is needed, in seconds since 1970: 0 for at once."""
+    if active is None or active.attempt not in facts.records or active.asked_by != facts.wanted.asked_by:
+        return 0.0
+    return _rollover(active, facts)
+
+
+def _rollover(active: Lease, facts: Facts) -> float:
+    return active.asked_at + (active.ends_at - active.asked_at) * facts.wanted.rollover_percent / 100
+
+
+def _is_same(active: Lease, resolved: Resolved, facts: Facts, now: float) -> bool:
+    """Return whether the spec only says in other words what the active lease is of."""
+    is_renamed = active.asked_by != resolved.asked_by and active.place == resolved.listing.place
+    return is_renamed and active.attempt in facts.records and now < _rollover(active, facts)
+
+
+def _fared(ledger: Ledger, active: Lease | None, now: float) -> Ledger:
+    """Return the ledger with the count of setbacks as it is when the active lease gets a successor now."""
+    if active is None:
+        return ledger
+    return ledger.set_back() if lived_short(active, now) else replace(ledger, setbacks=0)
+
+
+def _announced(resolved: Resolved, facts: Facts, now: float) -> Lease:
+    attempt = f"{facts.bits % 2**32:08x}"
+    life = fingerprint(wanted_life(facts.wanted, resolved), facts.bits >> 32)
+    newest = resolved.listing.leases[0].id if resolved.listing.leases else ""
+    return Lease(attempt, LeaseState.ASKING, resolved.listing.place, facts.wanted.asked_by, life, now, newest)

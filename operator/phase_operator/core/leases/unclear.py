@@ -1,0 +1,47 @@
+"""A lease that was asked for, whose answer is lost: it is found in the list of Phase, or known not to have been made.
+
+Rule: an unclear attempt is settled by looking, never by asking again. Phase lists a lease when it is made, and its
+server ends a call after two minutes, so only a look after that proves that there is none.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import takewhile
+
+from phase_operator.core.leases.facts import Facts, ListedLease, Listing
+from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
+from phase_operator.core.leases.steps import Happening, Look, Step, Told, Wait, WriteLedger
+
+# Seconds after the answer was lost. A lease is mostly made at once; the last look is later than any call lives.
+_LOOKS = (5.0, 15.0, 45.0, 130.0)
+# No lease is made later than this many seconds after it was asked for.
+SURELY_LISTED = _LOOKS[-1]
+
+
+def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
+    """Yield the step that settles an attempt whose answer was lost at a moment."""
+    listing = facts.listings.get(lease.place)
+    looked_at = listing.at if listing is not None else 0.0
+    found = _found(lease, listing, ledger, facts) if listing is not None and looked_at >= lost_at else None
+    if found is not None:
+        # Nobody knows its credentials, so it is given back.
+        row = replace(lease, state=LeaseState.REVOKING, id=found.id, ends_at=now + lease.ttl)
+        yield WriteLedger(ledger.replacing(row).set_back(), (Told(Happening.ORPHAN_FOUND, row),))
+        return
+    due = next((lost_at + each for each in _LOOKS if lost_at + each > looked_at), None)
+    if due is None:
+        yield WriteLedger(ledger.without(lease.attempt).set_back(), (Told(Happening.NOT_MADE, lease),))
+    else:
+        yield Look(lease.place) if due <= now else Wait(due)
+
+
+def _found(lease: Lease, listing: Listing, ledger: Ledger, facts: Facts) -> ListedLease | None:
+    """Return the listed lease that came of an attempt, by its life, its holder, and what was the newest before it."""
+    known = {each.id for each in ledger.leases} | facts.of_others
+    newer = takewhile(lambda each: each.id != lease.after, listing.leases)
+    return next((each for each in newer if each.id not in known and _is_like(each, lease, facts.account)), None)
+
+
+def _is_like(listed: ListedLease, lease: Lease, account: str) -> bool:
+    is_ours = not (account and listed.owner) or listed.owner == account
+    return is_ours and listed.ttl == lease.ttl and not listed.is_revoked
