@@ -120,7 +120,7 @@ def _field(annotation: Any, **extra: Any) -> type[ApiModel]:
         pytest.param(_field(None), "has no type", id="nothing but null"),
     ],
 )
-def test_what_a_crd_cannot_say_is_refused_by_name(model: type[ApiModel], said: str) -> None:
+def test_a_model_that_a_crd_cannot_express_is_refused_by_name(model: type[ApiModel], said: str) -> None:
     with pytest.raises(crd.SchemaError, match=said.replace("[]", r"\[\]")):
         crd.document(_definition(model))
 

@@ -102,7 +102,7 @@ def test_an_unknown_field_is_ignored_since_a_newer_crd_may_have_it() -> None:
         pytest.param({"onSecretReferenceError": "Ignore"}, "onSecretReferenceError", id="an unknown policy"),
     ],
 )
-def test_what_means_nothing_is_refused_with_its_field(fields: dict[str, Any], where: str) -> None:
+def test_a_meaningless_value_is_refused_with_its_field(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(ValidationError) as caught:
         spec(**fields)
 

@@ -84,7 +84,7 @@ def test_a_bad_variable_is_told_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["run", "--fly"], ["crds", "fly"]], ids=" ".join)
-def test_what_is_not_known_is_a_usage_error(arguments: list[str]) -> None:
+def test_an_unknown_command_or_option_is_a_usage_error(arguments: list[str]) -> None:
     result = call(*arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")

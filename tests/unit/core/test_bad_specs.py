@@ -25,14 +25,14 @@ def test_the_spec_that_all_are_made_of_is_good() -> None:
     assert [type(each) for each in found] == [Desired, Desired, Desired]
 
 
-def test_there_are_as_many_as_promised_and_they_are_the_same_in_every_run() -> None:
+def test_the_bad_specs_are_as_many_as_promised_and_the_same_in_every_run() -> None:
     first, second = mutants(), mutants()
 
     assert len({each.what for each in first}) == COUNT
     assert first == second
 
 
-def test_each_ends_in_an_object_or_in_a_reason() -> None:
+def test_each_bad_spec_ends_in_an_object_or_in_a_reason() -> None:
     for mutant in [*mutants(), *every_change()]:
         found = evaluate(mutant.spec, ENTRIES)
 

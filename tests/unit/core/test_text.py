@@ -19,7 +19,7 @@ from phase_operator.core.text import close_tags, did_you_mean
         pytest.param(["db"], ["db\nx"], ["db x"], id="on one line"),
     ],
 )
-def test_tags_that_come_close(wanted: list[str], tags: list[str], found: list[str]) -> None:
+def test_close_tags_are_found_by_their_spelling(wanted: list[str], tags: list[str], found: list[str]) -> None:
     assert close_tags(wanted, tags) == found
 
 

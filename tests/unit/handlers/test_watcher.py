@@ -145,7 +145,7 @@ async def test_an_event_of_our_own_version_is_own_if_it_shows_nothing_new(shown:
         assert sweep.watcher.is_own({"type": "MODIFIED", "object": body}) is is_own
 
 
-async def test_what_vanished_unseen_is_buried_in_time() -> None:
+async def test_a_resource_that_vanished_unseen_is_forgotten_in_time() -> None:
     async with Sweep([key("a")], [["a", "ghost"]]) as sweep:
         await sweep.pass_time(601.0)
 
@@ -153,7 +153,7 @@ async def test_what_vanished_unseen_is_buried_in_time() -> None:
         assert sweep.watcher.problem is None
 
 
-async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
+async def test_a_resource_that_the_watch_misses_is_a_problem_until_it_comes() -> None:
     async with Sweep([], [[], ["late"]]) as sweep:
         sweep.listed = [key("late")]
 
@@ -163,7 +163,7 @@ async def test_what_the_watch_misses_is_told_until_it_comes() -> None:
         assert sweep.watcher.problem is None
 
 
-async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
+async def test_a_deleted_resource_that_waits_for_us_is_kept_until_it_is_gone() -> None:
     async with Sweep([key("a")], [["a"]]) as sweep:
         ending = phase_secret(key("a"), finalizers=[names.FINALIZER, names.LEGACY_FINALIZER], deleting=True)
         sweep.shown.take("MODIFIED", ending)
@@ -176,7 +176,7 @@ async def test_one_that_waits_for_us_is_kept_until_it_is_gone() -> None:
         assert sweep.loop.resources.keys() == set()
 
 
-async def test_one_that_waits_for_somebody_else_is_not_missed() -> None:
+async def test_a_deleted_resource_that_waits_for_another_finalizer_is_not_missed() -> None:
     leaving = phase_secret(key("a"), finalizers=["someone/else"], deleting=True)
     async with Sweep([key("a")], [[leaving]]) as sweep:
         await sweep.pass_time(601.0)
@@ -231,7 +231,7 @@ async def test_an_outage_is_followed_by_a_look_every_second() -> None:
         assert set(sweep.pauses) == {1.0}
 
 
-async def test_what_is_still_missed_after_an_outage_is_looked_for_at_once_and_ever_more_seldom() -> None:
+async def test_a_resource_that_is_missed_after_an_outage_is_looked_for_at_once_and_then_ever_more_seldom() -> None:
     async with Sweep([key("a")], [["a"], *[[]] * 8]) as sweep:
         sweep.generations[key("a")] = 2
         sweep.pauses.clear()
@@ -314,7 +314,7 @@ async def test_an_edit_that_is_not_shown_among_many_that_are_is_a_standstill() -
         assert sweep.watcher.blind() > 420.0
 
 
-async def test_what_is_kept_of_a_namespace_that_refuses_us_is_no_ghost() -> None:
+async def test_a_resource_of_a_namespace_that_refuses_us_is_not_forgotten() -> None:
     async with Sweep([key("a")], [["a"]]) as sweep:
         sweep.left_out = {"team"}
 

@@ -25,6 +25,6 @@ def test_a_key_is_what_the_secret_holds(length: int) -> None:
         pytest.param({"data": {"key": None}}, id="null"),
     ],
 )
-def test_what_is_no_key_is_refused_and_says_what_to_do(secret: dict[str, object]) -> None:
+def test_a_secret_without_a_valid_key_is_refused_with_what_to_do(secret: dict[str, object]) -> None:
     with pytest.raises(Waiting, match="delete it so that a new one is created"):
         key_of(secret)

@@ -70,7 +70,7 @@ class Turned:
             await settle(20)
 
 
-async def test_whose_lease_ran_out_in_an_outage_leads_again_in_a_moment() -> None:
+async def test_a_leader_whose_lease_ran_out_in_an_outage_leads_again_in_a_moment() -> None:
     # However long a Lease lasts.
     turned = Turned(duration=300.0)
     running = asyncio.create_task(turned.elector.run())

@@ -158,7 +158,9 @@ def test_nobody_who_may_quote_the_object_is_repeated(start: str, canary: Canary)
         pytest.param(WEBHOOK, 'admission webhook "gate.example.com"', id="webhook"),
     ],
 )
-def test_whoever_denies_is_named_and_of_his_answer_nothing_is_believed(start: str, who: str, canary: Canary) -> None:
+def test_a_denying_webhook_is_named_and_nothing_else_of_its_answer_is_believed(
+    start: str, who: str, canary: Canary
+) -> None:
     value = canary.value("quoted")
     causes = [
         {"field": value, "reason": value},
@@ -219,7 +221,7 @@ def test_no_answer_is_too_strange_to_be_read(status: int, body: dict[str, Any], 
     assert translate(found).message
 
 
-def test_what_etcd_finds_too_large_waits_for_somebody() -> None:
+def test_an_object_that_etcd_finds_too_large_waits_for_an_edit() -> None:
     found = translate(api_error(500, message="etcdserver: request is too large"))
 
     assert isinstance(found, Waiting)
@@ -227,7 +229,7 @@ def test_what_etcd_finds_too_large_waits_for_somebody() -> None:
 
 
 @pytest.mark.parametrize("field", ["data", "metadata.annotations"])
-def test_what_is_too_large_together_with_what_others_have_in_it_is_told_as_that(field: str) -> None:
+def test_an_object_that_is_too_large_with_the_share_of_others_is_reported_with_its_field(field: str) -> None:
     found = translate(api_error(422, causes=[Cause(field, "FieldValueTooLong")]))
 
     assert isinstance(found, Waiting)
@@ -235,7 +237,7 @@ def test_what_is_too_large_together_with_what_others_have_in_it_is_told_as_that(
     assert field in found.message
 
 
-def test_what_the_server_asked_for_is_kept() -> None:
+def test_the_pause_that_the_server_asked_for_is_kept() -> None:
     found = translate(api_error(429, after=7))
 
     assert isinstance(found, Transient)
@@ -252,7 +254,9 @@ def test_what_the_server_asked_for_is_kept() -> None:
         pytest.param(ApiError(500, "InternalError", ""), False, False, False, id="something else"),
     ],
 )
-def test_what_the_callers_ask_of_an_answer(error: ApiError, gone: bool, conflict: bool, not_found: bool) -> None:
+def test_an_api_error_says_whether_it_is_gone_a_conflict_or_not_found(
+    error: ApiError, gone: bool, conflict: bool, not_found: bool
+) -> None:
     assert (error.gone, error.conflict, error.not_found) == (gone, conflict, not_found)
 
 
@@ -291,5 +295,5 @@ def test_a_status_object_may_say_next_to_nothing(body: dict[str, Any]) -> None:
         pytest.param(None, None, None, id="neither"),
     ],
 )
-def test_when_to_come_again(header: str | None, seconds: int | None, after: float | None) -> None:
+def test_an_answer_says_when_to_try_again(header: str | None, seconds: int | None, after: float | None) -> None:
     assert from_answer(429, {"details": {"retryAfterSeconds": seconds}}, header).after == after

@@ -21,7 +21,7 @@ def test_labels_are_kept_and_only_a_change_is_told() -> None:
     assert told == ["a"]
 
 
-def test_what_is_not_known_has_no_labels() -> None:
+def test_an_unknown_namespace_has_no_labels() -> None:
     assert namespaces_of({}).of("a") == {}
 
 

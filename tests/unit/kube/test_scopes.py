@@ -79,7 +79,7 @@ class Namespaces:
         await asyncio.wait(self._running)
 
 
-async def test_one_that_refuses_us_is_named_and_the_others_are_served() -> None:
+async def test_a_namespace_that_refuses_us_is_named_and_the_others_are_served() -> None:
     async with Namespaces("a", "gone", refused=("gone",)) as stage:
         assert all(watch.answered.done() for watch in stage.watches)
         assert stage.scopes.served() == ["a"]
@@ -94,7 +94,7 @@ async def test_if_all_refuse_us_that_is_a_problem() -> None:
         assert stage.scopes.problem() is not None
 
 
-async def test_one_that_lets_us_in_is_served() -> None:
+async def test_a_namespace_that_grants_access_again_is_served() -> None:
     async with Namespaces("a", "late", refused=("late",)) as stage:
         opened = asyncio.create_task(stage.scopes.opened("late"))
         await settle()
@@ -129,5 +129,5 @@ async def test_a_namespace_that_stays_away_is_no_storm_and_no_restarted_watch() 
         assert stage.restarted == ["Secret in gone", "ConfigMap in gone"]
 
 
-def test_whoever_lets_us_in_is_served_within_15_seconds() -> None:
+def test_a_namespace_that_grants_access_is_served_within_15_seconds() -> None:
     assert max(look_again(failures=number, identity="x") for number in range(1, 200)) <= 15.0

@@ -313,7 +313,7 @@ async def test_a_request_that_is_cancelled_before_its_answer_is_cancelled_at_the
         assert server.lost == 0
 
 
-async def test_who_does_not_read_keeps_nothing_from_the_others(tmp_path: Path) -> None:
+async def test_a_reader_that_stands_still_holds_up_no_other(tmp_path: Path) -> None:
     async with Http2Server(tmp_path) as server, session_of(server, buffer=1024) as session:
         slow = [await session.get(f"{server.url}/slow{number}") for number in range(99)]
         quick = await session.get(f"{server.url}/quick")
@@ -368,7 +368,7 @@ async def test_a_server_without_http_2_is_asked_by_http_1(tmp_path: Path) -> Non
         assert len(server.connections) == 4
 
 
-async def test_whoever_waits_for_a_connection_shares_its_failure(tmp_path: Path) -> None:
+async def test_each_request_that_waits_for_a_connection_shares_its_failure(tmp_path: Path) -> None:
     async with Http2Server(tmp_path) as server:
         url = server.url
         async with session_of(server) as session:

@@ -116,7 +116,7 @@ def test_a_deletion_before_our_write_made_it_anew_is_past(watched: Watched) -> N
     assert (watched.touched, watched.version) == ([], "7")
 
 
-def test_one_made_anew_by_another_after_our_write_is_what_is_known(watched: Watched) -> None:
+def test_a_target_that_another_made_anew_after_our_write_is_known(watched: Watched) -> None:
     watched.known.begin_write(REF)
     watched.shows_end(8)
     watched.shows(9, uid="another")
@@ -125,7 +125,7 @@ def test_one_made_anew_by_another_after_our_write_is_what_is_known(watched: Watc
     assert watched.version == "9"
 
 
-def test_what_was_seen_during_a_write_that_failed_is_told(watched: Watched) -> None:
+def test_a_change_that_is_seen_during_a_failed_write_is_reported(watched: Watched) -> None:
     watched.known.begin_write(REF)
     watched.shows(8)
 
@@ -155,7 +155,7 @@ def marked(name: str, version: int, namespace: str = "team", **annotations: str)
     }
 
 
-def test_what_carries_a_mark_is_found_by_it_as_long_as_it_does(watched: Watched) -> None:
+def test_a_target_is_found_by_its_mark_as_long_as_it_has_it(watched: Watched) -> None:
     owner = ObjectKey("team", "shop")
     for number in range(3):
         watched.sink.seen(marked(f"t{number}", number + 1))

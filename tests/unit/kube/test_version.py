@@ -18,7 +18,7 @@ from phase_operator.kube.version import too_old
         pytest.param("one", "two", False, id="says nonsense"),
     ],
 )
-def test_which_versions_are_too_old(major: str, minor: str, refused: bool) -> None:
+def test_an_old_version_of_kubernetes_is_refused(major: str, minor: str, refused: bool) -> None:
     assert (too_old({"major": major, "minor": minor}) is not None) is refused
 
 
@@ -26,6 +26,6 @@ def test_the_sentence_names_both_versions() -> None:
     assert too_old({"major": "1", "minor": "28"}) == "Kubernetes 1.28 is too old: 1.31 or newer is needed"
 
 
-def test_what_is_no_version_at_all_is_trusted() -> None:
+def test_an_unreadable_version_is_trusted() -> None:
     assert too_old({"major": None}) is None
     assert too_old({}) is None

@@ -13,7 +13,7 @@ from phase_operator.core.errors import Invalid
 from support.builders import KEY, TOKEN, parsed, secret_ref
 
 
-def test_what_was_admitted_names_token_and_targets_in_the_specs_order() -> None:
+def test_an_admission_names_the_token_and_the_targets_in_the_specs_order() -> None:
     spec = parsed(managedSecretReferences=[{"secretName": "b"}, {"secretName": "a"}])
 
     found = admit(Tenancy(), spec, KEY, {})
@@ -21,7 +21,7 @@ def test_what_was_admitted_names_token_and_targets_in_the_specs_order() -> None:
     assert (found.key, found.token, list(found.target_policies)) == (KEY, TOKEN, [secret_ref("b"), secret_ref("a")])
 
 
-def test_what_is_refused_is_never_admitted() -> None:
+def test_a_refused_target_raises_instead_of_an_admission() -> None:
     spec = parsed(managedSecretReferences=[{"secretName": "shop", "secretNamespace": "shared"}])
 
     with pytest.raises(Invalid) as caught:
@@ -30,7 +30,7 @@ def test_what_is_refused_is_never_admitted() -> None:
     assert caught.value.reason is Reason.CROSS_NAMESPACE
 
 
-def test_one_function_admits() -> None:
+def test_only_one_function_makes_admissions() -> None:
     rooms = Path(phase_operator.__file__).parent
     makers = [
         f"{path.relative_to(rooms)}: {node.func.id}"

@@ -117,7 +117,7 @@ def test_a_grant_is_read(text: str, grant: Grant) -> None:
         pytest.param("fromLabel=team=a,fromLabel=team=b,to=b,what=token", "twice", id="a label twice"),
     ],
 )
-def test_what_is_no_grant_is_told_in_one_line(text: str, told: str) -> None:
+def test_a_text_that_is_no_grant_is_refused_in_one_line(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)) as caught:
         parse_grant(text)
 

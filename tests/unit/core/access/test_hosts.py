@@ -63,7 +63,7 @@ def test_an_allowed_host_in_another_spelling_is_allowed(host: str, allowed: str)
         pytest.param("https://phase.example;evil.example", "https://phase.example", id="a semicolon"),
     ],
 )
-def test_what_only_looks_like_an_allowed_host_is_not_allowed(host: str, allowed: str) -> None:
+def test_a_host_that_only_looks_like_an_allowed_one_is_not_allowed(host: str, allowed: str) -> None:
     assert not goes(host, allowed)
 
 
@@ -102,7 +102,7 @@ def test_phases_cloud_is_known_in_all_its_spellings(host: str) -> None:
         pytest.param("https://phäse.example", id="letters beyond ASCII"),
     ],
 )
-def test_what_is_no_host_is_told_in_one_line(text: str) -> None:
+def test_a_text_that_is_no_host_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no host") as caught:
         parse_host(text)
 

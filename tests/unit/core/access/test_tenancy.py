@@ -116,7 +116,9 @@ def test_a_namespace_that_is_not_watched_is_refused_with_the_setting_that_leaves
         pytest.param(("https://a.example", CLOUD), SHARED, CLOUD, True, id="unless it is set too"),
     ],
 )
-def test_where_a_token_goes(hosts: tuple[str, ...], token: ObjectKey, asked: str | None, goes: bool) -> None:
+def test_a_token_goes_to_allowed_hosts_only(
+    hosts: tuple[str, ...], token: ObjectKey, asked: str | None, goes: bool
+) -> None:
     found = tenancy("from=team,to=shared,what=token", hosts=hosts)
 
     if goes:
@@ -140,7 +142,7 @@ def test_where_a_token_goes(hosts: tuple[str, ...], token: ObjectKey, asked: str
         pytest.param("https://phase.example, nonsense", False, id="a host and nonsense"),
     ],
 )
-def test_the_annotation_of_a_tokens_secret(annotation: str | None, goes: bool) -> None:
+def test_the_annotation_of_a_token_secret_limits_its_hosts(annotation: str | None, goes: bool) -> None:
     url = "https://phase.example/service/public"
 
     if goes:
@@ -166,7 +168,7 @@ def test_a_config_map_may_have_the_name_of_a_secret_that_is_refused() -> None:
         ("bootstrap.kubernetes.io/token", True),
     ],
 )
-def test_which_types_impersonate(kind: str | None, found: bool) -> None:
+def test_the_token_types_alone_impersonate(kind: str | None, found: bool) -> None:
     assert impersonates(parsed(managedSecretReferences=[{"secretName": "a", "secretType": kind}])) is found
 
 
@@ -189,5 +191,7 @@ STRANGER, OTHER_STRANGER = ObjectKey("mallory", "x"), ObjectKey("team", "y")
         pytest.param(STRANGER, OTHER_STRANGER, False, True, id="one stranger would make another's token"),
     ],
 )
-def test_who_keeps_a_target_from_a_token_secret(user: ObjectKey, writer: ObjectKey, is_used: bool, keeps: bool) -> None:
+def test_a_token_secret_is_kept_from_other_writers_while_it_is_used(
+    user: ObjectKey, writer: ObjectKey, is_used: bool, keeps: bool
+) -> None:
     assert keeps_token(user, writer, SHARED, is_used=is_used) is keeps

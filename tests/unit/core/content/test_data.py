@@ -237,7 +237,7 @@ class TestConfigMaps:
         assert found.manifest["immutable"] is True
 
 
-def test_what_a_target_leaves_out_is_told_with_the_reason() -> None:
+def test_a_rendering_counts_what_it_leaves_out_with_the_reason() -> None:
     spec = parsed(
         managedSecretReferences=[{"secretName": "shop", "path": "/api", "keys": {"exclude": ["DB"]}}],
         managedConfigMapReferences=[{"configMapName": "shop"}],

@@ -43,7 +43,7 @@ def test_base64_is_decoded(text: str, stored: bytes) -> None:
         pytest.param("Grüße", id="not ASCII"),
     ],
 )
-def test_what_is_no_base64_names_the_key_and_not_the_value(text: str) -> None:
+def test_an_error_of_base64_names_the_key_and_not_the_value(text: str) -> None:
     with pytest.raises(Waiting) as caught:
         decode(entry("KEY", text, path="/api"), BASE64)
 

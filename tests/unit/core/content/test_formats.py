@@ -279,7 +279,7 @@ def test_a_dotenv_file_refuses_only_what_no_spelling_serves(text: str) -> None:
         pytest.param("'\"\\!", 'V="\'\\"\\\\!"\n', id="every kind of quote"),
     ],
 )
-def test_how_a_dotenv_file_spells_a_text(text: str, line: str) -> None:
+def test_a_dotenv_file_quotes_a_text_if_it_has_to(text: str, line: str) -> None:
     assert written(Format.DOTENV, {"V": text}) == line
 
 
@@ -387,7 +387,7 @@ def test_a_login_becomes_a_docker_config() -> None:
         pytest.param(("hub.registry", "HUB_USERNAME", "Hub-Password"), id="one login in three styles"),
     ],
 )
-def test_how_the_keys_of_a_login_may_be_spelled(keys: tuple[str, str, str]) -> None:
+def test_the_keys_of_a_login_may_be_spelled_in_several_ways(keys: tuple[str, str, str]) -> None:
     values = dict(zip(keys, ("ghcr.io", "me", "canary"), strict=True))
 
     assert auths(values).keys() == {"ghcr.io"}

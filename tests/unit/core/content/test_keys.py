@@ -25,7 +25,7 @@ STYLE = NameTransformer
         pytest.param(STYLE.LOWER_KEBAB, "SECRET_KEY", "secret-key", id="lower-kebab"),
     ],
 )
-def test_the_documented_examples_of_every_style(style: NameTransformer, key: str, spelled: str) -> None:
+def test_every_style_gives_the_documented_keys(style: NameTransformer, key: str, spelled: str) -> None:
     """The results are the documented ones: all that the official operator's page shows.
 
     phasehq/docs, src/pages/integrations/platforms/kubernetes.mdx, "Secret key name transformation".
@@ -33,7 +33,7 @@ def test_the_documented_examples_of_every_style(style: NameTransformer, key: str
     assert transform(key, style) == spelled
 
 
-def test_the_documented_example_of_mixed_spellings() -> None:
+def test_mixed_spellings_give_the_documented_keys() -> None:
     """The results are the documented ones, from "Mixed transformations with per-key overrides" of the same page."""
     entries = [entry("DATABASE_HOST"), entry("STRIPE_SECRET_KEY"), entry("API_KEY")]
     processors = {
@@ -70,7 +70,7 @@ def test_the_documented_example_of_mixed_spellings() -> None:
         pytest.param(STYLE.CAMEL, "TLS.CRT_A-B", "tls.crtA-b", id="dots and dashes part no words"),
     ],
 )
-def test_keys_of_which_the_documentation_is_silent(style: NameTransformer, key: str, spelled: str) -> None:
+def test_undocumented_keys_stay_as_they_were(style: NameTransformer, key: str, spelled: str) -> None:
     """Nobody promised these; they are held so that no target's key changes by an upgrade."""
     assert transform(key, style) == spelled
 
@@ -113,7 +113,9 @@ def test_a_key_is_spelled_by_its_processor_else_by_its_target(
         pytest.param(STYLE.CAMEL, Processor(as_name="tls.crt"), "tls.crt", id="asName is taken as it is"),
     ],
 )
-def test_where_a_prefix_stands(style: NameTransformer | None, processor: Processor | None, spelled: str) -> None:
+def test_a_prefix_stands_before_the_key_in_its_style(
+    style: NameTransformer | None, processor: Processor | None, spelled: str
+) -> None:
     assert target_key("DB_HOST", style, processor, "app.") == spelled
 
 
@@ -201,7 +203,7 @@ def test_as_name_can_collide_with_another_entry() -> None:
         pytest.param("٣", False, id="a digit that is not ASCII"),
     ],
 )
-def test_what_kubernetes_takes_for_a_key(key: str, taken: bool) -> None:
+def test_a_key_is_legal_exactly_if_kubernetes_takes_it(key: str, taken: bool) -> None:
     assert legal(key) is taken
 
 

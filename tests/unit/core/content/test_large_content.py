@@ -149,7 +149,7 @@ class TestMuch:
         ("shape", "fill"),
         [(shape, fill) for shape in SHAPES for fill in (FILLS if shape in WRITERS else ["emoji"])],
     )
-    def test_what_grows_in_its_shape_is_judged_in_bounded_memory(self, shape: str, fill: str) -> None:
+    def test_a_text_that_grows_in_its_shape_is_judged_in_bounded_memory(self, shape: str, fill: str) -> None:
         text, size = FILLS[fill]
 
         found, height = peak([entry("KEY_0", text * (size // len(text.encode())))], **SHAPES[shape])
@@ -193,7 +193,7 @@ class TestMuch:
         assert found.reason is Reason.KEY_INVALID
         assert len(found.message) <= 1000
 
-    def test_what_fills_a_config_map_to_the_byte_is_written(self) -> None:
+    def test_a_value_that_fills_a_config_map_to_the_byte_is_written(self) -> None:
         found = make([config_entry("KEY", "x" * (MAX_BYTES - 3))], config_map=True)
 
         assert len(stored(found)["KEY"]) == MAX_BYTES - 3

@@ -223,7 +223,7 @@ def test_a_chain_that_begins_with_its_authority_is_refused() -> None:
         pytest.param(lambda text: b"\xff\xfe bytes\n" + text, id="bytes that are no text"),
     ],
 )
-def test_what_ingress_controllers_read_over_is_taken(spell: Spell) -> None:
+def test_a_pem_with_text_that_ingress_controllers_skip_is_accepted(spell: Spell) -> None:
     assert verdict(SecretType.TLS, tls(spell(certificate_pem()), spell(key_pem()))) is None
 
 
@@ -492,7 +492,7 @@ def test_a_private_key_for_ssh_is_taken_in_every_format(key: Callable[[], bytes]
         pytest.param(lambda: base64.b64encode(key_pem()), id="base64 of a key"),
     ],
 )
-def test_what_is_clearly_no_private_key_for_ssh_is_refused(value: Callable[[], bytes]) -> None:
+def test_a_value_that_is_clearly_no_private_key_for_ssh_is_refused(value: Callable[[], bytes]) -> None:
     assert '"ssh-privatekey"' in refusal(SecretType.SSH_AUTH, {"ssh-privatekey": value()})
 
 

@@ -287,7 +287,7 @@ def test_the_language_lacks(text: str) -> None:
 @pytest.mark.parametrize(
     "name", ["cycler", "joiner", "namespace", "dict", "lipsum", "range", "self", "loop", "super", "caller", "__class__"]
 )
-def test_what_jinja_knows_without_being_told_is_a_missing_key_here(name: str) -> None:
+def test_a_builtin_name_of_jinja_is_a_missing_key_here(name: str) -> None:
     assert f'no key "{name}"' in failing(f"{{{{ {name} }}}}").message
 
 
@@ -593,7 +593,7 @@ def test_the_page_tells_every_function() -> None:
         ('{{- index . "DB_HOST" -}}', "{{ DB_HOST }}"),
     ],
 )
-def test_what_is_written_as_in_go_is_answered_with_how_it_is_written_here(text: str, ours: str) -> None:
+def test_a_template_in_the_syntax_of_go_is_answered_with_ours(text: str, ours: str) -> None:
     with pytest.raises(Invalid) as caught:
         compile_template(text, "here")
 

@@ -66,7 +66,7 @@ def test_many_failures_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 3.0, 600.0])
-def test_what_the_server_asked_for_is_a_lower_bound(after: float) -> None:
+def test_the_pause_that_the_server_asked_for_is_a_lower_bound(after: float) -> None:
     delay = retry_source(Transient(Reason.RATE_LIMITED, "slow", after=after), 1, 60, "a")
 
     assert after <= delay < after + 1
@@ -80,7 +80,9 @@ def test_what_the_server_asked_for_is_a_lower_bound(after: float) -> None:
         pytest.param(3600, 40.5, 45, id="not above 45 seconds"),
     ],
 )
-def test_what_waits_for_a_person_is_seen_within_a_minute(interval: float, least: float, most: float) -> None:
+def test_an_error_that_waits_for_a_person_is_tried_again_within_a_minute(
+    interval: float, least: float, most: float
+) -> None:
     delays = [retry_source(WAITING, failures, interval, name) for failures in (1, 50) for name in NAMES]
 
     assert least <= min(delays)
@@ -108,7 +110,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
     assert [pace.wait(100.0) for _ in range(4)] == [0, 0, 0, 0.5]
 
 
-def test_who_fights_is_answered_more_and_more_slowly_until_there_is_quiet() -> None:
+def test_repeated_writes_are_delayed_more_and_more_until_there_is_quiet() -> None:
     damper: RepeatBackoff[str] = RepeatBackoff()
 
     assert [damper.pause("a", float(second)) for second in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]

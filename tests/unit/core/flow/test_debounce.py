@@ -35,7 +35,7 @@ def test_changes_without_end_are_looked_at_every_three_windows() -> None:
     assert looks == [30, 61, 92]
 
 
-def test_who_settled_first_goes_first_and_others_stay() -> None:
+def test_the_first_to_settle_goes_first_and_others_stay() -> None:
     settling: Debounce[str] = Debounce(10.0)
     settling.touch("b", 5.0)
     settling.touch("a", 3.0)

@@ -46,7 +46,7 @@ def test_a_lease_that_was_deleted_is_left_alone_as_long_as_its_holder_may_not_kn
     assert found.judge(None, 120.0) == Write(None, 0, takes=True)
 
 
-def test_who_leads_makes_a_deleted_lease_again() -> None:
+def test_a_leader_makes_a_deleted_lease_again() -> None:
     found = election()
     found.written(0.0)
 
@@ -56,7 +56,7 @@ def test_who_leads_makes_a_deleted_lease_again() -> None:
     assert not found.is_lost(again)
 
 
-def test_who_leads_may_write_until_the_deadline_and_counts_from_before_it_asked() -> None:
+def test_a_leader_may_write_until_the_deadline_and_counts_from_before_it_asked() -> None:
     found = election()
     assert found.left(0.0) == 0.0
 
@@ -66,7 +66,7 @@ def test_who_leads_may_write_until_the_deadline_and_counts_from_before_it_asked(
     assert found.left(110.0) == found.left(500.0) == 0.0
 
 
-def test_who_was_cut_off_goes_on_if_nobody_came_in_between() -> None:
+def test_a_leader_that_was_cut_off_goes_on_if_nobody_came_in_between() -> None:
     found = election()
     found.written(100.0)
 

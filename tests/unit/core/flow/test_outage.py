@@ -33,11 +33,11 @@ SILENT, REFUSED = Fault.SILENT, Fault.REFUSED
         ),
     ],
 )
-def test_what_failed_for_the_api_servers_sake(outcome: Outcome, found: Fault | None) -> None:
+def test_an_outcome_that_failed_because_of_the_api_server_is_recognized(outcome: Outcome, found: Fault | None) -> None:
     assert fault(outcome) is found
 
 
-def test_one_is_tried_every_two_seconds_whatever_their_number() -> None:
+def test_one_key_is_tried_every_two_seconds_whatever_their_number() -> None:
     outage: Outage[int] = Outage()
 
     waits = [outage.failed(number, SILENT, 40.0, 100.0) for number in range(1000)]
@@ -46,7 +46,7 @@ def test_one_is_tried_every_two_seconds_whatever_their_number() -> None:
     assert sorted(waits)[19:] == [40.0] * 981
 
 
-def test_who_is_tried_sooner_takes_nobodys_turn() -> None:
+def test_a_key_that_is_tried_sooner_takes_no_turn() -> None:
     outage: Outage[str] = Outage()
 
     assert outage.failed("a", SILENT, 0.9, 100.0) == 0.9
@@ -85,7 +85,7 @@ def test_what_is_gone_or_fails_again_shows_nothing() -> None:
     assert outage.drain() == ["silent"]
 
 
-def test_when_it_is_over_each_is_named_once() -> None:
+def test_the_end_of_an_outage_names_each_key_once() -> None:
     outage: Outage[str] = Outage()
     for name in ("silent", "refused", "gone"):
         outage.failed(name, REFUSED if name == "refused" else SILENT, 40.0, 100.0)
@@ -108,7 +108,7 @@ def test_watches_that_come_back_together_tell_of_one_outage() -> None:
     assert outage.pause(110.0) == 0.0
 
 
-def test_who_fails_once_more_right_after_it_was_over_is_tried_soon() -> None:
+def test_a_key_that_fails_once_more_right_after_an_outage_is_tried_soon() -> None:
     # The watches are back, and we do not lead yet.
     outage: Outage[int] = Outage()
     for number in range(20):
@@ -118,7 +118,7 @@ def test_who_fails_once_more_right_after_it_was_over_is_tried_soon() -> None:
     assert outage.failed(7, SILENT, 45.0, 101.0) == 2.0
 
 
-def test_who_was_tried_before_its_turn_leaves_it_to_another() -> None:
+def test_a_key_that_was_tried_before_its_turn_leaves_it_to_another() -> None:
     outage: Outage[str] = Outage()
     for name in ("a", "b", "c"):
         outage.failed(name, SILENT, 45.0, 100.0)

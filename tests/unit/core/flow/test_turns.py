@@ -35,7 +35,7 @@ def test_nothing_is_lost_by_who_keeps_to_an_even_part(steps: list[str | None]) -
 
 
 @given(STEPS)
-def test_whoever_waits_has_his_turn_before_anybody_has_a_second(steps: list[str | None]) -> None:
+def test_each_waiting_namespace_has_its_turn_before_another_has_a_second(steps: list[str | None]) -> None:
     turns: BoundedTurns[str] = BoundedTurns(1000)
     waiting: dict[str, int] = {}
     # How many turns others had, by namespace, since each began to wait or had its own.
@@ -56,6 +56,6 @@ def test_whoever_waits_has_his_turn_before_anybody_has_a_second(steps: list[str 
                 passed[taken] = {}
 
 
-def test_where_nothing_waits_there_is_nothing_to_take() -> None:
+def test_an_empty_queue_has_nothing_to_take() -> None:
     with pytest.raises(LookupError):
         BoundedTurns[int](1).take()

@@ -25,7 +25,7 @@ TEXT = write_baseline(BASELINE, "uid", DIGEST_KEY)
 LABEL_VALUE = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 
-def test_what_was_noted_is_read_back() -> None:
+def test_a_baseline_is_read_back_as_it_was_written() -> None:
     assert read_baseline(TEXT, "uid", DIGEST_KEY) == BASELINE
 
 
@@ -49,7 +49,7 @@ def test_any_note_is_read_back(seen: dict[bytes, bytes]) -> None:
         pytest.param("true", "uid", DIGEST_KEY, id="something else"),
     ],
 )
-def test_what_is_not_ours_is_not_believed(text: str, uid: str, key: bytes) -> None:
+def test_a_baseline_that_is_not_ours_is_not_believed(text: str, uid: str, key: bytes) -> None:
     assert read_baseline(text, uid, key) is None
 
 

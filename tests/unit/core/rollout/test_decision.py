@@ -100,7 +100,7 @@ def test_changes_that_come_together_are_one_restart() -> None:
     assert look(server, after) == LeaveAlone()
 
 
-def test_what_the_pods_already_run_with_restarts_nothing() -> None:
+def test_content_that_the_pods_already_run_with_restarts_nothing() -> None:
     """A write of metadata, a repaired edit, a restart of the operator, a failover: the content is what it was."""
     server = noted()
     written = followed_targets(OLD, written_at=LATE)
@@ -118,7 +118,7 @@ def test_what_the_pods_already_run_with_restarts_nothing() -> None:
         pytest.param(reads_all("cache"), False, id="it reads another Secret"),
     ],
 )
-def test_only_who_reads_what_changed_is_restarted(container: dict[str, Any], restarted: bool) -> None:
+def test_only_workloads_that_read_the_change_are_restarted(container: dict[str, Any], restarted: bool) -> None:
     server = Server(WorkloadKind.DEPLOYMENT, container)
     look(server, followed_targets(OLD))
 
@@ -155,7 +155,7 @@ def test_followers_are_chosen_by_annotation_setting_and_selectors(
     assert isinstance(look(server, known), SaveBaseline if followed else LeaveAlone)
 
 
-def test_who_follows_nothing_is_not_touched() -> None:
+def test_a_workload_that_follows_nothing_is_not_touched() -> None:
     server = Server(WorkloadKind.DEPLOYMENT, reads_all("somebody-elses"))
 
     assert ready(server, followed_targets(OLD)) == LeaveAlone()
@@ -163,7 +163,7 @@ def test_who_follows_nothing_is_not_touched() -> None:
     assert server.running is None
 
 
-def test_who_stops_to_follow_and_begins_again_is_seen_for_the_first_time() -> None:
+def test_a_workload_that_stops_to_follow_and_begins_again_is_seen_for_the_first_time() -> None:
     server = noted()
     not_followed = {DB: followed_target(NEW, policy=Policy(NONE))}
 
@@ -352,7 +352,7 @@ def test_a_mark_that_stands_already_is_not_written_again() -> None:
 # Between two writes, and two of us.
 
 
-def test_who_was_never_seen_is_noted_before_the_write_and_restarted_after_it() -> None:
+def test_a_new_workload_gets_a_baseline_before_the_write_and_a_restart_after_it() -> None:
     server = Server()
 
     assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline)
@@ -376,7 +376,7 @@ def test_an_edit_before_the_write_is_known_as_such_whatever_the_clock_says() -> 
     assert isinstance(look(server, followed_targets(NEW, written_at=EARLY)), Restart)
 
 
-def test_what_an_edit_has_restarted_is_noted_before_the_next_write() -> None:
+def test_a_workload_that_an_edit_has_restarted_gets_a_baseline_before_the_next_write() -> None:
     server = noted()
     server.edit(reads_all(), image="app:2", at=LATE)
 
@@ -405,7 +405,7 @@ def test_pods_of_which_some_saw_the_change_are_restarted_whatever_comes_next() -
         pytest.param(reads_all("cache"), False, id="another Secret will change"),
     ],
 )
-def test_only_whom_a_write_concerns_is_prepared(container: dict[str, Any], concerned: bool) -> None:
+def test_only_workloads_that_a_write_concerns_are_prepared(container: dict[str, Any], concerned: bool) -> None:
     server = Server(WorkloadKind.DEPLOYMENT, container)
 
     assert isinstance(ready(server, followed_targets(OLD)), SaveBaseline) is concerned
@@ -425,7 +425,7 @@ def test_of_two_leaders_one_restarts() -> None:
 # What is not there.
 
 
-def test_what_pods_need_in_order_to_start_is_waited_for() -> None:
+def test_a_restart_waits_for_a_key_that_pods_need_in_order_to_start() -> None:
     server = noted(WorkloadKind.DEPLOYMENT, reads_key("PASSWORD"))
     without = content(DB, USER="app")
 
@@ -506,7 +506,7 @@ def test_a_pause_is_respected_and_told(kind: WorkloadKind) -> None:
 
 
 @pytest.mark.parametrize("kind", [WorkloadKind.STATEFUL_SET, WorkloadKind.DAEMON_SET])
-def test_on_delete_is_marked_and_told_as_long_as_old_pods_run(kind: WorkloadKind) -> None:
+def test_a_workload_with_on_delete_is_marked_and_reported_as_long_as_old_pods_run(kind: WorkloadKind) -> None:
     server = noted(kind)
     server.found["spec"]["updateStrategy"] = ON_DELETE
 

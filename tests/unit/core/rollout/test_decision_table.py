@@ -115,6 +115,6 @@ def test_the_row_is_what_is_decided(row: tuple[str, ...]) -> None:
     assert all(said.startswith(spelled(found)) for found in CASES[row]), [spelled(found) for found in CASES[row]]
 
 
-def test_what_was_read_and_is_noted_is_left_alone() -> None:
+def test_a_workload_whose_baseline_has_the_content_is_left_alone() -> None:
     assert rows()["there", "all of it was read", "any"].endswith("if that is news")
     assert decided(NEW, NEW) == LeaveAlone()

@@ -72,7 +72,7 @@ def test_parts_with_very_many_keys_are_told_as_a_whole() -> None:
         pytest.param({names.ANNOTATION_OWNER: ""}, DIGEST_KEY, id="not a target of ours"),
     ],
 )
-def test_what_cannot_be_believed_is_not_known(change: dict[str, str], key: bytes) -> None:
+def test_the_content_of_a_target_with_wrong_marks_is_not_known(change: dict[str, str], key: bytes) -> None:
     metadata = standing(desired_secret(entry("A")))
     metadata["annotations"] |= change
 

@@ -112,7 +112,7 @@ def test_every_form_of_reference_is_understood(spec: dict[str, Any], reference: 
         pytest.param(volume(secret={"name": "db"}), id="a projection's spelling in a volume"),
     ],
 )
-def test_what_pods_do_not_read_is_no_reference(spec: dict[str, Any]) -> None:
+def test_a_field_that_pods_do_not_read_is_no_reference(spec: dict[str, Any]) -> None:
     assert references(spec) == ()
 
 

@@ -42,11 +42,11 @@ def progressing(reason: str) -> dict[str, Any]:
         pytest.param(counts(3, 3, 3) | {"observedGeneration": 1}, UNDER_WAY, id="its controller has not looked yet"),
     ],
 )
-def test_a_deployment(status: dict[str, Any], progress: Progress) -> None:
+def test_a_deployment_is_judged_by_its_status(status: dict[str, Any], progress: Progress) -> None:
     assert of(WorkloadKind.DEPLOYMENT, status).progress is progress
 
 
-def test_one_replica_is_what_nothing_means() -> None:
+def test_a_workload_without_replicas_has_one() -> None:
     assert of(WorkloadKind.DEPLOYMENT, counts(1, 1, 1), replicas=None).progress is ENDED
     assert of(WorkloadKind.DEPLOYMENT, {}, replicas=None).progress is UNDER_WAY
     assert of(WorkloadKind.DEPLOYMENT, {}, replicas=0).progress is ENDED
@@ -73,7 +73,7 @@ def test_a_pause_and_a_deadline_are_told(kind: WorkloadKind) -> None:
         pytest.param(counts(1, 3, 3), UNDER_WAY, id="an old controller, one new"),
     ],
 )
-def test_a_rollout(status: dict[str, Any], progress: Progress) -> None:
+def test_a_rollout_is_judged_by_its_status(status: dict[str, Any], progress: Progress) -> None:
     assert of(WorkloadKind.ROLLOUT, status).progress is progress
 
 
@@ -159,9 +159,7 @@ FIELDS = (
         JSON | st.dictionaries(st.sampled_from(FIELDS), JSON | st.dictionaries(st.sampled_from(FIELDS), JSON)),
     ),
 )
-def test_whatever_json_says_there_is_a_verdict_that_agrees_with_itself(
-    kind: WorkloadKind, found: dict[str, Any]
-) -> None:
+def test_any_json_has_a_verdict_that_agrees_with_itself(kind: WorkloadKind, found: dict[str, Any]) -> None:
     verdict = rollout_state(kind, found)
 
     assert verdict.holds is not None or not verdict.held

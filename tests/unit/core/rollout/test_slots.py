@@ -28,7 +28,7 @@ def test_no_more_than_the_limit_go_on_at_once() -> None:
     assert len(rollouts) == 2
 
 
-def test_one_that_stood_still_gets_on_within_the_limit() -> None:
+def test_a_workload_that_stood_still_begins_again_within_the_limit() -> None:
     rollouts = RolloutSlots(2)
     rollouts.begin(A, 0.0, 600.0)
     rollouts.rest(A, is_still=True)
@@ -47,7 +47,7 @@ def test_the_end_of_one_lets_another_begin() -> None:
     assert rollouts.begin(B, 1.0, 600.0)
 
 
-def test_who_has_a_place_keeps_it() -> None:
+def test_a_workload_that_has_a_place_keeps_it() -> None:
     rollouts = RolloutSlots(1)
     rollouts.begin(A, 0.0, 600.0)
 
@@ -63,7 +63,7 @@ def test_a_place_is_free_again_after_the_deadline_whatever_happens() -> None:
     assert rollouts.begin(B, 600.0, 600.0)
 
 
-def test_who_is_alone_leaves_the_last_places_to_others() -> None:
+def test_a_namespace_that_is_alone_leaves_the_last_places_to_others() -> None:
     rollouts = RolloutSlots(10)
 
     assert begun(rollouts, "team", 20) == 8
@@ -84,7 +84,7 @@ def test_places_that_become_free_go_to_who_has_less_than_a_share() -> None:
     assert begun(rollouts, "other", 20) == 3
 
 
-def test_who_wants_no_more_leaves_his_share_to_others() -> None:
+def test_a_namespace_that_wants_no_more_leaves_its_share_to_others() -> None:
     rollouts = RolloutSlots(10)
     begun(rollouts, "team", 9)
     rollouts.begin(B, 0.0, 600.0)
@@ -97,7 +97,7 @@ def test_who_wants_no_more_leaves_his_share_to_others() -> None:
     assert begun(rollouts, "team", 20) == 8
 
 
-def test_one_that_stands_still_takes_a_place_of_its_own_namespace_only() -> None:
+def test_a_workload_that_stands_still_takes_a_place_of_its_own_namespace_only() -> None:
     rollouts = RolloutSlots(10)
     begun(rollouts, "team", 8)
     for each in range(8):
@@ -110,7 +110,7 @@ def test_one_that_stands_still_takes_a_place_of_its_own_namespace_only() -> None
 
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=200))
-def test_whatever_stuck_ones_others_have_a_namespace_begins(limit: int, others: list[tuple[str, int]]) -> None:
+def test_a_namespace_begins_whatever_stuck_workloads_others_have(limit: int, others: list[tuple[str, int]]) -> None:
     rollouts = RolloutSlots(limit)
     for namespace, number in others:
         rollouts.begin(stuck := workload(f"{number}", namespace), 0.0, 1800.0)

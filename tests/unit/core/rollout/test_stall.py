@@ -46,7 +46,7 @@ def seen(stillness: StallTracker, workload: Workload, now: float) -> Patience:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_that_stands_still_is_waited_for_for_seconds(kind: WorkloadKind) -> None:
+def test_a_roll_out_that_stands_still_is_waited_for_for_seconds(kind: WorkloadKind) -> None:
     stillness, stuck = StallTracker(), server(kind)
 
     assert [seen(stillness, broken(stuck), now) for now in (0.0, 9.0, 10.0)] == [
@@ -57,7 +57,7 @@ def test_one_that_stands_still_is_waited_for_for_seconds(kind: WorkloadKind) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_that_gets_on_is_waited_for_until_its_deadline(kind: WorkloadKind) -> None:
+def test_a_roll_out_that_progresses_is_waited_for_until_its_deadline(kind: WorkloadKind) -> None:
     stillness, slow = StallTracker(), server(kind)
     deadline = broken(slow).rollout_state.deadline
 
@@ -113,7 +113,7 @@ def test_nobody_waits_for_ever(asked: Any) -> None:
     assert seen(stillness, broken(slow, ready=4), 2.0 * LONGEST_DEADLINE) is not FOR_THE_END
 
 
-def test_what_changes_all_the_time_is_rolled_over_ever_more_slowly() -> None:
+def test_a_workload_that_changes_all_the_time_is_rolled_over_ever_more_slowly() -> None:
     stillness, slow = StallTracker(), server()
     pauses, now = [], 0.0
     for number in range(6):

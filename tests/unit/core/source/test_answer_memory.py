@@ -54,7 +54,7 @@ def hoard(memory: AnswerMemory, namespaces: int, *sizes: int) -> list[Reservatio
 @pytest.mark.parametrize(
     ("others", "left"), [(1, 13 * MIB), (2, 4 * MIB), (20, 200 * KIB), (60, 200 * KIB), (128, 4 * KIB)]
 )
-def test_whoever_comes_next_finds_room_however_much_others_have_taken(others: int, left: int) -> None:
+def test_another_namespace_finds_room_however_much_others_have_taken(others: int, left: int) -> None:
     memory = AnswerMemory(80 * MIB)
     hoarded = hoard(memory, others, 16 * MIB, MIB, 64 * KIB, 4 * KIB)
 
@@ -75,7 +75,7 @@ def test_one_namespace_alone_may_have_half() -> None:
 
 
 @pytest.mark.parametrize("others", [1, 3, 20, 60])
-def test_whoever_holds_much_reads_it_again_however_much_others_have_taken_since(others: int) -> None:
+def test_a_namespace_that_holds_much_reads_it_again_however_much_others_have_taken_since(others: int) -> None:
     """And a little more: an answer that gained a key is no reason to lose all that comes after it."""
     memory = AnswerMemory(80 * MIB)
     large, small = memory.open("team"), memory.open("team")
@@ -121,7 +121,7 @@ def test_reading_again_and_again_a_little_more_takes_no_more_than_a_little() -> 
     assert hoarded
 
 
-def test_what_another_namespace_holds_is_not_taken_for_what_is_read_again() -> None:
+def test_the_place_of_another_namespace_is_not_reused_for_a_second_read() -> None:
     memory = AnswerMemory(80 * MIB)
     place = memory.open("team")
     place.resize(30 * MIB)

@@ -84,7 +84,7 @@ def test_an_unknown_environment_names_those_that_the_account_sees() -> None:
         pytest.param(Reason.ACCESS_DENIED, ["production"], id="another refusal"),
     ],
 )
-def test_where_the_names_cannot_help_the_servers_words_stay(reason: Reason, names: list[str]) -> None:
+def test_an_error_that_names_cannot_explain_keeps_the_servers_words(reason: Reason, names: list[str]) -> None:
     refused = Waiting(reason, "Phase answers 404: x")
 
     assert no_environment(refused, AppRef(name="Backend"), "prod", names) is refused

@@ -34,7 +34,7 @@ def question(**fields: object) -> SourceQuery:
         pytest.param("http://[::1]:8000", "http://[::1]:8000/service/public", id="IPv6"),
     ],
 )
-def test_the_root_of_the_api(host: str, root: str) -> None:
+def test_a_host_leads_to_the_root_of_the_api(host: str, root: str) -> None:
     assert base_url(host) == root
     assert base_url(root) == root
 
@@ -176,7 +176,7 @@ def test_a_question_that_no_server_reads_is_refused_and_names_its_longest_field(
         ),
     ],
 )
-def test_what_a_server_reads_is_asked(fields: dict[str, object]) -> None:
+def test_a_query_asks_with_the_fields_that_a_server_reads(fields: dict[str, object]) -> None:
     assert question(**fields).account.name == "account"
 
 

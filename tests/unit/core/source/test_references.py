@@ -76,7 +76,7 @@ def test_other_environments_are_wanted_once_each_and_sorted() -> None:
     assert found.wanted() == found.wanted()
 
 
-def test_what_is_given_may_want_more_and_all_of_it_is_referenced() -> None:
+def test_an_environment_that_is_given_may_want_more_and_only_referenced_ones_are_wanted() -> None:
     apps = keyring({"shop": ["dev"], "a": ["dev"], "b": ["dev"], "unused": ["dev"]})
     found = References(apps, HOME, [entry("A", "${a::dev.X}")])
 
@@ -92,7 +92,7 @@ def test_what_is_given_may_want_more_and_all_of_it_is_referenced() -> None:
     assert not made.is_incomplete
 
 
-def test_what_another_environment_leaves_makes_no_request_while_that_one_is_not_read() -> None:
+def test_a_chain_through_another_environment_asks_for_the_next_one_only_when_that_is_read() -> None:
     apps = keyring({"shop": ["dev", "stg"], "other": ["dev", "stg"]})
     found = References(apps, HOME, [entry("A", "${other::dev.X}")])
     found.wanted()
@@ -116,7 +116,7 @@ def test_an_environment_that_cannot_be_read_is_told_and_all_else_is_resolved() -
     assert made.is_incomplete
 
 
-def test_what_is_neither_given_nor_given_up_is_left() -> None:
+def test_a_reference_to_an_environment_that_was_not_read_is_left() -> None:
     found = References(keyring({"shop": ["dev", "stg"]}), HOME, [entry("A", "${stg.X}"), entry("B", "${C}")])
 
     made = found.resolved()

@@ -194,7 +194,7 @@ def test_a_value_becomes_what_the_table_says(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS.items() if row.server is None])
-def test_that_is_what_the_server_makes_of_it(row: Row) -> None:
+def test_the_server_resolves_each_row_as_the_table_says(row: Row) -> None:
     readable = world(row.stored, HIDDEN)
 
     assert server_value(readable, "backend", "Development", "/refs", "REFERRER") == row.ours

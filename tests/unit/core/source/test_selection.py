@@ -60,7 +60,9 @@ def test_any_of_the_tags_is_enough(tags: tuple[str, ...], taken: list[str]) -> N
         pytest.param(["A.B"], [], "AXB", False, id="a dot is a dot"),
     ],
 )
-def test_patterns(include: list[str], exclude: list[str], key: str, wanted: bool) -> None:
+def test_a_key_is_wanted_if_a_pattern_includes_it_and_none_excludes_it(
+    include: list[str], exclude: list[str], key: str, wanted: bool
+) -> None:
     keys = KeySelection(include=include, exclude=exclude)
 
     assert wants(key, keys) is wanted
@@ -97,7 +99,7 @@ def test_secrets_leave_config_out_when_told(with_config: bool, taken: list[str])
     assert [each.key for each in found] == taken
 
 
-def test_what_a_step_leaves_out_is_counted_and_named_in_order() -> None:
+def test_entries_that_a_step_leaves_out_are_counted_and_named_in_order() -> None:
     entries = [entry("C"), entry("A"), entry("B")]
 
     assert left_out(entries, entries[2:], LeftOutWhy.TYPE) == (LeftOut(LeftOutWhy.TYPE, 2, ("A", "C")),)

@@ -70,7 +70,7 @@ def test_an_entry_has_moved_if_phase_has_it_under_its_key(now: Entry, is_move: b
     assert Guard().doubt(before, snapshot(), found) is None or not is_move
 
 
-def test_what_moved_is_kept_without_its_value() -> None:
+def test_an_entry_that_moved_is_kept_without_its_value() -> None:
     found = moved(snapshot(entry("A", "hidden")), {"/|A": config_entry("A", "hidden")})
 
     assert [each.was.value.reveal() for each in found] == [""]

@@ -31,7 +31,7 @@ OPEN = "${MISSING}"
         pytest.param("${ KEY } ${KEY}", id="after one with white space"),
     ],
 )
-def test_what_the_server_would_have_resolved_is_a_reference(text: str) -> None:
+def test_a_text_that_the_server_would_have_resolved_is_a_reference(text: str) -> None:
     assert holds_reference(text)
 
 

@@ -41,7 +41,7 @@ def test_the_catalogue_says_which_of_the_two_stands() -> None:
     assert found == {reason: {"Ready", "Stalled" if CATALOGUE[reason].stalled else "Reconciling"} for reason in Reason}
 
 
-def test_each_tells_reason_message_and_generation() -> None:
+def test_each_condition_has_reason_message_and_generation() -> None:
     for each in judged(STALLED, generation=7).values():
         assert (each["reason"], each["message"], each["observedGeneration"]) == ("AccessDenied", "no", 7)
 
@@ -75,13 +75,13 @@ def test_a_transition_time_moves_only_when_the_status_does(
         pytest.param({}, id="nothing"),
     ],
 )
-def test_what_stood_there_before_may_be_strange(strange: dict[str, Any]) -> None:
+def test_a_strange_condition_from_before_is_replaced(strange: dict[str, Any]) -> None:
     [found] = conditions(GOOD, [strange], 1, NOW)
 
     assert found["lastTransitionTime"] == NOW
     assert Condition.model_validate(found).type == "Ready"
 
 
-def test_they_are_sorted_by_type() -> None:
+def test_conditions_are_sorted_by_type() -> None:
     assert list(judged(STALLED)) == ["Ready", "Stalled"]
     assert list(judged(PASSING)) == ["Ready", "Reconciling"]

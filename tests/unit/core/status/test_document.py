@@ -111,7 +111,7 @@ def test_a_status_never_flaps(outcomes: list[Reported], edits: int) -> None:
 
 
 @given(OUTCOMES)
-def test_what_was_written_and_stands_is_not_told_twice(outcome: Reported) -> None:
+def test_a_run_that_changes_nothing_keeps_the_status_as_it_was(outcome: Reported) -> None:
     first = outcome
     if isinstance(outcome, Synced | Failed):
         first = replace(outcome, targets=tuple(replace(target, written=True) for target in outcome.targets))
@@ -148,7 +148,7 @@ def test_as_many_targets_as_may_be_with_as_much_to_tell_fit_the_schema_and_etcd(
     assert all(each.left_out[0].count == 10**6 for each in parsed.targets)
 
 
-def test_what_a_target_leaves_out_is_told_by_names() -> None:
+def test_a_status_names_the_keys_that_a_target_leaves_out() -> None:
     lost = (LeftOut(LeftOutWhy.TYPE, 12, ("A", "B")), LeftOut(LeftOutWhy.KEYS, 1, ("C",)))
 
     [target] = document(synced(replace(in_step(), left_out=lost)))["targets"]
@@ -159,7 +159,7 @@ def test_what_a_target_leaves_out_is_told_by_names() -> None:
     ]
 
 
-def test_where_very_much_is_left_out_the_first_targets_name_it_and_all_count_it() -> None:
+def test_a_status_names_left_out_keys_of_the_first_targets_and_counts_those_of_all() -> None:
     lost = (LeftOut(LeftOutWhy.KEYS, 10, tuple("ABCDEFGHIJ")),)
     targets = [replace(in_step(str(number)), left_out=lost) for number in range(60)]
 
@@ -178,7 +178,7 @@ def test_an_entry_more_that_a_target_leaves_out_is_told_and_moves_no_time() -> N
     assert found["lastSyncedTime"] == BEFORE
 
 
-def test_what_was_read_and_written_is_told() -> None:
+def test_a_status_shows_the_source_and_the_targets() -> None:
     found = document(synced(in_step("a", keys=2), in_step("b", keys=3), entries=4), generation=7)
 
     assert found["observedGeneration"] == 7

@@ -56,7 +56,7 @@ def test_the_wait_for_a_condition_ends_exactly_when_kstatus_has_its_word() -> No
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_was_said_before_an_edit_counts_no_more() -> None:
+def test_a_status_from_before_an_edit_is_in_progress() -> None:
     wrong = []
     for reason, outcome in every_way():
         found = reported(outcome)
@@ -78,7 +78,7 @@ def test_a_phase_secret_in_deletion_is_terminating() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_nobody_has_looked_at_is_in_progress() -> None:
+def test_a_phase_secret_without_a_status_is_in_progress() -> None:
     found = untouched()
 
     assert kstatus(found) is KStatus.IN_PROGRESS

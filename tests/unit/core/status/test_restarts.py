@@ -31,7 +31,7 @@ def of(told: RestartReport) -> Any:
     return told_of
 
 
-def test_what_is_told_stands_with_its_target_and_comes_back_from_there() -> None:
+def test_restarts_are_written_to_their_target_and_read_back_from_there() -> None:
     found = with_restarts(document(), of(TOLD))
 
     assert found["targets"][0]["restarted"] == ["Deployment web"]
@@ -39,7 +39,7 @@ def test_what_is_told_stands_with_its_target_and_comes_back_from_there() -> None
     assert recorded_restarts(found) == {SHOP: TOLD}
 
 
-def test_what_is_not_told_any_more_goes() -> None:
+def test_restarts_that_are_over_leave_the_status() -> None:
     before = document(restarted=["Deployment web"], notRestarted=["x"])
 
     assert with_restarts(before, of(NO_RESTARTS)) == document()

@@ -179,7 +179,7 @@ def test_a_token_of_no_service_account_is_refused(annotations: dict[str, str]) -
 
 
 @pytest.mark.parametrize("key", ["token", "ca.crt", "namespace"])
-def test_what_kubernetes_fills_in_is_not_taken_from_phase(key: str) -> None:
+def test_a_key_that_kubernetes_fills_in_is_not_taken_from_phase(key: str) -> None:
     account = template(annotations={"kubernetes.io/service-account.name": "robot"})
 
     with pytest.raises(Waiting) as caught:
@@ -266,7 +266,7 @@ def test_a_desired_object_does_not_print_its_values(canary: Canary) -> None:
         canary.watch(repr(found))
 
 
-def test_what_kubernetes_allows_is_allowed_to_the_byte() -> None:
+def test_an_object_may_be_as_large_as_kubernetes_allows_to_the_byte() -> None:
     check_size({"A": b"x" * (MAX_BYTES - 1)})
 
 
@@ -336,7 +336,7 @@ def test_another_type_shows() -> None:
 
 
 @given(ENTRIES, TEMPLATES, st.sampled_from([None, "Retain", "Delete"]), st.booleans())
-def test_what_was_applied_is_seen_as_it_was_desired(
+def test_an_applied_target_is_observed_as_it_was_desired(
     entries: list[ConfigEntry], metadata: dict[str, Any], policy: str | None, secret: bool
 ) -> None:
     make: Any = desired_secret if secret else desired_config_map

@@ -74,12 +74,12 @@ def test_the_table_has_every_optional_field(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "field"), [(kind, field) for kind, fields in OF_KIND.items() for field in fields if field not in DEFAULTS]
 )
-def test_each_has_an_effect_by_itself(kind: str, field: str) -> None:
+def test_each_field_has_an_effect_by_itself(kind: str, field: str) -> None:
     assert effect(kind, OF_KIND[kind][field]) != effect(kind, {})
 
 
 @pytest.mark.parametrize(("kind", "one", "other"), ALL)
-def test_each_has_an_effect_beside_every_other_or_is_told(kind: str, one: str, other: str) -> None:
+def test_each_field_has_an_effect_beside_every_other_or_is_reported(kind: str, one: str, other: str) -> None:
     if frozenset({one, other}) in SAME or (frozenset({one, other}) in REFUSED and not DEFAULTS & {one, other}):
         return
     first, second = beside(kind, one, other)
@@ -95,7 +95,7 @@ def test_each_has_an_effect_beside_every_other_or_is_told(kind: str, one: str, o
     [each for each in REFUSED if "format" in each or "fileKey" in each],
     ids=lambda pair: " and ".join(sorted(pair)),
 )
-def test_what_was_stored_before_it_was_refused_is_told(pair: frozenset[str]) -> None:
+def test_a_pair_that_was_stored_before_it_was_refused_is_reported(pair: frozenset[str]) -> None:
     first, second = (OF_KIND["Secret"][each] for each in pair)
 
     assert any("format is left out" in each for each in effect("Secret", both(first, second))[-1])

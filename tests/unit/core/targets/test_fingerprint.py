@@ -16,12 +16,12 @@ CONTENT = key_digests_of(DIGEST_KEY, str(REF), DATA)
 CHANGED = key_digests_of(DIGEST_KEY, str(REF), DATA | {"PASSWORD": b"two"})
 
 
-def test_who_reads_all_keys_sees_every_change() -> None:
+def test_a_reader_of_all_keys_sees_every_change() -> None:
     assert CONTENT.read(None) != CHANGED.read(None)
     assert CONTENT.read(None) != key_digests_of(DIGEST_KEY, str(REF), DATA | {"MORE": b""}).read(None)
 
 
-def test_who_reads_some_keys_sees_their_changes_alone() -> None:
+def test_a_reader_of_some_keys_sees_their_changes_alone() -> None:
     assert CONTENT.read(frozenset({"USER", "EMPTY"})) == CHANGED.read(frozenset({"USER", "EMPTY"}))
     assert CONTENT.read(frozenset({"USER", "PASSWORD"})) != CHANGED.read(frozenset({"USER", "PASSWORD"}))
 
@@ -85,7 +85,7 @@ def test_the_annotation_stays_within_32_kib() -> None:
         pytest.param("1:ä", id="no ASCII"),
     ],
 )
-def test_what_is_not_understood_says_nothing(text: str) -> None:
+def test_key_digests_that_are_not_understood_are_none(text: str) -> None:
     assert read_key_digests(text, DIGEST_KEY) is None
 
 

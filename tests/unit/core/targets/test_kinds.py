@@ -31,13 +31,13 @@ def standing(of: ObjectKey, **fields: Any) -> Observed:
 
 @BOTH
 @pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE], ids=["owned", "with Delete", "merged"])
-def test_what_one_kind_wrote_is_its_own(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
+def test_a_target_belongs_to_the_kind_that_wrote_it(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
     assert objection(desired_secret(of=one, **fields), standing(one, **fields)) is None
 
 
 @BOTH
 @pytest.mark.parametrize("fields", [{}, {"deletionPolicy": "Delete"}, MERGE], ids=["owned", "with Delete", "merged"])
-def test_what_one_kind_wrote_the_other_does_not_take(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
+def test_a_kind_does_not_take_a_target_of_the_other(one: ObjectKey, other: ObjectKey, fields: dict[str, Any]) -> None:
     found = objection(desired_secret(of=other), standing(one, **fields))
 
     assert found is not None
@@ -45,14 +45,14 @@ def test_what_one_kind_wrote_the_other_does_not_take(one: ObjectKey, other: Obje
 
 
 @BOTH
-def test_what_one_kind_wrote_the_other_does_not_remove(one: ObjectKey, other: ObjectKey) -> None:
+def test_a_kind_does_not_remove_a_target_of_the_other(one: ObjectKey, other: ObjectKey) -> None:
     found = standing(one, deletionPolicy="Delete")
 
     assert isinstance(removal(secret_ref(), found, Owner(other, "another-uid"), Unwanted()), Leave)
     assert not isinstance(removal(secret_ref(), found, Owner(one, UID), Unwanted()), Leave)
 
 
-def test_what_another_kind_of_the_namespace_left_is_free() -> None:
+def test_a_target_that_another_kind_of_the_namespace_left_is_free() -> None:
     assert is_free(str(THING), desired_secret())
     assert not is_free(f"PhaseThing:elsewhere/{KEY.name}", desired_secret())
 

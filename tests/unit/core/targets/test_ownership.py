@@ -152,7 +152,7 @@ DATA = frozenset({"A", "B"})
         pytest.param(observe({}), False, id="nobody's"),
     ],
 )
-def test_what_is_taken_for_the_official_operators(found: Observed, is_taken: bool) -> None:
+def test_a_secret_of_the_official_operator_is_recognized_and_taken_over(found: Observed, is_taken: bool) -> None:
     assert is_official(OURS, found) is is_taken
     assert (refused(OURS, found) == "") is is_taken
 
@@ -231,7 +231,7 @@ def test_an_object_of_ours_may_be_merged_into_from_now_on() -> None:
 )
 @pytest.mark.parametrize("policy", [{}, MERGE, {"creationPolicy": "Orphan"}], ids=["owned", "merged", "orphaned"])
 @pytest.mark.parametrize("adopt", [False, True])
-def test_whoever_may_not_take_leaves_alone_what_is_not_its_own(
+def test_an_owner_that_may_not_take_leaves_foreign_targets_alone(
     found: Observed, policy: dict[str, Any], adopt: bool
 ) -> None:
     desired = desired_secret(entry("A"), adopt=adopt, **policy)
@@ -248,7 +248,7 @@ def test_whoever_may_not_take_leaves_alone_what_is_not_its_own(
         pytest.param(MERGE, desired_secret(entry("A")), id="an object that it owned and wants to merge into"),
     ],
 )
-def test_whoever_may_not_take_keeps_what_is_its_own(policy: dict[str, Any], before: Desired) -> None:
+def test_an_owner_that_may_not_take_keeps_its_own_targets(policy: dict[str, Any], before: Desired) -> None:
     desired = desired_secret(entry("A"), entry("B"), **policy)
 
     assert not refused(replace(desired, policy=desired.policy.without_taking()), standing(before))
@@ -261,7 +261,7 @@ def test_a_mark_that_was_taken_off_is_put_back_where_the_digest_tells_whose_it_w
     assert not refused(bounded, observed(desired, owner=""))
 
 
-def test_whoever_may_not_take_leaves_the_keys_of_others_in_what_it_merged_into() -> None:
+def test_an_owner_that_may_not_take_leaves_the_keys_of_others_in_an_object_that_it_merged_into() -> None:
     before = desired_secret(entry("A"), **MERGE)
     desired = desired_secret(entry("A"), entry("TAKEN"), adopt=True, **MERGE)
     bounded = replace(desired, policy=desired.policy.without_taking())

@@ -29,11 +29,11 @@ OBSERVED = st.builds(
 )
 
 
-def test_what_does_not_exist_is_made_and_must_not_exist_by_then() -> None:
+def test_an_absent_target_is_made_and_must_not_exist_by_then() -> None:
     assert plan(DESIRED, None) == Apply(resource_version=None)
 
 
-def test_what_is_as_it_should_be_is_kept() -> None:
+def test_a_target_that_is_as_desired_is_left_unchanged() -> None:
     assert plan(DESIRED, observed(DESIRED)) == Unchanged()
 
 
@@ -49,7 +49,7 @@ def test_what_is_as_it_should_be_is_kept() -> None:
         pytest.param({"foreign_keys": ("A",)}, None, id="only a key of others that we want"),
     ],
 )
-def test_what_differs_is_applied_under_the_version_that_was_judged(
+def test_a_target_that_differs_is_applied_under_the_version_that_was_judged(
     changes: dict[str, Any], prune: tuple[str, ...] | None
 ) -> None:
     found = plan(DESIRED, observed(DESIRED, resource_version="7", **changes))
@@ -72,7 +72,7 @@ def test_a_hand_edit_of_the_mark_does_not_make_an_object_somebody_elses() -> Non
         pytest.param({"owner": "other/shop"}, id="a PhaseSecret's of that name elsewhere"),
     ],
 )
-def test_what_is_not_ours_is_refused(changes: dict[str, Any]) -> None:
+def test_a_target_that_is_not_ours_is_refused(changes: dict[str, Any]) -> None:
     assert isinstance(plan(DESIRED, observed(DESIRED, **changes)), Refuse)
 
 

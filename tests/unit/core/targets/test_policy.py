@@ -85,7 +85,7 @@ def test_a_finalizer_stands_only_where_nobody_else_takes_away(target: dict[str, 
     assert needs_finalizer(declared_targets(spec, "team"), "team") is needed
 
 
-def test_what_the_status_names_and_the_spec_does_not_is_dropped() -> None:
+def test_a_target_that_the_status_names_and_the_spec_does_not_is_dropped() -> None:
     targets = [
         {"kind": "Secret", "namespace": "team", "name": "shop"},
         {"kind": "ConfigMap", "namespace": "team", "name": "shop"},

@@ -76,7 +76,7 @@ def test_a_stamp_matches_while_nothing_changed() -> None:
         pytest.param(inputs_digest(spec(), query(), replace(REVISION, moved_at="2030-01-01T00:00:01Z")), id="it moved"),
     ],
 )
-def test_it_breaks_with_what_the_object_was_made_from(inputs: bytes) -> None:
+def test_a_stamp_breaks_with_any_input_of_the_object(inputs: bytes) -> None:
     assert not stamp_matches(standing(), inputs, DIGEST_KEY)
 
 

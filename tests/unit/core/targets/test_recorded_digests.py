@@ -121,11 +121,11 @@ def observed(digest: str, owned_fields: bytes, stamp: str) -> Observed:
         ),
     ],
 )
-def test_what_was_recorded_is_read_as_equal(is_read: Callable[[dict[str, str]], bool]) -> None:
+def test_recorded_digests_are_read_as_equal(is_read: Callable[[dict[str, str]], bool]) -> None:
     assert is_read(json.loads(RECORDED.read_text()))
 
 
-def test_what_was_recorded_is_nobody_elses() -> None:
+def test_recorded_digests_match_no_other_key_or_uid() -> None:
     old = json.loads(RECORDED.read_text())
 
     assert read_key_digests(old["content"], OTHER) is None

@@ -90,7 +90,7 @@ def judged(desired: Desired, found: Observed | None, why: Why, of: Owner | None 
         pytest.param(DELETES, standing(DELETES, terminating=True), DELETES.policy, Leave, id="it is going"),
     ],
 )
-def test_what_becomes_of_a_target_that_is_not_wanted_any_more(
+def test_a_target_that_is_not_wanted_any_more_is_removed_as_its_policy_says(
     desired: Desired, found: Observed | None, policy: TargetPolicy | None, wanted: type
 ) -> None:
     action = removal(desired.ref, found, owner(), Unwanted(policy))
@@ -100,13 +100,13 @@ def test_what_becomes_of_a_target_that_is_not_wanted_any_more(
         assert (action.uid, action.resource_version) == (found.uid, found.resource_version)
 
 
-def test_what_kubernetes_collects_is_left_to_it_and_parts_are_not() -> None:
+def test_a_collected_target_is_left_to_kubernetes_and_a_merged_share_is_not() -> None:
     assert judged(DELETES, standing(DELETES), Unwanted(is_collected=True)) is Leave
     assert judged(PART, standing(PART), Unwanted(is_collected=True)) is Withdraw
 
 
 @pytest.mark.parametrize("desired", [ELSEWHERE, PART], ids=["a whole object", "a part"])
-def test_what_may_not_be_reached_stays_and_the_reason_is_told(desired: Desired) -> None:
+def test_a_target_that_may_not_be_reached_stays_and_the_reason_is_given(desired: Desired) -> None:
     assert removal(desired.ref, standing(desired), owner(), Unwanted(refused="no grant")) == Leave("no grant")
 
 
@@ -118,7 +118,7 @@ def test_of_what_would_stay_anyway_nothing_is_told() -> None:
 
 
 @pytest.mark.parametrize("desired", [DELETES, ELSEWHERE, PART, VERSION], ids=["whole", "elsewhere", "part", "version"])
-def test_what_is_found_by_its_marks_alone_names_its_writer_and_its_place(desired: Desired) -> None:
+def test_a_target_that_only_its_marks_show_must_name_its_writer_and_its_place(desired: Desired) -> None:
     found, why = standing(desired), Unwanted(is_recorded=False)
 
     assert judged(desired, found, why) in (Delete, Withdraw)
@@ -127,14 +127,14 @@ def test_what_is_found_by_its_marks_alone_names_its_writer_and_its_place(desired
 
 
 @pytest.mark.parametrize("desired", [ELSEWHERE, PART], ids=["elsewhere", "part"])
-def test_what_was_copied_with_its_field_managers_is_not_found(desired: Desired) -> None:
+def test_a_copy_with_the_same_field_managers_is_not_removed(desired: Desired) -> None:
     # As a backup tool does that restores managedFields, too.
     namesake = TargetRef(desired.ref.kind, ObjectKey("clone", desired.ref.key.name))
 
     assert removal(namesake, standing(desired), owner(), Unwanted(is_recorded=False)) == Leave()
 
 
-def test_what_an_older_version_wrote_is_found_by_the_status_alone() -> None:
+def test_a_target_of_an_older_version_is_found_by_the_status_alone() -> None:
     old = standing(ELSEWHERE, origin="")
 
     assert judged(ELSEWHERE, old, Unwanted()) is Delete
@@ -211,7 +211,7 @@ PLACES = st.sampled_from([BASE, secret_ref("shop-0123456789"), secret_ref("shop"
 
 
 @given(PLACES, ANYTHING, st.sampled_from([KEY, OTHER, copy_owner(KEY)]), REASONS)
-def test_whatever_stands_there_goes_only_if_mark_and_field_manager_name_who_asks(
+def test_any_object_is_removed_only_if_mark_and_field_manager_name_the_owner(
     ref: TargetRef, found: Observed, who: ObjectKey, why: Why
 ) -> None:
     action = removal(ref, found, Owner(who, "0a-uid"), why)
@@ -243,7 +243,7 @@ def test_nobody_else_makes_a_removal() -> None:
         Withdraw("manager", "uid", "7", "", object())  # type: ignore[arg-type]  # as above
 
 
-def test_what_a_decision_is_made_with_stays_in_its_module() -> None:
+def test_the_means_to_decide_a_removal_stay_in_their_module() -> None:
     root = Path(phase_operator.__file__).parent
     for path in root.rglob("*.py"):
         if path == root / "core" / "targets" / "removal.py":

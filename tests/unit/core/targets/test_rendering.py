@@ -108,7 +108,7 @@ def test_each_target_has_spelling_and_type_of_its_own() -> None:
     assert [first.manifest["type"], second.manifest["type"]] == ["Opaque", "kubernetes.io/basic-auth"]
 
 
-def test_what_stands_in_the_way_of_one_target_stands_in_the_way_of_it_alone() -> None:
+def test_an_error_of_one_target_stops_no_other() -> None:
     spec = parsed(
         managedSecretReferences=[{"secretName": "bad", "processors": {"A": {"asName": "B"}}}, {"secretName": "good"}]
     )

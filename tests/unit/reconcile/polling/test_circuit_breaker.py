@@ -15,7 +15,7 @@ def opened(failures: int = 3, now: float = 0.0) -> CircuitBreaker:
     return breaker
 
 
-def test_it_opens_after_failures_in_a_row() -> None:
+def test_a_breaker_opens_after_failures_in_a_row() -> None:
     assert opened(2).allowed_at(0.0) == 0.0
     assert opened(2).error is None
     assert 0.7 <= opened(3).allowed_at(0.0) <= 1.0
@@ -67,7 +67,7 @@ def test_a_failed_trial_doubles_the_pause_up_to_the_longest() -> None:
     assert all(5.6 <= pause <= 8.0 for pause in pauses[2:])
 
 
-def test_what_was_under_way_when_it_opened_does_not_lengthen_the_pause() -> None:
+def test_calls_that_were_under_way_when_it_opened_do_not_lengthen_the_pause() -> None:
     breaker = opened()
     until = breaker.allowed_at(0.0)
     for number in range(20):

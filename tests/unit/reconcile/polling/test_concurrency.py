@@ -63,7 +63,7 @@ def test_a_namespace_has_a_share_of_slow_calls_whatever_its_hosts() -> None:
     assert sum(office.begin("x", f"host{number}") is None for number in range(100)) == PLACES // 4
 
 
-def test_what_lasts_gives_its_place_up_and_its_account_begins_as_slow_from_then_on() -> None:
+def test_a_slow_call_gives_up_its_place_and_its_account_begins_as_slow_from_then_on() -> None:
     office = Office().proven("good")
     office.fill("good")
     full = office.shares.gate("good", "host", "other")

@@ -67,7 +67,7 @@ def test_probes_and_reads_alternate_while_both_are_due() -> None:
     assert kinds == ["probe", "read"] * 3
 
 
-def test_whoever_has_waited_longest_gets_one_turn_in_eight() -> None:
+def test_the_task_that_has_waited_longest_gets_one_turn_in_eight() -> None:
     fair_queue: FairQueue[str] = FairQueue()
     fair_queue.plan("patient", 0.0, PollPriority.PERIODIC)
     order = []

@@ -81,7 +81,7 @@ def test_after_a_refusal_one_call_at_a_time_is_made_until_one_passes(rate_limit:
     assert rate_limit.allowed_at(131.1) == 131.1
 
 
-def test_what_fitted_is_the_limit_for_half_an_hour_and_then_more_is_tried() -> None:
+def test_the_rate_that_fitted_is_the_limit_for_half_an_hour_and_then_more_is_tried() -> None:
     rate_limit = used_up(90)
 
     assert fits(rate_limit, 130.0) == 90
@@ -150,7 +150,7 @@ def test_a_limit_that_was_told_is_not_exceeded_and_what_fits_may_be_less() -> No
     assert fits(used_up(30, limit=120), 10_000.0) == 120
 
 
-def test_it_is_idle_when_a_fresh_one_would_say_the_same() -> None:
+def test_a_rate_limit_is_idle_when_a_fresh_one_would_say_the_same() -> None:
     rate_limit = RateLimit(5)
     assert rate_limit.is_idle(0.0)
     spend(rate_limit, 1, 1.0)
