@@ -155,17 +155,23 @@ class AccountState:
     def is_attempt(self, task: Task) -> bool:
         """Return whether a task failed last, or has never worked."""
         match task:
-            case str() if task == KEYRING:
-                return self.keys.index is None or self.keys.error is not None
             case str():
-                return self.listed_at is None or self.list_error is not None
+                return not (self.keys.has_worked if task == KEYRING else self.has_listed)
             case AppRef():
-                app = self.apps.get(task)
-                return app is None or not app.is_probed or app.is_encrypted
+                return task not in self.apps or self.apps[task].is_first_attempt()
             case SourceQuery():
                 query_state = self.find(task)
-                has_worked = query_state is not None and query_state.has_worked
-                return not has_worked or self.apps[task.app].trouble is not None
+                return query_state is None or not query_state.has_worked or self.apps[task.app].trouble is not None
+
+    @property
+    def has_listed(self) -> bool:
+        """Whether the apps were listed, and a list has not failed since."""
+        return self.listed_at is not None and self.list_error is None
+
+    @property
+    def is_hindered(self) -> bool:
+        """Whether it may make no calls, or the probe of an app fails."""
+        return self.gate.limited is not None or any(app.trouble for app in self.apps.values())
 
     def drop(self, task: Task) -> None:
         """Plan a task no more."""

@@ -80,6 +80,11 @@ class AppState:
         found = self.environments.get(environment)
         return found.revision if found is not None and not self.is_unprobed else None
 
+    def may_refer(self, query_state: QueryState) -> bool:
+        """Return whether an answer is in step with its revision, and may be made of environments that nobody knows."""
+        is_known = query_state.query.environment in self.dependencies
+        return not is_known and query_state.revision is not None and query_state.error is None
+
     @property
     def absent(self) -> set[str]:
         """The environments that are asked for and that the account does not see."""
@@ -140,7 +145,29 @@ class AppState:
 
     def unanswered(self) -> set[ObjectKey]:
         """Return the PhaseSecrets that wait for a first answer."""
-        return subscribers(each for each in self.queries() if each.answer is None and each.error is None)
+        return subscribers(each for each in self.queries() if each.is_unanswered)
+
+    def never_answered(self) -> list[QueryState]:
+        """Return the queries that have no answer, be it that they failed."""
+        return [query_state for query_state in self.queries() if query_state.answer is None]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a query of it failed last."""
+        return any(query_state.error is not None for query_state in self.queries())
+
+    @property
+    def fails(self) -> bool:
+        """Whether its probes fail, or reads of one of its environments."""
+        return self.trouble is not None or self.is_broken
+
+    def is_readable(self, *, has_keyring: bool) -> bool:
+        """Return whether its queries can be read, if its id is known; `has_keyring`: the account's keyring is known."""
+        return self.closed is None and (has_keyring or not self.is_encrypted)
+
+    def is_first_attempt(self) -> bool:
+        """Return whether a probe of it by the public API failed last, or has never worked."""
+        return self.is_encrypted or not self.is_probed
 
     def probed(self, environments: Mapping[str, Environment]) -> Mapping[str, Environment]:
         """Record the environments that a probe brought, by name; return those of the probe before."""

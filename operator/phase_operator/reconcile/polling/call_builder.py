@@ -43,23 +43,32 @@ def build(times: Timetable, task: Task, now: float) -> Call | None:
 def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: float) -> Read | None:
     """Read a query, alone or with others of its environment; None if it cannot be read now."""
     account_state, query, app_id = times.account_state, query_state.query, app.id
-    if app_id is None or app.closed is not None or (app.is_encrypted and account_state.keys.index is None):
+    if app_id is None or not app.is_readable(has_keyring=account_state.keys.index is not None):
         # It is read as soon as its app is found and open.
         query_state.wanted = query_state.urgency(PollPriority.PERIODIC)
         return None
     if app.is_out_of_date(query_state, now):
         times.wait_for_probe(app, query_state, now)
         return None
+    if app.is_encrypted and _waits_for_room(times, app, query_state, now):
+        return None
     is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[query.environment])
-    if app.is_encrypted and (app.ref, query.environment) not in account_state.busy:
-        later = account_state.room_at(_requests(app, query.environment), now)
-        if later > now:
-            times.plan(query, later, query_state.urgency(PollPriority.PERIODIC))
-            return None
     if is_wide or query_state.needs_all:
         return _read_all(account_state, app, app_id, query_state, now, is_wide=is_wide)
     idle = [each for each in _idle(account_state, app, query) if query.is_like(each.query)]
     return _read(account_state, app, app_id, idle, query.path, query.tags)
+
+
+def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, now: float) -> bool:
+    """Plan the read of an encrypted environment for later if the quota has no room for it; return whether it waits."""
+    account_state, environment = times.account_state, query_state.query.environment
+    if (app.ref, environment) in account_state.busy:
+        return False
+    later = account_state.room_at(_requests(app, environment), now)
+    if later <= now:
+        return False
+    times.plan(query_state.query, later, query_state.urgency(PollPriority.PERIODIC))
+    return True
 
 
 def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:

@@ -146,12 +146,10 @@ class Dispatcher:
         account, host = account_state.account, account_state.gate.host
         opens = account_state.opens(now)
         lanes, may_try = opens.lanes(now), opens.attempt <= now
-        trial = Trial(host.name)
-        may_be_trial = trial in called and host.breaker.allowed_at(now) <= now
-        attempts = may_try and (host.breaker.error is None or may_be_trial)
+        attempts = may_try and _lets_attempts_pass(host, called, now)
         if not account_state.fair_queue.is_due(now, lanes, attempts=attempts):
             if may_try and not attempts and account_state.fair_queue.is_due(now, lanes):
-                self._wait(trial, account, self._payer(account_state), now)
+                self._wait(Trial(host.name), account, self._payer(account_state), now)
             later = account_state.next_at(now, opens)
             if later is not None:
                 self.add(account, later)
@@ -232,3 +230,8 @@ class Dispatcher:
         if host is None or host.breaker.error is None:
             return next(every)
         return min(every, key=lambda each: host.breaker.preference(each[1]))
+
+
+def _lets_attempts_pass(host: Host, called: frozenset[Wait], now: float) -> bool:
+    """Return whether a host may be asked for what failed: its breaker is closed, or this is the turn of its trial."""
+    return host.breaker.error is None or (Trial(host.name) in called and host.breaker.allowed_at(now) <= now)

@@ -7,6 +7,7 @@ Rule: an app changes sides at most once in a while, whatever its host says, so t
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, asked_pause
@@ -80,13 +81,17 @@ def follow_list(times: Timetable, now: float) -> None:
     account_state = times.account_state
     for app in account_state.apps.values():
         is_encrypted = account_state.listed.is_encrypted(app.id) if app.id is not None else None
-        if is_encrypted is app.is_encrypted or is_encrypted is None or not _may_switch(app, now):
-            continue
-        if not is_encrypted:
-            _end_encryption(times, app, now)
-        elif account_state.has_keys and not app.is_probed:
-            _begin_encryption(times, app, now)
-            times.probe(app, now)
+        if is_encrypted is not None and is_encrypted is not app.is_encrypted and _may_switch(app, now):
+            _follow_listed(times, app, now, is_encrypted=is_encrypted)
+
+
+def _follow_listed(times: Timetable, app: AppState, now: float, *, is_encrypted: bool) -> None:
+    """Take an app for what the list calls it, which is not what it was taken for so far."""
+    if not is_encrypted:
+        _end_encryption(times, app, now)
+    elif times.account_state.has_keys and not app.is_probed:
+        _begin_encryption(times, app, now)
+        times.probe(app, now)
 
 
 def probed_unencrypted(times: Timetable, app: AppState, now: float) -> bool:
@@ -107,16 +112,22 @@ def keyring_read(times: Timetable, index: KeyringIndex, now: float) -> set[Objec
         listed = [App(app.id, app.name, app.is_encrypted, place) for app in index.keyring.apps]
         woken |= results.apps_listed(times, listed, now)
     for app in account_state.encrypted():
-        found = index.app(app.id or "")
-        if found is not None and found.is_encrypted is False and _may_switch(app, now):
-            _end_encryption(times, app, now)
-            continue
-        woken |= _probed(times, index, app, now)
-        if found is not None and found.is_encrypted is None:
-            times.try_unencrypted(app, now)
+        woken |= _follow_keyring(times, index, app, now)
     if has_moved:
         times.read_references(now, of_encrypted=True)
     account_state.drop_idle_keyring()
+    return woken
+
+
+def _follow_keyring(times: Timetable, index: KeyringIndex, app: AppState, now: float) -> set[ObjectKey]:
+    """Take what a keyring tells of an app that was encrypted so far; return the PhaseSecrets that it is news for."""
+    found = index.app(app.id or "")
+    if found is not None and found.is_encrypted is False and _may_switch(app, now):
+        _end_encryption(times, app, now)
+        return set()
+    woken = _probed(times, index, app, now)
+    if found is not None and found.is_encrypted is None:
+        times.try_unencrypted(app, now)
     return woken
 
 
@@ -136,16 +147,20 @@ def keyring_failed(times: Timetable, late: LateQueries, error: ExpectedError, no
     woken = _nameless(times, error)
     if is_lasting(error):
         if error.reason is not Reason.ACCESS_DENIED:
-            # Only the keys are of no use: once SSE is on, the public API answers without them.
-            for app in apps:
-                due = now + retry_source(error, keys.failures, HEALING, repr(app.ref))
-                times.plan(app.ref, max(due, app.switched_at + HEALING))
+            _try_without_keys(times, apps, error, now)
         return woken.union(*(app.close(error) for app in apps))
     for app in apps:
         app.probe_failed(error)
         if keys.index is not None:
             results.do_without_probe(times, app, now)
     return woken | _troubled(times, late, apps, error, now)
+
+
+def _try_without_keys(times: Timetable, apps: Iterable[AppState], error: ExpectedError, now: float) -> None:
+    """Ask the public API in time, where only the keys are of no use: once SSE is on, it answers without them."""
+    for app in apps:
+        due = now + retry_source(error, times.account_state.keys.failures, HEALING, repr(app.ref))
+        times.plan(app.ref, max(due, app.switched_at + HEALING))
 
 
 def answer_decrypted(times: Timetable, call: Read, decrypted: Decrypted) -> None:
@@ -208,4 +223,4 @@ def _nameless(times: Timetable, error: ExpectedError) -> set[ObjectKey]:
     account_state.list_error = refused if error.reason is Reason.UNEXPECTED_ANSWER else error
     if before is not None and before.message == account_state.list_error.message:
         return set()
-    return subscribers(query_state for app in nameless for query_state in app.queries())
+    return subscribers(chain.from_iterable(app.queries() for app in nameless))

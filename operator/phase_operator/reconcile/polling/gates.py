@@ -99,10 +99,14 @@ class AddressLimit:
             self._turns[namespace] = now
             return now
         opens, booked = self.rate_limit.allowed_at(now), self._booked.get(account)
-        if opens == float("inf") or (booked is not None and opens <= now):
-            return max(opens, booked or now)
-        if booked is not None and booked >= opens:
-            return booked
+        if opens == float("inf"):
+            return opens
+        if booked is not None and (opens <= now or booked >= opens):
+            return max(opens, booked)
+        return self._book(now, account, namespace, opens)
+
+    def _book(self, now: float, account: Account, namespace: str, opens: float) -> float:
+        """Give an account the next turn of its namespace, from the time on when the host may be asked again."""
         self._turns = self._calling(now)
         turn = self._booked[account] = max(opens, self._turns.get(namespace, opens))
         limit = self.rate_limit.limit_at(now) or max(self.rate_limit.most, _LEAST_LIMIT)
@@ -166,6 +170,11 @@ class AccountGate:
     refusals: int = 0
     # How many calls a window the probes of the apps that answer them need.
     needed: float = 0.0
+
+    @property
+    def failure(self) -> ExpectedError | None:
+        """Why calls of what failed are held back: the breaker of the host is open, or that of the account."""
+        return self.host.breaker.error or self.denials.error
 
     def opens(self, now: float, *, is_spread: bool = False) -> Opens:
         """Return when the quota, and for attempts the account's breaker, allow the next calls.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.apps import Environment, by_name
 from phase_operator.core.source.keyring import Decrypted, EnvironmentId, KeyedApp, Keyring
 
@@ -35,20 +36,17 @@ class KeyringIndex:
             app_id: by_name(Environment(each.name, each.revision, keyring.place) for each in app.environments)
             for app_id, app in self._apps.items()
         }
+        every = [(app, each) for app in keyring.apps for each in app.environments]
         self.revisions: Mapping[EnvironmentId, str | None] = {
-            EnvironmentId(app.id, environment.id): environment.revision
-            for app in keyring.apps
-            for environment in app.environments
+            EnvironmentId(app.id, each.id): each.revision for app, each in every
         }
         counts = Counter(
             (app_id, each.name.casefold()) for app_id, app in self._apps.items() for each in app.environments
         )
         self._alike = {each for each, count in counts.items() if count > 1}
         # Equal as long as the same apps and environments have the same names.
-        self.names = hash(
-            frozenset((app.id, app.name, each.id, each.name) for app in keyring.apps for each in app.environments)
-        )
-        keys = frozenset((each.id, each.keys) for app in keyring.apps for each in app.environments)
+        self.names = hash(frozenset((app.id, app.name, each.id, each.name) for app, each in every))
+        keys = frozenset((each.id, each.keys) for _, each in every)
         # Equal as long as the same keys are listed besides, and nothing was written.
         self.state = hash((self.names, frozenset(self.revisions.items()), keys, keyring.share))
 
@@ -113,9 +111,18 @@ class KeyringState:
         self.began_at, self.error, self.failures, self.has_to_name = self.asked_at, None, 0, False
         return before is not None and before.state != index.state
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether there is a keyring, and no call for it has failed since."""
+        return self.index is not None and self.error is None
+
     def is_fresh(self, now: float) -> bool:
         """Return whether the keyring is so new that another call would tell nothing more."""
-        return self.index is not None and self.error is None and now - self.began_at <= _FRESH
+        return self.has_worked and now - self.began_at <= _FRESH
+
+    def places(self) -> set[Reservation]:
+        """Return where the keyring is held."""
+        return set() if self.index is None else set(reservations(self.index.keyring.place))
 
     def drop(self) -> None:
         """Forget the keyring, since nobody needs it."""

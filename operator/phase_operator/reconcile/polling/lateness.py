@@ -5,6 +5,7 @@ is not.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from math import inf
 
 from phase_operator.core.source.query import Account
@@ -51,9 +52,7 @@ class LateQueries:
             return woken
         while (account := self._looks.pop(now)) is not None:
             account_state = self._account_states.get(account)
-            if account_state is None or (
-                account_state.gate.limited is None and not any(app.trouble for app in account_state.apps.values())
-            ):
+            if account_state is None or not account_state.is_hindered:
                 continue
             woken |= _late_by(account_state, now)
             self._looks.add(account, now + _LOOK_AGAIN)
@@ -82,8 +81,7 @@ def _late_by(account_state: AccountState, now: float) -> set[ObjectKey]:
 
     def is_overdue(query_state: QueryState) -> bool:
         # After a restart nothing was confirmed yet, and the status may be old.
-        since = query_state.confirmed_at if query_state.confirmed_at is not None else query_state.asked_at
-        return now > since + query_state.interval + _GRACE
+        return now > query_state.since + query_state.interval + _GRACE
 
     return _find(account_state, is_overdue)
 
@@ -96,13 +94,9 @@ def _late_after(account_state: AccountState, pause: float) -> set[ObjectKey]:
 
 
 def _find(account_state: AccountState, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]:
-    found = [
-        query_state
-        for app in account_state.apps.values()
-        if account_state.gate.limited is not None or app.trouble is not None
-        for query_state in app.queries()
-        if not query_state.is_late and query_state.error is None and is_late(query_state)
-    ]
+    is_limited = account_state.gate.limited is not None
+    delayed = chain.from_iterable(app.queries() for app in account_state.apps.values() if is_limited or app.trouble)
+    found = [each for each in delayed if not each.is_late and each.error is None and is_late(each)]
     for query_state in found:
         query_state.is_late = True
     return subscribers(found)

@@ -98,6 +98,16 @@ class QueryState:
         return sorted({each.guard for each in self.subscriptions.values()}, key=repr)
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether it was neither answered nor refused yet."""
+        return self.answer is None and self.error is None
+
+    @property
+    def since(self) -> float:
+        """When it was last confirmed, or else when it was first asked."""
+        return self.confirmed_at if self.confirmed_at is not None else self.asked_at
+
+    @property
     def has_worked(self) -> bool:
         """Whether it was answered, and has not failed since."""
         return self.error is None and self.confirmed_at is not None
@@ -140,38 +150,52 @@ class QueryState:
         """Judge an answer and note what it says; one that is suspect keeps the last one for those who ask."""
         answer = got.snapshot
         self.read_at = now
-        is_certain, is_changed = self._is_certain(answer, now), self._is_changed(answer)
-        left = moved(self.last, got.shared_answer.by_id) if is_changed and self.last is not None else ()
-        doubt = self._suspicion(got, left) if is_changed and not is_certain else None
-        if is_changed:
-            self.note(left, answer)
+        is_certain = self._is_certain(answer, now)
+        doubt = self._compare(got, is_certain=is_certain) if self._is_changed(answer) else None
         if doubt is not None:
-            self.error, self.twice, self.is_wide = doubt, False, True
-            before = self.last
-            if before is not None and before.app_id == answer.app_id:
-                self.full = kept(before, answer, self.left())
+            self._distrust(answer, doubt)
             return Verdict.SUSPECT
         return Verdict.INCOMPLETE if got.tags is None else Verdict.GOOD
+
+    def _compare(self, got: Answer, *, is_certain: bool) -> ExpectedError | None:
+        """Note what left with an answer that differs from the last one; return why it is not believed, if it is not."""
+        left = moved(self.last, got.shared_answer.by_id) if self.last is not None else ()
+        doubt = None if is_certain else self._suspicion(got, left)
+        self.note(left, got.snapshot)
+        return doubt
+
+    def _distrust(self, answer: Snapshot, doubt: ExpectedError) -> None:
+        """Keep the last answer beside the reason why this one is not believed."""
+        self.error, self.twice, self.is_wide = doubt, False, True
+        before = self.last
+        if before is not None and before.app_id == answer.app_id:
+            self.full = kept(before, answer, self.left())
 
     def accept(self, got: Answer, now: float) -> set[ObjectKey]:
         """Believe an answer that was judged good; return the PhaseSecrets that it is news for, or that wait for it."""
         answer, tags = got.snapshot, got.tags or ()
-        is_news = self._is_changed(answer) or self.error is not None or self.tags != tags
-        is_news = is_news or self.is_dated_anew(answer, got.call.revision)
-        woken = set(self.subscriptions) if is_news else set(self.owed)
+        woken = set(self.subscriptions) if self._is_news(got) else set(self.owed)
         self._date(answer, got.call.revision)
         self.answer, self.tags = answer, tags
-        if answer.entries:
-            self.full = answer
-        elif self.full is not None:
-            # What left must not be written again.
-            rest = kept(self.full, answer, self.moved)
-            self.full = rest if rest.entries else None
+        self.full = self._full_after(answer)
         self.error, self.wanted = None, None
         self.failures, self.awaits_keys, self.failed_with = 0, False, None
         self.owed, self.forced = set(), set()
         self.twice = self._is_certain(answer, now)
         return woken | self.confirm(now)
+
+    def _is_news(self, got: Answer) -> bool:
+        """Return whether an answer tells all who ask anything, also those who do not wait for it."""
+        if self._is_changed(got.snapshot) or self.error is not None or self.tags != (got.tags or ()):
+            return True
+        return self.is_dated_anew(got.snapshot, got.call.revision)
+
+    def _full_after(self, answer: Snapshot) -> Snapshot | None:
+        """Return the last answer with entries after a new one, without what left: it must not be written again."""
+        if answer.entries or self.full is None:
+            return answer if answer.entries else None
+        rest = kept(self.full, answer, self.moved)
+        return rest if rest.entries else None
 
     def fail(self, error: ExpectedError) -> bool:
         """Keep a failure beside the last good answer; return True if it is another one than before."""

@@ -1,6 +1,7 @@
 """What follows from the end of a call: what is known then, what is asked next, and which PhaseSecrets are woken."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
@@ -30,7 +31,7 @@ def apps_listed(times: Timetable, apps: Sequence[App], now: float) -> set[Object
     for app in account_state.apps.values():
         if app.ref.id is None and (times.name(app, now) or changed):
             woken |= subscribers(app.queries())
-    if all(app.id is not None for app in account_state.apps.values()):
+    if not account_state.nameless():
         # Apps that were asked for while it was listed are named by now as well.
         account_state.drop(LIST)
     times.list_again(now)
@@ -42,11 +43,11 @@ def list_failed(times: Timetable, call: ListApps, error: ExpectedError, now: flo
     account_state = times.account_state
     account_state.failures += 1
     account_state.list_error = no_list(error)
-    nameless = [app for app in account_state.apps.values() if app.id is None]
+    nameless = account_state.nameless()
     if nameless:
         times.plan(LIST, now + retry_source(error, account_state.failures, HEALING, repr(call)))
     times.list_again(now)
-    return subscribers(query_state for app in nameless for query_state in app.queries())
+    return subscribers(chain.from_iterable(app.queries() for app in nameless))
 
 
 def probed(times: Timetable, app: AppState, environments: Mapping[str, Environment], now: float) -> set[ObjectKey]:
@@ -58,13 +59,17 @@ def probed(times: Timetable, app: AppState, environments: Mapping[str, Environme
         woken |= query_state.set_unprobed(is_refused=False)
         woken |= _compare(times, app, query_state, query_state.query.environment not in before, now)
     times.end_wait(app, now)
-    if not app.is_encrypted and any(name in before and before[name] != each for name, each in app.environments.items()):
+    if not app.is_encrypted and _has_moved(before, app.environments):
         times.read_references(now)
-    is_broken = any(query_state.error is not None for query_state in app.queries())
-    interval = min(app.interval, HEALING) if is_broken else app.interval
+    interval = min(app.interval, HEALING) if app.is_broken else app.interval
     times.account_state.need(app, None if app.is_encrypted else interval)
     times.probe_again(app, interval, now)
     return woken
+
+
+def _has_moved(before: Mapping[str, Environment], after: Mapping[str, Environment]) -> bool:
+    """Return whether an environment that two probes saw is another one to the second."""
+    return any(name in before and before[name] != each for name, each in after.items())
 
 
 def probe_failed(
@@ -92,7 +97,7 @@ def do_without_probe(times: Timetable, app: AppState, now: float) -> None:
     times.open(app, now)
     if app.is_unprobed:
         for query_state in app.queries():
-            if query_state.answer is None and query_state.error is None:
+            if query_state.is_unanswered:
                 times.want(query_state, PollPriority.EDITED, now)
             else:
                 times.read_again(query_state, now)
@@ -145,17 +150,23 @@ def read_failed(
     is_news = query_state.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
     if error.reason is Reason.APP_NOT_FOUND:
         times.find_again(app, now)
-    pause = retry_source(error, query_state.failures, query_state.interval, query_state.identity)
-    if error.reason is Reason.ACCESS_DENIED:
-        pause = max(pause, crowded(times.account_state, query_state))
     if _is_of_content(error) and call.keys is not None:
         query_state.failed_with = call.keys.state
-    if _waits_for_probe(app, name, call, error):
-        pause = max(pause, _NO_PROBE)
+    pause = _pause_after(times, app, query_state, call, error)
     urgency = PollPriority.NEW if query_state.answer is None else PollPriority.PERIODIC
     times.plan(query_state.query, now + pause, urgency)
     times.probe_again(app, HEALING, now)
     return set(query_state.subscriptions) if is_news else set()
+
+
+def _pause_after(times: Timetable, app: AppState, query_state: QueryState, call: Read, error: ExpectedError) -> float:
+    """Return for how many seconds a query that could not be read is not read again."""
+    pause = retry_source(error, query_state.failures, query_state.interval, query_state.identity)
+    if error.reason is Reason.ACCESS_DENIED:
+        pause = max(pause, crowded(times.account_state, query_state))
+    if _waits_for_probe(app, query_state.query.environment, call, error):
+        pause = max(pause, _NO_PROBE)
+    return pause
 
 
 def _is_of_content(error: ExpectedError) -> bool:
@@ -175,20 +186,14 @@ def breaker_turned(times: Timetable, now: float) -> set[ObjectKey]:
     """Begin again if a breaker closed; return who has to say that it opened or closed: who failed, or waits."""
     woken: set[ObjectKey] = set()
     gate = times.account_state.gate
-    is_closed = gate.host.breaker.error is None and gate.denials.error is None
     for app in times.account_state.apps.values():
-        if app.trouble is not None and gate.host.breaker.error is not None:
+        if gate.host.breaker.error is not None and app.trouble is not None:
             woken |= app.report_trouble()
-        waiting = [each for each in app.queries() if each.answer is None]
+        waiting = app.never_answered()
         woken |= subscribers(waiting)
-        if is_closed and app.id is not None and (waiting or _fails(app)):
+        if gate.failure is None and app.id is not None and (waiting or app.fails):
             times.probe(app, now)
     return woken
-
-
-def _fails(app: AppState) -> bool:
-    """Return whether probes of the app fail, or reads of one of its environments."""
-    return app.trouble is not None or any(each.error is not None for each in app.queries())
 
 
 def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: bool, now: float) -> set[ObjectKey]:

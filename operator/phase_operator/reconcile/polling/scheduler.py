@@ -87,7 +87,7 @@ class PollScheduler:
         self._asked[key] = query_state.query
         times.account_state.subscribe(query_state, key, subscription)
         self._awakened |= encrypted.catch_up(times, [app], now)
-        if query_state.answer is None and query_state.error is None:
+        if query_state.is_unanswered:
             query_state.owed.add(key)
             times.read_first(app, query_state, subscription, now)
         times.probe_again(app, subscription.interval, now)
@@ -185,8 +185,7 @@ class PollScheduler:
     def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a call brings anew."""
         if isinstance(call, ReadKeyring):
-            index = self._account_states[call.account].keys.index
-            return {index.keyring.place} if index is not None and index.keyring.place is not None else set()
+            return self._account_states[call.account].keys.places()
         if not isinstance(call, Read):
             return set()
         before = [query_state.last for query_state in self._account_states[call.account].still_asked(call)]

@@ -166,13 +166,8 @@ class Timetable:
             return
         for query_state in self.account_state.queries():
             app = self.account_state.apps[query_state.query.app]
-            if (
-                app.is_encrypted is of_encrypted
-                and query_state.query.environment not in app.dependencies
-                and query_state.revision is not None
-                and query_state.error is None
-                and query_state.query not in self.account_state.busy
-            ):
+            is_idle = query_state.query not in self.account_state.busy
+            if app.is_encrypted is of_encrypted and is_idle and app.may_refer(query_state):
                 last = query_state.read_at if query_state.read_at is not None else now - bound
                 # It waits for a probe of its own app.
                 wait = self._reference_wait(query_state)

@@ -42,11 +42,14 @@ def _error(account_state: AccountState, app: AppState, query_state: QueryState, 
     list_error = account_state.list_error if app.id is None else None
     if error := app.error or app.closed or query_state.error or list_error:
         return error
+    return _trouble(app, query_state, key) or _held_back(account_state.gate, query_state, key)
+
+
+def _trouble(app: AppState, query_state: QueryState, key: ObjectKey) -> ExpectedError | None:
+    """Return what keeps the app from being probed, if the PhaseSecret is to say so."""
     # Nothing is read of an encrypted app before there is a keyring.
     is_held_back = app.is_encrypted and _is_waiting(query_state, key)
-    if app.trouble is not None and (app.is_reported or query_state.is_late or is_held_back):
-        return app.trouble
-    return _held_back(account_state.gate, query_state, key)
+    return app.trouble if app.is_reported or query_state.is_late or is_held_back else None
 
 
 def _is_waiting(query_state: QueryState, key: ObjectKey) -> bool:
@@ -55,10 +58,9 @@ def _is_waiting(query_state: QueryState, key: ObjectKey) -> bool:
 
 def _held_back(gate: AccountGate, query_state: QueryState, key: ObjectKey) -> ExpectedError | None:
     """Return why the account may not be asked, if the PhaseSecret waits for that."""
-    is_waiting = _is_waiting(query_state, key)
-    if gate.limited is None:
-        return (gate.host.breaker.error or gate.denials.error) if is_waiting else None
+    if _is_waiting(query_state, key):
+        return gate.limited or gate.failure
     # One refusal delays what has been answered, and that is all, unless it delays it for long.
     is_forced = key in query_state.forced and key in query_state.owed
     is_long = query_state.is_late or gate.refusals > 1
-    return gate.limited if is_waiting or is_forced or is_long else None
+    return gate.limited if is_forced or is_long else None

@@ -72,12 +72,22 @@ class BaselineWriter:
 
         `is_followed` is False if only other PhaseSecrets that write the target can let workloads follow it.
         """
-        namespace = target.key.namespace
         # The cheaper question first: at a start thousands of targets are new.
         if is_new and not self._may_be_read(target):
             return
         if not is_followed and not self._followed_targets.may_be_followed(target):
             return
+        namespace = target.key.namespace
+        problem = await self._note_in_turn(namespace, target, content)
+        if problem is None:
+            self._failing.pop(namespace, None)
+        elif isinstance(problem, Transient) and self._is_worth_waiting(namespace):
+            raise Transient(problem.reason, problem.message)
+        else:
+            self._refused(target, problem.message)
+
+    async def _note_in_turn(self, namespace: str, target: TargetRef, content: KeyDigests) -> ExpectedError | None:
+        """Save baselines, together with the targets that are written at the same time; return why that failed."""
         batch = self._batches.setdefault(namespace, _Batch())
         batch.coming[target] = content
         async with self._turns.setdefault(namespace, asyncio.Lock()):
@@ -89,12 +99,7 @@ class BaselineWriter:
                     batch.problem = await self._note(namespace, batch.coming)
                 finally:
                     batch.is_done = True
-        if batch.problem is None:
-            self._failing.pop(namespace, None)
-        elif isinstance(batch.problem, Transient) and self._is_worth_waiting(namespace):
-            raise Transient(batch.problem.reason, batch.problem.message)
-        else:
-            self._refused(target, batch.problem.message)
+        return batch.problem
 
     def _may_be_read(self, target: TargetRef) -> bool:
         """Return whether pods may read a target that does not exist yet, as they can if it is optional to them."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from phase_operator.core.errors import ExpectedError
+from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.workload import Workload, WorkloadRef
 from phase_operator.core.status.restarts import MAX_WAITING, FirstLines
@@ -40,6 +40,10 @@ class Look:
     under_way: set[WorkloadRef] = field(default_factory=set)
     # How many workloads in a row the API server has failed to write.
     failures: int = 0
+
+    def failed_lastingly(self) -> list[ExpectedError]:
+        """Return the failures that do not pass by themselves."""
+        return [error for error in self.failed if not isinstance(error, Transient)]
 
     def restart(self, workload: Workload, targets: Iterable[TargetRef]) -> None:
         """Record that a workload was restarted for these targets."""

@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.errors import ExpectedError
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.stall import StallTracker
 from phase_operator.core.rollout.workload import Workload
@@ -185,10 +185,8 @@ class Restarter:
         if look.failed:
             self._observer.restart_failed()
         look.again = look.soon or bool(look.again and (look.waiting or look.failed))
-        failed = look.failed
-        if not self._looks.has_lasted(namespace):
-            # A transient failure is reported only if it lasts.
-            failed = [error for error in failed if not isinstance(error, Transient)]
+        # A transient failure is reported only if it lasts.
+        failed = look.failed if self._looks.has_lasted(namespace) else look.failed_lastingly()
         targets = self._followed_targets.followed_in(namespace) if failed else ()
         self._report.report(namespace, look, failed, targets)
 

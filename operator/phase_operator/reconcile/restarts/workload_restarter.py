@@ -86,11 +86,7 @@ class WorkloadRestarter:
 
     async def _act(self, workload: Workload, look: Look) -> bool:
         """Decide and act; return False if the workload is not the one that was judged."""
-        if workload.rollout_state.progress is Progress.UNDER_WAY:
-            look.under_way.add(workload.ref)
-            self._stillness.see(workload, self._clock.monotonic())
-        else:
-            self._ended(workload.ref)
+        self._note_progress(workload, look)
         followed_targets = await self._followed_targets.of(workload, look.followed_targets)
         match decision := self._decide(workload, followed_targets, look):
             case LeaveAlone(holds=holds):
@@ -107,6 +103,14 @@ class WorkloadRestarter:
                 return await self._roll_out(workload, decision, look)
             case _:
                 assert_never(decision)
+
+    def _note_progress(self, workload: Workload, look: Look) -> None:
+        """Note whether the workload has a roll-out under way."""
+        if workload.rollout_state.progress is Progress.UNDER_WAY:
+            look.under_way.add(workload.ref)
+            self._stillness.see(workload, self._clock.monotonic())
+        else:
+            self._ended(workload.ref)
 
     def _decide(self, workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget], look: Look) -> Decision:
         decision = decide(workload, followed_targets, self._followed_targets.digest_key())
@@ -172,10 +176,11 @@ class WorkloadRestarter:
         try:
             if not await self._workloads.apply(workload, action):
                 return False
+        except Transient:
+            self._rollouts.end(workload.ref)
+            raise
         except ExpectedError as error:
             self._rollouts.end(workload.ref)
-            if isinstance(error, Transient):
-                raise
             self._observer.restart_failed()
             what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
             look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")

@@ -56,9 +56,8 @@ class Pruner:
             return _announced(due)
         # What the watches do not show may have lost the label that they go by.
         unseen = [each for each in candidates if each.known is None]
-        left = await self._remove(
-            declared, [*unseen, *due], [target for target in recorded if target in declared.versions]
-        )
+        versioned = list(filter(declared.versions.__contains__, recorded))
+        left = await self._remove(declared, [*unseen, *due], versioned)
         unfinished = await self._finish(declared, (), self._copied(declared) - declared.target_policies.keys())
         return _by_target([*left, *unfinished])[:_MOST_REPORTED]
 

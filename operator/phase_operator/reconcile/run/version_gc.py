@@ -102,11 +102,14 @@ class VersionCollector:
         if not old:
             return []
         named = await self._cluster.mentioned(base.key.namespace, old)
-        unnamed = [ours[name] for name in old if name not in named]
-        failures = [await self._failure(ref, removals[ref]) for ref in unnamed]
+        await self._remove_each({ours[name]: removals[ours[name]] for name in old if name not in named})
+        return sorted(named)
+
+    async def _remove_each(self, removals: Mapping[TargetRef, Removal | Leave]) -> None:
+        """Remove versions; raise the first error after all."""
+        failures = [await self._failure(ref, action) for ref, action in removals.items()]
         if first := next(filter(None, failures), None):
             raise first
-        return sorted(named)
 
     async def _failure(self, ref: TargetRef, action: Removal | Leave) -> ExpectedError | None:
         """Remove a version, unless the action leaves it; return the error if that fails."""

@@ -70,8 +70,11 @@ class CircuitBreaker:
         if is_trial:
             self._trials += 1
             self._trying = False
-        if len(self._failed) < self._threshold or len(self._failing) < min(2, among) or self._works(now):
-            return
+        if len(self._failed) >= self._threshold and len(self._failing) >= min(2, among) and not self._works(now):
+            self._open(now, error)
+
+    def _open(self, now: float, error: ExpectedError) -> None:
+        """Hold calls back until the time of the next trial."""
         delay = doubled(self._first, self._longest, self._trials)
         self._open_until = now + delay * (1 - 0.3 * spread(f"{self._identity}#{self._trials}"))
         # The same cause stays the same object, so an observer does not report it again.

@@ -129,12 +129,17 @@ class ConcurrencyShares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
-                # A namespace whose last call was not answered had its turn, and may come back with any number of hosts.
-                is_first = not self._counts[ConcurrencyLimit("namespace", namespace, gate.is_slow)]
-                is_first &= namespace not in self._in_vain
-                if gate.is_slow:
-                    is_first &= account not in self._took
+                is_first = self._is_first(account, namespace, is_slow=gate.is_slow)
                 return count < _left(self._slow_places if gate.is_slow else self._places, for_first=is_first)
+
+    def _is_first(self, account: Hashable, namespace: str, *, is_slow: bool) -> bool:
+        """Return whether the last places are for a call: the first of its namespace, which was answered when it asked.
+
+        A namespace whose last call was not answered had its turn, and may come back with any number of hosts.
+        """
+        if self._counts[ConcurrencyLimit("namespace", namespace, is_slow)] or namespace in self._in_vain:
+            return False
+        return not is_slow or account not in self._took
 
     def begin(self, call: int, account: Hashable, host: str, namespace: str, now: float) -> None:
         """Count a call that begins; `call` is its unique number."""
