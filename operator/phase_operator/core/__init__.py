@@ -14,7 +14,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | targets | The objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
 | source | What is asked of Phase, and which entries of an answer count |
 | content | Entries -> the bytes of one object: keys, values, formats, types and templates, within limits |
-| flow | Small machines without I/O: state inside, time an argument. The queue of runs, turns, back-off, election |
+| flow | Small machines without I/O: state inside, time an argument. Back-off, turns, outages, election |
 | outcome | The result of a run: the one value that status, Events, metrics and the next run are made from |
 | refs | The names of what is written: kinds of target, where a target is, and the PhaseSecret that it belongs to |
 | errors | The expected failures, by consequence |

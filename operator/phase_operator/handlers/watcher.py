@@ -21,7 +21,7 @@ from phase_operator.handlers.storage import NoDiffBase, NoProgress
 from phase_operator.kube.listing import CHUNK
 from phase_operator.reconcile.internal_errors import surviving
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.queue import wait_for
+from phase_operator.reconcile.queue.work_queue import wait_for
 
 log = logging.getLogger(__name__)
 

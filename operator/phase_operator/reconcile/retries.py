@@ -2,11 +2,11 @@
 
 from phase_operator.core.flow.backoff import retry_resource
 from phase_operator.core.flow.outage import Fault, Outage
-from phase_operator.core.flow.schedule import Priority
 from phase_operator.core.outcome import Failed, Outcome
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.queue.schedule import Priority
+from phase_operator.reconcile.queue.work_queue import WorkQueue
 
 
 class Retries:

@@ -7,12 +7,12 @@ endless stream of edits delays only the owners of that object.
 from collections.abc import Collection, Iterator
 
 from phase_operator.core.flow.pace import RepeatBackoff
-from phase_operator.core.flow.schedule import Priority
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.queue.schedule import Priority
+from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.store import PhaseSecretStore
 

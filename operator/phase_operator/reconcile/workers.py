@@ -19,7 +19,7 @@ from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Call
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.ports import Clock, Restarts
-from phase_operator.reconcile.queue import QueueClosedError, WorkQueue
+from phase_operator.reconcile.queue.work_queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.store import PhaseSecretStore, Resource

@@ -20,7 +20,7 @@ from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
 from phase_operator.reconcile.ports import Clock, Restarts
-from phase_operator.reconcile.queue import WorkQueue
+from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.report import Events, Report
 from phase_operator.reconcile.restarts.disabled import NoRestarts
 from phase_operator.reconcile.restarts.followed import FollowedTargets

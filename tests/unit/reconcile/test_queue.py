@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.schedule import Priority, Schedule
-from phase_operator.reconcile.queue import QueueClosedError, Waiter, WorkQueue
+from phase_operator.reconcile.queue.schedule import Priority, Schedule
+from phase_operator.reconcile.queue.work_queue import QueueClosedError, Waiter, WorkQueue
 from support.clock import HandClock, settle
 
 NEW, CHANGED, PERIODIC = Priority.NEW, Priority.CHANGED, Priority.PERIODIC

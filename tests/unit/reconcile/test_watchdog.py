@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from phase_operator.core.flow.schedule import Priority
-from phase_operator.reconcile.queue import Waiter, WorkQueue
+from phase_operator.reconcile.queue.schedule import Priority
+from phase_operator.reconcile.queue.work_queue import Waiter, WorkQueue
 from phase_operator.reconcile.watchdog import Watchdog, made_progress
 from support.clock import HandClock, settle
 

@@ -1,1 +1,1 @@
-"""Small machines without I/O: state inside, time an argument. The queue of runs, turns, back-off, election."""
+"""Small machines without I/O: state inside, time an argument. Back-off, turns, outages, election."""

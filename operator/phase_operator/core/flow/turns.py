@@ -1,7 +1,7 @@
 """A bounded queue: namespaces take turns, and if it is full, the namespace with the most items loses one.
 
 Rule: a namespace with at least as many waiting items as any other can push out only its own. Every item counts the same
-and an item is taken at once, so the turns are those of a round; fair_turns.py is for queues that skip items.
+and an item is taken at once, so the turns are those of a round; `FairTurns` is for queues that skip items.
 """
 
 from collections import deque

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from phase_operator.core.flow.fair_turns import FairTurns
+from phase_operator.reconcile.queue.fair_turns import FairTurns
 
 Task = TypeVar("Task", bound=Hashable)
 

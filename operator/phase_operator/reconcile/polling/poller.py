@@ -36,7 +36,7 @@ from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
-from phase_operator.reconcile.queue import Waiter
+from phase_operator.reconcile.queue.work_queue import Waiter
 from phase_operator.reconcile.watchdog import Watchdog
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.restarts import NO_RESTARTS, RestartReport
 from phase_operator.core.targets.fingerprint import KeyDigests
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.queue import QueueClosedError
+from phase_operator.reconcile.queue.work_queue import QueueClosedError
 
 
 class NoRestarts:

@@ -6,9 +6,9 @@ Rule: the namespace that has been due for longest is next. So a namespace that i
 from collections.abc import Callable
 
 from phase_operator.core.flow.backoff import doubled
-from phase_operator.core.flow.debounce import Debounce
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.queue import Waiter
+from phase_operator.reconcile.queue.work_queue import Waiter
+from phase_operator.reconcile.restarts.debounce import Debounce
 from phase_operator.reconcile.restarts.look import Look
 
 # No event reports that a roll-out ends, that a workload is resumed or that a place becomes free: we look again.

@@ -15,7 +15,7 @@ from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.plan import Apply
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.queue import QueueClosedError
+from phase_operator.reconcile.queue.work_queue import QueueClosedError
 from phase_operator.reconcile.restarts.disabled import NoRestarts
 from phase_operator.reconcile.restarts.report import EVENT_DELAYED, EVENT_RESTARTED
 from support.builders import DIGEST_KEY, KEY, TOKEN, entry, phase_secret, secret_ref

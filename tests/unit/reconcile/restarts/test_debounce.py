@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.debounce import Debounce
+from phase_operator.reconcile.restarts.debounce import Debounce
 
 
 def test_a_change_settles_after_the_window() -> None:

@@ -1,15 +1,14 @@
-"""A keyed work queue: coalesces, delays, runs a key once at a time.
+"""The work queue of the loop, and the loop in which the workers of every queue wait for work.
 
-`Schedule` of core/flow/schedule.py decides with the clock as an argument; `Waiter`, the loop in which the workers of
-every queue wait for work, awaits. The process hangs if work is due while a worker waits for some.
+Rule: what is next is decided in schedule.py. The process hangs if work is due while a worker waits for some.
 """
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
-from phase_operator.core.flow.schedule import Priority, Schedule
 from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.queue.schedule import Priority, Schedule
 from phase_operator.reconcile.watchdog import Watchdog
 
 Key = TypeVar("Key", bound=Hashable)

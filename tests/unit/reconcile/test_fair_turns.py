@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.fair_turns import FairTurns
+from phase_operator.reconcile.queue.fair_turns import FairTurns
 
 
 def test_an_owner_with_many_items_has_every_second_turn_beside_another() -> None:
