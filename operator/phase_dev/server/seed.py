@@ -89,7 +89,7 @@ class AccountSeed(Part):
 class OrganisationSeed(Part):
     """An organisation; `quota` is requests per minute and account.
 
-    With `leasePermission` leasing needs DynamicSecretLeases:create, which Phase v2.73.2 does not ask for.
+    With `lease_permission` leasing needs DynamicSecretLeases:create, which Phase v2.73.2 does not ask for.
     """
 
     name: str = "acme"

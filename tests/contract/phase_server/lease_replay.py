@@ -152,11 +152,14 @@ async def _replay(session: LeaseSession, exchange: LeaseExchange) -> list[str]:
     session.clock.reach(exchange.at - timedelta(seconds=exchange.seconds))
     before, after = AROUND.get(exchange.name, (_nothing, _nothing))
     before(session)
+    users = {user.id for user in session.phase.leases.users()}
     answer = await session.send(exchange.request)
+    made = [len(user.keys) for user in session.phase.leases.users() if user.id not in users]
     after(session)
-    if exchange.response is None:
-        return []
-    return _differences(session.names, exchange.response, answer)
+    differences = _differences(session.names, exchange.response, answer) if exchange.response else []
+    if made != LEFT.get(exchange.name, made):
+        differences.append(f"users: recorded keys {LEFT[exchange.name]}, got {made}")
+    return differences
 
 
 def _differences(names: Names, recorded: dict[str, Any], got: httpx.Response) -> list[str]:
@@ -261,4 +264,25 @@ AROUND: dict[str, tuple[Turn, Turn]] = {
         lambda s: s.phase.leases.set_worker(takes_jobs=True),
     ),
     "AWS does not answer CreateAccessKey": _failing("hang", "CreateAccessKey", delay=120),
+}
+# What was found in the cloud account afterwards: of each new user, how many keys it had.
+LEFT: dict[str, list[int]] = {
+    "control": [1],
+    "AWS takes 4 s per call": [1],
+    "client closes at once": [1],
+    "client closes with RST": [1],
+    "client closes after 2 s": [1],
+    "client with a timeout of 5 s, AWS takes 9": [1],
+    "AWS refuses CreateUser (403)": [],
+    "AWS refuses CreateAccessKey (403)": [],
+    "AWS refuses TagUser (403)": [0],
+    "AWS throttles (400 Throttling)": [],
+    "AWS answers 500": [],
+    "the first answer to CreateUser is lost": [0],
+    "the first answer to CreateAccessKey is lost": [2],
+    "lease, AWS is gone": [],
+    "lease by /v1/secrets/, AWS is gone": [],
+    "no id, ttl=300 over the max of one of two": [1],
+    "lease, Redis refuses writes": [],
+    "AWS does not answer CreateAccessKey": [2],
 }

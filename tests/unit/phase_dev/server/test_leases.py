@@ -68,6 +68,27 @@ async def revoke(installation: Installation, lease_id: object, account: str = "o
     return await installation.call("DELETE", LEASES, account=account, body={"lease_id": lease_id})
 
 
+@pytest.mark.parametrize("lease_flag", [pytest.param({"lease": "true"}, id="leasing"), pytest.param({}, id="listing")])
+@pytest.mark.parametrize(
+    ("ttl", "status"),
+    [
+        pytest.param("x", 400, id="a word"),
+        pytest.param("71.5", 400, id="a fraction"),
+        pytest.param("", 200, id="empty"),
+        pytest.param("0", 200, id="none"),
+    ],
+)
+async def test_a_ttl_is_read_even_if_nothing_is_leased(
+    installation: Installation, lease_flag: dict[str, str], ttl: str, status: int
+) -> None:
+    plain = await installation.call("GET", DYNAMIC, ttl=ttl, **lease_flag)
+    other = await installation.call("GET", dynamic="true", lease_ttl=ttl, **lease_flag)
+
+    assert (plain.status_code, other.status_code) == (status, status)
+    if status == 400:
+        assert [each.json()["error"].split()[0] for each in (plain, other)] == ["ttl", "lease_ttl"]
+
+
 async def test_every_lease_is_a_new_one_with_other_credentials(installation: Installation) -> None:
     first, second = await lease(installation), await lease(installation)
 

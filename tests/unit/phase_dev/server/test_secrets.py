@@ -98,3 +98,13 @@ async def test_withdrawn_access_is_a_401_with_the_servers_text(installation: Ins
 
     assert answer.status_code == 401
     assert answer.json() == {"error": "Service account cannot access this environment"}
+
+
+async def test_a_secret_id_names_the_environment_whatever_else_does(installation: Installation) -> None:
+    secret_id = await created(installation)
+
+    here = await installation.call("GET", env="staging", secret_id=secret_id)
+    unknown = await installation.call("GET", secret_id="nope")
+
+    assert [row["id"] for row in here.json()] == [secret_id]
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "Secret not found"})
