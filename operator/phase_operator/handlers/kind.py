@@ -100,11 +100,7 @@ class ShownKind:
         listed = {key: metadata for metadata in listing.found if (key := self._resources.key_of(metadata)).name}
         self._leaving &= listed.keys()
         await self._forget_deleted(self._resources.keys() - listed.keys(), listing.left_out)
-        self._missing = {
-            state: before.get(state, now)
-            for key, metadata in listed.items()
-            if self._is_missing(key, metadata) and (state := (key, version_of(metadata))) not in self._not_taken
-        }
+        self._missing = {state: before.get(state, now) for state in self._not_shown(listed)}
         still = before.keys() & self._missing.keys()
         if still:
             self.missed = f"{len(still)} {self._named} not seen by the watch yet"
@@ -112,6 +108,11 @@ class ShownKind:
         if is_done:
             self._missing = {}
         return is_done
+
+    def _not_shown(self, listed: Mapping[ObjectKey, Mapping[str, Any]]) -> Set[State]:
+        """Return the listed objects, each at its version, that the watch should have shown and has not."""
+        missing = {(key, version_of(each)) for key, each in listed.items() if self._is_missing(key, each)}
+        return missing - self._not_taken
 
     def _is_missing(self, key: ObjectKey, metadata: Mapping[str, Any]) -> bool:
         return (

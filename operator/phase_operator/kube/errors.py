@@ -6,6 +6,7 @@ webhook only its name is used, whatever the status: its author chose the rest.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,7 @@ _TOO_LARGE = "etcdserver: request is too large"
 # Seconds that we wait at most when the API server asks for a pause.
 _LONGEST_PAUSE = 300.0
 _DIGITS = 9
+_SECONDS = re.compile(r"[0-9]+")
 # The values of metav1.StatusReason that the API server itself uses.
 _REASONS = frozenset(
     {
@@ -128,9 +130,9 @@ def _causes(found: Any) -> list[Cause]:
 
 def _after(header: str | None, seconds: Any) -> float | None:
     """Return the pause that the answer asks for, in seconds and bounded; None if it asks for none."""
-    if header and header.isdecimal() and header.isascii():
+    if _SECONDS.fullmatch(header or ""):
         # Cut, since Python refuses to read very long numbers; nine digits are far above the bound already.
-        seconds = float(header[:_DIGITS])
+        seconds = float(str(header)[:_DIGITS])
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         return None
     return min(float(seconds), _LONGEST_PAUSE)

@@ -36,6 +36,12 @@ def page(answer: Mapping[str, Any]) -> Page:
     return Page(list(mappings(answer.get("items"))), text(metadata.get("continue")), version)
 
 
+def chunk_query(chunk: int, token: str) -> list[tuple[str, str]]:
+    """Return the query of a part of a list; `token` is that of the part before, "" for the first."""
+    limit = [("limit", str(chunk))]
+    return [*limit, ("continue", token)] if token else limit
+
+
 async def items(
     client: KubeClient,
     path: str,
@@ -47,7 +53,7 @@ async def items(
     """Yield the objects of a collection, read in chunks; none if it does not exist. Raises ExpectedError."""
     token = ""
     while True:
-        more = [("limit", str(chunk)), *query] + ([("continue", token)] if token else [])
+        more = [*query, *chunk_query(chunk, token)]
         found: Page | None = None
         with translated(unless=missing):
             found = page(await client.request("GET", path, query=more, accept=accept))

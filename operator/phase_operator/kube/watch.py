@@ -18,7 +18,7 @@ from phase_operator.core.json_access import mapping, number, text
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
-from phase_operator.kube.listing import CHUNK, page
+from phase_operator.kube.listing import CHUNK, chunk_query, page
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
 
@@ -160,8 +160,7 @@ class MetadataWatch:
         token = ""
         while True:
             self._seen = self._clock.monotonic()
-            query = [("limit", str(CHUNK)), ("labelSelector", self._list_selector)]
-            query += [("continue", token)] if token else []
+            query = [("labelSelector", self._list_selector), *chunk_query(CHUNK, token)]
             found = page(await self._client.request("GET", self._path, query=query, accept=METADATA_LIST))
             for item in found.items:
                 metadata = mapping(item.get("metadata"))

@@ -149,12 +149,20 @@ def from_exception(error: Exception, host: str) -> ExpectedError:
 
 
 def _why(error: Exception, host: str) -> str:
+    return _tls_failure(error, host) or _connection_failure(error, host)
+
+
+def _tls_failure(error: Exception, host: str) -> str:
     if untrusted := _behind(error, ssl.SSLCertVerificationError):
         why = _attribute(untrusted, "verify_message")
         return f"the certificate of {host} is not trusted ({why}); give its authority with --phase-ca-file"
     if (broken := _behind(error, ssl.SSLError)) and (why := _attribute(broken, "reason")):
         # Without a reason it is SSLWantRead: the handshake was still waiting, so this is a timeout.
         return f"TLS with {host} fails ({why}); check the port and --phase-ca-file"
+    return ""
+
+
+def _connection_failure(error: Exception, host: str) -> str:
     match error:
         case BusyResolverError():
             return f"{host} cannot be reached: {error}"

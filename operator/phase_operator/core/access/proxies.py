@@ -80,11 +80,12 @@ class Proxies:
     def of_url(self, url: str) -> str | None:
         """Return the proxy for a URL, or None for a direct connection."""
         scheme, host, port = _place(url)
-        proxy = self.https if scheme == "https" else self.http
-        if proxy is None or not host or self.everything:
+        if not host or self._exempts(_address(host) or host, port):
             return None
-        place = _address(host) or host
-        return None if any(each.covers(place, port) for each in self.exempt) else proxy
+        return self.https if scheme == "https" else self.http
+
+    def _exempts(self, host: str | Address, port: int) -> bool:
+        return self.everything or any(each.covers(host, port) for each in self.exempt)
 
 
 def _place(url: str) -> tuple[str, str, int]:

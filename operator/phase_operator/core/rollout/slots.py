@@ -48,8 +48,7 @@ class RolloutSlots:
 
     def _expire(self, now: float) -> None:
         """Free the places, and forget the wants, whose time has passed."""
-        for other in [each for each, place in self._places.items() if place.until <= now]:
-            del self._places[other]
+        self._places = {each: place for each, place in self._places.items() if place.until > now}
         self._wants = {each: since for each, since in self._wants.items() if since + _WANTS > now}
 
     def end(self, workload: WorkloadRef) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.selection import answering
+from phase_operator.core.source.selection import answers_to
 from phase_operator.core.text import listing
 from phase_operator.core.values import Entry
 
@@ -51,10 +51,11 @@ class Damage:
         return self._errors[query]
 
     def _found(self, query: SourceQuery) -> Waiting | None:
-        chosen = {id(each) for each in answering((each.entry for each in self._home.entries), query)}
+        answers = answers_to(query)
+        chosen = [each for each in self._home.entries if answers(each.entry)]
         if chosen:
-            return _error(self._home.name, (each for each in self._home.entries if id(each.entry) in chosen))
-        if next(answering(self._referring, query), None) is None:
+            return _error(self._home.name, chosen)
+        if not any(map(answers, self._referring)):
             return None
         place = self._home if self._home.entries else min(self._elsewhere, key=lambda each: each.name)
         return _error(place.name, place.entries)

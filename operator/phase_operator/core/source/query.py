@@ -101,7 +101,6 @@ def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
     reference = spec.authentication.service_token.service_token_secret_reference
     token = token_place(reference.secret_namespace or namespace, reference.secret_name)
     taken = taken_folders(spec)
-    tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     spelled = spec.phase_app_env or "production"
     return Ask(
         base_url=asked_url(spec),
@@ -111,8 +110,14 @@ def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
         environment=spelled.casefold(),
         spelled=spelled,
         path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
-        tags=tuple(sorted(set(tags))),
+        tags=tuple(asked_tags(spec)),
     )
+
+
+def asked_tags(spec: PhaseSecretSpec) -> list[str]:
+    """Return the tags that a spec names, sorted, each once."""
+    one = [] if spec.phase_app_env_tag is None else [spec.phase_app_env_tag]
+    return sorted(set(spec.phase_app_env_tags or one))
 
 
 def token_place(namespace: str, name: str) -> ObjectKey:

@@ -5,7 +5,7 @@ case-sensitive). So a shared or wider answer and an exact one select the same en
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from phase_operator.api.reasons import Reason
@@ -26,14 +26,18 @@ _NAMED = 10
 _LONGEST_KEY = 253
 
 
+def answers_to(query: SourceQuery) -> Callable[[Entry], bool]:
+    """Return a function that reports whether an entry answers the query: exact folder, ANY of the tags, as the server.
+
+    For many entries, call it once.
+    """
+    path, tags = query.path, frozenset(query.tags)
+    return lambda entry: path in (None, entry.path) and not (tags and tags.isdisjoint(entry.tags))
+
+
 def answering(entries: Iterable[Entry], query: SourceQuery) -> Iterator[Entry]:
-    """Yield the entries that answer the query: exact folder, ANY of the tags, as the server would."""
-    wanted_tags = frozenset(query.tags)
-    return (
-        entry
-        for entry in entries
-        if query.path in (None, entry.path) and not (wanted_tags and wanted_tags.isdisjoint(entry.tags))
-    )
+    """Yield the entries that answer the query."""
+    return filter(answers_to(query), entries)
 
 
 def select(

@@ -77,10 +77,11 @@ def _targets(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) 
             return _entries(targets, previous) + _not_known(previous)
         case Failed(targets=targets):
             # The targets are as they were; whether they match Phase is not known now.
-            known = _entries(targets, previous) or [dict(target) for _, target in recorded_targets(previous)]
+            written: Sequence[Mapping[str, Any]] = _entries(targets, previous)
+            known = written or [target for _, target in recorded_targets(previous)]
             return [_doubted(target, str(outcome.reason)) for target in known] + _not_known(previous)
         case Suspended():
-            return [dict(target) for target in mappings(previous.get("targets"))]
+            return list(map(dict, mappings(previous.get("targets"))))
 
 
 def _not_known(previous: Mapping[str, Any]) -> list[dict[str, Any]]:

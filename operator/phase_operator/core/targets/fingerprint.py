@@ -5,7 +5,7 @@ same one. The values are needed once, when the object is written; later comparis
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -104,8 +104,12 @@ def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
         return KeyDigests(None, raw, key_id=key_id)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:
         return None
-    rows = (raw[start : start + _ENTRY] for start in range(0, len(raw), _ENTRY))
-    return KeyDigests(_joined_by_name((row[:_NAME], row[_NAME:]) for row in rows), _digest(raw), key_id=key_id)
+    return KeyDigests(_joined_by_name((row[:_NAME], row[_NAME:]) for row in _rows(raw)), _digest(raw), key_id=key_id)
+
+
+def _rows(raw: bytes) -> Iterator[bytes]:
+    """Yield the digests of each key: those of its name and its value, joined."""
+    return (raw[start : start + _ENTRY] for start in range(0, len(raw), _ENTRY))
 
 
 def recorded_names(text: str) -> frozenset[bytes]:
@@ -113,7 +117,7 @@ def recorded_names(text: str) -> frozenset[bytes]:
     raw = (unpack(text[len(_BY_KEY) :]) or b"")[_MARK:] if text.startswith(_BY_KEY) else b""
     if len(raw) % _ENTRY:
         return frozenset()
-    return frozenset(raw[start : start + _NAME] for start in range(0, len(raw), _ENTRY))
+    return frozenset(row[:_NAME] for row in _rows(raw))
 
 
 def join_digests(digests: Iterable[bytes]) -> bytes:

@@ -158,9 +158,11 @@ def _decide_empty(current: CurrentTarget, available: AvailableEntries, loss_poli
 
 
 def _decide_new(available: AvailableEntries, loss_policy: LossPolicy) -> Decision:
-    if loss_policy.is_cleared and loss_policy.deletes and not available.entries:
+    if available.entries:
+        return Write()
+    if loss_policy.is_cleared and loss_policy.deletes:
         return RemoveEmpty()
-    return Write() if available.entries or loss_policy.allow_empty or loss_policy.may_lack else _nothing()
+    return Write() if loss_policy.allow_empty or loss_policy.may_lack else _nothing()
 
 
 def doubt(current: CurrentTarget, available: AvailableEntries, shrink: int) -> ExpectedError | None:

@@ -50,9 +50,14 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     return _to_whole(desired, observed, gone)
 
 
+def _is_whole(desired: Desired, observed: Observed) -> bool:
+    """Return whether the whole object carries the mark of this PhaseSecret."""
+    return observed.owner == str(desired.owner.key)
+
+
 def _is_own(desired: Desired, observed: Observed) -> bool:
     """Return whether an object itself shows that this PhaseSecret writes it: by its mark, a share or its digest."""
-    if observed.owner == str(desired.owner.key):
+    if _is_whole(desired, observed):
         return True
     if observed.is_applied:
         # A hand edit removed the mark. Only this operator can make the digest of this PhaseSecret's content.
@@ -61,13 +66,9 @@ def _is_own(desired: Desired, observed: Observed) -> bool:
 
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
-    is_whole = observed.owner == str(desired.owner.key)
-    # To take a whole object back leaves the marks of others on it, but not their keys.
-    rivals = [part for part in _rivals(desired, observed, gone) if _has_keys(part) or not is_whole]
-    if rivals:
-        merging = tuple(each.of for each in rivals)
-        return Objection(f"PhaseSecret {', '.join(merging)} merges into it", merging)
-    if is_whole or desired.policy.adopt:
+    if rivals := _rivals(desired, observed, gone):
+        return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", rivals)
+    if _is_whole(desired, observed) or desired.policy.adopt:
         return None
     if left := _left_elsewhere(desired, observed):
         return Objection(
@@ -126,10 +127,9 @@ def is_official(desired: Desired, observed: Observed) -> bool:
 
 
 def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
-    is_whole = observed.owner == str(desired.owner.key)
     if rival := _claimed_by_another(desired, observed, gone):
         return rival
-    if desired.policy.adopt or is_whole:
+    if desired.policy.adopt or _is_whole(desired, observed):
         return None
     if observed.is_applied and not observed.owner:
         return Objection("it belongs to a PhaseSecret whose mark was taken off")
@@ -157,9 +157,12 @@ def _managed_by_another(desired: Desired, observed: Observed) -> Objection | Non
     return None
 
 
-def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> list[MergedShare]:
+def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> tuple[str, ...]:
+    """Return the other PhaseSecrets whose shares keep this one from having the whole object."""
     own = merge_manager(desired.owner.key)
-    return [part for part in observed.parts if part.manager != own and part.of not in gone]
+    others = (part for part in observed.parts if part.manager != own and part.of not in gone)
+    # To take a whole object back leaves the marks of others on it, but not their keys.
+    return tuple(part.of for part in (filter(_has_keys, others) if _is_whole(desired, observed) else others))
 
 
 def _has_keys(part: MergedShare | None) -> bool:

@@ -12,7 +12,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import KeySelection, ManagedSecretReference, TargetFields
 from phase_operator.core.json_access import canonical
 from phase_operator.core.source.folders import target_folders
-from phase_operator.core.source.query import asked_url
+from phase_operator.core.source.query import asked_tags, asked_url
 
 _DIGITS = 8
 
@@ -47,12 +47,11 @@ def target_request(spec: PhaseSecretSpec, target: TargetFields) -> TargetRequest
 
 def _take(spec: PhaseSecretSpec, target: TargetFields) -> list[object]:
     """Return what the entries of a target are selected by."""
-    tags = spec.phase_app_env_tags or ([spec.phase_app_env_tag] if spec.phase_app_env_tag is not None else [])
     folders = target_folders(target, spec)
     return [
         (spec.phase_app_env or "production").casefold(),
         [folders.roots, folders.recursive],
-        sorted(set(tags)),
+        asked_tags(spec),
         _patterns(spec.keys),
         _patterns(target.keys),
         _types(spec, target),

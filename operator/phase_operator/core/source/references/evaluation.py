@@ -213,9 +213,8 @@ class _Value:
         """Return the text with the references of one form replaced."""
         here = [reference for reference in written if reference.form is form]
         self._follow(here, is_own=False)
-        named = {reference.written: self._found[reference.written] for reference in here}
-        replaced = {written: found for written, found in named.items() if found is not None}
-        if self._missing or not replaced:
+        replaced = {} if self._missing else self._texts_of(here)
+        if not replaced:
             return text
         # Text and references in turn; no part of the text looks like a reference.
         parts = SEPARATED.split(text)
@@ -228,6 +227,11 @@ class _Value:
             return "".join(pieces)
         order = [reference.written for reference in here if reference.written in replaced]
         return self._one_by_one(text, order, replaced)
+
+    def _texts_of(self, references: Iterable[Reference]) -> dict[str, str]:
+        """Return the texts that take the places of references, without those that stay."""
+        found = ((reference.written, self._found[reference.written]) for reference in references)
+        return {written: text for written, text in found if text is not None}
 
     def _one_by_one(self, text: str, order: Iterable[str], replaced: Mapping[str, str]) -> str:
         """Replace each reference wherever it is by now: replacing another, or an equal one, may have made it anew."""
