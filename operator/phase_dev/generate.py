@@ -35,23 +35,23 @@ _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\
 Every reason that a PhaseSecret, an Event or a metric can show. `kubectl get phs` has it in the column Reason,
-`kubectl describe phs NAME` the sentence with the details. None of these states empties a target: it keeps what it
-holds until the cause is gone. At the end: what [delays a restart](#restartdelayed), and who [fights for a
-target](#targetcontested)."""
+`kubectl describe phs NAME` the message with the details. None of these states empties a target: it keeps its content
+until the cause is gone. The end of the page explains what [delays a restart](#restartdelayed), and what to do if
+another client [changes a target again and again](#targetcontested)."""
 
 _CONTESTED = """\
-An Event on the PhaseSecret: something else changes the target again and again, and the operator repairs it as often.
-After five times it is repaired after a pause that grows from 1 s to 30 s, and at once again when it has been quiet for
-a minute. It is reported once in that time.
+An Event on the PhaseSecret: another client changes the target again and again, and the operator repairs it each time.
+After five times the operator waits before a repair, for 1 s at first and 30 s at last. When the target has not been
+changed for a minute, it repairs at once again. It reports this once in that time.
 
-**What to do:** find the other writer, and let one of the two go. The managers in
+**What to do:** Find the other client, and remove the target from it or from the PhaseSecret. The managers in
 `kubectl get secret NAME -o yaml --show-managed-fields` name it; the operator's is `phase-operator`. Usually it is
 another controller with the same target, or a deployment tool that has the object in Git."""
 
 _DELAYED = """\
-An Event on a workload and on the PhaseSecret: the workload follows a target and does not run with what that holds yet.
-`status.targets[].notRestarted` has the sentence as long as it is so, and also those that make no Event. The target
-itself is ready. The Event `WorkloadRestarted` tells of every restart. See [restarts](../restarts.md)."""
+An Event on a workload and on the PhaseSecret: the workload follows a target, and its pods have not read the new content
+yet. `status.targets[].notRestarted` has the sentence in the meantime, and also the sentences without an Event. The
+target itself is ready. The Event `WorkloadRestarted` reports every restart. See [restarts](../restarts.md)."""
 # What core/rollout/progress.py, core/rollout/decision.py and reconcile/restarts/restarter.py say, and what to do.
 _DELAYS = (
     ("it is paused: it is restarted when it is resumed", "Resume it: `kubectl rollout resume`."),
@@ -61,7 +61,7 @@ _DELAYS = (
     ),
     (
         "one of its pods is not ready, and its controller replaces none until it is ...",
-        "It was restarted over a roll-out without end. Delete the pod if it does not recover: `kubectl delete pod`.",
+        "The restart replaced a stalled roll-out. Delete the pod if it does not recover: `kubectl delete pod`.",
     ),
     (
         "its turn has not come; 10 roll-outs at once",
@@ -77,12 +77,12 @@ _DELAYS = (
     ),
     (
         "its pods need ..., and would not start without",
-        "Bring back the key or the object that is named, or take the reference out of the pod template.",
+        "Restore the key or the object in the message, or remove the reference from the pod template.",
     ),
-    ("it cannot be restarted: ...", "Follow the API server's words. It is tried again every few seconds."),
+    ("it cannot be restarted: ...", "Follow the API server's message. The operator tries again every few seconds."),
     (
         "workloads cannot be looked at: ... (a kind may be named, or a workload that keeps changing)",
-        "Give the operator its rights, cure what the words name, or turn restarts off. Readers may lack a restart.",
+        "Grant the operator its rights, correct what the message names, or turn restarts off. Restarts may be missing.",
     ),
 )
 
@@ -298,7 +298,7 @@ def _bound(field: FieldInfo, name: str) -> object:
 def _troubleshooting() -> str:
     parts = [f"<!-- {_NOTE.format(_REASONS)} -->", "# Troubleshooting", _TROUBLESHOOTING]
     for reason, entry in CATALOGUE.items():
-        waits = "A person has to act; the run is repeated slowly meanwhile." if entry.stalled else ""
+        waits = "A person has to act. In the meantime the operator tries again slowly." if entry.stalled else ""
         parts += [f"## {reason.value}", entry.meaning, f"**What to do:** {entry.cure}"]
         parts += [waits] if waits else []
     delays = ["| after the workload's name | what to do |", "|---|---|"]

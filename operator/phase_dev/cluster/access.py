@@ -49,7 +49,7 @@ class Access:
         return Client(self.url, self.ca_file, self.admin_token)
 
     def kubeconfig_for(self, user: str, token: str, namespace: str = "default") -> str:
-        """Return a kubeconfig for whoever has this token."""
+        """Return a kubeconfig with this token."""
         return render(url=self.url, ca=self.ca_file.read_bytes(), token=token, user=user, namespace=namespace)
 
     def service_account_kubeconfig(self, namespace: str, name: str, seconds: int = 3600) -> Path:

@@ -75,7 +75,7 @@ class ControlPlane(Access):
         ports: Path,
         patience: Patience | None = None,
     ) -> Self:
-        """Start these programs and return when they are ready; when somebody took a port meanwhile, take others."""
+        """Start these programs and return when they are ready; if another process took a port meanwhile, use others."""
         for attempt in range(1, _ATTEMPTS + 1):
             plane = cls(programs, os.environ if env is None else env, ports, patience or Patience())
             try:

@@ -87,7 +87,7 @@ class Show:
         self._line(f"DATABASE_PASSWORD, changed next: in the Secret after {took:.2f} s")
 
     def _hand_edits(self) -> None:
-        self._title("Somebody edits the targets by hand")
+        self._title("A person edits the targets by hand")
         before = self._calls()
         good = self._data("secret", "shop")
         self.kubectl("-n", NAMESPACE, "patch", "secret", "shop", "-p", '{"stringData": {"DATABASE_PASSWORD": "oops"}}')
@@ -105,7 +105,7 @@ class Show:
         self._command("get", "events", "--field-selector", "involvedObject.kind=PhaseSecret")
 
     def change_value(self, key: str, value: str) -> None:
-        """Change a value of shop's production environment, as somebody in the Phase console would."""
+        """Change a value of shop's production environment, as a person would in Phase's Console."""
         order = {"app": "shop", "env": "Production", "key": key, "value": value}
         httpx.post(f"{self.stage.phase_url}/_control/secret", json=order, trust_env=False).raise_for_status()
 

@@ -1,7 +1,7 @@
 """All that the show needs: a cluster, a Phase, the operator under its own RBAC.
 
 Rule: what is put up is taken down in reverse, however the block ends; on a cluster of the user's that means object by
-object, and we refuse to begin where ours would meet somebody else's.
+object, and we refuse to begin if another object has the name of one of ours.
 """
 
 import json
@@ -42,7 +42,7 @@ MANIFESTS = (
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where everything is; plain data, so that another process can be told."""
+    """Where everything is; plain data, which can be passed to another process."""
 
     kubectl: str
     kubeconfig: str

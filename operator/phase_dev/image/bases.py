@@ -1,6 +1,6 @@
 """The images that ours is made of: the ones that the Dockerfile names, or stand-ins made of Debian's packages.
 
-Rule: a stand-in has the Python and the Debian of the images it stands for, and its name says that it is one.
+Rule: a stand-in has the Python and the Debian of the images that it replaces, and its name says that it is a stand-in.
 
 The runtime's stand-in is what distroless images are: Python, the libraries it needs and no other program.
 """

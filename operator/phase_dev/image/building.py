@@ -82,7 +82,7 @@ def fetch(lock: Path, python: str) -> Path:
 
 
 def download(python: str, architecture: str) -> list[str]:
-    """Return what pip is told to fetch wheels for a Python that need not be this one."""
+    """Return the options of pip that fetch wheels for another Python than this one."""
     command = ["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
     for version in (*(f"_2_{minor}" for minor in _GLIBC), "2014"):

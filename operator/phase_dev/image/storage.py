@@ -71,5 +71,5 @@ def _storage() -> list[str | Path]:
     run = Path("/tmp") / f"phase-dev-{hashlib.sha256(bytes(images)).hexdigest()[:12]}"  # noqa: S108
     run.mkdir(mode=0o700, exist_ok=True)
     if run.is_symlink() or run.stat().st_uid != os.getuid():
-        raise Unfit(f"{run} belongs to somebody else; remove it")
+        raise Unfit(f"{run} belongs to another user; remove it")
     return ["--root", images, "--runroot", run]

@@ -1,4 +1,4 @@
-"""When to call somebody: the Prometheus alerts of alerts.yaml, as rules on the operator's metrics."""
+"""When people have to act: the Prometheus alerts of alerts.yaml, as rules on the operator's metrics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,11 @@ PAGE = "docs/operating/alerts.md"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert: what whoever gets it reads (Prometheus fills in labels and value), and what the page says of it."""
+    """One alert: its text (Prometheus fills in labels and value), and what the page says about it."""
 
     name: str
     severity: Literal["critical", "warning", "info"]
-    """How soon somebody has to look."""
+    """How soon a person has to look."""
     expr: str
     lasting: str
     """How long it has to be so, as Prometheus spells it."""

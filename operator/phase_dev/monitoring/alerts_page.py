@@ -17,7 +17,7 @@ hold. To take them in:
 
 _NOTES = """\
 - **Severity** is a label: `critical` means that nothing follows Phase any more, `warning` that something does not,
-  `info` that somebody may want to know.
+  `info` that it is good to know.
 - **Labels** are `namespace` and `job`, those of the operator, and `cluster` where metrics of several clusters come
   together. No alert names a PhaseSecret, because by default [no metric does](metrics.md); `kubectl get phs -A` does.
 - **The `runbook` annotation** is the path of this page in the repository, and the section in it.

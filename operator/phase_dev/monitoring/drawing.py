@@ -61,7 +61,7 @@ _STYLE: Any = {
 
 
 def draw(board: Board, answers: Mapping[Panel, Sequence[Line]], span: Span, note: str) -> str:
-    """Return the picture; the note stands below it."""
+    """Return the picture; the note is below it."""
     height = _HEAD + max(each.place.y + each.place.height for each in board.panels) * _UNIT + _FOOT
     with rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH / 72, height / 72), facecolor=_PAGE)

@@ -43,7 +43,7 @@ class World:
 
     plane: ControlPlane
     phase: EmbeddedPhase
-    # The last one starts when the first one is told to stop.
+    # The last one starts when the first one is asked to stop.
     pods: Sequence[Process]
     health: Sequence[int]
     prometheus: Prometheus
@@ -186,7 +186,7 @@ STORY = (
     Happening(0.26, "Phase answers 503", _fail),
     Happening(0.34, "Phase answers again", _recover),
     Happening(0.42, "a value changes that the Deployments read", _rotate),
-    Happening(0.52, "the leader is told to stop, and another replica starts", _hand_over),
+    Happening(0.52, "the leader is asked to stop, and another replica starts", _hand_over),
     Happening(0.62, f"Phase has a quota of {QUOTA} calls a minute, and a value changes in every environment", _flood),
     Happening(0.78, "the API server is started again", _restart_api_server),
     Happening(0.84, "a value changes that the Deployments read", _rotate),

@@ -25,7 +25,7 @@ class OverrideInput:
 
 @dataclass(frozen=True, slots=True)
 class SecretInput:
-    """One secret as it was sent; None stands for a field that was left out."""
+    """One secret as it was sent; None means that the field was left out."""
 
     id: str | None
     key: str | None

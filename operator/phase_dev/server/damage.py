@@ -10,7 +10,7 @@ from phase_dev.server.keys import TokenKeys, derived, sealed
 from phase_dev.server.sealing import KEY, NONCE, exchange_pair, wrap
 
 # flipped: one bit; cut: the end is missing; version, parts, base64: another form of text; empty: no text at all;
-# recipient: sealed to somebody else; not-utf8: two bytes before the plain text; other: well made, of another content.
+# recipient: sealed to another key; not-utf8: two bytes before the plain text; other: well made, of another content.
 Damage = Literal["flipped", "cut", "version", "parts", "base64", "empty", "recipient", "not-utf8", "other"]
 DamagedField = Literal[
     "key", "value", "comment", "key_digest", "identity_key", "wrapped_seed", "wrapped_salt", "wrapped_key_share"

@@ -158,7 +158,7 @@ class EmbeddedPhase:
         self.phase.damage_secret(app, env, key, field, how, path=path)
 
     def damage_keys(self, app: str, env: str, how: Damage | None, *, field: DamagedField = "wrapped_seed") -> None:
-        """Damage the keys of an environment as all tokens are told them; None makes them whole."""
+        """Damage the keys of an environment in the answers to all tokens; None repairs them."""
         self.phase.damage_environment(app, env, field, how)
 
     def damage_share(self, account: str, how: Damage | None) -> None:

@@ -47,7 +47,7 @@ class CallCounter:
         self._counts: Counter[CallKey] = Counter()
 
     def add(self, facts: Facts, status: int) -> None:
-        """Count one answer; status 0 stands for none at all."""
+        """Count one answer; status 0 means no answer at all."""
         key = CallKey(facts.method, facts.route, facts.app, facts.env, facts.account, status, facts.lease)
         self._counts[key] += 1
 

@@ -109,7 +109,7 @@ class Phase:
             return secret
 
     def add_dynamic(self, app: str, env: str, seed: DynamicSeed) -> model.DynamicSecret:
-        """Create a dynamic secret, which hands out nothing before somebody leases it."""
+        """Create a dynamic secret, which has no values until it is leased."""
         with self.state.transaction():
             environment, now = self.environment(app, env), self.clock()
             check_place(seed, self.state, environment.id)

@@ -1,7 +1,7 @@
 """The keys of an installation: those of environments, of accounts and of their tokens.
 
 Rule: every key follows from the id or the token of its owner, so that a seed gives the same keys on every start and
-an old state file needs none. Whoever knows an id knows the key: this is a tool for development.
+an old state file needs none. The keys follow from the ids: this is a tool for development.
 """
 
 import hashlib

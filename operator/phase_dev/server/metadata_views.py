@@ -63,7 +63,7 @@ def get_service_account(call: Call) -> Response:
 
 
 def _readable(account: Account) -> frozenset[str]:
-    """Return the environments whose names an account is told; an old service token is told none."""
+    """Return the environments whose names Phase sends to an account; to an old service token it sends none."""
     return frozenset() if account.kind == "legacy" else account.environments
 
 

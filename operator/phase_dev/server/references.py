@@ -73,7 +73,7 @@ def _resolve(value: str, place: Place, lookup: Lookup, trail: tuple[Place, ...])
     )
     for pattern, target_of in passes:
         # The matches are those before the first replacement. Each replaces all that reads like it, also in what an
-        # earlier one brought; a reference that stands twice is therefore replaced twice.
+        # earlier one brought; a reference that occurs twice is therefore replaced twice.
         for match in list(pattern.finditer(value)):
             try:
                 brought = _brought(*target_of(match), place, lookup, trail)
@@ -87,7 +87,7 @@ def _resolve(value: str, place: Place, lookup: Lookup, trail: tuple[Place, ...])
 def _brought(
     environment: str | None, target: str, place: Place, lookup: Lookup, trail: tuple[Place, ...]
 ) -> str | None:
-    """Return what stands at a target, itself resolved; None leaves the reference as it is."""
+    """Return the value at a target, itself resolved; None leaves the reference as it is."""
     if environment is None:
         return None
     if environment != place.environment and not lookup.readable(environment):

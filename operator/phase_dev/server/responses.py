@@ -56,7 +56,7 @@ def unauthenticated(text: str) -> ApiError:
 
 
 def server_error() -> ApiError:
-    """Return the 500 that stands for a bug of the server."""
+    """Return the 500 that reports a bug of the server."""
     return ApiError(500, "Internal server error.", spaced=True)
 
 

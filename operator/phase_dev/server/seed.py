@@ -1,6 +1,6 @@
 """The seed: one YAML file that says what the installation holds when it starts.
 
-Rule: a seed is checked as a whole before anything is taken in, and a mistake is told in one sentence with its field.
+Rule: a seed is checked as a whole before anything is taken in, and an error names the field in one sentence.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Run the application on a socket.
 
-Rule: the socket listens before anything else happens, so whoever knows the port may call at once.
+Rule: the socket listens before anything else happens, so a client that knows the port may call at once.
 """
 
 import asyncio

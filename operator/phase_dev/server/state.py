@@ -199,7 +199,7 @@ class State:
         return next((s for s in self.secrets_called(environment, key) if s.path == path), None)
 
     def ciphertexts(self, secret: Secret) -> Ciphertexts:
-        """Return the sealed fields of a secret of this state; they are made when somebody first asks for them."""
+        """Return the sealed fields of a secret of this state; they are made at the first call."""
         if (found := self._ciphertexts.get(secret.id)) is None:
             found = self._ciphertexts[secret.id] = seal_secret(secret)
         return found

@@ -1,4 +1,4 @@
-"""One process of a user that goes on in the background until it is told to stop.
+"""One process of a user that runs in the background until it is stopped.
 
 Rule: it runs as long as it holds its lock; a record without the lock is a leftover.
 """

@@ -82,7 +82,7 @@ def spell(seconds: float) -> str:
 
 
 class Ended(BaseException):
-    """Somebody asked this process to end; not an Exception, so that nobody takes it for a failure."""
+    """This process was asked to end; not an Exception, so that no handler takes it for a failure."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

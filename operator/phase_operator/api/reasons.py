@@ -71,120 +71,120 @@ class Entry:
 
 CATALOGUE: dict[Reason, Entry] = {
     Reason.SYNCED: Entry(
-        "Every target holds what Phase holds.",
+        "Every target has the content of Phase.",
         "Nothing to do.",
         stalled=False,
     ),
     Reason.SUSPENDED: Entry(
-        "spec.suspend is true: targets stay as they are and Phase is not asked.",
+        "spec.suspend is true: targets stay as they are, and the operator does not call Phase.",
         "Set spec.suspend to false or remove it.",
         stalled=False,
     ),
     Reason.INVALID_SPEC: Entry(
-        "The resource says something that cannot be done; the message names the field.",
+        "The spec asks for something impossible; the message names the field.",
         "Correct the field; the resource is read again as soon as it is edited.",
         stalled=True,
     ),
     Reason.CROSS_NAMESPACE: Entry(
-        "A token Secret or a target lies in another namespace, and the operator has no grant for that.",
+        "A token Secret or a target is in another namespace, and the operator has no grant for it.",
         "Use the PhaseSecret's own namespace, or ask the operator's administrator for the grant in the message.",
         stalled=True,
     ),
     Reason.TOKEN_SECRET_NOT_FOUND: Entry(
         "The Secret with the Phase token, or its key `token`, does not exist.",
-        "Create it; the resource is taken up again within seconds.",
+        "Create it; the operator notices it within seconds.",
         stalled=False,
     ),
     Reason.TOKEN_INVALID: Entry(
-        "The token Secret holds no text that is a Phase token.",
+        "The token Secret does not contain a valid Phase token.",
         "Store a service account token (pss_service:... or the REST token) under the key `token`.",
         stalled=True,
     ),
     Reason.HOST_REFUSED: Entry(
         "The token may not be sent to the host in spec.phaseHost: the operator's settings, or the annotation "
-        "`secrets.phase.dev/allowed-hosts` of the token's Secret, leave it out. Nothing was sent.",
-        "Correct spec.phaseHost, or have the host added where the message says.",
+        "`secrets.phase.dev/allowed-hosts` of the token's Secret, do not list it. Nothing was sent.",
+        "Correct spec.phaseHost, or have the host added to the list that the message names.",
         stalled=True,
     ),
     Reason.ACCESS_DENIED: Entry(
-        "Phase refuses the token, or the account may not read this app or environment; its words are in the message.",
-        "Grant the account access in Phase, or store another token. It heals by itself within a minute.",
+        "Phase refuses the token, or the account may not read this app or environment; the message quotes Phase.",
+        "Grant the account access in Phase, or store another token. The operator tries again within a minute.",
         stalled=True,
     ),
     Reason.APP_NOT_FOUND: Entry(
-        "The account sees no app of that name or id; names that come close are in the message.",
+        "The account sees no app with that name or id; the message lists similar names.",
         "Correct spec.phaseApp or spec.phaseAppId, or grant the account access to the app.",
         stalled=True,
     ),
     Reason.APP_AMBIGUOUS: Entry(
         "More than one app has that name.",
-        "Use spec.phaseAppId; the ids are in the message.",
+        "Use spec.phaseAppId; the message lists the ids.",
         stalled=True,
     ),
     Reason.APP_ENCRYPTED: Entry(
         "The app is end-to-end encrypted, and the token has no keys to decrypt it with: it is a REST token.",
         "Store the full token (pss_service:...) under the key `token`, or enable SSE (server-side encryption) for the "
-        "app in Phase's Console: the app's Settings, under Encryption. Either takes effect by itself.",
+        "app in Phase's Console: the app's Settings, under Encryption. The operator notices either by itself.",
         stalled=True,
     ),
     Reason.ENVIRONMENT_NOT_FOUND: Entry(
-        "The app has no environment of that name; names that come close are in the message. Or, if it is end-to-end "
-        "encrypted, several have it but for case, and none is spelled exactly so.",
+        "The app has no environment with that name; the message lists similar names. Or the app is end-to-end "
+        "encrypted, several names differ in case alone, and none is spelled exactly so.",
         "Correct spec.phaseAppEnv; spell it exactly as one of several environments.",
         stalled=True,
     ),
     Reason.DECRYPTION_FAILED: Entry(
-        "Something of an end-to-end encrypted app cannot be decrypted: entries that are asked for or that values may "
-        "refer to, or the key of an environment; which is in the message. Targets stay as they are.",
+        "The operator cannot decrypt something of an end-to-end encrypted app: entries that are selected, entries that "
+        "values may refer to, or the key of an environment. The message names it. Targets stay as they are.",
         "Save these entries anew in Phase's Console, or delete them. For an environment's key, withdraw the account's "
         "access to the environment and grant it again.",
         stalled=True,
     ),
     Reason.REQUEST_REFUSED: Entry(
-        "Phase refuses the request itself; why is in the message.",
-        "Follow Phase's words in the message.",
+        "Phase refuses the request itself; the message says why.",
+        "Follow the message, which quotes Phase.",
         stalled=True,
     ),
     Reason.NO_ENTRIES: Entry(
-        "Nothing in Phase matches path, tags, keys and types, or a key that the spec names is a dynamic secret's, "
-        "which is not read; tags that come close are in the message. An empty answer never empties a target.",
+        "Nothing in Phase matches path, tags, keys and types; the message lists similar tags. Or the spec names a key "
+        "of a dynamic secret, and the operator does not read these. An empty answer never empties a target.",
         "Correct the path, the tags or the key patterns, or add the entries in Phase.",
         stalled=True,
     ),
     Reason.ANSWER_DOUBTED: Entry(
-        "Phase's answer lost all entries, or more of them than spec.shrink allows; which ones is in the message.",
-        "Nothing to do: Phase is asked again after a pause, and what it says twice is believed.",
+        "Phase's answer lacks all entries, or more of them than spec.shrink allows; the message names them.",
+        "Nothing to do: the operator reads again after a pause, and accepts an answer that comes twice.",
         stalled=False,
     ),
     Reason.ANSWER_TOO_LARGE: Entry(
         "Phase's answer is larger than the operator reads or keeps, in bytes, in entries, in one of its entries, or "
-        "together with the namespace's other answers; which of them is in the message. Targets stay as they are.",
+        "together with the namespace's other answers. The message says which. Targets stay as they are.",
         "Select less, by a folder or by tags, or ask the operator's administrator to raise the limit in the message.",
         stalled=True,
     ),
     Reason.UNRESOLVED_REFERENCES: Entry(
-        "Values still hold ${...} that could not be resolved; for an end-to-end encrypted app, the message has the "
-        "reason of each. Targets stay as they are, but a ConfigMap loses a key whose entry became secret.",
-        "Correct the reference or grant access to what it names, or set spec.onSecretReferenceError to Warn.",
+        "Values have references ${...} that could not be resolved; for an end-to-end encrypted app, the message has "
+        "the reason for each. Targets stay as they are, but a ConfigMap loses a key whose entry became secret.",
+        "Correct the reference, grant access to what it names, or set spec.onSecretReferenceError to Warn.",
         stalled=True,
     ),
     Reason.RATE_LIMITED: Entry(
         "Phase's quota for the account is used up.",
-        "Nothing to do: reading goes on when Phase allows it. Ask for longer intervals if it stays.",
+        "Nothing to do: the operator reads again when Phase allows it. Set longer intervals if this persists.",
         stalled=False,
     ),
     Reason.PHASE_UNAVAILABLE: Entry(
         "Phase cannot be reached or answers with a server error.",
-        "Check spec.phaseHost and the network; reading is tried again by itself.",
+        "Check spec.phaseHost and the network; the operator tries again by itself.",
         stalled=False,
     ),
     Reason.UNEXPECTED_ANSWER: Entry(
-        "What answered is not Phase's API: HTML, a redirect or JSON of another shape.",
+        "The answer is not from Phase's API: it is HTML, a redirect, or JSON in another form.",
         "Check spec.phaseHost: a proxy, a login page or the wrong base path answers there.",
         stalled=False,
     ),
     Reason.KEY_COLLISION: Entry(
-        "Two entries would have the same key in one target; both sources are in the message.",
+        "Two entries would have the same key in one target; the message names both.",
         "Narrow the path, tags or keys, or rename one of the entries.",
         stalled=True,
     ),
@@ -194,60 +194,60 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.VALUE_INVALID: Entry(
-        "An entry's value cannot be stored as asked; the message names the key.",
+        "An entry's value cannot be stored in the requested form; the message names the key.",
         "Correct the value in Phase or the way it is decoded.",
         stalled=True,
     ),
     Reason.TEMPLATE_INVALID: Entry(
-        "A template says what templates cannot say; where, and what to write instead, is in the message.",
+        "A template has something that is not part of the language; the message says where, and what to write instead.",
         "Correct the template; the resource is read again as soon as it is edited.",
         stalled=True,
     ),
     Reason.TEMPLATE_FAILED: Entry(
-        "A template cannot be rendered with what is there: a key is missing, a value is not text or the result too "
-        "large; the message names the key.",
-        "Add the key or correct the value in Phase, or change the template: `default` stands in for a missing key.",
+        "A template cannot be rendered with the current values: a key is missing, a value is not text, or the result "
+        "is too large. The message names the key.",
+        "Add the key or correct the value in Phase, or change the template: `default` replaces a missing key.",
         stalled=True,
     ),
     Reason.TOO_LARGE: Entry(
-        "The target, or what is noted of its keys, would be larger than Kubernetes allows, by itself or together with "
-        "what others have in the object; the message tells of what.",
+        "The target or its annotations would be larger than Kubernetes allows, alone or together with the data that "
+        "others have in the object. The message says which.",
         "Spread the entries over several targets.",
         stalled=True,
     ),
     Reason.TARGET_CONFLICT: Entry(
-        "An object of that name, a version of a versioned name, or with Merge a key in it, is not ours; whose it is "
-        "stands in the message. A copy is not ours either, whatever its marks say.",
+        "An object with that name, a version of a versioned name, or with Merge a key in it, is not ours; the message "
+        "names its owner. A copy of a target is not ours either, whatever its marks say.",
         "Choose another name, delete the object or key if nobody needs it, or set `adopt: true` on the target to take "
-        "it over; in another namespace the grant has to say `adopt`, too. What another PhaseSecret keeps has to be let "
-        "go there first.",
+        "it over; in another namespace the grant has to say `adopt`, too. If it belongs to another PhaseSecret, remove "
+        "it from that spec first.",
         stalled=True,
     ),
     Reason.TARGET_IS_TOKEN: Entry(
-        "Another PhaseSecret, which the message names, reads its Phase token from the Secret of that name.",
+        "Another PhaseSecret reads its Phase token from the Secret with that name; the message names it.",
         "Choose another name for the target, or another Secret for that token.",
         stalled=True,
     ),
     Reason.TARGET_REFUSED: Entry(
-        "The API server refuses the object: its RBAC or a quota, in its own words; its validation, with the field; or "
-        "an admission policy or webhook, by name. A policy's words are not repeated: they may quote values.",
-        "Follow the message. Of a policy read the rules: `kubectl get validatingadmissionpolicy NAME -o yaml`. To see "
-        "its words, `kubectl apply --dry-run=server` an object of that name without real values.",
+        "The API server refuses the object. The message quotes RBAC or a quota, names the field that is not valid, or "
+        "names the admission policy or webhook. A policy's text is not shown, since it may quote values.",
+        "Follow the message. For a policy read its rules: `kubectl get validatingadmissionpolicy NAME -o yaml`. To see "
+        "its text, `kubectl apply --dry-run=server` an object with that name, without real values.",
         stalled=True,
     ),
     Reason.TARGET_IMMUTABLE: Entry(
         "The existing object is marked immutable, and its content differs from Phase.",
-        "Delete it, and it is made anew; or use `versioned`, which makes a new object for each content.",
+        "Delete it, and the operator creates it again; or use `versioned`, which has a new object for each content.",
         stalled=True,
     ),
     Reason.TYPE_IMMUTABLE: Entry(
         "The existing Secret has another type, and Kubernetes cannot change the type of a Secret.",
-        "Choose another name or the type that it has, delete the Secret, or set `onTypeChange: Replace`.",
+        "Choose another name or its present type, delete the Secret, or set `onTypeChange: Replace`.",
         stalled=True,
     ),
     Reason.REMOVAL_PENDING: Entry(
         "An object or key that the PhaseSecret has to remove still exists; the message says what it waits for.",
-        "Nothing to do if it passes; else follow the message. It is tried again by itself.",
+        "Wait; if the reason stays, follow the message. The operator tries again by itself.",
         stalled=False,
     ),
     Reason.TYPE_NOT_SUPPORTED: Entry(
@@ -256,8 +256,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.TYPE_MISMATCH: Entry(
-        "The target's secretType asks for keys or contents that it would not have; what is wrong is in the message.",
-        "Give the entries the names that the type asks for, as in `processors.<KEY>.asName: tls.crt`, correct them in "
+        "The target would lack keys or contents that its secretType requires; the message says what is wrong.",
+        "Give the entries the names that the type requires, as in `processors.<KEY>.asName: tls.crt`, correct them in "
         "Phase, or choose another secretType.",
         stalled=True,
     ),
@@ -267,13 +267,13 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=False,
     ),
     Reason.KUBERNETES_UNAVAILABLE: Entry(
-        "The API server cannot be reached, or refuses for a reason that passes.",
-        "Nothing to do if it passes; else check the operator's RBAC and the API server.",
+        "The API server cannot be reached, or refuses for a temporary reason.",
+        "Wait; if the reason stays, check the operator's RBAC and the API server.",
         stalled=False,
     ),
     Reason.INTERNAL_ERROR: Entry(
-        "The operator met a case it does not know; its log has the trace.",
-        "Report it. The run is repeated.",
+        "The operator has a bug in this case; its log has the trace.",
+        "Report it. The operator tries again by itself.",
         stalled=False,
     ),
 }

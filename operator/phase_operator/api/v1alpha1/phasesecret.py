@@ -112,7 +112,9 @@ class TokenSecretReference(ApiModel):
         "Default: phase-service-token.",
     )
     secret_namespace: OptionalNamespace = Field(
-        None, description="Namespace of that Secret. Default, and all that is allowed: the PhaseSecret's own."
+        None,
+        description="Namespace of that Secret. Default: the PhaseSecret's own; another one needs a grant in the "
+        "operator's settings.",
     )
 
 
@@ -259,8 +261,8 @@ class Versioned(ApiModel):
 
     keep: Annotated[int, Field(ge=1, le=50)] | None = Field(
         None,
-        description="How many of the newest stay. Older ones go when no workload of the namespace names them. "
-        "Default: 3.",
+        description="How many of the newest stay. Older ones are deleted when no workload of the namespace names "
+        "them. Default: 3.",
     )
 
 
@@ -324,7 +326,7 @@ class TargetFields(ApiModel):
     format: Format | None = Field(
         None,
         description="KeyPerEntry, or one file that holds all entries: dotenv, json, yaml, properties, toml, "
-        "dockerconfigjson; see docs/formats.md. Beside template.data, a file needs its mergePolicy Merge. Default: "
+        "dockerconfigjson; see docs/formats.md. With template.data, set template.mergePolicy to Merge too. Default: "
         "KeyPerEntry.",
     )
     file_key: DataKey | None = Field(
@@ -343,8 +345,8 @@ class TargetFields(ApiModel):
     )
     versioned: Versioned | None = Field(
         None,
-        description="Each content becomes an immutable object of its own, named like the target with a hash behind it; "
-        "the newest name is in the status.",
+        description="Each content becomes an immutable object of its own, named like the target with a hash at the "
+        "end; the newest name is in the status.",
     )
     creation_policy: CreationPolicy | None = Field(
         None,
@@ -353,8 +355,8 @@ class TargetFields(ApiModel):
     )
     deletion_policy: DeletionPolicy | None = Field(
         None,
-        description="What becomes of the target when the PhaseSecret is deleted, or names it no more. Retain: it "
-        "stays. Delete: it is deleted; with Merge, exactly the PhaseSecret's keys are taken out. Default: Retain, with "
+        description="What happens to the target when the PhaseSecret is deleted, or does not name it any more. Retain: "
+        "it stays. Delete: it is deleted; with Merge, only the PhaseSecret's keys are removed. Default: Retain; with "
         "Merge: Delete.",
     )
     restart: Restart = Field(
@@ -364,13 +366,13 @@ class TargetFields(ApiModel):
     )
     required: bool | None = Field(
         None,
-        description="true: without any entry for it the target is not ready. false: it is empty then. Default: true "
-        "for a Secret, false for a ConfigMap. A target that held entries is not emptied by this.",
+        description="true: if no entry is for the target, it is not ready. false: it is empty then. Default: true for "
+        "a Secret, false for a ConfigMap. This never empties a target that had entries.",
     )
     adopt: bool | None = Field(
         None,
-        description="true: an object of that name that others made is taken over; with Merge, keys that "
-        "others wrote. Default: false, it is left alone and reported.",
+        description="true: take over an object with that name that others made; with Merge, keys that others wrote. "
+        "Default: false, the object is not changed, and the conflict is reported.",
     )
 
 
@@ -395,7 +397,7 @@ class ManagedSecret(ApiModel):
     on_type_change: OnTypeChange | None = Field(
         None,
         description="Kubernetes cannot change the type of a Secret. Refuse: another secretType is reported and not "
-        "written. Replace: the Secret is deleted and made anew, with a copy kept meanwhile. Default: Refuse.",
+        "written. Replace: the Secret is deleted and created again; a copy exists meanwhile. Default: Refuse.",
     )
 
 
@@ -560,7 +562,7 @@ class PhaseSecretSpec(ApiModel):
     )
     polling_interval: Annotated[int, Field(ge=5, le=31536000)] | None = Field(
         None,
-        description="Seconds between looks for a change in Phase, at least 5. Default: 60.",
+        description="Seconds between checks for a change in Phase, at least 5. Default: 60.",
         json_schema_extra=NULLABLE,
     )
     authentication: Authentication = Field(
@@ -587,21 +589,22 @@ class PhaseSecretSpec(ApiModel):
     )
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,
-        description="What a ${...} does that cannot be resolved. Default: Fail, the targets stay as they are. Warn: "
-        "they are written with what is left of it, with a Warning Event.",
+        description="What happens if a reference ${...} cannot be resolved. Fail: the targets stay as they are. Warn: "
+        "they are written with the unresolved text, and there is a Warning Event. Default: Fail.",
     )
     shrink: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None,
-        description="Percentage of the selected entries that may vanish from Phase's answer at once. If more do, Phase "
-        "is asked a second time after a pause before that is believed. Default: 100, only the loss of all is doubted.",
+        description="Percentage of the selected entries that may vanish from Phase's answer at once. If more vanish, "
+        "the operator reads again after a pause, and accepts an answer that comes twice. Default: 100, only the loss "
+        "of all entries is doubted.",
     )
     allow_empty: bool | None = Field(
         None,
-        description="true: targets are emptied when Phase says twice that nothing is selected any more. Default: "
+        description="true: targets are emptied when Phase answers twice that nothing is selected any more. Default: "
         "false, they stay as they are.",
     )
     suspend: bool | None = Field(
-        None, description="true: leave the targets as they are and do not ask Phase. Default: false."
+        None, description="true: leave the targets as they are and do not call Phase. Default: false."
     )
 
 
