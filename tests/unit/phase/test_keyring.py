@@ -234,7 +234,7 @@ def app(*environments: str) -> KeyedApp:
         (["Prod", "prod", "PROD"], "prod", "prod"),
         (["Prod", "prod", "PROD"], "Prod", "Prod"),
     ],
-    ids=["before a longer one", "after a longer one", "by case folding"],
+    ids=["before a longer one", "after a longer one", "by case folding", "lower case of three", "title case of three"],
 )
 def test_an_environment_is_found_by_its_whole_name(environments: list[str], asked: str, found: str) -> None:
     assert environment_named(app(*environments), asked).name == found
