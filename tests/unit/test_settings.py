@@ -104,7 +104,7 @@ def test_namespaces_are_separated_by_commas_in_the_variable(
         ),
     ],
 )
-def test_what_may_be_repeated_is_separated_in_the_variable(
+def test_a_flag_that_may_be_repeated_is_separated_in_the_variable(
     name: str, given: tuple[str, ...], text: str, found: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_flag = load(flags(**{name: given}))

@@ -34,7 +34,7 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
         await client.close()
 
 
-async def test_each_that_stands_still_is_told() -> None:
+async def test_each_part_that_stands_still_is_named() -> None:
     standby, leader = await connected(Patience(stuck=-1.0), elects=True)
 
     assert standby.keys() == {"lease"}
@@ -42,13 +42,13 @@ async def test_each_that_stands_still_is_told() -> None:
     assert all(text is not None and text.startswith(name) for name, text in (standby | leader).items())
 
 
-async def test_at_the_start_nothing_has_stood_still() -> None:
+async def test_nothing_has_stood_still_at_the_start() -> None:
     standby, leader = await connected(Patience(), elects=True)
 
     assert set((standby | leader).values()) == {None}
 
 
-async def test_who_elects_nobody_has_no_lease_to_look_at() -> None:
+async def test_an_operator_without_election_has_no_lease_to_look_at() -> None:
     standby, _ = await connected(Patience(), elects=False)
 
     assert standby == {}

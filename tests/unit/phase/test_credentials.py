@@ -87,7 +87,7 @@ def test_only_a_full_token_has_keys(kind: str) -> None:
     assert all(parse(SecretValue(text), KEY).keys is None for text in (HEX, f"Service {HEX}", f"Bearer User {HEX}"))
 
 
-def test_whoever_has_other_keys_is_another_account() -> None:
+def test_a_token_with_other_keys_is_another_account() -> None:
     """Otherwise one whose token is torn, or who knows only its sent part, would spoil the reads of another."""
     others = [FULL.replace(field, "99" * 32) for field in REST.split(":")]
     texts = [FULL, *others, HEX, FULL.replace("service:v2", "service:v1"), FULL.replace(HEX, HEX.upper())]

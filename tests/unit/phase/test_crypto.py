@@ -189,7 +189,7 @@ def test_any_text_is_refused_by_the_one_exception(text: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_is_sealed_is_read_to_the_letter(text: str) -> None:
+def test_a_sealed_text_is_decrypted_to_the_letter(text: str) -> None:
     assert decrypt(KEY, seal(text, PLACE.public)) == text
 
 

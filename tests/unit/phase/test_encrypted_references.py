@@ -212,7 +212,7 @@ BAD = "nothing that was sealed"
         ),
     ],
 )
-async def test_what_cannot_be_decrypted_fails_those_who_would_have_it_or_refer_to_it(
+async def test_an_entry_that_cannot_be_decrypted_fails_the_queries_that_have_it_or_refer_to_it(
     rows: list[tuple[str, str, str | None]], failing: set[str | None]
 ) -> None:
     """Folders are in plain text: a damaged entry in one cannot hold up PhaseSecrets that read another."""
@@ -288,7 +288,7 @@ async def test_an_answer_that_does_not_fit_with_others_gives_all_back() -> None:
     assert memory.used == 0
 
 
-async def test_what_references_make_counts_while_it_is_made() -> None:
+async def test_resolved_values_count_as_memory_while_they_are_made() -> None:
     """Reads of many namespaces are under way at once, and the values of each may grow by megabytes."""
     made = {f"K{number}": f"${{X}}{number}" for number in range(100)}
     there = Installation(SealedApp("shop", [environment("home", X="x" * 100_000, **made)]))

@@ -158,7 +158,7 @@ def test_a_refused_environment_is_told_from_a_refused_token(status: int, words: 
         pytest.param(502, HTML, Reason.PHASE_UNAVAILABLE, id="bad gateway"),
     ],
 )
-def test_what_is_not_phase_is_told_by_status_and_type(
+def test_an_answer_that_is_not_from_phase_is_described_by_status_and_type(
     status: int, headers: dict[str, str], reason: Reason, canary: Canary
 ) -> None:
     body = f"<html>{canary.value('page')}</html>".encode()
@@ -318,7 +318,7 @@ DATES = st.one_of(
 
 
 @given(DATES, DATES)
-def test_whatever_a_refusal_asks_for_is_a_bounded_pause(asked: str, date: str) -> None:
+def test_any_pause_that_a_refusal_asks_for_is_bounded(asked: str, date: str) -> None:
     raw = {b"retry-after": asked.encode("latin-1"), b"date": date.encode("latin-1")}
 
     found = from_answer(httpx.Response(429, headers=raw), b"", HOST)
@@ -329,7 +329,7 @@ def test_whatever_a_refusal_asks_for_is_a_bounded_pause(asked: str, date: str) -
 
 
 @pytest.mark.parametrize("headers", [JSON, HTML, {}], ids=["JSON", "HTML", "no type"])
-def test_what_is_4xx_is_about_the_question_and_what_is_5xx_is_not(headers: dict[str, str]) -> None:
+def test_a_4xx_is_about_the_question_and_a_5xx_is_not(headers: dict[str, str]) -> None:
     for status in range(400, 600):
         found = from_answer(httpx.Response(status, headers=headers), b"", HOST)
 
@@ -358,7 +358,7 @@ def test_only_a_refusal_by_phase_or_by_a_gateway_before_it_had_no_effect(headers
         pytest.param("Lease has already been revoked at 2030", id="a lease is prolonged before it is looked at"),
     ],
 )
-def test_what_phase_refuses_after_it_has_written_may_have_had_an_effect(words: str) -> None:
+def test_a_refusal_after_a_write_may_have_had_an_effect(words: str) -> None:
     assert not must_mean(400, json.dumps({"error": words})).had_no_effect
 
 

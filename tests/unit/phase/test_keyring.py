@@ -44,7 +44,7 @@ def test_the_encrypted_routes_lie_beside_the_public_ones(host: str, asked: str) 
     assert encrypted_base(base_url(host)) == asked
 
 
-async def test_it_lists_apps_and_environments_in_an_order_of_its_own() -> None:
+async def test_a_keyring_lists_apps_and_environments_in_an_order_of_its_own() -> None:
     first = SealedEnvironment("Production", updated_at="2030-01-01T00:00:00.5Z")
     second = SealedEnvironment("Development", updated_at=None)
     apps = [SealedApp("b", [second, first]), SealedApp("a", [], encryption="SSE")]
@@ -163,7 +163,7 @@ def many(apps: int, environments: int) -> dict[str, Any]:
         pytest.param(refused(429, "Request was throttled."), Transient, Reason.RATE_LIMITED, id="throttled"),
     ],
 )
-async def test_what_is_refused_says_why_and_shows_nothing(
+async def test_a_refused_keyring_says_why_and_shows_nothing(
     answer: Any, kind: type[Exception], reason: Reason, canary: Canary
 ) -> None:
     for secret in (ACCOUNT.wrapped_share, ACCOUNT.share.hex(), ACCOUNT.bearer.hex(), ACCOUNT.unwrap.hex()):
@@ -186,7 +186,7 @@ async def test_any_json_is_a_keyring_or_refused(part: Any) -> None:
         assert len(found.apps) == len(part)
 
 
-async def test_it_weighs_about_what_it_takes() -> None:
+async def test_a_keyring_weighs_about_as_much_as_it_takes() -> None:
     apps = [SealedApp(f"app-{number}", [SealedEnvironment() for _ in range(3)]) for number in range(20)]
     where = place()
     edge = client(Server(tokens=tokens_answer(ACCOUNT, *apps)))
@@ -204,7 +204,7 @@ async def test_it_weighs_about_what_it_takes() -> None:
         pytest.param({"updated_at": "2030-01-01T00:00:00" + "0" * 100_000}, id="a time"),
     ],
 )
-async def test_whatever_of_it_is_long_counts_as_long_as_it_is_kept(fields: dict[str, str]) -> None:
+async def test_any_long_text_of_a_keyring_counts_as_long_as_it_is_kept(fields: dict[str, str]) -> None:
     environment = SealedEnvironment()
     answer = tokens_answer(ACCOUNT, SealedApp("shop", [environment]))
     [key] = answer["apps"][0]["environment_keys"]

@@ -97,7 +97,7 @@ async def test_of_a_name_there_is_one_lookup_at_a_time(resolver: Resolver) -> No
     assert resolver.asked == ["hang0.example"]
 
 
-async def test_what_was_given_up_counts_until_it_ends_and_what_was_found_is_found(resolver: Resolver) -> None:
+async def test_an_abandoned_lookup_counts_until_it_ends_and_known_names_are_still_found(resolver: Resolver) -> None:
     lookups = Lookups(8, resolver)
     await lookups.addresses("good.example")
     async with hanging(lookups, resolver, 4):

@@ -58,7 +58,7 @@ def test_a_part_of_an_answer_is_no_answer(rows: list[dict[str, Any]], data: st.D
 
 
 @given(st.binary(max_size=60))
-def test_whatever_comes_ends_in_entries_or_in_an_error_that_is_expected(body: bytes) -> None:
+def test_any_bytes_end_in_entries_or_in_an_expected_error(body: bytes) -> None:
     try:
         read([body])
     except ExpectedError as error:
@@ -83,7 +83,9 @@ def test_nothing_may_follow_an_answer(junk: str) -> None:
         pytest.param([row(tags=[str(each) for each in range(10_001)])], Limits(), 80 * MIB, id="many tags"),
     ],
 )
-def test_what_is_over_a_limit_is_told(body: object, limits: Limits, total: int) -> None:
+def test_an_answer_over_a_limit_is_refused_with_the_host_or_the_namespace(
+    body: object, limits: Limits, total: int
+) -> None:
     with pytest.raises(ExpectedError) as caught:
         read([json.dumps(body).encode()], limits, total)
 

@@ -195,7 +195,7 @@ async def test_an_answer_that_is_no_http_is_not_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_what_may_have_changed_something_is_not_sent_again(method: str) -> None:
+async def test_a_request_that_may_have_changed_something_is_not_sent_again(method: str) -> None:
     inner = Hasty(closed=1)
 
     with pytest.raises(httpx.RemoteProtocolError):

@@ -46,13 +46,13 @@ def test_only_type_config_makes_a_config_entry() -> None:
 @pytest.mark.parametrize(
     "fields", [pytest.param({}, id="absent"), pytest.param(dict.fromkeys(("type", "path", "tags")), id="null")]
 )
-def test_what_older_servers_do_not_say_is_defaulted(fields: dict[str, None]) -> None:
+def test_fields_that_older_servers_do_not_send_have_defaults(fields: dict[str, None]) -> None:
     found = entries({"id": "1", "key": "A", "value": "x"} | fields)
 
     assert found == [Entry("1", "A", SecretValue("x"), "/", frozenset(), "secret")]
 
 
-def test_what_newer_servers_say_is_ignored() -> None:
+def test_fields_that_newer_servers_send_are_ignored() -> None:
     assert entries(row(lifecycle="static", folder=None, override={"value": "y"}, invented={"a": [1]})) == entries(row())
 
 
@@ -155,7 +155,7 @@ def test_json_of_another_shape_is_told_by_its_place(document: object, place: str
         pytest.param(b"[" + b"1," * 1_000_000 + b"1]", id="a million errors"),
     ],
 )
-def test_what_is_no_json_of_ours_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_the_expected_json_is_refused(body: bytes) -> None:
     with pytest.raises(Transient) as caught:
         parsed(body)
 

@@ -10,15 +10,15 @@ from phase_operator.reconcile.background import BackgroundThread
 MUCH = 1_000_000
 
 
-async def test_what_is_little_is_done_at_once() -> None:
+async def test_little_work_is_done_at_once() -> None:
     assert await BackgroundThread().run(threading.get_ident, 10, "team") == threading.get_ident()
 
 
-async def test_what_is_much_is_done_by_another_thread() -> None:
+async def test_much_work_is_done_by_another_thread() -> None:
     assert await BackgroundThread().run(threading.get_ident, MUCH, "team") != threading.get_ident()
 
 
-async def test_what_the_work_raises_is_raised() -> None:
+async def test_an_exception_of_the_work_is_raised() -> None:
     def work() -> None:
         raise KeyError("x")
 
@@ -44,7 +44,7 @@ async def test_a_namespace_with_much_to_do_lets_others_have_every_second_turn() 
     assert done == ["mallory", "team", "mallory", "team", "mallory", "mallory", "mallory"]
 
 
-async def test_who_goes_away_passes_the_turn_on() -> None:
+async def test_a_cancelled_caller_passes_its_turn_on() -> None:
     background, gate = BackgroundThread(), threading.Event()
     first = asyncio.create_task(background.run(gate.wait, MUCH, "team"))
     await asyncio.sleep(0)

@@ -167,7 +167,7 @@ async def pass_an_interval(house: House) -> None:
 
 
 @pytest.mark.parametrize(("fault", "shape", "comes"), CASES)
-async def test_what_is_declared_secret_leaves_whatever_else_is_wrong(
+async def test_an_entry_that_is_declared_secret_leaves_whatever_else_is_wrong(
     house: MAKE, fault: str, shape: str, comes: str
 ) -> None:
     what, how = FAULTS[fault], SHAPES[shape]

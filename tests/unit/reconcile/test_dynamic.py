@@ -30,7 +30,7 @@ def secret(**fields: Any) -> dict[str, Any]:
     return {"managedSecretReferences": [{"secretName": "shop", **fields}]}
 
 
-async def test_who_selects_one_is_told_once_and_is_in_step() -> None:
+async def test_a_resource_that_selects_a_dynamic_secret_reports_it_once_and_is_in_step() -> None:
     house = await settled()
     try:
         statuses = len(house.cluster.status_writes)
@@ -71,7 +71,7 @@ async def test_of_thousands_a_few_are_named() -> None:
         pytest.param({"phaseAppEnvTags": ["db"]}, id="tags, which it has none of"),
     ],
 )
-async def test_who_does_not_ask_for_it_is_told_nothing(fields: dict[str, Any]) -> None:
+async def test_a_resource_that_does_not_ask_for_a_dynamic_secret_reports_nothing(fields: dict[str, Any]) -> None:
     house = await settled(**fields)
     try:
         assert LEASED not in message(house)
@@ -89,7 +89,9 @@ async def test_who_does_not_ask_for_it_is_told_nothing(fields: dict[str, Any]) -
         pytest.param(secret(template={"data": {"t": "{{ " + LEASED + " }}"}}), Reason.TEMPLATE_FAILED, id="a template"),
     ],
 )
-async def test_who_names_one_is_refused_and_loses_nothing(fields: dict[str, Any], reason: Reason) -> None:
+async def test_a_resource_that_names_a_dynamic_secret_is_refused_and_loses_nothing(
+    fields: dict[str, Any], reason: Reason
+) -> None:
     house = await settled()
     try:
         held = house.keys(secret_ref())
@@ -104,7 +106,7 @@ async def test_who_names_one_is_refused_and_loses_nothing(fields: dict[str, Any]
         await house.stop()
 
 
-async def test_where_there_is_nothing_else_it_is_told() -> None:
+async def test_a_resource_with_nothing_but_a_dynamic_secret_reports_it() -> None:
     house = await settled(empty=True)
     try:
         assert house.reason == Reason.NO_ENTRIES

@@ -22,7 +22,7 @@ def test_a_thing_knows_who_depends_on_it_sorted() -> None:
     assert (found.of("x"), found.of("y"), found.of("z")) == ([A, B], [B], [])
 
 
-def test_what_a_resource_depends_on_is_replaced_as_a_whole() -> None:
+def test_the_dependencies_of_a_resource_are_replaced_as_a_whole() -> None:
     found = dependents((A, "xy"), (A, "yz"))
 
     assert (found.of("x"), found.of("y"), found.of("z")) == ([], [A], [A])

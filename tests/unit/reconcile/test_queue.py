@@ -85,7 +85,7 @@ def test_a_key_does_not_run_twice_at_once_and_runs_once_more_however_often_it_wa
     assert (len(found), drained(found, 5)) == (1, ["a"])
 
 
-def test_what_was_added_during_a_run_keeps_its_soonest_time_and_most_urgent_priority() -> None:
+def test_a_key_that_is_added_during_its_run_keeps_its_soonest_time_and_most_urgent_priority() -> None:
     found = schedule(("a", 1, CHANGED))
     found.take(5)
     for due, priority in ((9, NEW), (7, PERIODIC)):
@@ -98,7 +98,7 @@ def test_what_was_added_during_a_run_keeps_its_soonest_time_and_most_urgent_prio
     assert drained(found, 7) == ["a", "b"]
 
 
-def test_what_was_not_added_during_a_run_does_not_run_again() -> None:
+def test_a_key_that_is_not_added_during_its_run_does_not_run_again() -> None:
     assert drained(schedule(("a", 1, CHANGED)), 5) == ["a"]
 
 
@@ -126,7 +126,7 @@ def test_a_key_that_is_forgotten_may_be_planned_anew() -> None:
     assert drained(found, 3) == ["a"]
 
 
-def test_to_forget_what_was_never_planned_changes_nothing() -> None:
+def test_forgetting_an_unknown_key_changes_nothing() -> None:
     found = schedule(("b", 1, CHANGED))
 
     found.forget("a")
@@ -152,7 +152,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_it_does_what_two_dictionaries_would_do(steps: list[tuple[str, str, int, Priority]]) -> None:
+def test_a_schedule_does_what_two_dictionaries_would_do(steps: list[tuple[str, str, int, Priority]]) -> None:
     found = schedule()
     due: dict[str, tuple[float, Priority]] = {}
     running: dict[str, tuple[float, Priority] | None] = {}
@@ -206,7 +206,7 @@ async def taking(queue: WorkQueue[str]) -> asyncio.Task[str]:
     return task
 
 
-async def test_who_waits_is_given_a_key_that_is_added(clock: HandClock) -> None:
+async def test_a_waiting_worker_gets_a_key_that_is_added(clock: HandClock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
     task = await taking(queue)
     assert not task.done()
@@ -216,7 +216,7 @@ async def test_who_waits_is_given_a_key_that_is_added(clock: HandClock) -> None:
     assert await task == "a"
 
 
-async def test_who_waits_is_given_a_key_when_its_delay_is_over(clock: HandClock) -> None:
+async def test_a_waiting_worker_gets_a_key_when_its_delay_is_over(clock: HandClock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
     queue.add("a", delay=10)
     task = await taking(queue)
@@ -229,7 +229,7 @@ async def test_who_waits_is_given_a_key_when_its_delay_is_over(clock: HandClock)
     assert await task == "a"
 
 
-async def test_who_waits_for_a_late_key_is_given_an_earlier_one(clock: HandClock) -> None:
+async def test_a_worker_that_waits_for_a_late_key_gets_an_earlier_one(clock: HandClock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
     queue.add("late", delay=10)
     task = await taking(queue)
@@ -241,7 +241,7 @@ async def test_who_waits_for_a_late_key_is_given_an_earlier_one(clock: HandClock
     assert await task == "early"
 
 
-async def test_two_who_wait_are_given_one_key_once(clock: HandClock) -> None:
+async def test_two_waiting_workers_get_one_key_once(clock: HandClock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
     tasks = [await taking(queue), await taking(queue)]
 
@@ -293,7 +293,7 @@ async def test_a_forgotten_key_is_not_given(clock: HandClock) -> None:
     assert await task == "b"
 
 
-async def test_it_tells_how_much_is_planned_and_how_late_it_is(clock: HandClock) -> None:
+async def test_a_schedule_counts_its_keys_and_how_late_they_are(clock: HandClock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
     queue.add("a")
     queue.add("b", delay=60)
@@ -303,7 +303,7 @@ async def test_it_tells_how_much_is_planned_and_how_late_it_is(clock: HandClock)
     assert (queue.depth(), queue.oldest()) == (2, 5)
 
 
-def test_what_is_due_is_served_however_much_that_is_more_urgent_keeps_coming() -> None:
+def test_a_due_key_is_served_however_many_more_urgent_ones_keep_coming() -> None:
     found = schedule(*((f"retry-{number}", 0, PERIODIC) for number in range(5)))
     served: dict[str, int] = {}
 
@@ -361,7 +361,7 @@ def turns_until(found: Schedule[str], wanted: str) -> int:
 
 @pytest.mark.parametrize("theirs", [NEW, CHANGED, PERIODIC])
 @pytest.mark.parametrize("mine", [NEW, CHANGED])
-def test_who_has_two_thousand_keys_waits_for_himself(theirs: Priority, mine: Priority) -> None:
+def test_an_owner_of_two_thousand_keys_delays_nobody_else(theirs: Priority, mine: Priority) -> None:
     found: Schedule[str] = Schedule(owner_of)
     for number in range(2000):
         found.add(f"mallory/{number}", 1, theirs)

@@ -26,7 +26,7 @@ def status_of(found: PhaseSecretStore, key: ObjectKey = KEY) -> Any:
     return resource.status
 
 
-def test_what_the_watch_shows_comes_back_parsed() -> None:
+def test_a_resource_that_the_watch_shows_comes_back_parsed() -> None:
     found = resources(phase_secret(generation=3, sync="now", status=READY, suspend=True))
 
     assert found.get(KEY) == Resource(KEY, UID, 3, "now", spec(suspend=True), READY)
@@ -38,7 +38,7 @@ def test_a_bare_object_is_kept_as_it_is() -> None:
     assert found.get(KEY) == Resource(KEY, UID, 0, None, {}, {})
 
 
-def test_what_was_never_shown_is_not_there() -> None:
+def test_a_resource_that_was_never_shown_is_not_there() -> None:
     assert resources().get(KEY) is None
 
 
@@ -89,7 +89,7 @@ def test_an_edit_that_is_seen_late_does_not_either() -> None:
         ),
     ],
 )
-def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], life: Lifecycle) -> None:
+def test_a_deletion_that_waits_for_us_calls_for_a_run(again: dict[str, Any], life: Lifecycle) -> None:
     found = resources(phase_secret())
 
     assert found.needs_reconcile(again["metadata"])
@@ -106,7 +106,7 @@ def test_that_it_cannot_go_without_us_calls_for_a_run(again: dict[str, Any], lif
         pytest.param(phase_secret(finalizers=["x/y", names.LEGACY_FINALIZER], deleting=True), None, id="not for us"),
     ],
 )
-def test_whom_a_resource_waits_for(body: dict[str, Any], life: Lifecycle | None) -> None:
+def test_the_finalizers_tell_whether_a_deletion_waits_for_us(body: dict[str, Any], life: Lifecycle | None) -> None:
     assert lifecycle_of(body["metadata"]) is life
 
 
@@ -118,7 +118,7 @@ def test_our_own_finalizer_comes_back_as_no_news() -> None:
     assert not found.upsert(phase_secret(finalizers=[names.FINALIZER]))
 
 
-def test_one_that_is_being_deleted_stays_so() -> None:
+def test_a_resource_that_is_being_deleted_stays_so() -> None:
     found = resources(phase_secret(finalizers=[names.FINALIZER], deleting=True))
 
     found.set_finalizer_kept(KEY, UID, True)
@@ -143,7 +143,7 @@ def test_the_status_of_one_that_is_gone_brings_it_not_back() -> None:
     assert KEY not in found
 
 
-def test_what_is_kept_does_not_change_with_what_was_given() -> None:
+def test_a_kept_resource_does_not_change_with_the_body_that_was_given() -> None:
     body = phase_secret(status={"keys": 1})
     found = resources(body)
 
@@ -153,14 +153,14 @@ def test_what_is_kept_does_not_change_with_what_was_given() -> None:
     assert found.get(KEY) == Resource(KEY, UID, 1, None, spec(), {"keys": 1})
 
 
-def test_one_that_is_removed_is_gone_once() -> None:
+def test_a_removed_resource_is_gone_once() -> None:
     found = resources(phase_secret())
 
     assert (found.remove(KEY), found.remove(KEY)) == (True, False)
     assert (found.get(KEY), len(found), KEY in found) == (None, 0, False)
 
 
-def test_they_are_counted_by_the_status_last_written() -> None:
+def test_resources_are_counted_by_the_status_last_written() -> None:
     found = resources(
         *(phase_secret(ObjectKey("team", name), status=READY) for name in "abc"),
         *(phase_secret(ObjectKey("team", name), status=NOT_READY) for name in "de"),
@@ -202,7 +202,7 @@ def test_a_time_that_is_none_is_no_reason_to_fail(since: object) -> None:
     assert resources(phase_secret(status=not_ready(since))).not_ready_for("2030-01-01T00:11:00Z") == 0
 
 
-def test_each_stands_as_the_status_last_written_says() -> None:
+def test_each_resource_counts_as_the_status_last_written_says() -> None:
     fell = "2030-01-01T00:10:00Z"
     found = resources(
         phase_secret(status=not_ready(fell, lastSyncedTime="2029-01-01T00:00:00Z")),

@@ -89,7 +89,7 @@ async def test_a_step_that_gets_on_does_not_hang() -> None:
         task.cancel()
 
 
-async def test_all_ran_when_each_that_was_there_had_a_run_whatever_came_of_it_and_whatever_came_since() -> None:
+async def test_all_have_run_when_each_key_from_the_start_had_a_run() -> None:
     queue: WorkQueue[str] = WorkQueue(HandClock())
     for key in ("one", "two", "three"):
         queue.add(key)

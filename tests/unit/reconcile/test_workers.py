@@ -215,7 +215,7 @@ async def test_a_target_that_was_deleted_is_made_again_without_a_read(loop: Loop
     assert len(loop.phase.reads) == 1
 
 
-async def test_what_others_add_beside_the_data_is_left_alone(loop: Loop) -> None:
+async def test_metadata_that_others_add_is_left_alone(loop: Loop) -> None:
     await started(loop)
 
     loop.cluster.edit(SHOP, labels={"theirs": "x"}, annotations={"theirs": "y"})
@@ -446,7 +446,7 @@ async def test_a_new_sync_annotation_forces_one_read_and_is_acknowledged(loop: L
     assert len(loop.phase.reads) == 2
 
 
-async def test_it_is_acknowledged_when_the_answer_is_there_even_if_nothing_changed(loop: Loop) -> None:
+async def test_a_sync_annotation_is_acknowledged_when_the_answer_is_there_even_if_nothing_changed(loop: Loop) -> None:
     await started(loop)
 
     loop.phase.defer_event()
@@ -458,7 +458,7 @@ async def test_it_is_acknowledged_when_the_answer_is_there_even_if_nothing_chang
     assert loop.cluster.statuses[KEY]["lastForcedSync"] == "1"
 
 
-async def test_one_that_was_acknowledged_before_a_restart_forces_nothing(loop: Loop) -> None:
+async def test_a_sync_annotation_that_was_acknowledged_before_a_restart_forces_nothing(loop: Loop) -> None:
     loop.phase.holds(entry("A", "1"))
 
     await loop.show(phase_secret(sync="1", status={"lastForcedSync": "1"}))
@@ -483,11 +483,11 @@ async def test_one_that_was_acknowledged_before_a_restart_forces_nothing(loop: L
         pytest.param(synced(out_of_step("a"), out_of_step("b", transient=True)), True, id="one of them in passing"),
     ],
 )
-def test_what_is_tried_again_by_itself(outcome: Outcome, soon: bool | None) -> None:
+def test_an_outcome_says_whether_and_how_soon_it_is_tried_again(outcome: Outcome, soon: bool | None) -> None:
     assert retry_wanted(outcome) is soon
 
 
-async def test_what_passes_is_tried_again_at_growing_distances(loop: Loop) -> None:
+async def test_a_transient_error_is_tried_again_at_growing_distances(loop: Loop) -> None:
     loop.cluster.errors["observe"] = Transient(Reason.INTERNAL_ERROR, "again")
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret())
@@ -504,7 +504,7 @@ async def test_what_passes_is_tried_again_at_growing_distances(loop: Loop) -> No
     assert loop.queue.depth() == 0
 
 
-async def test_what_waits_for_somebody_is_tried_again_slowly(loop: Loop) -> None:
+async def test_a_refused_target_is_tried_again_slowly(loop: Loop) -> None:
     loop.cluster.errors["carry_out"] = REFUSED
     loop.phase.holds(entry("A", "1"))
     await loop.show(phase_secret())
@@ -668,7 +668,7 @@ async def many(loop: Loop, count: int = 100) -> list[ObjectKey]:
     return keys
 
 
-async def test_one_that_succeeds_after_an_outage_wakes_the_others(loop: Loop) -> None:
+async def test_a_resource_that_succeeds_after_an_outage_wakes_the_others(loop: Loop) -> None:
     loop.cluster.errors["carry_out"] = DOWN
     keys = await many(loop)
     for _ in range(100):
@@ -681,7 +681,7 @@ async def test_one_that_succeeds_after_an_outage_wakes_the_others(loop: Loop) ->
     assert {str(loop.condition(key=key)["reason"]) for key in keys} == {Reason.SYNCED}
 
 
-async def test_in_an_outage_few_are_tried(loop: Loop) -> None:
+async def test_few_resources_are_tried_in_an_outage(loop: Loop) -> None:
     loop.cluster.errors["observe"] = DOWN
     await many(loop)
     for _ in range(100):

@@ -21,7 +21,7 @@ def test_modules_that_share_a_build_stay_together() -> None:
     assert group(f"{folder}/test_image.py::test_a") == group(f"{folder}/test_scan.py::test_b")
 
 
-def test_who_starts_a_control_plane_is_marked_so_that_make_check_leaves_it_out() -> None:
+def test_a_module_that_starts_a_control_plane_is_marked_so_that_make_check_leaves_it_out() -> None:
     tests = [each for each in (ROOT / "tests").rglob("test_*.py") if "integration" not in each.parts]
     starts = "start_control_plane" + "("
     found = {each.name: each.read_text() for each in tests if starts in each.read_text()}
@@ -34,7 +34,7 @@ def test_every_module_that_is_named_exists() -> None:
     assert [name for name in (*TOGETHER, *durations()) if not (ROOT / name).exists()] == []
 
 
-def test_what_waits_comes_before_what_computes_and_what_is_long_first() -> None:
+def test_modules_that_wait_come_before_those_that_compute_and_long_ones_first() -> None:
     short, new, long, unit = (
         f"tests/{each}.py::test" for each in ("contract/s", "integration/n", "contract/l", "unit/u")
     )

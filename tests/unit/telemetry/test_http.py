@@ -163,7 +163,7 @@ async def test_a_check_that_is_broken_costs_itself(caplog: pytest.LogCaptureFixt
     assert "a-value" not in caplog.text + ready.text
 
 
-async def test_what_is_noted_does_not_make_readiness_fail() -> None:
+async def test_a_note_does_not_make_readiness_fail() -> None:
     probes = Probes(ready={"good": lambda: None}, notes={"namespaces": lambda: "x is not served"})
     async with (
         serve(probes, CollectorRegistry(), host="127.0.0.1", health_port=0, metrics_port=None) as ports,

@@ -197,7 +197,7 @@ def raised(error: Exception) -> Exception:
 
 
 @FORMATS
-def test_what_ends_the_process_or_a_thread_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
+def test_an_exception_that_ends_the_process_or_a_thread_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
     stream = written(format)
     canary.watch(stream.getvalue)
     one = raised(RuntimeError(canary.value("one")))
@@ -217,7 +217,7 @@ def test_what_ends_the_process_or_a_thread_is_a_line_without_its_text(format: st
 
 
 @FORMATS
-async def test_what_nobody_waits_for_in_the_loop_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
+async def test_an_exception_that_nobody_awaits_is_a_line_without_its_text(format: str, canary: Canary) -> None:  # noqa: A002
     stream = written(format)
     canary.watch(stream.getvalue)
     loop = asyncio.get_running_loop()

@@ -52,7 +52,7 @@ def now(clock: HandClock) -> float:
     return datetime.fromisoformat(clock.now()).timestamp()
 
 
-async def test_they_come_and_go_with_the_resource(loop: Loop) -> None:
+async def test_named_metrics_come_and_go_with_the_resource(loop: Loop) -> None:
     assert series(loop) == 0
 
     await loop.show(phase_secret(phaseAppEnvPath="/"))
@@ -78,7 +78,7 @@ async def test_success_is_as_old_as_the_last_word_of_phase(loop: Loop) -> None:
         assert found > begun + 20
 
 
-async def test_one_that_is_out_of_step_succeeded_until_it_was(loop: Loop) -> None:
+async def test_a_resource_that_is_out_of_step_succeeded_until_it_was(loop: Loop) -> None:
     await loop.show(phase_secret(phaseAppEnvPath="/"))
     begun = now(loop.clock)
     loop.phase.fails(DOWN)
@@ -92,7 +92,7 @@ async def test_one_that_is_out_of_step_succeeded_until_it_was(loop: Loop) -> Non
     assert value(loop, CONFIRMED, ROOT) == begun
 
 
-async def test_one_that_never_was_in_step_has_no_success(loop: Loop) -> None:
+async def test_a_resource_that_never_was_in_step_has_no_success(loop: Loop) -> None:
     loop.cluster.tokens.clear()
 
     await loop.show(phase_secret())
@@ -101,13 +101,13 @@ async def test_one_that_never_was_in_step_has_no_success(loop: Loop) -> None:
     assert series(loop) == 1
 
 
-async def test_one_that_is_suspended_is_ready_and_asks_nothing(loop: Loop) -> None:
+async def test_a_suspended_resource_is_ready_and_asks_nothing(loop: Loop) -> None:
     await loop.show(phase_secret(suspend=True))
 
     assert (value(loop, READY, SHOP), value(loop, SUCCESS, SHOP)) == (1, None)
 
 
-async def test_one_that_is_not_judged_yet_is_not_ready(loop: Loop) -> None:
+async def test_a_resource_that_is_not_judged_yet_is_not_ready(loop: Loop) -> None:
     loop.phase.defer_event()
 
     await loop.show(phase_secret())
@@ -121,7 +121,7 @@ async def test_every_folder_has_a_name_that_no_folder_has(loop: Loop) -> None:
     assert value(loop, CONFIRMED, ROOT | {"path": "*"}) == now(loop.clock)
 
 
-def test_of_those_that_look_alike_the_one_furthest_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_metric_of_equal_names_shows_the_one_furthest_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [(query(account="a"), 5.0), (query(account="b"), 60.0), (query(tags=("x",)), 9.0), (query(path="/x"), 1.0)]
     # Of another namespace, by the same names, on a host of its own: it says nothing of the source here.
     ages = [*(("team", *each) for each in asked), ("mallory", query(account="c"), 9000.0)]

@@ -29,7 +29,7 @@ def test_the_cache_has_what_the_users_folder_lacks(tmp_path: Path) -> None:
     assert locate("kubectl", env) == kept
 
 
-def test_what_is_nowhere_is_not_found(tmp_path: Path) -> None:
+def test_a_program_that_is_nowhere_is_not_found(tmp_path: Path) -> None:
     assert locate("helm", environment(tmp_path)) is None
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_program_is_refused_with_the_known_ones(tmp_path: Path) -> No
         locate("kubelet", environment(tmp_path))
 
 
-def test_what_is_here_is_used_without_a_word(tmp_path: Path) -> None:
+def test_a_program_in_the_cache_is_used_without_a_word(tmp_path: Path) -> None:
     env, out = environment(tmp_path), Terminal()
     kept = script(cached(ETCD, Folders.of(env)))
 
@@ -89,7 +89,7 @@ def test_each_of_the_programs_that_are_built_together_gets_its_own_version() -> 
     assert "gitVersion=v1.36.3" in linked[1]
 
 
-def test_what_is_not_used_is_left_out_of_a_build_by_its_tags() -> None:
+def test_a_build_leaves_out_unused_parts_by_its_tags() -> None:
     flags = build_flags({PROMTOOL: version_of(PROMTOOL)})
 
     assert flags[flags.index("-tags") + 1] == "remove_all_sd"

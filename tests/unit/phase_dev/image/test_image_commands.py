@@ -85,7 +85,7 @@ def test_a_limit_in_a_unit_that_is_not_known_is_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "date"), [pytest.param("1700000000", "1700000000", id="given"), pytest.param("", "0", id="no Git")]
 )
-def test_the_date_of_an_image(given: str, date: str, tmp_path: Path) -> None:
+def test_the_date_of_an_image_is_that_of_its_source(given: str, date: str, tmp_path: Path) -> None:
     assert source_date(given, tmp_path) == date
 
 

@@ -97,7 +97,7 @@ def test_each_asks_for_what_there_is() -> None:
         pytest.param("1 - (phase_operator_sources or phase_operator_sorces)", "phase_operator_sorces", id="nested"),
     ],
 )
-def test_what_there_is_not_is_noticed(expr: str, fault: str) -> None:
+def test_an_unknown_metric_or_label_is_noticed(expr: str, fault: str) -> None:
     assert fault in wrong(expr)
 
 

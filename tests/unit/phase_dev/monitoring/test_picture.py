@@ -163,7 +163,7 @@ def test_a_number_takes_the_color_of_its_threshold() -> None:
     assert color_of(ready, 1) == color_of(ready, 100)
 
 
-def test_what_a_name_holds_cannot_become_part_of_the_picture() -> None:
+def test_a_name_cannot_become_markup_of_the_picture() -> None:
     panel = graph(targets=(Target(expr="up", legend="{{a}}"),))
 
     assert "<b>&" in texts(board_of(panel), {panel: [Line("<b>&", RISING)]})

@@ -194,7 +194,7 @@ async def test_names_of_the_query_may_be_spelled_otherwise(installation: Install
         pytest.param("/service/public/v1/apps/", 200, id="a route"),
     ],
 )
-async def test_what_is_mounted_where(installation: Installation, path: str, status: int) -> None:
+async def test_each_path_is_mounted_where_phase_has_it(installation: Installation, path: str, status: int) -> None:
     assert (await ask(installation, path, "operator")).status_code == status
 
 

@@ -96,7 +96,7 @@ def test_a_mistake_names_its_field(content: Any, field: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_not_yaml_is_told(tmp_path: Path) -> None:
+def test_a_seed_that_is_not_yaml_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "seed.yaml"
     path.write_text("apps: [")
 

@@ -41,7 +41,7 @@ async def test_a_restart_finds_everything_as_it_was(tmp_path: Path) -> None:
     after.phase.state.close()
 
 
-async def test_what_was_removed_stays_removed(tmp_path: Path) -> None:
+async def test_removed_objects_stay_removed(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     before = Installation(journal=SqliteJournal(path))
     before.phase.set_secret("backend", "production", "K", "v")

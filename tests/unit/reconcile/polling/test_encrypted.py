@@ -298,7 +298,7 @@ class TestKeyring:
         assert 10 <= len(made) <= 12
 
     @pytest.mark.parametrize("is_encrypted", [True, False])
-    def test_a_thousand_who_ask_sixty_environments_of_twenty_apps(self, is_encrypted: bool) -> None:
+    def test_a_thousand_subscribers_of_sixty_environments_cost_the_documented_calls(self, is_encrypted: bool) -> None:
         """docs/decisions/0015-one-keyring-an-account.md has these figures."""
         apps = {f"shop{number}": f"app-{number}" for number in range(20)}
         driver = Driver(phase=SimPhase(apps=apps, places={}, encrypted=set(apps.values()) if is_encrypted else set()))
@@ -394,7 +394,7 @@ class TestKeyring:
         assert driver.run() == ["read", "keyring", "read"]
         assert broken(driver) is Reason.ACCESS_DENIED
 
-    def test_what_cannot_be_decrypted_keeps_the_answer_and_is_read_again_when_something_moved(self) -> None:
+    def test_a_failed_decryption_keeps_the_answer_and_is_read_again_when_something_moved(self) -> None:
         driver = settled(vault(A))
         driver.run(61.0)
         place = driver.phase.places["app-1", "production"]
@@ -415,7 +415,7 @@ class TestKeyring:
         assert quiet.count("read") == 0
         assert fresh(driver) == ["A", "B"]
 
-    def test_what_cannot_be_decrypted_in_one_folder_holds_up_nobody_who_reads_another(self) -> None:
+    def test_a_failed_decryption_in_one_folder_holds_up_no_query_of_another(self) -> None:
         driver = vault(entry("A", path="/a"), entry("B", path="/b"))
         driver.ask("x", full(path="/a"))
         driver.ask("y", full(path="/b"))
@@ -443,7 +443,7 @@ class TestKeyring:
         driver.run(61.0)
         assert fresh(driver, "whole") == ["A", "C"]
 
-    def test_what_cannot_be_decrypted_is_read_again_when_keys_were_made_anew(self) -> None:
+    def test_a_failed_decryption_is_read_again_when_keys_were_made_anew(self) -> None:
         driver = vault(A)
         driver.phase.undecryptable = [driver.phase.places["app-1", "production"]]
         settled(driver)
@@ -566,7 +566,7 @@ class TestReferences:
         assert isinstance(state, Fresh)
         assert {each.key: each.value.reveal() for each in state.answer.entries}["REF_common"] == "2"
 
-    def test_what_could_not_be_found_is_looked_for_when_something_appears(self) -> None:
+    def test_a_missing_reference_is_looked_for_when_something_appears(self) -> None:
         driver = self.shared()
         driver.phase.places["app-1", "staging"].refers = (("app-2", "later"),)
         driver.phase.writes("staging")
@@ -670,7 +670,7 @@ class TestFailures:
         assert driver.run() == ["keyring", "read"]
         assert fresh(driver) == ["A", "B"]
 
-    def test_who_waits_for_a_first_keyring_is_told_at_once(self) -> None:
+    def test_a_query_that_waits_for_a_first_keyring_shows_its_error_at_once(self) -> None:
         driver = settled(vault(A, errors={"keyring": LIMITED}))
 
         assert broken(driver) is Reason.RATE_LIMITED
@@ -848,7 +848,7 @@ class TestHostile:
 
         assert len(made) <= 120
 
-    def test_what_a_keyring_lists_is_kept_once_however_many_ask_for_it(self) -> None:
+    def test_the_list_of_a_keyring_is_kept_once_however_many_queries_use_it(self) -> None:
         """One app has many spellings: each would otherwise take as much memory and time as the whole keyring."""
         driver = Driver(phase=SimPhase(apps={"abcdefgh": "app-1"}, encrypted={"app-1"}, places={}))
         for number in range(1_000):

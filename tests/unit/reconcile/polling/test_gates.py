@@ -100,7 +100,7 @@ def test_a_call_that_works_is_no_trial_of_an_open_breaker() -> None:
     assert (works.host_trial, attempt.host_trial) == (False, True)
 
 
-def test_what_is_refused_again_and_again_is_not_tried() -> None:
+def test_an_account_that_is_refused_again_and_again_is_not_tried() -> None:
     gate = Gates(None).of(ACCOUNT)
     refused = Waiting(Reason.ACCESS_DENIED, "not allowed")
 

@@ -23,7 +23,7 @@ def keyring(apps: int, environments: int) -> Keyring:
 
 
 @pytest.mark.parametrize(("apps", "environments"), [(2_000, 0), (500, 3), (1, 2_000)])
-def test_it_weighs_what_it_takes_with_a_directory_of_its_names(apps: int, environments: int) -> None:
+def test_an_index_weighs_as_much_as_it_takes_with_a_directory_of_its_names(apps: int, environments: int) -> None:
     listed = keyring(apps, environments)
     tracemalloc.start()
 
@@ -37,7 +37,7 @@ def test_it_weighs_what_it_takes_with_a_directory_of_its_names(apps: int, enviro
     assert index.weight / 3 < taken - names < index.weight
 
 
-def test_of_ids_that_differ_in_case_alone_it_finds_the_one_that_is_read() -> None:
+def test_an_index_finds_the_id_that_is_read_among_those_that_differ_in_case() -> None:
     one, two = (KeyedApp(ident, ident, True, ()) for ident in ("app", "APP"))
     listed = Keyring((one, two), Keys())
 

@@ -88,7 +88,7 @@ class Placed(FakePhase):
         return await super().apps(base_url, credential, place)
 
 
-async def test_what_several_namespaces_ask_is_held_for_the_one_that_holds_least() -> None:
+async def test_a_shared_answer_is_held_for_the_namespace_that_holds_least() -> None:
     """Whoever asks first may have taken all that he gets: that is no reason to refuse the others."""
     memory, phase = AnswerMemory(MIB), Placed()
     taken = memory.open("mallory")

@@ -82,7 +82,7 @@ class Fleet(Driver):
 
 @pytest.mark.parametrize("namespaces", [1, 10])
 @pytest.mark.parametrize("pause", [0.0, 20.0, 45.0, 200.0])
-def test_what_changes_everywhere_at_once_is_read_within_an_interval(namespaces: int, pause: float) -> None:
+def test_a_change_everywhere_at_once_is_read_within_an_interval(namespaces: int, pause: float) -> None:
     fleet = Fleet(120, 120, namespaces)
     fleet.begin(settled=True)
     fleet.run(pause)

@@ -68,7 +68,7 @@ class TestOneQuestionOneAnswer:
         assert driver.run() == ["apps"]
         assert broken(driver, "x7") is Reason.ACCESS_DENIED
 
-    def test_who_comes_while_it_is_listed_or_read_shares_that_too(self) -> None:
+    def test_a_subscriber_that_comes_while_it_is_listed_or_read_shares_that_call(self) -> None:
         driver = shop(A, phase=SimPhase(apps={"shop": "app-1", "other": "app-2"}))
         driver.phase.holds(B, app="app-2")
         driver.ask("x0", query())
@@ -86,7 +86,7 @@ class TestOneQuestionOneAnswer:
         assert fresh(driver, "x3") == ["A"]
         assert fresh(driver, "y") == ["B"]
 
-    def test_who_comes_later_gets_the_answer_at_once(self) -> None:
+    def test_a_later_subscriber_gets_the_answer_at_once(self) -> None:
         driver = settled(shop(A))
 
         assert isinstance(driver.ask("y", query()), Fresh)
@@ -138,7 +138,9 @@ class TestOneQuestionOneAnswer:
         ]
 
     @pytest.mark.parametrize(("above", "reads"), [(4, 4), (3, 1), (0, 4)])
-    def test_how_many_is_a_setting_and_none_turns_it_off(self, above: int, reads: int) -> None:
+    def test_the_number_of_queries_for_a_wide_read_is_a_setting_and_none_turns_it_off(
+        self, above: int, reads: int
+    ) -> None:
         driver = shop(A, policy=Policy(wide_above=above))
         for number in range(4):
             driver.ask(f"x{number}", query(path=f"/{number}"))
@@ -250,7 +252,9 @@ class TestProbeThenRead:
         assert fresh(driver) == ["A", "B"]
 
     @pytest.mark.parametrize("interval", [60.0, 1000.0])
-    def test_what_may_refer_to_what_moved_is_read_after_a_probe_and_within_the_bound(self, interval: float) -> None:
+    def test_a_query_that_may_refer_to_a_moved_environment_is_read_after_a_probe_and_within_the_bound(
+        self, interval: float
+    ) -> None:
         driver = shop(A, phase=SimPhase(apps={f"app {each}": f"app-{each}" for each in range(12)}))
         for each in range(12):
             driver.phase.holds(A, app=f"app-{each}")
@@ -294,7 +298,7 @@ class TestProbeThenRead:
 
         assert len(driver.run(60.0)) >= 12
 
-    def test_what_is_written_while_it_is_read_is_seen_by_the_next_probe(self) -> None:
+    def test_a_write_during_a_read_is_seen_by_the_next_probe(self) -> None:
         driver = shop(A)
         driver.ask("x", query())
         while not isinstance(call := driver.scheduler.next(driver.now), Read):
@@ -634,7 +638,7 @@ class TestNames:
 
 
 class TestManyMove:
-    def test_when_everything_moves_at_once_each_is_read_once_and_dated_by_its_own_probe(self) -> None:
+    def test_a_move_of_everything_reads_each_query_once_and_dates_it_by_its_own_probe(self) -> None:
         names = {f"app-{number}": f"id-{number}" for number in range(200)}
         places = {(ident, "production"): Place((A,)) for ident in names.values()}
         driver = Driver(Policy(), SimPhase(apps=names, places=places))
@@ -710,7 +714,7 @@ class TestNeverLose:
         driver.run(10.0)
         assert fresh(driver) == ["A"]
 
-    def test_what_is_new_each_time_is_doubted_each_time(self) -> None:
+    def test_a_loss_that_differs_each_time_is_doubted_each_time(self) -> None:
         driver = shop(A, B, C, D)
         driver.ask("x", query(), guard=Guard(shrink=10))
         driver.run()
@@ -754,7 +758,7 @@ class TestRestart:
 
         assert fresh(driver) == ["A", "B"]
 
-    def test_whoever_is_not_in_step_after_all_gets_a_read_that_all_share(self) -> None:
+    def test_resources_that_are_not_in_step_after_all_share_one_read(self) -> None:
         driver = shop(A)
         for number in range(10):
             driver.ask(f"x{number}", query(), settled=True)
@@ -764,7 +768,7 @@ class TestRestart:
 
         assert driver.run() == ["read"]
 
-    def test_who_asks_for_a_read_that_is_under_way_waits_for_it(self) -> None:
+    def test_a_resource_that_asks_for_a_read_under_way_waits_for_it(self) -> None:
         driver = shop(A)
         for number in range(2):
             driver.ask(f"x{number}", query(), settled=True)
@@ -857,7 +861,7 @@ class TestTagsThatNothingHas:
         assert near(driver) == ("database",)
         assert driver.woken_now() == {"x"}
 
-    def test_when_something_has_them_they_alone_are_read_again(self) -> None:
+    def test_tags_that_something_has_again_are_read_alone_again(self) -> None:
         driver = settled(shop(entry("A", tags=["db"])), tags=("dbs",))
         reads(driver)
         driver.phase.holds(entry("A", tags=["dbs"]))
@@ -915,7 +919,7 @@ class TestTagsThatNothingHas:
         assert reads(driver) == [WIDE]
         assert (near(driver), near(driver, "y")) == (("db",), ("db",))
 
-    def test_where_everything_is_read_anyway_it_costs_nothing(self) -> None:
+    def test_a_wide_read_finds_near_tags_at_no_cost(self) -> None:
         driver = shop(entry("A", tags=["db"]), policy=Policy(wide_above=1))
         driver.ask("x", query(tags=("dbs",)))
         driver.ask("y", query())

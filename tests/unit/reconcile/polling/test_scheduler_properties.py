@@ -169,7 +169,7 @@ def machine() -> Machine:
 
 @settings(max_examples=150)
 @given(st.lists(ops, max_size=40))
-def test_whatever_happens_everybody_ends_with_what_phase_holds(plan: list[Op]) -> None:
+def test_any_course_of_events_ends_with_the_entries_that_phase_holds(plan: list[Op]) -> None:
     world = machine()
 
     for op in plan:

@@ -101,7 +101,7 @@ async def test_a_failure_goes_to_all_who_ask_and_is_not_kept(error: ExpectedErro
     assert await tokens.get(TOKEN) == Token(SecretValue("token-text"))
 
 
-async def test_who_gives_up_does_not_keep_the_others_from_their_token() -> None:
+async def test_a_cancelled_wait_does_not_keep_others_from_their_token() -> None:
     cluster = FakeCluster()
     tokens = tokens_of(cluster)
     first, second = (asyncio.create_task(tokens.get(TOKEN)) for _ in range(2))

@@ -103,7 +103,7 @@ class Game:
 @example([(WHO[0], {"x": "versions"}, "A"), (WHO[1], {"x": "versions, Delete"}, "B"), (WHO[0], {}, "A")])
 @example([(WHO[0], {"x": "Merge"}, "*"), (WHO[1], {"x": "Merge, adopt"}, "A"), (WHO[2], {"x": "adopt"}, "B")])
 @settings(max_examples=40, deadline=None)
-def test_they_come_to_rest_and_tell_the_truth(played: list[Step]) -> None:
+def test_any_resources_come_to_rest_and_report_the_truth(played: list[Step]) -> None:
     async def scenario() -> None:
         async with Loop() as loop:
             game = Game(loop)
@@ -135,7 +135,7 @@ def test_they_come_to_rest_and_tell_the_truth(played: list[Step]) -> None:
     ]
 )
 @settings(max_examples=40, deadline=None)
-def test_what_one_has_no_edit_of_another_takes_away(played: list[Step]) -> None:
+def test_no_edit_of_one_resource_takes_a_target_from_another(played: list[Step]) -> None:
     async def scenario() -> None:
         async with Loop() as loop:
             game = Game(loop)

@@ -109,7 +109,7 @@ async def test_a_change_restarts_once_and_is_told(loop: Loop) -> None:
     assert loop.condition()["status"] == "True"
 
 
-async def test_what_is_told_does_not_move_the_time_of_the_last_sync(loop: Loop) -> None:
+async def test_a_report_of_restarts_does_not_move_the_time_of_the_last_sync(loop: Loop) -> None:
     await synced(loop, web())
     await changed(loop)
     before = loop.cluster.statuses[KEY]["lastSyncedTime"]
@@ -194,7 +194,7 @@ async def test_a_selector_that_cannot_be_read_waits_for_an_edit(loop: Loop, fiel
     assert loop.condition()["message"].startswith(told)
 
 
-async def test_what_changes_together_is_one_restart(loop: Loop) -> None:
+async def test_targets_that_change_together_cause_one_restart(loop: Loop) -> None:
     server = web(reads_all("shop"), reads_all("other"))
     loop.workloads.add(server)
     loop.phase.holds(entry("A", "one"))
@@ -278,7 +278,7 @@ async def test_a_start_restarts_nothing_and_writes_nothing(loop: Loop) -> None:
     assert (server.roll_outs, server.version, len(loop.cluster.writes)) == (0, version, writes)
 
 
-async def test_who_dies_between_the_two_writes_restarts_after_the_start() -> None:
+async def test_a_process_that_dies_between_the_two_writes_restarts_the_workload_after_its_start() -> None:
     async with Loop() as loop:
         server = web()
         await synced(loop, server)
@@ -436,7 +436,7 @@ async def test_a_pause_is_waited_for_and_told_once(loop: Loop) -> None:
     assert "notRestarted" not in target(loop)
 
 
-async def test_what_was_told_before_a_start_is_taken_back_after_it() -> None:
+async def test_a_postponed_restart_from_before_a_start_leaves_the_status_after_it() -> None:
     async with Loop() as loop:
         server = web()
         await synced(loop, server)
@@ -497,7 +497,7 @@ async def test_a_patch_that_is_refused_is_told_and_tried_again(loop: Loop) -> No
     assert "notRestarted" not in target(loop)
 
 
-async def test_what_was_restarted_before_the_api_server_went_away_is_told(loop: Loop) -> None:
+async def test_a_restart_before_the_api_server_went_away_is_reported(loop: Loop) -> None:
     first, second = web(name="first"), web(name="second")
     await synced(loop, first, second)
     before = loop.workloads.apply
@@ -875,7 +875,7 @@ async def test_a_workload_that_changes_under_our_hands_is_judged_again(loop: Loo
     assert server.roll_outs == 1
 
 
-async def test_what_is_merged_into_an_object_that_was_let_go_restarts_its_readers(loop: Loop) -> None:
+async def test_keys_that_are_merged_into_a_released_object_restart_its_readers(loop: Loop) -> None:
     server = web(reads_key("B", "shop"))
     await synced(loop, server, keys={"include": ["A"]})
     await loop.show(phase_secret(generation=2, managedSecretReferences=[{"secretName": "new"}]))
@@ -911,7 +911,7 @@ async def test_two_that_merge_into_one_secret_are_one_object_to_its_readers(loop
     assert server.roll_outs == 1
 
 
-async def test_where_restarts_are_forbidden_nothing_is_even_read() -> None:
+async def test_forbidden_restarts_read_nothing() -> None:
     restarts = NoRestarts()
 
     restarts.expect(KEY, [SHOP], {})

@@ -118,7 +118,7 @@ def is_own(spec: dict[str, Any]) -> bool:
 
 @given(_SPECS.filter(lambda spec: not is_own(spec)), _STATUSES)
 @settings(max_examples=150, deadline=None)
-def test_whoever_is_refused_or_suspended_leaves_no_trace(spec: dict[str, Any], status: dict[str, Any] | None) -> None:
+def test_a_refused_or_suspended_resource_leaves_no_trace(spec: dict[str, Any], status: dict[str, Any] | None) -> None:
     async def scenario() -> None:
         server = quiet_web()
         async with loop_with() as loop:
@@ -296,7 +296,7 @@ def told_of_web(loop: Loop, key: ObjectKey) -> bool:
     ],
 )
 @pytest.mark.parametrize("key", [RIVAL, SPY], ids=["of the namespace", "by a grant"])
-async def test_whoever_is_refused_the_object_imposes_no_followers_and_is_told_of_none(
+async def test_a_resource_that_is_refused_the_object_imposes_no_followers_and_learns_of_none(
     key: ObjectKey, fields: dict[str, Any]
 ) -> None:
     server = quiet_web()
@@ -356,7 +356,7 @@ async def test_a_status_that_somebody_wrote_by_hand_is_not_repeated_to_others() 
         assert "invented" not in str(loop.cluster.statuses[KEY])
 
 
-async def test_what_a_namesake_was_told_is_not_told_of_the_next() -> None:
+async def test_the_restarts_of_a_namesake_are_not_reported_to_the_next() -> None:
     async with loop_with() as loop:
         loop.workloads.add(Server(WorkloadKind.DEPLOYMENT, reads_all("shop")))
         await loop.show(phase_secret())
@@ -371,7 +371,7 @@ async def test_what_a_namesake_was_told_is_not_told_of_the_next() -> None:
         assert not told_of_web(loop, KEY)
 
 
-async def test_what_was_written_before_a_suspension_still_reaches_the_pods() -> None:
+async def test_a_change_from_before_a_suspension_still_reaches_the_pods() -> None:
     server = Server(WorkloadKind.DEPLOYMENT, reads_all("shop"), reads_all("other"))
     async with loop_with() as loop:
         loop.workloads.add(server)

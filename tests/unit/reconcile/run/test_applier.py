@@ -174,7 +174,7 @@ async def test_a_policy_changes_in_place(
     assert managers == {desired_secret(entry("A"), **then).manager}
 
 
-async def test_those_who_merge_into_one_object_take_turns(cluster: FakeCluster, applier: TargetApplier) -> None:
+async def test_resources_that_merge_into_one_object_take_turns(cluster: FakeCluster, applier: TargetApplier) -> None:
     many = [desired_secret(entry(f"K{each}"), of=ObjectKey("team", f"n{each}"), **MERGE) for each in range(20)]
 
     results = await asyncio.gather(*(applier.bring_in_step(each) for each in many))
@@ -284,7 +284,7 @@ async def test_a_copy_is_looked_for_once(cluster: FakeCluster, applier: TargetAp
 # Take away.
 
 
-async def test_what_was_edited_between_look_and_removal_is_looked_at_again(
+async def test_a_target_that_is_edited_between_look_and_removal_is_looked_at_again(
     cluster: FakeCluster, applier: TargetApplier
 ) -> None:
     cluster.force(desired_secret(deletionPolicy="Delete"))

@@ -255,7 +255,7 @@ async def test_a_crash_before_the_status_and_a_deletion_leave_no_keys_behind() -
         assert after.cluster.secret(SHOP) == {}
 
 
-async def test_what_a_namesake_left_with_delete_is_not_taken_for_ours(shown: Loop) -> None:
+async def test_a_target_that_a_namesake_left_with_delete_is_not_taken_for_ours(shown: Loop) -> None:
     # `kubectl delete --cascade=orphan`, and a PhaseSecret of that name made anew.
     await shown.show(phase_secret(**to("shop", **DELETE)))
     await shown.bury()
@@ -295,7 +295,7 @@ async def test_no_removal_is_announced_that_never_comes(shown: Loop) -> None:
     assert told(shown) == {"t9": (False, "TemplateFailed")}
 
 
-async def test_what_waits_to_be_removed_is_bounded_in_the_status_and_all_of_it_goes(shown: Loop) -> None:
+async def test_pending_removals_are_bounded_in_the_status_and_all_of_them_go(shown: Loop) -> None:
     for generation in range(3):
         many = [f"g{generation}-{number}" for number in range(64)]
         await shown.show(phase_secret(generation=2 * generation + 1, **to(*many, **DELETE)))
@@ -380,7 +380,7 @@ async def test_a_cloned_object_is_refused_with_advice_that_works(cloned: Loop) -
     assert told(cloned) == {"shop": (True, "Synced")}
 
 
-async def test_what_another_namespace_keeps_by_a_grant_is_not_adopted() -> None:
+async def test_a_target_that_another_namespace_keeps_by_a_grant_is_not_adopted() -> None:
     async with Loop(tenancy=GRANTED) as loop:
         loop.phase.holds(entry("A"))
         loop.cluster.tokens[ObjectKey("elsewhere", names.DEFAULT_TOKEN_SECRET)] = "token-text"
@@ -423,7 +423,7 @@ async def merged(shown: Loop) -> Loop:
 @pytest.mark.parametrize(
     "policy", [{}, DELETE, {"adopt": True}, {"creationPolicy": "Orphan"}], ids=["usual", "Delete", "adopt", "Orphan"]
 )
-async def test_who_comes_back_takes_no_keys_that_were_merged_meanwhile(merged: Loop, policy: dict[str, Any]) -> None:
+async def test_a_returning_owner_takes_no_keys_that_were_merged_meanwhile(merged: Loop, policy: dict[str, Any]) -> None:
     await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop", **policy)))
     await merged.refresh()
 
@@ -432,7 +432,7 @@ async def test_who_comes_back_takes_no_keys_that_were_merged_meanwhile(merged: L
     assert merged.cluster.secret(SHOP) == {"A": "text", "B": "text"}
 
 
-async def test_who_comes_back_has_it_again_when_the_other_one_goes(merged: Loop) -> None:
+async def test_a_returning_owner_has_the_target_again_when_the_other_one_goes(merged: Loop) -> None:
     await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop")))
 
     await merged.show(phase_secret(OTHER, uid="other", generation=2, keys={"include": ["B"]}, **to("else", **MERGE)))
@@ -442,7 +442,7 @@ async def test_who_comes_back_has_it_again_when_the_other_one_goes(merged: Loop)
     assert merged.cluster.secret(SHOP) == {"A": "text"}
 
 
-async def test_who_merged_into_what_was_let_go_may_want_all_of_it(merged: Loop) -> None:
+async def test_a_resource_that_merged_into_a_released_target_may_take_all_of_it(merged: Loop) -> None:
     await merged.show(phase_secret(generation=3, keys={"include": ["A"]}, **to("shop")))
 
     await merged.show(phase_secret(OTHER, uid="other", generation=2, keys={"include": ["B"]}, **to("shop")))
@@ -453,7 +453,7 @@ async def test_who_merged_into_what_was_let_go_may_want_all_of_it(merged: Loop) 
 
 
 @pytest.mark.parametrize("place", [{}, {"secretNamespace": "elsewhere"}], ids=["at home", "elsewhere"])
-async def test_what_waits_to_be_removed_leaves_keys_that_were_merged_meanwhile(place: dict[str, Any]) -> None:
+async def test_a_pending_removal_leaves_keys_that_were_merged_meanwhile(place: dict[str, Any]) -> None:
     grants = (parse_grant("from=team,to=elsewhere,what=target+adopt"),)
     async with Loop(tenancy=Tenancy(grants=grants)) as loop:
         loop.phase.holds(entry("A"), entry("B"))
@@ -499,7 +499,7 @@ async def test_a_secret_that_is_refused_anew_comes_back_and_is_not_taken_away_ag
     assert shown.cluster.objects[SHOP].fields["type",] == AUTH["secretType"]
 
 
-async def test_what_the_api_server_never_takes_is_found_out_before_the_old_one_goes(shown: Loop) -> None:
+async def test_a_type_that_the_api_server_refuses_is_found_out_before_the_old_target_goes(shown: Loop) -> None:
     shown.phase.holds(entry("username"), entry("password"))
     await shown.show(phase_secret())
     shown.cluster.errors["prove"] = Waiting(Reason.TARGET_REFUSED, "no such type here")
@@ -528,7 +528,9 @@ async def test_a_copy_that_a_refusal_left_takes_nobodys_place_and_nobody_takes_i
 
 
 @pytest.mark.parametrize(("policy", "stays"), [({}, {ELSEWHERE}), (DELETE, set())], ids=["Retain", "Delete"])
-async def test_what_ends_after_a_crash_leaves_no_copy_behind(policy: dict[str, Any], stays: set[Any]) -> None:
+async def test_a_resource_that_ends_after_a_crash_leaves_no_copy_behind(
+    policy: dict[str, Any], stays: set[Any]
+) -> None:
     entries = [entry("username"), entry("password")]
     async with Loop(tenancy=GRANTED) as before:
         before.phase.holds(*entries)

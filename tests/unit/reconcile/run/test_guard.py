@@ -114,7 +114,9 @@ async def test_a_loss_is_not_believed_at_once(
 
 
 @pytest.mark.parametrize("happens", WAYS)
-async def test_what_phase_says_twice_is_believed(house: MAKE, happens: Callable[[House], Awaitable[None]]) -> None:
+async def test_an_answer_that_phase_gives_twice_is_believed(
+    house: MAKE, happens: Callable[[House], Awaitable[None]]
+) -> None:
     found = await house(*TEN, shrink=10)
 
     found.phase.is_honest(*TEN[:1])
@@ -193,7 +195,7 @@ async def test_an_answer_of_another_app_is_doubted_after_a_restart(house: MAKE) 
 
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("rest", [[], [config_entry("B")]], ids=["the last one", "one of two"])
-async def test_what_becomes_a_secret_leaves_the_config_map_at_once(
+async def test_an_entry_that_becomes_a_secret_leaves_the_config_map_at_once(
     house: MAKE, rest: list[Entry], restarts: bool
 ) -> None:
     targets: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
@@ -474,7 +476,7 @@ async def pass_an_interval(house: House) -> None:
         pytest.param([entry("a b")], Reason.KEY_INVALID, id="another target's error"),
     ],
 )
-async def test_what_is_declared_secret_leaves_whatever_else_is_wrong(
+async def test_an_entry_that_is_declared_secret_leaves_whatever_else_is_wrong(
     house: MAKE, restarts: bool, wrong: list[Entry], reason: Reason
 ) -> None:
     found = await house(config_entry("A"), config_entry("B"), entry("Z"), **WITH_CONFIG_MAP)
@@ -493,7 +495,7 @@ async def test_what_is_declared_secret_leaves_whatever_else_is_wrong(
     assert (found.cluster.writes, len(found.cluster.status_writes)) == (writes, statuses)
 
 
-async def test_what_left_while_something_was_wrong_is_in_step_as_soon_as_it_is_mended(house: MAKE) -> None:
+async def test_a_target_that_lost_an_entry_during_an_error_is_in_step_as_soon_as_that_is_over(house: MAKE) -> None:
     found = await house(config_entry("A"), config_entry("B"), **WITH_CONFIG_MAP)
     broken = config_entry("C", "${x.Y}")
     found.phase.is_honest(entry("A"), config_entry("B"), broken)

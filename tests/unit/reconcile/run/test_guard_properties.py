@@ -164,5 +164,5 @@ async def play(plan: Watchdog, fields: dict[str, Any]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(steps, st.sampled_from([{"shrink": 1}, {"shrink": 1, "allowEmpty": True}]))
-def test_what_is_missing_once_stays_and_what_moved_goes(plan: Watchdog, fields: dict[str, Any]) -> None:
+def test_an_entry_that_is_missing_once_stays_and_one_that_moved_goes(plan: Watchdog, fields: dict[str, Any]) -> None:
     asyncio.run(play(plan, fields))

@@ -80,7 +80,7 @@ async def test_a_spec_that_cannot_be_done_waits_for_an_edit(fields: dict[str, An
 
 
 @pytest.mark.parametrize("field", ["phaseHost", "phaseAppId", "pollingInterval", "onSecretReferenceError", "suspend"])
-async def test_what_was_pasted_into_a_wrong_field_is_not_told(field: str, canary: Canary) -> None:
+async def test_a_secret_that_was_pasted_into_a_wrong_field_is_not_shown(field: str, canary: Canary) -> None:
     loop = Loop()
     pasted: dict[str, Any] = {field: canary.value("pasted")}
     loop.resources.upsert(phase_secret(**pasted))
@@ -113,7 +113,7 @@ async def test_a_suspended_resource_asks_for_neither_token_nor_targets() -> None
         ),
     ],
 )
-async def test_a_token_that_cannot_be_had(
+async def test_a_missing_token_is_reported_with_its_reason(
     token: str | None, error: Exception | None, reason: Reason, transient: bool
 ) -> None:
     loop = Loop()

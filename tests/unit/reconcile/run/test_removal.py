@@ -261,7 +261,7 @@ async def test_a_target_in_another_namespace_goes_with_its_resource(written: Any
     assert (cluster.objects, cluster.guarded) == ({}, set())
 
 
-async def test_what_kubernetes_collects_is_left_to_it() -> None:
+async def test_a_target_that_kubernetes_collects_is_left_to_it() -> None:
     # `kubectl delete --cascade=orphan` has Kubernetes spare it.
     cluster = FakeCluster()
     cluster.force(desired_secret(entry("A"), **DELETE))

@@ -104,7 +104,7 @@ def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
     return dict(request.param)
 
 
-async def test_a_value_that_is_written_between_the_probe_and_the_read(spec: dict[str, Any]) -> None:
+async def test_a_value_that_is_written_between_probe_and_read_is_sealed_anew_once(spec: dict[str, Any]) -> None:
     town = await settled(**spec)
     town.phase.is_honest(entry("A", "2"))
     town.busy.before_read = lambda: town.phase.is_honest(entry("A", "3"))
@@ -118,7 +118,7 @@ async def test_a_value_that_is_written_between_the_probe_and_the_read(spec: dict
     await town.stop()
 
 
-async def test_a_batch_whose_rows_are_there_before_its_date(spec: dict[str, Any]) -> None:
+async def test_a_batch_whose_rows_precede_its_date_leaves_a_right_seal(spec: dict[str, Any]) -> None:
     town = await settled(**spec)
     town.phase.is_honest(entry("A", "2"))
     town.busy.after_read = lambda: town.phase.is_honest(entry("A", "2"))
@@ -129,7 +129,7 @@ async def test_a_batch_whose_rows_are_there_before_its_date(spec: dict[str, Any]
     await town.stop()
 
 
-async def test_a_first_answer_that_is_newer_than_the_probe(spec: dict[str, Any]) -> None:
+async def test_a_first_answer_that_is_newer_than_the_probe_leaves_a_right_seal(spec: dict[str, Any]) -> None:
     town = Town(**spec)
     town.phase.is_honest(entry("A", "1"))
     town.busy.before_read = lambda: town.phase.is_honest(entry("A", "2"))
@@ -141,7 +141,7 @@ async def test_a_first_answer_that_is_newer_than_the_probe(spec: dict[str, Any])
     await town.stop()
 
 
-async def test_a_read_that_the_annotation_asks_for_long_after_the_probe(spec: dict[str, Any]) -> None:
+async def test_a_read_by_annotation_long_after_the_probe_has_the_right_seal_at_once(spec: dict[str, Any]) -> None:
     town = await settled(**spec)
     await town.rest(60)
     before = town.writes
@@ -161,7 +161,9 @@ async def test_a_read_that_the_annotation_asks_for_long_after_the_probe(spec: di
 
 
 @pytest.mark.parametrize("error", [pytest.param(REFUSED, id="403"), pytest.param(OLD, id="404")])
-async def test_an_answer_that_was_read_while_probes_were_refused(error: Exception, spec: dict[str, Any]) -> None:
+async def test_an_answer_from_while_probes_were_refused_is_sealed_once_they_work(
+    error: Exception, spec: dict[str, Any]
+) -> None:
     town = Town(**spec)
     town.phase.is_honest(entry("A", "1"))
     town.phase.fails(error, "environments")
@@ -196,7 +198,7 @@ async def test_a_target_without_a_seal_is_read_for_once_and_sealed(spec: dict[st
     await town.stop()
 
 
-async def test_a_change_while_probes_fail_for_a_while(spec: dict[str, Any]) -> None:
+async def test_a_change_while_probes_fail_is_sealed_once_they_work(spec: dict[str, Any]) -> None:
     town = await settled(**spec)
     town.phase.fails(REFUSED, "environments")
     await town.rest()
@@ -231,7 +233,7 @@ async def test_a_date_that_no_probe_confirmed_is_taken_back_once(error: Exceptio
     await town.stop()
 
 
-async def test_who_moves_an_environment_and_changes_nothing_costs_no_write() -> None:
+async def test_a_move_of_the_environment_without_a_change_costs_no_write() -> None:
     town = await settled()
     before = town.writes
     for _ in range(10):
@@ -305,7 +307,9 @@ async def play(town: Town, plan: list[tuple[str, str]]) -> int:
     ],
     False,
 )
-def test_whatever_happened_a_restart_reads_and_writes_nothing(plan: list[tuple[str, str]], merges: bool) -> None:
+def test_any_course_of_events_ends_so_that_a_restart_reads_and_writes_nothing(
+    plan: list[tuple[str, str]], merges: bool
+) -> None:
     async def scenario() -> None:
         town = await settled(**(MERGED if merges else {}))
         await play(town, plan)

@@ -129,7 +129,7 @@ def test_bad_paths_of_the_host_that_others_use_cost_nobody_else(manner: Manner) 
     must_hold(hosts)
 
 
-def test_what_is_asked_of_one_namespace_is_a_share_of_all() -> None:
+def test_the_calls_for_one_namespace_are_a_share_of_all() -> None:
     hosts = shop({"https://evil": tarpit})
     attack(hosts, many_hosts(500))
 
@@ -138,7 +138,7 @@ def test_what_is_asked_of_one_namespace_is_a_share_of_all() -> None:
     assert hosts.under_way() <= 8
 
 
-def test_whoever_has_bad_hosts_hears_of_each_in_time_and_his_good_one_is_asked_on_time() -> None:
+def test_an_owner_of_bad_hosts_hears_of_each_in_time_and_his_good_one_is_asked_on_time() -> None:
     hosts = shop({"https://evil": silent})
     hosts.ask("mallory-0/good", query(base_url=GOOD_URL, account="of mallory"), interval=INTERVAL)
     attack(hosts, many_hosts(16))
@@ -265,7 +265,7 @@ class TestOutage:
         assert paced <= 40
         assert [name for name in everybody if not isinstance(hosts.view(name), Fresh)] == []
 
-    def test_one_call_that_failed_is_told_to_nobody(self) -> None:
+    def test_a_single_failed_call_is_reported_to_nobody(self) -> None:
         hosts = shop({})
         began = hosts.now
         failures: Iterator[ExpectedError] = iter([Transient(Reason.PHASE_UNAVAILABLE, "answers 502")])
@@ -335,7 +335,7 @@ class TestClosedAccount:
         hosts.manner_of = lambda call: (lambda *_: (0.05, next(refusals, None))) if isinstance(call, Probe) else quick
         return hosts
 
-    def test_it_is_told_when_sources_cannot_be_confirmed_for_long(self) -> None:
+    def test_trouble_is_reported_when_sources_cannot_be_confirmed_for_long(self) -> None:
         hosts = self.closed(300.0)
         began = hosts.now
 
@@ -346,7 +346,7 @@ class TestClosedAccount:
         assert {reason for _, reason in told} == {Reason.RATE_LIMITED}
         assert isinstance(hosts.view("good/x"), Fresh)
 
-    def test_also_to_whoever_comes_later(self) -> None:
+    def test_trouble_is_reported_also_to_resources_that_come_later(self) -> None:
         hosts = self.closed(300.0)
         hosts.run(60.0)
 
@@ -356,7 +356,7 @@ class TestClosedAccount:
         assert isinstance(state, Broken)
         assert state.error.reason is Reason.RATE_LIMITED
 
-    def test_also_after_a_restart_to_those_who_were_in_step_before_it(self) -> None:
+    def test_trouble_is_reported_also_after_a_restart_to_resources_that_were_in_step(self) -> None:
         hosts = Hosts()
         hosts.manner_of = lambda _: lambda *_: (0.05, Transient(Reason.RATE_LIMITED, "quota", after=80.0))
         hosts.scheduler.subscribe(key("good/x"), GOOD, Subscription(INTERVAL, settled=True), hosts.now)
@@ -427,7 +427,7 @@ moves = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), manners, st.flo
 
 @settings(max_examples=40)
 @given(moves)
-def test_whatever_others_do_the_good_one_is_served(plan: list[tuple[int, int, str, float]]) -> None:
+def test_the_good_host_is_served_whatever_others_do(plan: list[tuple[int, int, str, float]]) -> None:
     manners: dict[str, Manner] = {}
     hosts = shop(manners)
     began = hosts.now
@@ -449,7 +449,7 @@ mixes = st.lists(st.tuples(manners, st.floats(0.0, 10.0)), min_size=4, max_size=
 
 @settings(max_examples=4)
 @given(mixes, st.integers(20, 100), st.integers(1, 4))
-def test_whatever_mix_of_hosts_turns_bad_the_good_one_is_served(
+def test_the_good_host_is_served_whatever_mix_of_hosts_turns_bad(
     mix: list[tuple[str, float]], namespaces: int, each: int
 ) -> None:
     """Hosts of up to a hundred namespaces answer at first; each sort turns bad at a moment of its own, and stays so."""

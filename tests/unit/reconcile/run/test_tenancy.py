@@ -212,7 +212,7 @@ async def test_a_token_that_was_made_where_a_target_stood_is_left_alone() -> Non
         assert loop.cluster.objects[secret_ref()].part("data") == {"token": "eA=="}
 
 
-async def test_whoever_was_refused_another_namespaces_secret_stops_no_target_there() -> None:
+async def test_a_refused_token_of_another_namespace_stops_no_target_there() -> None:
     place = ObjectKey("other", "thief")
     async with loop_with() as loop:
         await loop.show(phase_secret(place, uid="thief", **token_in("team", "shop"), **to("x")))
@@ -234,7 +234,7 @@ async def test_a_target_is_written_when_nobody_reads_his_token_there_any_more() 
         assert loop.reason == Reason.SYNCED
 
 
-async def test_whoever_only_names_a_secret_of_another_namespace_stops_no_new_target_there() -> None:
+async def test_a_missing_token_of_another_namespace_stops_no_new_target_there() -> None:
     thief = ObjectKey("mallory", "thief")
     async with loop_with("from=mallory,to=team,what=token", hosts=(PHASE,)) as loop:
         await loop.show(phase_secret(thief, uid="thief", **token_in("team", "shop"), **to("x")))
@@ -244,7 +244,7 @@ async def test_whoever_only_names_a_secret_of_another_namespace_stops_no_new_tar
         assert loop.reason == Reason.SYNCED
 
 
-async def test_whoever_uses_a_token_of_another_namespace_keeps_it() -> None:
+async def test_a_token_that_another_namespace_uses_is_no_target() -> None:
     user = ObjectKey("app", "shop")
     async with loop_with("from=app,to=team,what=token", hosts=(PHASE,)) as loop:
         loop.cluster.tokens[ObjectKey("team", "shop")] = "shared-token"
@@ -344,7 +344,7 @@ async def test_a_grant_of_targets_makes_what_is_free_and_keeps_it(fields: dict[s
 
 
 @pytest.mark.parametrize("fields", TAKING)
-async def test_what_was_taken_over_stays_when_a_grant_does_not_say_adopt_any_more(fields: dict[str, Any]) -> None:
+async def test_an_adopted_target_stays_when_a_grant_does_not_say_adopt_any_more(fields: dict[str, Any]) -> None:
     body = phase_secret(**to("shop", secretNamespace="shared", **fields))
     async with loop_with(ADOPT) as before:
         before.cluster.edit(THERE, {"THEIRS": "eA=="}, manager="helm")

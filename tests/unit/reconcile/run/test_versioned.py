@@ -48,7 +48,7 @@ async def test_the_object_is_named_after_what_it_holds_and_never_changes(loop: L
     assert secret_ref("shop") not in loop.cluster.objects
 
 
-async def test_as_many_as_asked_for_stay(loop: Loop) -> None:
+async def test_as_many_versions_stay_as_the_spec_keeps(loop: Loop) -> None:
     await started(loop)
     second = await changed(loop, "2")
     third = await changed(loop, "3")
@@ -56,7 +56,7 @@ async def test_as_many_as_asked_for_stay(loop: Loop) -> None:
     assert standing(loop) == {second, third}
 
 
-async def test_what_a_pod_template_names_stays(loop: Loop) -> None:
+async def test_a_version_that_a_pod_template_names_stays(loop: Loop) -> None:
     first = await started(loop)
     loop.cluster.mentions = {first}
     second, third = await changed(loop, "2"), await changed(loop, "3")
@@ -92,7 +92,7 @@ async def test_a_version_that_was_deleted_by_hand_comes_back(loop: Loop) -> None
 
 
 @pytest.mark.parametrize("method", ["versions", "mentioned", "remove"])
-async def test_what_cannot_be_told_is_not_deleted_and_says_so(loop: Loop, method: str) -> None:
+async def test_versions_whose_use_is_unknown_are_not_deleted_and_the_status_says_so(loop: Loop, method: str) -> None:
     await started(loop)
     await changed(loop, "2")
     loop.cluster.errors[method] = Transient(Reason.KUBERNETES_UNAVAILABLE, "down")
