@@ -192,6 +192,17 @@ async def test_a_user_deleted_by_hand_is_not_noticed(installation: Installation)
     assert (await revoke(installation, made["id"])).status_code == 200
 
 
+async def test_the_users_of_a_removed_environment_stay_behind(installation: Installation) -> None:
+    await lease(installation, ttl="60")
+    installation.phase.remove("backend", "development")
+    installation.clock.advance(60 + LOOK)
+
+    told = (await installation.control("GET", "cloud")).json()
+
+    assert (told["total"], told["leaked"]) == (1, 1)
+    assert (told["users"][0]["lease"], told["users"][0]["dynamic_secret"]) == (None, None)
+
+
 async def test_a_fixed_user_name_serves_one_lease_at_a_time() -> None:
     dynamic = [{"name": "aws", "usernameTemplate": "only-one"}]
     app = {"name": "backend", "environments": [{"name": "Development", "dynamicSecrets": dynamic}]}
