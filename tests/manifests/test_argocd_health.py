@@ -24,7 +24,7 @@ def wanted(reason: Reason, found: dict[str, Any]) -> tuple[str, str]:
     return status, f"{reason}: {found['status']['conditions'][0]['message']}"
 
 
-def test_it_agrees_with_kstatus_and_tells_the_reason() -> None:
+def test_health_agrees_with_kstatus_and_names_the_reason() -> None:
     wrong = [
         f"{reason}: {judged}, not {wanted(reason, found)}, for {outcome}"
         for reason, outcome in every_way()
@@ -34,7 +34,7 @@ def test_it_agrees_with_kstatus_and_tells_the_reason() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_was_before_does_not_matter() -> None:
+def test_health_does_not_depend_on_the_reason_before() -> None:
     wrong = [
         f"{reason} after {before} for {outcome}"
         for reason, outcome in every_way()
@@ -46,7 +46,7 @@ def test_what_was_before_does_not_matter() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_was_said_before_an_edit_is_progressing() -> None:
+def test_a_status_from_before_an_edit_is_progressing() -> None:
     wrong = []
     for reason, outcome in every_way():
         found = reported(outcome)
@@ -68,7 +68,7 @@ def test_a_phase_secret_in_deletion_is_progressing() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_what_nobody_has_looked_at_is_progressing() -> None:
+def test_a_phase_secret_without_a_status_is_progressing() -> None:
     assert health(untouched())[0] == SAME[kstatus(untouched())] == "Progressing"
 
 

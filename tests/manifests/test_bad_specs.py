@@ -42,7 +42,7 @@ def answers(control_plane: ControlPlane) -> dict[str, httpx.Response]:
     return judged(control_plane, PHASE_SECRETS, {each.what: phase_secret(**bare | each.spec) for each in MUTANTS})
 
 
-def test_each_is_refused_with_its_field_or_gets_a_reason(answers: Mapping[str, httpx.Response]) -> None:
+def test_each_bad_spec_is_refused_with_its_field_or_gets_a_reason(answers: Mapping[str, httpx.Response]) -> None:
     wrong = {mutant.what: why for mutant in MUTANTS if (why := complaint(mutant, answers[mutant.what]))}
 
     assert not wrong, "\n".join(f"{what}: {why}" for what, why in wrong.items())
@@ -57,7 +57,7 @@ def complaint(mutant: Mutant, answer: httpx.Response) -> str:
     return next((repr(each) for each in errors if each.reason not in CATALOGUE or not each.message), "")
 
 
-def test_most_are_refused_before_anybody_reads_them(answers: Mapping[str, httpx.Response]) -> None:
+def test_most_bad_specs_are_refused_by_the_api_server(answers: Mapping[str, httpx.Response]) -> None:
     refused = [what for what, answer in answers.items() if answer.is_error]
 
     assert len(refused) > 0.75 * len(MUTANTS)

@@ -126,7 +126,7 @@ def test_the_api_server_is_asked_without_the_proxy(render_chart: Render) -> None
         *("priorityClassName", "runtimeClassName", "schedulerName", "terminationGracePeriodSeconds", "tolerations"),
     ],
 )
-def test_what_a_pod_calls_the_same_is_handed_on(name: str, render_chart: Render) -> None:
+def test_a_value_that_is_named_like_a_field_of_pods_is_handed_on(name: str, render_chart: Render) -> None:
     values = EVERYTHING | {"global": {}, "nodeSelector": {"kubernetes.io/os": "linux", "disk": "fast"}}
 
     assert pod_of(render_chart(values))[name] == values[name]
@@ -277,7 +277,7 @@ def test_a_monitor_finds_the_metrics_from_another_namespace(
     assert found["metadata"]["labels"]["release"] == "prometheus"
 
 
-def test_what_the_cluster_does_not_know_is_left_out(render_chart: Render, with_monitoring: Path) -> None:
+def test_a_kind_that_the_cluster_does_not_know_is_left_out(render_chart: Render, with_monitoring: Path) -> None:
     known = {"ServiceMonitor", "PrometheusRule"}
 
     assert not kinds(render_chart(EVERYTHING, chart=with_monitoring)) & known

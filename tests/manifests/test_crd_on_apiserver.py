@@ -116,7 +116,7 @@ def in_pages() -> Iterator[tuple[str, Object]]:
         yield from ((f"{page.relative_to(ROOT)}, {place}", each) for place, each in enumerate(shown, 1))
 
 
-def test_what_a_page_shows_is_kept_as_it_is(crd: Object, control_plane: ControlPlane) -> None:
+def test_the_api_server_keeps_the_examples_of_the_pages_as_they_are(crd: Object, control_plane: ControlPlane) -> None:
     assert not changed(control_plane, dict(in_pages()))
 
 

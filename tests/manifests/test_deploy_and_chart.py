@@ -399,7 +399,7 @@ def test_the_aggregated_roles_are_the_same(name: str, overlays: dict[str, list[O
         pytest.param("namespaced", {"watchNamespaces": ["default"], "rbac": {"aggregate": False}}, id="namespaced"),
     ],
 )
-def test_both_make_the_same_roles_and_no_other(
+def test_overlay_and_chart_make_the_same_roles_and_no_other(
     mode: str, values: dict[str, Any], overlays: dict[str, list[Object]], render_chart: Render
 ) -> None:
     ours, chart = (roles_of(objects) for objects in (overlays[mode], render_chart(values)))
@@ -423,7 +423,7 @@ def test_every_binding_binds_its_role_to_the_operator(
             ]
 
 
-def test_both_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: Render) -> None:
+def test_overlay_and_chart_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: Render) -> None:
     """But for the instance's label in the chart's selectors, and for variables that say what is the default anyway."""
     ours, chart = (deepcopy(deployment_of(each)) for each in (overlays["cluster-wide"], render_chart()))
 
@@ -450,7 +450,7 @@ def test_both_run_the_same_pod(overlays: dict[str, list[Object]], render_chart: 
 
 
 @pytest.mark.parametrize("mode", ["cluster-wide", "namespaced"])
-def test_both_have_the_same_disruption_budget(
+def test_overlay_and_chart_have_the_same_disruption_budget(
     mode: str, overlays: dict[str, list[Object]], render_chart: Render
 ) -> None:
     found = []

@@ -168,7 +168,7 @@ def test_no_page_names_what_does_not_belong_there() -> None:
         pytest.param("phase-operator crds | kubectl apply -f -", None, id="before a pipe"),
     ],
 )
-def test_the_check_of_commands_notices(line: str, wrong: str | None) -> None:
+def test_the_check_of_commands_notices_an_unknown_word(line: str, wrong: str | None) -> None:
     (name, words), *_ = called(line)
 
     assert unknown(COMMANDS[name], words) == wrong

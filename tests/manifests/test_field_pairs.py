@@ -36,7 +36,7 @@ def answers(control_plane: ControlPlane) -> dict[str, httpx.Response]:
     return judged(control_plane, PHASE_SECRETS, specs)
 
 
-def test_those_that_exclude_each_other_are_refused_and_no_others(answers: Mapping[str, httpx.Response]) -> None:
+def test_the_pairs_that_exclude_each_other_are_refused_and_no_others(answers: Mapping[str, httpx.Response]) -> None:
     refused = {what for what, answer in answers.items() if answer.is_error}
 
     assert refused == {what for what, (_, one, other) in ALL.items() if frozenset({one, other}) in REFUSED}

@@ -71,7 +71,9 @@ def test_every_example_is_what_the_api_server_takes(plane: ControlPlane) -> None
         pytest.param("shop/secrets/phasesecret.yaml", "suspended", True, id="an unknown field, ours"),
     ],
 )
-def test_the_api_server_would_notice(plane: ControlPlane, file: str, field: str, value: Any) -> None:
+def test_the_api_server_refuses_a_wrong_field_of_an_example(
+    plane: ControlPlane, file: str, field: str, value: Any
+) -> None:
     found = load((GITOPS / file).read_text())[0]
     found["spec"][field] = value
 
@@ -95,7 +97,7 @@ def test_every_folder_renders(folder: str, kustomize: Render) -> None:
     assert kustomize(folder)
 
 
-def test_what_the_tools_are_pointed_at_is_there() -> None:
+def test_the_folders_that_the_tools_are_pointed_at_exist() -> None:
     """The folder deploy/gitops stands for the root of the reader's repository."""
     paths = [
         str(source["path"])
@@ -163,7 +165,7 @@ def test_no_recipe_asks_for_differences_to_be_ignored() -> None:
     assert [str(file) for file, found in examples() if "ignoreDifferences" in found.get("spec", {})] == []
 
 
-def test_what_the_pages_quote_is_what_is_shipped() -> None:
+def test_the_pages_quote_the_examples_as_they_are_shipped() -> None:
     shipped = [found for _, found in examples()]
     quoted = [
         found

@@ -52,7 +52,7 @@ def test_the_component_has_three_objects(monitoring: list[Object]) -> None:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_all_of_it_is_valid(version: str, monitoring: list[Object]) -> None:
+def test_all_monitoring_manifests_are_valid(version: str, monitoring: list[Object]) -> None:
     validate(monitoring, version)
 
 

@@ -43,7 +43,7 @@ def monitoring(kustomize: Render) -> list[Object]:
     return kustomize("deploy/monitoring")
 
 
-def test_all_that_we_bring_is_admitted(monitoring: list[Object], admit: Admit) -> None:
+def test_all_monitoring_manifests_are_admitted(monitoring: list[Object], admit: Admit) -> None:
     for each in monitoring:
         said = admit(each)
         assert said.returncode == 0, said.stderr

@@ -63,12 +63,12 @@ async def bring_in_step(side: Side, desired: Desired) -> None:
 
 
 @kinds
-async def test_what_is_not_there_is_observed_as_nothing(side: Side, make: Make) -> None:
+async def test_an_absent_target_is_observed_as_nothing(side: Side, make: Make) -> None:
     assert await side.cluster.observe(make(side, A="1").ref, live=True) is None
 
 
 @kinds
-async def test_what_was_applied_stands_and_is_kept(side: Side, make: Make) -> None:
+async def test_an_applied_target_is_left_unchanged(side: Side, make: Make) -> None:
     desired = make(side, A="1", B="2")
 
     await bring_in_step(side, desired)
@@ -100,7 +100,7 @@ async def test_an_object_that_appeared_meanwhile_is_left_alone(side: Side, make:
 
 
 @kinds
-async def test_what_appeared_meanwhile_with_other_keys_is_left_alone(side: Side, make: Make) -> None:
+async def test_a_secret_that_appears_meanwhile_with_other_keys_is_left_alone(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     side.edit(desired.ref, {"B": "somebody's"})
 
@@ -120,7 +120,7 @@ async def test_a_stranger_is_seen_by_who_asks_surely(side: Side, make: Make) -> 
 
 
 @kinds
-async def test_what_is_not_what_was_judged_is_left_alone(side: Side, make: Make) -> None:
+async def test_a_target_that_changed_since_it_was_judged_is_left_alone(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
     judged = await side.cluster.observe(desired.ref, live=True)
@@ -152,7 +152,7 @@ async def test_keys_are_taken_out_under_the_version_that_was_judged_and_the_next
 
 
 @kinds
-async def test_what_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
+async def test_a_target_that_was_deleted_meanwhile_is_made_anew(side: Side, make: Make) -> None:
     desired = make(side, A="1")
     await bring_in_step(side, desired)
     judged = await side.cluster.observe(desired.ref, live=True)

@@ -187,7 +187,7 @@ async def test_two_that_merge_into_one_object_share_the_bound(side: Side) -> Non
     assert (await keeper_of(side.cluster).bring_in_step(merged(side, "B", 1000, of="other"))).written
 
 
-async def test_what_others_filled_is_too_large_and_not_refused(side: Side) -> None:
+async def test_an_object_that_others_filled_is_too_large_and_not_refused(side: Side) -> None:
     assert isinstance(side, RealSide)
     side.edit(merged(side, "A", 1).ref, {"THEIRS": "x" * MAX_BYTES})
 

@@ -118,7 +118,7 @@ async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side
 
 
 @kinds
-async def test_what_another_manager_holds_unseen_is_not_taken(side: Side, make: Make) -> None:
+async def test_a_key_that_another_manager_holds_unseen_is_not_taken(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"}, **MERGE)
     side.edit(desired.ref, {"A": "theirs"})
     judged = await seen(side, desired.ref)
@@ -246,7 +246,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
 
 
 @kinds
-async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make: Make) -> None:
+async def test_a_removal_deletes_the_target_and_may_find_it_gone(side: Side, make: Make) -> None:
     desired = make(side, {"A": "1"})
     assert await side.cluster.apply_target(desired, Apply(None))
     action = removal(desired.ref, await seen(side, desired.ref), desired.owner, RETYPED)
@@ -259,7 +259,9 @@ async def test_what_is_deleted_is_gone_and_may_be_gone_already(side: Side, make:
 
 @kinds
 @pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
-async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
+async def test_a_target_that_was_changed_meanwhile_is_not_removed(
+    side: Side, make: Make, policy: dict[str, Any]
+) -> None:
     desired = make(side, {"A": "1"}, **policy)
     assert await side.cluster.apply_target(desired, Apply(None))
     action = removal(desired.ref, await seen(side, desired.ref), desired.owner, DROPPED if policy else RETYPED)
@@ -273,7 +275,9 @@ async def test_what_was_changed_meanwhile_is_not_removed(side: Side, make: Make,
 
 @kinds
 @pytest.mark.parametrize("policy", [{}, MERGE], ids=["Owner", "Merge"])
-async def test_what_was_made_anew_meanwhile_is_not_removed(side: Side, make: Make, policy: dict[str, Any]) -> None:
+async def test_a_target_that_was_made_anew_meanwhile_is_not_removed(
+    side: Side, make: Make, policy: dict[str, Any]
+) -> None:
     desired = make(side, {"A": "1"}, **policy)
     assert await side.cluster.apply_target(desired, Apply(None))
     judged = await seen(side, desired.ref)
@@ -343,7 +347,7 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
     assert side.data(copy_ref(old.ref)) is None
 
 
-async def test_what_comes_back_from_a_copy_is_what_stood_there(side: Side) -> None:
+async def test_a_target_comes_back_from_its_copy_as_it_was(side: Side) -> None:
     old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
     await keeper_of(side.cluster).bring_in_step(old)
     side.label(old.ref, TRACKING, "shop")

@@ -184,7 +184,9 @@ async def test_a_roll_out_marks_the_template_and_notes_in_one_write(stage: Stage
 
 
 @pytest.mark.parametrize("action", [RECORD, ROLL_OUT], ids=["note", "roll-out"])
-async def test_what_is_not_the_one_that_was_judged_is_left_alone(stage: Stage, action: SaveBaseline | Restart) -> None:
+async def test_a_workload_that_changed_since_it_was_judged_is_left_alone(
+    stage: Stage, action: SaveBaseline | Restart
+) -> None:
     stage.make("web")
     before = await one(stage)
     stage.edit("web")
@@ -196,7 +198,7 @@ async def test_what_is_not_the_one_that_was_judged_is_left_alone(stage: Stage, a
     assert (found.running, found.content) == ("", "")
 
 
-async def test_what_is_gone_is_not_made_again(stage: Stage) -> None:
+async def test_a_workload_that_is_gone_is_not_made_again(stage: Stage) -> None:
     stage.make("web")
     before = await one(stage)
     stage.delete("web")

@@ -154,7 +154,9 @@ async def test_references_mean_the_same(
     assert told == {each.source: each.value.reveal() for each in plain}
 
 
-async def test_what_the_account_does_not_have_ends_no_resolution(server: EmbeddedPhase, session: Session) -> None:
+async def test_a_reference_to_an_environment_that_the_account_does_not_have_ends_no_resolution(
+    server: EmbeddedPhase, session: Session
+) -> None:
     """Differs: a keyring does not list it, so that here it is as unknown as a name that nothing has."""
     reader = Reader(server, session)
     server.set(APP, "development", "A", "a")

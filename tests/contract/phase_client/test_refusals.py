@@ -53,7 +53,7 @@ def test_every_other_refusal_in_phases_own_words_is_one_without_an_effect(refusa
     assert len(refused) > 60
 
 
-def test_what_phase_does_not_say_itself_may_have_had_an_effect(refusals: list[Refusal]) -> None:
+def test_a_refusal_that_is_not_in_phases_words_may_have_had_an_effect(refusals: list[Refusal]) -> None:
     others = [each for each in refusals if each.status >= 500 or not each.in_phases_words]
 
     assert {each.status for each in others} >= {404, 500}

@@ -110,12 +110,12 @@ def test_all_texts_of_the_vectors_are_tried() -> None:
 
 
 @pytest.mark.parametrize("name", VECTORS["must_fail"])
-def test_what_must_fail_fails(name: str) -> None:
+def test_a_text_that_must_not_open_is_refused(name: str) -> None:
     with pytest.raises(DecryptionError):
         decrypt(environment("v2"), VECTORS["must_fail"][name])
 
 
-def test_what_tests_seal_is_what_phase_seals() -> None:
+def test_the_seal_of_these_tests_equals_that_of_phase() -> None:
     case = VECTORS["seal"]
 
     sealed = seal(

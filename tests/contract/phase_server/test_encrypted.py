@@ -179,7 +179,7 @@ def test_an_old_service_token_still_lists_what_was_withdrawn_with_empty_keys(own
     assert "vault/Development" in opened(own_phase, "old")
 
 
-def test_what_changes_moves_the_environment_and_reading_does_not(own_phase: EmbeddedPhase) -> None:
+def test_a_change_moves_the_environment_and_reading_does_not(own_phase: EmbeddedPhase) -> None:
     before = _updated(own_phase)
     rows(own_phase)
     assert _updated(own_phase) == before

@@ -180,7 +180,7 @@ def test_json_wins_where_it_is_welcome(phase: EmbeddedPhase, accept: str) -> Non
 
 
 @pytest.mark.parametrize("route", ["secrets/tokens/", "secrets/"])
-def test_who_takes_neither_is_refused(phase: EmbeddedPhase, route: str) -> None:
+def test_a_client_that_accepts_neither_format_is_refused(phase: EmbeddedPhase, route: str) -> None:
     there = {"Environment": phase.environment_id("vault", "Development")}
     answer = ask(phase, route, Accept="image/png", **there, **phase.headers("operator"))
 

@@ -91,7 +91,7 @@ def test_a_delayed_answer_comes_late(phase: EmbeddedPhase) -> None:
         read(phase, timeout=0.05)
 
 
-def test_what_the_test_sets_is_read(phase: EmbeddedPhase) -> None:
+def test_a_value_that_a_test_sets_is_read(phase: EmbeddedPhase) -> None:
     phase.set("shop", "development", "LOG_LEVEL", "error", tags=["x"])
 
     row = next(row for row in read(phase).json() if row["key"] == "LOG_LEVEL")

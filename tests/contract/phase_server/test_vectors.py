@@ -74,7 +74,7 @@ def test_a_share_is_wrapped_to_the_recorded_one() -> None:
 
 
 @pytest.mark.parametrize("name", VECTORS["must_fail"])
-def test_what_must_not_open_is_refused(name: str) -> None:
+def test_a_text_that_must_not_open_is_refused(name: str) -> None:
     pair = KeyPair(raw(steps("v2")["env_public_key"]), raw(steps("v2")["env_private_key"]))
 
     with pytest.raises(SealError):

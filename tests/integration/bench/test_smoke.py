@@ -27,7 +27,7 @@ def rows(control_plane: ControlPlane, tmp_path: Path) -> dict[str, str]:
     return {work: ours for work, _, ours in bench.table.rows}
 
 
-def test_what_is_counted_is_within_its_limit(rows: dict[str, str]) -> None:
+def test_the_counts_are_within_their_limits(rows: dict[str, str]) -> None:
     size = SOURCES + 10
 
     reads, probes, lists = rows[f"cold start, {size} resources over {SOURCES} environments"].split(" + ")

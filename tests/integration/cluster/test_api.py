@@ -38,7 +38,7 @@ def config_map(data: dict[str, str]) -> dict[str, Any]:
         pytest.param(deployment("web", "shop", replicas=0), id="Deployment"),
     ],
 )
-def test_what_it_makes_is_what_kubectl_apply_makes(
+def test_an_object_is_made_as_kubectl_apply_makes_it(
     control_plane: ControlPlane, namespace: str, document: dict[str, Any]
 ) -> None:
     api, kind = api_of(control_plane), str(document["kind"])
@@ -51,7 +51,7 @@ def test_what_it_makes_is_what_kubectl_apply_makes(
     assert ours == comparable(control_plane, kind, namespace)
 
 
-def test_what_is_there_is_left_to_kubectl_which_knows_what_was_applied(
+def test_an_object_that_exists_is_left_to_kubectl_which_knows_what_was_applied(
     control_plane: ControlPlane, namespace: str
 ) -> None:
     api = api_of(control_plane)
@@ -79,7 +79,7 @@ def test_a_kind_that_nobody_has_is_said(control_plane: ControlPlane) -> None:
         api_of(control_plane).resource("lampshade")
 
 
-def test_what_is_deleted_may_be_gone(control_plane: ControlPlane, namespace: str) -> None:
+def test_an_object_may_be_deleted_twice(control_plane: ControlPlane, namespace: str) -> None:
     api = api_of(control_plane)
     assert api.make(secret("web", {}), namespace)
 

@@ -99,7 +99,9 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
         pytest.param(["run", "--kubeconfig", "/dev/null/kubeconfig"], {}, id="a kubeconfig that cannot be written"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(tmp_path: Path, arguments: list[str], variables: dict[str, str]) -> None:
+def test_an_impossible_command_is_answered_in_one_sentence(
+    tmp_path: Path, arguments: list[str], variables: dict[str, str]
+) -> None:
     (tmp_path / "there").write_text("kind: Config\n")
     env = {**environment(tmp_path), **variables}
 

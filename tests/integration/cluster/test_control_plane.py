@@ -119,7 +119,7 @@ def test_a_deployment_becomes_ready_and_can_be_restarted(kubectl: Kubectl, names
     assert len(kubectl("get", "replicasets", "-n", namespace, "-o", "name").stdout.split()) == 2
 
 
-def test_what_an_owner_leaves_is_collected(kubectl: Kubectl, namespace: str) -> None:
+def test_an_object_whose_owner_is_deleted_is_collected(kubectl: Kubectl, namespace: str) -> None:
     kubectl("create", "configmap", "owner", "-n", namespace)
     uid = kubectl("get", "configmap", "owner", "-n", namespace, "-o", "jsonpath={.metadata.uid}").stdout
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}

@@ -44,7 +44,7 @@ def demo(
     return done
 
 
-def test_it_shows_the_main_job_and_leaves_nothing(
+def test_the_demo_shows_the_main_job_and_leaves_nothing(
     environment: dict[str, str], canary: Canary, tmp_path: Path, control_plane: ControlPlane
 ) -> None:
     assert locate("kube-apiserver")  # `control_plane` has built it, so that no build is timed here

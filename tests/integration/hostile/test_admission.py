@@ -56,7 +56,7 @@ def tells_of_web(his: World) -> bool:
         pytest.param(("what=target",), "TargetConflict", id="a grant, and the object is another's"),
     ],
 )
-def test_whoever_names_a_target_imposes_no_followers_and_learns_of_none(
+def test_a_spy_who_names_a_target_imposes_no_followers_and_learns_of_none(
     stage: World, mallory: Mallory, his: World, tmp_path: Path, grants: tuple[str, ...], reason: str
 ) -> None:
     flags = [*SETTLE, *(f"--grant=from={mallory.namespace},to={stage.namespace},{what}" for what in grants)]

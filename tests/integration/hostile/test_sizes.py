@@ -101,7 +101,7 @@ class Watched:
         self.largest = int(peak.split()[1]) / 1024
 
 
-def test_what_one_tenant_sizes_costs_no_other(
+def test_the_sizes_that_one_tenant_chooses_cost_no_other(
     stage: World, hosts: dict[str, str], installed: ControlPlane, tmp_path: Path
 ) -> None:
     stage.phase_secret()

@@ -91,7 +91,7 @@ def test_a_change_in_phase_arrives(world: World) -> None:
     eventually(lambda: (world.data() or {}).get("LOG_LEVEL") == value, within=10, what="the change arrives")
 
 
-def test_it_answers_probes_and_metrics(container: ImageProcess) -> None:
+def test_the_container_answers_probes_and_metrics(container: ImageProcess) -> None:
     assert container.get("/healthz").text.strip() == "ok"
     assert container.get("/readyz").text.strip() == "ok"
     assert "phase_operator_build_info" in container.get("/metrics", metrics=True).text
@@ -171,7 +171,7 @@ print(json.dumps([
     assert modules == ["phase_operator"]
 
 
-def test_it_needs_no_shell(image: Built) -> None:
+def test_the_image_needs_no_shell(image: Built) -> None:
     """There is none in the image that all of these tests run."""
     command = running.command(image.name, "-c", "true", more=("--entrypoint", "/bin/sh"))
 

@@ -23,13 +23,13 @@ def content(listed: str) -> Any:
     return json.loads(listed)
 
 
-def test_it_lists_the_lock(content: Any) -> None:
+def test_the_sbom_lists_the_lock(content: Any) -> None:
     found = {(canonicalize_name(each["name"]), each["version"]) for each in content["components"]}
 
     assert found == pinned()
 
 
-def test_it_tells_the_product_licences_and_who_needs_whom(content: Any) -> None:
+def test_the_sbom_names_the_product_its_licences_and_dependencies(content: Any) -> None:
     product = content["metadata"]["component"]
     needs = {each["ref"]: each.get("dependsOn", []) for each in content["dependencies"]}
     assert (content["bomFormat"], content["specVersion"]) == ("CycloneDX", "1.6")
@@ -39,6 +39,6 @@ def test_it_tells_the_product_licences_and_who_needs_whom(content: Any) -> None:
     assert all(each["purl"].startswith("pkg:pypi/") for each in content["components"])
 
 
-def test_it_names_no_folder_of_this_machine(listed: str) -> None:
+def test_the_sbom_names_no_folder_of_this_machine(listed: str) -> None:
     assert str(REPOSITORY) not in listed
     assert "file://" not in listed

@@ -114,7 +114,7 @@ def test_no_removal_is_announced_that_never_comes(world: World) -> None:
     assert world.data("one") is not None
 
 
-def test_what_the_status_does_not_know_is_found_by_its_marks(stage: World, tmp_path: Path) -> None:
+def test_a_target_that_the_status_does_not_know_is_found_by_its_marks(stage: World, tmp_path: Path) -> None:
     with running_operator(stage.plane, tmp_path) as stage.operator:
         stage.phase_secret(**to("old", deletionPolicy="Delete"))
         stage.until_ready()

@@ -227,7 +227,7 @@ def test_the_api_server_fails_for_a_while(harmed: World, proxy: ApiProxy, fails:
     assert during.total() <= OUTAGE, during
 
 
-def test_what_was_deleted_while_the_watch_was_too_old_is_noticed(harmed: World, proxy: ApiProxy) -> None:
+def test_a_deletion_while_the_watch_was_too_old_is_noticed(harmed: World, proxy: ApiProxy) -> None:
     too_old(proxy)
     proxy.hold(lambda asked: asked.verb == "WATCH")
     harmed.plane.kubectl("-n", harmed.namespace, "delete", "phasesecret", "shop-0")

@@ -150,7 +150,7 @@ each_kind = pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
 
 @each_kind
 @pytest.mark.parametrize("value", [names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE])
-def test_it_makes_changes_and_deletes_what_carries_its_label(trial: Trial, kind: str, value: str) -> None:
+def test_the_operator_makes_changes_and_deletes_objects_with_its_label(trial: Trial, kind: str, value: str) -> None:
     ours = thing("ours", kind, labels={names.LABEL_TARGET: value})
 
     assert not trial.refuses_to_create(ours)
@@ -160,13 +160,13 @@ def test_it_makes_changes_and_deletes_what_carries_its_label(trial: Trial, kind:
 
 @each_kind
 @pytest.mark.parametrize("labels", [{}, {names.LABEL_TARGET: "no"}, {"app": "x"}], ids=str)
-def test_it_makes_nothing_without_its_label(trial: Trial, kind: str, labels: dict[str, str]) -> None:
+def test_the_operator_makes_nothing_without_its_label(trial: Trial, kind: str, labels: dict[str, str]) -> None:
     assert trial.refuses_to_create(thing("plain", kind, labels=labels))
     assert trial.refuses_to_apply(thing("plain", kind, labels=labels))
 
 
 @each_kind
-def test_it_leaves_alone_what_others_made(trial: Trial, kind: str) -> None:
+def test_the_operator_cannot_change_objects_that_others_made(trial: Trial, kind: str) -> None:
     trial.make(thing("theirs", kind, data={"a": "YQ=="}))
 
     assert trial.refuses_to_apply(thing("theirs", kind, data={"a": "Yg=="}))
@@ -175,7 +175,7 @@ def test_it_leaves_alone_what_others_made(trial: Trial, kind: str) -> None:
 
 
 @each_kind
-def test_it_merges_into_what_others_made_and_withdraws(trial: Trial, kind: str) -> None:
+def test_the_operator_merges_into_objects_that_others_made_and_withdraws(trial: Trial, kind: str) -> None:
     trial.make(thing("theirs", kind, data={"a": "YQ=="}))
     manager = f"{names.MERGE_MANAGER_PREFIX}{trial.namespace}/shop"
 
@@ -196,7 +196,7 @@ def test_a_label_that_somebody_took_off_does_not_lock_it_out(trial: Trial, kind:
 
 @each_kind
 @pytest.mark.parametrize("namespace_of_the_system", SYSTEM)
-def test_it_writes_nothing_into_the_namespaces_of_the_system(
+def test_the_operator_writes_nothing_into_the_namespaces_of_the_system(
     installed: ControlPlane, kind: str, namespace_of_the_system: str
 ) -> None:
     there, ours = Trial(installed, namespace_of_the_system), thing("ours", kind, labels=OURS)
@@ -209,7 +209,7 @@ def test_it_writes_nothing_into_the_namespaces_of_the_system(
 
 
 @pytest.mark.parametrize("kind", IMPERSONATING)
-def test_it_writes_no_secret_that_impersonates(trial: Trial, kind: str) -> None:
+def test_the_operator_writes_no_secret_that_impersonates(trial: Trial, kind: str) -> None:
     annotations = {"kubernetes.io/service-account.name": "default"}
     data = {"token-id": "YWJjZGVm", "token-secret": "MDEyMzQ1Njc4OWFiY2RlZg=="}
     ours = thing("ours", labels=OURS, annotations=annotations, type=kind, data=data)
@@ -222,7 +222,7 @@ def test_it_writes_no_secret_that_impersonates(trial: Trial, kind: str) -> None:
     assert trial.refuses_to_delete(ours)
 
 
-def test_it_makes_its_digest_key_and_never_changes_it(installed: ControlPlane, namespace: str) -> None:
+def test_the_operator_makes_its_digest_key_and_never_changes_it(installed: ControlPlane, namespace: str) -> None:
     home = Trial(installed, "phase-system")
     key = thing(names.DIGEST_KEY_SECRET, data={"key": "a2V5a2V5a2V5a2V5"})
     labelled = thing(names.DIGEST_KEY_SECRET, labels=OURS)
@@ -266,7 +266,7 @@ def test_nobody_else_is_fenced(installed: ControlPlane, namespace: str) -> None:
         ),
     ],
 )
-def test_what_the_settings_allow_and_the_fence_refuses_is_told(
+def test_a_target_that_the_settings_allow_and_the_fence_refuses_is_reported(
     world: World, target: dict[str, Any], where: str
 ) -> None:
     world.phase_secret(managedSecretReferences=[{"secretName": "fenced", **target}])

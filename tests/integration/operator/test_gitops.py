@@ -112,7 +112,7 @@ def test_applied_again_and_again_nothing_differs_and_nothing_is_written(world: W
         assert not found["metadata"].keys() & {"labels", "annotations"}, each
 
 
-def test_what_the_operator_writes_is_no_difference(world: World) -> None:
+def test_the_operators_writes_are_no_difference(world: World) -> None:
     """A change in Phase, a repair and a finalizer; the same with a client-side apply, which is Argo CD's usual one."""
     manifest = prepared(world, RESOURCES["full full"])
     client_side = prepared(world, RESOURCES["secret-only shop-secrets"])

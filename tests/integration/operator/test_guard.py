@@ -207,7 +207,7 @@ def declare_secret(world: World, *keys: str) -> None:
         world.phase.set("shop", "Production", key, world.canary.value(key), type="secret")
 
 
-def test_what_is_declared_secret_leaves_the_config_map_also_as_the_last_one(world: World) -> None:
+def test_an_entry_that_is_declared_secret_leaves_the_config_map_also_as_the_last_one(world: World) -> None:
     world.phase_secret(**CONFIG_MAP)
     world.until_ready()
     assert config(world) == {"DATABASE_HOST", "LOG_LEVEL"}
@@ -228,7 +228,7 @@ def test_what_is_declared_secret_leaves_the_config_map_also_as_the_last_one(worl
         pytest.param("NO KEY", "text", "KeyInvalid", id="another key of its own"),
     ],
 )
-def test_what_is_declared_secret_leaves_the_config_map_whatever_else_is_wrong(
+def test_an_entry_that_is_declared_secret_leaves_the_config_map_whatever_else_is_wrong(
     world: World, key: str, value: str, reason: str
 ) -> None:
     world.phase_secret(**CONFIG_MAP)
@@ -243,7 +243,9 @@ def test_what_is_declared_secret_leaves_the_config_map_whatever_else_is_wrong(
 
 
 @pytest.mark.parametrize("where", ["whole", "config map"])
-def test_what_is_declared_secret_leaves_the_config_map_though_patterns_are_refused(world: World, where: str) -> None:
+def test_an_entry_that_is_declared_secret_leaves_the_config_map_though_patterns_are_refused(
+    world: World, where: str
+) -> None:
     for number in range(300):
         world.phase.set("shop", "Production", f"{number:03}{'L' * 240}", "text", type="config")
     costly = {"exclude": ["[0-9]*", *(f"{number:02}*{'X' * 250}" for number in range(63))]}

@@ -58,7 +58,7 @@ class QuietServer(ThreadingHTTPServer):
         """Say nothing."""
 
 
-def test_it_asks_phase_through_the_proxy_of_the_environment(stage: World, tmp_path: Path) -> None:
+def test_the_operator_asks_phase_through_the_proxy_of_the_environment(stage: World, tmp_path: Path) -> None:
     asked: list[str] = []
     with forwarder(stage.phase.url, asked) as port:
         environment = {

@@ -94,7 +94,7 @@ def test_a_standby_asks_for_nothing_but_the_lease(stage: World, run: Run) -> Non
             assert found.sum(REQUESTS, verb="PATCH") == found.sum(REQUESTS, verb="POST") == 0
 
 
-def test_who_is_told_to_stop_steps_down_and_the_next_one_costs_nothing(stage: World, run: Run) -> None:
+def test_a_leader_that_is_asked_to_stop_steps_down_and_its_successor_costs_nothing(stage: World, run: Run) -> None:
     with run() as first:
         until_leads(first)
         synced(stage, first)
@@ -114,7 +114,7 @@ def test_who_is_told_to_stop_steps_down_and_the_next_one_costs_nothing(stage: Wo
     assert lease(stage)["holderIdentity"] == ""
 
 
-def test_who_is_killed_is_followed_within_the_time_of_the_lease(stage: World, run: Run) -> None:
+def test_a_killed_leader_is_followed_within_the_time_of_the_lease(stage: World, run: Run) -> None:
     with run() as first:
         until_leads(first)
         synced(stage, first)
@@ -129,7 +129,7 @@ def test_who_is_killed_is_followed_within_the_time_of_the_lease(stage: World, ru
             change(stage, "after the kill")
 
 
-def test_who_was_paused_writes_nothing_and_ends(stage: World, run: Run) -> None:
+def test_a_leader_that_was_paused_writes_nothing_and_ends(stage: World, run: Run) -> None:
     with run() as first:
         until_leads(first)
         synced(stage, first)
@@ -204,7 +204,7 @@ def wire(installed: ControlPlane) -> Iterator[Wire]:
     found.close()
 
 
-def test_who_is_cut_off_stops_to_write_before_the_other_begins(stage: World, run: Run, wire: Wire) -> None:
+def test_a_leader_that_is_cut_off_stops_writing_before_the_other_begins(stage: World, run: Run, wire: Wire) -> None:
     with run(port=wire.port) as first:
         until_leads(first)
         synced(stage, first)
@@ -222,7 +222,9 @@ def test_who_is_cut_off_stops_to_write_before_the_other_begins(stage: World, run
             assert version(stage) == written
 
 
-def test_who_was_cut_off_alone_goes_on_when_the_way_is_mended(stage: World, run: Run, wire: Wire) -> None:
+def test_a_single_replica_that_was_cut_off_goes_on_when_it_is_connected_again(
+    stage: World, run: Run, wire: Wire
+) -> None:
     with run(port=wire.port) as only:
         until_leads(only)
         synced(stage, only)

@@ -30,7 +30,7 @@ def told(stage: World, telling: OperatorProcess, canary: Canary) -> World:
     return stage
 
 
-def test_each_comes_and_goes_with_its_phase_secret(told: World, canary: Canary) -> None:
+def test_each_metric_comes_and_goes_with_its_phase_secret(told: World, canary: Canary) -> None:
     told.phase.set("shop", "Production", "DATABASE_PASSWORD", canary.value("password"))
     told.phase_secret(phaseAppEnvPath="/")
     told.until_ready()

@@ -367,7 +367,7 @@ def stays_while_taken_over(estate: Estate, tmp_path: Path, *, handed_over: bool)
 
 
 @pytest.mark.parametrize("handed_over", [BY_HAND, BY_RULE])
-def test_what_was_taken_over_follows_phase_in_place(estate: Estate, tmp_path: Path, handed_over: bool) -> None:
+def test_secrets_that_were_taken_over_follow_phase_in_place(estate: Estate, tmp_path: Path, handed_over: bool) -> None:
     world = estate.world
     if handed_over:
         estate.hand_over()
@@ -383,7 +383,7 @@ def test_what_was_taken_over_follows_phase_in_place(estate: Estate, tmp_path: Pa
     assert estate.uids() == before
 
 
-def test_what_is_removed_in_phase_leaves_what_was_taken_over(estate: Estate, tmp_path: Path) -> None:
+def test_an_entry_that_is_removed_in_phase_leaves_a_secret_that_was_taken_over(estate: Estate, tmp_path: Path) -> None:
     """The official operator's field manager still holds every key that it wrote, and the API server heeds that."""
     world = estate.world
     estate.hand_over()
@@ -397,9 +397,7 @@ def test_what_is_removed_in_phase_leaves_what_was_taken_over(estate: Estate, tmp
     assert estate.uids() == before
 
 
-def test_what_the_first_version_left_on_a_resource_is_its_finalizer_and_that_goes(
-    estate: Estate, tmp_path: Path
-) -> None:
+def test_the_first_version_left_its_finalizer_alone_and_that_goes(estate: Estate, tmp_path: Path) -> None:
     world = estate.world
     before = world.get("phasesecret", "v1-plain")
     assert before is not None

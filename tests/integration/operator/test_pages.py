@@ -132,7 +132,9 @@ def test_an_example_becomes_ready_for_an_app_without_config_entries(page: str, w
     assert "it is empty" in told["message"]
 
 
-def test_install_with_kubectl_upgrade_and_uninstall(reader: Reader, plane: ControlPlane, steps: Steps) -> None:
+def test_the_page_installs_with_kubectl_upgrades_and_uninstalls(
+    reader: Reader, plane: ControlPlane, steps: Steps
+) -> None:
     [overlay] = fenced("deploy/README.md", "An overlay of your own", "yaml")
     (apply, rollout), _ = commands(INSTALL, "With kubectl")
     [[token, resource, wait]] = commands(INSTALL, "A token and a first resource")
@@ -176,7 +178,7 @@ def test_install_with_kubectl_upgrade_and_uninstall(reader: Reader, plane: Contr
     assert world.data() == data
 
 
-def test_some_namespaces_with_roles(reader: Reader, plane: ControlPlane, steps: Steps) -> None:
+def test_the_page_installs_for_some_namespaces_with_roles(reader: Reader, plane: ControlPlane, steps: Steps) -> None:
     with_kubectl, *_ = commands(INSTALL, "For some namespaces only, with Roles")
 
     reader.follow(with_kubectl)
@@ -189,7 +191,7 @@ def test_some_namespaces_with_roles(reader: Reader, plane: ControlPlane, steps: 
     assert not may(plane, "list", "secrets", HOME)
 
 
-def test_somebody_without_a_right_on_the_cluster_installs_for_his_namespaces(
+def test_a_user_without_rights_on_the_cluster_installs_for_his_namespaces(
     plane: ControlPlane, reader: Reader, steps: Steps, programs: tuple[Path, Path], tmp_path: Path
 ) -> None:
     _, [with_helm], (roles, more, binding) = commands(INSTALL, "For some namespaces only, with Roles")

@@ -58,7 +58,7 @@ def test_a_kubeconfig_that_is_none_is_one_sentence_and_exit_2(tmp_path: Path) ->
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
-def test_it_answers_probes_and_metrics(world: World) -> None:
+def test_the_operator_answers_probes_and_metrics(world: World) -> None:
     assert world.operator.get("/healthz").text.strip() == "ok"
     assert world.operator.get("/readyz").text.strip() == "ok"
     assert "phase_operator_build_info" in world.operator.get("/metrics", metrics=True).text
@@ -90,7 +90,7 @@ def test_a_restart_writes_nothing(world: World, tmp_path: Path) -> None:
     assert calls == 0
 
 
-def test_it_sees_the_namespaces_it_is_told_to_see(world: World, tmp_path: Path) -> None:
+def test_the_operator_sees_the_namespaces_of_its_settings(world: World, tmp_path: Path) -> None:
     with running_operator(world.plane, tmp_path, "--namespace", "default") as second:
         world.phase_secret()
         world.until_ready()

@@ -201,7 +201,7 @@ def test_fifty_changes_in_a_row_end_with_pods_that_run_with_the_last_one(world: 
     eventually(lambda: "notRestarted" not in told(world), what="nothing waits")
 
 
-def test_two_hundred_workloads_on_one_secret(world: World) -> None:
+def test_all_of_two_hundred_workloads_on_one_secret_restart_once(world: World) -> None:
     world.phase_secret()
     world.until_ready()
     every = [f"web-{number}" for number in range(200)]

@@ -86,7 +86,7 @@ def test_two_leaders_for_a_moment_restart_once(stage: World, run: Run) -> None:
     assert {generation(world, f"web-{number}") for number in range(10)} == {2}
 
 
-def test_where_restarts_are_forbidden_no_workload_is_read_or_written(stage: World, run: Run) -> None:
+def test_an_operator_without_restarts_reads_and_writes_no_workload(stage: World, run: Run) -> None:
     world = stage
     world.apply(workload())
     with run("--restarts", "false") as operator:

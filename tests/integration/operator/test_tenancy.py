@@ -47,7 +47,7 @@ def untouched(world: World, mallory: Mallory) -> bool:
     return world.phase.calls() == 0 and mallory.heard == []
 
 
-def test_he_has_none_of_these_rights_himself(world: World, mallory: Mallory, neighbour: World) -> None:
+def test_the_tenant_has_none_of_these_rights_himself(world: World, mallory: Mallory, neighbour: World) -> None:
     assert mallory.may("create", "phasesecrets", world.namespace)
     for namespace in (world.namespace, neighbour.namespace, VICTIM):
         assert not mallory.may("get", "secrets", namespace)
@@ -57,7 +57,9 @@ def test_he_has_none_of_these_rights_himself(world: World, mallory: Mallory, nei
 
 
 @pytest.mark.parametrize("host", ["his", "Phase's"])
-def test_he_reads_no_token_of_another_namespace(world: World, mallory: Mallory, neighbour: World, host: str) -> None:
+def test_the_tenant_reads_no_token_of_another_namespace(
+    world: World, mallory: Mallory, neighbour: World, host: str
+) -> None:
     url = mallory.url if host == "his" else world.phase.url
 
     mallory.create(phase_secret("theft", url, **token_in(neighbour.namespace)))
@@ -69,7 +71,9 @@ def test_he_reads_no_token_of_another_namespace(world: World, mallory: Mallory, 
 
 
 @pytest.mark.parametrize("name", ["precious", "new"])
-def test_he_writes_no_secret_of_another_namespace(world: World, mallory: Mallory, neighbour: World, name: str) -> None:
+def test_the_tenant_writes_no_secret_of_another_namespace(
+    world: World, mallory: Mallory, neighbour: World, name: str
+) -> None:
     before = neighbour.get("secret", name)
 
     mallory.create(phase_secret("theft", world.phase.url, **to(name, neighbour.namespace)))
@@ -81,14 +85,16 @@ def test_he_writes_no_secret_of_another_namespace(world: World, mallory: Mallory
 
 
 @pytest.mark.parametrize("place", ["kube-system", VICTIM])
-def test_he_writes_nothing_where_the_cluster_is_run_from(world: World, mallory: Mallory, place: str) -> None:
+def test_the_tenant_writes_nothing_into_the_namespaces_of_the_system(
+    world: World, mallory: Mallory, place: str
+) -> None:
     mallory.create(phase_secret("theft", world.phase.url, **to("bootstrap-token-abcdef", place)))
 
     world.until_reason("CrossNamespaceRefused", "theft")
     assert untouched(world, mallory)
 
 
-def test_he_overwrites_no_secret_of_others(world: World, mallory: Mallory) -> None:
+def test_the_tenant_overwrites_no_secret_of_others(world: World, mallory: Mallory) -> None:
     world.apply(secret("precious", {"A": world.canary.value("precious")}))
     before = world.get("secret", "precious")
 
@@ -98,7 +104,7 @@ def test_he_overwrites_no_secret_of_others(world: World, mallory: Mallory) -> No
     assert world.get("secret", "precious") == before
 
 
-def test_he_overwrites_no_target_of_others(world: World, mallory: Mallory) -> None:
+def test_the_tenant_overwrites_no_target_of_others(world: World, mallory: Mallory) -> None:
     world.phase_secret()
     before = world.until_ready() and world.get("secret", "shop")
 
@@ -108,7 +114,7 @@ def test_he_overwrites_no_target_of_others(world: World, mallory: Mallory) -> No
     assert world.get("secret", "shop") == before
 
 
-def test_he_makes_nobodys_token(world: World, mallory: Mallory) -> None:
+def test_the_tenant_makes_no_token_of_others(world: World, mallory: Mallory) -> None:
     world.phase_secret(**token_in(world.namespace, "awaited"))
     world.until_reason("TokenSecretNotFound")
 
@@ -118,7 +124,7 @@ def test_he_makes_nobodys_token(world: World, mallory: Mallory) -> None:
     assert world.data("awaited") is None
 
 
-def test_he_stops_nobodys_target_by_naming_it_as_his_token(world: World, mallory: Mallory) -> None:
+def test_the_tenant_stops_no_target_by_naming_it_as_his_token(world: World, mallory: Mallory) -> None:
     world.phase_secret()
     world.until_ready()
     mallory.create(phase_secret("theft", mallory.url, **token_in(world.namespace, "shop")))
@@ -133,7 +139,7 @@ def test_he_stops_nobodys_target_by_naming_it_as_his_token(world: World, mallory
     assert mallory.heard == []
 
 
-def test_he_sends_a_token_that_is_bound_to_a_host_to_no_other(world: World, mallory: Mallory) -> None:
+def test_the_tenant_sends_a_token_that_is_bound_to_a_host_to_no_other(world: World, mallory: Mallory) -> None:
     annotation = f"{names.ANNOTATION_ALLOWED_HOSTS}={world.phase.url}"
     world.plane.kubectl("-n", world.namespace, "annotate", "secret", names.DEFAULT_TOKEN_SECRET, annotation)
 
@@ -173,7 +179,7 @@ def test_a_token_that_is_bound_later_is_not_sent_elsewhere_any_more(world: World
         pytest.param(to(DIGEST_KEY), "InvalidSpec", id="one of that name here"),
     ],
 )
-def test_he_does_not_get_at_the_operators_own_secret(
+def test_the_tenant_does_not_get_at_the_operators_own_secret(
     world: World, mallory: Mallory, fields: dict[str, Any], reason: str
 ) -> None:
     arguments = ("-n", VICTIM, "get", "secret", DIGEST_KEY, "-o", "yaml")
@@ -188,7 +194,7 @@ def test_he_does_not_get_at_the_operators_own_secret(
 
 
 @pytest.mark.parametrize("kind", ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])
-def test_he_mints_no_token_of_kubernetes(world: World, mallory: Mallory, kind: str) -> None:
+def test_the_tenant_mints_no_token_of_kubernetes(world: World, mallory: Mallory, kind: str) -> None:
     mallory.create(phase_secret("theft", world.phase.url, **to("minted", secretType=kind, template=SERVICE_ACCOUNT)))
 
     world.until_reason("TypeNotSupported", "theft")

@@ -50,7 +50,7 @@ def test_waiting_after_an_edit_is_not_answered_with_what_was_said_before(world: 
     assert wait(world, seconds=2).returncode != 0
 
 
-def test_what_waits_for_something_else_is_in_progress_until_that_is_there(world: World) -> None:
+def test_a_phase_secret_without_its_token_is_in_progress_until_the_token_is_there(world: World) -> None:
     token = {"serviceToken": {"serviceTokenSecretReference": {"secretName": "later"}}}
     world.phase_secret(authentication=token)
     world.until_reason("TokenSecretNotFound")

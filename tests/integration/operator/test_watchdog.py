@@ -62,7 +62,7 @@ def touching(world: World) -> AbstractContextManager[None]:
     return meanwhile(touch, every=0.5)
 
 
-def test_the_loop(stage: World, impatient: OperatorProcess) -> None:
+def test_a_stopped_event_loop_fails_liveness(stage: World, impatient: OperatorProcess) -> None:
     impatient.process.send_signal(signal.SIGSTOP)
 
     with pytest.raises(httpx.TimeoutException):
@@ -82,7 +82,7 @@ def lives_on(operator: OperatorProcess, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def test_to_wait_for_the_api_server_is_no_standstill(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+def test_a_wait_for_the_api_server_is_no_standstill(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
     # The one worker waits for an answer to what it writes, and another key waits for the worker.
     proxy.hold(lambda asked: asked.verb == "PATCH")
     stage.phase_secret("one")
@@ -95,7 +95,7 @@ def test_to_wait_for_the_api_server_is_no_standstill(stage: World, impatient: Op
     stage.until_ready("two")
 
 
-def test_to_wait_for_phase_is_no_standstill(stage: World, impatient: OperatorProcess) -> None:
+def test_a_wait_for_phase_is_no_standstill(stage: World, impatient: OperatorProcess) -> None:
     # The one worker waits for Phase, and another call waits for the worker.
     stage.phase.reset_calls()
     stage.phase.fail("delay", delay=9)
@@ -123,7 +123,7 @@ def test_a_storm_of_edits_is_no_standstill(stage: World, impatient: OperatorProc
         eventually(lambda: (stage.data() or {}).get("LOG_LEVEL") == "storm", within=10 + STUCK, what="a change")
 
 
-def test_a_watch_of_metadata(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+def test_a_silent_watch_of_metadata_fails_liveness(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
     name = f"secrets in {stage.namespace}"
     with touching(stage):
         eventually(lambda: not stands_still(impatient, name), what="liveness is fine")
@@ -135,7 +135,9 @@ def test_a_watch_of_metadata(stage: World, impatient: OperatorProcess, proxy: Ap
         eventually(lambda: not stands_still(impatient, name), what="liveness is fine again")
 
 
-def test_the_watch_of_phasesecrets(stage: World, impatient: OperatorProcess, proxy: ApiProxy) -> None:
+def test_a_silent_watch_of_phasesecrets_fails_liveness(
+    stage: World, impatient: OperatorProcess, proxy: ApiProxy
+) -> None:
     assert not stands_still(impatient, "phasesecrets")
     # Lists say more than the watch does.
     proxy.swallow(watches("/phasesecrets"))
