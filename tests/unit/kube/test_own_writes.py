@@ -127,7 +127,7 @@ async def test_a_status_write_makes_its_version_known() -> None:
 
 
 @pytest.mark.parametrize("way", ["lines", "readline", "read"])
-async def test_who_reads_a_watch_in_another_way_than_kopf_gets_it_as_it_is(way: str) -> None:
+async def test_a_reader_that_takes_a_watch_in_another_way_than_kopf_gets_it_as_it_is(way: str) -> None:
     body = json.dumps(event("7")).encode() + b"\n"
     async with (
         client_of(lambda: web.Response(body=body)) as client,

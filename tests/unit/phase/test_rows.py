@@ -34,7 +34,7 @@ def cut(body: bytes, at: list[int]) -> list[bytes]:
 
 
 @given(answers, st.lists(st.integers(0, 10_000)), st.booleans(), st.sampled_from([None, 1]))
-def test_it_does_not_matter_where_an_answer_is_cut(
+def test_an_answer_is_read_alike_wherever_it_is_cut(
     rows: list[dict[str, Any]], at: list[int], is_ascii: bool, indent: int | None
 ) -> None:
     body = json.dumps(rows, ensure_ascii=is_ascii, indent=indent).encode()

@@ -46,7 +46,7 @@ async def test_work_that_is_due_while_all_workers_are_gone_is_neglected() -> Non
     assert queue.neglected() == 500.0
 
 
-def test_what_is_done_in_a_step_is_in_progress_until_its_end() -> None:
+def test_a_call_in_a_step_is_in_progress_until_its_end() -> None:
     clock = HandClock()
     steps = Watchdog(clock)
 

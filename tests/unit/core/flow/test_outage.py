@@ -75,7 +75,7 @@ def test_only_a_key_that_had_no_answer_shows_that_an_outage_is_over() -> None:
     assert outage.ended("silent", Confirmed()) == (None, False)
 
 
-def test_what_is_gone_or_fails_again_shows_nothing() -> None:
+def test_a_key_that_is_gone_or_fails_again_does_not_show_the_end_of_an_outage() -> None:
     outage: Outage[str] = Outage()
     for name in ("gone", "silent"):
         outage.failed(name, SILENT, 40.0, 100.0)

@@ -298,7 +298,7 @@ def test_large_annotations_leave_less_room_for_keys() -> None:
     assert caught.value.reason is Reason.TOO_LARGE
 
 
-def test_it_is_the_decoded_bytes_that_count() -> None:
+def test_the_decoded_bytes_count() -> None:
     text = base64.b64encode(b"x" * (MAX_BYTES - 10)).decode()
 
     assert desired_secret(entry("A", text), processors={"A": {"type": "base64"}}).keys == {"A"}

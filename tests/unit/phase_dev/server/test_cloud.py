@@ -33,7 +33,7 @@ def installation() -> Installation:
         pytest.param("hang", "CreateAccessKey", None, 500, 0, [2], id="never answers, nobody knows the keys"),
     ],
 )
-async def test_what_a_failing_account_leaves(
+async def test_a_failing_cloud_leaves_the_users_and_keys_of_the_table(
     installation: Installation,
     kind: Any,
     action: str | None,

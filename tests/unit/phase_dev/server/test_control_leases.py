@@ -115,7 +115,7 @@ async def test_faults_of_the_cloud_account_are_listed_and_cleared(installation: 
     assert (await ask(installation)).status_code == 200
 
 
-async def test_what_came_due_before_a_fault_was_done_before_it(installation: Installation) -> None:
+async def test_an_event_that_came_due_before_a_fault_happened_before_it(installation: Installation) -> None:
     await lease(installation, ttl="60")
     installation.clock.advance(60 + LOOK)
 

@@ -38,7 +38,7 @@ def test_one_thing_that_fails_says_nothing_of_the_others() -> None:
     assert breaker.allowed_at(0.0) == 0.0
 
 
-def test_one_trial_goes_when_its_time_has_come() -> None:
+def test_an_open_breaker_lets_one_trial_go_in_time() -> None:
     breaker = opened()
     breaker.begin()
 
@@ -109,7 +109,7 @@ def test_failures_of_one_do_not_open_it_for_several() -> None:
     assert breaker.error is DOWN
 
 
-def test_what_works_keeps_it_closed_until_it_fails_too_or_is_long_ago() -> None:
+def test_a_success_keeps_it_closed_until_that_account_fails_too_or_it_is_long_ago() -> None:
     breaker = CircuitBreaker("host", threshold=3, first=1.0, longest=8.0)
     breaker.succeed(0.0, "good", who="good")
     for number in range(10):

@@ -96,7 +96,7 @@ def test_the_last_places_are_for_namespaces_that_have_none() -> None:
     assert office.begin("new", "new", "good") is None
 
 
-def test_whoever_never_answered_has_no_last_place_again() -> None:
+def test_a_host_that_never_answered_gets_no_last_place_again() -> None:
     office = Office()
     for number in range(12 * PLACES):
         office.begin("x", f"host{number}", f"hostile-{number % 12}")
@@ -108,7 +108,7 @@ def test_whoever_never_answered_has_no_last_place_again() -> None:
     assert office.begin("another", "other", "good") is None
 
 
-def test_what_turns_slow_beyond_the_places_is_broken_off_and_the_oldest_of_many_first() -> None:
+def test_slow_calls_beyond_the_places_are_broken_off_and_the_oldest_of_many_first() -> None:
     office = Office()
     for number in range(8):
         office.proven(f"good{number}", f"host{number}")
@@ -135,7 +135,7 @@ def hang_together(office: Office, hosts: range) -> None:
         office.begin(f"good{number}", f"host{number}", f"team{number}")
 
 
-def test_where_places_are_short_an_overdue_call_lets_another_begin() -> None:
+def test_an_overdue_call_lets_another_begin_if_places_are_short() -> None:
     office = Office()
     all_answer(office, 100)
     hang_together(office, range(50))
@@ -150,7 +150,7 @@ def test_where_places_are_short_an_overdue_call_lets_another_begin() -> None:
     assert office.shares.count(is_slow=True) == 0
 
 
-def test_where_places_are_left_nothing_is_overdue() -> None:
+def test_no_call_is_overdue_while_places_are_left() -> None:
     office = Office()
     all_answer(office, PLACES)
     hang_together(office, range(PLACES // 2))
@@ -177,7 +177,7 @@ def test_a_call_that_takes_its_time_as_it_did_before_is_not_overdue() -> None:
     assert office.shares._overdue == 0
 
 
-def test_whose_last_call_was_in_vain_has_none_of_the_last_places() -> None:
+def test_an_account_whose_last_call_was_in_vain_gets_none_of_the_last_places() -> None:
     office = Office()
     all_answer(office, PLACES)
     office.proven("mine", "mine")

@@ -260,7 +260,7 @@ class TestKeyring:
         assert fresh(driver) == (["C"] if asked.tags else ["B"])
 
     @pytest.mark.parametrize("is_encrypted", [True, False])
-    def test_what_has_no_date_any_more_is_read_at_its_interval(self, is_encrypted: bool) -> None:
+    def test_an_environment_that_lost_its_date_is_read_at_its_interval(self, is_encrypted: bool) -> None:
         driver = vault(A)
         driver.phase.encrypted = {"app-1"} if is_encrypted else set()
         settled(driver)
@@ -355,7 +355,7 @@ class TestKeyring:
         driver.run(60.0)
         assert fresh(driver) == ["A"]
 
-    def test_it_is_dropped_with_the_last_app_that_needs_it(self) -> None:
+    def test_a_keyring_is_dropped_with_the_last_app_that_needs_it(self) -> None:
         driver = settled(vault(A, apps={"shop": "app-1", "plain": "app-2"}))
         driver.phase.holds(B, app="app-2")
         driver.ask("y", full(app="plain"))
@@ -496,7 +496,7 @@ class TestNamesThatDifferInCaseAlone:
         driver.run(61.0)
         assert (fresh(driver, "x"), fresh(driver, "y")) == (["A"], ["C"])
 
-    def test_they_are_told_apart_as_soon_as_there_are_two(self) -> None:
+    def test_environments_that_differ_in_case_are_read_apart_as_soon_as_there_are_two(self) -> None:
         driver = vault()
         driver.phase.names_as_they_are = True
         driver.phase.holds(A, environment="Prod")

@@ -126,7 +126,7 @@ def test_attempts_can_be_held_back_without_what_works() -> None:
     assert fair_queue.take(0.0, []) == "new"
 
 
-def test_what_began_to_fail_is_an_attempt_from_then_on() -> None:
+def test_a_task_that_began_to_fail_is_an_attempt_from_then_on() -> None:
     fair_queue: FairQueue[str] = FairQueue()
     fair_queue.plan("a", 0.0, PollPriority.MOVED)
     fair_queue.plan("a", 9.0, PollPriority.PERIODIC, is_attempt=True)

@@ -101,7 +101,7 @@ def test_a_refusal_after_few_calls_teaches_no_rate_and_lets_one_call_go_at_a_tim
     assert rate_limit.allowed_at(1000.0) == 1000.0
 
 
-def test_what_a_process_did_in_less_than_a_window_teaches_no_rate() -> None:
+def test_less_than_a_window_of_calls_teaches_no_rate() -> None:
     """Another one may have run before it."""
     rate_limit = RateLimit(None)
     spend(rate_limit, 50, 0.0)
@@ -121,7 +121,7 @@ def test_another_refusal_lowers_what_was_learned() -> None:
     assert fits(rate_limit, 257.0) == 90
 
 
-def test_what_others_use_is_not_taken_for_the_limit_for_long() -> None:
+def test_the_calls_of_others_are_not_taken_for_the_limit_for_long() -> None:
     rate_limit = used_up(100)
     fits(rate_limit, 130.0)
 

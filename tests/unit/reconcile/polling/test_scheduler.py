@@ -408,7 +408,7 @@ class TestReferences:
 
         assert made.count("read") <= 50 * 60.0 / 270.0 + 1
 
-    def test_it_can_be_turned_off(self) -> None:
+    def test_the_bound_of_references_can_be_turned_off(self) -> None:
         driver = settled(shop(A, policy=Policy(reference_bound=0.0)))
         driver.phase.holds(B, environment="staging")
         driver.run(61.0)
@@ -513,7 +513,7 @@ class TestBreaker:
         assert broken(driver) is Reason.PHASE_UNAVAILABLE
         assert broken(driver, "y7") is Reason.PHASE_UNAVAILABLE
 
-    def test_it_heals_within_a_minute(self) -> None:
+    def test_an_app_that_failed_heals_within_a_minute(self) -> None:
         driver = settled(shop(A))
         driver.phase.errors = dict.fromkeys(("apps", "probe", "read"), DOWN)
         driver.run(1000.0)
