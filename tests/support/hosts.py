@@ -1,4 +1,4 @@
-"""Hosts of Phase without a network, good ones and bad ones, and a planner whose calls to them take their time."""
+"""Hosts of Phase without a network, good ones and bad ones, and a scheduler whose calls to them take their time."""
 
 import heapq
 from collections.abc import Callable
@@ -92,7 +92,7 @@ HOSTILE: dict[str, Manner] = {each.__name__: each for each in _HOSTILE}
 
 @dataclass
 class Hosts:
-    """A planner, the calls under way, and the PhaseSecrets that look whenever they are woken."""
+    """A scheduler, the calls under way, and the PhaseSecrets that look whenever they are woken."""
 
     policy: Policy = field(default_factory=Policy)
     phase: SimPhase = field(default_factory=SimPhase)

@@ -1,4 +1,4 @@
-"""A Phase without a network, and a planner that is driven against it by hand."""
+"""A Phase without a network, and a scheduler that a test drives against it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -172,7 +172,7 @@ def _ident(environment: str, place: Place) -> str:
 
 
 class Driver:
-    """Time, a planner and a Phase; every call is answered in the moment in which it begins."""
+    """Time, a scheduler and a Phase; every call is answered in the moment in which it begins."""
 
     def __init__(self, policy: Policy | None = None, phase: SimPhase | None = None) -> None:
         self.scheduler = PollScheduler(policy or Policy())

@@ -17,9 +17,9 @@ from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.plan import Apply
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.values import Entry, ObjectKey
+from support.appliers import applier_of
 from support.builders import DIGEST_KEY, config_entry, entry, spec
 from support.evaluating import evaluate
-from support.keeping import keeper_of
 
 # The fake has no limits.
 pytestmark = [
@@ -171,20 +171,20 @@ async def test_as_many_merged_keys_as_are_let_pass_are_stored_and_more_are_too_l
         good, bad = (middle, bad) if passes(middle) else (good, middle)
     assert good > 4000
 
-    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "A", good))).written
+    assert (await applier_of(side.cluster).bring_in_step(merged(side, "A", good))).written
     with pytest.raises(Waiting) as caught:
-        await keeper_of(side.cluster).bring_in_step(merged(side, "A", bad))
+        await applier_of(side.cluster).bring_in_step(merged(side, "A", bad))
     assert caught.value.reason is Reason.TOO_LARGE
 
 
 async def test_two_that_merge_into_one_object_share_the_bound(side: Side) -> None:
-    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "A", 2300))).written
+    assert (await applier_of(side.cluster).bring_in_step(merged(side, "A", 2300))).written
 
     with pytest.raises(Waiting) as caught:
-        await keeper_of(side.cluster).bring_in_step(merged(side, "B", 2300, of="other"))
+        await applier_of(side.cluster).bring_in_step(merged(side, "B", 2300, of="other"))
 
     assert caught.value.reason is Reason.TOO_LARGE
-    assert (await keeper_of(side.cluster).bring_in_step(merged(side, "B", 1000, of="other"))).written
+    assert (await applier_of(side.cluster).bring_in_step(merged(side, "B", 1000, of="other"))).written
 
 
 async def test_an_object_that_others_filled_is_too_large_and_not_refused(side: Side) -> None:
@@ -192,6 +192,6 @@ async def test_an_object_that_others_filled_is_too_large_and_not_refused(side: S
     side.edit(merged(side, "A", 1).ref, {"THEIRS": "x" * MAX_BYTES})
 
     with pytest.raises(Waiting) as caught:
-        await keeper_of(side.cluster).bring_in_step(merged(side, "A", 1))
+        await applier_of(side.cluster).bring_in_step(merged(side, "A", 1))
 
     assert caught.value.reason is Reason.TOO_LARGE

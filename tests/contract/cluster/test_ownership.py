@@ -21,8 +21,8 @@ from phase_operator.core.targets.removal import Delete, Leave, Withdraw, removal
 from phase_operator.core.targets.secret import render_secret
 from phase_operator.core.targets.type_change import copy_of, copy_owner, copy_ref
 from phase_operator.core.values import ObjectKey
+from support.appliers import DROPPED, RETYPED, applier_of, deletion
 from support.builders import DIGEST_KEY, config_entry, entry
-from support.keeping import DROPPED, RETYPED, deletion, keeper_of
 
 MERGE: dict[str, Any] = {"creationPolicy": "Merge"}
 AUTH: dict[str, Any] = {"secretType": "kubernetes.io/basic-auth"}
@@ -71,7 +71,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
     one, other = make(side, {"A": "1"}, **MERGE), make(side, {"B": "2"}, of="other", **MERGE)
     side.edit(one.ref, {"X": "x"})
     side.label(one.ref, TRACKING, "shop")
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
 
     for desired in (one, other):
         assert (await applier.bring_in_step(desired)).written
@@ -94,7 +94,7 @@ async def test_two_merge_into_one_object_and_leave_it(side: Side, make: Make) ->
 async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, edit: dict[str, str | None]) -> None:
     desired = make(side, {"A": "1", "B": "2"}, **MERGE)
     side.edit(desired.ref, {"X": "x"})
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     await applier.bring_in_step(desired)
 
     side.edit(desired.ref, edit)
@@ -107,7 +107,7 @@ async def test_a_merged_key_that_was_edited_is_repaired(side: Side, make: Make, 
 @kinds
 async def test_a_key_that_somebody_else_has_is_refused_unless_adopted(side: Side, make: Make) -> None:
     side.edit(make(side, {"A": "1"}).ref, {"A": "theirs", "X": "x"})
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
 
     refused = await applier.bring_in_step(make(side, {"A": "1"}, **MERGE))
     assert refused.reason is Reason.TARGET_CONFLICT
@@ -132,7 +132,7 @@ async def test_a_key_that_another_manager_holds_unseen_is_not_taken(side: Side, 
 
 async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
     both = {"username": "u", "password": "p"}
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     desired = a_secret(side, both, **AUTH, **MERGE)
     assert (await applier.bring_in_step(desired)).written
     assert not (await applier.bring_in_step(desired)).written
@@ -148,7 +148,7 @@ async def test_a_typed_object_is_made_and_stays_of_its_type(side: Side) -> None:
 @pytest.mark.parametrize("target", [MERGE, AUTH | MERGE], ids=["of no type", "typed"])
 @pytest.mark.parametrize("edit", [None, "{}", '{"type":"kubernetes.io/tls"}', '{"type":"Opaque"}', '{"of":"a/b"}'])
 async def test_a_mark_that_was_edited_is_written_again(side: Side, target: dict[str, Any], edit: str | None) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     both = {"username": "u", "password": "p"}
     desired = a_secret(side, both, **target)
     await applier.bring_in_step(desired)
@@ -163,7 +163,7 @@ async def test_a_mark_that_was_edited_is_written_again(side: Side, target: dict[
 
 @kinds
 async def test_a_key_that_another_one_left_is_merged_with_any_value(side: Side, make: Make) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     await applier.bring_in_step(make(side, {"A": "1", "B": "1"}))
 
     # The first one has let go of it: it is not there.
@@ -174,7 +174,7 @@ async def test_a_key_that_another_one_left_is_merged_with_any_value(side: Side, 
 
 
 async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Side) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     desired = a_secret(side, {"A": "1"}, **MERGE)
     await applier.bring_in_step(desired)
     mark = merge_annotation(desired.manager)
@@ -188,7 +188,7 @@ async def test_a_lie_about_the_type_keeps_no_keys_from_being_taken_out(side: Sid
 
 @kinds
 async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted(side: Side, make: Make) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     whole = make(side, {"A": "1"}, deletionPolicy="Delete")
     part = make(side, {"B": "2"}, of="other", **MERGE)
     await applier.bring_in_step(whole)
@@ -205,7 +205,7 @@ async def test_a_whole_object_that_others_merge_into_is_given_up_and_not_deleted
 @kinds
 @pytest.mark.parametrize(("first", "then"), [({}, MERGE), (MERGE, {})], ids=["Owner to Merge", "Merge to Owner"])
 async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str, Any], then: dict[str, Any]) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     before = make(side, {"A": "1", "B": "2"}, **first)
     await applier.bring_in_step(before)
     uid = side.uid(before.ref)
@@ -218,7 +218,7 @@ async def test_a_policy_changes_in_place(side: Side, make: Make, first: dict[str
 
 
 async def test_a_typed_object_that_is_merged_into_from_now_on_keeps_its_type(side: Side) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     await applier.bring_in_step(a_secret(side, {"username": "u"}, **AUTH))
 
     part = a_secret(side, {"username": "u", "C": "c"}, **MERGE)
@@ -236,7 +236,7 @@ async def test_an_adopted_object_keeps_the_labels_of_others(side: Side, make: Ma
     side.edit(desired.ref, {"A": "theirs", "X": "x"})
     side.label(desired.ref, TRACKING, "shop")
 
-    assert (await keeper_of(side.cluster).bring_in_step(desired)).ready
+    assert (await applier_of(side.cluster).bring_in_step(desired)).ready
 
     assert side.data(desired.ref) == {"A": "1"}
     assert side.labels(desired.ref)[TRACKING] == "shop"
@@ -304,7 +304,7 @@ async def test_a_withdrawal_makes_no_object(side: Side, make: Make) -> None:
     await side.cluster.remove(desired.ref, action)
 
     assert side.data(desired.ref) is None
-    assert await keeper_of(side.cluster).take_away(desired.ref, desired.owner, DROPPED) == Leave()
+    assert await applier_of(side.cluster).take_away(desired.ref, desired.owner, DROPPED) == Leave()
 
 
 # Making anew.
@@ -313,7 +313,7 @@ BOTH = {"username": "u", "password": "p"}
 
 
 async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     old = a_secret(side, {"A": "1"})
     await applier.bring_in_step(old)
     uid = side.uid(old.ref)
@@ -328,7 +328,7 @@ async def test_a_secret_is_made_anew_with_another_type(side: Side) -> None:
 @pytest.mark.parametrize("steps", range(4))
 async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -> None:
     old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
-    await keeper_of(side.cluster).bring_in_step(old)
+    await applier_of(side.cluster).bring_in_step(old)
     judged = await seen(side, old.ref)
     if steps > 0:
         assert await side.cluster.keep(old.ref, judged.resource_version, copy_of(new))
@@ -337,7 +337,7 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
     if steps > 2:
         assert await side.cluster.apply_target(new, Apply(None))
 
-    applier = keeper_of(side.cluster)
+    applier = applier_of(side.cluster)
     await applier.finish(old.ref, old.owner)
 
     assert side.data(old.ref) == (BOTH if steps > 2 else {"A": "1"})
@@ -349,7 +349,7 @@ async def test_a_replacement_is_finished_from_any_step(side: Side, steps: int) -
 
 async def test_a_target_comes_back_from_its_copy_as_it_was(side: Side) -> None:
     old, new = a_secret(side, {"A": "1"}), a_secret(side, BOTH, onTypeChange="Replace", **AUTH)
-    await keeper_of(side.cluster).bring_in_step(old)
+    await applier_of(side.cluster).bring_in_step(old)
     side.label(old.ref, TRACKING, "shop")
     judged = await seen(side, old.ref)
     assert await side.cluster.keep(old.ref, judged.resource_version, copy_of(new))
@@ -357,14 +357,14 @@ async def test_a_target_comes_back_from_its_copy_as_it_was(side: Side) -> None:
     assert TRACKING not in side.labels(copy_ref(old.ref))
     assert await side.cluster.remove(old.ref, deletion(old, judged))
 
-    await keeper_of(side.cluster).finish(old.ref, old.owner)
+    await applier_of(side.cluster).finish(old.ref, old.owner)
 
     assert plan(old, await seen(side, old.ref)) == Unchanged()
 
 
 async def test_no_copy_is_made_of_what_changed_since_it_was_judged(side: Side) -> None:
     old = a_secret(side, {"A": "1"})
-    await keeper_of(side.cluster).bring_in_step(old)
+    await applier_of(side.cluster).bring_in_step(old)
     judged = await seen(side, old.ref)
     side.edit(old.ref, {"B": "new"})
 

@@ -111,32 +111,32 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
 
 
 def test_repeated_writes_are_delayed_more_and_more_until_there_is_quiet() -> None:
-    damper: RepeatBackoff[str] = RepeatBackoff()
+    backoff: RepeatBackoff[str] = RepeatBackoff()
 
-    assert [damper.pause("a", float(second)) for second in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
-    assert damper.pause("b", 12.0) == 0
-    assert damper.pause("a", 100.0) == 0
+    assert [backoff.pause("a", float(second)) for second in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
+    assert backoff.pause("b", 12.0) == 0
+    assert backoff.pause("a", 100.0) == 0
 
 
 def test_a_fight_is_told_once_and_again_after_it_was_quiet() -> None:
-    damper: RepeatBackoff[str] = RepeatBackoff()
+    backoff: RepeatBackoff[str] = RepeatBackoff()
     told = []
     for second in range(10):
-        damper.pause("a", float(second))
-        told.append(damper.is_to_tell("a", float(second)))
+        backoff.pause("a", float(second))
+        told.append(backoff.is_to_tell("a", float(second)))
 
     assert told == [False] * 5 + [True] + [False] * 4
     for second in range(100, 106):
-        damper.pause("a", float(second))
-    assert damper.is_to_tell("a", 106.0)
+        backoff.pause("a", float(second))
+    assert backoff.is_to_tell("a", 106.0)
 
 
 def test_things_without_edits_for_a_while_are_forgotten() -> None:
-    damper: RepeatBackoff[int] = RepeatBackoff()
+    backoff: RepeatBackoff[int] = RepeatBackoff()
     for thing in range(5000):
-        damper.pause(thing, thing / 10)
+        backoff.pause(thing, thing / 10)
 
-    assert len(damper._seen) <= 601
+    assert len(backoff._seen) <= 601
 
 
 @given(st.integers(1, 10**6), st.text(max_size=5))

@@ -1,4 +1,4 @@
-"""The shell around the planner: too many slow calls are broken off, and what many ask is held for who holds least."""
+"""The shell around the scheduler: too many slow calls are broken off, and a shared answer counts for the smallest holder."""
 
 import asyncio
 

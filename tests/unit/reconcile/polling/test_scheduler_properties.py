@@ -1,4 +1,4 @@
-"""The planner under random arrivals, writes, faults, delays, clock steps, and an app that is encrypted or not.
+"""The scheduler under random arrivals, writes, faults, delays, clock steps, and an app that is encrypted or not.
 
 Invariants: no two equal calls are under way; no minute holds more calls of an account than the quota; once an answer
 had entries, entries are at hand; when the faults are over, every PhaseSecret has been woken with what Phase holds, or

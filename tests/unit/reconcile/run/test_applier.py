@@ -13,9 +13,9 @@ from phase_operator.core.targets.removal import Leave
 from phase_operator.core.targets.type_change import copy_ref
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.run.applier import TargetApplier
+from support.appliers import DROPPED, applier_of
 from support.builders import KEY, config_entry, desired_config_map, desired_secret, entry, owner, secret_ref, spec
 from support.fakes import FakeCluster
-from support.keeping import DROPPED, keeper_of
 
 SHOP = secret_ref()
 COPY = copy_ref(SHOP)
@@ -33,7 +33,7 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def applier(cluster: FakeCluster) -> TargetApplier:
-    return keeper_of(cluster)
+    return applier_of(cluster)
 
 
 def to(**target: Any) -> dict[str, Any]:
@@ -244,7 +244,7 @@ async def test_a_crash_in_a_replacement_loses_nothing(cluster: FakeCluster, appl
     cluster.fuse = None
 
     # Phase is silent: all that the next process has is what stands in the cluster.
-    after = keeper_of(cluster)
+    after = applier_of(cluster)
     await after.finish(SHOP, owner())
 
     assert cluster.objects.keys() == {SHOP}
@@ -265,10 +265,10 @@ async def test_a_crash_while_finishing_loses_nothing(
         await applier.bring_in_step(NEW)
     cluster.fuse = dies_again
     with pytest.raises(RuntimeError):
-        await keeper_of(cluster).finish(SHOP, owner())
+        await applier_of(cluster).finish(SHOP, owner())
     cluster.fuse = None
 
-    await keeper_of(cluster).finish(SHOP, owner())
+    await applier_of(cluster).finish(SHOP, owner())
 
     assert cluster.objects.keys() == {SHOP}
     assert cluster.secret(SHOP) == {"A": "old"}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.targets.removal import Leave
 from phase_operator.core.values import ObjectKey
+from support.appliers import DROPPED, applier_of
 from support.builders import desired_secret, entry, owner, secret_ref, spec
 from support.fakes import FakeCluster
-from support.keeping import DROPPED, keeper_of
 
 SHOP = secret_ref()
 A, B = ObjectKey("team", "a"), ObjectKey("team", "b")
@@ -41,7 +41,7 @@ class Game:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.applier = keeper_of(self.cluster)
+        self.applier = applier_of(self.cluster)
         self.wanted: dict[ObjectKey, dict[str, str]] = {}
         self.foreign: dict[str, str] = {}
 

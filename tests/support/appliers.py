@@ -1,4 +1,4 @@
-"""A Keeper on any cluster, for PhaseSecrets that may write in their own namespace alone, and reasons to remove."""
+"""Appliers on any cluster, for PhaseSecrets that may write in their own namespace alone, and reasons to remove."""
 
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed
@@ -16,7 +16,7 @@ def own_namespace(namespace: str, to: str) -> str:
     return "" if namespace == to else "no grant"
 
 
-def keeper_of(cluster: Cluster) -> TargetApplier:
+def applier_of(cluster: Cluster) -> TargetApplier:
     """Make a TargetApplier that restarts nothing."""
     return TargetApplier(cluster, NoRestarts(), OwnerConflicts(cluster, own_namespace))
 
