@@ -1,4 +1,4 @@
-"""The shell around the scheduler: too many slow calls are broken off, and a shared answer counts for the smallest holder."""
+"""The shell around the scheduler: too many slow calls are broken off, and a shared answer counts for one namespace."""
 
 import asyncio
 
