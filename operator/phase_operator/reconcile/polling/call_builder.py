@@ -50,7 +50,7 @@ def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: f
     if app.is_out_of_date(query_state, now):
         times.wait_for_probe(app, query_state, now)
         return None
-    if app.is_encrypted and _waits_for_room(times, app, query_state, now):
+    if _waits_for_room(times, app, query_state, now):
         return None
     is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[query.environment])
     if is_wide or query_state.needs_all:
@@ -62,7 +62,7 @@ def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: f
 def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, now: float) -> bool:
     """Plan the read of an encrypted environment for later if the quota has no room for it; return whether it waits."""
     account_state, environment = times.account_state, query_state.query.environment
-    if (app.ref, environment) in account_state.busy:
+    if not app.is_encrypted or (app.ref, environment) in account_state.busy:
         return False
     later = account_state.room_at(_requests(app, environment), now)
     if later <= now:

@@ -34,8 +34,7 @@ def failed(
         case Probe():
             return _probe_failed(times, late, call, error, now, events)
         case Read():
-            asked = times.account_state.still_asked(call)
-            return set[ObjectKey]().union(*(results.read_failed(times, each, call, error, now) for each in asked))
+            return _read_failed(times, call, error, now)
 
 
 def _is_of_app(times: Timetable, call: Probe | Read) -> bool:
@@ -49,6 +48,11 @@ def _refused_as_encrypted(
 ) -> set[ObjectKey]:
     query_states = times.account_state.still_asked(call) if isinstance(call, Read) else ()
     return encrypted.refused_as_encrypted(times, late, times.account_state.apps[call.app], query_states, error, now)
+
+
+def _read_failed(times: Timetable, call: Read, error: ExpectedError, now: float) -> set[ObjectKey]:
+    asked = times.account_state.still_asked(call)
+    return set[ObjectKey]().union(*(results.read_failed(times, each, call, error, now) for each in asked))
 
 
 def _probe_failed(

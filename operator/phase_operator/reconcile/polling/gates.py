@@ -224,7 +224,7 @@ class AccountGate:
 
     def end(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
-        host, account, unanswered = self._state()
+        before = self._state()
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
         if isinstance(error, Transient) and is_limited:
             begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
@@ -235,16 +235,17 @@ class AccountGate:
         self._tell_denials(now, begun, asked, error)
         if begun.limit is self.rate_limit:
             self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
-        host_now, account_now, unanswered_now = self._state()
-        if host_now != host:
-            return Concern.HOST
-        if account_now != account:
-            return Concern.ACCOUNT
-        return Concern.UNANSWERED if unanswered_now != unanswered else Concern.NOBODY
+        # What changed concerns those that stand first in the state: they are the most.
+        changed = (concern for concern, state in self._state().items() if state != before[concern])
+        return next(changed, Concern.NOBODY)
 
-    def _state(self) -> tuple[object, object, object]:
-        """Return what concerns all accounts of the host, the account, and those who wait for an answer."""
-        return self.host.breaker.error, (self.denials.error, self.refusals > 1), self.limited is None
+    def _state(self) -> dict[Concern, object]:
+        """Return what the gate says now, by whom it concerns, most first."""
+        return {
+            Concern.HOST: self.host.breaker.error,
+            Concern.ACCOUNT: (self.denials.error, self.refusals > 1),
+            Concern.UNANSWERED: self.limited is None,
+        }
 
     def _probes(self, now: float) -> float:
         """Return the part of the quota that probes need."""

@@ -40,10 +40,7 @@ class KeyringIndex:
         self.revisions: Mapping[EnvironmentId, str | None] = {
             EnvironmentId(app.id, each.id): each.revision for app, each in every
         }
-        counts = Counter(
-            (app_id, each.name.casefold()) for app_id, app in self._apps.items() for each in app.environments
-        )
-        self._alike = {each for each, count in counts.items() if count > 1}
+        self._alike = _alike(self._apps)
         # Equal as long as the same apps and environments have the same names.
         self.names = hash(frozenset((app.id, app.name, each.id, each.name) for app, each in every))
         keys = frozenset((each.id, each.keys) for _, each in every)
@@ -66,6 +63,12 @@ class KeyringIndex:
     def weight(self) -> int:
         """The bytes that the index takes besides the keyring."""
         return _INDEXED * len(self.revisions) + _APP * len(self.keyring.apps) + _ALIKE * len(self._alike)
+
+
+def _alike(apps: Mapping[str, KeyedApp]) -> set[tuple[str, str]]:
+    """Return the names that several environments of an app have but for case, each with the app's id."""
+    counts = Counter((app_id, each.name.casefold()) for app_id, app in apps.items() for each in app.environments)
+    return {each for each, count in counts.items() if count > 1}
 
 
 @dataclass(frozen=True, slots=True)

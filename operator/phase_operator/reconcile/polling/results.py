@@ -126,11 +126,15 @@ def answered(times: Timetable, query_state: QueryState, got: Answer, now: float)
             # That an environment is read does not tell that the account's keyring is, which shows what moves.
             woken = query_state.accept(got, now) | (app.soothe() if app.is_encrypted else app.end_trouble())
     times.read_again(query_state, now)
-    is_older = app.is_probed and got.call.revision != app.revision(query_state.query.environment)
-    if is_older or _has_moved_elsewhere(times, app, query_state):
-        # A probe saw a newer state while this one was read.
+    if _was_overtaken(times, app, query_state, got):
         times.want(query_state, PollPriority.MOVED, now)
     return woken
+
+
+def _was_overtaken(times: Timetable, app: AppState, query_state: QueryState, got: Answer) -> bool:
+    """Return whether a probe saw a newer state while an answer was read."""
+    is_older = app.is_probed and got.call.revision != app.revision(query_state.query.environment)
+    return is_older or _has_moved_elsewhere(times, app, query_state)
 
 
 def read_failed(
@@ -141,11 +145,19 @@ def read_failed(
         # One refusal delays what has been answered, and that is all.
         times.want(query_state, query_state.urgency(PollPriority.MOVED), now)
         return set()
-    app, name = times.account_state.apps[query_state.query.app], query_state.query.environment
+    app = times.account_state.apps[query_state.query.app]
     if _may_be_out_of_date(app, query_state, call, error):
         query_state.awaits_keys, query_state.wanted = True, query_state.urgency(PollPriority.MOVED)
         times.probe(app, now)
         return set()
+    return _refused(times, app, query_state, call, error, now)
+
+
+def _refused(
+    times: Timetable, app: AppState, query_state: QueryState, call: Read, error: ExpectedError, now: float
+) -> set[ObjectKey]:
+    """Keep a failure beside the last good answer, and plan the next read."""
+    name = query_state.query.environment
     query_state.awaits_keys = False
     is_news = query_state.fail(no_environment(error, app.ref, name, [each.name for each in app.environments.values()]))
     if error.reason is Reason.APP_NOT_FOUND:

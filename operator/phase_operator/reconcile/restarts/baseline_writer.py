@@ -138,17 +138,25 @@ class BaselineWriter:
                 continue
             if workload.rollout_state.progress is Progress.UNDER_WAY:
                 self._stillness.see(workload, began)
-            try:
-                await self._prepare(workload, coming, known)
-            except Transient:
-                raise
-            except ExpectedError as error:
-                problems.append(error)
+            if (problem := await self._problem(workload, coming, known)) is not None:
+                problems.append(problem)
             # A namespace may have thousands of workloads: other tasks get their turn.
             await asyncio.sleep(0)
         self._reads = {each: seen for each, seen in self._reads.items() if seen[0] + self._window >= began}
         if not problems:
             self._reads[namespace] = (began, frozenset(reads))
+
+    async def _problem(
+        self, workload: Workload, coming: Mapping[TargetRef, KeyDigests], known: Known
+    ) -> ExpectedError | None:
+        """Save the baseline of a workload; return why it could not be saved. Raises Transient."""
+        try:
+            await self._prepare(workload, coming, known)
+        except Transient:
+            raise
+        except ExpectedError as error:
+            return error
+        return None
 
     async def _prepare(self, workload: Workload, coming: Mapping[TargetRef, KeyDigests], known: Known) -> None:
         found: Workload | None = workload

@@ -77,20 +77,15 @@ class FollowedTargets:
 
     def _by_specs(self, target: TargetRef) -> tuple[list[Policy], Mapping[TargetRef, str], bool]:
         """Return who follows a target, the newest versions of its PhaseSecrets, and whether it is versioned."""
-        policies = []
-        versions: Mapping[TargetRef, str] = {}
+        policies: list[Policy] = []
+        versions: dict[TargetRef, str] = {}
         is_versioned = False
         for resource in self._writing(target):
-            try:
-                spec = parse_spec(resource.spec)
-                policy = policies_of(spec, resource.key.namespace).get(target)
-            except Invalid:
-                continue
-            if policy is not None:
-                policies.append(policy)
-                fields = [each for ref, each in spec_targets(spec, resource.key.namespace) if ref == target]
-                is_versioned = is_versioned or any(each.versioned for each in fields)
-                versions = {**versions, **newest_versions(resource.status)}
+            found = _policy(resource, target)
+            if found is not None:
+                policies.append(found[0])
+                is_versioned = is_versioned or found[1]
+                versions.update(newest_versions(resource.status))
         return policies, versions, is_versioned
 
     def _writing(self, target: TargetRef) -> Iterator[Resource]:
@@ -114,6 +109,18 @@ class FollowedTargets:
             return KnownContent(Gap.UNKNOWN)
         newest = newest_version(target, versions)
         return ABSENT if newest == target else known_content(await self._workloads.metadata(newest), key)
+
+
+def _policy(resource: Resource, target: TargetRef) -> tuple[Policy, bool] | None:
+    """Return who follows a target by a spec, and whether it is versioned; None if the spec is not valid or lacks it."""
+    namespace = resource.key.namespace
+    try:
+        spec = parse_spec(resource.spec)
+        policy = policies_of(spec, namespace).get(target)
+    except Invalid:
+        return None
+    named = (fields for ref, fields in spec_targets(spec, namespace) if ref == target)
+    return None if policy is None else (policy, any(fields.versioned for fields in named))
 
 
 def targets_of(workload: Workload) -> list[TargetRef]:

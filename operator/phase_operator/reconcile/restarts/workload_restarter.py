@@ -5,7 +5,7 @@ its roll-out; a CronJob, and a workload whose update strategy keeps its pods, ne
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from phase_operator.core.errors import ExpectedError, Transient
@@ -181,15 +181,19 @@ class WorkloadRestarter:
             raise
         except ExpectedError as error:
             self._rollouts.end(workload.ref)
-            self._observer.restart_failed()
-            what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
-            look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")
+            self._refused(workload, targets, error, look)
             return True
         if isinstance(action, Restart):
             self._restarted(workload, targets, look)
             if action.holds is not None:
                 look.wait(workload, targets, action.holds)
         return True
+
+    def _refused(self, workload: Workload, targets: Sequence[TargetRef], error: ExpectedError, look: Look) -> None:
+        """Report that a workload could not be written: to restart it for these targets, or to note what it runs."""
+        self._observer.restart_failed()
+        what = "it cannot be restarted" if targets else "what its pods run with cannot be noted"
+        look.wait(workload, targets or targets_of(workload), f"{what}: {error.message}")
 
     def _restarted(self, workload: Workload, targets: Iterable[TargetRef], look: Look) -> None:
         look.restart(workload, targets)

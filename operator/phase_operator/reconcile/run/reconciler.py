@@ -203,9 +203,15 @@ class Reconciler:
             found = replace(found, note=_UNPROBED if found.note is None else f"{found.note}; {_UNPROBED}")
         if is_well or context.spec.allow_empty or chosen.is_any:
             return found
+        return await self._without_entries(context, received, state, found)
+
+    async def _without_entries(
+        self, context: RunContext, received: ReceivedAnswer, state: Fresh, found: Synced
+    ) -> Failed:
+        """Return why an answer has nothing for a PhaseSecret; its targets follow the full answer."""
         targets = await self._targets_without_entries(context, received, state, found)
         message = await self._background.run(
-            lambda: nothing_selected(query, state.answer.entries, context.folders, state.tags),
+            lambda: nothing_selected(received.query, state.answer.entries, context.folders, state.tags),
             len(state.answer.entries) + _NEAR * len(state.tags),
             context.key.namespace,
         )

@@ -175,15 +175,20 @@ class Writer:
                     return TargetResult.failed(rendering.ref, error, version=version)
                 case RemoveEmpty():
                     return await self._clear(inputs, loss_guard)
-                case Write() if rendering.keep is None:
-                    return await self._whole(inputs, loss_guard, version)
                 case Write():
-                    async with self._versions.turn(rendering.ref):
-                        return await self._version(inputs, loss_guard, rendering.keep, version)
+                    return await self._write(inputs, loss_guard, version)
                 case _:
                     assert_never(decision)
         except ExpectedError as error:
             return TargetResult.failed(rendering.ref, error, version=version)
+
+    async def _write(self, inputs: Inputs, loss_guard: LossGuard, version: str | None) -> TargetResult:
+        """Write a target, as a whole or as a new version; what it holds has let the answer be believed."""
+        rendering = loss_guard.rendering
+        if rendering.keep is None:
+            return await self._whole(inputs, loss_guard, version)
+        async with self._versions.turn(rendering.ref):
+            return await self._version(inputs, loss_guard, rendering.keep, version)
 
     async def _whole(
         self, inputs: Inputs, loss_guard: LossGuard, version: str | None, doubt: Doubt = believed
