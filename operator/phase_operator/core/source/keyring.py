@@ -3,8 +3,9 @@
 Rule: nothing here can decrypt. Keys are opaque objects that only the edge to Phase opens, and they go with their list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
@@ -46,7 +47,7 @@ class KeyedApp:
     environments: tuple[KeyedEnvironment, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keyring:
     """The answer of the token route; `place` is its memory, which is held as long as the keyring."""
 
@@ -55,12 +56,18 @@ class Keyring:
     share: Keys = field(repr=False, compare=False)
     place: Reservation | None = field(default=None, repr=False, compare=False)
 
+    def find(self, app_id: str) -> KeyedApp | None:
+        """Return the app with this id, if the account has keys of it."""
+        return self._by_id.get(app_id.lower())
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, KeyedApp]:
+        return {app.id.lower(): app for app in reversed(self.apps)}
+
     def app(self, app_id: str) -> KeyedApp:
         """Return the app with this id; raise Waiting(APP_NOT_FOUND)."""
-        wanted = app_id.lower()
-        for app in self.apps:
-            if app.id.lower() == wanted:
-                return app
+        if (found := self.find(app_id)) is not None:
+            return found
         raise Waiting(Reason.APP_NOT_FOUND, f'the token has no keys of an app with id "{clean(app_id)}"')
 
 

@@ -4,7 +4,7 @@ Rule: nothing here decrypts. A keyring is replaced as a whole, and kept only whi
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from phase_operator.core.errors import ExpectedError
@@ -27,20 +27,19 @@ class KeyringIndex:
     It is made once for each keyring, and what it returns is shared: an app may be asked for in thousands of spellings.
     """
 
-    __slots__ = ("_alike", "_apps", "_environments", "keyring", "names", "revisions", "state")
+    __slots__ = ("_alike", "_environments", "keyring", "names", "revisions", "state")
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        self._apps: Mapping[str, KeyedApp] = {app.id.lower(): app for app in reversed(keyring.apps)}
         self._environments = {
-            app_id: by_name(Environment(each.name, each.revision, keyring.place) for each in app.environments)
-            for app_id, app in self._apps.items()
+            app.id.lower(): by_name(Environment(each.name, each.revision, keyring.place) for each in app.environments)
+            for app in reversed(keyring.apps)
         }
         every = [(app, each) for app in keyring.apps for each in app.environments]
         self.revisions: Mapping[EnvironmentId, str | None] = {
             EnvironmentId(app.id, each.id): each.revision for app, each in every
         }
-        self._alike = _alike(self._apps)
+        self._alike = _alike(keyring.apps)
         # Equal as long as the same apps and environments have the same names.
         self.names = hash(frozenset((app.id, app.name, each.id, each.name) for app, each in every))
         keys = frozenset((each.id, each.keys) for _, each in every)
@@ -49,7 +48,7 @@ class KeyringIndex:
 
     def app(self, app_id: str) -> KeyedApp | None:
         """Return the app with this id, if the account has keys of it."""
-        return self._apps.get(app_id.lower())
+        return self.keyring.find(app_id)
 
     def environments(self, app_id: str) -> Mapping[str, Environment]:
         """Return the environments of an app that the account has keys of, by their case-folded names."""
@@ -65,10 +64,13 @@ class KeyringIndex:
         return _INDEXED * len(self.revisions) + _APP * len(self.keyring.apps) + _ALIKE * len(self._alike)
 
 
-def _alike(apps: Mapping[str, KeyedApp]) -> set[tuple[str, str]]:
+def _alike(apps: Iterable[KeyedApp]) -> set[tuple[str, str]]:
     """Return the names that several environments of an app have but for case, each with the app's id."""
-    counts = Counter((app_id, each.name.casefold()) for app_id, app in apps.items() for each in app.environments)
-    return {each for each, count in counts.items() if count > 1}
+    found = set[tuple[str, str]]()
+    for app in apps:
+        counts = Counter(each.name.casefold() for each in app.environments)
+        found |= {(app.id.lower(), name) for name, count in counts.items() if count > 1}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

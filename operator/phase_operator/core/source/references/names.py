@@ -30,7 +30,6 @@ class Names:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._by_id: dict[str, KeyedApp] = {}
         self._apps: ByName[KeyedApp] | None = None
         self._environments: dict[str, ByName[KeyedEnvironment]] = {}
         self._described: dict[tuple[EnvironmentId, str], str] = {}
@@ -79,6 +78,4 @@ class Names:
         return self._environments[app.id]
 
     def _app(self, app_id: str) -> KeyedApp | None:
-        if not self._by_id:
-            self._by_id = {app.id: app for app in self._keyring.apps}
-        return self._by_id.get(app_id)
+        return self._keyring.find(app_id)
