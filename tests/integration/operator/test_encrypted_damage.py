@@ -30,6 +30,16 @@ def until_well(world: World) -> None:
     eventually(lambda: world.condition().get("status") == "True", within=120, what=f"it heals: {world.condition()}")
 
 
+def until_told(world: World, name: str) -> dict[str, Any]:
+    """Wait until the status names something, and return the condition."""
+
+    def look() -> dict[str, Any] | None:
+        found = world.condition()
+        return found if name in found.get("message", "") else None
+
+    return eventually(look, what=f"{name} is told")
+
+
 def full_token(world: World, change: Callable[[list[str]], None]) -> None:
     """Store the account's full token with its fields changed."""
     fields = world.phase.token("operator", form="pss").split(":")
@@ -42,7 +52,7 @@ def test_rows_that_are_damaged_one_at_a_time(world: World, field: Any) -> None:
     """Each kind of damage, from the last good answer on: no key vanishes from the target, and the row is named."""
     held = settled(world)
     for how in ("flipped", "cut", "version", "parts", "base64", "recipient", "not-utf8"):
-        world.phase.damage(APP, ENVIRONMENT, "STRIPE_API_KEY", how, field=field)  # type: ignore[arg-type]  # kinds
+        world.phase.damage(APP, ENVIRONMENT, "STRIPE_API_KEY", how, field=field)
         failed = world.until_reason("DecryptionFailed")
         assert ("row " if field == "key" else "/STRIPE_API_KEY") in failed["message"]
         assert "a-long-live-key" not in failed["message"]
@@ -197,10 +207,7 @@ def test_references_that_name_nothing_are_each_told_with_their_reason(world: Wor
         world.phase.set(APP, ENVIRONMENT, name, value)
         if name == "ROUND":
             continue
-        failed = eventually(
-            lambda name=name: world.condition() if f"/{name}" in world.condition().get("message", "") else None,
-            what=f"{name} is told",
-        )
+        failed = until_told(world, f"/{name}")
         assert failed["reason"] == "UnresolvedReferences"
         assert texts[name][1] in failed["message"]
         assert value not in failed["message"]

@@ -20,6 +20,8 @@ from phase_operator.reconcile.polling.limits.rate_limit import WINDOW
 from phase_operator.reconcile.polling.query_state import QueryState
 
 FOREVER = float("inf")
+# How many reads look again in a second whether there is room for them.
+_LOOK_AGAIN_RATE = 50
 
 Task = str | AppRef | SourceQuery
 LIST = "apps"
@@ -47,8 +49,12 @@ class AccountState:
     namespaces: Counter[str] = field(default_factory=Counter)
     # Queries that were refused last, and the namespace that each is read for.
     denied: dict[SourceQuery, str] = field(default_factory=dict)
-    # Since when a read has waited for the room that its requests need.
+    # Since when reads have waited for the room that their requests need, and how often that was not there.
     no_room_since: float | None = None
+    no_room: int = 0
+    # The most requests that a read of an encrypted environment took, and how many have been answered.
+    largest_read: int = 1
+    decrypted: int = 0
 
     @property
     def account(self) -> Account:
@@ -206,10 +212,12 @@ class AccountState:
         """
         at = self.gate.room_at(now, requests)
         if at <= now or now - (self.no_room_since if self.no_room_since is not None else now) >= WINDOW:
-            self.no_room_since = None
+            self.no_room_since, self.no_room = None, 0
             return now
         self.no_room_since = self.no_room_since if self.no_room_since is not None else now
-        return at
+        self.no_room += 1
+        # Thousands may wait; so many look again in a second.
+        return at + self.no_room / _LOOK_AGAIN_RATE
 
     def begin(self, task: Task, call: Call, now: float) -> InFlightCall:
         """Count a call that begins."""

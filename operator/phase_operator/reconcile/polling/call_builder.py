@@ -17,6 +17,8 @@ from phase_operator.reconcile.polling.timetable import Timetable
 
 # While a host is asked for one keyring at a time, an account looks this often whether it is its turn.
 _TURN_AGAIN = 1.0
+# So many reads tell how many requests others may take.
+_TELLING = 3
 
 
 def build(times: Timetable, task: Task, now: float) -> Call | None:
@@ -64,7 +66,7 @@ def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, no
     account_state, environment = times.account_state, query_state.query.environment
     if not app.is_encrypted or (app.ref, environment) in account_state.busy:
         return False
-    later = account_state.room_at(_requests(app, environment), now)
+    later = account_state.room_at(_requests(account_state, app, environment), now)
     if later <= now:
         return False
     times.plan(query_state.query, later, query_state.urgency(PollPriority.PERIODIC))
@@ -116,7 +118,11 @@ def _read_all(
     if not app.is_encrypted:
         return found
     # Without a limit nothing has to be kept for it.
-    requests = _requests(app, query.environment) if account_state.gate.rate_limit.limit_at(now) is not None else 1
+    requests = (
+        _requests(account_state, app, query.environment)
+        if account_state.gate.rate_limit.limit_at(now) is not None
+        else 1
+    )
     return replace(found, keys=account_state.keys.index, requests=requests)
 
 
@@ -151,7 +157,12 @@ def _read(
     return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries, queries[0].exact)
 
 
-def _requests(app: AppState, environment: str) -> int:
-    """Return how many requests a read of an encrypted environment takes at most, as far as is known."""
+def _requests(account_state: AccountState, app: AppState, environment: str) -> int:
+    """Return how many requests a read of an encrypted environment takes at most, as far as is known.
+
+    Where its references are not known, it takes as many as others took; before any was read, as many as there may be.
+    """
     known = app.dependencies.get(environment)
-    return 1 + (len(known.revisions) if known is not None else MOST_ENVIRONMENTS)
+    if known is not None:
+        return 1 + len(known.revisions)
+    return account_state.largest_read if account_state.decrypted >= _TELLING else 1 + MOST_ENVIRONMENTS

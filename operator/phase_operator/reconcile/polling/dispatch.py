@@ -97,7 +97,10 @@ class Dispatcher:
     def goes_on(self, call: Call, now: float) -> None:
         """Count the next request of a call that takes several."""
         if (kept := self._under_way.get(id(call))) is not None:
-            kept[2].go_on(now)
+            _, _, begun = kept
+            begun.go_on(now)
+            account_state = self._account_states[call.account]
+            account_state.largest_read = max(account_state.largest_read, begun.made)
 
     def ended(self, call: Call, error: ExpectedError | None, now: float, *, was_answered: bool) -> Concern | None:
         """Count the end of a call, and return whom it concerns; None if its end was counted before."""

@@ -165,6 +165,7 @@ def _try_without_keys(times: Timetable, apps: Iterable[AppState], error: Expecte
 
 def answer_decrypted(times: Timetable, call: Read, decrypted: Decrypted) -> None:
     """Note what a decrypted answer depends on."""
+    times.account_state.decrypted += 1
     app = times.account_state.apps.get(call.app)
     if app is not None and app.is_encrypted and call.keys is not None and call.environment in app.places:
         app.dependencies[call.environment] = Dependencies.of(decrypted, call.keys)

@@ -134,11 +134,14 @@ class InFlightCall:
     denials_trial: bool
     # The requests that it may still take, besides the one that is being made.
     left: int = 0
+    # The requests that it has made.
+    made: int = 1
 
     def go_on(self, now: float) -> None:
         """Count its next request."""
         self.limit.go_on(now, self.kind, is_counted=self.left > 0)
         self.left = max(0, self.left - 1)
+        self.made += 1
 
 
 @dataclass(frozen=True, slots=True)
