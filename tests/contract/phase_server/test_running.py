@@ -28,8 +28,8 @@ def read(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
     return httpx.get(f"{phase.url}/v1/secrets/", params=params, headers=phase.headers("operator"), timeout=timeout)
 
 
-def lease(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
-    params = {"app_id": phase.app_id("shop"), "env": "production", "lease": "true"}
+def lease(phase: EmbeddedPhase, *, timeout: float = 5.0, **query: str) -> httpx.Response:
+    params = {"app_id": phase.app_id("shop"), "env": "production", "lease": "true", **query}
     url, headers = f"{phase.url}/v1/secrets/dynamic/", phase.headers("operator")
     return httpx.get(url, params=params, headers=headers, timeout=httpx.Timeout(5.0, read=timeout))
 
@@ -82,6 +82,19 @@ def test_a_slow_lease_holds_nobody_else_up(phase: EmbeddedPhase) -> None:
         lease(phase, timeout=0.1)
 
     assert read(phase).status_code == 200
+
+
+def test_a_test_makes_changes_and_deletes_a_dynamic_secret(phase: EmbeddedPhase) -> None:
+    made = phase.add_dynamic("shop", "production", "queue", path="/jobs", default_ttl=60, max_ttl=120)
+    phase.change_dynamic("shop", "production", "queue", old_path="/jobs", name="jobs", max_ttl=600)
+
+    [row] = lease(phase, name="jobs").json()
+    assert (row["id"], row["maxTtl"], row["lease"]["ttl"]) == (made, "00:10:00", "00:01:00")
+
+    phase.delete_dynamic("shop", "production", "jobs", path="/jobs")
+    phase.advance(2)
+    assert lease(phase, name="jobs").status_code == 404
+    assert phase.leases.live() == []
 
 
 def test_a_delayed_answer_comes_late(phase: EmbeddedPhase) -> None:
