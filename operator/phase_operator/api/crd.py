@@ -177,8 +177,12 @@ def _missing_limits(schema: Schema, path: str) -> Iterator[str]:
     for name, limits, needs in _LIMITS:
         if kind == name and not schema.keys() & limits:
             yield f"{path}: {needs}"
-    if kind == "map" and not any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ())):
+    if kind == "map" and not _bounds_keys(schema):
         yield f"{path}: a map needs bounded keys"
+
+
+def _bounds_keys(schema: Schema) -> bool:
+    return any("size(key)" in rule["rule"] for rule in schema.get(_RULES, ()))
 
 
 def _convert(raw: Schema, defs: Mapping[str, Schema], where: str, seen: tuple[str, ...]) -> Schema:
@@ -209,18 +213,23 @@ def _limit(word: str, value: Any, where: str) -> Schema:
 
 
 def _checked(found: Schema, where: str) -> Schema:
-    kind = found.get("type")
-    if kind == "integer":
+    if found.get("type") == "integer":
         found.setdefault("format", "int64")
-    if not isinstance(kind, str) or kind == "null":
-        raise SchemaError(f"{where}: has no type that a CRD can check")
-    if kind == "object" and not found.keys() & {"properties", "additionalProperties"}:
-        raise SchemaError(f"{where}: an object without fields would be pruned to nothing")
-    if found.get("nullable") and "enum" in found:
-        # Seen with 1.36: not even with null among the values. Its check of an enum never finds null equal to a value.
-        raise SchemaError(f"{where}: the API server takes no null for an enum")
+    if fault := _fault(found):
+        raise SchemaError(f"{where}: {fault}")
     order = {word: place for place, word in enumerate(_ORDER)}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def _fault(found: Schema) -> str:
+    """Return why a CRD cannot have a schema like this; "" if it can."""
+    kind = found.get("type")
+    if not isinstance(kind, str) or kind == "null":
+        return "has no type that a CRD can check"
+    if kind == "object" and not found.keys() & {"properties", "additionalProperties"}:
+        return "an object without fields would be pruned to nothing"
+    # Seen with 1.36: not even with null among the values. Its check of an enum never finds null equal to a value.
+    return "the API server takes no null for an enum" if found.get("nullable") and "enum" in found else ""
 
 
 def _unwrap(

@@ -8,7 +8,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # More than etcd stores of one object, so that everything we write can be read again.
 _LONGEST = 4 * 1024 * 1024
@@ -58,6 +60,11 @@ def number(value: object) -> int:
 def without(members: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return a JSON object without the members of these names."""
     return {name: value for name, value in members.items() if name not in names}
+
+
+def only(members: Mapping[str, T], *names: str) -> dict[str, T]:
+    """Return those members of a JSON object that have these names."""
+    return {name: members[name] for name in names if name in members}
 
 
 def bounded(value: str, longest: int) -> str:

@@ -100,11 +100,17 @@ def check(spec: PhaseSecretSpec, chosen: Chosen) -> Chosen:
 
 def note(spec: PhaseSecretSpec, chosen: Chosen, answer: Snapshot) -> str | None:
     """Return a text on patterns and tags that match nothing and on keys that are not read; None if there are none."""
-    include, entries = spec.keys.include, chosen.entries
-    patterns = vain_patterns(include, {entry.key for entry in entries}) if include and entries else None
-    tags = vain_tags(sorted(spec.phase_app_env_tags or ()), answer.entries)
-    in_vain = [f"spec.{each}" for each in (patterns, tags) if each is not None]
-    return "; ".join([*in_vain, *filter(None, (unread(spec, answer.dynamic), overridden(entries)))]) or None
+    left = filter(None, (unread(spec, answer.dynamic), overridden(chosen.entries)))
+    return "; ".join([*_in_vain(spec, chosen.entries, answer), *left]) or None
+
+
+def _in_vain(spec: PhaseSecretSpec, entries: Sequence[Entry], answer: Snapshot) -> Iterator[str]:
+    """Yield a sentence for the patterns and for the tags of the spec that match nothing."""
+    include = spec.keys.include
+    if include and entries and (patterns := vain_patterns(include, {entry.key for entry in entries})):
+        yield f"spec.{patterns}"
+    if tags := vain_tags(sorted(spec.phase_app_env_tags or ()), answer.entries):
+        yield f"spec.{tags}"
 
 
 def render(

@@ -45,9 +45,14 @@ def _likely(name: str, names: Iterable[str]) -> list[str]:
     """Return the names that may be similar, the last first: all of them, unless there are very many."""
     every = [each for each in names if each]
     if len(every) > _MANY:
-        begins = name[:2].casefold()
-        every = [each for each in every if each[:2].casefold() == begins and abs(len(each) - len(name)) <= len(begins)]
+        every = [each for each in every if _begins_alike(each, name)]
     return heapq.nlargest(_MANY, every)
+
+
+def _begins_alike(one: str, other: str) -> bool:
+    """Return whether two names begin with the same two letters, and are about as long."""
+    begins = other[:2].casefold()
+    return one[:2].casefold() == begins and abs(len(one) - len(other)) <= len(begins)
 
 
 def _pairs(fold: str) -> set[str]:

@@ -229,6 +229,11 @@ class Template(ApiModel):
         "entries too, and a key of template.data wins. Default: Replace.",
     )
 
+    @property
+    def replaces_entries(self) -> bool:
+        """Whether the target holds the texts instead of its entries."""
+        return bool(self.data) and self.merge_policy is not TemplateMerge.MERGE
+
 
 _NO_TEMPLATE = Template()
 

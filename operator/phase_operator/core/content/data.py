@@ -15,7 +15,6 @@ from phase_operator.api.v1alpha1.phasesecret import (
     Processor,
     ProcessorType,
     TargetFields,
-    TemplateMerge,
     TemplateMetadata,
 )
 from phase_operator.core.content.formats import default_file_key, file_of
@@ -38,7 +37,7 @@ def build_data(spec: TargetFields, entries: Iterable[Entry], work_limit: WorkLim
     """Return the target's data; raise if a key, value, file or text is not valid."""
     values = _values(spec, entries)
     texts = _texts(spec, values, work_limit)
-    if texts and spec.template.merge_policy is not TemplateMerge.MERGE:
+    if spec.template.replaces_entries:
         return texts
     form = spec.format or Format.KEY_PER_ENTRY
     if form is Format.KEY_PER_ENTRY:

@@ -33,11 +33,12 @@ class Policy:
 
     def admits(self, workload: Workload) -> bool:
         """Return whether the workload is restarted for this target."""
-        if self.followers is Followers.NONE or workload.refuses:
-            return False
-        if self.followers is Followers.ANNOTATED and not workload.annotated:
+        if workload.refuses or not self._asks_for(workload):
             return False
         return all(selector.matches(workload.labels) for selector in self.selectors)
+
+    def _asks_for(self, workload: Workload) -> bool:
+        return self.followers is Followers.ALL or (self.followers is Followers.ANNOTATED and workload.annotated)
 
 
 class Gap(Enum):

@@ -146,17 +146,20 @@ def _stateful_set_state(spec: Mapping[str, Any], status: Mapping[str, Any], unse
         return RolloutState(Progress.ENDED, holds=_ON_DELETE, held=has_old)
     partition = number(mapping(strategy.get("rollingUpdate")).get("partition"))
     is_held = partition > 0
-    # At the end of a roll-out the controller sets both to the same revision.
-    is_same = status.get("currentRevision") == status.get("updateRevision")
-    ended = is_same or (is_held and updated >= _replicas(spec) - partition)
     return RolloutState(
-        Progress.ENDED if ended and not unseen else Progress.UNDER_WAY,
+        Progress.ENDED if not unseen and _has_ended(spec, status, partition) else Progress.UNDER_WAY,
         holds=_PARTITION if is_held else None,
         held=is_held and has_old,
         counts=_counts(status),
         rest=_rest(spec, number(status.get("readyReplicas")), _replicas(spec)),
         ordered=spec.get("podManagementPolicy") != "Parallel",
     )
+
+
+def _has_ended(spec: Mapping[str, Any], status: Mapping[str, Any], partition: int) -> bool:
+    # At the end of a roll-out the controller sets both to the same revision; with a partition it does not.
+    is_same = status.get("currentRevision") == status.get("updateRevision")
+    return is_same or (partition > 0 and number(status.get("updatedReplicas")) >= _replicas(spec) - partition)
 
 
 def _daemon_set_state(spec: Mapping[str, Any], status: Mapping[str, Any], unseen: bool) -> RolloutState:

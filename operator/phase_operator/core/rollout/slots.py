@@ -78,6 +78,9 @@ class RolloutSlots:
         if not own:
             return True
         # A namespace that is alone may have all but the last places.
+        return taken < self._limit - self._left_over and own < self._share(namespace)
+
+    def _share(self, namespace: str) -> int:
+        """Return how many places a namespace may have beside those that have or want some."""
         others = {each.key.namespace for each, place in self._places.items() if not place.is_still}
-        share = max(1, self._limit // len({namespace, *others, *self._wants}))
-        return taken < self._limit - self._left_over and own < share
+        return max(1, self._limit // len({namespace, *others, *self._wants}))

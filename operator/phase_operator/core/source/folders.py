@@ -20,6 +20,11 @@ class Folders:
     roots: tuple[str, ...]
     recursive: bool = False
 
+    @property
+    def only(self) -> str | None:
+        """The folder, if it is a single one without those below it."""
+        return self.roots[0] if len(self.roots) == 1 and not self.recursive else None
+
     def holds(self, path: str) -> bool:
         """Return whether entries in this folder are taken."""
         return path in self.roots or (self.recursive and any(is_below(path, root) for root in self.roots))

@@ -106,12 +106,16 @@ def ask_of(spec: PhaseSecretSpec, namespace: str) -> Ask:
         base_url=asked_url(spec),
         token_key=token,
         foreign=token.namespace != namespace,
-        app=AppRef(id=spec.phase_app_id) if spec.phase_app_id is not None else AppRef(name=spec.phase_app),
+        app=_app_of(spec),
         environment=spelled.casefold(),
         spelled=spelled,
-        path=taken.roots[0] if len(taken.roots) == 1 and not taken.recursive else None,
+        path=taken.only,
         tags=tuple(asked_tags(spec)),
     )
+
+
+def _app_of(spec: PhaseSecretSpec) -> AppRef:
+    return AppRef(name=spec.phase_app) if spec.phase_app_id is None else AppRef(id=spec.phase_app_id)
 
 
 def asked_tags(spec: PhaseSecretSpec) -> list[str]:

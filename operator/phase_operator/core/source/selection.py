@@ -50,11 +50,12 @@ def select(
     entries = list(entries)
     check_effort(keys, entries)
     wanted = matcher(keys)
-    return tuple(
-        entry
-        for entry in answering(entries, query)
-        if (folders is None or folders.holds(entry.path)) and wanted(entry.key)
-    )
+    return tuple(entry for entry in within(folders, answering(entries, query)) if wanted(entry.key))
+
+
+def within(folders: Folders | None, entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Return the entries in some folders; all of them for None."""
+    return entries if folders is None else (entry for entry in entries if folders.holds(entry.path))
 
 
 def select_without_patterns(
@@ -64,9 +65,9 @@ def select_without_patterns(
 
     The patterns still filter the entries of type config if these alone are few enough; the flag is then True.
     """
-    inside = [entry for entry in answering(entries, query) if folders.holds(entry.path)]
+    inside = tuple(within(folders, answering(entries, query)))
     if not is_feasible(keys, config_entries(inside)):
-        return tuple(inside), False
+        return inside, False
     wanted = matcher(keys)
     return tuple(entry for entry in inside if not isinstance(entry, ConfigEntry) or wanted(entry.key)), True
 

@@ -12,7 +12,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.globs import matcher
 from phase_operator.core.source.folders import Folders
-from phase_operator.core.source.selection import is_feasible
+from phase_operator.core.source.selection import is_feasible, within
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import Entry, SecretValue, Snapshot
 
@@ -93,9 +93,8 @@ class Guard:
         if not is_feasible(self, snapshot.entries):
             # Here too the patterns take too long, so nothing was selected.
             return frozenset()
-        wanted, folders = matcher(self), self.folders
-        inside = (entry for entry in snapshot.entries if folders is None or folders.holds(entry.path))
-        return frozenset(entry.source for entry in inside if wanted(entry.key))
+        wanted = matcher(self)
+        return frozenset(entry.source for entry in within(self.folders, snapshot.entries) if wanted(entry.key))
 
 
 def is_too_much(lost: int, had: int, shrink: int, *, nothing_left: bool) -> bool:

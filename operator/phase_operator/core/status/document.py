@@ -10,7 +10,7 @@ from typing import Any
 
 from phase_operator.api.reasons import CATALOGUE, ConditionType, Reason
 from phase_operator.core.errors import shortened
-from phase_operator.core.json_access import bounded, mapping, mappings, number, text, without
+from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, without
 from phase_operator.core.outcome import (
     Event,
     Failed,
@@ -52,14 +52,16 @@ def status_document(
     }
     if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
-    document |= _unless_empty("source", _source(outcome, previous))
-    last_forced = forced if forced is not None else previous.get("lastForcedSync")
-    if isinstance(last_forced, str):
-        document["lastForcedSync"] = bounded(last_forced, LONGEST_SYNC)
+    document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))
     is_news = not since or is_forced or _has_changed(outcome, document, previous)
     return document | _unless_empty("lastSyncedTime", now if found.ready and is_news else since)
+
+
+def _forced_sync(forced: str | None, previous: Mapping[str, Any]) -> dict[str, Any]:
+    last = previous.get("lastForcedSync") if forced is None else forced
+    return {"lastForcedSync": bounded(last, LONGEST_SYNC)} if isinstance(last, str) else {}
 
 
 def _unless_empty(name: str, value: object) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def _entries(targets: Sequence[TargetResult], previous: Mapping[str, Any]) -> li
 def _made_of(found: dict[str, Any], result: TargetResult, before: Mapping[str, Any]) -> dict[str, Any]:
     """Add what a target was made of: the old values if it was not written, nothing if only that would be new."""
     if not result.ready or result.selection is None:
-        return found | {name: before[name] for name in _MADE_OF if name in before}
+        return found | only(before, *_MADE_OF)
     if found == without_restarts(before):
         return found
     made = found | {"selection": result.selection}

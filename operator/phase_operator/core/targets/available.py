@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
-from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, Followers, Format, TargetFields, TemplateMerge
+from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, Followers, Format, TargetFields
 from phase_operator.core.content.keys import target_key
 from phase_operator.core.globs import matcher
 from phase_operator.core.refs import Kind
@@ -47,9 +47,7 @@ def available(
 ) -> AvailableEntries:
     """Return what an answer has for a target whose keys have these names; the PhaseSecret selects `entries` of it."""
     left = [each.was for each in departed(rendering, spec, query, entries, gone)]
-    retyped: Sequence[Entry] = ()
-    if current is not None and _may_have_left(rendering, current, names):
-        retyped = _of_other_types(rendering, spec, entries, None if current.is_made else current.names)
+    retyped = _retyped(rendering, spec, entries, current, names) if current is not None else ()
     return AvailableEntries(
         names,
         len(rendering.taken),
@@ -60,6 +58,19 @@ def available(
         len(entries),
         len(retyped),
     )
+
+
+def _retyped(
+    rendering: Rendering,
+    spec: PhaseSecretSpec,
+    entries: Sequence[Entry],
+    current: CurrentTarget,
+    names: frozenset[bytes],
+) -> Sequence[Entry]:
+    """Return the entries that a target may have had, and that have another type now."""
+    if not _may_have_left(rendering, current, names):
+        return ()
+    return _of_other_types(rendering, spec, entries, None if current.is_made else current.names)
 
 
 def _may_have_left(rendering: Rendering, current: CurrentTarget, names: frozenset[bytes]) -> bool:
@@ -97,10 +108,12 @@ def departed(
     def took(was: Entry) -> bool:
         return bool(select([was], query, spec.keys, folders(spec))) and _takes(rendering, spec, was)
 
-    def is_back(was: Entry) -> bool:
-        return any(entry.id == was.id and is_same_place(entry, was) for entry in entries)
+    left = (each for each in gone if each.was.id not in there)
+    return [each for each in left if took(each.was) and not _is_back(each.was, entries)]
 
-    return [each for each in gone if each.was.id not in there and took(each.was) and not is_back(each.was)]
+
+def _is_back(was: Entry, entries: Iterable[Entry]) -> bool:
+    return any(entry.id == was.id and is_same_place(entry, was) for entry in entries)
 
 
 def note(rendering: Rendering, left: Sequence[Moved]) -> str | None:
@@ -153,8 +166,7 @@ def _vain_metadata(target: TargetFields) -> Iterator[str]:
 
 def _contradictions(target: TargetFields) -> Iterator[str]:
     """Yield a sentence for each field that another one excludes: in specs from before the API server refused that."""
-    replaces = bool(target.template.data) and target.template.merge_policy is not TemplateMerge.MERGE
-    if replaces and target.format not in (None, Format.KEY_PER_ENTRY):
+    if target.template.replaces_entries and target.format not in (None, Format.KEY_PER_ENTRY):
         yield "format is left out: template.data takes its place"
     if target.versioned is not None and target.immutable is False:
         yield "immutable is left out: every object of a versioned target is immutable"

@@ -12,6 +12,7 @@ from typing import Any
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import CreationPolicy, TemplateMetadata
 from phase_operator.core.content.limits import check_size
+from phase_operator.core.json_access import only
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.fingerprint import KeyDigests, content_digest, key_digests_of, name_digest
 from phase_operator.core.targets.merge import mark, merge_annotation, merge_manager, spelled
@@ -90,13 +91,7 @@ def desired(
         labels[names.LABEL_VERSION_OF] = version_label(ref.key.name)
         ref = _version_ref(ref, body, data, digest_key)
         body = {**body, "immutable": True}
-    annotations = {
-        **without_reserved(template.annotations),
-        names.ANNOTATION_OWNER: str(owner.key),
-        names.ANNOTATION_KEYS: str(content),
-    }
-    if policy.deletes:
-        annotations[names.ANNOTATION_ON_REMOVAL] = str(policy.deletion)
+    annotations = _annotations(template, owner, content, policy)
     owners = [_owner_reference(owner)] if _is_collected(ref, owner, policy) else []
     owned_fields = owned_fields_digest(data, labels, annotations, [str(reference["uid"]) for reference in owners])
     digest = _digest(ref, body, data, owned_fields, digest_key)
@@ -106,6 +101,16 @@ def desired(
         marks[names.ANNOTATION_ORIGIN] = origin_mark(owner.uid, ref)
     manifest = {**_manifest(ref, labels, annotations | marks, owners), **body}
     return Desired(ref, owner, frozenset(data), digest, owned_fields, manifest, policy, content=content)
+
+
+def _annotations(template: TemplateMetadata, owner: Owner, content: KeyDigests, policy: TargetPolicy) -> dict[str, str]:
+    """Return the user's annotations and those of our marks that count as owned fields."""
+    annotations = {
+        **without_reserved(template.annotations),
+        names.ANNOTATION_OWNER: str(owner.key),
+        names.ANNOTATION_KEYS: str(content),
+    }
+    return annotations | ({names.ANNOTATION_ON_REMOVAL: str(policy.deletion)} if policy.deletes else {})
 
 
 def origin_mark(uid: str, ref: TargetRef) -> str:
@@ -164,7 +169,7 @@ def _desired_share(
     origin = origin_mark(owner.uid, ref) if policy.deletes else ""
     marked = spelled(mark(owner.key, digest, data, str(content), origin))
     manifest = _manifest(ref, dict(_SHARE_LABELS), {merge_annotation(manager): marked}, [])
-    manifest |= {name: body[name] for name in DATA_FIELDS if name in body}
+    manifest |= only(body, *DATA_FIELDS)
     create_type = str(body.get("type", _USUAL_TYPE))
     return Desired(
         ref,

@@ -95,11 +95,11 @@ def _joined_by_name(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 def read_key_digests(text: str, digest_key: bytes) -> KeyDigests | None:
     """Parse the annotation; None if it has another format or was made with another key."""
-    raw = unpack(text[len(_BY_KEY) :])
     key_id = _mark_of(digest_key)
-    if raw is None or raw[:_MARK] != key_id:
+    marked = unpack(text[len(_BY_KEY) :]) or b""
+    if not marked.startswith(key_id):
         return None
-    raw = raw[_MARK:]
+    raw = marked[_MARK:]
     if text.startswith(_WHOLE) and len(raw) == READ_SIZE:
         return KeyDigests(None, raw, key_id=key_id)
     if not text.startswith(_BY_KEY) or len(raw) % _ENTRY:

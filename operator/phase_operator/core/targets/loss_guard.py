@@ -14,7 +14,6 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.json_access import mapping
 from phase_operator.core.source.shrink_guard import another_app, is_too_much, lacking
 from phase_operator.core.targets.fingerprint import name_digest, split_digests
-from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.request import TargetRequest
 from phase_operator.core.values import ObjectKey
@@ -118,9 +117,9 @@ def current_target(
 
 def _held_names(observed: Observed, owner: ObjectKey) -> frozenset[bytes] | None:
     """Return digests of the names of the keys that an object has of a PhaseSecret; None if it is not of it."""
-    if observed.owner == str(owner):
+    if observed.belongs_to(owner):
         return split_digests(observed.names)
-    part = observed.part(merge_manager(owner))
+    part = observed.share_of(owner)
     return None if part is None else frozenset(map(name_digest, part.claimed))
 
 

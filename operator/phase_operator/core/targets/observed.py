@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import mapping, mappings, parsed, text, texts
+from phase_operator.core.json_access import mapping, mappings, only, parsed, text, texts, without
 from phase_operator.core.targets.fingerprint import join_digests, name_digest, recorded_names
-from phase_operator.core.targets.merge import CoManagers, FieldManager, MergedShare, part
+from phase_operator.core.targets.merge import CoManagers, FieldManager, MergedShare, merge_manager, part
 from phase_operator.core.targets.owned_fields import data_keys, owned_fields_digest
+from phase_operator.core.values import ObjectKey
 
 # Annotations of ours that the digest of the owned fields leaves out.
 _UNSHAPED = frozenset({names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL, names.ANNOTATION_ORIGIN})
@@ -73,8 +74,16 @@ class Observed:
         """The shares that PhaseSecrets merged into it."""
         return self.others.parts if self.others else ()
 
+    def belongs_to(self, key: ObjectKey) -> bool:
+        """Return whether its owner annotation names this PhaseSecret."""
+        return self.owner == str(key)
+
+    def share_of(self, key: ObjectKey) -> MergedShare | None:
+        """Return the share that a PhaseSecret merged into it."""
+        return self.part(merge_manager(key))
+
     def part(self, manager: str) -> MergedShare | None:
-        """Return the share that one PhaseSecret merged into it."""
+        """Return the share of one field manager."""
         return next((each for each in self.parts if each.manager == manager), None)
 
 
@@ -175,15 +184,11 @@ def _observed_shape(
     ours: Mapping[str, Any], our_keys: frozenset[str], labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> bytes:
     owned = mapping(ours.get("f:metadata"))
-    our_labels = _those_in(labels, _names("f:", owned.get("f:labels")))
-    our_annotations = _those_in(annotations, set(_names("f:", owned.get("f:annotations"))) - _UNSHAPED)
+    our_labels = only(labels, *_names("f:", owned.get("f:labels")))
+    our_annotations = without(only(annotations, *_names("f:", owned.get("f:annotations"))), *_UNSHAPED)
     # In managedFields, list items are named k:{"uid":"..."}.
     owners = [text(mapping(parsed(item)).get("uid")) for item in _names("k:", owned.get("f:ownerReferences"))]
     return owned_fields_digest(our_keys, our_labels, our_annotations, owners)
-
-
-def _those_in(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    return {name: values[name] for name in names if name in values}
 
 
 def _names(sign: str, fields: object) -> list[str]:

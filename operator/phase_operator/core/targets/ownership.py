@@ -41,7 +41,7 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     namespace; for a PhaseSecret of another namespace it takes `adopt`, as any other object does.
     """
     is_anothers = observed.owner not in {"", str(desired.owner.key), *gone}
-    if is_anothers and not _has_keys(observed.part(merge_manager(desired.owner.key))):
+    if is_anothers and not _has_keys(observed.share_of(desired.owner.key)):
         return Objection(f"it belongs to PhaseSecret {observed.owner}", (observed.owner,))
     if not desired.policy.takes and not _is_own(desired, observed):
         return Objection(_whose(observed))
@@ -50,25 +50,20 @@ def objection(desired: Desired, observed: Observed, gone: Collection[str] = ()) 
     return _to_whole(desired, observed, gone)
 
 
-def _is_whole(desired: Desired, observed: Observed) -> bool:
-    """Return whether the whole object carries the mark of this PhaseSecret."""
-    return observed.owner == str(desired.owner.key)
-
-
 def _is_own(desired: Desired, observed: Observed) -> bool:
     """Return whether an object itself shows that this PhaseSecret writes it: by its mark, a share or its digest."""
-    if _is_whole(desired, observed):
+    if observed.belongs_to(desired.owner.key):
         return True
     if observed.is_applied:
         # A hand edit removed the mark. Only this operator can make the digest of this PhaseSecret's content.
         return not observed.owner and observed.digest == desired.digest
-    return observed.part(merge_manager(desired.owner.key)) is not None
+    return observed.share_of(desired.owner.key) is not None
 
 
 def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     if rivals := _rivals(desired, observed, gone):
         return Objection(f"PhaseSecret {', '.join(rivals)} merges into it", rivals)
-    if _is_whole(desired, observed) or desired.policy.adopt:
+    if observed.belongs_to(desired.owner.key) or desired.policy.adopt:
         return None
     if left := _left_elsewhere(desired, observed):
         return Objection(
@@ -79,12 +74,15 @@ def _to_whole(desired: Desired, observed: Observed, gone: Collection[str]) -> Ob
 
 def _may_take(desired: Desired, observed: Observed) -> bool:
     """Return whether this PhaseSecret may take over, without `adopt`, an object that is not its own as a whole."""
-    if (observed.is_applied and is_free(observed.owner, desired)) or is_official(desired, observed):
-        return True
+    is_given_up = observed.is_applied and is_free(observed.owner, desired)
+    return is_given_up or is_official(desired, observed) or _is_ours_in_parts(desired, observed)
+
+
+def _is_ours_in_parts(desired: Desired, observed: Observed) -> bool:
+    """Return whether this PhaseSecret merged into the object, and only PhaseSecrets have data there."""
     own = merge_manager(desired.owner.key)
     if observed.part(own) is None:
         return False
-    # This PhaseSecret merged into it: it may, if only PhaseSecrets have data there.
     return set(observed.managers) <= {own, *(each.manager for each in observed.parts)}
 
 
@@ -129,7 +127,7 @@ def is_official(desired: Desired, observed: Observed) -> bool:
 def _to_part(desired: Desired, observed: Observed, gone: Collection[str]) -> Objection | None:
     if rival := _claimed_by_another(desired, observed, gone):
         return rival
-    if desired.policy.adopt or _is_whole(desired, observed):
+    if desired.policy.adopt or observed.belongs_to(desired.owner.key):
         return None
     if observed.is_applied and not observed.owner:
         return Objection("it belongs to a PhaseSecret whose mark was taken off")
@@ -148,13 +146,18 @@ def _claimed_by_another(desired: Desired, observed: Observed, gone: Collection[s
 def _managed_by_another(desired: Desired, observed: Observed) -> Objection | None:
     """Return the objection that one of the keys is managed by another client, and is neither ours nor free."""
     own = observed.part(desired.manager)
-    ours = own.claimed if own else frozenset()
-    free = {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}
+    wanted = desired.keys - own.claimed if own else desired.keys
+    free = _free_managers(desired, observed)
     for holder in observed.field_managers:
-        contested = (holder.keys & desired.keys) - ours
+        contested = holder.keys & wanted
         if contested and holder.manager not in free:
             return Objection(f"{listing(sorted(contested))} in it is managed by {holder.manager}")
     return None
+
+
+def _free_managers(desired: Desired, observed: Observed) -> set[str]:
+    """Return the field managers whose keys this PhaseSecret may take: its own, and those of shares that are free."""
+    return {part.manager for part in observed.parts if is_free(part.of, desired)} | {desired.manager}
 
 
 def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> tuple[str, ...]:
@@ -162,7 +165,8 @@ def _rivals(desired: Desired, observed: Observed, gone: Collection[str]) -> tupl
     own = merge_manager(desired.owner.key)
     others = (part for part in observed.parts if part.manager != own and part.of not in gone)
     # To take a whole object back leaves the marks of others on it, but not their keys.
-    return tuple(part.of for part in (filter(_has_keys, others) if _is_whole(desired, observed) else others))
+    rivals = filter(_has_keys, others) if observed.belongs_to(desired.owner.key) else others
+    return tuple(part.of for part in rivals)
 
 
 def _has_keys(part: MergedShare | None) -> bool:

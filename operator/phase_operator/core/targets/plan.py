@@ -72,19 +72,23 @@ def _cure(desired: Desired, found: Objection) -> str:
 def _plan_whole(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = merge_manager(desired.owner.key)
     release = (own,) if observed.part(own) else ()
-    # Keys that others own together with us would stay after our apply, so they count as well.
-    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.field_managers))
-    prune = tuple(sorted(held - desired.keys))
+    prune = _foreign_keys(desired, observed)
     is_same = (observed.digest, observed.owned_fields) == (desired.digest, desired.owned_fields)
     if is_same and not (prune or release):
         return Unchanged() if desired.is_sealed(observed.stamp) else Apply(observed.resource_version, only_seal=True)
     return Apply(observed.resource_version, prune, release)
 
 
+def _foreign_keys(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """Return the data keys of others that the object is not to have."""
+    # Keys that others own together with us would stay after our apply, so they count as well.
+    held = frozenset[str]().union(observed.foreign_keys, *(holder.keys for holder in observed.field_managers))
+    return tuple(sorted(held - desired.keys))
+
+
 def _plan_part(desired: Desired, observed: Observed) -> Apply | Unchanged:
     own = observed.part(desired.manager)
-    was_whole = observed.owner == str(desired.owner.key)
-    if was_whole:
+    if observed.belongs_to(desired.owner.key):
         return Apply(observed.resource_version, release=(names.FIELD_MANAGER,), type=desired.create_type)
     if own is not None:
         return _plan_share(desired, observed, own)

@@ -4,7 +4,7 @@ Rule: the defaults of creation, deletion and adoption are decided here and nowhe
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from phase_operator.api.reasons import Reason
@@ -65,14 +65,24 @@ class TargetPolicy:
 def policy(target: TargetFields) -> TargetPolicy:
     """Return the policies of a target, with defaults."""
     creation = target.creation_policy or CreationPolicy.OWNER
-    deletion = target.deletion_policy or _DELETION[creation]
+    return TargetPolicy(
+        creation,
+        _deletion(target, creation),
+        bool(target.adopt),
+        _replaces(target) and creation is not CreationPolicy.MERGE,
+        # A version is a new object for each content, so no workload has read it before.
+        is_followed=target.versioned is None and target.restart.workloads is not Followers.NONE,
+    )
+
+
+def _deletion(target: TargetFields, creation: CreationPolicy) -> DeletionPolicy:
     if creation is CreationPolicy.ORPHAN:
-        deletion = DeletionPolicy.RETAIN
-    asked = isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
-    replaces = asked and creation is not CreationPolicy.MERGE
-    # A version is a new object for each content, so no workload has read it before.
-    is_followed = target.versioned is None and target.restart.workloads is not Followers.NONE
-    return TargetPolicy(creation, deletion, bool(target.adopt), replaces, is_followed=is_followed)
+        return DeletionPolicy.RETAIN
+    return target.deletion_policy or _DELETION[creation]
+
+
+def _replaces(target: TargetFields) -> bool:
+    return isinstance(target, ManagedSecretReference) and target.on_type_change is OnTypeChange.REPLACE
 
 
 def secret_ref(target: ManagedSecretReference, namespace: str) -> TargetRef:
@@ -98,10 +108,14 @@ def declared_targets(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, T
     pairs = [(ref, policy(target)) for ref, target in spec_targets(spec, namespace)]
     found = dict(pairs)
     if len(found) != len(pairs):
-        named_often = Counter(str(target) for target, _ in pairs)
-        doubles = sorted(target for target, times in named_often.items() if times > 1)
-        raise Invalid(Reason.INVALID_SPEC, f"the same target is named twice: {listing(doubles)}")
+        raise _named_twice(ref for ref, _ in pairs)
     return found
+
+
+def _named_twice(targets: Iterable[TargetRef]) -> Invalid:
+    times = Counter(map(str, targets))
+    doubles = sorted(target for target in times if times[target] > 1)
+    return Invalid(Reason.INVALID_SPEC, f"the same target is named twice: {listing(doubles)}")
 
 
 def needs_finalizer(targets: Mapping[TargetRef, TargetPolicy], namespace: str) -> bool:

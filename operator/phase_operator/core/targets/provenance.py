@@ -6,13 +6,13 @@ made from a wrong date, is replaced by one write; one made from a date that cann
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.digests import framed, keyed
-from phase_operator.core.json_access import canonical, mapping, mappings
+from phase_operator.core.json_access import at, canonical, mapping, mappings
 from phase_operator.core.source.query import Revision, SourceQuery
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.merge import merge_annotation, read_mark, spelled
@@ -43,10 +43,15 @@ def inputs_digest(spec: Mapping[str, Any], query: SourceQuery, revision: Revisio
 
 
 def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
-    targets = [*mappings(spec.get("managedSecretReferences")), *mappings(spec.get("managedConfigMapReferences"))]
-    metadata = [mapping(mapping(target.get("template")).get("metadata")) for target in targets]
-    keys = [key for each in metadata for name in ("labels", "annotations") for key in mapping(each.get(name))]
-    return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in keys)
+    return any(key.startswith(_ONCE_LEFT_OUT) and not is_reserved(key) for key in _metadata_keys(spec))
+
+
+def _metadata_keys(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the labels and annotations that a spec wants on its targets."""
+    for target in (*mappings(spec.get("managedSecretReferences")), *mappings(spec.get("managedConfigMapReferences"))):
+        metadata = at(target, ("template", "metadata"))
+        yield from mapping(metadata.get("labels"))
+        yield from mapping(metadata.get("annotations"))
 
 
 def stamped(desired: Desired, inputs: bytes | None, key: bytes, misdated: bytes | None = None) -> Desired:

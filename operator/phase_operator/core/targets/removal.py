@@ -126,7 +126,7 @@ def is_version_of(ref: TargetRef, observed: Observed, base: TargetRef) -> bool:
 
 
 def _unwanted(ref: TargetRef, observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
-    found = _part(observed, owner, why) if observed.owner != str(owner.key) else _unwanted_whole(observed, owner, why)
+    found = _unwanted_whole(observed, owner, why) if observed.belongs_to(owner.key) else _part(observed, owner, why)
     if isinstance(found, Leave):
         return found
     if not why.is_recorded and not _names_place(ref, observed, owner):
@@ -146,7 +146,7 @@ def _unwanted_whole(observed: Observed, owner: Owner, why: Unwanted) -> Removal 
 
 def _part(observed: Observed, owner: Owner, why: Unwanted) -> Removal | Leave:
     # A share is known by its field manager, which managedFields do not list on a copy.
-    part = observed.part(merge_manager(owner.key))
+    part = observed.share_of(owner.key)
     if part is None or _is_spared(why.policy, merges=True) or not part.deletes:
         return Leave()
     return Withdraw(part.manager, observed.uid, observed.resource_version, part.type, _DECIDED)
@@ -164,7 +164,7 @@ def _is_spared(policy: TargetPolicy | None, *, merges: bool) -> bool:
 
 
 def _whole(observed: Observed, owner: Owner) -> Removal | Leave:
-    if observed.owner != str(owner.key) or not observed.is_applied:
+    if not (observed.belongs_to(owner.key) and observed.is_applied):
         return Leave()
     return Delete(observed.uid, observed.resource_version, _DECIDED)
 
@@ -172,8 +172,8 @@ def _whole(observed: Observed, owner: Owner) -> Removal | Leave:
 def _names_place(ref: TargetRef, observed: Observed, owner: Owner) -> bool:
     """Return whether the marks name the PhaseSecret's uid and the place of this object: those of copies do not."""
     place = origin_mark(owner.uid, ref)
-    if observed.owner != str(owner.key):
-        part = observed.part(merge_manager(owner.key))
+    if not observed.belongs_to(owner.key):
+        part = observed.share_of(owner.key)
         return part is not None and part.origin == place
     # An ownerReference works within one namespace only, and Kubernetes would delete by it as well.
     return observed.origin == (owner.uid if ref.key.namespace == owner.key.namespace else place)

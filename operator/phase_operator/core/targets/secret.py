@@ -44,8 +44,7 @@ def render_secret(
     """
     work_limit = work_limit or WorkLimit(MAX_WORK)
     kind = spec.secret_type or SecretType.OPAQUE
-    if kind in IMPERSONATION and not impersonation:
-        raise _impersonates(kind)
+    _check_impersonation(kind, is_allowed=impersonation)
     data = build_data(spec, entries, work_limit)
     if spec.creation_policy is not CreationPolicy.MERGE:
         # A merged object may have keys of others, which are not known here.
@@ -71,12 +70,13 @@ def _body(kind: str, data: Mapping[str, bytes], *, is_immutable: bool) -> dict[s
     return body | {"immutable": True} if is_immutable else body
 
 
-def _impersonates(kind: SecretType) -> Invalid:
-    return Invalid(
-        Reason.TYPE_NOT_SUPPORTED,
-        f"secretType {kind} is refused: a Secret of that type lets its holder act as another user "
-        "(--allow-impersonation-types)",
-    )
+def _check_impersonation(kind: SecretType, *, is_allowed: bool) -> None:
+    if kind in IMPERSONATION and not is_allowed:
+        raise Invalid(
+            Reason.TYPE_NOT_SUPPORTED,
+            f"secretType {kind} is refused: a Secret of that type lets its holder act as another user "
+            "(--allow-impersonation-types)",
+        )
 
 
 def _for_service_account(found: Desired, data: Mapping[str, bytes], spec: ManagedSecretReference) -> Desired:

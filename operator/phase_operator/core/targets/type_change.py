@@ -5,12 +5,12 @@ what it is. So the Secret can be restored without Phase, after a crash or if Kub
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.json_access import at, mapping, mappings
+from phase_operator.core.json_access import at, mapping, mappings, only
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.policy import TargetPolicy
@@ -76,18 +76,29 @@ def copy_of_existing(existing: Mapping[str, Any], copy: Desired) -> dict[str, An
     """
     kept = existing["metadata"]
     written = _written_metadata(kept)
-    labels, annotations = (_written_of(kept, written, name) for name in ("labels", "annotations"))
-    metadata: dict[str, Any] = {
-        "namespace": copy.ref.key.namespace,
-        "name": copy.ref.key.name,
-        "labels": labels | {names.LABEL_TARGET: names.LABEL_COPY_VALUE},
-        "annotations": annotations | {names.ANNOTATION_OWNER: str(copy.owner.key)},
-    }
+    labels = _written_of(kept, written, "labels") | {names.LABEL_TARGET: names.LABEL_COPY_VALUE}
+    annotations = _written_of(kept, written, "annotations") | {names.ANNOTATION_OWNER: str(copy.owner.key)}
     owners = [each for each in mappings(kept.get("ownerReferences")) if each.get("apiVersion") == names.API_VERSION]
-    if owners:
-        metadata["ownerReferences"] = owners
-    found = {"apiVersion": "v1", "kind": str(copy.ref.kind), "metadata": metadata}
-    return found | {name: existing[name] for name in ("type", "data", "immutable") if name in existing}
+    return _manifest(copy.ref, existing, labels, annotations, owners)
+
+
+def _manifest(
+    ref: TargetRef,
+    content: Mapping[str, Any],
+    labels: dict[str, Any],
+    annotations: dict[str, Any],
+    owners: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the manifest of an object with the content of another one."""
+    metadata: dict[str, Any] = {
+        "namespace": ref.key.namespace,
+        "name": ref.key.name,
+        "labels": labels,
+        "annotations": annotations,
+        **({"ownerReferences": owners} if owners else {}),
+    }
+    found = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
+    return found | only(content, "type", "data", "immutable")
 
 
 def _written_of(kept: Mapping[str, Any], written: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -110,13 +121,6 @@ def original_of(copy: Mapping[str, Any], ref: TargetRef) -> dict[str, Any]:
     """Return the manifest that restores a target from its copy."""
     kept = copy["metadata"]
     owner = original_owner(str(kept["annotations"][names.ANNOTATION_OWNER]))
-    metadata: dict[str, Any] = {
-        "namespace": ref.key.namespace,
-        "name": ref.key.name,
-        "labels": kept["labels"] | {names.LABEL_TARGET: names.LABEL_TARGET_VALUE},
-        "annotations": kept["annotations"] | {names.ANNOTATION_OWNER: owner},
-    }
-    if owners := kept.get("ownerReferences"):
-        metadata["ownerReferences"] = owners
-    found = {"apiVersion": "v1", "kind": str(ref.kind), "metadata": metadata}
-    return found | {name: copy[name] for name in ("type", "data", "immutable") if name in copy}
+    labels = kept["labels"] | {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+    annotations = kept["annotations"] | {names.ANNOTATION_OWNER: owner}
+    return _manifest(ref, copy, labels, annotations, kept.get("ownerReferences", []))

@@ -136,12 +136,17 @@ def _screen(tokens: Iterable[_Token]) -> None:
         if kind == "block_begin" and words:
             blocks += _opened(words[0])
             _bound(words[0][0], blocks, "{% if %}")
-        brackets = 0
-        for line, kind_of_word, word in words:
-            if kind_of_word == "operator":
-                brackets += (word in "([{") - (word in ")]}")
-                _bound(line, brackets, "brackets")
-            _spelling(line, kind_of_word, word)
+        _screen_words(words)
+
+
+def _screen_words(words: Iterable[_Token]) -> None:
+    """Refuse numbers and escapes that the language lacks, and brackets too deep for the parser."""
+    brackets = 0
+    for line, kind, word in words:
+        if kind == "operator":
+            brackets += (word in "([{") - (word in ")]}")
+            _bound(line, brackets, "brackets")
+        _spelling(line, kind, word)
 
 
 def _tags(tokens: Iterable[_Token]) -> Iterator[tuple[str, list[_Token]]]:

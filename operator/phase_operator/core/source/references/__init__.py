@@ -203,13 +203,16 @@ class References:
         wanted: set[EnvironmentId] = set()
         for task in missing:
             for place in sorted(task.missing):
-                if place in self._asked or len(self._asked) < self._limits.environments:
+                if self._may_ask(place):
                     self._asked.add(place)
                     wanted.add(place)
         self._wanted = sorted(wanted)
         # If nothing may be asked for any more, the entries that need more are tried once again without.
         self._is_current = not missing or bool(wanted)
         self._evaluation.is_closed |= not self._is_current
+
+    def _may_ask(self, place: EnvironmentId) -> bool:
+        return place in self._asked or len(self._asked) < self._limits.environments
 
     def _made(self, task: _Task) -> Entry:
         entry = task.node.entry

@@ -162,12 +162,7 @@ class _Value:
         node = self._named(reference)
         if node is None:
             return None
-        if node.is_on_chain:
-            self._is_everywhere = False
-            raise NotFound("refers to itself" if node is self._node else f"refers back to {shown(node.entry.source)}")
-        if self._depth >= LONGEST_CHAIN:
-            self._is_everywhere = False
-            raise NotFound(f"refers to one more at the end of a chain of {LONGEST_CHAIN}")
+        self._check_chain(node)
         found = self._evaluation.resolve(node, self._depth + 1, self._room)
         self._height = max(self._height, found.height + 1)
         self._is_everywhere &= found.is_everywhere
@@ -178,6 +173,15 @@ class _Value:
             self._report(problem)
         self._take(len(found.text))
         return found.text
+
+    def _check_chain(self, node: Node) -> None:
+        """Raise NotFound if the chain may not go on with this value: it comes back to itself, or is too long."""
+        if node.is_on_chain:
+            self._is_everywhere = False
+            raise NotFound("refers to itself" if node is self._node else f"refers back to {shown(node.entry.source)}")
+        if self._depth >= LONGEST_CHAIN:
+            self._is_everywhere = False
+            raise NotFound(f"refers to one more at the end of a chain of {LONGEST_CHAIN}")
 
     def _named(self, reference: Reference) -> Node | None:
         """Return the entry that a reference names, or None if its environment has to be read; raise NotFound."""

@@ -25,6 +25,11 @@ def shown(name: str) -> str:
     return f'"{clean(name)[:_LONGEST_NAME]}"'
 
 
+def _of_app(app: KeyedApp | None, home: EnvironmentId) -> str:
+    """Return ` of app "..."` for a message about an entry of `home`; nothing for its own app, or an unknown one."""
+    return f" of app {shown(app.name)}" if app is not None and app.id != home.app_id else ""
+
+
 class Names:
     """The apps and environments of a keyring. Most values name none, so an index is made when it is needed first."""
 
@@ -51,7 +56,7 @@ class Names:
         app = self._app(place.app_id)
         found = [each.name for each in app.environments if each.id == place.environment_id] if app else []
         environment = f"environment {shown(found[0])}" if found else "another environment"
-        return f"{environment} of app {shown(app.name)}" if app and place.app_id != home.app_id else environment
+        return environment + _of_app(app, home)
 
     def _named_app(self, name: str) -> KeyedApp:
         if self._apps is None:
@@ -67,7 +72,7 @@ class Names:
         found = self._environments_of(app).matching(name) if app else []
         if app is not None and len(found) == 1:
             return EnvironmentId(app.id, found[0].id)
-        whose = f" of app {shown(app.name)}" if app and app.id != home.app_id else ""
+        whose = _of_app(app, home)
         if len(found) > 1:
             raise NotFound(f"refers to environment {shown(found[0].name)}{whose}, and several have that name")
         raise NotFound(f"refers to an environment{whose} that does not exist or that the account cannot read")
