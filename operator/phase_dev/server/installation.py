@@ -1,6 +1,6 @@
 """One running installation, and what an administrator does to it outside the public API.
 
-Rule: apps, environments and accounts are named as people name them; an unknown name is told, never guessed.
+Rule: apps, environments and accounts are named as people name them; an unknown name is an error, never a guess.
 """
 
 import secrets
