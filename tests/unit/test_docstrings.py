@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,13 @@ import phase_dev
 import phase_operator
 
 PACKAGES = [Path(each.__path__[0]) for each in (phase_operator, phase_dev)]
-TREES = {file: ast.parse(file.read_text()) for package in PACKAGES for file in package.rglob("*.py")}
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return the syntax of every module; not when this one is imported, which each worker does."""
+    return {file: ast.parse(file.read_text()) for package in PACKAGES for file in package.rglob("*.py")}
 
 
 def known(node: ast.AST) -> str:
@@ -28,16 +34,21 @@ def known(node: ast.AST) -> str:
             return ""
 
 
-def strange(tree: ast.AST, names: frozenset[str]) -> Iterator[str]:
+def strange(tree: ast.AST, existing: frozenset[str]) -> Iterator[str]:
     """Yield each word in backticks, in the docstrings of a module, that is spelt like a name and is none of these."""
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED):
             words = re.findall(r"`([a-z_]\w*)`", ast.get_docstring(node) or "")
-            yield from (word for word in words if word not in names)
+            yield from (word for word in words if word not in existing)
 
 
-ROOMS = frozenset(part for file in TREES for part in file.with_suffix("").parts)
-NAMES = ROOMS | {known(node) for tree in TREES.values() for node in ast.walk(tree)}
+@cache
+def names() -> frozenset[str]:
+    """Return every name of a module and in a module."""
+    rooms = frozenset(part for file in trees() for part in file.with_suffix("").parts)
+    return rooms | {known(node) for tree in trees().values() for node in ast.walk(tree)}
+
+
 # Words of others, and of Python, that are no literal.
 FOREIGN = frozenset({"imagePullSecrets", "keepCase", "with"})
 
@@ -46,9 +57,9 @@ FOREIGN = frozenset({"imagePullSecrets", "keepCase", "with"})
 def test_a_name_in_a_docstring_exists(package: Path) -> None:
     found = {
         f"{file.relative_to(package)}: {word}"
-        for file, tree in TREES.items()
+        for file, tree in trees().items()
         if file.is_relative_to(package)
-        for word in strange(tree, NAMES | FOREIGN)
+        for word in strange(tree, names() | FOREIGN)
     }
 
     assert not found
