@@ -135,11 +135,15 @@ class AccountState:
         self.denied.pop(query, None)
         app.drop(query)
         if not app.places:
-            self.need(app, None)
-            self.drop(app.ref)
-            del self.apps[app.ref]
-            if app.is_encrypted or app.id is None:
-                self.drop_idle_keyring()
+            self._drop_app(app)
+
+    def _drop_app(self, app: AppState) -> None:
+        """Forget an app of which nothing is asked any more."""
+        self.need(app, None)
+        self.drop(app.ref)
+        del self.apps[app.ref]
+        if app.is_encrypted or app.id is None:
+            self.drop_idle_keyring()
         if not self.apps:
             self.drop(LIST)
 

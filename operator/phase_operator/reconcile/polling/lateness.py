@@ -4,13 +4,14 @@ Rule: late is what cannot be confirmed, since its account is closed or its app's
 is not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from math import inf
 
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.accounts import AccountState
+from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.query_state import QueryState, subscribers
 from phase_operator.reconcile.polling.timers import Timers
 
@@ -94,9 +95,14 @@ def _late_after(account_state: AccountState, pause: float) -> set[ObjectKey]:
 
 
 def _find(account_state: AccountState, is_late: Callable[[QueryState], bool]) -> set[ObjectKey]:
-    is_limited = account_state.gate.limited is not None
-    delayed = chain.from_iterable(app.queries() for app in account_state.apps.values() if is_limited or app.trouble)
+    delayed = chain.from_iterable(app.queries() for app in _delayed_apps(account_state))
     found = [each for each in delayed if not each.is_late and each.error is None and is_late(each)]
     for query_state in found:
         query_state.is_late = True
     return subscribers(found)
+
+
+def _delayed_apps(account_state: AccountState) -> Iterable[AppState]:
+    """Return the apps that may not be asked, or whose probe fails."""
+    apps = account_state.apps.values()
+    return apps if account_state.gate.limited is not None else [app for app in apps if app.trouble is not None]

@@ -42,14 +42,13 @@ def count(
 ) -> PollStats:
     """Count what accounts, hosts and their calls come to at this moment."""
     queries, entries, oldest = _count_queries(account_states, now)
-    breakers = [*(host.breaker for host in hosts), *(account_state.gate.denials for account_state in account_states)]
     kept_back = [due for account_state in account_states for due in account_state.kept_back(now)]
     return PollStats(
         queries=queries,
         entries=entries,
         staleness=now - oldest,
         unprobed=sum(app.is_unprobed for account_state in account_states for app in account_state.apps.values()),
-        open_breakers=sum(breaker.error is not None for breaker in breakers),
+        open_breakers=_count_open(account_states, hosts),
         planned=sum(len(account_state.fair_queue) for account_state in account_states),
         overdue=turns.overdue(now),
         quota_calls=len(kept_back),
@@ -58,6 +57,12 @@ def count(
         slow=turns.under_way(is_slow=True),
         held_back=turns.waiting(),
     )
+
+
+def _count_open(account_states: Collection[AccountState], hosts: Collection[Host]) -> int:
+    """Return how many breakers of hosts and accounts are open."""
+    breakers = [*(host.breaker for host in hosts), *(account_state.gate.denials for account_state in account_states)]
+    return sum(breaker.error is not None for breaker in breakers)
 
 
 def _count_queries(account_states: Collection[AccountState], now: float) -> tuple[int, int, float]:

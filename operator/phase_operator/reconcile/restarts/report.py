@@ -111,13 +111,15 @@ class RestartReporter:
         known = self._delayed.pop(namespace, frozenset())
         for workload, targets, why in look.delayed:
             if (workload.ref, why) not in known:
-                self._workloads.record_event(workload, [Event("Warning", EVENT_DELAYED, why)])
-                for target in targets:
-                    self._post_to_owners(
-                        target, Event("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}")
-                    )
+                self._post_delay(workload, targets, why)
         if look.delayed:
             self._delayed[namespace] = frozenset((workload.ref, why) for workload, _, why in look.delayed)
+
+    def _post_delay(self, workload: Workload, targets: Iterable[TargetRef], why: str) -> None:
+        """Post on a workload, and on the owners of these targets, why its restart waits."""
+        self._workloads.record_event(workload, [Event("Warning", EVENT_DELAYED, why)])
+        for target in targets:
+            self._post_to_owners(target, Event("Warning", EVENT_DELAYED, f"{target}: {name_of(workload)}: {why}"))
 
     def report_restarted(self, look: Look) -> None:
         """Report the restarts of a look, which may have failed before its end."""

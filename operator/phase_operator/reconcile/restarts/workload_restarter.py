@@ -71,8 +71,8 @@ class WorkloadRestarter:
             self._observer.restart_failed()
             why = f"it cannot be restarted: {error.message}"
             look.wait(workload, self._followed_targets.admitted(workload), why, event=False)
-            return
-        look.soon = True
+        else:
+            look.soon = True
 
     def look_ended(self, namespace: str, look: Look) -> None:
         """Forget roll-outs and waits that a look at all workloads of the namespace has not seen."""
@@ -162,14 +162,18 @@ class WorkloadRestarter:
         look.has_freed = True
         # Roll-outs of other namespaces hold places until a look there sees that they have ended.
         for other in self._rollouts.in_the_way(ref.key.namespace):
-            found = await self._workloads.get(other)
-            if found is None or found.rollout_state.progress is not Progress.UNDER_WAY:
-                self._ended(other)
-            else:
-                now = self._clock.monotonic()
-                self._stillness.see(found, now)
-                self._rollouts.rest(other, is_still=self._stillness.is_stuck(other, now))
+            await self._check(other)
         return self._rollouts.begin(ref, self._clock.monotonic(), deadline)
+
+    async def _check(self, other: WorkloadRef) -> None:
+        """See whether a roll-out goes on; a place is not held by one that has ended, nor for long by a stuck one."""
+        found = await self._workloads.get(other)
+        if found is None or found.rollout_state.progress is not Progress.UNDER_WAY:
+            self._ended(other)
+            return
+        now = self._clock.monotonic()
+        self._stillness.see(found, now)
+        self._rollouts.rest(other, is_still=self._stillness.is_stuck(other, now))
 
     async def _apply(self, workload: Workload, action: SaveBaseline | Restart, look: Look) -> bool:
         targets = action.targets if isinstance(action, Restart) else ()

@@ -165,15 +165,17 @@ class Pruner:
         left: list[TargetResult | None] = []
         by_ref = {each.ref: each for each in candidates}
         for base in versioned:
-            why = self._why(declared, base, None, is_recorded=True, is_last=is_last)
             try:
-                of_base = _versions(base, await self._cluster.versions(base), why)
+                by_ref = await self._listed(declared, base, is_last=is_last) | by_ref
             except ExpectedError as error:
                 left.append(_unlisted(base, error))
-            else:
-                by_ref = {each.ref: each for each in of_base} | by_ref
         left += [await self._take_away(declared, each, is_last=is_last) for each in by_ref.values()]
         return _by_target([each for each in left if each is not None])[:_MOST_REPORTED]
+
+    async def _listed(self, declared: Declared, base: TargetRef, *, is_last: bool) -> dict[TargetRef, _Candidate]:
+        """Return the versions of a target by a live read; raise ExpectedError."""
+        why = self._why(declared, base, None, is_recorded=True, is_last=is_last)
+        return {each.ref: each for each in _versions(base, await self._cluster.versions(base), why)}
 
     async def _take_away(self, declared: Declared, each: _Candidate, *, is_last: bool) -> TargetResult | None:
         try:

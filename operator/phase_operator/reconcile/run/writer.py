@@ -106,13 +106,13 @@ class Writer:
             result = await self._access.token_refusal(context, loss_guard.rendering.ref)
             result = result or await take_out(self._cluster, loss_guard, await self._target(inputs, loss_guard))
             results.append(_with_left_out(result, loss_guard.rendering))
-        facts = inputs.facts
-        if any(each.reason is Reason.ANSWER_DOUBTED for each in results):
+        found = Synced(inputs.facts, tuple(results))
+        if found.is_doubted:
             # The facts that an answer is doubted by have to outlive it.
-            facts = recorded_facts(context.resource.status) or facts
+            found = replace(found, source=recorded_facts(context.resource.status) or inputs.facts)
         results += await self._let_go(context, results)
         self._registration.renew(context, {each.ref: each.version for each in results if each.version is not None})
-        return Synced(facts, tuple(results))
+        return replace(found, targets=tuple(results))
 
     async def hold(self, context: RunContext, inputs: Inputs, error: ExpectedError, *, is_exact: bool) -> Synced:
         """Leave targets as they are, but for entries that were declared secret; raise the error if there are none.

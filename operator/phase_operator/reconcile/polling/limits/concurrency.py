@@ -174,21 +174,23 @@ class ConcurrencyShares:
             found = self._calls.get(call)
             if found is None:
                 continue
-            if now < found.began + QUICK:
-                if not found.is_overdue and self._may_be_overdue():
-                    self._add(found, -1)
-                    found.is_overdue = True
-                    self._add(found, 1)
-                    freed[ConcurrencyLimit("all", "", False)] = None
-                again = QUICK if found.is_overdue else now - found.began + _LOOK_AGAIN
-                heapq.heappush(self._young, (found.began + min(QUICK, again), call))
+            if now >= found.began + QUICK:
+                freed |= dict.fromkeys(_gates(found.host, found.namespace, is_slow=False))
+                self._move(found, is_slow=True)
+                self._judge(found, _NEVER)
                 continue
-            self._add(found, -1)
-            freed |= dict.fromkeys(_gates(found.host, found.namespace, is_slow=False))
-            found.is_slow, found.is_overdue = True, False
-            self._add(found, 1)
-            self._judge(found, _NEVER)
+            if not found.is_overdue and self._may_be_overdue():
+                freed[ConcurrencyLimit("all", "", False)] = None
+                self._move(found, is_overdue=True)
+            again = QUICK if found.is_overdue else now - found.began + _LOOK_AGAIN
+            heapq.heappush(self._young, (found.began + min(QUICK, again), call))
         return list(freed)
+
+    def _move(self, call: _InFlightCall, *, is_slow: bool = False, is_overdue: bool = False) -> None:
+        """Count a call among others from now on: the slow ones, or those that are overdue."""
+        self._add(call, -1)
+        call.is_slow, call.is_overdue = is_slow, is_overdue
+        self._add(call, 1)
 
     def _may_be_overdue(self) -> bool:
         """Return whether places are short and the limit of overdue calls is not reached."""
@@ -220,10 +222,14 @@ class ConcurrencyShares:
     def forget(self, account: Hashable, host: str) -> None:
         """Forget an account that makes no more calls."""
         self._took.pop(account, None)
-        if quick := self._quick_at.get(host):
-            quick.discard(account)
-            if not quick:
-                del self._quick_at[host]
+        self._forget_quick(account, host)
+
+    def _forget_quick(self, account: Hashable, host: str) -> None:
+        """Record that an account is not one that the host answered quickly, or is no more."""
+        quick = self._quick_at.get(host, set())
+        quick.discard(account)
+        if not quick:
+            self._quick_at.pop(host, None)
 
     def _load(self, namespace: str) -> int:
         return self._loads.get(namespace, 0)
@@ -247,10 +253,8 @@ class ConcurrencyShares:
                 del self._in_vain[next(iter(self._in_vain))]
         if took <= QUICK:
             self._quick_at.setdefault(call.host, set()).add(call.account)
-        elif kept := self._quick_at.get(call.host):
-            kept.discard(call.account)
-            if not kept:
-                del self._quick_at[call.host]
+        else:
+            self._forget_quick(call.account, call.host)
 
 
 def _gates(host: str, namespace: str, is_slow: bool) -> tuple[ConcurrencyLimit, ...]:
