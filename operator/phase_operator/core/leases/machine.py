@@ -5,7 +5,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 
 | lease | when | next |
 |---|---|---|
-| none | none is active, so much of its life is over that it rolls over, or the spec names another secret | announce: Asking |
+| none | none is active, a roll-over is due, or the spec names another secret | announce: Asking |
 | Asking | not asked yet | ask |
 | Asking | answered | make the record, then Active; the one before is Retiring |
 | Asking | refused | out of the ledger |
