@@ -4,7 +4,7 @@ Rule: records and their own bookkeeping; what follows from an answer is decided 
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from phase_operator.core.errors import ExpectedError, Transient
@@ -12,7 +12,7 @@ from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Call, Probe, Read, ReadKeyring, Subscription
+from phase_operator.reconcile.polling.calls import KEYRING, LIST, Call, Probe, Read, Subscription, Task
 from phase_operator.reconcile.polling.fair_queue import FairQueue, Lane, PollPriority
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
 from phase_operator.reconcile.polling.keyrings import KeyringState
@@ -22,10 +22,6 @@ from phase_operator.reconcile.polling.query_state import QueryState
 FOREVER = float("inf")
 # How many reads look again in a second whether there is room for them.
 _LOOK_AGAIN_RATE = 50
-
-Task = str | AppRef | SourceQuery
-LIST = "apps"
-KEYRING = "keyring"
 
 
 @dataclass(slots=True)
@@ -110,8 +106,8 @@ class AccountState:
         app = self.apps.get(query.app)
         return app.places.get(query.environment, {}).get(query) if app is not None else None
 
-    def still_asked(self, call: Read) -> list[QueryState]:
-        """Return the queries of a read that still have subscribers."""
+    def still_asked(self, call: Call) -> list[QueryState]:
+        """Return the queries that a call reads and that still have subscribers."""
         found = [self.find(query) for query in call.queries]
         return [query_state for query_state in found if query_state is not None]
 
@@ -226,18 +222,17 @@ class AccountState:
     def begin(self, task: Task, call: Call, now: float) -> InFlightCall:
         """Count a call that begins."""
         limit = self.gate.host.keyrings.rate_limit if task == KEYRING else None
-        requests = call.requests if isinstance(call, Read) else 1
         if self.is_attempt(task):
-            return self.gate.begin(now, None, limit, requests)
-        return self.gate.begin(now, Lane.READ if isinstance(call, Read) else Lane.PROBE, limit, requests)
+            return self.gate.begin(now, None, limit, call.requests)
+        return self.gate.begin(now, Lane.READ if isinstance(call, Read) else Lane.PROBE, limit, call.requests)
 
     def end(self, call: Call, begun: InFlightCall, error: ExpectedError | None, now: float) -> Concern:
         """Count the end of a call and what it says of quota, host and account."""
         may_read = not isinstance(error, Transient) and (
             isinstance(call, Read) or (isinstance(call, Probe) and self._is_fine(call.app))
         )
-        is_probe = isinstance(call, Probe | ReadKeyring)
-        asked = CallFacts(_what(call), self._namespace(call), len(self.namespaces), is_probe, proves_access=may_read)
+        namespace, among = self._namespace(call), len(self.namespaces)
+        asked = CallFacts(call.what, namespace, among, call.is_probe, proves_access=may_read)
         return self.gate.end(now, begun, asked, error)
 
     def _is_fine(self, ref: AppRef) -> bool:
@@ -246,10 +241,4 @@ class AccountState:
         return app is not None and any(each.has_worked for each in app.queries())
 
     def _namespace(self, call: Call) -> str:
-        found = (self.find(query) for query in call.queries) if isinstance(call, Read) else ()
-        return next((query_state.namespace for query_state in found if query_state is not None), "")
-
-
-def _what(call: Call) -> Hashable:
-    """Return what a call asks, without the moment in which it asks."""
-    return (call.app, call.environment, call.path, call.tags) if isinstance(call, Read) else call
+        return next((query_state.namespace for query_state in self.still_asked(call)), "")

@@ -8,9 +8,9 @@ from dataclasses import replace
 from phase_operator.core.flow.backoff import spread
 from phase_operator.core.source.query import AppRef, SourceQuery
 from phase_operator.core.source.references.limits import MOST_ENVIRONMENTS
-from phase_operator.reconcile.polling.accounts import FOREVER, KEYRING, LIST, AccountState, Task
+from phase_operator.reconcile.polling.accounts import FOREVER, AccountState
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Call, ListApps, Probe, Read, ReadKeyring
+from phase_operator.reconcile.polling.calls import KEYRING, LIST, Call, ListApps, Probe, Read, ReadKeyring, Task
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.query_state import QueryState
 from phase_operator.reconcile.polling.timetable import Timetable
@@ -71,19 +71,6 @@ def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, no
         return False
     times.plan(query_state.query, later, query_state.urgency(PollPriority.PERIODIC))
     return True
-
-
-def tasks_of(call: Call) -> list[Task | tuple[AppRef, str]]:
-    """Return what is not under way any more when a call has ended."""
-    match call:
-        case ListApps():
-            return [LIST]
-        case ReadKeyring():
-            return [KEYRING]
-        case Probe():
-            return [call.app]
-        case Read():
-            return [*call.queries, *([(call.app, call.environment)] if call.is_whole else [])]
 
 
 def _read_keyring(times: Timetable, now: float) -> ReadKeyring | None:

@@ -1,9 +1,11 @@
 """What PhaseSecrets ask, what is known, and the calls that find out: the nouns of polling."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery
+from phase_operator.core.source.query import Account, AppRef, Revision, SourceQuery, source_name
 from phase_operator.core.source.shrink_guard import Guard, Moved
 from phase_operator.core.values import Snapshot
 from phase_operator.reconcile.polling.fair_queue import PollPriority
@@ -69,35 +71,83 @@ class Broken:
 SourceState = Unread | Fresh | Broken
 
 
-# The calls that the scheduler asks for.
+# The calls that the scheduler asks for, and the tasks that they are made for: an app to probe, a query to read, and the
+# two that are named here.
+
+Task = str | AppRef | SourceQuery
+LIST = "apps"
+KEYRING = "keyring"
+
+
+class _ReadsNoEntries:
+    """What is so of all calls but reads."""
+
+    __slots__ = ()
+
+    # Which queries it reads, and how many requests it takes at most.
+    queries: ClassVar[tuple[SourceQuery, ...]] = ()
+    requests: ClassVar[int] = 1
+
+    @property
+    def what(self) -> Hashable:
+        """What it asks: the same for each call that asks the same."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
-class ListApps:
+class ListApps(_ReadsNoEntries):
     """List the apps that the account sees."""
 
+    # For metrics and logs: what is asked, and where.
+    kind: ClassVar[str] = "apps"
+    place: ClassVar[str] = ""
+    is_probe: ClassVar[bool] = False
+    # What is not under way any more when the call has ended.
+    tasks: ClassVar[tuple[Task, ...]] = (LIST,)
+
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
-class ReadKeyring:
+class ReadKeyring(_ReadsNoEntries):
     """Read the keys of all apps and environments that the account has keys of, with their revisions."""
 
+    kind: ClassVar[str] = "keyring"
+    place: ClassVar[str] = ""
+    is_probe: ClassVar[bool] = True
+    tasks: ClassVar[tuple[Task, ...]] = (KEYRING,)
+
     account: Account
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(_ReadsNoEntries):
     """List an app's environments with their revisions."""
+
+    kind: ClassVar[str] = "probe"
+    is_probe: ClassVar[bool] = True
 
     account: Account
     app: AppRef
     app_id: str
 
+    @property
+    def place(self) -> str:
+        """Where it asks, for people."""
+        return self.app.name or self.app_id
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is not under way any more when the call has ended."""
+        return (self.app,)
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """Read entries: those of one query, or all of the environment for several."""
+
+    kind: ClassVar[str] = "read"
+    is_probe: ClassVar[bool] = False
 
     account: Account
     app: AppRef
@@ -116,6 +166,21 @@ class Read:
     keys: KeyringIndex | None = field(default=None, repr=False, compare=False)
     # The most requests that it takes, as far as is known: one, and one for each environment that values refer to.
     requests: int = 1
+
+    @property
+    def what(self) -> Hashable:
+        """What it asks, without the moment in which it asks."""
+        return self.app, self.environment, self.path, self.tags
+
+    @property
+    def place(self) -> str:
+        """Where it asks, for people."""
+        return source_name(self.app.name or self.app_id, self.environment, self.path)
+
+    @property
+    def tasks(self) -> tuple[Task | tuple[AppRef, str], ...]:
+        """What is not under way any more when the call has ended; with the environment, if all of it is read."""
+        return (*self.queries, (self.app, self.environment)) if self.is_whole else self.queries
 
 
 Call = ListApps | ReadKeyring | Probe | Read

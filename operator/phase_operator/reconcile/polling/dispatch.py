@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import FOREVER, AccountState, Task
-from phase_operator.reconcile.polling.calls import Call
+from phase_operator.reconcile.polling.accounts import FOREVER, AccountState
+from phase_operator.reconcile.polling.calls import Call, Task
 from phase_operator.reconcile.polling.fair_queue import Lane
 from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall
 from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit, ConcurrencyShares

@@ -16,9 +16,8 @@ from phase_operator.core.source.apps import App, no_list
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling import results
-from phase_operator.reconcile.polling.accounts import KEYRING
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
-from phase_operator.reconcile.polling.calls import Read
+from phase_operator.reconcile.polling.calls import KEYRING, Read
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import Dependencies, KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries

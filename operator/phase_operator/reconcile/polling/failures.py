@@ -46,7 +46,7 @@ def _is_of_app(times: Timetable, call: Probe | Read) -> bool:
 def _refused_as_encrypted(
     times: Timetable, late: LateQueries, call: Probe | Read, error: ExpectedError, now: float
 ) -> set[ObjectKey]:
-    query_states = times.account_state.still_asked(call) if isinstance(call, Read) else ()
+    query_states = times.account_state.still_asked(call)
     return encrypted.refused_as_encrypted(times, late, times.account_state.apps[call.app], query_states, error, now)
 
 

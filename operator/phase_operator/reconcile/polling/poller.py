@@ -16,7 +16,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
-from phase_operator.core.source.query import Account, Revision, SourceQuery, origin, source_name
+from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
 from phase_operator.core.source.shrink_guard import moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
@@ -160,8 +160,8 @@ class Poller:
             result = str(error.reason)
             if error.reason is Reason.ANSWER_TOO_LARGE:
                 self._observer.answer_refused("memory" if isinstance(error, AnswerMemoryFull) else "answer")
-        self._observer.asked(_kind(call), result)
-        log.debug("asked Phase", extra={"kind": _kind(call), "source": _place(call), "result": result})
+        self._observer.asked(call.kind, result)
+        log.debug("asked Phase", extra={"kind": call.kind, "source": call.place, "result": result})
         self._ended(woken)
 
     def ended_by_bug(self, call: Call) -> None:
@@ -315,28 +315,3 @@ async def _answer(call: Read, shared_answer: SharedAnswer) -> None:
             shared_answer.answer(query)
         await asyncio.sleep(0)
     shared_answer.settle()
-
-
-def _place(call: Call) -> str:
-    """Say for people where a call asks."""
-    match call:
-        case ListApps() | ReadKeyring():
-            return ""
-        case Probe():
-            return call.app.name or call.app_id
-        case Read():
-            return source_name(call.app.name or call.app_id, call.environment, call.path)
-        case _:
-            assert_never(call)
-
-
-def _kind(call: Call) -> str:
-    match call:
-        case ListApps():
-            return "apps"
-        case ReadKeyring():
-            return "keyring"
-        case Probe():
-            return "probe"
-        case Read():
-            return "read"

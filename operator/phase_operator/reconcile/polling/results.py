@@ -9,9 +9,8 @@ from phase_operator.core.flow.backoff import retry_source
 from phase_operator.core.source.answer_memory import AnswerMemoryFull
 from phase_operator.core.source.apps import App, Directory, Environment, no_environment, no_list
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.polling.accounts import LIST
 from phase_operator.reconcile.polling.app_state import AppState, is_lasting
-from phase_operator.reconcile.polling.calls import ListApps, Read
+from phase_operator.reconcile.polling.calls import LIST, ListApps, Read
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.lateness import LateQueries, crowded
 from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, Verdict, subscribers

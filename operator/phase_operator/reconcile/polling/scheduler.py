@@ -186,8 +186,6 @@ class PollScheduler:
         """Return where the answers are held that a call brings anew."""
         if isinstance(call, ReadKeyring):
             return self._account_states[call.account].keys.places()
-        if not isinstance(call, Read):
-            return set()
         before = [query_state.last for query_state in self._account_states[call.account].still_asked(call)]
         return {place for answer in before if answer is not None for place in reservations(answer.place)}
 
@@ -313,7 +311,7 @@ class PollScheduler:
         if concern is None:
             # It was counted, and then what it brought could not be taken.
             return times, set()
-        account_state.busy.difference_update(call_builder.tasks_of(call))
+        account_state.busy.difference_update(call.tasks)
         again, account_state.again = account_state.again, {}
         for task, (due, urgency) in again.items():
             # It waited for this end, and for nobody who is to take it.

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
 from phase_operator.core.source.query import Account
-from phase_operator.reconcile.polling.accounts import KEYRING, LIST, AccountState, Task
+from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState
-from phase_operator.reconcile.polling.calls import Policy, Subscription
+from phase_operator.reconcile.polling.calls import KEYRING, LIST, Policy, Subscription, Task
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.query_state import QueryState
 
