@@ -57,10 +57,8 @@ class RunContext(Declared):
     def is_settled(self) -> bool:
         """Whether the status claims that all is in step, for the spec as it is now."""
         resource, status = self.resource, self.resource.status
-        judged = mappings(status.get("conditions"))
-        ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in judged)
         forced = resource.sync is not None and resource.sync != status.get("lastForcedSync")
-        return ready and not forced and status.get("observedGeneration") == resource.generation
+        return not forced and status.get("observedGeneration") == resource.generation and _says_ready(status)
 
     @property
     def urgency(self) -> PollPriority:
@@ -73,6 +71,11 @@ class RunContext(Declared):
         guard = _guard(tuple(spec.keys.include), tuple(spec.keys.exclude), spec.shrink or 100, self.folders)
         interval = float(spec.polling_interval or DEFAULT_INTERVAL)
         return _subscription(interval, self.urgency, guard, self.is_settled)
+
+
+def _says_ready(status: Mapping[str, Any]) -> bool:
+    judged = mappings(status.get("conditions"))
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in judged)
 
 
 def task_of(resource: Resource, spec: PhaseSecretSpec, target_policies: Mapping[TargetRef, TargetPolicy]) -> RunContext:

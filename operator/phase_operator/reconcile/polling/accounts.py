@@ -169,6 +169,10 @@ class AccountState:
                 query_state = self.find(task)
                 return query_state is None or not query_state.has_worked or self.apps[task.app].trouble is not None
 
+    def is_idle(self, now: float) -> bool:
+        """Return whether it asks nothing, nothing is under way, and its quota has nothing to remember."""
+        return not self.apps and not self.busy and self.gate.rate_limit.is_idle(now)
+
     @property
     def has_listed(self) -> bool:
         """Whether the apps were listed, and a list has not failed since."""

@@ -152,6 +152,11 @@ class AppState:
         return [query_state for query_state in self.queries() if query_state.answer is None]
 
     @property
+    def waits_for_keyring(self) -> bool:
+        """Whether it is encrypted, and nothing is read of it before a keyring tells of it."""
+        return self.is_encrypted and not self.is_open and self.closed is None
+
+    @property
     def is_broken(self) -> bool:
         """Whether a query of it failed last."""
         return any(query_state.error is not None for query_state in self.queries())

@@ -14,7 +14,7 @@ from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import FOREVER, AccountState
 from phase_operator.reconcile.polling.calls import Call, Task
 from phase_operator.reconcile.polling.fair_queue import Lane
-from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall
+from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall, Opens
 from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit, ConcurrencyShares
 from phase_operator.reconcile.polling.timers import Timers
 
@@ -153,9 +153,7 @@ class Dispatcher:
         if not account_state.fair_queue.is_due(now, lanes, attempts=attempts):
             if may_try and not attempts and account_state.fair_queue.is_due(now, lanes):
                 self._wait(Trial(host.name), account, self._payer(account_state), now)
-            later = account_state.next_at(now, opens)
-            if later is not None:
-                self.add(account, later)
+            self._look_later(account_state, opens, now)
             return None
         namespace = self._payer(account_state)
         gate = self._shares.gate(account, host.name, namespace)
@@ -165,6 +163,12 @@ class Dispatcher:
         if len(account_state.namespaces) > 1:
             self.add(account, now + _LOOK_AGAIN)
         return None
+
+    def _look_later(self, account_state: AccountState, opens: Opens, now: float) -> None:
+        """Look at an account again when it may have a call to make, if time alone can tell."""
+        later = account_state.next_at(now, opens)
+        if later is not None:
+            self.add(account_state.account, later)
 
     def _payer(self, account_state: AccountState) -> str:
         return self._shares.payer(account_state.namespaces) if account_state.namespaces else ""

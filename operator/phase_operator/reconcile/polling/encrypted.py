@@ -67,7 +67,7 @@ def catch_up(times: Timetable, apps: Iterable[AppState], now: float) -> set[Obje
     if keys.index is None or not keys.is_fresh(now):
         return woken
     for app in apps:
-        if app.is_encrypted and not app.is_open and app.closed is None:
+        if app.waits_for_keyring:
             woken |= _probed(times, keys.index, app, now)
     return woken
 

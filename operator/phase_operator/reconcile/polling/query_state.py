@@ -280,6 +280,10 @@ class QueryState:
             self.is_young = False
         return self.confirm(now)
 
+    def is_in_step_at(self, revision: str | None) -> bool:
+        """Return whether what it was answered, or what its targets hold, is of this revision."""
+        return self.error is None and revision is not None and self.revision == revision
+
     def is_unread_at(self, revision: str | None) -> bool:
         """Return whether this revision shows PhaseSecrets if they need an answer; they have none yet."""
         return self.error is None and revision is not None and self.revision is None and self.answer is None

@@ -51,7 +51,7 @@ class Accounts:
         self._forgot_at = now
         for account, times in list(self._times.items()):
             account_state = times.account_state
-            if account_state.apps or account_state.busy or not account_state.gate.rate_limit.is_idle(now):
+            if not account_state.is_idle(now):
                 continue
             del self._times[account], self._account_states[account]
             self._forgotten(account_state)

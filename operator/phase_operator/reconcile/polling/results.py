@@ -213,7 +213,7 @@ def _compare(times: Timetable, app: AppState, query_state: QueryState, is_new: b
         times.want(query_state, PollPriority.MOVED, now)
         return set()
     revision = app.revision(query_state.query.environment)
-    if query_state.error is None and revision is not None and query_state.revision == revision:
+    if query_state.is_in_step_at(revision):
         return query_state.confirm_by_probe(app.probed_at, now)
     if query_state.is_unread_at(revision):
         return set() if query_state.wanted is not None else set(query_state.owed)

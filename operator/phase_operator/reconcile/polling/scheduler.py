@@ -103,18 +103,17 @@ class PollScheduler:
     def want(self, key: ObjectKey, urgency: PollPriority, now: float) -> None:
         """Read a PhaseSecret's query and wake it with the answer, changed or not."""
         times, query_state = self._of(key)
-        if urgency is not PollPriority.FORCED and query_state.answer is not None:
-            # It came while the PhaseSecret looked for it, and woke it.
-            return
-        query_state.owed.add(key)
-        if urgency is not PollPriority.FORCED and query_state.query in times.account_state.busy:
-            return
-        due = now
         if urgency is PollPriority.FORCED:
+            query_state.owed.add(key)
+            query_state.forced.add(key)
             # A user who forces reads again and again must not use up what others need.
             due = query_state.forced_at = max(now, query_state.forced_at + _FORCED_PAUSE)
-            query_state.forced.add(key)
-        times.want(query_state, urgency, due)
+            times.want(query_state, urgency, due)
+        elif query_state.answer is None:
+            query_state.owed.add(key)
+            if query_state.query not in times.account_state.busy:
+                times.want(query_state, urgency, now)
+        # Else the answer came while the PhaseSecret looked for it, and woke it.
 
     def confirm(self, key: ObjectKey, revision: Revision, now: float) -> None:
         """Record that a PhaseSecret's targets already match a revision, so that no read is needed."""

@@ -66,10 +66,7 @@ class LookSchedule:
         now = self._clock.monotonic()
         gets_on = look.soon or (look.wants and look.restarted)
         tries = self._tries[namespace] = 0 if gets_on else self._tries.get(namespace, -1) + 1
-        delay = doubled(_SOON, _FOR_A_PLACE if look.wants else _SELDOM, tries)
-        if look.due is not None:
-            delay = min(delay, max(look.due - now, _NOT_YET))
-        self._again.setdefault(namespace, now + delay)
+        self._again.setdefault(namespace, now + _delay(look, tries, now))
         self._waiter.changed()
 
     def retry_now(self) -> None:
@@ -96,3 +93,9 @@ class LookSchedule:
             return None
         del self._again[found[1]]
         return found[1]
+
+
+def _delay(look: Look, tries: int, now: float) -> float:
+    """Return for how many seconds a namespace is not looked at again after a look that left something to do."""
+    delay = doubled(_SOON, _FOR_A_PLACE if look.wants else _SELDOM, tries)
+    return delay if look.due is None else min(delay, max(look.due - now, _NOT_YET))

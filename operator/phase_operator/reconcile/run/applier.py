@@ -80,9 +80,7 @@ class TargetApplier:
     async def _attempt(self, desired: Desired, doubt: Doubt, number: int) -> TargetResult | None:
         """Look, judge and act once; return None if the object changed in between."""
         ref = desired.ref
-        # A foreign object is rare, and the API server refuses a write whose resourceVersion we did not see.
-        # So a live read is worth its request only after such a refusal, or if one was there the last time.
-        live = number > 0 or desired.policy.merges or ref in self._refused
+        live = number > 0 or self._has_to_be_read(desired)
         observed = await self._cluster.observe(ref, live=live)
         if (error := doubt(observed)) is not None:
             return TargetResult.failed(ref, error)
@@ -101,6 +99,14 @@ class TargetApplier:
                 return TargetResult(ref, True, Reason.SYNCED, len(desired.keys), written=written, resealed=resealed)
             case _:
                 assert_never(action)
+
+    def _has_to_be_read(self, desired: Desired) -> bool:
+        """Return whether an object has to be observed by a live read at once.
+
+        A foreign object is rare, and the API server refuses a write whose resourceVersion we did not see. So a live
+        read is worth its request only after such a refusal, or if one was there the last time.
+        """
+        return desired.policy.merges or desired.ref in self._refused
 
     async def _judge(self, desired: Desired, observed: Observed | None) -> Plan:
         """Return the plan; other PhaseSecrets in the way are asked first whether they still want the object."""

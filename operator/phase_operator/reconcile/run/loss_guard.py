@@ -106,11 +106,13 @@ class LossGuard:
         if current is None or current.is_made or self.rendering.ref.kind is not Kind.CONFIG_MAP:
             return ()
         declared = declared_secret(self.rendering, self.context.spec, self._entries, current.names)
-        if observed is not None:
-            # A key that another field manager owns as well is for that one to remove.
-            mine = merge_manager(self.context.key)
-            declared -= {key for each in observed.field_managers if each.manager != mine for key in each.keys}
-        return tuple(sorted(declared))
+        # A key that another field manager owns as well is for that one to remove.
+        return tuple(sorted(declared - self._keys_of_others(observed)))
+
+    def _keys_of_others(self, observed: Observed | None) -> set[str]:
+        """Return the keys of an object that other field managers own."""
+        mine, managers = merge_manager(self.context.key), observed.field_managers if observed is not None else ()
+        return {key for each in managers if each.manager != mine for key in each.keys}
 
     def holds_declared(self, observed: Observed | None) -> bool:
         """Return True if a ConfigMap may hold, in any form, an entry that has another type in Phase now."""

@@ -71,7 +71,7 @@ class RateLimit:
         self._forget(now)
         if now < self._closed_until:
             return self._closed_until
-        if (self._trying or now < self._careful_until) and self._under_way:
+        if self._is_careful(now) and self._under_way:
             return float("inf")
         if self._trying:
             return now
@@ -102,8 +102,11 @@ class RateLimit:
 
     def is_free(self, now: float) -> bool:
         """Return whether a call of any kind may begin without a wait."""
-        careful = self._trying or now < max(self._closed_until, self._careful_until)
-        return not careful and self._limit_at(now) is None
+        return now >= self._closed_until and not self._is_careful(now) and self._limit_at(now) is None
+
+    def _is_careful(self, now: float) -> bool:
+        """Return whether one call at a time is made."""
+        return self._trying or now < self._careful_until
 
     def begin(self, now: float, kind: str = "", number: int = 1) -> None:
         """Count a call that begins, and may take so many requests."""
