@@ -66,7 +66,7 @@ def retry_wanted(outcome: Outcome) -> bool | None:
 
 def pause_wanted(outcome: Outcome) -> float:
     """Return the longest pause in seconds that a server asked for during the run; 0 if none did."""
-    asked = [target.after for target in outcome.targets if not target.ready]
+    asked = [target.after or 0.0 for target in outcome.targets if not target.ready]
     if isinstance(outcome, Failed):
-        asked.append(outcome.after)
-    return max((after for after in asked if after is not None), default=0.0)
+        asked.append(outcome.after or 0.0)
+    return max(asked, default=0.0)

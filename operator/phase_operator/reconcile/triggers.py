@@ -83,12 +83,15 @@ class Triggers:
         `before` is what the PhaseSecret was admitted to when its run began. Yields a sentence for each target that is
         written again and again. The caller must exhaust the iterator.
         """
-        now = self._target_users.uses(key)
-        given_up = [target for target in before if target not in now] if before != now else []
         moment = self._clock.monotonic()
-        for target in (*written, *given_up):
+        for target in (*written, *self._given_up(key, before)):
             self._other_owners(key, target, moment)
         yield from self._written_again(key, written, moment)
+
+    def _given_up(self, key: ObjectKey, before: Collection[TargetRef]) -> list[TargetRef]:
+        """Return the targets that a PhaseSecret was admitted to and is not any more."""
+        now = self._target_users.uses(key)
+        return [target for target in before if target not in now] if before != now else []
 
     def _other_owners(self, key: ObjectKey, target: TargetRef, moment: float) -> None:
         """Queue the other owners of a target that a run wrote or gave up."""

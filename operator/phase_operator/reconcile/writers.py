@@ -38,13 +38,15 @@ class Writers:
         return [key for key in keys if key.namespace == target.key.namespace and carries(found, key)]
 
     def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
-        for each in self._admitted.uses(key):
-            beside = (each.kind, each.key.namespace) == (target.kind, target.key.namespace)
-            if beside and is_version(each.key.name, target.key.name):
-                found = self._known.get(each)
-                if found is not None and carries(found, key):
-                    return True
-        return False
+        versions = (each for each in self._admitted.uses(key) if _is_version(each, target))
+        known = map(self._known.get, versions)
+        return any(found is not None and carries(found, key) for found in known)
+
+
+def _is_version(ref: TargetRef, base: TargetRef) -> bool:
+    """Return whether an object may be, by its name, a version of a target."""
+    beside = (ref.kind, ref.key.namespace) == (base.kind, base.key.namespace)
+    return beside and is_version(ref.key.name, base.key.name)
 
 
 def carries(observed: Observed, key: ObjectKey) -> bool:

@@ -54,11 +54,16 @@ def _read_query(times: Timetable, app: AppState, query_state: QueryState, now: f
         return None
     if _waits_for_room(times, app, query_state, now):
         return None
-    is_wide = app.is_encrypted or 0 < times.policy.wide_above < len(app.places[query.environment])
+    is_wide = _is_read_whole(times, app, query.environment)
     if is_wide or query_state.needs_all:
         return _read_all(account_state, app, app_id, query_state, now, is_wide=is_wide)
     idle = [each for each in _idle(account_state, app, query) if query.is_like(each.query)]
     return _read(account_state, app, app_id, idle, query.path, query.tags)
+
+
+def _is_read_whole(times: Timetable, app: AppState, environment: str) -> bool:
+    """Return whether an environment is read as a whole for all its queries: it is encrypted, or they are many."""
+    return app.is_encrypted or 0 < times.policy.wide_above < len(app.places[environment])
 
 
 def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, now: float) -> bool:

@@ -228,19 +228,22 @@ class AccountGate:
     def end(self, now: float, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> Concern:
         """Count the end of a call and what it says of quota, host and account; return whom that concerns."""
         before = self._state()
+        self._tell_quota(now, begun, error)
+        self._tell_host(now, begun, asked, error)
+        self._tell_denials(now, begun, asked, error)
+        # What changed concerns those that stand first in the state: they are the most.
+        changed = (concern for concern, state in self._state().items() if state != before[concern])
+        return next(changed, Concern.NOBODY)
+
+    def _tell_quota(self, now: float, begun: InFlightCall, error: ExpectedError | None) -> None:
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
         if isinstance(error, Transient) and is_limited:
             begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
         else:
             begun.limit.end(now, begun.kind)
         begun.limit.release(begun.left, begun.kind)
-        self._tell_host(now, begun, asked, error)
-        self._tell_denials(now, begun, asked, error)
         if begun.limit is self.rate_limit:
             self.limited, self.refusals = (error, self.refusals + 1) if is_limited else (None, 0)
-        # What changed concerns those that stand first in the state: they are the most.
-        changed = (concern for concern, state in self._state().items() if state != before[concern])
-        return next(changed, Concern.NOBODY)
 
     def _state(self) -> dict[Concern, object]:
         """Return what the gate says now, by whom it concerns, most first."""

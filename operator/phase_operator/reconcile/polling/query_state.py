@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
 from phase_operator.core.values import ObjectKey, Snapshot
@@ -121,6 +122,10 @@ class QueryState:
     def last(self) -> Snapshot | None:
         """The last answer that had entries, or an empty one if none had."""
         return self.answer if self.answer is None or self.answer.entries else self.full or self.answer
+
+    def places(self) -> Iterable[Reservation]:
+        """Return where the last answer is held."""
+        return () if self.last is None else reservations(self.last.place)
 
     def urgency(self, default: PollPriority) -> PollPriority:
         """Return how urgently it is wanted, or `default` if nobody waits for it."""
@@ -256,6 +261,11 @@ class QueryState:
     def needs_all(self) -> bool:
         """Whether the whole environment has to be read for it."""
         return self.is_wide or (self.query.path is None and not self.query.tags)
+
+    @property
+    def namespaces(self) -> set[str]:
+        """The namespaces whose PhaseSecrets ask it."""
+        return {key.namespace for key in self.subscriptions}
 
     @property
     def namespace(self) -> str:

@@ -12,7 +12,7 @@ from itertools import chain
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Event
-from phase_operator.core.source.answer_memory import Reservation, reservations
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment, by_name
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery
@@ -185,8 +185,8 @@ class PollScheduler:
         """Return where the answers are held that a call brings anew."""
         if isinstance(call, ReadKeyring):
             return self._account_states[call.account].keys.places()
-        before = [query_state.last for query_state in self._account_states[call.account].still_asked(call)]
-        return {place for answer in before if answer is not None for place in reservations(answer.place)}
+        before = self._account_states[call.account].still_asked(call)
+        return set[Reservation]().union(*(query_state.places() for query_state in before))
 
     # What came of it.
 
@@ -279,7 +279,7 @@ class PollScheduler:
         for account_state in self._account_states.values():
             for query_state in account_state.queries():
                 if query_state.confirmed_at is not None:
-                    for namespace in {key.namespace for key in query_state.subscriptions}:
+                    for namespace in query_state.namespaces:
                         yield namespace, query_state.query, query_state.confirmed_at
 
     def confirmed_at(self, key: ObjectKey) -> float | None:

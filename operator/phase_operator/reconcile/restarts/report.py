@@ -93,10 +93,8 @@ class RestartReporter:
     def _report_waiting(self, target: TargetRef, look: Look, failed: tuple[str, ...], *, is_failed: bool) -> None:
         before = self.report_of(target)
         waiting = look.waiting[target].lines() if target in look.waiting else ()
-        failing = failed if is_failed else ()
-        if look.failed and not failed:
-            # An earlier failure is not known to have ended.
-            failing = tuple(why for why in before.waiting if why.startswith(_FAILED))
+        # An earlier failure is not known to have ended while there are failures that are not reported.
+        failing = _failures(before) if look.failed and not failed else failed if is_failed else ()
         self._post_new(target, before, failing)
         self._keep(target, before, RestartReport(before.restarted, (*waiting[: MAX_WAITING - len(failing)], *failing)))
 
@@ -166,3 +164,8 @@ class RestartReporter:
     def _post_to_owners(self, target: TargetRef, event: Event) -> None:
         for key in self._writers.of(target):
             self._post(key, event)
+
+
+def _failures(report: RestartReport) -> tuple[str, ...]:
+    """Return the reasons of a report that are failures to look at workloads."""
+    return tuple(why for why in report.waiting if why.startswith(_FAILED))

@@ -170,7 +170,7 @@ class Restarter:
         """Look at workloads until all were seen, and return True; return False to let other namespaces go first."""
         look, began = visit.look, self._clock.monotonic()
         async for workload in visit.workloads:
-            if workload.running or self._followed_targets.admitted(workload):
+            if self._is_concerned(workload):
                 await self._restarts.bring_in_step(workload, look)
             # A namespace may have thousands of workloads, each with a large template: other tasks get their turn.
             await asyncio.sleep(0)
@@ -178,6 +178,10 @@ class Restarter:
                 return False
         self._end_look(namespace, look)
         return True
+
+    def _is_concerned(self, workload: Workload) -> bool:
+        """Return whether a workload has a baseline, or reads a target that a PhaseSecret is admitted to."""
+        return bool(workload.running or self._followed_targets.admitted(workload))
 
     def _end_look(self, namespace: str, look: Look) -> None:
         """Take what a look at all workloads of a namespace came to: whether to look again, and what to report."""

@@ -183,8 +183,12 @@ class LossGuard:
             selection=str(rendering.request),
             entries=taken if taken != result.keys else None,
         )
-        is_lacking = self._loss_policy.required and not self._loss_policy.allow_empty and not taken
-        return replace(found, ready=False, reason=Reason.NO_ENTRIES) if is_lacking else found
+        return found if taken or not self._has_to_take else replace(found, ready=False, reason=Reason.NO_ENTRIES)
+
+    @property
+    def _has_to_take(self) -> bool:
+        """Whether a target without entries is one that is not ready."""
+        return self._loss_policy.required and not self._loss_policy.allow_empty
 
 
 def source_facts(context: RunContext, received: ReceivedAnswer, entries: Sequence[Entry]) -> SourceFacts:

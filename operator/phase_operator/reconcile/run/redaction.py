@@ -9,6 +9,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import TargetResult
 from phase_operator.core.refs import Kind
+from phase_operator.core.targets.rendering import Rendering
 from phase_operator.reconcile.attempts import attempts
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.loss_guard import LossGuard
@@ -20,8 +21,7 @@ async def take_out(cluster: Cluster, loss_guard: LossGuard, result: TargetResult
     A version cannot be changed, and where keys are files or texts only a new rendering can leave something out.
     """
     rendering = loss_guard.rendering
-    is_fixed = rendering.ref.kind is not Kind.CONFIG_MAP or rendering.keep is not None
-    if is_fixed or result.ready or result.reason is Reason.ANSWER_DOUBTED:
+    if not _can_change(rendering) or result.ready or result.reason is Reason.ANSWER_DOUBTED:
         return result
 
     async def attempt(_: int) -> TargetResult | None:
@@ -41,3 +41,8 @@ async def take_out(cluster: Cluster, loss_guard: LossGuard, result: TargetResult
     except ExpectedError:
         # It is tried again, and reported by the error that keeps the target from being written.
         return again
+
+
+def _can_change(rendering: Rendering) -> bool:
+    """Return whether a target is a ConfigMap that is changed in place."""
+    return rendering.ref.kind is Kind.CONFIG_MAP and rendering.keep is None

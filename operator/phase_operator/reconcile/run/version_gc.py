@@ -6,7 +6,7 @@ cannot be told, all stay.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -96,18 +96,18 @@ class VersionCollector:
     ) -> list[str]:
         """Remove what is ours and not kept, and return what pod templates name; raise the first error after all."""
         removals = {ref: removal(ref, each, owner, Superseded(base)) for ref, each in found.items()}
-        ours = {ref.key.name: ref for ref, action in removals.items() if action != Leave()}
-        made = [Made(name, found[ref].created) for name, ref in ours.items()]
+        made = [Made(ref.key.name, found[ref].created) for ref, action in removals.items() if action != Leave()]
         old = [each.name for each in prunable(made, keep, newest)]
         if not old:
             return []
         named = await self._cluster.mentioned(base.key.namespace, old)
-        await self._remove_each({ours[name]: removals[ours[name]] for name in old if name not in named})
+        by_name = {ref.key.name: (ref, action) for ref, action in removals.items()}
+        await self._remove_each([by_name[name] for name in old if name not in named])
         return sorted(named)
 
-    async def _remove_each(self, removals: Mapping[TargetRef, Removal | Leave]) -> None:
+    async def _remove_each(self, removals: Iterable[tuple[TargetRef, Removal | Leave]]) -> None:
         """Remove versions; raise the first error after all."""
-        failures = [await self._failure(ref, action) for ref, action in removals.items()]
+        failures = [await self._failure(ref, action) for ref, action in removals]
         if first := next(filter(None, failures), None):
             raise first
 
