@@ -37,7 +37,7 @@ def close(name: str, names: Iterable[str]) -> list[str]:
     shared = _pairs(wanted)
     nearest = heapq.nsmallest(_NEAREST, folded, key=lambda fold: (-len(shared & _pairs(fold)), len(fold), fold))
     alike = difflib.get_close_matches(wanted, nearest, n=SHOWN, cutoff=0.6)
-    holding = [fold for fold in sorted(folded) if fold not in alike and (wanted in fold or fold in wanted)]
+    holding = [fold for fold in sorted(folded) if fold not in alike and _is_alike(wanted, [fold])]
     return sorted(clean(folded[fold]) for fold in [*alike, *holding][:SHOWN])
 
 

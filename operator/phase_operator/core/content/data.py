@@ -20,7 +20,7 @@ from phase_operator.api.v1alpha1.phasesecret import (
 from phase_operator.core.content.formats import default_file_key, file_of
 from phase_operator.core.content.keys import assign_keys, legal
 from phase_operator.core.content.limits import check_size
-from phase_operator.core.content.template import compile_template, render_text
+from phase_operator.core.content.template import MAX_METADATA_BYTES, compile_template, render_text
 from phase_operator.core.content.work_limit import WorkLimit
 from phase_operator.core.errors import Invalid, Waiting
 from phase_operator.core.text import listing
@@ -56,16 +56,20 @@ def metadata(spec: TargetFields, visible: Iterable[ConfigEntry], work_limit: Wor
     if not any("{" in text for text in (*wanted.labels.values(), *wanted.annotations.values())):
         return wanted
     values = _values(spec, visible)
-    labels = {
-        key: render_text(text, values, f'template.metadata.labels["{key}"]', limit=_LABEL_LENGTH, work_limit=work_limit)
-        for key, text in wanted.labels.items()
-    }
-    annotations = {
-        key: render_text(text, values, f'template.metadata.annotations["{key}"]', work_limit=work_limit)
-        for key, text in wanted.annotations.items()
-    }
+    labels = _rendered("labels", wanted.labels, values, _LABEL_LENGTH, work_limit)
+    annotations = _rendered("annotations", wanted.annotations, values, MAX_METADATA_BYTES, work_limit)
     # Not validated again: at worst a rendered text exceeds the field's limit, and the API server reports that.
     return TemplateMetadata.model_construct(labels=labels, annotations=annotations)
+
+
+def _rendered(
+    field: str, texts: Mapping[str, str], values: Mapping[str, bytes], limit: int, work_limit: WorkLimit
+) -> dict[str, str]:
+    """Return labels or annotations with their placeholders filled in; `limit` is bytes of each text."""
+    return {
+        key: render_text(text, values, f'template.metadata.{field}["{key}"]', limit=limit, work_limit=work_limit)
+        for key, text in texts.items()
+    }
 
 
 def _texts(spec: TargetFields, values: Mapping[str, bytes], work_limit: WorkLimit) -> dict[str, bytes]:

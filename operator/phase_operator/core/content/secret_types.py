@@ -130,12 +130,17 @@ def _held(key: bytes) -> object:
 
 def _takes_long(block: bytes) -> bool:
     """Return whether computing the public half could take long: it takes minutes for a key of 14 KB."""
+    der = _der(block)
+    return len(der) > _LONG_KEY and any(algorithm in der for algorithm in _COMPUTED)
+
+
+def _der(block: bytes) -> bytes:
+    """Return the bytes of a PEM block, without its headers; nothing if they are no base64."""
     lines = block.split(b"\n")[1:-1]
     try:
-        der = base64.b64decode(b"".join(line for line in lines if b":" not in line))
+        return base64.b64decode(b"".join(line for line in lines if b":" not in line))
     except ValueError:
-        return False
-    return len(der) > _LONG_KEY and any(algorithm in der for algorithm in _COMPUTED)
+        return b""
 
 
 def _public_key(block: bytes) -> object:

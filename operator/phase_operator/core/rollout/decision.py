@@ -193,7 +193,7 @@ def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
     we own: server-side apply removes the fields we leave out, and to remove our mark would restart the pods, too.
     """
     api = APIS[workload.ref.kind]
-    mark = action.content if isinstance(action, Restart) else workload.content if workload.content_is_ours else ""
+    mark = _mark_after(workload, action)
     manifest: dict[str, Any] = {
         "apiVersion": api.version,
         "kind": str(workload.ref.kind),
@@ -206,11 +206,22 @@ def patch(workload: Workload, action: SaveBaseline | Restart) -> dict[str, Any]:
         },
     }
     if mark:
-        template: dict[str, Any] = {"metadata": {"annotations": {names.ANNOTATION_CONTENT: mark}}}
-        for part in reversed(api.template):
-            template = {part: template}
-        manifest |= template
+        manifest |= _at_path(api.template, {"metadata": {"annotations": {names.ANNOTATION_CONTENT: mark}}})
     return manifest
+
+
+def _mark_after(workload: Workload, action: SaveBaseline | Restart) -> str:
+    """Return the mark that the pod template has from us after an action; "" for none."""
+    if isinstance(action, Restart):
+        return action.content
+    return workload.content if workload.content_is_ours else ""
+
+
+def _at_path(path: tuple[str, ...], value: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the value at the end of a path."""
+    for part in reversed(path):
+        value = {part: value}
+    return value
 
 
 def _unread(reads: Iterable[CurrentRead], before: Baseline) -> list[CurrentRead]:
@@ -238,8 +249,11 @@ def _read_by_pods(read: CurrentRead, workload: Workload, before: Baseline | None
         # No roll-out has ended since: new pods cannot begin without the content, or the template is still the same.
         return noted
     # The user's own roll-out replaced the pods. If it surely began after the content was there, they have read it.
-    is_read = workload.rollout_state.progress is Progress.ENDED and _edited_after(workload, [read])
-    return read.digest if is_read else INCONSISTENT
+    return read.digest if _has_delivered(workload, read) else INCONSISTENT
+
+
+def _has_delivered(workload: Workload, read: CurrentRead) -> bool:
+    return workload.rollout_state.progress is Progress.ENDED and _edited_after(workload, [read])
 
 
 def _rollout_of(workload: Workload, before: Baseline, unread: Collection[CurrentRead], waits: Patience) -> _Rollout:

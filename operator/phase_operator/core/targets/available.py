@@ -104,12 +104,12 @@ def departed(
     if not gone:
         return []
     there = {entry.id for entry in rendering.taken}
-
-    def took(was: Entry) -> bool:
-        return bool(select([was], query, spec.keys, folders(spec))) and _takes(rendering, spec, was)
-
     left = (each for each in gone if each.was.id not in there)
-    return [each for each in left if took(each.was) and not _is_back(each.was, entries)]
+    return [each for each in left if _took(rendering, spec, query, each.was) and not _is_back(each.was, entries)]
+
+
+def _took(rendering: Rendering, spec: PhaseSecretSpec, query: SourceQuery, was: Entry) -> bool:
+    return bool(select([was], query, spec.keys, folders(spec))) and _takes(rendering, spec, was)
 
 
 def _is_back(was: Entry, entries: Iterable[Entry]) -> bool:
@@ -208,17 +208,21 @@ def loss_policy(
 
     `status_entry` is the entry of its status for the target.
     """
-    is_config_map = rendering.ref.kind is Kind.CONFIG_MAP
-    required = rendering.target.required
     return LossPolicy(
         shrink=spec.shrink or 100,
         allow_empty=bool(spec.allow_empty),
-        may_lack=selects and (is_config_map if required is None else not required),
-        required=bool(required),
+        may_lack=selects and not _is_required(rendering),
+        required=bool(rendering.target.required),
         deletes=policy.deletes and not policy.merges,
         is_cleared=status_entry.get("ready") is True and status_entry.get("keys") == 0,
         twice=twice,
     )
+
+
+def _is_required(rendering: Rendering) -> bool:
+    """Return whether a target without entries is not ready; by default that is so for a Secret."""
+    required = rendering.target.required
+    return rendering.ref.kind is Kind.SECRET if required is None else required
 
 
 def _of_other_types(

@@ -64,7 +64,11 @@ def checked(
         message = f"{not_read(named)}; take it out of keys.include and processors, or make it a static secret"
         return _refusing(message), f"; {not_read(named)}"
     spelled = {target_key(key, target.name_transformer, None, target.prefix or ""): key for key in keys}
-    return _explaining(make, spelled), f"; {not_read(keys)}" if keys and _takes_any_type(target) else ""
+    return _explaining(make, spelled), _note(keys, target)
+
+
+def _note(keys: Collection[str], target: TargetFields) -> str:
+    return f"; {not_read(keys)}" if keys and _takes_any_type(target) else ""
 
 
 def _takes_any_type(target: TargetFields) -> bool:

@@ -152,10 +152,8 @@ def _screen_words(words: Iterable[_Token]) -> None:
 def _tags(tokens: Iterable[_Token]) -> Iterator[tuple[str, list[_Token]]]:
     """Yield the kind and the tokens of each placeholder and tag."""
     kind, words = "", list[_Token]()
-    for total, token in enumerate(each for each in tokens if each[1] not in _SPACE):
+    for token in _without_space(tokens):
         line, what, _ = token
-        if total >= MAX_TOKENS_IN_ALL:
-            raise Refused(line, f"a template holds at most {MAX_TOKENS_IN_ALL:,} words and signs: use several keys")
         if what in ("variable_begin", "block_begin"):
             kind, words = what, []
         elif what in ("variable_end", "block_end"):
@@ -167,6 +165,15 @@ def _tags(tokens: Iterable[_Token]) -> Iterator[tuple[str, list[_Token]]]:
             raise Refused(line, f"one placeholder holds at most {MAX_TOKENS} words and signs: make it several")
     # An unclosed one, too: the parser would notice it only after it has recursed into all brackets.
     yield kind, words
+
+
+def _without_space(tokens: Iterable[_Token]) -> Iterator[_Token]:
+    """Yield the words and signs; refuse a template with too many of them."""
+    for total, token in enumerate(each for each in tokens if each[1] not in _SPACE):
+        if total >= MAX_TOKENS_IN_ALL:
+            message = f"a template holds at most {MAX_TOKENS_IN_ALL:,} words and signs: use several keys"
+            raise Refused(token[0], message)
+        yield token
 
 
 def _opened(word: _Token) -> int:
