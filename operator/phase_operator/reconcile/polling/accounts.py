@@ -212,7 +212,7 @@ class AccountState:
     def room_at(self, requests: int, now: float) -> float:
         """Return when a read of so many requests may begin: `now`, or when to look again.
 
-        None waits for longer than a window: others may use up whatever becomes free.
+        One begins in each window in any case: others may use up whatever becomes free.
         """
         at = self.gate.room_at(now, requests)
         if at <= now or now - (self.no_room_since if self.no_room_since is not None else now) >= WINDOW:

@@ -1075,7 +1075,7 @@ class TestQuota:
         assert again[0] <= 1.1
         assert max(sum(second <= each < second + 1 for each in again) for second in range(30)) <= 51
 
-    def test_no_read_waits_for_its_room_for_longer_than_a_window(self) -> None:
+    def test_one_read_begins_in_each_window_without_the_room_that_it_may_need(self) -> None:
         """Others may use up whatever becomes free."""
         gate = Gates(120).of(full().account)
         account_state, now = AccountState(gate), 1000.0
