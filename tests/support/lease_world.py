@@ -24,10 +24,10 @@ from phase_operator.core.leases.steps import (
     DropRecord,
     GiveBack,
     Keep,
+    LeaseEvent,
     Look,
     Resolve,
     Step,
-    Told,
     Wait,
     WriteLedger,
 )
@@ -147,7 +147,7 @@ class World:
         self.remove_until: float | None = None
         self.restarts = True
         self.steps: list[Step] = []
-        self.told: list[Told] = []
+        self.events: list[LeaseEvent] = []
         self.asked: set[str] = set()
         self.removed_early: set[str] = set()
 
@@ -251,7 +251,7 @@ class World:
             return
         before = {each.attempt for each in self.ledger().leases}
         self.cluster.status = step.ledger.document()
-        self.told.extend(step.told)
+        self.events.extend(step.events)
         if self._happens(self.trouble.lost_write):
             # The process does not know whether it was written, so it cannot ask for what it may have announced.
             self.kill()
@@ -307,7 +307,9 @@ class World:
         if made.is_revoked or self.remove_until is not None or self.now >= made.made_at + made.ttl:
             return
         in_use = {self.cluster.target, self.cluster.pods}
-        is_ended = any(each.what in ("LeaseEnded", "LeaseRevoked") and each.lease.id == lease.id for each in self.told)
+        is_ended = any(
+            each.what in ("LeaseEnded", "LeaseRevoked") and each.lease.id == lease.id for each in self.events
+        )
         assert lease.attempt not in in_use or is_ended, "revoked a lease that is in use"
 
     def _write_targets(self) -> None:

@@ -109,7 +109,7 @@ class Facts:
     may_ask_at: float = 0.0
     # When this process began to serve the resource, in seconds since 1970: its looks are regular from then on.
     started_at: float = 0.0
-    # The id of the account that asks; "" as long as Phase has not told it.
+    # The id of the account that asks; "" before Phase has named it.
     account: str = ""
     resolved: Resolved | None = None
     # The newest lists by dynamic secret, and the one before each, to see twice that a lease is missing.

@@ -57,7 +57,7 @@ class Lease:
     asked_at: float
     # The id of the newest lease before it; "" if there was none.
     after: str = ""
-    # Its id; "" as long as no answer told it.
+    # Its id; "" before an answer gave it.
     id: str = ""
     # When it was answered, plus its life. Phase keeps to this end, whatever a renewal says later.
     ends_at: float = 0.0
@@ -141,21 +141,23 @@ def _document(lease: Lease) -> dict[str, Any]:
 
 
 def _read(row: Mapping[str, Any]) -> Lease | None:
-    attempt = text(row.get("attempt"))
-    place = LeasePlace(*(text(row.get(each)) for each in ("host", "appId", "environment", "dynamicSecretId")))
+    said = {name: text(each) for name, each in row.items()}
+    place = LeasePlace(*(said.get(each, "") for each in ("host", "appId", "environment", "dynamicSecretId")))
+    attempt, lease_id = said.get("attempt", ""), said.get("id", "")
     if not attempt or not all(place):
         return None
+    asked_at, ends_at, revoke_after = (moment_of(row.get(each)) or 0.0 for each in ("askedAt", "endsAt", "revokeAfter"))
     return Lease(
         attempt,
-        _state(text(row.get("state")), bool(text(row.get("id")))),
+        _state(said.get("state", ""), bool(lease_id)),
         place,
-        text(row.get("askedBy")),
+        said.get("askedBy", ""),
         number(row.get("ttl")),
-        moment_of(row.get("askedAt")) or 0.0,
-        text(row.get("after")),
-        text(row.get("id")),
-        moment_of(row.get("endsAt")) or 0.0,
-        moment_of(row.get("revokeAfter")) or 0.0,
+        asked_at,
+        said.get("after", ""),
+        lease_id,
+        ends_at,
+        revoke_after,
     )
 
 

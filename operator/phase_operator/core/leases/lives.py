@@ -4,13 +4,13 @@ Rule: a lease is given back when no pod can need it any more. Who cannot be know
 its end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.leases.facts import Facts, Listing, Revocation
 from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
-from phase_operator.core.leases.steps import DropRecord, GiveBack, Happening, Look, Step, Told, Wait, WriteLedger
+from phase_operator.core.leases.steps import DropRecord, GiveBack, Happening, LeaseEvent, Look, Step, Wait, WriteLedger
 from phase_operator.core.leases.unclear import SURELY_LISTED
 
 # Seconds after its end at which Phase has taken a lease away by itself, if it ever does.
@@ -44,22 +44,27 @@ def live(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Ste
 
 def remove_all(ledger: Ledger, facts: Facts, until: float, now: float) -> Iterator[Step]:
     """Yield the steps of a deletion: all leases are given back, and at a moment it is over in any case."""
-    if not ledger.leases:
-        return
-    if now >= until:
-        yield WriteLedger(Ledger(), tuple(Told(Happening.NOT_REVOKED, each) for each in ledger.leases if each.id))
-        return
-    living = list(ledger.of_state(LeaseState.ACTIVE, LeaseState.ENDED, LeaseState.RETIRING))
-    given_back = [
-        each.turned(LeaseState.REVOKING) for each in living if facts.wanted.revoke and _is_in_reach(each, facts)
-    ]
-    left = {each.attempt for each in living} - {each.attempt for each in given_back}
-    if living:
-        told = tuple(
-            Told(Happening.NOT_REVOKED, each) for each in living if facts.wanted.revoke and each.attempt in left
-        )
-        yield WriteLedger(ledger.replacing(*given_back).without(*left), told)
-    yield Wait(until)
+    living = tuple(ledger.of_state(LeaseState.ACTIVE, LeaseState.ENDED, LeaseState.RETIRING))
+    if ledger.leases and now >= until:
+        yield WriteLedger(Ledger(), not_revoked(each for each in ledger.leases if each.id))
+    elif living and facts.wanted.revoke:
+        yield _give_all_back(living, ledger, facts)
+    elif living:
+        yield WriteLedger(ledger.without(*(each.attempt for each in living)))
+    elif ledger.leases:
+        yield Wait(until)
+
+
+def not_revoked(leases: Iterable[Lease]) -> tuple[LeaseEvent, ...]:
+    """Return the Events that name leases which live on without us."""
+    return tuple(LeaseEvent(Happening.NOT_REVOKED, each) for each in leases)
+
+
+def _give_all_back(living: Iterable[Lease], ledger: Ledger, facts: Facts) -> WriteLedger:
+    out_of_reach = [each for each in living if not _is_in_reach(each, facts)]
+    kept = ledger.without(*(each.attempt for each in out_of_reach))
+    revoked = (each.turned(LeaseState.REVOKING) for each in living if each not in out_of_reach)
+    return WriteLedger(kept.replacing(*revoked), not_revoked(out_of_reach))
 
 
 def _active(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
@@ -79,7 +84,7 @@ def _active(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[
 
 def _end(lease: Lease, ledger: Ledger, why: Happening) -> WriteLedger:
     ended = lease.turned(LeaseState.ENDED)
-    return WriteLedger(ledger.replacing(ended), (Told(why, ended),))
+    return WriteLedger(ledger.replacing(ended), (LeaseEvent(why, ended),))
 
 
 def _is_gone(lease: Lease, listing: Listing, earlier: Listing | None) -> bool:
@@ -138,7 +143,7 @@ def _revoking(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterato
 
 
 def _out(lease: Lease, ledger: Ledger, why: Happening) -> WriteLedger:
-    return WriteLedger(ledger.without(lease.attempt), (Told(why, lease),))
+    return WriteLedger(ledger.without(lease.attempt), (LeaseEvent(why, lease),))
 
 
 def _is_in_reach(lease: Lease, facts: Facts) -> bool:

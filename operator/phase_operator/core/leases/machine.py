@@ -25,7 +25,7 @@ from phase_operator.core.leases.facts import Call, Facts, Record, Resolved
 from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Ledger
 from phase_operator.core.leases.lives import live, lived_short, remove_all
 from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
-from phase_operator.core.leases.steps import Ask, Happening, Keep, Resolve, Step, Told, Wait, WriteLedger
+from phase_operator.core.leases.steps import Ask, Happening, Keep, LeaseEvent, Resolve, Step, Wait, WriteLedger
 from phase_operator.core.leases.unclear import look_for
 
 # An announcement names the newest lease before it, so the list that shows that one must be fresh. In seconds.
@@ -91,7 +91,7 @@ def _activate(lease: Lease, record: Record, ledger: Ledger) -> WriteLedger:
     ended = [each.turned(LeaseState.REVOKING) for each in ledger.of_state(LeaseState.ENDED)]
     active = replace(lease, state=LeaseState.ACTIVE, id=record.id, ends_at=record.ends_at)
     what = Happening.ROLLED_OVER if before or ended else Happening.ISSUED
-    return WriteLedger(ledger.replacing(active, *before, *ended), (Told(what, active),))
+    return WriteLedger(ledger.replacing(active, *before, *ended), (LeaseEvent(what, active),))
 
 
 def _begin(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
@@ -100,22 +100,31 @@ def _begin(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
     due = _due(active, facts)
     if now < due:
         yield Wait(due)
-        return
+    elif len(ledger.leases) < MOST_LEASES:
+        fared = _fared(ledger, active, now)
+        may_begin = max(earliest(fared, _life(facts)), facts.may_ask_at)
+        yield Wait(may_begin) if now < may_begin else _announce(active, fared, facts, now)
+
+
+def _life(facts: Facts) -> int:
+    """Return how long a lease is wanted for, as far as that is known, in seconds."""
+    return wanted_life(facts.wanted, facts.resolved) if facts.resolved is not None else facts.wanted.ttl
+
+
+def _announce(active: Lease | None, ledger: Ledger, facts: Facts, now: float) -> Step:
     resolved = facts.resolved
-    if len(ledger.leases) >= MOST_LEASES:
-        return
-    fared = _fared(ledger, active, now)
-    may_begin = max(
-        earliest(fared, facts.wanted.ttl or (resolved.default_ttl if resolved else SHORTEST)), facts.may_ask_at
-    )
-    if now < may_begin:
-        yield Wait(may_begin)
-    elif resolved is None or resolved.asked_by != facts.wanted.asked_by or now - resolved.listing.at > _FRESH:
-        yield Resolve()
-    elif active is not None and _is_same(active, resolved, facts, now):
-        yield WriteLedger(ledger.replacing(replace(active, asked_by=resolved.asked_by)))
-    elif SHORTEST <= wanted_life(facts.wanted, resolved) <= resolved.longest_ttl:
-        yield WriteLedger(fared.adding(_announced(resolved, facts, now)))
+    if resolved is None or not _is_fresh(resolved, facts, now):
+        return Resolve()
+    if active is not None and _is_same(active, resolved, facts, now):
+        return WriteLedger(ledger.replacing(replace(active, asked_by=resolved.asked_by)))
+    if SHORTEST <= wanted_life(facts.wanted, resolved) <= resolved.longest_ttl:
+        return WriteLedger(ledger.adding(_announced(resolved, facts, now)))
+    # Phase would refuse the life; the dynamic secret may have other limits at the next look.
+    return Wait(resolved.listing.at + facts.wanted.interval)
+
+
+def _is_fresh(resolved: Resolved, facts: Facts, now: float) -> bool:
+    return resolved.asked_by == facts.wanted.asked_by and now - resolved.listing.at <= _FRESH
 
 
 def _due(active: Lease | None, facts: Facts) -> float:

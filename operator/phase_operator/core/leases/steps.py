@@ -7,7 +7,7 @@ from phase_operator.core.leases.ledger import Lease, LeasePlace, Ledger
 
 
 class Happening(StrEnum):
-    """What users are told in an Event when a ledger is written."""
+    """What an Event says when a ledger is written."""
 
     ISSUED = "LeaseIssued"
     ROLLED_OVER = "LeaseRolledOver"
@@ -20,7 +20,7 @@ class Happening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LeaseEvent:
     """One Event: what happened to which lease."""
 
     what: Happening
@@ -44,7 +44,7 @@ class WriteLedger:
     """Write the ledger if it is still as it was read, and wait for the confirmation."""
 
     ledger: Ledger
-    told: tuple[Told, ...] = ()
+    events: tuple[LeaseEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from phase_operator.core.leases.facts import Facts, ListedLease, Listing
 from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
-from phase_operator.core.leases.steps import Happening, Look, Step, Told, Wait, WriteLedger
+from phase_operator.core.leases.steps import Happening, LeaseEvent, Look, Step, Wait, WriteLedger
 
 # Seconds after the answer was lost. A lease is mostly made at once; the last look is later than any call lives.
 _LOOKS = (5.0, 15.0, 45.0, 130.0)
@@ -26,11 +26,11 @@ def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: fl
     if found is not None:
         # Nobody knows its credentials, so it is given back.
         row = replace(lease, state=LeaseState.REVOKING, id=found.id, ends_at=now + lease.ttl)
-        yield WriteLedger(ledger.replacing(row).set_back(), (Told(Happening.ORPHAN_FOUND, row),))
+        yield WriteLedger(ledger.replacing(row).set_back(), (LeaseEvent(Happening.ORPHAN_FOUND, row),))
         return
     due = next((lost_at + each for each in _LOOKS if lost_at + each > looked_at), None)
     if due is None:
-        yield WriteLedger(ledger.without(lease.attempt).set_back(), (Told(Happening.NOT_MADE, lease),))
+        yield WriteLedger(ledger.without(lease.attempt).set_back(), (LeaseEvent(Happening.NOT_MADE, lease),))
     else:
         yield Look(lease.place) if due <= now else Wait(due)
 

@@ -52,10 +52,10 @@ def written(step: Step) -> Ledger:
     return step.ledger
 
 
-def told(step: Step) -> list[Happening]:
-    """Return what a write tells."""
+def happened(step: Step) -> list[Happening]:
+    """Return what the Events of a write say."""
     assert isinstance(step, WriteLedger)
-    return [each.what for each in step.told]
+    return [each.what for each in step.events]
 
 
 def lost(at: float) -> Facts:
@@ -88,7 +88,7 @@ def test_a_kill_before_the_call_is_settled_by_looks() -> None:
     looks = [Wait(NOW + 5), Look(PLACE), Wait(NOW + 15), Look(PLACE), Wait(NOW + 130), Look(PLACE)]
     assert steps == looks
     assert not written(end).leases
-    assert told(end) == [Happening.NOT_MADE]
+    assert happened(end) == [Happening.NOT_MADE]
     assert written(end).setbacks == 1
 
 
@@ -98,7 +98,7 @@ def test_a_kill_before_the_record_gives_the_lease_back() -> None:
 
     (row,) = written(step).leases
     assert (row.state, row.id) == (LeaseState.REVOKING, "lease-9")
-    assert told(step) == [Happening.ORPHAN_FOUND]
+    assert happened(step) == [Happening.ORPHAN_FOUND]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_kill_after_the_record_completes_the_row() -> None:
     step = next_step(Ledger((ASKING,)), replace(lost(NOW), records={"aaaaaaaa": RECORD}), NOW + 1)
 
     assert written(step).leases == (ACTIVE,)
-    assert told(step) == [Happening.ISSUED]
+    assert happened(step) == [Happening.ISSUED]
 
 
 def test_an_active_lease_waits_for_its_roll_over() -> None:
@@ -205,7 +205,7 @@ def test_a_row_goes_when_its_record_is_gone() -> None:
     step = next_step(Ledger((OLD.turned(LeaseState.REVOKING),)), facts, NOW)
 
     assert not written(step).leases
-    assert told(step) == [Happening.GIVEN_BACK]
+    assert happened(step) == [Happening.GIVEN_BACK]
 
 
 @pytest.mark.parametrize("state", [LeaseState.ACTIVE, LeaseState.ENDED, LeaseState.RETIRING])
@@ -225,7 +225,7 @@ def test_a_deletion_ends_in_time_and_names_what_is_left() -> None:
     step = next_step(Ledger((ACTIVE.turned(LeaseState.REVOKING),)), facts, NOW + 600)
 
     assert not written(step).leases
-    assert told(step) == [Happening.NOT_REVOKED]
+    assert happened(step) == [Happening.NOT_REVOKED]
 
 
 def test_no_token_goes_to_the_host_of_an_earlier_spec() -> None:
@@ -237,7 +237,7 @@ def test_no_token_goes_to_the_host_of_an_earlier_spec() -> None:
     step = next_step(Ledger((YOUNG, elsewhere)), facts, NOW + 3631)
 
     assert [each.attempt for each in written(step).leases] == ["cccccccc"]
-    assert told(step) == [Happening.NOT_REVOKED]
+    assert happened(step) == [Happening.NOT_REVOKED]
 
 
 def test_a_lease_that_phase_revoked_gets_a_successor() -> None:
@@ -247,7 +247,7 @@ def test_a_lease_that_phase_revoked_gets_a_successor() -> None:
     ended = next_step(Ledger((ACTIVE,)), facts, NOW + 200)
 
     assert written(ended).leases == (ACTIVE.turned(LeaseState.ENDED),)
-    assert told(ended) == [Happening.REVOKED_ELSEWHERE]
+    assert happened(ended) == [Happening.REVOKED_ELSEWHERE]
     assert isinstance(next_step(written(ended), facts, NOW + 230), Resolve)
 
 
@@ -258,7 +258,7 @@ def test_a_lease_is_missed_only_when_two_lists_do_not_have_it() -> None:
 
     assert next_step(Ledger((ACTIVE,)), once, NOW + 201) == Wait(NOW + 205)
     assert next_step(Ledger((ACTIVE,)), once, NOW + 205) == Look(PLACE)
-    assert told(next_step(Ledger((ACTIVE,)), twice, NOW + 201)) == [Happening.REVOKED_ELSEWHERE]
+    assert happened(next_step(Ledger((ACTIVE,)), twice, NOW + 201)) == [Happening.REVOKED_ELSEWHERE]
 
 
 def test_other_words_for_the_same_dynamic_secret_ask_for_nothing() -> None:
