@@ -9,6 +9,7 @@ from typing import Any
 
 from phase_operator.core.leases.facts import (
     Call,
+    DynamicSecret,
     Facts,
     ListedLease,
     Listing,
@@ -234,7 +235,11 @@ class World:
             self.now += 5
             return
         self._look(self.place())
-        self.process.resolved = Resolved(self.wanted.asked_by, 3600, 86400, self.process.listings[self.place()])
+        self.process.resolved = Resolved(
+            self.wanted.asked_by,
+            DynamicSecret(self.place().secret_id, 3600, 86400),
+            self.process.listings[self.place()],
+        )
 
     def _look(self, place: LeasePlace) -> None:
         if self._happens(self.trouble.failed_call) and place in self.process.listings:

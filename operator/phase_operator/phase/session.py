@@ -29,8 +29,7 @@ Answer = TypeVar("Answer")
 OnCall = Callable[[str, str, float], None]
 
 _DEADLINE = 60.0
-# The poll scheduler limits calls, not the pool: a call must not wait here for another host's connection.
-_TIMEOUTS = httpx.Timeout(30.0, connect=5.0, write=10.0, pool=None)
+_READ_TIMEOUT = 30.0
 KEPT_CONNECTIONS = 16
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
 # The default limit of lookups in progress.
@@ -49,6 +48,8 @@ class Route(NamedTuple):
 APPS = Route("apps", "/v1/apps/")
 ENVIRONMENTS = Route("environments", "/v1/environments/")
 SECRETS = Route("secrets", "/v1/secrets/")
+DYNAMIC_SECRETS = Route("dynamic-secrets", "/v1/secrets/dynamic/")
+LEASES = Route("leases", "/v1/secrets/dynamic/leases/")
 # The two of end-to-end encrypted apps, which are not under the base URL of the REST API.
 TOKENS = Route("tokens", "/secrets/tokens/")
 ENCRYPTED_SECRETS = Route("encrypted-secrets", "/secrets/")
@@ -76,7 +77,7 @@ class Session:
         trusted = trust(ca_file)
         names = Lookups(lookups)
         self._http = httpx.AsyncClient(
-            timeout=_TIMEOUTS,
+            timeout=_timeouts(_READ_TIMEOUT),
             follow_redirects=False,
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": ACCEPTED},
             # A cookie that a proxy sets for one account must not be sent with another account's call.
@@ -109,8 +110,11 @@ class Session:
         headers: Mapping[str, str] | None = None,
         json: object = None,
         is_question: bool = False,
+        patience: float | None = None,
     ) -> Answer:
         """Make one request and return what the reader makes of the answer; raise ExpectedError.
+
+        `patience` is how many seconds the answer may take, if not as many as every other.
 
         The error's `had_no_effect` says whether the caller may repeat the call. A request that changes nothing in Phase
         is sent a second time if the server closes a kept-alive connection at that moment; any other is sent once.
@@ -122,7 +126,9 @@ class Session:
             sent = {"Authorization": header.reveal(), **(headers or {})}
             request = self._request(base_url + route.path, method, sent, params, json, host)
             request.extensions[QUESTION] = is_question
-            response, refusal = await self._send(request, host, reader)
+            if patience is not None:
+                request.extensions["timeout"] = _timeouts(patience).as_dict()
+            response, refusal = await self._send(request, host, reader, patience or self._deadline)
             status = str(response.status_code)
         except ExpectedError as error:
             status = str(error.reason)
@@ -164,11 +170,13 @@ class Session:
         except (httpx.InvalidURL, UnicodeError) as error:
             raise no_url(host) from error
 
-    async def _send(self, request: httpx.Request, host: str, reader: Reader[Answer]) -> tuple[httpx.Response, bytes]:
+    async def _send(
+        self, request: httpx.Request, host: str, reader: Reader[Answer], deadline: float
+    ) -> tuple[httpx.Response, bytes]:
         """Pass an answer to the reader; return the response, and of a refusal the beginning of its body."""
         words = Words()
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 response = await self._http.send(request, stream=True)
                 try:
                     self.certificates.look(host, response)
@@ -193,6 +201,11 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     return context
+
+
+def _timeouts(read: float) -> httpx.Timeout:
+    # The poll scheduler limits calls, not the pool: a call must not wait here for another host's connection.
+    return httpx.Timeout(read, connect=5.0, write=10.0, pool=None)
 
 
 def _has_directory() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.core.leases.ledger import LeasePlace
+from phase_operator.core.values import SecretValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,26 @@ class ListedLease:
 
 
 @dataclass(frozen=True, slots=True)
+class DynamicSecret:
+    """A dynamic secret as Phase has it; times are in seconds."""
+
+    id: str
+    default_ttl: int
+    longest_ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedLease:
+    """A lease in the one answer that shows its credentials."""
+
+    id: str
+    ttl: int
+    # The id of the account that holds it; "" if the answer does not say.
+    owner: str
+    credentials: tuple[tuple[str, SecretValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The leases of one dynamic secret, newest first. Phase never takes one off its list."""
 
@@ -60,8 +81,7 @@ class Resolved:
     """The dynamic secret that the spec names, as Phase has it, and its leases at the same time."""
 
     asked_by: str
-    default_ttl: int
-    longest_ttl: int
+    secret: DynamicSecret
     listing: Listing
 
 

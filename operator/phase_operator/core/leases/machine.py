@@ -117,7 +117,7 @@ def _announce(active: Lease | None, ledger: Ledger, facts: Facts, now: float) ->
         return Resolve()
     if active is not None and _is_same(active, resolved, facts, now):
         return WriteLedger(ledger.replacing(replace(active, asked_by=resolved.asked_by)))
-    if SHORTEST <= wanted_life(facts.wanted, resolved) <= resolved.longest_ttl:
+    if SHORTEST <= wanted_life(facts.wanted, resolved) <= resolved.secret.longest_ttl:
         return WriteLedger(ledger.adding(_announced(resolved, facts, now)))
     # Phase would refuse the life; the dynamic secret may have other limits at the next look.
     return Wait(resolved.listing.at + facts.wanted.interval)

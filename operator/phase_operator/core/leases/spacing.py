@@ -14,7 +14,7 @@ _FIRST_PAUSE = 15.0
 
 def wanted_life(wanted: Wanted, resolved: Resolved) -> int:
     """Return how long a lease is wanted for, in seconds."""
-    return wanted.ttl or resolved.default_ttl
+    return wanted.ttl or resolved.secret.default_ttl
 
 
 def fingerprint(life: int, bits: int) -> int:

@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from phase_operator.core.leases.facts import Call, Facts, ListedLease, Listing, Record, Resolved, Revocation, Wanted
+from phase_operator.core.leases.facts import (
+    Call,
+    DynamicSecret,
+    Facts,
+    ListedLease,
+    Listing,
+    Record,
+    Resolved,
+    Revocation,
+    Wanted,
+)
 from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger
 from phase_operator.core.leases.machine import next_step
 from phase_operator.core.leases.spacing import earliest, fingerprint
@@ -30,6 +40,7 @@ FACTS = Facts(WANTED, account="ours", started_at=NOW)
 ASKING = Lease("aaaaaaaa", LeaseState.ASKING, PLACE, "words", 3571, NOW, "before")
 ACTIVE = replace(ASKING, state=LeaseState.ACTIVE, id="lease-1", ends_at=NOW + 3571)
 OLD = replace(ACTIVE, attempt="bbbbbbbb", id="lease-0", state=LeaseState.RETIRING)
+SECRET = DynamicSecret("secret", 300, 7200)
 RECORD = Record("lease-1", NOW + 3571)
 # An active lease that needs nothing for hours.
 YOUNG = replace(ACTIVE, attempt="cccccccc", id="lease-2", ends_at=NOW + 200_000)
@@ -65,7 +76,7 @@ def lost(at: float) -> Facts:
 
 def test_a_new_resource_resolves_announces_and_asks() -> None:
     """The ledger names the attempt before the call is made."""
-    resolved = Resolved("words", 300, 7200, listing("before"))
+    resolved = Resolved("words", SECRET, listing("before"))
     known = replace(FACTS, resolved=resolved, bits=5 << 32 | 0xAAAAAAAA)
 
     announcement = written(next_step(Ledger(), known, NOW))
@@ -264,7 +275,7 @@ def test_a_lease_is_missed_only_when_two_lists_do_not_have_it() -> None:
 def test_other_words_for_the_same_dynamic_secret_ask_for_nothing() -> None:
     """An app that is named by its id instead of its name, for example."""
     edited = replace(FACTS, wanted=replace(WANTED, asked_by="other words"), records=RECORDS)
-    resolved = replace(edited, resolved=Resolved("other words", 300, 7200, listing("lease-1", at=NOW + 9)))
+    resolved = replace(edited, resolved=Resolved("other words", SECRET, listing("lease-1", at=NOW + 9)))
 
     assert isinstance(next_step(Ledger((ACTIVE,)), edited, NOW + 10), Resolve)
     assert written(next_step(Ledger((ACTIVE,)), resolved, NOW + 10)).leases == (
@@ -287,7 +298,7 @@ def test_an_edit_of_times_asks_for_nothing(changed: dict[str, int]) -> None:
 @pytest.mark.parametrize("ttl", [59, 7201])
 def test_a_life_that_phase_refuses_is_not_asked_for(ttl: int) -> None:
     """The status says both limits."""
-    facts = replace(FACTS, wanted=replace(WANTED, ttl=ttl), resolved=Resolved("words", 300, 7200, listing()))
+    facts = replace(FACTS, wanted=replace(WANTED, ttl=ttl), resolved=Resolved("words", SECRET, listing()))
 
     assert isinstance(next_step(Ledger(), facts, NOW), Wait)
 

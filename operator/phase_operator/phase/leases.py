@@ -1,0 +1,133 @@
+"""Phase's API for leases of dynamic secrets, one method a call.
+
+Rule: each call for a lease makes a new user at the cloud provider. So it is sent once, for exactly one dynamic secret,
+and its error says whether a lease may have been made (`had_no_effect`).
+"""
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.leases.facts import DynamicSecret, IssuedLease, ListedLease
+from phase_operator.core.leases.ledger import LeasePlace
+from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.values import SecretValue
+from phase_operator.phase import lease_wire, wire
+from phase_operator.phase.client import without_frames
+from phase_operator.phase.readers import Whole
+from phase_operator.phase.session import DYNAMIC_SECRETS, LEASES, Session, host_of
+from phase_operator.reconcile.ports import Credential
+
+# A list of leases never gets shorter on the server: this is about 20,000 of them.
+_LARGEST = 16 * 1024 * 1024
+# The server ends a call after two minutes, and a cloud provider may take most of them.
+_PATIENCE = 125.0
+# What Phase says when there is no such dynamic secret, or the account may not read its environment's.
+_NONE = "No dynamic secrets found"
+
+
+class LeaseClient:
+    """The calls that make, list and end leases. Each raises ExpectedError without causes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @without_frames
+    async def find(
+        self,
+        base_url: str,
+        credential: Credential,
+        *,
+        app_id: str,
+        environment: str,
+        path: str,
+        name: str,
+        memory: Reservation,
+    ) -> DynamicSecret | None:
+        """Return the dynamic secret with exactly this name in a folder, or None if there is none."""
+        host = host_of(base_url)
+        params = {"app_id": app_id, "env": environment, "path": path, "name": name}
+        reader = Whole(host, lease_wire.DYNAMIC_SECRETS, _LARGEST, memory)
+        try:
+            found = await self._session.ask(
+                base_url,
+                credential.header,
+                DYNAMIC_SECRETS,
+                params=params,
+                reader=reader,
+                namespace=memory.namespace,
+            )
+        except ExpectedError as error:
+            if _NONE in error.message:
+                return None
+            raise
+        # A server that ignores a filter must not have us lease something else.
+        named = [each for each in found if each.name == name and each.path == path]
+        return _dynamic_secret(named[0]) if len(named) == 1 else None
+
+    @without_frames
+    async def leases(
+        self, base_url: str, credential: Credential, place: LeasePlace, memory: Reservation
+    ) -> tuple[ListedLease, ...]:
+        """Return the leases of a dynamic secret that the account sees, the newest first: also those that have ended."""
+        host = host_of(base_url)
+        params = _context(place) | {"secret_id": place.secret_id}
+        reader = Whole(host, lease_wire.LEASES, _LARGEST, memory)
+        found = await self._session.ask(
+            base_url, credential.header, LEASES, params=params, reader=reader, namespace=memory.namespace
+        )
+        return tuple(
+            ListedLease(each.id, each.seconds, each.revoked_at is not None, each.owner_id)
+            for each in wire.some(found, host)
+        )
+
+    @without_frames
+    async def lease(
+        self, base_url: str, credential: Credential, place: LeasePlace, ttl: int, memory: Reservation
+    ) -> IssuedLease:
+        """Make one lease that lives for `ttl` seconds, and return it with its credentials."""
+        host = host_of(base_url)
+        # An empty id would lease every dynamic secret of the environment, which is why `place` cannot have one.
+        params = _context(place) | {"id": place.secret_id, "lease": "true", "ttl": str(ttl)}
+        reader = Whole(host, lease_wire.DYNAMIC_SECRETS, _LARGEST, memory)
+        found = await self._session.call(
+            base_url,
+            credential.header,
+            "GET",
+            DYNAMIC_SECRETS,
+            params=params,
+            reader=reader,
+            patience=_PATIENCE,
+        )
+        issued = [each.lease for each in found if each.id == place.secret_id and each.lease is not None]
+        if len(found) != 1 or len(issued) != 1 or issued[0].seconds != ttl:
+            # Something was leased, and it is not what was asked for: the list of leases will show it.
+            raise wire.not_phase(host, "not the lease that was asked for")
+        return _issued(issued[0])
+
+    @without_frames
+    async def revoke(
+        self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation
+    ) -> None:
+        """End a lease; it is no error if it has ended."""
+        reader = Whole(host_of(base_url), lease_wire.DONE, wire.MAX_LIST, memory)
+        await self._session.call(
+            base_url,
+            credential.header,
+            "DELETE",
+            LEASES,
+            params=_context(place) | {"lease_id": lease_id},
+            reader=reader,
+        )
+
+
+def _context(place: LeasePlace) -> dict[str, str]:
+    if not all(place):
+        raise ValueError("a place without a part would mean every dynamic secret")
+    return {"app_id": place.app_id, "env": place.environment}
+
+
+def _dynamic_secret(found: lease_wire.DynamicSecret) -> DynamicSecret:
+    return DynamicSecret(found.id, lease_wire.seconds(found.default_ttl), lease_wire.seconds(found.max_ttl))
+
+
+def _issued(lease: lease_wire.IssuedLease) -> IssuedLease:
+    credentials = tuple((each.key, SecretValue(each.value)) for each in lease.credentials)
+    return IssuedLease(lease.id, lease.seconds, lease.owner_id, credentials)
