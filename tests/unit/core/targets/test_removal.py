@@ -256,7 +256,8 @@ def test_the_means_to_decide_a_removal_stay_in_their_module() -> None:
 def test_one_function_asks_the_api_server_to_delete_and_takes_a_decision() -> None:
     root = Path(phase_operator.__file__).parent
     found = []
-    for path in root.rglob("*.py"):
+    # The edge to Phase cannot reach the API server: it may not import kubernetes. It deletes leases at Phase.
+    for path in set(root.rglob("*.py")) - set((root / "phase").rglob("*.py")):
         for function in ast.walk(ast.parse(path.read_text())):
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
