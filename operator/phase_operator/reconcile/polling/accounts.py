@@ -215,10 +215,11 @@ class AccountState:
         One begins in each window in any case: others may use up whatever becomes free.
         """
         at = self.gate.room_at(now, requests)
-        if at <= now or now - (self.no_room_since if self.no_room_since is not None else now) >= WINDOW:
+        since = now if self.no_room_since is None else self.no_room_since
+        if at <= now or now - since >= WINDOW:
             self.no_room_since, self.no_room = None, 0
             return now
-        self.no_room_since = self.no_room_since if self.no_room_since is not None else now
+        self.no_room_since = since
         self.no_room += 1
         # Thousands may wait; so many look again in a second.
         return at + self.no_room / _LOOK_AGAIN_RATE

@@ -71,7 +71,7 @@ def _waits_for_room(times: Timetable, app: AppState, query_state: QueryState, no
     account_state, environment = times.account_state, query_state.query.environment
     if not app.is_encrypted or (app.ref, environment) in account_state.busy:
         return False
-    later = account_state.room_at(_requests(account_state, app, environment), now)
+    later = account_state.room_at(_requests(account_state, app, environment, now), now)
     if later <= now:
         return False
     times.plan(query_state.query, later, query_state.urgency(PollPriority.PERIODIC))
@@ -109,12 +109,7 @@ def _read_all(
     found = replace(_read(account_state, app, app_id, idle, None, ()), is_whole=True)
     if not app.is_encrypted:
         return found
-    # Without a limit nothing has to be kept for it.
-    requests = (
-        _requests(account_state, app, query.environment)
-        if account_state.gate.rate_limit.limit_at(now) is not None
-        else 1
-    )
+    requests = _requests(account_state, app, query.environment, now)
     return replace(found, keys=account_state.keys.index, requests=requests)
 
 
@@ -149,11 +144,14 @@ def _read(
     return Read(account_state.account, app.ref, app_id, environment, path, tags, revision, queries, queries[0].exact)
 
 
-def _requests(account_state: AccountState, app: AppState, environment: str) -> int:
+def _requests(account_state: AccountState, app: AppState, environment: str, now: float) -> int:
     """Return how many requests a read of an encrypted environment takes at most, as far as is known.
 
     Where its references are not known, it takes as many as others took; before any was read, as many as there may be.
+    While the account has no limit, one is enough to count: nothing has to be kept for the others.
     """
+    if account_state.gate.rate_limit.limit_at(now) is None:
+        return 1
     known = app.dependencies.get(environment)
     if known is not None:
         return 1 + len(known.revisions)
