@@ -172,7 +172,8 @@ class Watcher:
         """Return whether an event shows nothing but a status write of ours."""
         if not self._is_own_version(event):
             return False
-        # A write that changed nothing is answered with the version of the last edit, which may be news to us.
+        # A write that changed nothing is answered with the version of the last edit, which may be news to us. Only the
+        # kind that has the object can find nothing new in it.
         return any(not kind.needs_reconcile(str(event["type"]), event["object"]) for kind in self._kinds)
 
     def _registry(self) -> kopf.OperatorRegistry:

@@ -15,7 +15,7 @@ from phase_operator.phase.readers import Whole
 from phase_operator.phase.session import DYNAMIC_SECRETS, LEASES, Session, host_of
 from phase_operator.reconcile.ports import Credential
 
-# A list of leases never gets shorter on the server: this is about 20,000 of them.
+# A list of leases never gets shorter on the server. The number of leases that are read is limited as well.
 _LARGEST = 16 * 1024 * 1024
 # The server ends a call after two minutes, and a cloud provider may take most of them.
 _PATIENCE = 125.0
@@ -75,7 +75,7 @@ class LeaseClient:
         )
         return tuple(
             ListedLease(each.id, each.seconds, each.revoked_at is not None, each.owner_id)
-            for each in wire.some(found, host)
+            for each in wire.some(found, host, "leases")
         )
 
     @without_frames

@@ -153,10 +153,10 @@ def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
     return read(body, adapter, host)
 
 
-def some(elements: list[Element], host: str) -> list[Element]:
-    """Return the list of apps or environments; raise if it is longer than any real one."""
+def some(elements: list[Element], host: str, of: str = "apps or environments") -> list[Element]:
+    """Return a list; raise if it is longer than any real one. `of` names its elements."""
     if len(elements) > MAX_LISTED:
-        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} apps or environments")
+        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} {of}")
     return elements
 
 
