@@ -59,7 +59,7 @@ class LyingPhase(FakePhase):
 
 
 @dataclass
-class House:
+class PersistentWorld:
     """A PhaseSecret whose status and targets outlive the operator's process."""
 
     spec: dict[str, Any]
@@ -111,7 +111,7 @@ class House:
         """The status last written."""
         return self.cluster.statuses.get(KEY, {})
 
-    def told(self, ref: TargetRef) -> Mapping[str, Any]:
+    def target_status(self, ref: TargetRef) -> Mapping[str, Any]:
         """Return what the status says of a target."""
         targets: Sequence[Mapping[str, Any]] = self.status.get("targets", [])
         found = (each for each in targets if (each["kind"], each["name"]) == (ref.kind, ref.key.name))

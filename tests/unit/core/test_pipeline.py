@@ -8,7 +8,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.pipeline import check, choose, note, render_all
 from phase_operator.core.source.folders import folders
 from support.builders import DIGEST_KEY, config_entry, entry, owner, parsed, query, secret_ref, snapshot
-from support.lying import House
+from support.lying import PersistentWorld
 
 BAD: dict[str, Any] = {"secretName": "bad", "template": {"data": {"text": "{{ NOT_THERE }}"}}}
 GOOD: dict[str, Any] = {"secretName": "good"}
@@ -84,14 +84,14 @@ def test_a_note_names_the_patterns_that_match_nothing() -> None:
 
 
 async def test_the_loop_writes_what_the_pipeline_makes() -> None:
-    house = House({"keys": {"include": ["A*"]}})
-    house.phase.is_honest(entry("A1", "one"), entry("A2", "two"), entry("B", "three"))
-    await house.start()
-    await house.pass_time(60)
+    world = PersistentWorld({"keys": {"include": ["A*"]}})
+    world.phase.is_honest(entry("A1", "one"), entry("A2", "two"), entry("B", "three"))
+    await world.start()
+    await world.pass_time(60)
 
     answer = snapshot(entry("A1", "one"), entry("A2", "two"), entry("B", "three"))
-    [target] = render_all(parsed(**house.spec), owner(), answer, DIGEST_KEY)
+    [target] = render_all(parsed(**world.spec), owner(), answer, DIGEST_KEY)
 
-    stored = house.cluster.objects[secret_ref()]
+    stored = world.cluster.objects[secret_ref()]
     assert stored.metadata()["annotations"][names.ANNOTATION_DIGEST] == target.made.digest
-    await house.stop()
+    await world.stop()

@@ -15,7 +15,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.values import Entry
 from support.builders import config_entry, config_map_ref, entry, secret_ref
-from support.lying import House
+from support.lying import PersistentWorld
 
 # More than a thousand million comparisons, of so few patterns and keys that the loop itself does what there is to do.
 COSTLY = {"exclude": [f"{n:02}*{'X' * 250}" for n in range(60)]}
@@ -112,16 +112,16 @@ CASES = [
     # Each fault at each time, each shape with each fault.
     for comes in (TIMES if shape == "keys" else (TIMES[(number + other) % len(TIMES)],))
 ]
-MAKE = Callable[..., Awaitable[House]]
+MAKE = Callable[..., Awaitable[PersistentWorld]]
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[MAKE]:
+async def world() -> AsyncIterator[MAKE]:
     """Give a PhaseSecret in step with what Phase holds."""
-    made: list[House] = []
+    made: list[PersistentWorld] = []
 
-    async def make(**fields: Any) -> House:
-        found = House({"pollingInterval": 5, **fields})
+    async def make(**fields: Any) -> PersistentWorld:
+        found = PersistentWorld({"pollingInterval": 5, **fields})
         found.phase.is_honest(*truth())
         made.append(found)
         await found.start()
@@ -138,9 +138,9 @@ def truth(*more: Entry, declared: bool = False) -> list[Entry]:
     return [first, config_entry("B", "a config value!"), entry("Z", "no base64!"), *more]
 
 
-def readable(house: House) -> str:
+def readable(world: PersistentWorld) -> str:
     """Return all that anybody reads in ConfigMaps."""
-    held = [stored for ref, stored in house.cluster.objects.items() if ref.kind is config_map_ref().kind]
+    held = [stored for ref, stored in world.cluster.objects.items() if ref.kind is config_map_ref().kind]
     texts = [text for stored in held for part in ("data", "binaryData") for text in stored.part(part).values()]
     return "\n".join([*texts, *(_decoded(text) for text in texts)])
 
@@ -152,26 +152,26 @@ def _decoded(text: str) -> str:
         return ""
 
 
-async def go_wrong(house: House, fault: Fault, shape: dict[str, Any]) -> None:
+async def go_wrong(world: PersistentWorld, fault: Fault, shape: dict[str, Any]) -> None:
     secret, config_map = SECRET | fault.secret, {"configMapName": "shop"} | shape | fault.config_map
     if fault.stranger:
-        house.cluster.edit(secret_ref("x"), {"K": "theirs"})
-    house.cluster.errors.update(fault.refused)
+        world.cluster.edit(secret_ref("x"), {"K": "theirs"})
+    world.cluster.errors.update(fault.refused)
     fields = {"managedSecretReferences": [secret], "managedConfigMapReferences": [config_map]} | fault.spec
-    await house.edit(**fields)
+    await world.edit(**fields)
 
 
-async def pass_an_interval(house: House) -> None:
+async def pass_an_interval(world: PersistentWorld) -> None:
     for _ in range(8):
-        await house.pass_time(1)
+        await world.pass_time(1)
 
 
 @pytest.mark.parametrize(("fault", "shape", "comes"), CASES)
 async def test_an_entry_that_is_declared_secret_leaves_whatever_else_is_wrong(
-    house: MAKE, fault: str, shape: str, comes: str
+    world: MAKE, fault: str, shape: str, comes: str
 ) -> None:
     what, how = FAULTS[fault], SHAPES[shape]
-    found = await house(managedConfigMapReferences=[{"configMapName": "shop"} | how])
+    found = await world(managedConfigMapReferences=[{"configMapName": "shop"} | how])
     assert (found.reason, LONG in readable(found)) == (Reason.SYNCED, True)
 
     if comes == "with the fault":

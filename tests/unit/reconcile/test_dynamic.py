@@ -7,14 +7,14 @@ import pytest
 from phase_operator.api.reasons import Reason
 from phase_operator.core.values import DynamicKey
 from support.builders import config_entry, entry, secret_ref
-from support.lying import House
+from support.lying import PersistentWorld
 
 LEASED = "AWS_ACCESS_KEY_ID"
 DYNAMIC = DynamicKey(LEASED, "/")
 
 
-async def settled(*more: DynamicKey, empty: bool = False, **fields: Any) -> House:
-    found = House({"pollingInterval": 5, **fields})
+async def settled(*more: DynamicKey, empty: bool = False, **fields: Any) -> PersistentWorld:
+    found = PersistentWorld({"pollingInterval": 5, **fields})
     static = () if empty else (entry("A"), config_entry("B"))
     found.phase.is_honest(*static, *(more or (DYNAMIC,)))
     await found.start()
@@ -22,8 +22,8 @@ async def settled(*more: DynamicKey, empty: bool = False, **fields: Any) -> Hous
     return found
 
 
-def message(house: House) -> str:
-    return str(next(each["message"] for each in house.status["conditions"] if each["type"] == "Ready"))
+def message(world: PersistentWorld) -> str:
+    return str(next(each["message"] for each in world.status["conditions"] if each["type"] == "Ready"))
 
 
 def secret(**fields: Any) -> dict[str, Any]:
@@ -31,33 +31,33 @@ def secret(**fields: Any) -> dict[str, Any]:
 
 
 async def test_a_resource_that_selects_a_dynamic_secret_reports_it_once_and_is_in_step() -> None:
-    house = await settled()
+    world = await settled()
     try:
-        statuses = len(house.cluster.status_writes)
+        statuses = len(world.cluster.status_writes)
         for _ in range(20):
-            await house.pass_time(5)
+            await world.pass_time(5)
 
-        assert house.reason == Reason.SYNCED
-        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
-        assert house.keys(secret_ref()) == {"A", "B"}
-        assert len(house.cluster.status_writes) == statuses
+        assert world.reason == Reason.SYNCED
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(world)
+        assert world.keys(secret_ref()) == {"A", "B"}
+        assert len(world.cluster.status_writes) == statuses
 
-        house.phase.is_honest(entry("A"), config_entry("B"))
+        world.phase.is_honest(entry("A"), config_entry("B"))
         for _ in range(14):
-            await house.pass_time(0.5)
-        assert LEASED not in message(house)
+            await world.pass_time(0.5)
+        assert LEASED not in message(world)
     finally:
-        await house.stop()
+        await world.stop()
 
 
 async def test_of_thousands_a_few_are_named() -> None:
-    house = await settled(*(DynamicKey(f"{number:04}{'K' * 500}") for number in range(3000)))
+    world = await settled(*(DynamicKey(f"{number:04}{'K' * 500}") for number in range(3000)))
     try:
-        assert '"0000K' in message(house)
-        assert "and 2995 more" in message(house)
-        assert len(message(house)) < 2000
+        assert '"0000K' in message(world)
+        assert "and 2995 more" in message(world)
+        assert len(message(world)) < 2000
     finally:
-        await house.stop()
+        await world.stop()
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ async def test_of_thousands_a_few_are_named() -> None:
     ],
 )
 async def test_a_resource_that_does_not_ask_for_a_dynamic_secret_reports_nothing(fields: dict[str, Any]) -> None:
-    house = await settled(**fields)
+    world = await settled(**fields)
     try:
-        assert LEASED not in message(house)
+        assert LEASED not in message(world)
     finally:
-        await house.stop()
+        await world.stop()
 
 
 @pytest.mark.parametrize(
@@ -92,24 +92,24 @@ async def test_a_resource_that_does_not_ask_for_a_dynamic_secret_reports_nothing
 async def test_a_resource_that_names_a_dynamic_secret_is_refused_and_loses_nothing(
     fields: dict[str, Any], reason: Reason
 ) -> None:
-    house = await settled()
+    world = await settled()
     try:
-        held = house.keys(secret_ref())
-        await house.edit(**fields)
+        held = world.keys(secret_ref())
+        await world.edit(**fields)
         for _ in range(14):
-            await house.pass_time(0.5)
+            await world.pass_time(0.5)
 
-        assert house.reason == reason
-        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
-        assert house.keys(secret_ref()) == held
+        assert world.reason == reason
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(world)
+        assert world.keys(secret_ref()) == held
     finally:
-        await house.stop()
+        await world.stop()
 
 
 async def test_a_resource_with_nothing_but_a_dynamic_secret_reports_it() -> None:
-    house = await settled(empty=True)
+    world = await settled(empty=True)
     try:
-        assert house.reason == Reason.NO_ENTRIES
-        assert f'not read by a PhaseSecret: "{LEASED}"' in message(house)
+        assert world.reason == Reason.NO_ENTRIES
+        assert f'not read by a PhaseSecret: "{LEASED}"' in message(world)
     finally:
-        await house.stop()
+        await world.stop()

@@ -9,14 +9,14 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from support.builders import TOKEN, entry, secret_ref
 from support.fakes import FULL_TOKEN, FakePhase
-from support.lying import House, LyingPhase
+from support.lying import LyingPhase, PersistentWorld
 
 SHOP = secret_ref()
 UNDECRYPTABLE = Waiting(Reason.DECRYPTION_FAILED, "shop/Production: these entries cannot be decrypted: /A")
 
 
-class Home(House):
-    """A house with an encrypted app, and either form of the token."""
+class Home(PersistentWorld):
+    """A world with an encrypted app, and either form of the token."""
 
     def __init__(self, *, full: bool = True, is_encrypted: bool = True) -> None:
         super().__init__({}, phase=LyingPhase())

@@ -10,21 +10,21 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.values import Entry
 from support.builders import config_entry, config_map_ref, entry, secret_ref
-from support.lying import House
+from support.lying import PersistentWorld
 
 SHOP, OTHER, CONFIG = secret_ref(), secret_ref("other"), config_map_ref()
 TEN = [entry(key) for key in "ABCDEFGHIJ"]
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
-MAKE = Callable[..., Awaitable[House]]
+MAKE = Callable[..., Awaitable[PersistentWorld]]
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[MAKE]:
+async def world() -> AsyncIterator[MAKE]:
     """Give a PhaseSecret in step with what Phase holds."""
-    made: list[House] = []
+    made: list[PersistentWorld] = []
 
-    async def make(*entries: Entry, **fields: Any) -> House:
-        found = House({"pollingInterval": 5, **fields})
+    async def make(*entries: Entry, **fields: Any) -> PersistentWorld:
+        found = PersistentWorld({"pollingInterval": 5, **fields})
         found.phase.is_honest(*entries)
         made.append(found)
         await found.start()
@@ -40,38 +40,38 @@ def names(entries: list[Entry]) -> set[str]:
     return {each.key for each in entries}
 
 
-async def lie_and_look(house: House, *entries: Entry) -> None:
+async def lie_and_look(world: PersistentWorld, *entries: Entry) -> None:
     """Let Phase lie once, and let the operator hear it and no more."""
-    before = house.phase.told
-    house.phase.lies(*entries)
+    before = world.phase.told
+    world.phase.lies(*entries)
     for _ in range(20):
-        await house.pass_time(1)
-        if house.phase.told > before:
+        await world.pass_time(1)
+        if world.phase.told > before:
             return
     raise AssertionError("nobody asked")
 
 
-async def after_an_outage_and_a_restart(house: House) -> None:
-    house.phase.fails(DOWN)
+async def after_an_outage_and_a_restart(world: PersistentWorld) -> None:
+    world.phase.fails(DOWN)
     for _ in range(8):
-        await house.pass_time(5)
-    assert house.reason == Reason.PHASE_UNAVAILABLE
-    house.phase.works()
-    await house.stop()
+        await world.pass_time(5)
+    assert world.reason == Reason.PHASE_UNAVAILABLE
+    world.phase.works()
+    await world.stop()
 
 
-async def after_a_restart_with_an_edit(house: House) -> None:
-    await house.stop()
-    await house.edit(pollingInterval=6)
+async def after_a_restart_with_an_edit(world: PersistentWorld) -> None:
+    await world.stop()
+    await world.edit(pollingInterval=6)
 
 
-async def after_a_suspension(house: House) -> None:
-    await house.edit(suspend=True)
-    await house.edit(suspend=False)
+async def after_a_suspension(world: PersistentWorld) -> None:
+    await world.edit(suspend=True)
+    await world.edit(suspend=False)
 
 
-async def after_an_edit(house: House) -> None:
-    await house.edit(onSecretReferenceError="Warn")
+async def after_an_edit(world: PersistentWorld) -> None:
+    await world.edit(onSecretReferenceError="Warn")
 
 
 WAYS = [
@@ -92,9 +92,9 @@ LOSSES = [
 @pytest.mark.parametrize("happens", WAYS)
 @pytest.mark.parametrize(("fields", "left"), LOSSES)
 async def test_a_loss_is_not_believed_at_once(
-    house: MAKE, happens: Callable[[House], Awaitable[None]], fields: dict[str, Any], left: list[Entry]
+    world: MAKE, happens: Callable[[PersistentWorld], Awaitable[None]], fields: dict[str, Any], left: list[Entry]
 ) -> None:
-    found = await house(*TEN, **fields)
+    found = await world(*TEN, **fields)
     held = dict(found.cluster.objects[SHOP].fields)
     kept = {path: value for path, value in held.items() if path[0] == "data"}
     assert kept
@@ -115,9 +115,9 @@ async def test_a_loss_is_not_believed_at_once(
 
 @pytest.mark.parametrize("happens", WAYS)
 async def test_an_answer_that_phase_gives_twice_is_believed(
-    house: MAKE, happens: Callable[[House], Awaitable[None]]
+    world: MAKE, happens: Callable[[PersistentWorld], Awaitable[None]]
 ) -> None:
-    found = await house(*TEN, shrink=10)
+    found = await world(*TEN, shrink=10)
 
     found.phase.is_honest(*TEN[:1])
     await happens(found)
@@ -130,23 +130,23 @@ async def test_an_answer_that_phase_gives_twice_is_believed(
     assert found.reason == Reason.SYNCED
 
 
-async def test_each_target_is_guarded_by_itself(house: MAKE) -> None:
+async def test_each_target_is_guarded_by_itself(world: MAKE) -> None:
     split = [{"secretName": "shop", "path": "/"}, {"secretName": "other", "path": "/b"}]
     there = [entry("A"), entry("B", path="/b")]
-    found = await house(*there, allowEmpty=True, managedSecretReferences=split)
+    found = await world(*there, allowEmpty=True, managedSecretReferences=split)
 
     await lie_and_look(found, there[0])
 
     assert found.keys(OTHER) == {"B"}
-    assert found.told(OTHER)["reason"] == Reason.ANSWER_DOUBTED
-    assert found.told(SHOP)["ready"] is True
+    assert found.target_status(OTHER)["reason"] == Reason.ANSWER_DOUBTED
+    assert found.target_status(SHOP)["ready"] is True
     await found.pass_time(6)
     assert (found.keys(OTHER), found.reason) == ({"B"}, Reason.SYNCED)
 
 
-async def test_a_target_is_emptied_where_that_is_allowed_and_phase_says_it_twice(house: MAKE) -> None:
+async def test_a_target_is_emptied_where_that_is_allowed_and_phase_says_it_twice(world: MAKE) -> None:
     split = [{"secretName": "shop", "path": "/"}, {"secretName": "other", "path": "/b"}]
-    found = await house(entry("A"), entry("B", path="/b"), allowEmpty=True, managedSecretReferences=split)
+    found = await world(entry("A"), entry("B", path="/b"), allowEmpty=True, managedSecretReferences=split)
 
     found.phase.is_honest(entry("A"))
     for _ in range(12):
@@ -156,8 +156,8 @@ async def test_a_target_is_emptied_where_that_is_allowed_and_phase_says_it_twice
     assert found.reason == Reason.SYNCED
 
 
-async def test_another_question_is_answered_at_once(house: MAKE) -> None:
-    found = await house(*TEN, shrink=10)
+async def test_another_question_is_answered_at_once(world: MAKE) -> None:
+    found = await world(*TEN, shrink=10)
 
     reads = found.phase.told
     await found.edit(keys={"include": ["A"]})
@@ -166,16 +166,16 @@ async def test_another_question_is_answered_at_once(house: MAKE) -> None:
     assert found.phase.told == reads
 
 
-async def test_other_names_for_the_same_entries_are_no_loss(house: MAKE) -> None:
-    found = await house(entry("DB_HOST"), entry("DB_PORT"), shrink=1)
+async def test_other_names_for_the_same_entries_are_no_loss(world: MAKE) -> None:
+    found = await world(entry("DB_HOST"), entry("DB_PORT"), shrink=1)
 
     await found.edit(managedSecretReferences=[{"secretName": "shop", "nameTransformer": "lower-kebab"}])
 
     assert (found.keys(SHOP), found.reason) == ({"db-host", "db-port"}, Reason.SYNCED)
 
 
-async def test_an_answer_of_another_app_is_doubted_after_a_restart(house: MAKE) -> None:
-    found = await house(entry("A"))
+async def test_an_answer_of_another_app_is_doubted_after_a_restart(world: MAKE) -> None:
+    found = await world(entry("A"))
     found.phase.app_id = "app-2"
     found.phase.is_honest(entry("A", "another"))
     await found.start()
@@ -196,10 +196,10 @@ async def test_an_answer_of_another_app_is_doubted_after_a_restart(house: MAKE) 
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("rest", [[], [config_entry("B")]], ids=["the last one", "one of two"])
 async def test_an_entry_that_becomes_a_secret_leaves_the_config_map_at_once(
-    house: MAKE, rest: list[Entry], restarts: bool
+    world: MAKE, rest: list[Entry], restarts: bool
 ) -> None:
     targets: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
-    found = await house(config_entry("A"), *rest, shrink=1, **targets)
+    found = await world(config_entry("A"), *rest, shrink=1, **targets)
     assert "A" in found.keys(CONFIG)
 
     reads = found.phase.told
@@ -214,7 +214,7 @@ async def test_an_entry_that_becomes_a_secret_leaves_the_config_map_at_once(
     assert found.keys(CONFIG) == names(rest)
     assert found.keys(SHOP) == {"A"}
     assert found.phase.told == reads + 1
-    told = found.told(CONFIG)
+    told = found.target_status(CONFIG)
     assert (found.reason, told["ready"]) == (Reason.SYNCED, True)
     assert told["leftOut"] == [{"why": "Type", "count": 1, "keys": ["A"]}]
 
@@ -234,9 +234,9 @@ async def test_an_entry_that_becomes_a_secret_leaves_the_config_map_at_once(
     ],
 )
 async def test_an_entry_that_moved_leaves_its_target_at_once(
-    house: MAKE, fields: dict[str, Any], before: list[Entry], after: list[Entry]
+    world: MAKE, fields: dict[str, Any], before: list[Entry], after: list[Entry]
 ) -> None:
-    found = await house(*before, shrink=1, **fields)
+    found = await world(*before, shrink=1, **fields)
     assert "A" in found.keys(SHOP)
 
     found.phase.is_honest(*after)
@@ -248,13 +248,13 @@ async def test_an_entry_that_moved_leaves_its_target_at_once(
     # An interval, and no pause of doubt beside it.
     assert spent <= 6.5
     assert found.reason == Reason.SYNCED
-    told = found.told(SHOP)
+    told = found.target_status(SHOP)
     assert "A" in told.get("message", "") or told.get("leftOut")
 
 
-async def test_a_target_that_everything_left_goes_where_its_policy_says_so(house: MAKE) -> None:
+async def test_a_target_that_everything_left_goes_where_its_policy_says_so(world: MAKE) -> None:
     goes = [{"configMapName": "shop", "deletionPolicy": "Delete"}]
-    found = await house(config_entry("A"), managedConfigMapReferences=goes)
+    found = await world(config_entry("A"), managedConfigMapReferences=goes)
     assert CONFIG in found.cluster.objects
 
     found.phase.is_honest(entry("A"))
@@ -270,9 +270,9 @@ async def test_a_target_that_everything_left_goes_where_its_policy_says_so(house
     assert len(found.cluster.status_writes) == writes
 
 
-async def test_a_namesake_in_another_folder_proves_nothing(house: MAKE) -> None:
+async def test_a_namesake_in_another_folder_proves_nothing(world: MAKE) -> None:
     there = [entry("A"), entry("A", path="/b")]
-    found = await house(*there)
+    found = await world(*there)
 
     found.phase.is_honest(there[1])
     await found.start()
@@ -283,8 +283,8 @@ async def test_a_namesake_in_another_folder_proves_nothing(house: MAKE) -> None:
     assert found.reason == Reason.NO_ENTRIES
 
 
-async def test_types_that_an_edit_leaves_out_are_no_move(house: MAKE) -> None:
-    found = await house(entry("A"))
+async def test_types_that_an_edit_leaves_out_are_no_move(world: MAKE) -> None:
+    found = await world(entry("A"))
 
     await found.edit(managedSecretReferences=[{"secretName": "shop", "types": ["sealed"]}])
     await found.start()
@@ -303,20 +303,20 @@ async def test_types_that_an_edit_leaves_out_are_no_move(house: MAKE) -> None:
     [(None, Reason.SYNCED, True), (False, Reason.SYNCED, True), (True, Reason.NO_ENTRIES, False)],
 )
 async def test_a_config_map_that_never_had_an_entry_is_empty(
-    house: MAKE, required: bool | None, reason: Reason, current: bool
+    world: MAKE, required: bool | None, reason: Reason, current: bool
 ) -> None:
     reference = {"configMapName": "shop"} | ({} if required is None else {"required": required})
-    found = await house(entry("A"), managedConfigMapReferences=[reference])
+    found = await world(entry("A"), managedConfigMapReferences=[reference])
 
     assert found.reason == reason
     assert (CONFIG in found.cluster.objects) is current
     assert found.keys(SHOP) == {"A"}
-    assert "type config" in found.told(CONFIG)["message"]
+    assert "type config" in found.target_status(CONFIG)["message"]
 
 
-async def test_a_secret_that_selects_nothing_is_told_unless_it_may(house: MAKE) -> None:
+async def test_a_secret_that_selects_nothing_is_told_unless_it_may(world: MAKE) -> None:
     targets: list[dict[str, Any]] = [{"secretName": "shop"}, {"secretName": "other", "keys": {"include": ["NOPE"]}}]
-    found = await house(entry("A"), managedSecretReferences=targets)
+    found = await world(entry("A"), managedSecretReferences=targets)
     assert found.reason == Reason.NO_ENTRIES
 
     await found.edit(managedSecretReferences=[targets[0], {**targets[1], "required": False}])
@@ -325,8 +325,8 @@ async def test_a_secret_that_selects_nothing_is_told_unless_it_may(house: MAKE) 
     assert OTHER in found.cluster.objects
 
 
-async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> None:
-    found = await house(entry("A"))
+async def test_a_status_of_an_older_version_is_not_written_anew(world: MAKE) -> None:
+    found = await world(entry("A"))
     for target in found.status["targets"]:
         assert target.pop("selection")
     writes = len(found.cluster.status_writes)
@@ -378,16 +378,16 @@ async def test_a_status_of_an_older_version_is_not_written_anew(house: MAKE) -> 
     ],
 )
 async def test_a_field_that_matches_nothing_is_named_in_the_status(
-    house: MAKE, fields: dict[str, Any], told: str
+    world: MAKE, fields: dict[str, Any], told: str
 ) -> None:
-    found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", **fields}])
+    found = await world(entry("A"), managedSecretReferences=[{"secretName": "shop", **fields}])
 
     assert found.reason == Reason.SYNCED
-    assert told in found.told(SHOP)["message"]
+    assert told in found.target_status(SHOP)["message"]
 
 
-async def test_patterns_of_the_whole_that_match_nothing_are_told_and_only_these(house: MAKE) -> None:
-    found = await house(entry("A"), entry("B"), keys={"include": ["A", "N*", "GONE"]})
+async def test_patterns_of_the_whole_that_match_nothing_are_told_and_only_these(world: MAKE) -> None:
+    found = await world(entry("A"), entry("B"), keys={"include": ["A", "N*", "GONE"]})
 
     assert found.reason == Reason.SYNCED
     assert ready_message(found) == '1 target is in step; spec.keys.include: no entry matches "N*", "GONE"'
@@ -395,8 +395,8 @@ async def test_patterns_of_the_whole_that_match_nothing_are_told_and_only_these(
     assert ready_message(found) == "1 target is in step"
 
 
-async def test_tags_that_nothing_has_are_told_where_others_have_some(house: MAKE) -> None:
-    found = await house(entry("A", tags=["db"]), phaseAppEnvTags=["db", "typo", "Db"])
+async def test_tags_that_nothing_has_are_told_where_others_have_some(world: MAKE) -> None:
+    found = await world(entry("A", tags=["db"]), phaseAppEnvTags=["db", "typo", "Db"])
 
     assert ready_message(found) == '1 target is in step; spec.phaseAppEnvTags: no entry has the tag "Db", "typo"'
     await found.edit(phaseAppEnvTags=["db"])
@@ -404,9 +404,9 @@ async def test_tags_that_nothing_has_are_told_where_others_have_some(house: MAKE
 
 
 @pytest.mark.parametrize("fields", [{}, {"allowEmpty": True}, {"required": False}], ids=str)
-async def test_a_folder_that_nothing_has_is_told_where_others_have_some(house: MAKE, fields: dict[str, Any]) -> None:
+async def test_a_folder_that_nothing_has_is_told_where_others_have_some(world: MAKE, fields: dict[str, Any]) -> None:
     of_target = {name: value for name, value in fields.items() if name == "required"}
-    found = await house(
+    found = await world(
         entry("A"),
         entry("B", path="/db"),
         managedSecretReferences=[
@@ -418,13 +418,15 @@ async def test_a_folder_that_nothing_has_is_told_where_others_have_some(house: M
     )
     targets = [secret_ref(name) for name in ("shop", "db", "typo")]
 
-    assert 'path: no entry that the PhaseSecret selects lies in folder "/d"' in found.told(targets[2])["message"]
-    assert [found.told(each)["ready"] for each in targets] == [True, True, bool(fields)]
-    assert not any("folder" in str(found.told(each).get("message")) for each in targets[:2])
+    assert (
+        'path: no entry that the PhaseSecret selects lies in folder "/d"' in found.target_status(targets[2])["message"]
+    )
+    assert [found.target_status(each)["ready"] for each in targets] == [True, True, bool(fields)]
+    assert not any("folder" in str(found.target_status(each).get("message")) for each in targets[:2])
 
 
-async def test_personal_overrides_are_told_once_and_are_in_no_target(house: MAKE) -> None:
-    found = await house(replace(entry("A", "base"), is_overridden=True), entry("B"))
+async def test_personal_overrides_are_told_once_and_are_in_no_target(world: MAKE) -> None:
+    found = await world(replace(entry("A", "base"), is_overridden=True), entry("B"))
     writes = len(found.cluster.status_writes)
     for _ in range(20):
         await found.pass_time(5)
@@ -439,18 +441,18 @@ async def test_personal_overrides_are_told_once_and_are_in_no_target(house: MAKE
     assert ready_message(found) == "1 target is in step"
 
 
-async def test_of_thousands_of_overrides_a_few_are_named(house: MAKE) -> None:
-    found = await house(*(replace(entry(f"K{number:04}{'X' * 200}"), is_overridden=True) for number in range(300)))
+async def test_of_thousands_of_overrides_a_few_are_named(world: MAKE) -> None:
+    found = await world(*(replace(entry(f"K{number:04}{'X' * 200}"), is_overridden=True) for number in range(300)))
 
     assert "and 295 more" in ready_message(found)
     assert len(ready_message(found)) < 2000
 
 
-async def test_nothing_is_told_where_all_is_as_asked(house: MAKE) -> None:
+async def test_nothing_is_told_where_all_is_as_asked(world: MAKE) -> None:
     template = {"metadata": {"labels": {"argocd.argoproj.io/secret-type": "repository"}}}
-    found = await house(entry("A"), managedSecretReferences=[{"secretName": "shop", "template": template}])
+    found = await world(entry("A"), managedSecretReferences=[{"secretName": "shop", "template": template}])
 
-    assert "message" not in found.told(SHOP)
+    assert "message" not in found.target_status(SHOP)
     labels = found.cluster.objects[SHOP].part("metadata", "labels")
     assert labels["argocd.argoproj.io/secret-type"] == "repository"
 
@@ -461,9 +463,9 @@ BROKEN = entry("URL", "${nowhere.X}")
 WITH_CONFIG_MAP: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
 
 
-async def pass_an_interval(house: House) -> None:
+async def pass_an_interval(world: PersistentWorld) -> None:
     for _ in range(14):
-        await house.pass_time(0.5)
+        await world.pass_time(0.5)
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -477,9 +479,9 @@ async def pass_an_interval(house: House) -> None:
     ],
 )
 async def test_an_entry_that_is_declared_secret_leaves_whatever_else_is_wrong(
-    house: MAKE, restarts: bool, wrong: list[Entry], reason: Reason
+    world: MAKE, restarts: bool, wrong: list[Entry], reason: Reason
 ) -> None:
-    found = await house(config_entry("A"), config_entry("B"), entry("Z"), **WITH_CONFIG_MAP)
+    found = await world(config_entry("A"), config_entry("B"), entry("Z"), **WITH_CONFIG_MAP)
     found.phase.is_honest(config_entry("A"), config_entry("B"), entry("Z"), *wrong)
     await pass_an_interval(found)
     assert (found.reason, "A" in found.keys(CONFIG)) == (reason, True)
@@ -495,8 +497,8 @@ async def test_an_entry_that_is_declared_secret_leaves_whatever_else_is_wrong(
     assert (found.cluster.writes, len(found.cluster.status_writes)) == (writes, statuses)
 
 
-async def test_a_target_that_lost_an_entry_during_an_error_is_in_step_as_soon_as_that_is_over(house: MAKE) -> None:
-    found = await house(config_entry("A"), config_entry("B"), **WITH_CONFIG_MAP)
+async def test_a_target_that_lost_an_entry_during_an_error_is_in_step_as_soon_as_that_is_over(world: MAKE) -> None:
+    found = await world(config_entry("A"), config_entry("B"), **WITH_CONFIG_MAP)
     broken = config_entry("C", "${x.Y}")
     found.phase.is_honest(entry("A"), config_entry("B"), broken)
     await pass_an_interval(found)
@@ -508,9 +510,9 @@ async def test_a_target_that_lost_an_entry_during_an_error_is_in_step_as_soon_as
     assert (found.reason, found.keys(CONFIG), found.keys(SHOP)) == (Reason.SYNCED, {"B", "C"}, {"A"})
 
 
-async def test_an_answer_that_is_doubted_takes_nothing_from_a_config_map_either(house: MAKE) -> None:
+async def test_an_answer_that_is_doubted_takes_nothing_from_a_config_map_either(world: MAKE) -> None:
     there = [config_entry(key) for key in "ABCDEFGHIJ"]
-    found = await house(*there, BROKEN, shrink=10, onSecretReferenceError="Warn", **WITH_CONFIG_MAP)
+    found = await world(*there, BROKEN, shrink=10, onSecretReferenceError="Warn", **WITH_CONFIG_MAP)
     await found.edit(onSecretReferenceError="Fail")
     held = found.keys(CONFIG)
 
@@ -522,9 +524,9 @@ async def test_an_answer_that_is_doubted_takes_nothing_from_a_config_map_either(
     assert found.keys(CONFIG) == held
 
 
-async def test_a_file_is_made_without_what_was_declared_secret(house: MAKE) -> None:
+async def test_a_file_is_made_without_what_was_declared_secret(world: MAKE) -> None:
     file = [{"configMapName": "shop", "format": "dotenv"}]
-    found = await house(config_entry("A"), config_entry("B"), BROKEN, managedConfigMapReferences=file,
+    found = await world(config_entry("A"), config_entry("B"), BROKEN, managedConfigMapReferences=file,
                         onSecretReferenceError="Warn")  # fmt: skip
     await found.edit(onSecretReferenceError="Fail")
     before = dict(found.cluster.objects[CONFIG].fields)
@@ -541,13 +543,13 @@ async def test_a_file_is_made_without_what_was_declared_secret(house: MAKE) -> N
 VERSIONED: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop", "versioned": {"keep": 3}}]}
 
 
-def versions(house: House) -> set[str]:
-    return {ref.key.name for ref in house.cluster.objects if ref.kind is CONFIG.kind}
+def versions(world: PersistentWorld) -> set[str]:
+    return {ref.key.name for ref in world.cluster.objects if ref.kind is CONFIG.kind}
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-async def test_versions_that_hold_what_was_declared_secret_go_at_once(house: MAKE, restarts: bool) -> None:
-    found = await house(config_entry("B"), **VERSIONED)
+async def test_versions_that_hold_what_was_declared_secret_go_at_once(world: MAKE, restarts: bool) -> None:
+    found = await world(config_entry("B"), **VERSIONED)
     harmless = versions(found)
     found.phase.is_honest(config_entry("A"), config_entry("B"))
     await pass_an_interval(found)
@@ -562,14 +564,14 @@ async def test_versions_that_hold_what_was_declared_secret_go_at_once(house: MAK
     assert len(versions(found)) == 2
 
 
-async def test_a_version_that_pods_name_stays_and_is_told_by_its_name(house: MAKE) -> None:
-    found = await house(config_entry("A"), config_entry("B"), **VERSIONED)
+async def test_a_version_that_pods_name_stays_and_is_told_by_its_name(world: MAKE) -> None:
+    found = await world(config_entry("A"), config_entry("B"), **VERSIONED)
     [old] = versions(found)
     found.cluster.mentions = {old}
 
     found.phase.is_honest(entry("A"), config_entry("B"))
     await pass_an_interval(found)
-    told = found.told(CONFIG)
+    told = found.target_status(CONFIG)
     statuses = len(found.cluster.status_writes)
     await pass_an_interval(found)
 
@@ -580,14 +582,14 @@ async def test_a_version_that_pods_name_stays_and_is_told_by_its_name(house: MAK
     found.phase.is_honest(entry("A"), config_entry("B", "other"))
     await pass_an_interval(found)
     assert old not in versions(found)
-    assert "message" not in found.told(CONFIG) or old not in found.told(CONFIG)["message"]
+    assert "message" not in found.target_status(CONFIG) or old not in found.target_status(CONFIG)["message"]
 
 
 # What it costs that an account may not probe.
 
 
 async def test_an_account_that_may_not_read_environments_is_told_once_and_when_it_may_again() -> None:
-    found = House({"pollingInterval": 5})
+    found = PersistentWorld({"pollingInterval": 5})
     found.phase.is_honest(entry("A"))
     found.phase.fails(Waiting(Reason.ACCESS_DENIED, "no"), "environments")
     await found.start()
@@ -609,13 +611,13 @@ async def test_an_account_that_may_not_read_environments_is_told_once_and_when_i
         await found.stop()
 
 
-def ready_message(house: House) -> str:
-    return str(next(each["message"] for each in house.status["conditions"] if each["type"] == "Ready"))
+def ready_message(world: PersistentWorld) -> str:
+    return str(next(each["message"] for each in world.status["conditions"] if each["type"] == "Ready"))
 
 
 async def test_of_a_config_map_that_others_keep_only_what_nobody_else_holds_is_taken_out() -> None:
     merged = [{"configMapName": "shop", "creationPolicy": "Merge"}]
-    found = House({"pollingInterval": 5, "managedConfigMapReferences": merged})
+    found = PersistentWorld({"pollingInterval": 5, "managedConfigMapReferences": merged})
     found.cluster.edit(CONFIG, {"X": "theirs"})
     found.phase.is_honest(config_entry("A"), config_entry("C"), config_entry("B"))
     await found.start()

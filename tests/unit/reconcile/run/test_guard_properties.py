@@ -16,7 +16,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import Entry
 from support.builders import config_entry, config_map_ref, entry, secret_ref
-from support.lying import House
+from support.lying import PersistentWorld
 
 DOWN = Transient(Reason.PHASE_UNAVAILABLE, "down")
 ROOT, BELOW, CONFIG = secret_ref("root"), secret_ref("below"), config_map_ref("config")
@@ -56,7 +56,7 @@ def made(key: str, owned_fields: str) -> Entry:
 class Model:
     """What Phase truly holds, and the targets that have to follow it."""
 
-    house: House
+    world: PersistentWorld
     shapes: dict[str, str] = field(default_factory=dict)
     # What moved, with the number of true answers before; it has left its target as soon as there is one more.
     moved: dict[str, int] = field(default_factory=dict)
@@ -76,90 +76,90 @@ class Model:
 
     def holds(self, key: str) -> set[str]:
         """Return the targets that hold a key."""
-        found = {owned_fields for owned_fields, ref in HOMES.items() if key in self.house.keys(ref)}
-        return found | ({"below"} if f"B_{key}" in self.house.keys(BELOW) else set())
+        found = {owned_fields for owned_fields, ref in HOMES.items() if key in self.world.keys(ref)}
+        return found | ({"below"} if f"B_{key}" in self.world.keys(BELOW) else set())
 
     def check(self) -> None:
         for key, at in list(self.moved.items()):
-            is_heard = self.house.phase.told_truly > at and not self.is_doubted()
+            is_heard = self.world.phase.told_truly > at and not self.is_doubted()
             if is_heard and key not in self.unproven:
                 del self.moved[key]
         for key, owned_fields in self.shapes.items():
             if key not in self.moved:
-                assert self.holds(key) == {owned_fields}, (key, self.house.status)
+                assert self.holds(key) == {owned_fields}, (key, self.world.status)
 
     def is_doubted(self) -> bool:
         """Say whether a target doubts an answer, maybe for what is unproven; then it takes nothing of it."""
-        return any(self.house.told(ref).get("reason") == Reason.ANSWER_DOUBTED for ref in HOMES.values())
+        return any(self.world.target_status(ref).get("reason") == Reason.ANSWER_DOUBTED for ref in HOMES.values())
 
     def forget(self) -> None:
         """Note that the process which saw where things were is gone."""
         self.unproven |= set(self.moved)
-        self.began = self.house.phase.told_truly
+        self.began = self.world.phase.told_truly
 
     def end(self) -> None:
         """Check that all is as Phase says."""
         for key, owned_fields in self.shapes.items():
-            if self.house.reason != Reason.NO_ENTRIES or key not in self.unproven:
-                assert self.holds(key) == {owned_fields}, (key, self.house.status)
-        assert self.house.reason == Reason.SYNCED or self.unproven, self.house.status
+            if self.world.reason != Reason.NO_ENTRIES or key not in self.unproven:
+                assert self.holds(key) == {owned_fields}, (key, self.world.status)
+        assert self.world.reason == Reason.SYNCED or self.unproven, self.world.status
 
     async def run(self, seconds: float) -> None:
-        end = self.house.clock.monotonic() + seconds
-        while self.house.clock.monotonic() < end:
-            await self.house.pass_time(1.0)
+        end = self.world.clock.monotonic() + seconds
+        while self.world.clock.monotonic() < end:
+            await self.world.pass_time(1.0)
             self.check()
 
     async def do(self, step: tuple[Any, ...]) -> None:
-        house = self.house
+        world = self.world
         match step:
-            case ("lie", _) if house.phase.lied_last:
+            case ("lie", _) if world.phase.lied_last:
                 # Said again, it would be believed, and rightly.
                 pass
             case ("lie", set(lost)):
                 self.lost = lost
-                house.phase.lies(*self.lie())
+                world.phase.lies(*self.lie())
             case ("move", str(key), str(owned_fields)):
                 if owned_fields != self.shapes[key]:
-                    self.moved[key] = house.phase.told_truly
-                    self.unproven |= {key} if house.phase.told_truly == self.began else set()
+                    self.moved[key] = world.phase.told_truly
+                    self.unproven |= {key} if world.phase.told_truly == self.began else set()
                 self.shapes[key] = owned_fields
-                house.phase.is_honest(*self.true())
-                if house.phase.lie is not None:
+                world.phase.is_honest(*self.true())
+                if world.phase.lie is not None:
                     # It lacks entries of the truth at the moment of the answer: an old state is no such lie.
-                    house.phase.lie = self.lie()
+                    world.phase.lie = self.lie()
             case ("outage", float(seconds)):
-                house.phase.fails(DOWN)
+                world.phase.fails(DOWN)
                 await self.run(seconds)
-                house.phase.works()
+                world.phase.works()
             case ("restart",):
                 self.forget()
-                await house.start()
+                await world.start()
             case ("edit", int(interval)):
-                await house.edit(pollingInterval=interval)
+                await world.edit(pollingInterval=interval)
             case ("suspend",):
                 self.forget()
-                await house.edit(suspend=True)
-                await house.edit(suspend=None)
+                await world.edit(suspend=True)
+                await world.edit(suspend=None)
             case ("time", float(seconds)):
                 await self.run(seconds)
         self.check()
 
 
 async def play(plan: Watchdog, fields: dict[str, Any]) -> None:
-    house = House({"pollingInterval": 5, **TARGETS, **fields})
-    model = Model(house, {key: sorted(SHAPES)[number % 3] for number, key in enumerate(KEYS)})
-    house.phase.is_honest(*model.true())
+    world = PersistentWorld({"pollingInterval": 5, **TARGETS, **fields})
+    model = Model(world, {key: sorted(SHAPES)[number % 3] for number, key in enumerate(KEYS)})
+    world.phase.is_honest(*model.true())
     try:
-        await house.start()
+        await world.start()
         await model.run(1.0)
         for step in plan:
             await model.do(step)
-        house.phase.works()
+        world.phase.works()
         await model.run(90.0)
         model.end()
     finally:
-        await house.stop()
+        await world.stop()
 
 
 @settings(max_examples=60, deadline=None)

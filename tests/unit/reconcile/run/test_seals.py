@@ -17,7 +17,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.values import DynamicKey, Entry
 from support.builders import entry, secret_ref
-from support.lying import House, LyingPhase
+from support.lying import LyingPhase, PersistentWorld
 
 SHOP = secret_ref()
 REFUSED = Waiting(Reason.ACCESS_DENIED, "Phase answers 403: You don't have permission to read environments.")
@@ -46,8 +46,8 @@ class BusyPhase(LyingPhase):
         return found
 
 
-class Town(House):
-    """A house whose restarts are counted."""
+class BusyWorld(PersistentWorld):
+    """A world whose restarts are counted."""
 
     def __init__(self, **spec: Any) -> None:
         super().__init__(spec, phase=BusyPhase())
@@ -88,14 +88,14 @@ class Town(House):
         return self.cluster.secret(SHOP) == {"A": value}
 
 
-async def settled(**spec: Any) -> Town:
+async def settled(**spec: Any) -> BusyWorld:
     """Let the operator be at work for some minutes, with everything in step."""
-    town = Town(**spec)
-    town.phase.is_honest(entry("A", "1"))
-    await town.start()
-    await town.rest()
-    assert town.reason == Reason.SYNCED
-    return town
+    world = BusyWorld(**spec)
+    world.phase.is_honest(entry("A", "1"))
+    await world.start()
+    await world.rest()
+    assert world.reason == Reason.SYNCED
+    return world
 
 
 @pytest.fixture(params=[pytest.param({}, id="Owner"), pytest.param(MERGED, id="Merge")])
@@ -105,144 +105,144 @@ def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 async def test_a_value_that_is_written_between_probe_and_read_is_sealed_anew_once(spec: dict[str, Any]) -> None:
-    town = await settled(**spec)
-    town.phase.is_honest(entry("A", "2"))
-    town.busy.before_read = lambda: town.phase.is_honest(entry("A", "3"))
-    before = town.writes
-    await town.rest()
+    world = await settled(**spec)
+    world.phase.is_honest(entry("A", "2"))
+    world.busy.before_read = lambda: world.phase.is_honest(entry("A", "3"))
+    before = world.writes
+    await world.rest()
 
-    assert town.holds("3")
+    assert world.holds("3")
     # The content, and once more the seal, which no status shows.
-    assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (2, 1)
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert (world.writes[0] - before[0], world.writes[1] - before[1]) == (2, 1)
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_batch_whose_rows_precede_its_date_leaves_a_right_seal(spec: dict[str, Any]) -> None:
-    town = await settled(**spec)
-    town.phase.is_honest(entry("A", "2"))
-    town.busy.after_read = lambda: town.phase.is_honest(entry("A", "2"))
-    await town.rest()
+    world = await settled(**spec)
+    world.phase.is_honest(entry("A", "2"))
+    world.busy.after_read = lambda: world.phase.is_honest(entry("A", "2"))
+    await world.rest()
 
-    assert town.holds("2")
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert world.holds("2")
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_first_answer_that_is_newer_than_the_probe_leaves_a_right_seal(spec: dict[str, Any]) -> None:
-    town = Town(**spec)
-    town.phase.is_honest(entry("A", "1"))
-    town.busy.before_read = lambda: town.phase.is_honest(entry("A", "2"))
-    await town.start()
-    await town.rest()
+    world = BusyWorld(**spec)
+    world.phase.is_honest(entry("A", "1"))
+    world.busy.before_read = lambda: world.phase.is_honest(entry("A", "2"))
+    await world.start()
+    await world.rest()
 
-    assert town.holds("2")
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert world.holds("2")
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_read_by_annotation_long_after_the_probe_has_the_right_seal_at_once(spec: dict[str, Any]) -> None:
-    town = await settled(**spec)
-    await town.rest(60)
-    before = town.writes
-    town.phase.is_honest(entry("A", "2"))
-    await town.sync("now")
+    world = await settled(**spec)
+    await world.rest(60)
+    before = world.writes
+    world.phase.is_honest(entry("A", "2"))
+    await world.sync("now")
 
-    assert town.holds("2")
-    await town.rest()
+    assert world.holds("2")
+    await world.rest()
     # The seal is right at once: the environment was probed before it was read.
-    assert town.writes[0] - before[0] == 1
-    body = town.body()
+    assert world.writes[0] - before[0] == 1
+    body = world.body()
     body["metadata"]["annotations"] = {names.ANNOTATION_SYNC: "now"}
-    town.body = lambda: body  # type: ignore[method-assign]  # the annotation stands
-    body["status"] = dict(town.status)
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    world.body = lambda: body  # type: ignore[method-assign]  # the annotation stands
+    body["status"] = dict(world.status)
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 @pytest.mark.parametrize("error", [pytest.param(REFUSED, id="403"), pytest.param(OLD, id="404")])
 async def test_an_answer_from_while_probes_were_refused_is_sealed_once_they_work(
     error: Exception, spec: dict[str, Any]
 ) -> None:
-    town = Town(**spec)
-    town.phase.is_honest(entry("A", "1"))
-    town.phase.fails(error, "environments")
-    await town.start()
-    await town.rest()
-    assert town.holds("1")
-    before = town.writes
-    town.phase.works()
-    await town.rest(900)
+    world = BusyWorld(**spec)
+    world.phase.is_honest(entry("A", "1"))
+    world.phase.fails(error, "environments")
+    await world.start()
+    await world.rest()
+    assert world.holds("1")
+    before = world.writes
+    world.phase.works()
+    await world.rest(900)
 
     # The status says that the account may probe, and not that the seal was written.
-    assert (town.writes[0] - before[0], town.writes[1] - before[1]) == (1, int(error is REFUSED))
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert (world.writes[0] - before[0], world.writes[1] - before[1]) == (1, int(error is REFUSED))
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_target_without_a_seal_is_read_for_once_and_sealed(spec: dict[str, Any]) -> None:
-    town = Town(**spec)
-    town.phase.is_honest(entry("A", "1"))
-    town.phase.fails(REFUSED, "environments")
-    await town.start()
-    await town.rest()
+    world = BusyWorld(**spec)
+    world.phase.is_honest(entry("A", "1"))
+    world.phase.fails(REFUSED, "environments")
+    await world.start()
+    await world.rest()
     # The process ends before probes work.
-    await town.stop()
-    town.phase.works()
+    await world.stop()
+    world.phase.works()
 
-    reads, targets, _ = await town.restarted()
+    reads, targets, _ = await world.restarted()
     assert (reads, targets) == (1, 1)
-    told = [each.reason for each in town.cluster.notices]
+    told = [each.reason for each in world.cluster.notices]
     assert told.count("TargetWritten") == 1
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_change_while_probes_fail_is_sealed_once_they_work(spec: dict[str, Any]) -> None:
-    town = await settled(**spec)
-    town.phase.fails(REFUSED, "environments")
-    await town.rest()
-    town.phase.is_honest(entry("A", "2"))
-    town.phase.fails(REFUSED, "environments")
-    await town.rest()
-    assert town.holds("2")
-    town.phase.works()
-    await town.rest(900)
+    world = await settled(**spec)
+    world.phase.fails(REFUSED, "environments")
+    await world.rest()
+    world.phase.is_honest(entry("A", "2"))
+    world.phase.fails(REFUSED, "environments")
+    await world.rest()
+    assert world.holds("2")
+    world.phase.works()
+    await world.rest(900)
 
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 @pytest.mark.parametrize("error", [pytest.param(REFUSED, id="403"), pytest.param(DOWN, id="503")])
 async def test_a_date_that_no_probe_confirmed_is_taken_back_once(error: Exception, spec: dict[str, Any]) -> None:
-    town = await settled(**spec)
-    await town.start()
-    town.phase.is_honest(entry("A", "2"))
-    town.phase.fails(error, "environments")
+    world = await settled(**spec)
+    await world.start()
+    world.phase.is_honest(entry("A", "2"))
+    world.phase.fails(error, "environments")
     # So soon after a probe it is read without another one, and dated by that.
-    await town.sync("now")
-    assert town.holds("2")
-    before = town.writes
-    await town.rest(900)
+    await world.sync("now")
+    assert world.holds("2")
+    before = world.writes
+    await world.rest(900)
 
     # The seal alone was written, which no status shows: the process may end before it can be corrected.
-    assert town.writes[0] - before[0] == 1
-    town.phase.works()
-    assert (await town.restarted())[:2] == (1, 1)
-    assert await town.restarted() == (0, 0, 0)
-    await town.stop()
+    assert world.writes[0] - before[0] == 1
+    world.phase.works()
+    assert (await world.restarted())[:2] == (1, 1)
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
 
 
 async def test_a_move_of_the_environment_without_a_change_costs_no_write() -> None:
-    town = await settled()
-    before = town.writes
+    world = await settled()
+    before = world.writes
     for _ in range(10):
-        town.phase.is_honest(entry("A", "1"))
-        await town.rest()
+        world.phase.is_honest(entry("A", "1"))
+        await world.rest()
 
     # Once at most, since the environment may have been written while it was read first.
-    assert town.writes[0] - before[0] <= 1
-    await town.stop()
+    assert world.writes[0] - before[0] <= 1
+    await world.stop()
 
 
 moments = st.sampled_from(["at rest", "before the read", "after the read"])
@@ -256,7 +256,7 @@ steps = st.one_of(
 )
 
 
-async def play(town: Town, plan: list[tuple[str, str]]) -> int:
+async def play(world: BusyWorld, plan: list[tuple[str, str]]) -> int:
     """Let things happen, and return which value Phase holds in the end."""
     value = synced = 1
     for step, how in plan:
@@ -265,27 +265,27 @@ async def play(town: Town, plan: list[tuple[str, str]]) -> int:
                 value += 1
                 written = value
                 if how == "at rest":
-                    town.phase.is_honest(entry("A", str(written)))
+                    world.phase.is_honest(entry("A", str(written)))
                 elif how == "before the read":
-                    town.busy.before_read = lambda written=written: town.phase.is_honest(entry("A", str(written)))
+                    world.busy.before_read = lambda written=written: world.phase.is_honest(entry("A", str(written)))
                 else:
-                    town.busy.after_read = lambda written=written: town.phase.is_honest(entry("A", str(written)))
+                    world.busy.after_read = lambda written=written: world.phase.is_honest(entry("A", str(written)))
             case "sync":
                 synced += 1
-                await town.sync(str(synced))
+                await world.sync(str(synced))
             case "probes":
-                town.phase.works()
+                world.phase.works()
                 if how != "work":
-                    town.phase.fails(REFUSED if how == "403" else DOWN, "environments")
+                    world.phase.fails(REFUSED if how == "403" else DOWN, "environments")
             case "wait":
-                await town.pass_time(float(how))
+                await world.pass_time(float(how))
             case "kill":
-                await town.rest()
-                await town.start()
+                await world.rest()
+                await world.start()
             case _:
-                town.cluster.edit(SHOP, {"A": "edited"})
-                assert town.loop is not None
-                await town.loop.touched(SHOP)
+                world.cluster.edit(SHOP, {"A": "edited"})
+                assert world.loop is not None
+                await world.loop.touched(SHOP)
     return value
 
 
@@ -311,17 +311,17 @@ def test_any_course_of_events_ends_so_that_a_restart_reads_and_writes_nothing(
     plan: list[tuple[str, str]], merges: bool
 ) -> None:
     async def scenario() -> None:
-        town = await settled(**(MERGED if merges else {}))
-        await play(town, plan)
-        town.phase.works()
-        town.busy.before_read = town.busy.after_read = None
+        world = await settled(**(MERGED if merges else {}))
+        await play(world, plan)
+        world.phase.works()
+        world.busy.before_read = world.busy.after_read = None
         # The longest wait: an app without probes is probed again after ten minutes.
-        await town.rest(1500)
-        before = town.writes
-        await town.rest(300)
-        assert town.writes == before
+        await world.rest(1500)
+        before = world.writes
+        await world.rest(300)
+        assert world.writes == before
 
-        assert await town.restarted() == (0, 0, 0)
-        await town.stop()
+        assert await world.restarted() == (0, 0, 0)
+        await world.stop()
 
     asyncio.run(scenario())

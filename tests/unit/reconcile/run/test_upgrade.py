@@ -13,23 +13,23 @@ from phase_operator.core.targets import provenance
 from phase_operator.core.targets.observed import observe
 from phase_operator.reconcile.context import parse_spec
 from support.builders import DIGEST_KEY, entry, secret_ref
-from support.lying import House
+from support.lying import PersistentWorld
 
 SHOP = secret_ref()
 SECRET_TYPE = "argocd.argoproj.io/secret-type"
 LABELLED = {"secretName": "shop", "template": {"metadata": {"labels": {SECRET_TYPE: "repository"}}}}
 
 
-def seal_as_before(house: House) -> None:
+def seal_as_before(world: PersistentWorld) -> None:
     """Seal the Secret as the version before did, from the spec as it is now."""
-    spec = house.body()["spec"]
+    spec = world.body()["spec"]
     query = source_query(ask_of(parse_spec(spec), "team"), "account")
-    moved_at = f"2030-01-01T00:00:{house.phase._revisions['production']:02}Z"
+    moved_at = f"2030-01-01T00:00:{world.phase._revisions['production']:02}Z"
     # Version 2 of the rendering left the label out.
     parts: list[Any] = [2, spec, [query.account.base_url, query.environment, query.path, query.tags]]
     text = json.dumps([*parts, ["app-1", moved_at]], sort_keys=True, separators=(",", ":"))
     inputs = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    stored = house.cluster.objects[SHOP]
+    stored = world.cluster.objects[SHOP]
     found = observe(stored.metadata())
     annotation = ("metadata", "annotations", names.ANNOTATION_SEAL)
     stored.fields[annotation] = provenance._stamp(DIGEST_KEY, found.digest, found.owned_fields, inputs)
@@ -44,28 +44,28 @@ def seal_as_before(house: House) -> None:
     ],
 )
 async def test_a_label_that_was_left_out_is_written_once(reference: dict[str, Any], reads: int, writes: int) -> None:
-    house = House({"pollingInterval": 5})
-    house.phase.is_honest(entry("A"))
-    await house.start()
-    await house.pass_time(1)
+    world = PersistentWorld({"pollingInterval": 5})
+    world.phase.is_honest(entry("A"))
+    await world.start()
+    await world.pass_time(1)
     # The spec asked for the label from the beginning; the version before did not write it.
-    house.spec = {**house.spec, "managedSecretReferences": [reference]}
-    seal_as_before(house)
-    before = (house.phase.told, len(house.cluster.applied))
-    keys = house.cluster.objects[SHOP].part("metadata", "annotations")[names.ANNOTATION_KEYS]
+    world.spec = {**world.spec, "managedSecretReferences": [reference]}
+    seal_as_before(world)
+    before = (world.phase.told, len(world.cluster.applied))
+    keys = world.cluster.objects[SHOP].part("metadata", "annotations")[names.ANNOTATION_KEYS]
 
-    await house.start()
+    await world.start()
     for _ in range(30):
-        await house.pass_time(5)
+        await world.pass_time(5)
 
     try:
-        assert house.loop is not None
-        assert house.reason == Reason.SYNCED
-        assert (house.phase.told - before[0], len(house.cluster.applied) - before[1]) == (reads, writes)
-        metadata = house.cluster.objects[SHOP]
+        assert world.loop is not None
+        assert world.reason == Reason.SYNCED
+        assert (world.phase.told - before[0], len(world.cluster.applied) - before[1]) == (reads, writes)
+        metadata = world.cluster.objects[SHOP]
         assert (SECRET_TYPE in metadata.part("metadata", "labels")) is bool(writes)
         # Pods are restarted for what keys hold, and that is what it was.
         assert metadata.part("metadata", "annotations")[names.ANNOTATION_KEYS] == keys
-        assert not house.loop.observer.restarts
+        assert not world.loop.observer.restarts
     finally:
-        await house.stop()
+        await world.stop()
