@@ -5,10 +5,10 @@ a target (core/content), where references are searched for and resolved (core/so
 (phase/elements), or where a token is sent to Phase (phase/credentials).
 """
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
+from sys import getsizeof
 from typing import NamedTuple, NoReturn
 
 from phase_operator.core.digests import framed, keyed
@@ -80,7 +80,7 @@ class SecretValue(Unprintable):
     @property
     def weight(self) -> int:
         """Return how many bytes the text takes in memory: up to four a letter."""
-        return sys.getsizeof(self._text)
+        return getsizeof(self._text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class Entry:
     @property
     def weight(self) -> int:
         """Return about how many bytes the entry takes in memory; texts that many entries share are not counted."""
-        problem = sys.getsizeof(self.problem) if self.problem else 0
-        return _BARE + sys.getsizeof(self.id) + sys.getsizeof(self.key) + self.value.weight + problem
+        size = _BARE + getsizeof(self.id) + getsizeof(self.key) + getsizeof(self.value._text)
+        return size + getsizeof(self.problem) if self.problem else size
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class DynamicKey:
     @property
     def weight(self) -> int:
         """Return about how many bytes it takes in memory."""
-        return _BARE + sys.getsizeof(self.key)
+        return _BARE + getsizeof(self.key)
 
 
 @dataclass(frozen=True, slots=True)

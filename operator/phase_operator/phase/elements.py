@@ -4,9 +4,8 @@ Rule: an element without key or value makes the whole answer invalid. An empty t
 leaving it out would remove a key from the target.
 """
 
-import sys
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from sys import getsizeof
+from typing import Generic, NamedTuple, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
@@ -14,31 +13,44 @@ from phase_operator.core.values import ConfigEntry, DynamicKey, Entry, SecretVal
 from phase_operator.phase import wire
 
 Made = TypeVar("Made")
+_Fields = tuple[str, str, SecretValue, str, frozenset[str], str, bool]
 # The most characters of a sealed key: four bytes a character, in base64, and what sealing adds.
 _LONGEST_SEALED_KEY = 4 * wire.MAX_WORD * 4 // 3 + 200
+# Bytes of a sealed entry without its texts.
+_SEALED = 200
 # Bytes that a text takes which many entries share.
 _KEPT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEntry:
+class SealedEntry(NamedTuple):
     """An entry of an encrypted app as it was read: in place of its key and its value it has their sealed texts."""
 
-    sealed: Entry
+    # A tuple, since there are thousands, and each is made and taken apart once.
 
-    @property
-    def key(self) -> str:
-        """The sealed text of its key."""
-        return self.sealed.key
+    id: str
+    # The sealed text of its key.
+    key: str
+    # Hidden, since it may be in plain text by somebody's mistake.
+    hidden: SecretValue
+    path: str
+    tags: frozenset[str]
+    type: str
+    is_overridden: bool
 
     @property
     def value(self) -> str:
         """The sealed text of its value; an empty text is an empty value."""
-        return self.sealed.value.reveal()
+        return self.hidden.reveal()
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes it takes in memory; texts that many entries share are not counted."""
+        return _SEALED + getsizeof(self.id) + getsizeof(self.key) + self.hidden.weight
 
     def opened(self, key: str, value: str) -> Entry:
         """Return the entry with its key and value in plain text."""
-        return replace(self.sealed, key=key, value=SecretValue(value))
+        number, _, _, path, tags, kind, is_overridden = self
+        return _class_of(kind)(number, key, SecretValue(value), path, tags, kind, is_overridden)
 
 
 class _Elements(Generic[Made]):
@@ -49,41 +61,34 @@ class _Elements(Generic[Made]):
         self._texts: dict[str, str] = {}
         self._tags: dict[tuple[str, ...], frozenset[str]] = {(): frozenset()}
         self._distinct: set[str] = set()
-        # Bytes that the entries made so far take in memory.
-        self.weight = 0
+        # Bytes that the entries made so far take in memory, and those of them for texts that entries share.
+        self.weight = self.shared = 0
 
     def made(self, element: object) -> list[Made]:
         """Return what an element becomes; raise ExpectedError."""
         raise NotImplementedError
 
-    def _entry(self, secret: wire.Secret, longest_key: int) -> Entry:
-        key, value = self._required(secret.key, "key"), self._required(secret.value, "value")
-        path, kind = secret.path or "/", secret.kind
-        if max(map(len, (secret.id, path, kind))) > wire.MAX_WORD or len(key) > longest_key:
+    def _fields(self, secret: wire.Secret, longest_key: int) -> _Fields:
+        """Return the fields of an entry, in the order of `Entry`, if it has all and none is too long."""
+        key, value = secret.key, secret.value
+        if key is None or value is None:
+            raise wire.not_phase(self._host, f"missing at [].{'key' if key is None else 'value'}")
+        number, path, kind = secret.id, secret.path or "/", secret.kind
+        if max(len(number), len(path), len(kind)) > wire.MAX_WORD or len(key) > longest_key:
             raise self._too_long(f"an entry whose key or folder is longer than {wire.MAX_WORD:,} characters")
-        make = ConfigEntry if kind == "config" else Entry
-        made = make(
-            id=secret.id,
-            key=key,
-            value=SecretValue(value),
-            path=self._shared(path),
-            tags=self._tagged(secret.tags or ()),
-            type=self._shared(kind),
-            is_overridden=secret.is_overridden,
-        )
-        self.weight += made.weight
-        return made
+        tags = self._tagged(secret.tags or ())
+        return number, key, SecretValue(value), self._kept(path), tags, self._kept(kind), secret.is_overridden
 
-    def _required(self, text: str | None, field: str) -> str:
-        if text is None:
-            raise wire.not_phase(self._host, f"missing at [].{field}")
-        return text
+    def _kept(self, text: str) -> str:
+        found = self._texts.get(text)
+        if found is None:
+            found = self._texts[text] = text
+            self._share(getsizeof(text) + _KEPT)
+        return found
 
-    def _shared(self, text: str) -> str:
-        if text not in self._texts:
-            self._texts[text] = text
-            self.weight += sys.getsizeof(text) + _KEPT
-        return self._texts[text]
+    def _share(self, size: int) -> None:
+        self.shared += size
+        self.weight += size
 
     def _tagged(self, tags: tuple[str, ...]) -> frozenset[str]:
         found = self._tags.get(tags)
@@ -93,8 +98,8 @@ class _Elements(Generic[Made]):
                 raise self._too_long(
                     f"more than {wire.MAX_TAGS:,} tags, or one longer than {wire.MAX_WORD:,} characters"
                 )
-            found = self._tags[tags] = frozenset(map(self._shared, tags))
-            self.weight += sys.getsizeof(found) + sys.getsizeof(tags) + _KEPT
+            found = self._tags[tags] = frozenset(map(self._kept, tags))
+            self._share(getsizeof(found) + getsizeof(tags) + _KEPT)
         return found
 
     def _too_long(self, what: str) -> Waiting:
@@ -107,10 +112,15 @@ class Entries(_Elements[Entry | DynamicKey]):
     def made(self, element: object) -> list[Entry | DynamicKey]:
         """Return the entry, or the keys of a dynamic secret, which holds no value; raise ExpectedError."""
         secret = wire.read_element(element, wire.SECRET, self._host)
-        return self._dynamic(secret) if secret.type == "dynamic" else [self._entry(secret, wire.MAX_WORD)]
+        if secret.type == "dynamic":
+            return self._dynamic(secret)
+        fields = self._fields(secret, wire.MAX_WORD)
+        made = _class_of(secret.kind)(*fields)
+        self.weight += made.weight
+        return [made]
 
     def _dynamic(self, secret: wire.Secret) -> list[Entry | DynamicKey]:
-        path = self._shared((secret.path or "/")[: wire.MAX_WORD])
+        path = self._kept((secret.path or "/")[: wire.MAX_WORD])
         keys = [DynamicKey(name, path) for name in secret.key_names]
         self.weight += sum(each.weight for each in keys)
         return [*keys]
@@ -122,4 +132,10 @@ class SealedEntries(_Elements[SealedEntry]):
     def made(self, element: object) -> list[SealedEntry]:
         """Return the entry; raise ExpectedError."""
         secret = wire.read_element(element, wire.SEALED_SECRET, self._host)
-        return [SealedEntry(self._entry(secret, _LONGEST_SEALED_KEY))]
+        made = SealedEntry._make(self._fields(secret, _LONGEST_SEALED_KEY))
+        self.weight += made.weight
+        return [made]
+
+
+def _class_of(kind: str) -> type[Entry]:
+    return ConfigEntry if kind == "config" else Entry

@@ -135,12 +135,11 @@ class EncryptedReader:
         if self._meter is not None:
             self._meter.entries_came(len(rows))
         rows = _distinct(rows)
-        shared = part.size - sum(row.sealed.weight for row in rows)
         entries, damaged = await self._open(key, name, rows)
         if damaged:
             self.damaged[EnvironmentId(app.id, environment.id)] = DamagedPlace(name, tuple(damaged))
         weights = (entry.weight for entry in chain(entries, (each.entry for each in damaged)))
-        part.resize(max(shared, 0) + sum(weights))
+        part.resize(reader.shared + sum(weights))
         self._held += part.size
         return entries
 
@@ -244,7 +243,7 @@ def _name(app: KeyedApp, environment: KeyedEnvironment) -> str:
 
 def _distinct(rows: list[SealedEntry]) -> list[SealedEntry]:
     # Phase sends a row more than once for some queries; those that differ are judged like any two entries.
-    return rows if len({row.sealed.id for row in rows}) == len(rows) else list(dict.fromkeys(rows))
+    return rows if len({row.id for row in rows}) == len(rows) else list(dict.fromkeys(rows))
 
 
 def _some(rows: list[SealedEntry]) -> tuple[list[SealedEntry], int]:
@@ -266,7 +265,8 @@ def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], 
         try:
             name = decrypt(key, row.key)
             # Phase's server also stores an empty text, which is no ciphertext; it means an empty value.
-            entries.append(row.opened(name, decrypt(key, row.value) if row.value else ""))
+            value = row.value
+            entries.append(row.opened(name, decrypt(key, value) if value else ""))
         except DecryptionError:
             damaged.append(DamagedEntry(row.opened("", ""), _shown(row, name)))
     return entries, damaged
@@ -274,5 +274,5 @@ def _opened(key: EnvironmentKey, rows: list[SealedEntry]) -> tuple[list[Entry], 
 
 def _shown(row: SealedEntry, name: str) -> str:
     """Return how to name an entry in a message: by folder and key, or by its id if its key cannot be opened."""
-    folder = row.sealed.path.rstrip("/")
-    return clean(f"{folder}/{name}" if name else f"row {row.sealed.id} in {folder or '/'}")
+    folder = row.path.rstrip("/")
+    return clean(f"{folder}/{name}" if name else f"row {row.id} in {folder or '/'}")

@@ -26,9 +26,9 @@ _SHORT = 64 * 1024
 _MORE = 256 * 1024
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+', re.DOTALL)
 _BLANK = " \t\n\r"
-_OPENING = re.compile(r"[ \t\n\r]*+\[[ \t\n\r]*+")
-_COMMA = re.compile(r"[ \t\n\r]*+,[ \t\n\r]*+")
-_CLOSING = re.compile(r"[ \t\n\r]*+\]")
+# What comes before an element: the first, and each other. Instead of one, the array may end: that is the group.
+_OPENING = re.compile(r"[ \t\n\r]*+\[[ \t\n\r]*+(\])?")
+_NEXT = re.compile(r"[ \t\n\r]*+(?:,[ \t\n\r]*+|(\]))")
 _DECODER = json.JSONDecoder()
 
 
@@ -46,6 +46,10 @@ class Maker(Protocol[Made]):
     @property
     def weight(self) -> int:
         """The bytes that all it has made take in memory."""
+
+    @property
+    def shared(self) -> int:
+        """Those of them for texts that several entries have."""
 
     def made(self, element: object) -> list[Made]:
         """Return what an element becomes; raise ExpectedError."""
@@ -87,6 +91,11 @@ class Array(Generic[Made]):
             self._read()
         return True
 
+    @property
+    def shared(self) -> int:
+        """The bytes of the memory of entries that are in use by several of them."""
+        return self._reader.shared
+
     def end(self) -> list[Made]:
         """Return the entries; raise ExpectedError if the array is not complete."""
         self._keep(self._decoded(b"", final=True))
@@ -127,18 +136,17 @@ class Array(Generic[Made]):
         at = 0
         while not self._closed:
             between = self._before.match(text, at)
-            closing = _CLOSING.match(text, at if self._before is _COMMA else between.end() if between else 0)
-            if closing is not None:
-                at, self._closed = closing.end(), True
-                break
             if between is None:
                 self._check_blank(text, at)
                 return len(text)
+            if between.lastindex:
+                at, self._closed = between.end(), True
+                break
             found = self._element(text, between.end())
             if found is None:
                 return at
             self._add(found[0])
-            at, self._before = found[1], _COMMA
+            at, self._before = found[1], _NEXT
         self._check_blank(text, at)
         return len(text)
 

@@ -82,7 +82,8 @@ class SealedSecret(Secret):
     @property
     def is_overridden(self) -> bool:
         """Whether the user of the token has a personal override of this value."""
-        return mapping(self.override).get("is_active") is True
+        # Nearly every entry has none.
+        return self.override is not None and mapping(self.override).get("is_active") is True
 
 
 class App(Part):
@@ -173,7 +174,9 @@ def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
 def read_element(element: object, adapter: TypeAdapter[Answer], host: str) -> Answer:
     """Parse an element of an array; raise as `read` does."""
     try:
-        return adapter.validate_python(element)
+        # The adapter's own method handles options first, which takes a fourth of the time.
+        found: Answer = adapter.validator.validate_python(element)
+        return found
     except ValidationError as error:
         first = _first(error)
     # Raised outside the block: the cause would hold the element.

@@ -65,6 +65,20 @@ def test_any_bytes_end_in_entries_or_in_an_expected_error(body: bytes) -> None:
         assert error.reason in {Reason.UNEXPECTED_ANSWER, Reason.ANSWER_TOO_LARGE}  # noqa: PT017 - it may end well
 
 
+@pytest.mark.parametrize(
+    "body", ["]", " ]", ",", ",]", "[,]", "[", "[{}", "[[]]]", f"[{json.dumps(row())},]", f"[{json.dumps(row())} ,\n]"]
+)
+@pytest.mark.parametrize("size", [1, 10_000], ids=["byte by byte", "at once"])
+def test_what_is_no_whole_array_is_no_answer(body: str, size: int) -> None:
+    """As an answer without entries, it would empty targets."""
+    raw = body.encode()
+
+    with pytest.raises(ExpectedError) as caught:
+        read([raw[at : at + size] for at in range(0, len(raw), size)])
+
+    assert caught.value.reason is Reason.UNEXPECTED_ANSWER
+
+
 @pytest.mark.parametrize("junk", ["x", ",", "]", "[]", "{}"])
 def test_nothing_may_follow_an_answer(junk: str) -> None:
     with pytest.raises(ExpectedError):

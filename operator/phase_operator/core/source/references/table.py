@@ -60,7 +60,8 @@ class Table:
         self._twins: set[tuple[str, str]] = set()
         for node in self.nodes:
             where = (node.entry.path, node.entry.key)
-            if self._found.setdefault(where, node).entry != node.entry:
+            first = self._found.setdefault(where, node)
+            if first is not node and first.entry != node.entry:
                 self._twins.add(where)
 
     def find(self, path: str, key: str) -> Node | None:
