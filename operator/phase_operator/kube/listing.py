@@ -52,15 +52,24 @@ async def items(
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the objects of a collection, read in chunks; none if it does not exist. Raises ExpectedError."""
     token = ""
-    while True:
-        more = [*query, *chunk_query(chunk, token)]
-        found: Page | None = None
-        with translated(unless=missing):
-            found = page(await client.request("GET", path, query=more, accept=accept))
-        if found is None:
-            return
+    while (found := await part(client, path, token, accept=accept, query=query, chunk=chunk)) is not None:
         for item in found.items:
             yield item
         token = found.token
         if not token:
             return
+
+
+async def part(
+    client: KubeClient,
+    path: str,
+    token: str = "",
+    *,
+    accept: str = "application/json",
+    query: Sequence[tuple[str, str]] = (),
+    chunk: int = CHUNK,
+) -> Page | None:
+    """Return one part of a collection, the first for the token ""; None if it does not exist. Raises ExpectedError."""
+    with translated(unless=missing):
+        return page(await client.request("GET", path, query=[*query, *chunk_query(chunk, token)], accept=accept))
+    return None

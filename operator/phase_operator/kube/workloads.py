@@ -4,8 +4,9 @@ Rule: workloads are read when they are needed, a few at a time, and are not cach
 apply of our labels on the workload and our annotation in its pod template, under the resource version that was judged.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.outcome import Event
@@ -16,12 +17,22 @@ from phase_operator.core.rollout.workload import APIS, Workload, WorkloadRef, re
 from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
 from phase_operator.kube.errors import changed_or_missing, missing, translated
 from phase_operator.kube.events import Recorder, Subject
-from phase_operator.kube.listing import FEW, items
+from phase_operator.kube.listing import FEW, part
 from phase_operator.kube.paths import object_path
 from phase_operator.kube.targets import target_metadata
 
 # If this many kinds in a row fail with a transient error, the API server itself is failing.
 _SILENT = 2
+# Kinds that are listed side by side: a target may wait for all of them. The first ones tell whether the API server
+# answers.
+_TOGETHER = (tuple(WorkloadKind)[:_SILENT], tuple(WorkloadKind)[_SILENT:])
+
+
+class _Part(NamedTuple):
+    """Some workloads of a kind; `token` asks for the next ones and is "" after the last."""
+
+    workloads: list[Workload]
+    token: str
 
 
 class KubeWorkloads:
@@ -38,24 +49,36 @@ class KubeWorkloads:
         transient errors in a row the remaining kinds are skipped, for the API server itself is failing.
         """
         silent = 0
-        for kind in WorkloadKind:
+        for together in _TOGETHER:
             if silent >= _SILENT:
                 return
-            api = APIS[kind]
-            path = object_path(f"/apis/{api.version}", api.plural, namespace)
-            found = items(self._client, path, chunk=FEW)
-            while True:
-                try:
-                    each = await anext(found, None)
-                except ExpectedError as error:
-                    failed.append(of_kind(kind, error))
-                    silent += isinstance(error, Transient)
-                    break
-                if each is None:
+            firsts = await asyncio.gather(*(self._part(kind, namespace) for kind in together))
+            for kind, first in zip(together, firsts, strict=True):
+                found: _Part | ExpectedError | None = first
+                while isinstance(found, _Part):
+                    for workload in found.workloads:
+                        yield workload
+                    found = await self._part(kind, namespace, found.token) if found.token else None
+                if found is None:
                     silent = 0
-                    break
-                if workload := read_workload(kind, each):
-                    yield workload
+                else:
+                    failed.append(of_kind(kind, found))
+                    silent += isinstance(found, Transient)
+
+    async def _part(self, kind: WorkloadKind, namespace: str, token: str = "") -> "_Part | ExpectedError":
+        """Return some workloads of a kind, or why they cannot be listed.
+
+        They are taken out of the answer at once: answers are large, and several wait at a time.
+        """
+        api = APIS[kind]
+        path = object_path(f"/apis/{api.version}", api.plural, namespace)
+        try:
+            found = await part(self._client, path, token, chunk=FEW)
+        except ExpectedError as error:
+            return error
+        if found is None:
+            return _Part([], "")
+        return _Part([each for item in found.items if (each := read_workload(kind, item))], found.token)
 
     async def get(self, ref: WorkloadRef) -> Workload | None:
         """Return a workload, or None if it does not exist."""
