@@ -49,8 +49,8 @@ class SealedEntry(NamedTuple):
 
     def opened(self, key: str, value: str) -> Entry:
         """Return the entry with its key and value in plain text."""
-        number, _, _, path, tags, kind, is_overridden = self
-        return _class_of(kind)(number, key, SecretValue(value), path, tags, kind, is_overridden)
+        entry_id, _, _, path, tags, kind, is_overridden = self
+        return _class_of(kind)(entry_id, key, SecretValue(value), path, tags, kind, is_overridden)
 
 
 class _Elements(Generic[Made]):
@@ -69,15 +69,15 @@ class _Elements(Generic[Made]):
         raise NotImplementedError
 
     def _fields(self, secret: wire.Secret, longest_key: int) -> _Fields:
-        """Return the fields of an entry, in the order of `Entry`, if it has all and none is too long."""
+        """Return the fields of an entry, in their order; raise ExpectedError if one is missing or too long."""
         key, value = secret.key, secret.value
         if key is None or value is None:
             raise wire.not_phase(self._host, f"missing at [].{'key' if key is None else 'value'}")
-        number, path, kind = secret.id, secret.path or "/", secret.kind
-        if max(len(number), len(path), len(kind)) > wire.MAX_WORD or len(key) > longest_key:
+        entry_id, path, kind = secret.id, secret.path or "/", secret.kind
+        if max(len(entry_id), len(path), len(kind)) > wire.MAX_WORD or len(key) > longest_key:
             raise self._too_long(f"an entry whose key or folder is longer than {wire.MAX_WORD:,} characters")
         tags = self._tagged(secret.tags or ())
-        return number, key, SecretValue(value), self._kept(path), tags, self._kept(kind), secret.is_overridden
+        return entry_id, key, SecretValue(value), self._kept(path), tags, self._kept(kind), secret.is_overridden
 
     def _kept(self, text: str) -> str:
         found = self._texts.get(text)
