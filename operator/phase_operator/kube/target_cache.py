@@ -63,7 +63,9 @@ class _Index(Generic[Place]):
 class TargetCache:
     """The cache: our own objects by reference. Changes of foreign objects are reported, but not stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Callable[[TargetRef], TargetRef] = lambda ref: ref) -> None:
+        """`kept` returns the instance of a reference that is kept elsewhere, if any: there are thousands."""
+        self._kept = kept
         self._known: dict[TargetRef, Observed] = {}
         # By owner mark, in the namespace of the PhaseSecret and in others; and versions by the name of their base.
         self._at_home: _Index[str] = _Index()
@@ -87,6 +89,8 @@ class TargetCache:
         if not self.is_news(ref, observed.resource_version):
             return False
         before = self._known.get(ref)
+        if before is None:
+            ref = self._kept(ref)
         old, new = [] if before is None else self._places(ref, before), self._places(ref, observed)
         if old != new:
             self._remove(ref, old)

@@ -24,6 +24,9 @@ class Users(Protocol[Thing]):
     def things(self) -> list[Thing]:
         """Return all things that a resource depends on."""
 
+    def kept(self, thing: Thing) -> Thing:
+        """Return the instance of a thing that is kept here, so that others keep no second one; else the thing."""
+
     def __contains__(self, thing: object) -> bool: ...
 
 
@@ -74,6 +77,14 @@ class ReverseIndex(Generic[Thing]):
     def things(self) -> list[Thing]:
         """Return all things that a resource depends on."""
         return list(self._keys)
+
+    def kept(self, thing: Thing) -> Thing:
+        """Return the instance of a thing that is kept here, so that others keep no second one; else the thing."""
+        users = self._keys.get(thing)
+        if users is None:
+            return thing
+        user = users if isinstance(users, ObjectKey) else next(iter(users))
+        return next(each for each in self._things[user] if each == thing)
 
     def _add(self, thing: Thing, key: ObjectKey) -> None:
         found = self._keys.get(thing)

@@ -82,7 +82,8 @@ def build_loop(
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
-    resources, admissions, known = PhaseSecretStore(), Admissions(), TargetCache()
+    resources, admissions = PhaseSecretStore(), Admissions()
+    known = TargetCache(admissions.targets.kept)
     retries = Retries(queue, clock)
     triggers = Triggers(queue, resources, admissions, retries, clock)
     recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)

@@ -172,6 +172,16 @@ def test_a_target_is_found_by_its_mark_as_long_as_it_has_it(watched: Watched) ->
     assert len(watched.known._at_home) == len(watched.known._elsewhere) == len(watched.known._versions) == 0
 
 
+def test_a_reference_that_is_kept_elsewhere_is_kept_once() -> None:
+    again = TargetRef(Kind.SECRET, ObjectKey("team", "shop"))
+    assert again is not REF
+    known = TargetCache(lambda ref: REF if ref == REF else ref)
+
+    known.end_write(again, written(1))
+
+    assert next(known.of_kind(Kind.SECRET, "")) is REF
+
+
 def test_versions_are_found_by_base_and_namespace(watched: Watched) -> None:
     watched.sink.seen(marked("base-1", 1))
     watched.sink.seen(marked("base-2", 2, "elsewhere"))

@@ -54,6 +54,17 @@ def test_nothing_is_left_of_a_resource_that_depends_on_nothing() -> None:
     assert found.set(A, "") == IndexChange()
 
 
+@pytest.mark.parametrize("users", [1, 2])
+def test_of_equal_things_the_one_that_is_kept_is_returned(users: int) -> None:
+    found: ReverseIndex[ObjectKey] = ReverseIndex()
+    one, other, stranger = ObjectKey("team", "a"), ObjectKey("team", "a"), ObjectKey("team", "b")
+    for number in range(users):
+        found.set(ObjectKey("team", f"user-{number}"), [one])
+
+    assert found.kept(other) is one
+    assert found.kept(stranger) is stranger
+
+
 def test_every_thing_that_somebody_depends_on_is_listed_once() -> None:
     found = dependents((A, "xy"), (B, "yz"))
 
