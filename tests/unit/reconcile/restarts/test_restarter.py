@@ -364,12 +364,17 @@ async def test_targets_that_nobody_reads_are_made_after_one_look() -> None:
         assert loop.workloads.lists == 1
 
 
-async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> None:
+async def fifty_without_readers(loop: Loop) -> None:
+    """Let fifty PhaseSecrets of a namespace be in step, whose targets no workload reads."""
     loop.phase.holds(entry("A", "one"))
     for number in range(50):
         key = ObjectKey("team", f"shop-{number}")
         await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": f"s{number}"}]))
     await quiet(loop)
+
+
+async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> None:
+    await fifty_without_readers(loop)
     lists = loop.workloads.lists
 
     loop.phase.holds(entry("A", "two"))
@@ -381,11 +386,7 @@ async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> Non
 
 
 async def test_a_look_that_saw_no_reader_serves_every_target_that_is_written_within_a_moment(loop: Loop) -> None:
-    loop.phase.holds(entry("A", "one"))
-    for number in range(50):
-        key = ObjectKey("team", f"shop-{number}")
-        await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": f"s{number}"}]))
-    await quiet(loop)
+    await fifty_without_readers(loop)
     lists = loop.workloads.lists
 
     loop.phase.holds(entry("A", "two"))
