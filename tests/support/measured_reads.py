@@ -1,16 +1,24 @@
-"""A process of its own that reads answers of Phase, and says what that took: memory, and the longest turn of its loop.
+"""Processes that read answers of Phase, and say what that took: memory, and the longest turn of their loop.
 
-    python -m support.measured_reads URL...
+    python -m support.measured_reads
 
-Prints a JSON object: `base` and `peak` in MiB of resident memory, `turn` in seconds of CPU time, `ends` of each read.
+Each line of input is a JSON list: a route, and URLs. They are read by a process of its own, a copy of the one that is
+asked, so that all modules are imported once. Each line of output is a JSON object: `base` and `peak` in MiB of resident
+memory, `turn` in seconds of CPU time, `ends` of each read; or `failed`, with what the process said.
 """
 
 import asyncio
 import json
+import os
+import selectors
+import signal
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
@@ -23,6 +31,8 @@ from support.builders import query
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, tokens_answer
 
 _ROOM = 80
+# Seconds after which a process that reads is ended.
+_PATIENCE = 240
 # The same in every process, so that one can seal what another opens.
 ACCOUNT = SealedAccount(private=b"p" * 32, bearer=b"b" * 32, share=b"s" * 32, unwrap=b"u" * 32)
 ENVIRONMENT = SealedEnvironment(seed=b"e" * 32)
@@ -30,20 +40,25 @@ APP = SealedApp("shop", [ENVIRONMENT])
 ANSWER = Tokens.model_validate(tokens_answer(ACCOUNT, APP))
 
 
-class Turns:
-    """Measures what one turn of the loop takes, in time that this process had a core for."""
+class Turns(selectors.DefaultSelector):
+    """Measures what one turn of the loop takes, in time that its thread had a core for.
+
+    A turn is what the loop does from one look at its sockets to the next. A task that measures would keep the loop from
+    ever waiting.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.longest = 0.0
-        self._last = time.thread_time()
-        self._loop = asyncio.get_running_loop()
-        self._loop.call_soon(self._turn)
+        self._began: float | None = None
 
-    def _turn(self) -> None:
-        now = time.thread_time()
-        self.longest = max(self.longest, now - self._last)
-        self._last = now
-        self._loop.call_soon(self._turn)
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Look at the sockets: here one turn ends, and another begins."""
+        if self._began is not None:
+            self.longest = max(self.longest, time.thread_time() - self._began)
+        found = super().select(timeout)
+        self._began = time.thread_time()
+        return found
 
 
 async def read(phase: PhaseClient, memory: AnswerMemory, url: str, route: str, namespace: str) -> object:
@@ -71,21 +86,26 @@ async def read(phase: PhaseClient, memory: AnswerMemory, url: str, route: str, n
     return shared_answer.answer(query(path=None))
 
 
-async def main(urls: Sequence[str], route: str) -> None:
-    """Read all of these at once."""
+def measured(urls: Sequence[str], route: str) -> dict[str, Any]:
+    """Read all of these at once in a new loop, and return what that took."""
+    turns = Turns()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(turns)) as runner:
+        return runner.run(measure(urls, route)) | {"turn": turns.longest}
+
+
+async def measure(urls: Sequence[str], route: str) -> dict[str, Any]:
+    """Read all of these at once, and return what that took."""
     memory = AnswerMemory(_ROOM * MIB)
     session = Session(ca_file=None, user_agent="test", on_call=lambda *_: None, timer=time.monotonic)
     phase = PhaseClient(session, b"k" * 32)
     base = _memory("VmRSS")
-    turns = Turns()
     reads = (read(phase, memory, url, route, f"namespace-{number}") for number, url in enumerate(urls))
     kept = await asyncio.gather(*reads)
     ends = [each if isinstance(each, str) else type(each).__name__ for each in kept]
     # Not ru_maxrss: a process starts with that of the one that started it, and a long run of tests is large.
     peak = _memory("VmHWM")
-    found = {"base": base, "peak": peak, "turn": turns.longest, "held": memory.used / MIB, "ends": ends}
-    sys.stdout.write(json.dumps(found))
     await session.close()
+    return {"base": base, "peak": peak, "held": memory.used / MIB, "ends": ends}
 
 
 def _memory(name: str) -> float:
@@ -93,5 +113,41 @@ def _memory(name: str) -> float:
     return int(size.split()[1]) / 1024
 
 
+def answer(line: str) -> str:
+    """Read what a line asks for in a process of its own; return what that said."""
+    route, *urls = json.loads(line)
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()
+        if child == 0:
+            _child(route, urls, said)
+        _, status = os.waitpid(child, 0)
+        said.seek(0)
+        text = said.read()
+    return text if status == 0 else json.dumps({"failed": text, "status": os.waitstatus_to_exitcode(status)})
+
+
+def _child(route: str, urls: Sequence[str], said: IO[str]) -> None:
+    """Write what was measured, and end; what goes wrong is written instead, as Python prints it."""
+    os.dup2(said.fileno(), sys.stderr.fileno())
+    signal.alarm(_PATIENCE)
+    status = 1
+    try:
+        said.write(json.dumps(measured(urls, route)))
+        said.flush()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(status)
+
+
+def main() -> None:
+    """Answer line by line, until the input ends."""
+    for line in sys.stdin:
+        sys.stdout.write(answer(line) + "\n")
+        sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[2:], sys.argv[1]))
+    main()

@@ -1,6 +1,6 @@
 """However large an answer is, reading it takes a bounded share of memory, and no turn of the loop takes long.
 
-Each case is a process of its own that reads from a real socket. Time is CPU time of that process, so that it matters
+Each case is read from a real socket by a process of its own. Time is CPU time of that process, so that it matters
 little what else the machine has to do.
 """
 
@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -36,18 +36,35 @@ def answers(body: Body, headers: tuple[str, ...]) -> Callable[[str], Raw]:
     return lambda _: Raw(body(), headers)
 
 
-def measured(route: str, *bodies: tuple[Body, tuple[str, ...]]) -> Any:
-    with ExitStack() as stack:
-        urls = [stack.enter_context(serving(answers(*each))) for each in bodies]
-        run = subprocess.run(
-            [sys.executable, "-m", "support.measured_reads", route, *urls],
-            env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent / 'operator'}"},
-            capture_output=True,
-            timeout=240,
-            check=False,
-        )
-    assert run.returncode == 0, run.stderr.decode()
-    return json.loads(run.stdout)
+Measured = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[Measured]:
+    """Give what reads bodies from a route, all at once, in a process of its own."""
+    reader = subprocess.Popen(
+        [sys.executable, "-m", "support.measured_reads"],
+        env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent / 'operator'}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    asked, told = reader.stdin, reader.stdout
+    assert asked is not None
+    assert told is not None
+
+    def measure(route: str, *bodies: tuple[Body, tuple[str, ...]]) -> Any:
+        with ExitStack() as stack:
+            urls = [stack.enter_context(serving(answers(*each))) for each in bodies]
+            asked.write(json.dumps([route, *urls]) + "\n")
+            asked.flush()
+            found = json.loads(told.readline())
+        assert "failed" not in found, f"ended with {found['status']}: {found['failed']}"
+        return found
+
+    with reader:
+        yield measure
+        asked.close()
 
 
 SEALED = seal("KEY", ENVIRONMENT.public)
@@ -100,7 +117,9 @@ ATTACKS = [
 
 @pytest.mark.sizes
 @pytest.mark.parametrize(("route", "body", "headers"), ATTACKS)
-def test_an_answer_of_any_size_takes_a_bounded_share(route: str, body: Body, headers: tuple[str, ...]) -> None:
+def test_an_answer_of_any_size_takes_a_bounded_share(
+    route: str, body: Body, headers: tuple[str, ...], measured: Measured
+) -> None:
     found = measured(route, (body, headers))
 
     assert found["peak"] - found["base"] < ONE, found
@@ -108,7 +127,7 @@ def test_an_answer_of_any_size_takes_a_bounded_share(route: str, body: Body, hea
 
 
 @pytest.mark.sizes
-def test_eight_hosts_at_once_share_the_memory_of_all() -> None:
+def test_eight_hosts_at_once_share_the_memory_of_all(measured: Measured) -> None:
     found = measured("secrets", *[(lambda: rows(19_000, value="x" * 600), ())] * 8)
 
     assert found["peak"] - found["base"] < ALL, found
@@ -117,7 +136,7 @@ def test_eight_hosts_at_once_share_the_memory_of_all() -> None:
 
 
 @pytest.mark.sizes
-def test_the_largest_answer_is_read_and_weighs_what_it_is_said_to() -> None:
+def test_the_largest_answer_is_read_and_weighs_what_it_is_said_to(measured: Measured) -> None:
     found = measured("secrets", (lambda: rows(20_000, value="x" * 600), ()))
 
     assert found["ends"] == ["Snapshot"]
