@@ -69,7 +69,7 @@ def test_any_bytes_end_in_entries_or_in_an_expected_error(body: bytes) -> None:
     "body", ["]", " ]", ",", ",]", "[,]", "[", "[{}", "[[]]]", f"[{json.dumps(row())},]", f"[{json.dumps(row())} ,\n]"]
 )
 @pytest.mark.parametrize("size", [1, 10_000], ids=["byte by byte", "at once"])
-def test_what_is_no_whole_array_is_no_answer(body: str, size: int) -> None:
+def test_a_text_that_is_no_whole_array_is_no_answer(body: str, size: int) -> None:
     """As an answer without entries, it would empty targets."""
     raw = body.encode()
 
