@@ -26,9 +26,6 @@ ATTEMPTS = 3
 # Seconds for which failing baselines hold targets up, from the first failure in their namespace on, and seconds for
 # which a look may last.
 _HELD_UP, _LONGEST_LOOK = 5.0, 20.0
-# Seconds for which a look speaks for targets that no workload read: a workload that was created or edited since then
-# has no pods yet that have read anything.
-_UNREAD = 0.5
 # Seconds after which a failure counts as the first one again.
 _FORGOTTEN = 3600.0
 
@@ -76,7 +73,7 @@ class BaselineWriter:
         `is_followed` is False if only other PhaseSecrets that write the target can let workloads follow it.
         """
         # The cheaper question first: at a start thousands of targets are new.
-        if not self._may_be_read(target, self._window if is_new else _UNREAD):
+        if is_new and not self._may_be_read(target):
             return
         if not is_followed and not self._followed_targets.may_be_followed(target):
             return
@@ -99,24 +96,15 @@ class BaselineWriter:
                 del self._batches[namespace]
                 batch.problem = Transient(Reason.INTERNAL_ERROR, "workloads could not be noted")
                 try:
-                    batch.problem = await self._note_unless_unread(namespace, batch.coming)
+                    batch.problem = await self._note(namespace, batch.coming)
                 finally:
                     batch.is_done = True
         return batch.problem
 
-    async def _note_unless_unread(self, namespace: str, coming: Mapping[TargetRef, KeyDigests]) -> ExpectedError | None:
-        """Save baselines, unless the look that the targets waited for has shown that no workload reads any of them."""
-        if any(self._may_be_read(target, _UNREAD) for target in coming):
-            return await self._note(namespace, coming)
-        return None
-
-    def _may_be_read(self, target: TargetRef, seconds: float) -> bool:
-        """Return False if a look that began within so many seconds has shown that no workload reads a target.
-
-        Workloads may also read a target that does not exist yet, if it is optional to them.
-        """
+    def _may_be_read(self, target: TargetRef) -> bool:
+        """Return whether pods may read a target that does not exist yet, as they can if it is optional to them."""
         seen = self._reads.get(target.key.namespace)
-        return seen is None or seen[0] + min(seconds, self._window) < self._clock.monotonic() or target in seen[1]
+        return seen is None or seen[0] + self._window < self._clock.monotonic() or target in seen[1]
 
     def _is_worth_waiting(self, namespace: str) -> bool:
         now = self._clock.monotonic()

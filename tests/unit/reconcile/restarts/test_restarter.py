@@ -364,17 +364,12 @@ async def test_targets_that_nobody_reads_are_made_after_one_look() -> None:
         assert loop.workloads.lists == 1
 
 
-async def fifty_without_readers(loop: Loop) -> None:
-    """Let fifty PhaseSecrets of a namespace be in step, whose targets no workload reads."""
+async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> None:
     loop.phase.holds(entry("A", "one"))
     for number in range(50):
         key = ObjectKey("team", f"shop-{number}")
         await loop.show(phase_secret(key, managedSecretReferences=[{"secretName": f"s{number}"}]))
     await quiet(loop)
-
-
-async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> None:
-    await fifty_without_readers(loop)
     lists = loop.workloads.lists
 
     loop.phase.holds(entry("A", "two"))
@@ -383,44 +378,6 @@ async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> Non
 
     assert loop.cluster.secret(secret_ref("s49"))["A"] == "two"
     assert loop.workloads.lists - lists <= 30
-
-
-async def test_a_look_that_saw_no_reader_serves_every_target_that_is_written_within_a_moment(loop: Loop) -> None:
-    await fifty_without_readers(loop)
-    lists = loop.workloads.lists
-
-    loop.phase.holds(entry("A", "two"))
-    while loop.cluster.secret(secret_ref("s49"))["A"] != "two":
-        await loop.turn(0.1)
-
-    assert loop.workloads.lists - lists == 1
-
-
-@pytest.mark.parametrize(("seconds", "looks"), [(0.4, 1), (0.6, 2)])
-async def test_a_look_speaks_for_a_target_that_nobody_read_for_a_moment_alone(
-    loop: Loop, seconds: float, looks: int
-) -> None:
-    await synced(loop)
-    lists = loop.workloads.lists
-
-    await loop.restarts.prepare(SHOP, content(SHOP, A="two"), is_new=False, is_followed=True)
-    # Its pods do not begin at once.
-    loop.workloads.add(server := web())
-    loop.clock.turn(seconds)
-    await loop.restarts.prepare(SHOP, content(SHOP, A="three"), is_new=False, is_followed=True)
-
-    assert loop.workloads.lists - lists == looks
-    assert bool(server.running) is (looks == 2)
-
-
-async def test_a_target_that_a_workload_reads_has_a_look_before_each_write(loop: Loop) -> None:
-    await synced(loop, web())
-    lists = loop.workloads.lists
-
-    for text in ("two", "three"):
-        await loop.restarts.prepare(SHOP, content(SHOP, A=text), is_new=False, is_followed=True)
-
-    assert loop.workloads.lists - lists == 2
 
 
 async def test_so_many_roll_outs_go_on_at_once_and_the_rest_wait_for_their_turn(loop: Loop) -> None:
