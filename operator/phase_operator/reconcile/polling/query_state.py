@@ -231,17 +231,19 @@ class QueryState:
         """Date an answer; the same answer with another date right after it came was newer than its first one.
 
         The same answer without a date right after it came may be newer: its first date is taken back, since the process
-        may end before it learns better.
+        may end before it learns better. A first date, or the same again, may be of a probe that began before the answer
+        came: whether it is right shows the next one.
         """
         if self._is_changed(answer):
             self.dated, self.misdated, self.is_young = revision, None, True
-        elif revision is not None or self._is_misdated(revision):
-            self.misdated = self.dated if self._is_misdated(revision) else self.misdated
-            self.dated, self.is_young = revision, False
+        elif self._is_misdated(revision):
+            self.misdated, self.dated, self.is_young = self.dated, revision, False
+        elif revision is not None:
+            self.dated = revision
         self.revision = revision
 
     def _is_misdated(self, revision: str | None) -> bool:
-        return self.is_young and self.dated != revision
+        return self.is_young and self.dated not in (None, revision)
 
     def is_dated_anew(self, answer: Snapshot, revision: str | None) -> bool:
         """Return whether targets that were made of the same answer need a new stamp, or none.

@@ -3,15 +3,16 @@
 Rule: nothing here waits for Phase. A run takes what is known of its source, and the source wakes it when there is more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets, impersonates
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
+from phase_operator.core.json_access import mappings, text
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, TargetResult
 from phase_operator.core.pipeline import Chosen, check, choose, note
 from phase_operator.core.source.query import Revision, SourceQuery, source_query
@@ -182,7 +183,9 @@ class Reconciler:
             return Pending()
         # What was allowed before a restart may not be any more: rendering finds out.
         is_allowed = self._tenancy.impersonation or not impersonates(context.spec)
-        may_be_confirmed = context.is_settled and is_allowed
+        # A probe was answered, so the account may probe: a status that denies it is written anew.
+        is_true = not _says_unprobed(context.resource.status)
+        may_be_confirmed = context.is_settled and is_allowed and is_true
         if may_be_confirmed and await self._writer.has_made(
             context, inputs_digest(context.resource.spec, query, revision)
         ):
@@ -263,3 +266,8 @@ class Reconciler:
         self._poller.unsubscribe(key)
         self._forced.forget(key)
         self._registration.leave(key)
+
+
+def _says_unprobed(status: Mapping[str, Any]) -> bool:
+    """Return whether a status says that the account may not probe."""
+    return any(_UNPROBED in text(each.get("message")) for each in mappings(status.get("conditions")))

@@ -98,6 +98,11 @@ async def settled(**spec: Any) -> BusyWorld:
     return world
 
 
+def message(world: BusyWorld) -> str:
+    """Return the message of the Ready condition."""
+    return str(next(each["message"] for each in world.status["conditions"] if each["type"] == "Ready"))
+
+
 @pytest.fixture(params=[pytest.param({}, id="Owner"), pytest.param(MERGED, id="Merge")])
 def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return a spec with each way to write a target."""
@@ -289,12 +294,55 @@ async def play(world: BusyWorld, plan: list[tuple[str, str]]) -> int:
     return value
 
 
+async def test_a_restart_corrects_a_status_that_says_that_probes_are_refused(spec: dict[str, Any]) -> None:
+    world = await settled(**spec)
+    world.phase.fails(REFUSED, "environments")
+    await world.rest()
+    assert "Environments: read" in message(world)
+    await world.stop()
+    world.phase.works()
+
+    assert await world.restarted() == (1, 0, 1)
+    assert "Environments: read" not in message(world)
+    assert await world.restarted() == (0, 0, 0)
+    await world.stop()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(steps, max_size=12), st.booleans())
 @example([("write", "at rest"), ("probes", "503"), ("sync", ""), ("kill", "")], False)
 # The read follows the probe so closely that it has its date, and the process ends before the next probe is answered.
 @example([("kill", ""), ("write", "at rest"), ("probes", "403"), ("sync", ""), ("kill", "")], False)
 @example([("kill", ""), ("write", "at rest"), ("probes", "503"), ("sync", ""), ("kill", "")], True)
+# It is read twice, and both times dated by the same probe.
+@example([("kill", ""), ("write", "at rest"), ("edit", ""), ("sync", "")], False)
+@example([("kill", ""), ("write", "at rest"), ("edit", ""), ("sync", "")], True)
+# It is read while a probe is under way, and written in between.
+@example(
+    [
+        ("probes", "503"),
+        ("write", "at rest"),
+        ("sync", ""),
+        ("edit", ""),
+        ("write", "before the read"),
+        ("sync", ""),
+        ("probes", "work"),
+        ("wait", "64"),
+    ],
+    True,
+)
+@example(
+    [
+        ("probes", "503"),
+        ("kill", ""),
+        ("sync", ""),
+        ("probes", "work"),
+        ("sync", ""),
+        ("write", "before the read"),
+        ("kill", ""),
+    ],
+    True,
+)
 @example(
     [
         ("kill", ""),
