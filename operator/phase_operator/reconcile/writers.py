@@ -34,8 +34,10 @@ class Writers:
         if found is None:
             return []
         names = dict.fromkeys([found.owner, *(part.of for part in found.parts)])
-        keys = map(ObjectKey.read, names)
-        return [key for key in keys if key.namespace == target.key.namespace and carries(found, key)]
+        keys = [key for key in map(ObjectKey.read, names) if key.namespace == target.key.namespace]
+        # Looked up, not searched for: anybody may write thousands of marks.
+        managers = {part.manager for part in found.parts}
+        return [key for key in keys if _is_whole(found, key) or merge_manager(key) in managers]
 
     def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
         versions = (each for each in self._admitted.uses(key) if _is_version(each, target))
@@ -51,5 +53,8 @@ def _is_version(ref: TargetRef, base: TargetRef) -> bool:
 
 def carries(observed: Observed, key: ObjectKey) -> bool:
     """Return whether an object carries the mark of a PhaseSecret, written by an apply of ours."""
-    is_whole = observed.owner == str(key) and observed.is_applied
-    return is_whole or observed.part(merge_manager(key)) is not None
+    return _is_whole(observed, key) or observed.part(merge_manager(key)) is not None
+
+
+def _is_whole(observed: Observed, key: ObjectKey) -> bool:
+    return observed.owner == str(key) and observed.is_applied

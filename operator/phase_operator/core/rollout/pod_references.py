@@ -4,7 +4,7 @@ Rule: a spec is foreign JSON. A part that Kubernetes would not accept is passed 
 `references` is exact. `mentioned` finds too much rather than too little, since it protects objects from deletion.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,19 +32,17 @@ class Reference:
     required: bool = False
     required_keys: frozenset[str] = field(default=frozenset())
 
-    def __or__(self, other: "Reference") -> "Reference":
-        """Return what two references to one object read together."""
-        return Reference(
-            self.kind,
-            self.name,
-            _both(self.keys, other.keys),
-            self.required or other.required,
-            self.required_keys | other.required_keys,
+    @classmethod
+    def together(cls, parts: Sequence["Reference"]) -> "Reference":
+        """Return what references to one object read together; there may be tens of thousands."""
+        first, keys = parts[0], [each.keys for each in parts if each.keys is not None]
+        return cls(
+            first.kind,
+            first.name,
+            frozenset[str]().union(*keys) if len(keys) == len(parts) else None,
+            any(each.required for each in parts),
+            frozenset[str]().union(*(each.required_keys for each in parts)),
         )
-
-
-def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    return None if one is None or other is None else one | other
 
 
 def references(spec: object) -> tuple[Reference, ...]:
@@ -52,11 +50,10 @@ def references(spec: object) -> tuple[Reference, ...]:
 
     It leaves out `imagePullSecrets` and what volume drivers read: the kubelet reads those again by itself.
     """
-    merged: dict[tuple[Kind, str], Reference] = {}
+    parts: dict[tuple[Kind, str], list[Reference]] = {}
     for found in _found(mapping(spec)):
-        before = merged.get((found.kind, found.name))
-        merged[found.kind, found.name] = found if before is None else before | found
-    return tuple(merged[each] for each in sorted(merged))
+        parts.setdefault((found.kind, found.name), []).append(found)
+    return tuple(Reference.together(parts[each]) for each in sorted(parts))
 
 
 def mentioned(holder: object, names: Iterable[str]) -> frozenset[str]:
