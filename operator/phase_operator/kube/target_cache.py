@@ -5,13 +5,15 @@ a target are held back while it is being written, so a write of ours is never ta
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from typing import Any, Generic, TypeVar
 
 from phase_operator.api import names
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import Kind, TargetRef
-from phase_operator.core.targets.observed import Observed, observe
+from phase_operator.core.source.answer_memory import MIB
+from phase_operator.core.targets.observed import Observed, is_vast, observe
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.watch import Metadata
@@ -24,6 +26,9 @@ Touched = Callable[[TargetRef], None]
 Place = TypeVar("Place", bound=Hashable)
 # Anyone can mark objects with a PhaseSecret of another namespace, so no more of them are indexed for it.
 _MAX_ELSEWHERE = 256
+# Bytes that the objects of one namespace may take here: about 20,000 targets of ours. Anyone who may write ConfigMaps
+# can make objects that take a hundred times as much.
+_MOST = 16 * MIB
 
 
 class _Index(Generic[Place]):
@@ -67,6 +72,8 @@ class TargetCache:
         """`kept` returns the instance of a reference that is kept elsewhere, if any: there are thousands."""
         self._kept = kept
         self._known: dict[TargetRef, Observed] = {}
+        # Bytes, by namespace.
+        self._held: Counter[str] = Counter()
         # By owner mark, in the namespace of the PhaseSecret and in others; and versions by the name of their base.
         self._at_home: _Index[str] = _Index()
         self._elsewhere: _Index[str] = _Index(_MAX_ELSEWHERE)
@@ -85,10 +92,16 @@ class TargetCache:
         return before is None or _newer(version, before.resource_version)
 
     def put(self, ref: TargetRef, observed: Observed) -> bool:
-        """Store what was observed if it is newer than what is cached; return whether it was."""
+        """Store what was observed if it is newer than what is cached; return whether it was.
+
+        It is not stored if its namespace has no room for it: then each run that needs it reads it.
+        """
         if not self.is_news(ref, observed.resource_version):
             return False
         before = self._known.get(ref)
+        if not self._takes(ref, before, observed):
+            self.drop(ref)
+            return True
         if before is None:
             ref = self._kept(ref)
         old, new = [] if before is None else self._places(ref, before), self._places(ref, observed)
@@ -97,6 +110,15 @@ class TargetCache:
             for index, place in new:
                 index.add(place, ref)
         self._known[ref] = observed
+        return True
+
+    def _takes(self, ref: TargetRef, before: Observed | None, observed: Observed) -> bool:
+        """Count what an object takes in place of the one before; return False if that is more than there is room."""
+        namespace = ref.key.namespace
+        after = self._held[namespace] + observed.weight - (before.weight if before is not None else 0)
+        if after > _MOST:
+            return False
+        self._held[namespace] = after
         return True
 
     @staticmethod
@@ -139,6 +161,9 @@ class TargetCache:
         before = self._known.pop(ref, None)
         if before is not None:
             self._remove(ref, self._places(ref, before))
+            self._held[ref.key.namespace] -= before.weight
+            if not self._held[ref.key.namespace]:
+                del self._held[ref.key.namespace]
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
         """Return the objects with an owner mark of this PhaseSecret; from other namespaces at most a few hundred."""
@@ -185,6 +210,10 @@ class TargetSink:
     def seen(self, metadata: Metadata) -> None:
         """Take one object: store it if it is ours, and report it unless this version was cached already."""
         ref = self._ref(metadata)
+        if is_vast(metadata):
+            self._known.drop(ref)
+            self._report(ref, metadata)
+            return
         labels = mapping(metadata.get("labels"))
         foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
         # Most events show our own writes, which are known since the API server confirmed them.

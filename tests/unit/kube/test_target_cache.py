@@ -1,11 +1,13 @@
 """What watches show of targets, and what of it was our own doing."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from phase_operator.api import names
 from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.target_cache import TargetCache, TargetSink
@@ -214,3 +216,73 @@ def test_marks_of_another_kind_are_found_by_it_and_bounded_the_same_way(watched:
     assert len([ref for ref in found if ref.key.namespace == "team"]) == 300
     assert len([ref for ref in found if ref.key.namespace == "mallory"]) < 300
     assert watched.known.marked(ObjectKey("team", "shop")) == {}
+
+
+MANY = 5_000
+
+
+def strange(number: int, keys: int = MANY) -> dict[str, Any]:
+    """Return an object with our label and so many keys, which somebody else wrote."""
+    fields: dict[str, Any] = {f"f:{number}-{key}": {} for key in range(keys)}
+    managed = [{"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:data": fields}}]
+    return metadata(1) | {"namespace": "mallory", "name": f"strange-{number}", "managedFields": managed}
+
+
+def test_the_objects_of_a_namespace_take_a_bounded_share_of_memory_however_many_keys_they_have(
+    watched: Watched,
+) -> None:
+    tracemalloc.start()
+    for number in range(80):
+        watched.sink.seen(strange(number))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # Each is reported, kept or not; and others are kept as before.
+    assert taken < 24 * MIB
+    assert len(watched.touched) == 80
+    watched.shows(5)
+    assert watched.version == "5"
+
+
+def test_an_object_weighs_about_what_it_takes() -> None:
+    tracemalloc.start()
+    found = observe(strange(0))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 0.7 * taken < found.weight < 2 * taken
+
+
+def test_an_object_finds_room_once_others_have_gone(watched: Watched) -> None:
+    every = [strange(number) for number in range(40)]
+    for each in every:
+        watched.sink.seen(each)
+    kept = [each for each in every if watched.known.get(place(each)) is not None]
+    for each in every[:-1]:
+        watched.sink.gone(each)
+    assert 0 < len(kept) < len(every)
+    assert watched.known.get(place(every[-1])) is None
+
+    watched.sink.seen(every[-1])
+
+    assert watched.known.get(place(every[-1])) is not None
+
+
+def test_an_object_that_changes_again_and_again_counts_once(watched: Watched) -> None:
+    for version in range(1, 100):
+        watched.sink.seen(strange(0) | {"resourceVersion": str(version)})
+
+    known = watched.known.get(place(strange(0)))
+    assert known is not None
+    assert known.resource_version == "99"
+
+
+def test_an_object_with_more_keys_than_an_answer_has_entries_is_reported_and_not_judged(watched: Watched) -> None:
+    vast = strange(0, 20_001)
+    watched.sink.seen(vast)
+
+    assert (watched.touched, watched.known.get(place(vast))) == ([place(vast)], None)
+
+
+def place(found: dict[str, Any]) -> TargetRef:
+    return TargetRef(Kind.SECRET, ObjectKey(found["namespace"], found["name"]))

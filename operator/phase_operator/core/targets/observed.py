@@ -12,11 +12,16 @@ from phase_operator.api import names
 from phase_operator.core.json_access import mapping, mappings, only, parsed, text, texts, without
 from phase_operator.core.targets.fingerprint import join_digests, name_digest, recorded_names
 from phase_operator.core.targets.merge import CoManagers, FieldManager, MergedShare, merge_manager, part
-from phase_operator.core.targets.owned_fields import data_keys, owned_fields_digest
+from phase_operator.core.targets.owned_fields import DATA_FIELDS, data_keys, owned_fields_digest
 from phase_operator.core.values import ObjectKey
 
 # Annotations of ours that the digest of the owned fields leaves out.
 _UNSHAPED = frozenset({names.ANNOTATION_DIGEST, names.ANNOTATION_SEAL, names.ANNOTATION_ORIGIN})
+# Bytes in memory that an object takes without its texts.
+_BARE = 600
+# More data keys than one answer of Phase has entries, and more managers than there is room for the marks of: to judge
+# such an object takes tens of milliseconds.
+_MOST_KEYS, _MOST_MANAGERS = 20_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,12 @@ class Observed:
     def is_applied(self) -> bool:
         """Whether managedFields list an apply of ours; they do not on a copy that others made."""
         return self.owned_fields != b""
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory: whoever may write the object decides that."""
+        texts_of_others = (self.owner, self.digest, self.stamp, self.origin)
+        return _BARE + sum(map(len, texts_of_others)) + len(self.names) + (self.others.weight if self.others else 0)
 
     @property
     def managers(self) -> tuple[str, ...]:
@@ -115,6 +126,13 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
         origin=_origin(metadata, annotations) if deletes else "",
         names=_our_names(our_keys, keys_of_others, annotations),
     )
+
+
+def is_vast(metadata: Mapping[str, Any]) -> bool:
+    """Return whether an object has so many data keys or managers that judging it with every event takes too long."""
+    fields = [mapping(entry.get("fieldsV1")) for entry in mappings(metadata.get("managedFields"))]
+    keys = sum(len(mapping(each.get(f"f:{name}"))) for each in fields for name in DATA_FIELDS)
+    return keys > _MOST_KEYS or len(fields) > _MOST_MANAGERS
 
 
 def _split_managers(
