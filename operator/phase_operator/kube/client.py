@@ -31,9 +31,10 @@ from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
-from phase_operator.kube.errors import ApiError, from_answer
+from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
 from phase_operator.kube.lines import NO_JSON, LineReader, ResponseLines, Watch, json_object
 from phase_operator.kube.own_writes import BookmarkedContent
+from phase_operator.kube.part_size import PartSize, body_within, read_list
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -209,13 +210,14 @@ class KubeClient:
         content_type: str = "application/json",
         accept: str = "application/json",
         fenced: bool = True,
+        most: int | None = None,
     ) -> dict[str, Any]:
-        """Send one request and return its JSON; raise ApiError.
+        """Send one request and return its JSON; raise ApiError, and AnswerTooLong after `most` bytes of an answer.
 
         A `fenced` write is neither begun nor awaited once another process may lead.
         """
         try:
-            return await self._requested(method, path, query, body, content_type, accept, fenced=fenced)
+            return await self._requested(method, path, query, body, content_type, accept, fenced=fenced, most=most)
         finally:
             made_progress()
 
@@ -229,6 +231,7 @@ class KubeClient:
         accept: str,
         *,
         fenced: bool,
+        most: int | None,
     ) -> dict[str, Any]:
         resource = _resource(path)
         async with self._places:
@@ -243,11 +246,13 @@ class KubeClient:
                     async with self._session().request(
                         method, self._url(path, query), headers=headers, data=data, **self._options
                     ) as response:
-                        raw = await response.read()
+                        raw = await body_within(response, most)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 self._on_call(method, resource, "failed")
                 raise ApiError(0, type(error).__name__, "") from error
         self._on_call(method, resource, str(response.status))
+        if raw is None:
+            raise AnswerTooLong(0, "an answer that is too long", "")
         return self._judged(response, raw, resource)
 
     def _judged(self, response: aiohttp.ClientResponse, raw: bytes, resource: str) -> dict[str, Any]:
@@ -325,6 +330,7 @@ class KubeClient:
         request is repeated until the namespace allows it.
         """
         paces: dict[str, TokenBucket] = {}
+        sizes: dict[str, PartSize] = {}
         listing = asyncio.Semaphore(CONNECTIONS)
         send: aiohttp.ClientMiddlewareType = self._streams or _alone
 
@@ -342,11 +348,15 @@ class KubeClient:
                 content = BookmarkedContent(response.content, is_own)
                 response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
                 return response
-            if "limit" in request.url.query and "continue" not in request.url.query:
+            path, query = request.url.path, request.url.query
+            if "limit" in query and "continue" not in query:
                 lists()
+                sizes[path] = PartSize(int(query["limit"]))
             async with listing, asyncio.timeout(_TIMEOUT):
-                response = await send(request, handler)
                 # Read here, within the timeout; kopf then finds the body in memory.
+                if "limit" in query and path in sizes:
+                    return await read_list(request, lambda each: send(each, handler), sizes[path])
+                response = await send(request, handler)
                 await response.read()
                 return response
 

@@ -23,6 +23,8 @@ from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.targets import KubeTargets
 from phase_operator.reconcile.ports import Token
 
+# The longest token and the longest list of hosts, in characters; both are kept, and a Secret may hold a megabyte.
+_LONGEST_TOKEN, _LONGEST_HOSTS = 4_096, 16_384
 # The kinds with pod templates. A roll-back returns to a ReplicaSet; Argo Rollouts are read where that kind exists.
 _POD_TEMPLATES = (
     *(("/apis/apps/v1", kind) for kind in ("deployments", "statefulsets", "daemonsets", "replicasets")),
@@ -55,11 +57,15 @@ class KubeCluster(KubeTargets, KubeResources):
         encoded = mapping(secret.get("data")).get(names.TOKEN_KEY)
         if encoded is None:
             raise Waiting(Reason.TOKEN_SECRET_NOT_FOUND, f'Secret {key} has no key "{names.TOKEN_KEY}"')
+        hosts = mapping(secret["metadata"].get("annotations")).get(names.ANNOTATION_ALLOWED_HOSTS)
+        if len(encoded) > _LONGEST_TOKEN or len(hosts or "") > _LONGEST_HOSTS:
+            what = f'under "{names.TOKEN_KEY}"' if len(encoded) > _LONGEST_TOKEN else names.ANNOTATION_ALLOWED_HOSTS
+            raise Waiting(Reason.TOKEN_INVALID, f"Secret {key} holds more than is read: {what}")
         try:
             text = SecretValue(base64.b64decode(encoded).decode())
         except (binascii.Error, UnicodeDecodeError):
             raise Waiting(Reason.TOKEN_INVALID, f'Secret {key} holds no text under "{names.TOKEN_KEY}"') from None
-        return Token(text, mapping(secret["metadata"].get("annotations")).get(names.ANNOTATION_ALLOWED_HOSTS))
+        return Token(text, hosts)
 
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names a pod template of the namespace mentions."""

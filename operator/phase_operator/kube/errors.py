@@ -74,6 +74,10 @@ class ApiError(Exception):
         return f"{self.status} {self.reason}"
 
 
+class AnswerTooLong(ApiError):
+    """An answer that is longer than was to be read; the rest of it was not."""
+
+
 _TOO_LARGE = "etcdserver: request is too large"
 # Seconds that we wait at most when the API server asks for a pause.
 _LONGEST_PAUSE = 300.0

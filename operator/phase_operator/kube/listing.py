@@ -9,7 +9,8 @@ from typing import Any
 
 from phase_operator.core.json_access import mapping, mappings, text
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.errors import ApiError, missing, translated
+from phase_operator.kube.errors import AnswerTooLong, ApiError, missing, translated
+from phase_operator.kube.part_size import PartSize
 
 # Objects in one answer, if only their metadata is read or they are small.
 CHUNK = 500
@@ -51,8 +52,8 @@ async def items(
     chunk: int = CHUNK,
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Yield the objects of a collection, read in chunks; none if it does not exist. Raises ExpectedError."""
-    token = ""
-    while (found := await part(client, path, token, accept=accept, query=query, chunk=chunk)) is not None:
+    token, size = "", PartSize(chunk)
+    while (found := await part(client, path, token, size, accept=accept, query=query)) is not None:
         for item in found.items:
             yield item
         token = found.token
@@ -63,13 +64,28 @@ async def items(
 async def part(
     client: KubeClient,
     path: str,
-    token: str = "",
+    token: str,
+    size: PartSize,
     *,
     accept: str = "application/json",
     query: Sequence[tuple[str, str]] = (),
-    chunk: int = CHUNK,
 ) -> Page | None:
     """Return one part of a collection, the first for the token ""; None if it does not exist. Raises ExpectedError."""
     with translated(unless=missing):
-        return page(await client.request("GET", path, query=[*query, *chunk_query(chunk, token)], accept=accept))
+        return await read_page(client, path, token, size, accept=accept, query=query)
     return None
+
+
+async def read_page(
+    client: KubeClient, path: str, token: str, size: PartSize, *, accept: str, query: Sequence[tuple[str, str]] = ()
+) -> Page:
+    """Return one part of a collection, with fewer objects if these are large; raise ApiError."""
+    while True:
+        asked = [*query, *chunk_query(size.now, token)]
+        try:
+            found = page(await client.request("GET", path, query=asked, accept=accept, most=size.limit))
+        except AnswerTooLong:
+            size.was_too_long()
+        else:
+            size.was_read()
+            return found

@@ -16,6 +16,8 @@ from phase_operator.kube.lines import json_object
 # An event follows its write within moments. Versions that no event shows, such as those of deleted objects, are
 # forgotten when there are so many.
 _MOST = 1000
+# Bytes of a longer event are not parsed here, since kopf parses them as well: tenants decide how large they are.
+_LONGEST = 64 * 1024
 
 
 class OwnVersions:
@@ -72,7 +74,7 @@ class BookmarkedContent:
             yield b"".join(begun)
 
     def _shown(self, line: bytes) -> bytes:
-        event = json_object(line)
+        event = json_object(line) if len(line) <= _LONGEST else None
         if event is None or not self._is_own(event):
             return line
         version = _version(mapping(event.get("object")))

@@ -11,8 +11,9 @@ from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
-from phase_operator.core.json_access import mapping, mappings, number, text
+from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
+from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
 from phase_operator.kube.errors import ApiError, ending_at, missing, translated
@@ -129,5 +130,12 @@ def _without_finalizer(metadata: Mapping[str, Any]) -> list[str] | None:
 
 
 def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    # Thousands are in memory at once, so managedFields, which nothing reads, is left out.
-    return {key: value for key, value in metadata.items() if key != "managedFields"}
+    """Return what a list is compared by: thousands are in memory at once, and tenants decide how large the rest is."""
+    found = only(metadata, "namespace", "name", "uid", "resourceVersion", "generation", "deletionTimestamp")
+    sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
+    if sync is not None:
+        found["annotations"] = {names.ANNOTATION_SYNC: bounded(sync, LONGEST_SYNC)}
+    finalizers = metadata.get("finalizers")
+    if isinstance(finalizers, list) and names.FINALIZER in finalizers:
+        found["finalizers"] = [names.FINALIZER]
+    return found

@@ -18,7 +18,8 @@ from phase_operator.core.json_access import mapping, number, text
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient
 from phase_operator.kube.errors import ApiError
-from phase_operator.kube.listing import CHUNK, chunk_query, page
+from phase_operator.kube.listing import CHUNK, read_page
+from phase_operator.kube.part_size import PartSize
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock
 
@@ -157,11 +158,11 @@ class MetadataWatch:
 
     async def _list_all(self) -> str:
         present: set[ObjectKey] = set()
-        token = ""
+        token, size = "", PartSize(CHUNK)
+        query = [("labelSelector", self._list_selector)]
         while True:
             self._seen = self._clock.monotonic()
-            query = [("labelSelector", self._list_selector), *chunk_query(CHUNK, token)]
-            found = page(await self._client.request("GET", self._path, query=query, accept=METADATA_LIST))
+            found = await read_page(self._client, self._path, token, size, accept=METADATA_LIST, query=query)
             for item in found.items:
                 metadata = mapping(item.get("metadata"))
                 present.add(key_of(metadata))

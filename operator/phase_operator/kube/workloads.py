@@ -18,6 +18,7 @@ from phase_operator.kube.client import APPLY, MANAGER, METADATA, KubeClient
 from phase_operator.kube.errors import changed_or_missing, missing, translated
 from phase_operator.kube.events import Recorder, Subject
 from phase_operator.kube.listing import FEW, part
+from phase_operator.kube.part_size import PartSize
 from phase_operator.kube.paths import object_path
 from phase_operator.kube.targets import target_metadata
 
@@ -52,20 +53,21 @@ class KubeWorkloads:
         for together in _TOGETHER:
             if silent >= _SILENT:
                 return
-            firsts = await asyncio.gather(*(self._part(kind, namespace) for kind in together))
+            sizes = {kind: PartSize(FEW) for kind in together}
+            firsts = await asyncio.gather(*(self._part(kind, namespace, "", sizes[kind]) for kind in together))
             for kind, first in zip(together, firsts, strict=True):
                 found: _Part | ExpectedError | None = first
                 while isinstance(found, _Part):
                     for workload in found.workloads:
                         yield workload
-                    found = await self._part(kind, namespace, found.token) if found.token else None
+                    found = await self._part(kind, namespace, found.token, sizes[kind]) if found.token else None
                 if found is None:
                     silent = 0
                 else:
                     failed.append(of_kind(kind, found))
                     silent += isinstance(found, Transient)
 
-    async def _part(self, kind: WorkloadKind, namespace: str, token: str = "") -> "_Part | ExpectedError":
+    async def _part(self, kind: WorkloadKind, namespace: str, token: str, size: PartSize) -> "_Part | ExpectedError":
         """Return some workloads of a kind, or why they cannot be listed.
 
         They are taken out of the answer at once: answers are large, and several wait at a time.
@@ -73,7 +75,7 @@ class KubeWorkloads:
         api = APIS[kind]
         path = object_path(f"/apis/{api.version}", api.plural, namespace)
         try:
-            found = await part(self._client, path, token, chunk=FEW)
+            found = await part(self._client, path, token, size)
         except ExpectedError as error:
             return error
         if found is None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from phase_operator.api import names
 from phase_operator.core.targets.merge import merge_annotation
 from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
-from support.operator_process import eventually, running_operator
+from support.operator_process import OperatorProcess, eventually, running_operator
 from support.world import World
 
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
+# MiB, as the manifests have it.
+MOST = 256
 MARKS = {
     "deep": "[" * 2000,
     "deeper": '{"keys":' * 20_000 + "1" + "}" * 20_000,
@@ -82,3 +85,44 @@ def test_config_maps_of_a_stranger_cost_nobody_anything(
         goes_on(stage, "after-a-restart", "two")
         eventually(lambda: running.get("/healthz").status_code == 200, what="liveness")
         assert "RecursionError" not in running.log
+
+
+def vast(number: int) -> dict[str, Any]:
+    """Return a ConfigMap of more than a megabyte, most of which is in its metadata: managedFields name each key."""
+    metadata = {"name": f"vast-{number}", "labels": {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {f"k{key:05x}": "" for key in range(45_000)},
+    }
+
+
+def peak(running: OperatorProcess) -> float:
+    """Return the most memory that the operator has taken, in MiB."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    [size] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(size) / 1024
+
+
+def test_objects_of_a_megabyte_take_no_more_memory_than_there_is(
+    stage: World, mallory: Mallory, installed: ControlPlane, tmp_path: Path
+) -> None:
+    stage.phase_secret()
+    with running_operator(installed, tmp_path) as running:
+        stage.operator = running
+        stage.until_ready()
+
+        for number in range(40):
+            mallory.make(vast(number))
+        goes_on(stage, "beside-large-objects", "three")
+
+        assert peak(running) < MOST
+
+    # They are in the first list of the next leader.
+    with running_operator(installed, tmp_path) as running:
+        stage.operator = running
+        goes_on(stage, "after-large-objects", "four")
+
+        assert running.metric("phase_operator_internal_errors_total") == 0
+        assert peak(running) < MOST

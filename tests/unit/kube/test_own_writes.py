@@ -148,3 +148,12 @@ async def test_the_watch_engine_reads_a_bookmark_of_its_session() -> None:
         session.get("/secrets", params={"watch": "true"}) as answer,
     ):
         assert [json.loads(line) async for line in iter_jsonlines(answer.content)] == [bookmark("7"), event("8")]
+
+
+async def test_an_event_that_is_long_is_left_to_kopf() -> None:
+    """To parse it takes tens of milliseconds, which kopf takes as well."""
+    large = event("1")
+    large["object"]["spec"] = "x" * 100_000
+    line = json.dumps(large).encode()
+
+    assert await seen(versions("1"), line + b"\n") == [line]

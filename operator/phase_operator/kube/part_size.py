@@ -1,0 +1,63 @@
+"""How much of a list is read at a time.
+
+Rule: tenants decide how large their objects are, so a list is bounded in bytes and not in objects alone. One that is
+too long is asked for again with fewer objects; a single object is read whatever its size, which etcd bounds.
+"""
+
+import aiohttp
+
+# The longest answer to a list of several objects, in bytes. As Python objects it takes ten times as much.
+LONGEST_LIST = 4 * 1024 * 1024
+# A list that is too long is asked for again with so many times fewer objects.
+_FEWER = 8
+
+
+class PartSize:
+    """How many objects of one list to ask for at a time: fewer after an answer that was too long, later more again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self.now = most
+
+    @property
+    def limit(self) -> int | None:
+        """The longest answer that is to be read, in bytes; None: whatever comes."""
+        return LONGEST_LIST if self.now > 1 else None
+
+    def was_too_long(self) -> None:
+        """Ask for fewer."""
+        self.now = max(1, self.now // _FEWER)
+
+    def was_read(self) -> None:
+        """Ask for more, up to the number at the beginning."""
+        self.now = min(self._most, 2 * self.now)
+
+
+async def body_within(response: aiohttp.ClientResponse, most: int | None) -> bytes | None:
+    """Return a body; None, without the rest of it, if it is longer than `most` bytes."""
+    if most is None:
+        return await response.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > most:
+            response.close()
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_list(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, size: PartSize
+) -> aiohttp.ClientResponse:
+    """Send the request for a part of a list, and return the answer with its body read."""
+    while True:
+        request.url = request.url.update_query(limit=str(size.now))
+        response = await send(request)
+        body = await body_within(response, size.limit)
+        if body is not None:
+            size.was_read()
+            # Where a response keeps the body that it has read: its own `read` has no limit.
+            response._body = body
+            return response
+        size.was_too_long()

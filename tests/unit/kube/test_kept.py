@@ -1,0 +1,78 @@
+"""What is kept of objects is bounded, however large a tenant makes them."""
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Waiting
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.cluster import KubeCluster
+from phase_operator.kube.target_cache import TargetCache
+from phase_operator.reconcile.store import lifecycle_of, version_of
+from support.any_json import any_metadata
+
+KEY = ObjectKey("mallory", "token")
+
+
+class Answers:
+    """An API server that answers every request with one object."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self._answer = answer
+
+    async def request(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Return the object."""
+        return self._answer
+
+
+def cluster(answer: dict[str, Any]) -> KubeCluster:
+    return KubeCluster(Answers(answer), TargetCache(), None, lambda _: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "annotations"),
+    [
+        pytest.param("a" * 500_000, {}, id="a token"),
+        pytest.param("a" * 64, {names.ANNOTATION_ALLOWED_HOSTS: "https://a.example," * 5_000}, id="a list of hosts"),
+    ],
+)
+async def test_what_is_longer_than_any_token_is_not_kept(text: str, annotations: dict[str, str]) -> None:
+    data = {names.TOKEN_KEY: base64.b64encode(text.encode()).decode()}
+
+    with pytest.raises(Waiting) as caught:
+        await cluster({"metadata": {"annotations": annotations}, "data": data}).read_token(KEY)
+
+    assert caught.value.reason is Reason.TOKEN_INVALID
+    assert "aaaa" not in caught.value.message
+
+
+async def test_of_a_list_of_resources_nothing_is_kept_that_a_tenant_sizes() -> None:
+    metadata = {
+        "name": "shop",
+        "namespace": "mallory",
+        "uid": "uid",
+        "generation": 3,
+        "labels": {f"label-{number}": "x" * 63 for number in range(1_000)},
+        "annotations": {"note": "x" * 250_000, names.ANNOTATION_SYNC: "x" * 10_000},
+        "finalizers": [names.FINALIZER, *(f"example.com/{number}" for number in range(1_000))],
+    }
+
+    [found] = await cluster({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": metadata}]}).list_resources(
+        None
+    )
+
+    assert len(repr(found)) < 1_000
+    assert (version_of(found), lifecycle_of(found)) == (version_of(metadata), lifecycle_of(metadata))
+
+
+@given(any_metadata())
+async def test_whatever_a_list_shows_is_compared_as_it_is(metadata: dict[str, Any]) -> None:
+    [found] = await cluster({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": metadata}]}).list_resources(
+        None
+    )
+
+    assert (version_of(found), lifecycle_of(found)) == (version_of(metadata), lifecycle_of(metadata))

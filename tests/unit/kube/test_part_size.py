@@ -1,0 +1,105 @@
+"""Lists are read in parts whose size in bytes is bounded, however large tenants make their objects."""
+
+import json
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from aiohttp import ClientSession, web
+
+from phase_operator.kube.client import KubeClient
+from phase_operator.kube.listing import items
+from phase_operator.kube.part_size import LONGEST_LIST, PartSize
+from unit.kube.test_client import served
+
+PATH = "/apis/secrets.phase.dev/v1alpha1/phasesecrets"
+MIB = 1024 * 1024
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def lists(*sizes: int) -> Handle:
+    """Serve objects of these sizes as a list, in parts as the API server makes them; none is held as a whole."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        first = int(request.query.get("continue") or "0")
+        last = min(len(sizes), first + int(request.query["limit"]))
+        more = str(last) if last < len(sizes) else ""
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        # Whoever asks reads no more of an answer that is too long.
+        with suppress(ConnectionError):
+            await send(request, response, first, last, more)
+        return response
+
+    async def send(request: web.Request, response: web.StreamResponse, first: int, last: int, more: str) -> None:
+        await response.prepare(request)
+        await response.write(b'{"metadata": %s, "items": [' % json.dumps(_metadata(more)).encode())
+        for number in range(first, last):
+            metadata = json.dumps({"name": str(number)}).encode()
+            padding = b"x" * sizes[number]
+            comma = b"," if number > first else b""
+            await response.write(comma + b'{"metadata": ' + metadata + b', "spec": "' + padding + b'"}')
+        await response.write(b"]}")
+
+    return handle
+
+
+def _metadata(more: str) -> dict[str, str]:
+    return {"resourceVersion": "1", "continue": more}
+
+
+async def names(client: KubeClient) -> list[str]:
+    return [each["metadata"]["name"] async for each in items(client, PATH)]
+
+
+async def names_for_kopf(session: ClientSession) -> tuple[list[str], int]:
+    """Return the names that kopf finds, which asks as its `fetch_objs` does, and the length of the longest answer."""
+    found: list[str] = []
+    longest, query = 0, {"limit": "500"}
+    while True:
+        async with session.get(PATH, params=query) as answer:
+            longest = max(longest, len(await answer.read()))
+            document = await answer.json()
+        found += [each["metadata"]["name"] for each in document["items"]]
+        if not document["metadata"]["continue"]:
+            return found, longest
+        query["continue"] = document["metadata"]["continue"]
+
+
+LARGE = [MIB] * 40
+
+
+async def test_a_list_of_large_objects_is_read_in_small_parts() -> None:
+    async with served(lists(*LARGE)) as client:
+        tracemalloc.start()
+        found = await names(client)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert found == [str(number) for number in range(40)]
+    assert peak < 5 * LONGEST_LIST
+
+
+async def test_the_watch_engine_lists_large_objects_in_small_parts() -> None:
+    async with served(lists(*LARGE)) as client, client.session_for_watching(lambda: None) as session:
+        found, longest = await names_for_kopf(session)
+
+    assert found == [str(number) for number in range(40)]
+    assert longest <= LONGEST_LIST
+
+
+async def test_an_object_that_is_larger_than_a_part_may_be_is_read_by_itself() -> None:
+    sizes = [10, 10, 2 * LONGEST_LIST, 10]
+    async with served(lists(*sizes)) as client, client.session_for_watching(lambda: None) as session:
+        assert await names(client) == ["0", "1", "2", "3"]
+        assert (await names_for_kopf(session))[0] == ["0", "1", "2", "3"]
+
+
+def test_after_large_objects_parts_grow_to_their_first_size_again() -> None:
+    size = PartSize(500)
+    for _ in range(5):
+        size.was_too_long()
+    assert (size.now, size.limit) == (1, None)
+    for _ in range(9):
+        size.was_read()
+
+    assert (size.now, size.limit) == (500, LONGEST_LIST)
