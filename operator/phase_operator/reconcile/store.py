@@ -15,6 +15,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
+from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.source.query import source_name
 from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.timestamps import moment_of
@@ -25,6 +26,8 @@ Version = tuple[str, int, str | None, "Lifecycle"]
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
+# Bytes that the PhaseSecrets of one namespace may take, as they are kept: about 30,000 usual ones.
+_MOST = 16 * MIB
 # A preset dictionary of common text for both directions: it reduces a kept status to a third.
 _USUAL = json.dumps(
     [
@@ -82,6 +85,8 @@ class Resource:
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
     life: Lifecycle = Lifecycle.NO_FINALIZER
+    # Its spec is not kept, since the PhaseSecrets of its namespace are too large together; `spec` is empty.
+    is_left_out: bool = False
 
     @property
     def source(self) -> str:
@@ -115,6 +120,12 @@ class _Kept:
     status: bytes
     standing: ReadySummary
     life: Lifecycle
+    is_left_out: bool = False
+
+    @property
+    def size(self) -> int:
+        """The bytes of its spec and status."""
+        return len(self.spec) + len(self.status)
 
 
 class PhaseSecretStore:
@@ -123,6 +134,8 @@ class PhaseSecretStore:
     def __init__(self, kind: str = "") -> None:
         self._kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
+        # Bytes of specs and statuses, by namespace.
+        self._held: Counter[str] = Counter()
         # What was parsed last: a run asks for its object several times.
         self._parsed: tuple[_Kept, Resource] | None = None
 
@@ -159,14 +172,37 @@ class PhaseSecretStore:
                 # Only we write the status, so what we wrote is at least as new: the event of an edit that arrives late
                 # must not make us forget what we have written.
                 status, standing = before.status, before.standing
-        self._kept[key] = _Kept(key, uid, generation, sync, _pack(mapping(body.get("spec"))), status, standing, life)
+        spec, room = _pack(mapping(body.get("spec"))), self._room(key)
+        is_left_out = len(spec) + len(status) > room
+        if is_left_out:
+            # What it wrote is known from its status, and without that from the marks on its targets.
+            spec, status = b"", status if len(status) <= room else b""
+        self._keep(_Kept(key, uid, generation, sync, spec, status, standing, life, is_left_out))
         return True
+
+    def _room(self, key: ObjectKey) -> int:
+        """Return how many bytes an object may take."""
+        before = self._kept.get(key)
+        return _MOST - self._held[key.namespace] + (before.size if before is not None else 0)
+
+    def _keep(self, kept: _Kept) -> None:
+        before = self._kept.get(kept.key)
+        self._held[kept.key.namespace] += kept.size - (before.size if before is not None else 0)
+        self._kept[kept.key] = kept
+
+    def _forget(self, key: ObjectKey) -> bool:
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._held[key.namespace] -= before.size
+            if not self._held[key.namespace]:
+                del self._held[key.namespace]
+        return before is not None
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
         """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
         kept = self._kept.get(key)
         if kept is not None and kept.uid == uid:
-            self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
+            self._keep(replace(kept, status=_pack(status), standing=_standing(status)))
 
     def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool) -> None:
         """Record that our finalizer was just added or removed; an object that is being deleted stays in that state."""
@@ -176,7 +212,7 @@ class PhaseSecretStore:
 
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
-        return self._kept.pop(key, None) is not None
+        return self._forget(key)
 
     def get(self, key: ObjectKey) -> Resource | None:
         """Return an object, parsed, or None."""
@@ -185,7 +221,8 @@ class PhaseSecretStore:
             return None
         if self._parsed is None or self._parsed[0] is not kept:
             spec, status = _unpack(kept.spec), _unpack(kept.status)
-            self._parsed = kept, Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
+            known = (kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life, kept.is_left_out)
+            self._parsed = kept, Resource(*known)
         return self._parsed[1]
 
     def is_new(self, key: ObjectKey) -> bool:

@@ -1,3 +1,5 @@
+import tracemalloc
+from random import Random
 from typing import Any
 
 import pytest
@@ -218,3 +220,60 @@ def test_each_resource_counts_as_the_status_last_written_says() -> None:
     found.set_status(KEY, UID, READY)
     found.set_status(OTHER, UID, {})
     assert dict(found.ready_summaries()) == {KEY: ReadySummary(True, None, True), OTHER: ReadySummary(None)}
+
+
+def large(number: int, namespace: str = "mallory") -> dict[str, Any]:
+    """Return a PhaseSecret of more than a megabyte that does not become smaller when it is packed."""
+    texts = {f"t{each}": Random(f"{number} {each}").randbytes(30_000).hex() for each in range(20)}
+    targets = [{"secretName": "shop", "template": {"data": texts}}]
+    return phase_secret(ObjectKey(namespace, f"large-{number}"), managedSecretReferences=targets)
+
+
+def test_the_specs_of_a_namespace_take_a_bounded_share_of_memory() -> None:
+    tracemalloc.start()
+    found = PhaseSecretStore()
+    for number in range(40):
+        found.upsert(large(number))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    found.upsert(phase_secret())
+
+    assert taken < 18 * 1024 * 1024
+    assert len(found) == 41
+    last, good = found.get(ObjectKey("mallory", "large-39")), found.get(KEY)
+    assert last is not None
+    assert good is not None
+    assert (last.is_left_out, last.spec) == (True, {})
+    assert (good.is_left_out, good.spec) == (False, spec())
+
+
+def test_a_resource_that_was_too_large_is_kept_once_it_is_smaller() -> None:
+    found = resources(*map(large, range(40)))
+    key = ObjectKey("mallory", "large-39")
+
+    assert found.upsert(phase_secret(key, generation=2))
+
+    resource = found.get(key)
+    assert resource is not None
+    assert (resource.is_left_out, resource.spec) == (False, spec())
+
+
+def test_a_resource_that_is_too_large_keeps_its_status() -> None:
+    found = resources(*map(large, range(40)))
+    found.upsert(large(40) | {"status": READY})
+
+    assert status_of(found, ObjectKey("mallory", "large-40")) == READY
+
+
+def test_what_goes_makes_room() -> None:
+    found = resources(*map(large, range(40)))
+    for number in range(39):
+        found.remove(ObjectKey("mallory", f"large-{number}"))
+    again = large(39)
+    again["metadata"] |= {"generation": 7}
+
+    found.upsert(again)
+
+    resource = found.get(ObjectKey("mallory", "large-39"))
+    assert resource is not None
+    assert not resource.is_left_out

@@ -44,6 +44,11 @@ from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Resource
 _NEAR = 10
 _UNPROBED = 'Phase is read at every interval, because the account lacks the permission "Environments: read"'
 
+_LEFT_OUT = (
+    "spec: with the other PhaseSecrets of its namespace it takes more memory than the operator gives to one namespace; "
+    "make them smaller or fewer, and edit this one again"
+)
+
 
 class Reconciler:
     """Brings the targets of one PhaseSecret in step with Phase."""
@@ -111,6 +116,8 @@ class Reconciler:
         return await self._finalizer.end(declared_by(resource))
 
     async def _run(self, resource: Resource) -> Outcome:
+        if resource.is_left_out:
+            raise Invalid(Reason.INVALID_SPEC, _LEFT_OUT)
         key, spec = resource.key, parse_spec(resource.spec)
         # Before anything is registered or read: what is refused, or suspended, leaves no trace elsewhere.
         admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))

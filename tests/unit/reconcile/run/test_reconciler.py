@@ -1,5 +1,6 @@
 """What one run makes of a PhaseSecret and of what is known of its source."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -334,3 +335,17 @@ async def test_references_that_are_left_are_written_where_a_warning_is_enough(lo
     assert loop.reason == Reason.SYNCED
     assert loop.cluster.secret(SHOP) == {"A": OPEN}
     assert [each.reason for each in loop.cluster.notices if each.type == "Warning"] == [Reason.UNRESOLVED_REFERENCES]
+
+
+async def test_a_resource_whose_spec_is_not_kept_says_so_and_touches_nothing() -> None:
+    loop = Loop()
+    loop.resources.upsert(phase_secret())
+    resource = loop.resources.get(KEY)
+    assert resource is not None
+
+    outcome = await loop.reconciler.reconcile(KEY, replace(resource, spec={}, is_left_out=True))
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.transient) == (Reason.INVALID_SPEC, False)
+    assert "namespace" in outcome.message
+    assert [*loop.cluster.observed, *loop.cluster.token_reads] == []
