@@ -14,8 +14,13 @@ _LONGEST_MESSAGE = 1000
 
 
 def shortened(message: str, longest: int = _LONGEST_MESSAGE) -> str:
-    """Return the message, cut if it is too long to be read."""
-    return message if len(message) <= longest else message[: longest - 1] + "…"
+    """Return the message as one line, cut if it is too long to be read.
+
+    Messages name keys, folders and objects of others: signs that do not print would reach terminals.
+    """
+    if len(message) > longest:
+        message = message[: longest - 1] + "…"
+    return message if message.isprintable() else "".join(char if char.isprintable() else " " for char in message)
 
 
 class ExpectedError(Exception):

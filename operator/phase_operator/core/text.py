@@ -103,3 +103,10 @@ def listing(names: Iterable[str]) -> str:
     every = list(names)
     shown = ", ".join(f'"{name}"' for name in every[:SHOWN])
     return shown if len(every) <= SHOWN else f"{shown} and {len(every) - SHOWN} more"
+
+
+def clean_listing(texts: Iterable[str]) -> str:
+    """Return a listing of foreign texts, sorted and made safe for display; of many, only those shown are examined."""
+    every = sorted(texts)
+    every[:SHOWN] = map(clean, every[:SHOWN])
+    return listing(every)

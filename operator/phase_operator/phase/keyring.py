@@ -76,8 +76,10 @@ def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bo
         raise Waiting(Reason.ANSWER_TOO_LARGE, message)
     share = _share(answer, host)
     place.resize(_weight(answer))
-    apps = [_app(app, host, tells_modes=tells_modes) for app in answer.apps]
-    return Keyring(tuple(sorted(apps, key=lambda app: app.id)), share, place)
+    apps = sorted((_app(app, host, tells_modes=tells_modes) for app in answer.apps), key=lambda app: app.id)
+    # Ids are looked up without regard to case: of those that are alike, the first counts.
+    found = {app.id.lower(): app for app in reversed(apps)}
+    return Keyring(tuple(sorted(found.values(), key=lambda app: app.id)), share, place)
 
 
 def _share(answer: Tokens, host: str) -> WrappedShare:

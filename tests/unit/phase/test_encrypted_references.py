@@ -313,3 +313,15 @@ async def test_a_chain_through_environments_is_followed_and_a_cycle_ends() -> No
     assert values(found)["A"] == "123"
     assert sorted(there.asked) == ["b", "c", "home"]
     assert [each.key for each in found.entries if each.problem] == ["CYCLE"]
+
+
+async def test_an_app_that_is_listed_twice_counts_once() -> None:
+    """Ids are looked up without regard to case, so that what the second one lists is not there."""
+    home = SealedApp("shop", [environment("home", A="${Twin::there.KEY}")])
+    first, second = (SealedApp(name, [environment("there", KEY=name)]) for name in ("First", "Twin"))
+    first.id, second.id = "ABC", "abc"
+
+    found = await Installation(home, first, second).read()
+
+    assert values(found) == {"A": "${Twin::there.KEY}"}
+    assert found.is_incomplete

@@ -12,7 +12,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.query import AppRef
-from phase_operator.core.text import SHOWN, clean, hint, listing
+from phase_operator.core.text import clean_listing, hint
 
 _BY_ID = "set spec.phaseAppId"
 # What to do if an app is end-to-end encrypted and the token has no keys.
@@ -80,7 +80,7 @@ class Directory:
         if len(found) == 1:
             return found[0].id
         if found:
-            ids = listing(sorted(app.id for app in found))
+            ids = clean_listing(app.id for app in found)
             raise Waiting(Reason.APP_AMBIGUOUS, f'several apps are called "{name}"; {_BY_ID} to one of {ids}')
         self._hints -= 1
         near = hint(name, self._by_name.names) if self._hints >= 0 else ""
@@ -124,6 +124,4 @@ def no_environment(error: ExpectedError, app: AppRef, environment: str, names: I
     if environment.casefold() in {name.casefold() for name in found}:
         return error
     missing = f'app {app} has no environment "{environment}"{hint(environment, found)}'
-    shown = sorted(found)
-    shown[:SHOWN] = map(clean, shown[:SHOWN])
-    return Waiting(error.reason, f"{missing} (the account sees: {listing(shown)})")
+    return Waiting(error.reason, f"{missing} (the account sees: {clean_listing(found)})")

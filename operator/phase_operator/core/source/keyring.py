@@ -14,7 +14,7 @@ from phase_operator.core.source.apps import no_environment
 from phase_operator.core.source.by_name import ByName
 from phase_operator.core.source.damage import Damage
 from phase_operator.core.source.query import AppRef
-from phase_operator.core.text import clean, listing
+from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import Entry, Unprintable
 
 
@@ -81,7 +81,7 @@ def environment_named(app: KeyedApp, name: str) -> KeyedEnvironment:
         return found[0]
     reason = Reason.ENVIRONMENT_NOT_FOUND
     if found:
-        alike = listing(sorted(clean(each.name) for each in found))
+        alike = clean_listing(each.name for each in found)
         raise Waiting(
             reason, f'app "{clean(app.name)}" has several environments of that name: {alike}; spell one exactly so'
         )

@@ -13,7 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
 from phase_operator.core.errors import Waiting, shortened
 from phase_operator.core.outcome import Warned
-from phase_operator.core.text import SHOWN, clean, listing
+from phase_operator.core.text import SHOWN, clean, clean_listing
 from phase_operator.core.values import Entry
 
 # Leaves room for the rest of the message.
@@ -50,7 +50,7 @@ def check_references(entries: Iterable[Entry], policy: OnSecretReferenceError | 
 
 def _message(left: Sequence[str], problems: Mapping[str, str]) -> str:
     if not problems:
-        return f"Phase left references unresolved in {listing(left)}"
+        return f"Phase left references unresolved in {clean_listing(left)}"
     shown = (f'"{clean(source)}"' + (f": {problems[source]}" if source in problems else "") for source in left[:SHOWN])
     more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
     return f"references are left unresolved in {shortened('; '.join(shown), _LONGEST)}{more}"

@@ -116,3 +116,13 @@ def test_a_server_that_knows_no_list_of_apps_is_told_by_its_age() -> None:
 
     assert (type(told), told.reason) == (Transient, Reason.UNEXPECTED_ANSWER)
     assert "spec.phaseAppId" in told.message
+
+
+def test_ids_of_apps_are_shown_on_one_line_and_not_at_any_length() -> None:
+    apps = [App(id=f"a\n{'x' * 5000}{number}", name="twin") for number in range(3)]
+
+    with pytest.raises(Waiting) as caught:
+        Directory(apps).pick("twin")
+
+    assert "\n" not in caught.value.message
+    assert "x" * 301 not in caught.value.message

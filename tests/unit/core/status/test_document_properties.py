@@ -125,3 +125,15 @@ def test_two_long_texts_that_ask_for_a_sync_are_told_apart() -> None:
 
     assert version_of(one)[2] != version_of(other)[2]
     assert version_of(one) == version_of(one)
+
+
+@given(st.sampled_from(Reason), _texts, _results)
+def test_every_message_is_a_line_that_prints(reason: Reason, message: str, result: TargetResult) -> None:
+    found = status_document(Failed(reason, message, targets=(result,)), {}, generation=1, forced=None, now=NOW)
+    synced = status_document(
+        Synced(SourceFacts("", "", "", 0), (result,), Warned(reason, message)), {}, generation=1, forced=None, now=NOW
+    )
+
+    shown = [each["message"] for each in found["conditions"]]
+    shown += [each["message"] for each in synced["targets"] if "message" in each]
+    assert all(map(str.isprintable, shown))
