@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.globs import matcher
+from phase_operator.core.source.answer_memory import reservations
 from phase_operator.core.source.folders import Folders
 from phase_operator.core.source.selection import is_feasible, within
-from phase_operator.core.text import clean, listing
+from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import Entry, SecretValue, Snapshot
 
 ASKED_AGAIN = "Phase is asked again before that is believed"
@@ -62,8 +63,10 @@ def kept(before: Snapshot, after: Snapshot, left: Collection[Moved]) -> Snapshot
     """Return a doubted answer, completed by the entries that it lacks: what it does contain counts at once."""
     gone = {each.was.id for each in left} | {entry.id for entry in after.entries}
     lost = [entry for entry in before.entries if entry.id not in gone]
-    # Both places, because the snapshot holds entries of both answers.
-    return Snapshot.of(before.app_id, [*after.entries, *lost], (before.place, after.place), after.dynamic)
+    # Both places, because the snapshot holds entries of both answers. Not one within the other, and none that is empty:
+    # an answer may be completed again with every read.
+    places = dict.fromkeys(each for each in reservations((before.place, after.place)) if each.size)
+    return Snapshot.of(before.app_id, [*after.entries, *lost], tuple(places), after.dynamic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +118,5 @@ def another_app(before: str, now: str) -> Transient:
 
 def lacking(lost: int, had: int, which: Collection[str] = ()) -> Transient:
     """Return the error for an answer that lacks entries."""
-    names = f": {listing(map(clean, which))}" if which else ""
+    names = f": {clean_listing(which)}" if which else ""
     return Transient(Reason.ANSWER_DOUBTED, f"Phase's answer lacks {lost} of {had} entries{names}; {ASKED_AGAIN}")

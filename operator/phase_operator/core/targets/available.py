@@ -184,7 +184,8 @@ def vain_tags(tags: Sequence[str], entries: Iterable[Entry]) -> str | None:
     """Return a sentence on those of several tags that no entry has; None if no tag is like that, or all of them are."""
     if len(tags) < 2:
         return None
-    there = frozenset[str]().union(*(entry.tags for entry in entries))
+    # Many entries have the same tags, and each may have hundreds.
+    there = frozenset[str]().union(*{entry.tags for entry in entries})
     vain = [each for each in tags if each not in there]
     return f"phaseAppEnvTags: no entry has the tag {listing(map(clean, vain))}" if 0 < len(vain) < len(tags) else None
 

@@ -17,7 +17,7 @@ from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
-from phase_operator.core.source.shrink_guard import moved
+from phase_operator.core.source.shrink_guard import kept, moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import (
@@ -32,8 +32,9 @@ from phase_operator.reconcile.polling.calls import (
 )
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
+from phase_operator.reconcile.polling.query_state import MOST_MOVED
 from phase_operator.reconcile.polling.scheduler import PollScheduler
-from phase_operator.reconcile.polling.shared_answer import SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
 from phase_operator.reconcile.queue.work_queue import Waiter
@@ -240,7 +241,7 @@ class Poller:
                 return self._scheduler.keyring_read(call, index, self._clock.monotonic())
             case Read():
                 shared_answer, decrypted = await self._read(call, credential, place)
-                await _answer(call, shared_answer)
+                await self._answer(call, shared_answer, namespace)
                 await self._judge(call, shared_answer, namespace)
                 return self._scheduler.was_read(call, shared_answer, self._clock.monotonic(), decrypted)
             case _:
@@ -277,8 +278,20 @@ class Poller:
     def _goes_on(self, call: Read) -> None:
         self._scheduler.goes_on(call, self._clock.monotonic())
 
+    async def _answer(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
+        """Make the answers to all queries of a read, or find out why there is none, in a thread if that is much."""
+        for query in call.queries:
+            if shared_answer.is_large:
+                await self._background.run(partial(shared_answer.prepare, query), shared_answer.units, namespace)
+            else:
+                shared_answer.prepare(query)
+            await asyncio.sleep(0)
+        if shared_answer.is_large:
+            await self._background.run(lambda: shared_answer.weight, shared_answer.units_to_weigh, namespace)
+        shared_answer.settle()
+
     async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
-        """Let guards judge large answers in a thread, one after another."""
+        """Judge large answers, or many, in a thread, one after another."""
         for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
             entries = len(before.entries) + len(answer.entries)
             left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
@@ -288,7 +301,14 @@ class Poller:
                 verdict = await self._background.run(partial(guard.doubt, before, answer, left), units, namespace)
                 if verdict is not None:
                     break
-            shared_answer.verdicts[query_state.query] = (before, verdict)
+            completed = []
+            for base in query_state.to_complete(answer, is_doubted=verdict is not None):
+                done = await self._background.run(
+                    partial(kept, base, answer, query_state.noted(left, shared_answer.by_id)), 5 * entries, namespace
+                )
+                completed.append((base, done))
+            shared_answer.judged[query_state.query] = Judged(before, left[-MOST_MOVED:], verdict, completed)
+            await asyncio.sleep(0)
 
     def _ended(self, woken: set[ObjectKey]) -> None:
         self._changed(woken)
@@ -306,12 +326,3 @@ class _Meter:
 
     entries_came: Callable[[int], None]
     request_follows: Callable[[], None]
-
-
-async def _answer(call: Read, shared_answer: SharedAnswer) -> None:
-    """Make the answers to all queries of a read, or find out why there is none; other tasks run in between."""
-    for query in call.queries:
-        if shared_answer.error(query) is None:
-            shared_answer.answer(query)
-        await asyncio.sleep(0)
-    shared_answer.settle()

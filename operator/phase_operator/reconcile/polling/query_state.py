@@ -4,25 +4,25 @@ Rule: state alone; when a query is read is decided in timetable.py. An answer is
 stands beside the last good answer, and a loss is believed when Phase says it twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import Reservation, reservations
 from phase_operator.core.source.query import SourceQuery
-from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, kept, moved
-from phase_operator.core.values import ObjectKey, Snapshot
+from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place, moved
+from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Read, Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
-from phase_operator.reconcile.polling.shared_answer import SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
 
 # A loss is believed if Phase says it again after so many seconds.
 DOUBT_PAUSE = 5.0
 # Clocks are floats: a pause of five seconds may measure a little less.
 _SLACK = 0.001
 # A target lets go of them within moments; more are not remembered.
-_MOST_MOVED = 1000
+MOST_MOVED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,22 @@ class QueryState:
             self.said = (answer.revision, now)
         return now - self.said[1]
 
-    def note(self, left: Sequence[Moved], answer: Snapshot) -> None:
-        """Record what left on purpose; an entry that is back in its place has not left."""
-        there = {entry.id: entry for entry in answer.entries}
-        every = {(each.was.id, each.was.path, each.was.type): each for each in (*self.moved, *left)}
-        self.moved = [
+    def noted(self, left: Sequence[Moved], there: Mapping[str, Entry]) -> list[Moved]:
+        """Return what left on purpose until now; an entry that is back in its place has not left.
+
+        `there` are all entries of the read, by id: those in their old places answer the query as before.
+        """
+        every = {(each.was.id, each.was.path, each.was.type): each for each in (*self.moved, *left[-MOST_MOVED:])}
+        return [
             each
             for each in every.values()
             if each.was.id not in there or not is_same_place(each.was, there[each.was.id])
-        ][-_MOST_MOVED:]
+        ][-MOST_MOVED:]
+
+    def to_complete(self, answer: Snapshot, *, is_doubted: bool) -> list[Snapshot]:
+        """Return the earlier answers that a new one may have to be completed by."""
+        found = [self.last] if is_doubted else []
+        return [each for each in (*found, *([] if answer.entries else [self.full])) if each is not None]
 
     def left(self) -> tuple[Moved, ...]:
         """Return what left on purpose."""
@@ -158,23 +165,41 @@ class QueryState:
         is_certain = self._is_certain(answer, now)
         doubt = self._compare(got, is_certain=is_certain) if self._is_changed(answer) else None
         if doubt is not None:
-            self._distrust(answer, doubt)
+            self._distrust(got, doubt)
             return Verdict.SUSPECT
         return Verdict.INCOMPLETE if got.tags is None else Verdict.GOOD
 
     def _compare(self, got: Answer, *, is_certain: bool) -> ExpectedError | None:
         """Note what left with an answer that differs from the last one; return why it is not believed, if it is not."""
-        left = moved(self.last, got.shared_answer.by_id) if self.last is not None else ()
-        doubt = None if is_certain else self._suspicion(got, left)
-        self.note(left, got.snapshot)
-        return doubt
+        judged, there = self._judged(got), got.shared_answer.by_id
+        before = self.last
+        if judged is not None:
+            left, doubt = judged.left, judged.doubt
+        elif before is not None:
+            left = moved(before, there)
+            doubt = None if is_certain else self._suspicion(before, got.snapshot, left)
+        else:
+            # Each PhaseSecret judges by what its targets hold.
+            left, doubt = (), None
+        self.moved = self.noted(left, there)
+        return None if is_certain else doubt
 
-    def _distrust(self, answer: Snapshot, doubt: ExpectedError) -> None:
+    def _judged(self, got: Answer) -> Judged | None:
+        """Return what was found out of an answer in advance, if that is true still."""
+        found = got.shared_answer.judged.get(self.query)
+        return found if found is not None and found.before is self.last else None
+
+    def _completed(self, got: Answer, before: Snapshot) -> Snapshot:
+        """Return an answer completed by what it lacks of an earlier one and has not left on purpose."""
+        judged = got.shared_answer.judged.get(self.query) or Judged(before)
+        return judged.kept(before, got.snapshot, self.left())
+
+    def _distrust(self, got: Answer, doubt: ExpectedError) -> None:
         """Keep the last answer beside the reason why this one is not believed."""
         self.error, self.twice, self.is_wide = doubt, False, True
         before = self.last
-        if before is not None and before.app_id == answer.app_id:
-            self.full = kept(before, answer, self.left())
+        if before is not None and before.app_id == got.snapshot.app_id:
+            self.full = self._completed(got, before)
 
     def accept(self, got: Answer, now: float) -> set[ObjectKey]:
         """Believe an answer that was judged good; return the PhaseSecrets that it is news for, or that wait for it."""
@@ -182,7 +207,7 @@ class QueryState:
         woken = set(self.subscriptions) if self._is_news(got) else set(self.owed)
         self._date(answer, got.call.revision)
         self.answer, self.tags = answer, tags
-        self.full = self._full_after(answer)
+        self.full = self._full_after(got)
         self.error, self.wanted = None, None
         self.failures, self.awaits_keys, self.failed_with = 0, False, None
         self.owed, self.forced = set(), set()
@@ -195,11 +220,11 @@ class QueryState:
             return True
         return self.is_dated_anew(got.snapshot, got.call.revision)
 
-    def _full_after(self, answer: Snapshot) -> Snapshot | None:
+    def _full_after(self, got: Answer) -> Snapshot | None:
         """Return the last answer with entries after a new one, without what left: it must not be written again."""
-        if answer.entries or self.full is None:
-            return answer if answer.entries else None
-        rest = kept(self.full, answer, self.moved)
+        if got.snapshot.entries or self.full is None:
+            return got.snapshot if got.snapshot.entries else None
+        rest = self._completed(got, self.full)
         return rest if rest.entries else None
 
     def fail(self, error: ExpectedError) -> bool:
@@ -216,15 +241,8 @@ class QueryState:
         """Return whether Phase has said the same at least twice, with a pause between."""
         return self.says(answer, now) >= DOUBT_PAUSE - _SLACK
 
-    def _suspicion(self, got: Answer, left: tuple[Moved, ...]) -> ExpectedError | None:
-        before = self.last
-        if before is None:
-            # Each PhaseSecret judges by what its targets hold.
-            return None
-        judged = got.shared_answer.verdicts.get(self.query)
-        if judged is not None and judged[0] is before:
-            return judged[1]
-        verdicts = (guard.doubt(before, got.snapshot, left) for guard in self.guards)
+    def _suspicion(self, before: Snapshot, answer: Snapshot, left: Sequence[Moved]) -> ExpectedError | None:
+        verdicts = (guard.doubt(before, answer, left) for guard in self.guards)
         return next((found for found in verdicts if found is not None), None)
 
     def _date(self, answer: Snapshot, revision: str | None) -> None:

@@ -219,15 +219,15 @@ class PollScheduler:
         self._turns.goes_on(call, now)
 
     def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
-        """Return the queries whose guards have much to judge, each with its last answer and the new one."""
+        """Return the queries whose answers changed, with the last answer and the new one; none if that is little."""
         found = []
         for query_state in self._account_states[call.account].still_asked(call):
             if shared_answer.error(query_state.query) is not None:
                 continue
             before, answer = query_state.last, shared_answer.answer(query_state.query)
-            if before is not None and before.revision != answer.revision and len(before.entries) > _MUCH:
+            if before is not None and before.revision != answer.revision:
                 found.append((query_state, before, answer))
-        return found
+        return found if sum(len(before.entries) for _, before, _ in found) > _MUCH else []
 
     def was_read(
         self, call: Read, shared_answer: SharedAnswer, now: float, decrypted: Decrypted | None = None

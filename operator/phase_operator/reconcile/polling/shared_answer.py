@@ -3,7 +3,8 @@
 Rule: what several queries share is computed once, because there may be many queries and many entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -12,10 +13,33 @@ from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.damage import Damage
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.source.selection import answering
+from phase_operator.core.source.shrink_guard import Moved, kept
 from phase_operator.core.values import DynamicKey, Entry, Snapshot
 
 # Bytes that an entry takes in each answer that refers to it.
 _REFERENCE = 8
+# What an entry takes to be put into an answer, in microseconds; and answers' entries that are weighed in one.
+_ANSWERED, _WEIGHED = 5, 4
+# The most entries that are divided at once.
+_LARGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found out in advance of an answer to one query: it takes long if there is much, or many queries."""
+
+    # The earlier answer that it was compared with, and what of that left on purpose.
+    before: Snapshot
+    left: Sequence[Moved] = ()
+    # What the shrink guards say.
+    doubt: ExpectedError | None = None
+    # The answer completed by what it lacks of earlier ones, each with the earlier one.
+    completed: Sequence[tuple[Snapshot, Snapshot]] = ()
+
+    def kept(self, before: Snapshot, answer: Snapshot, left: Sequence[Moved]) -> Snapshot:
+        """Return the answer completed by what it lacks of an earlier one."""
+        found = (each for base, each in self.completed if base is before)
+        return next(found, None) or kept(before, answer, left)
 
 
 class SharedAnswer:
@@ -38,8 +62,28 @@ class SharedAnswer:
         self._place = place
         self._answers: dict[SourceQuery, Snapshot] = {}
         self._tags: dict[str | None, tuple[str, ...]] = {}
-        # Verdicts of the shrink guards, with the earlier answer that each compared, where computed in advance.
-        self.verdicts: dict[SourceQuery, tuple[Snapshot, ExpectedError | None]] = {}
+        # What was found out in advance.
+        self.judged: dict[SourceQuery, Judged] = {}
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes milliseconds to answer one query."""
+        return len(self._entries) + len(self._dynamic) > _LARGE
+
+    @property
+    def units(self) -> int:
+        """About how many microseconds it takes to answer one query."""
+        return _ANSWERED * (len(self._entries) + len(self._dynamic))
+
+    @property
+    def units_to_weigh(self) -> int:
+        """About how many microseconds it takes to weigh all answers."""
+        return sum(len(each.entries) + len(each.dynamic) for each in self._answers.values()) // _WEIGHED
+
+    def prepare(self, query: SourceQuery) -> None:
+        """Find out what `error` and `answer` are for a query."""
+        if self.error(query) is None:
+            self.answer(query)
 
     def error(self, query: SourceQuery) -> Waiting | None:
         """Return why the read does not answer a query, or None if it does."""
@@ -55,7 +99,7 @@ class SharedAnswer:
     def tags(self, path: str | None) -> tuple[str, ...]:
         """Return the tags of the entries in a folder, or in any if it is None, sorted."""
         if path not in self._tags:
-            self._tags[path] = tuple(sorted({tag for entry in self._in(path) for tag in entry.tags}))
+            self._tags[path] = tuple(sorted(frozenset[str]().union(*{entry.tags for entry in self._in(path)})))
         return self._tags[path]
 
     @cached_property
@@ -65,15 +109,16 @@ class SharedAnswer:
 
     def settle(self) -> None:
         """Release the memory of entries that no answer needs; raise Waiting if all answers together are too large."""
-        if self._place is None:
-            return
-        references = [
-            each
-            for answer in self._answers.values()
-            for each in chain[Entry | DynamicKey](answer.entries, answer.dynamic)
-        ]
-        held = {id(each): each.weight for each in references}
-        self._place.resize(sum(held.values()) + _REFERENCE * len(references))
+        if self._place is not None:
+            self._place.resize(self.weight)
+
+    @cached_property
+    def weight(self) -> int:
+        """The bytes of all answers, once all are made. Answers may refer to the same entries thousands of times."""
+        answers = self._answers.values()
+        held = {id(each): each for answer in answers for each in _all_of(answer)}
+        references = sum(len(answer.entries) + len(answer.dynamic) for answer in answers)
+        return sum(each.weight for each in held.values()) + _REFERENCE * references
 
     def _dynamic_for(self, query: SourceQuery) -> list[DynamicKey]:
         """Return the keys of dynamic secrets that a query selects; none if it names tags, since these have none."""
@@ -88,3 +133,7 @@ class SharedAnswer:
         for entry in self._entries:
             folders.setdefault(entry.path, []).append(entry)
         return folders
+
+
+def _all_of(answer: Snapshot) -> Iterable[Entry | DynamicKey]:
+    return chain[Entry | DynamicKey](answer.entries, answer.dynamic)

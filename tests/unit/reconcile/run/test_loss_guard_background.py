@@ -1,11 +1,11 @@
 """What guards say of a large answer is found out before it is taken, and is what they would have said then."""
 
 from phase_operator.core.source.apps import App, Environment
-from phase_operator.core.source.shrink_guard import Guard
+from phase_operator.core.source.shrink_guard import Guard, moved
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.polling.calls import ListApps, Policy, Probe, Read, Subscription
 from phase_operator.reconcile.polling.scheduler import PollScheduler
-from phase_operator.reconcile.polling.shared_answer import SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
 from support.builders import entry, query
 from support.planning import key
 
@@ -71,7 +71,8 @@ def test_a_verdict_that_was_found_before_counts_as_one_found_now() -> None:
             [(question, before, answer)] = asked.scheduler.to_judge(call, shared_answer)
             verdict = question.guards[0].doubt(before, answer)
             assert verdict is not None
-            shared_answer.verdicts[question.query] = (before, verdict)
+            left = moved(before, shared_answer.by_id)
+            shared_answer.judged[question.query] = Judged(before, left, verdict)
         asked.scheduler.was_read(call, shared_answer, asked.now)
         views.append(repr(asked.scheduler.view(key("shop"))))
 

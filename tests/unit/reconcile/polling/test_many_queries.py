@@ -1,0 +1,58 @@
+"""However many queries one large answer is for, no turn of the loop takes long."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from phase_operator.core.values import Entry, SecretValue
+from phase_operator.reconcile.polling.calls import Policy, Subscription
+from phase_operator.reconcile.polling.poller import Poller
+from phase_operator.reconcile.ports import Credential
+from support.builders import entry, query
+from support.clock import HandClock
+from support.fakes import FakeObserver, FakePhase
+from support.measured_reads import Turns
+from support.planning import key
+
+CREDENTIAL = Credential("none", SecretValue("none"))
+TAGS = [f"t{number:02}" for number in range(30)]
+# In all answers together these are 180,000 entries; a namespace has the memory for several times as many.
+MANY = [replace(entry(f"K{number}", "x"), tags=frozenset(TAGS)) for number in range(6_000)]
+NEXT = {
+    "other values": [replace(each, value=SecretValue("y")) for each in MANY],
+    "other tags": [replace(each, tags=each.tags | {"other"}) for each in MANY],
+    "one left": MANY[:1],
+    "others instead": [replace(each, id=f"other-{each.id}", key=f"OTHER_{each.key}") for each in MANY],
+    "nothing": [],
+}
+# In CPU time of the loop's thread. What is to be found takes seconds.
+TURN = 0.25
+
+
+@pytest.mark.parametrize("after", NEXT.values(), ids=NEXT)
+def test_a_large_answer_to_many_queries_takes_no_long_turn_of_the_loop(after: Sequence[Entry]) -> None:
+    turns = Turns()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(turns)) as runner:
+        runner.run(read_twice(MANY, after))
+
+    assert turns.longest < TURN
+
+
+async def read_twice(before: Sequence[Entry], after: Sequence[Entry]) -> None:
+    """Read an environment for all queries, and again, and once more to see whether it stays so."""
+    phase, clock = FakePhase(), HandClock()
+    poller = Poller(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy())
+    for tag in TAGS:
+        poller.subscribe(key(f"team/{tag}"), query(path=None, tags=(tag,)), CREDENTIAL, Subscription(5.0))
+    for held in (before, after, after):
+        phase.holds(*held)
+        reads = len(phase.reads)
+        while len(phase.reads) == reads:
+            call, _ = poller._look(clock.monotonic())
+            if call is None:
+                clock.turn(1.0)
+            else:
+                await asyncio.sleep(0)
+                await poller.make(call)
