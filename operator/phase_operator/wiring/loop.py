@@ -81,7 +81,7 @@ def build_loop(
     startup: Startup,
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
-    queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace)
+    queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
     resources, admissions = PhaseSecretStore(), Admissions()
     known = TargetCache(admissions.targets.kept)
     retries = Retries(queue, clock)

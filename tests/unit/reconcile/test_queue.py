@@ -543,3 +543,60 @@ async def test_every_worker_that_waits_hears_of_the_end() -> None:
     ended = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(each) for each in ended] == [QueueClosedError] * 3
+
+
+# Shares of the places.
+
+
+def shared(places: int, *planned: str) -> Schedule[str]:
+    """Plan keys of owners that are named by their first letter."""
+    found: Schedule[str] = Schedule(lambda key: key[0], places)
+    for key in planned:
+        found.add(key, 0, CHANGED)
+    return found
+
+
+def begun(found: Schedule[str]) -> list[str]:
+    """Begin every run that may begin."""
+    keys = []
+    while (key := found.take(0)) is not None:
+        keys.append(key)
+    return keys
+
+
+def test_an_owner_whose_runs_take_long_leaves_places_to_others() -> None:
+    slow = shared(32, *(f"m{number}" for number in range(100)))
+    assert len(begun(slow)) == 21
+    for each in "abc":
+        slow.add(f"{each}0", 0, CHANGED)
+
+    assert begun(slow) == ["a0", "b0", "c0"]
+    assert slow.overdue(100) == 0
+
+
+def test_every_owner_has_one_place_at_least() -> None:
+    assert sorted(begun(shared(1, "m0", "m1"))) == ["m0"]
+    assert sorted(begun(shared(4, "m0", "m1", "m2", "m3", "a0", "b0", "c0"))) == ["a0", "b0", "c0", "m0"]
+
+
+def test_a_key_that_waits_for_a_place_runs_as_soon_as_there_is_one() -> None:
+    found = shared(4, "m0", "m1", "m2", "m3")
+    first = begun(found)
+    assert len(first) == 2
+
+    assert found.done(first[0])
+    assert len(begun(found)) == 1
+
+
+@given(st.integers(1, 8), st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=60))
+def test_shares_lose_no_key(places: int, planned: list[tuple[str, int]]) -> None:
+    keys = {f"{owner}{number}" for owner, number in planned}
+    found = shared(places, *keys)
+    ran: set[str] = set()
+    while running := begun(found):
+        for key in running:
+            found.done(key)
+        assert not ran.intersection(running)
+        ran.update(running)
+
+    assert (ran, len(found)) == (keys, 0)

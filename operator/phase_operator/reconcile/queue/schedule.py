@@ -4,12 +4,17 @@ Rule: a key that is added while it runs, once or often, runs once more afterward
 forward, never back. New and changed keys go before keys that are due anyway. Among either, owners take turns, so an
 owner with many keys delays only itself, and its most urgent key goes first. One turn in eight goes to the key that has
 waited longest, so no key starves.
+
+Runs wait for the API server, some of them long, so an owner has no more of them at once than twice the places that it
+leaves to others, and one in any case.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from phase_operator.reconcile.queue.fair_turns import FairTurns
@@ -69,11 +74,17 @@ def _nobody(_: Hashable) -> str:
 class Schedule(Generic[Key]):
     """Which key is next, as a pure data structure. Times are seconds of one monotonic clock.
 
-    `owner` returns the owner of a key; without it all keys have the same owner.
+    `owner` returns the owner of a key; without it all keys have the same owner. `places` is how many keys run at once,
+    if owners are to have a share of them.
     """
 
-    def __init__(self, owner: Callable[[Key], str] = _nobody) -> None:
+    def __init__(self, owner: Callable[[Key], str] = _nobody, places: int | None = None) -> None:
         self._owner = owner
+        self._places = places
+        # Runs that have begun and not ended, by owner.
+        self._active: Counter[str] = Counter()
+        # Keys that are due and wait for a place, by owner, in the order in which their turn came.
+        self._waiting: dict[str, dict[Key, None]] = {}
         self._due: dict[Key, tuple[float, Priority]] = {}
         self._running: dict[Key, tuple[float, Priority] | None] = {}
         # Entries that do not match `_due` any more are skipped when they reach the top.
@@ -115,13 +126,41 @@ class Schedule(Generic[Key]):
                 turns.add(self._owner(key), (planned[1], due, serial, key))
                 heapq.heappush(self._oldest, (due, serial, key))
         self._turns += 1
-        found = self._longest_waiting() if self._turns % _OLDEST_EVERY == 0 else self._most_urgent()
+        look = self._longest_waiting if self._turns % _OLDEST_EVERY == 0 else self._most_urgent
+        while (found := look()) is not None and not self._has_place(self._owner(found)):
+            self._waiting.setdefault(self._owner(found), {})[found] = None
         if found is None:
             # The entries that are left were taken in the other order.
             self._now, self._oldest = {True: _Turns(), False: _Turns()}, []
             return None
         del self._due[found]
         self._running[found] = None
+        owner = self._owner(found)
+        self._active[owner] += 1
+        if owner in self._waiting:
+            self._waiting[owner].pop(found, None)
+        return found
+
+    def _has_place(self, owner: str) -> bool:
+        """Return whether one more key of an owner may run."""
+        mine = self._active[owner]
+        if self._places is None or not mine:
+            return True
+        return mine + 1 <= 2 * (self._places - len(self._running) - 1)
+
+    def _give_places(self) -> bool:
+        """Let keys that wait for a place be taken, where their owners have one now; return whether there are any."""
+        found = False
+        for owner in [each for each in self._waiting if self._has_place(each)]:
+            keys = self._waiting[owner]
+            # An end makes room for two runs more, of each owner.
+            for key in list(islice(keys, 2)):
+                del keys[key]
+                if (planned := self._due.get(key)) is not None:
+                    self._plan(key, planned)
+                    found = True
+            if not keys:
+                del self._waiting[owner]
         return found
 
     def _most_urgent(self) -> Key | None:
@@ -141,11 +180,15 @@ class Schedule(Generic[Key]):
         return None
 
     def done(self, key: Key) -> bool:
-        """End a run; if the key was added meanwhile, it is planned now, and the result is True."""
+        """End a run; return True if keys are planned by that: this one, if it was added meanwhile, or others."""
         again = self._running.pop(key)
+        owner = self._owner(key)
+        self._active[owner] -= 1
+        if not self._active[owner]:
+            del self._active[owner]
         if again is not None:
             self._plan(key, again)
-        return again is not None
+        return self._give_places() or again is not None
 
     def forget(self, key: Key) -> None:
         """Drop a planned run; a run in progress continues and is not repeated."""
@@ -164,8 +207,9 @@ class Schedule(Generic[Key]):
         return None
 
     def overdue(self, now: float) -> float:
-        """Return how many seconds the oldest due key has waited."""
-        return max(0.0, now - min((due for due, _ in self._due.values()), default=now))
+        """Return how many seconds the oldest due key has waited, except for those whose owner has no place left."""
+        waiting = frozenset(chain.from_iterable(self._waiting.values()))
+        return max(0.0, now - min((due for key, (due, _) in self._due.items() if key not in waiting), default=now))
 
     def _plan(self, key: Key, planned: tuple[float, Priority]) -> None:
         self._due[key] = planned

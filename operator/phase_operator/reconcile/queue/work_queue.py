@@ -96,11 +96,11 @@ class Waiter:
 
 
 class WorkQueue(Generic[Key]):
-    """A Schedule that workers can await; owners of keys take turns."""
+    """A Schedule that workers can await; owners of keys take turns, and have shares of `places` workers."""
 
-    def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "") -> None:
+    def __init__(self, clock: Clock, owner: Callable[[Key], str] = lambda _: "", places: int | None = None) -> None:
         self._clock = clock
-        self._schedule: Schedule[Key] = Schedule(owner)
+        self._schedule: Schedule[Key] = Schedule(owner, places)
         self._watchdog = Watchdog(clock)
         self._waiter = Waiter(clock)
         # Until every key of the start has had a run: the keys that had one, and the keys that still have to.
