@@ -1,5 +1,6 @@
 """What one run makes of a PhaseSecret and of what is known of its source."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -349,3 +350,16 @@ async def test_a_resource_whose_spec_is_not_kept_says_so_and_touches_nothing() -
     assert (outcome.reason, outcome.transient) == (Reason.INVALID_SPEC, False)
     assert "namespace" in outcome.message
     assert [*loop.cluster.observed, *loop.cluster.token_reads] == []
+
+
+async def test_a_spec_with_a_hundred_thousand_processors_is_not_parsed() -> None:
+    many: dict[str, Any] = {f"K{number}": {} for number in range(1_024)}
+    loop = Loop()
+    loop.resources.upsert(phase_secret(**to(*({"secretName": f"s{n}", "processors": many} for n in range(64)))))
+    began = time.thread_time()
+
+    outcome = await loop.run_once()
+
+    assert time.thread_time() - began < 0.1
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.message.partition(":")[0]) == (Reason.INVALID_SPEC, "spec.managedSecretReferences")
