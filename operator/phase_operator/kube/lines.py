@@ -5,6 +5,7 @@ Rule: what nobody reads is bounded, and a watch that waits holds as little as po
 
 import asyncio
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, Self
@@ -14,6 +15,10 @@ import aiohttp
 from phase_operator.kube.errors import ApiError
 
 NO_JSON = "an answer that is no JSON"
+# Objects of Kubernetes are nested a few dozen deep. Python's parser ends at about a thousand.
+_DEEPEST = 200
+# What decides how deep JSON is nested: a text, which is passed over, or a bracket.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
 class LineReader(Protocol):
@@ -159,9 +164,38 @@ class Watch:
 
 
 def json_object(raw: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, or None if `raw` is no JSON, no object, or nested too deeply to be read."""
+    """Return a JSON object, or None if `raw` is no JSON or no object; what is nested very deeply is left out of it."""
+    return read_json(raw)[0]
+
+
+def read_json(raw: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """Return a JSON object as `json_object` does, and its text: as it was, or without what is nested too deeply.
+
+    Whoever may write an object may write managedFields of any depth into it.
+    """
     try:
-        found = json.loads(raw)
+        try:
+            found = json.loads(raw)
+        except RecursionError:
+            raw = shallow(raw)
+            found = json.loads(raw)
     except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+        return None, raw
+    return (found if isinstance(found, dict) else None), raw
+
+
+def shallow(raw: bytes) -> bytes:
+    """Return JSON with empty objects and lists in place of what is nested too deeply."""
+    parts: list[bytes] = []
+    depth = kept = 0
+    for token in _TOKEN.finditer(raw):
+        sign = raw[token.start()]
+        if sign in b"{[":
+            depth += 1
+            if depth == _DEEPEST:
+                parts.append(raw[kept : token.end()])
+        elif sign in b"}]":
+            if depth == _DEEPEST:
+                kept = token.start()
+            depth -= 1
+    return b"".join((*parts, raw[kept:]))

@@ -1,6 +1,7 @@
 """Our own status writes, as kopf's watch shows them: kopf gets a bookmark in place of the event.
 
-Rule: an event is replaced only if it shows nothing but our write. The bookmark has the event's version, so kopf goes on
+Rule: an event is replaced only if it shows nothing but our write; and one that kopf could not parse loses what is
+nested too deeply. The bookmark has the event's version, so kopf goes on
 from there as it would have. For every event of an object kopf starts tasks and queues, only to find it of no interest.
 """
 
@@ -11,13 +12,11 @@ from typing import Any
 import aiohttp
 
 from phase_operator.core.json_access import mapping, text
-from phase_operator.kube.lines import json_object
+from phase_operator.kube.lines import read_json
 
 # An event follows its write within moments. Versions that no event shows, such as those of deleted objects, are
 # forgotten when there are so many.
 _MOST = 1000
-# Bytes of a longer event are not parsed here, since kopf parses them as well: tenants decide how large they are.
-_LONGEST = 64 * 1024
 
 
 class OwnVersions:
@@ -74,7 +73,7 @@ class BookmarkedContent:
             yield b"".join(begun)
 
     def _shown(self, line: bytes) -> bytes:
-        event = json_object(line) if len(line) <= _LONGEST else None
+        event, line = read_json(line)
         if event is None or not self._is_own(event):
             return line
         version = _version(mapping(event.get("object")))

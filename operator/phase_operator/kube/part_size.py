@@ -6,6 +6,8 @@ too long is asked for again with fewer objects; a single object is read whatever
 
 import aiohttp
 
+from phase_operator.kube.lines import read_json
+
 # The longest answer to a list of several objects, in bytes. As Python objects it takes ten times as much.
 LONGEST_LIST = 4 * 1024 * 1024
 # A list that is too long is asked for again with so many times fewer objects.
@@ -57,7 +59,7 @@ async def read_list(
         body = await body_within(response, size.limit)
         if body is not None:
             size.was_read()
-            # Where a response keeps the body that it has read: its own `read` has no limit.
-            response._body = body
+            # Where a response keeps what it has read: its own `read` has no limit. kopf must be able to parse it.
+            _, response._body = read_json(body)
             return response
         size.was_too_long()

@@ -14,7 +14,7 @@ from phase_operator.core.targets.merge import merge_annotation
 from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
 from support.operator_process import OperatorProcess, eventually, running_operator
-from support.world import World
+from support.world import World, phase_secret
 
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
 # MiB, as the manifests have it.
@@ -126,3 +126,32 @@ def test_objects_of_a_megabyte_take_no_more_memory_than_there_is(
 
         assert running.metric("phase_operator_internal_errors_total") == 0
         assert peak(running) < MOST
+
+
+def managed(depth: int) -> str:
+    """Return a patch by which an object's fields have a manager whose fields are nested so deeply."""
+    fields = '{"f:x": ' * depth + "{}" + "}" * depth
+    entry = '{"manager": "x", "operation": "Update", "apiVersion": "%s", "fieldsType": "FieldsV1", "fieldsV1": %s}'
+    return '[{"op": "replace", "path": "/metadata/managedFields", "value": [%s]}]' % (entry % ("v1", fields))
+
+
+@pytest.mark.parametrize("depth", [300, 5_000])
+def test_managed_fields_of_any_depth_cost_nobody_anything(
+    depth: int, stage: World, mallory: Mallory, installed: ControlPlane, tmp_path: Path
+) -> None:
+    stage.phase_secret()
+    with running_operator(installed, tmp_path) as running:
+        stage.operator = running
+        stage.until_ready()
+
+        mallory.make(strange("deep", "{}"))
+        mallory.patch("configmap", "deep", managed(depth))
+        with mallory_in(stage.plane, mallory.namespace) as author:
+            author.make(phase_secret("deep", "https://phase.example.com"))
+            author.patch("phasesecret", "deep", managed(depth).replace('"v1"', '"secrets.phase.dev/v1alpha1"'))
+        goes_on(stage, f"beside-{depth}", "five")
+
+    with running_operator(installed, tmp_path) as running:
+        stage.operator = running
+        goes_on(stage, f"after-{depth}", "six")
+        assert running.metric("phase_operator_internal_errors_total") == 0
