@@ -40,7 +40,7 @@ def cluster(answer: dict[str, Any]) -> KubeCluster:
         pytest.param("a" * 64, {names.ANNOTATION_ALLOWED_HOSTS: "https://a.example," * 5_000}, id="a list of hosts"),
     ],
 )
-async def test_what_is_longer_than_any_token_is_not_kept(text: str, annotations: dict[str, str]) -> None:
+async def test_a_text_that_is_longer_than_any_token_is_not_kept(text: str, annotations: dict[str, str]) -> None:
     data = {names.TOKEN_KEY: base64.b64encode(text.encode()).decode()}
 
     with pytest.raises(Waiting) as caught:
@@ -50,7 +50,7 @@ async def test_what_is_longer_than_any_token_is_not_kept(text: str, annotations:
     assert "aaaa" not in caught.value.message
 
 
-async def test_of_a_list_of_resources_nothing_is_kept_that_a_tenant_sizes() -> None:
+async def test_a_list_of_resources_keeps_nothing_that_a_tenant_sizes() -> None:
     metadata = {
         "name": "shop",
         "namespace": "mallory",
@@ -70,7 +70,7 @@ async def test_of_a_list_of_resources_nothing_is_kept_that_a_tenant_sizes() -> N
 
 
 @given(any_metadata())
-async def test_whatever_a_list_shows_is_compared_as_it_is(metadata: dict[str, Any]) -> None:
+async def test_every_resource_in_a_list_is_compared_as_it_is(metadata: dict[str, Any]) -> None:
     [found] = await cluster({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": metadata}]}).list_resources(
         None
     )

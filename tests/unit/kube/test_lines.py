@@ -21,7 +21,7 @@ NOT_DEEP = st.recursive(
 
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize(("opening", "closing"), [('{"a\\"{": ', "}"), ("[", "]")], ids=["objects", "lists"])
-def test_what_stands_beside_deep_json_is_read(depth: int, opening: str, closing: str) -> None:
+def test_json_beside_deep_json_is_read(depth: int, opening: str, closing: str) -> None:
     raw = f'{{"first": 1, "deep": {opening * depth}1{closing * depth}, "last": "}}{{"}}'.encode()
 
     found, text = read_json(raw)
@@ -41,5 +41,5 @@ def test_json_that_is_not_deep_stays_as_it_is(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"1", b"{", b"[" * 5_000, b"}" * 5_000, b'{"a": ' * 5_000, b"\xff"])
-def test_what_is_no_object_is_none(raw: bytes) -> None:
+def test_a_text_that_is_no_object_is_none(raw: bytes) -> None:
     assert json_object(raw) is None

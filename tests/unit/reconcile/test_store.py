@@ -265,7 +265,7 @@ def test_a_resource_that_is_too_large_keeps_its_status() -> None:
     assert status_of(found, ObjectKey("mallory", "large-40")) == READY
 
 
-def test_what_goes_makes_room() -> None:
+def test_a_resource_that_goes_makes_room() -> None:
     found = resources(*map(large, range(40)))
     for number in range(39):
         found.remove(ObjectKey("mallory", f"large-{number}"))
