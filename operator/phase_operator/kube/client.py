@@ -351,14 +351,19 @@ class KubeClient:
             path, query = request.url.path, request.url.query
             if "limit" in query and "continue" not in query:
                 lists()
-                sizes[path] = PartSize(int(query["limit"]))
-            async with listing, asyncio.timeout(_TIMEOUT):
-                # Read here, within the timeout; kopf then finds the body in memory.
-                if "limit" in query and path in sizes:
-                    return await read_list(request, lambda each: send(each, handler), sizes[path])
-                response = await send(request, handler)
-                await response.read()
-                return response
+            size = sizes.setdefault(path, PartSize(int(query["limit"]))) if "limit" in query else None
+            try:
+                async with listing, asyncio.timeout(_TIMEOUT):
+                    # Read here, within the timeout; kopf then finds the body in memory.
+                    if size is not None:
+                        return await read_list(request, lambda each: send(each, handler), size)
+                    response = await send(request, handler)
+                    await response.read()
+                    return response
+            except TimeoutError:
+                if size is not None:
+                    size.was_too_long()
+                raise
 
         async def admitted(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

@@ -17,6 +17,7 @@ CHUNK = 500
 # Whole objects in one answer. A workload usually takes a few kilobytes and may take hundreds, and ten times as much as
 # dicts. The next answer reuses that memory, so small answers bound it.
 FEW = 10
+_FAILED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ async def read_page(
             found = page(await client.request("GET", path, query=asked, accept=accept, most=size.limit))
         except AnswerTooLong:
             size.was_too_long()
+        except ApiError as error:
+            if not error.status or error.status >= _FAILED:
+                # It may have taken too long to be made: the next try asks for fewer.
+                size.was_too_long()
+            raise
         else:
             size.was_read()
             return found

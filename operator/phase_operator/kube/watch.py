@@ -98,6 +98,7 @@ class MetadataWatch:
         self._failures = 0
         # Where to follow from; None means that the collection is listed first.
         self._version: str | None = None
+        self._part_size = PartSize(CHUNK)
         # The problem that was logged last.
         self._logged: str | None = None
 
@@ -158,11 +159,11 @@ class MetadataWatch:
 
     async def _list_all(self) -> str:
         present: set[ObjectKey] = set()
-        token, size = "", PartSize(CHUNK)
+        token = ""
         query = [("labelSelector", self._list_selector)]
         while True:
             self._seen = self._clock.monotonic()
-            found = await read_page(self._client, self._path, token, size, accept=METADATA_LIST, query=query)
+            found = await read_page(self._client, self._path, token, self._part_size, accept=METADATA_LIST, query=query)
             for item in found.items:
                 metadata = mapping(item.get("metadata"))
                 present.add(key_of(metadata))

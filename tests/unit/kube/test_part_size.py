@@ -5,10 +5,12 @@ import tracemalloc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import pytest
 from aiohttp import ClientSession, web
 
 from phase_operator.kube.client import KubeClient
-from phase_operator.kube.listing import items
+from phase_operator.kube.errors import ApiError
+from phase_operator.kube.listing import items, read_page
 from phase_operator.kube.part_size import LONGEST_LIST, PartSize
 from unit.kube.test_client import served
 
@@ -103,3 +105,16 @@ def test_after_large_objects_parts_grow_to_their_first_size_again() -> None:
         size.was_read()
 
     assert (size.now, size.limit) == (500, LONGEST_LIST)
+
+
+async def test_a_list_that_takes_too_long_is_asked_for_in_smaller_parts_next_time() -> None:
+    size = PartSize(500)
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        raise ConnectionResetError
+
+    async with served(refuse) as client:
+        with pytest.raises(ApiError):
+            await read_page(client, PATH, "", size, accept="application/json")
+
+    assert size.now == 62
