@@ -35,21 +35,6 @@ class Mallory:
             "-n", self.namespace, "apply", "-f", "-", stdin=json.dumps(document), kubeconfig=self.kubeconfig
         )
 
-    def make(self, document: dict[str, Any]) -> None:
-        """Make an object with his rights, which may be too large to be applied."""
-        self.plane.kubectl(
-            "-n", self.namespace, "create", "-f", "-", stdin=json.dumps(document), kubeconfig=self.kubeconfig
-        )
-
-    def patch(self, kind: str, name: str, patch: str) -> None:
-        """Change an object with his rights by a JSON patch, which may name any field."""
-        file = self.kubeconfig.with_name("patch.json")
-        file.write_text(patch)
-        self.plane.kubectl(
-            *("-n", self.namespace, "patch", kind, name, "--type", "json", "--patch-file", str(file)),
-            kubeconfig=self.kubeconfig,
-        )
-
     def apply_as(self, manager: str, document: dict[str, Any]) -> None:
         """Apply an object server-side under a field manager that he takes for his own."""
         self.plane.kubectl(
