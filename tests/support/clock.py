@@ -41,12 +41,26 @@ class HandClock:
                 attributes["time"] = before
 
 
+# What threads do now that tasks wait for, each piece once.
+in_threads: set[object] = set()
+# Rounds of a loop that waits for a thread: some seconds.
+_PATIENCE = 1_000_000
+
+
 async def settle(rounds: int = 300) -> None:
     """Let every task go on until it waits for something that a test has to do."""
     loop: Any = asyncio.get_running_loop()
     for _ in range(rounds):
-        await asyncio.sleep(0)
+        await _let_threads_end()
         if _is_idle(loop):
+            return
+
+
+async def _let_threads_end() -> None:
+    """Let one round pass, and all in which a thread is at work."""
+    for _ in range(_PATIENCE):
+        await asyncio.sleep(0)
+        if not in_threads:
             return
 
 

@@ -30,6 +30,7 @@ from phase_operator.core.targets.type_change import copy_of_existing, original_o
 from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
+from phase_operator.reconcile.background import BackgroundThread, Result
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
@@ -47,7 +48,7 @@ from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
 from support.builders import DIGEST_KEY, KEY, TOKEN, UID
-from support.clock import HandClock, settle
+from support.clock import HandClock, in_threads, settle
 from support.workloads import FakeWorkloads
 
 NO_TOKEN = "not a token"
@@ -704,6 +705,19 @@ class FakeObserver:
 WINDOW, AT_ONCE = 10.0, 5
 
 
+class AwaitedThread(BackgroundThread):
+    """A thread for large computations, whose pieces `settle` waits for."""
+
+    async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
+        """Do work, and count it as under way until then."""
+        piece = object()
+        in_threads.add(piece)
+        try:
+            return await super().run(work, units, namespace)
+        finally:
+            in_threads.discard(piece)
+
+
 class Loop:
     """The whole loop on fakes. `async with` starts its workers; `settle` lets them finish what is due."""
 
@@ -733,6 +747,7 @@ class Loop:
         self.triggers = Triggers(self.queue, self.resources, self.admissions, self.retries, self.clock)
         self.tokens = Tokens(self.cluster, self.admissions.tokens, self.triggers.token_changed)
         self.events = Events(self.cluster, self.resources)
+        self.background = AwaitedThread()
         self.poller = Poller(
             self.phase,
             self.clock,
@@ -740,6 +755,7 @@ class Loop:
             self.observer,
             self.events.post,
             policy or Policy(),
+            background=self.background,
         )
         self.workloads = workloads or FakeWorkloads(self.cluster.objects)
         writers = Writers(self.admissions.targets, FakeKnown(self.cluster))
@@ -755,6 +771,7 @@ class Loop:
             limits=Limits(WINDOW, AT_ONCE),
         )
         self.reconciler = Reconciler(
+            background=self.background,
             resources=self.resources,
             poller=self.poller,
             tokens=self.tokens,

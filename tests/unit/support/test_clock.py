@@ -6,6 +6,7 @@ import threading
 from itertools import count
 
 from support.clock import HandClock, settle
+from support.fakes import AwaitedThread
 
 
 async def counted(rounds: int = 300) -> int:
@@ -98,6 +99,19 @@ async def test_timers_that_the_turned_clock_makes_due_are_waited_for() -> None:
 
         assert woken == [1005.0, 1010.0, 1015.0]
         await task
+
+
+async def test_a_computation_beside_the_loop_is_waited_for_until_it_ends() -> None:
+    background, done = AwaitedThread(), list[int]()
+
+    async def work() -> None:
+        done.append(await background.run(lambda: sum(range(3_000_000)), 1_000_000, "team"))
+
+    task = asyncio.create_task(work())
+    await settle()
+
+    assert len(done) == 1
+    await task
 
 
 async def test_a_thread_gets_all_rounds() -> None:
