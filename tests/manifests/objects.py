@@ -13,6 +13,8 @@ from phase_operator.api.names import OLDEST_KUBERNETES
 
 ROOT = Path(__file__).parents[2]
 CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
+CRD_FILE_DYNAMIC = ROOT / "crds/secrets.phase.dev_phasedynamicsecrets.yaml"
+CRD_FILES = (CRD_FILE, CRD_FILE_DYNAMIC)
 SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
 CHART = ROOT / "helm/phase-operator"
 # The Prometheus operator's own definitions.

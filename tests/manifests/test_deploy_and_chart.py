@@ -28,9 +28,10 @@ from phase_operator import settings
 from phase_operator.core.access.grants import Grant, Labelled, Use, parse_grant
 from phase_operator.core.access.hosts import parse_host
 
+KINDS = ("phasesecrets", "phasedynamicsecrets")
 WITHOUT_RESTARTS: Permissions = {
-    ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
-    ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
+    **{("secrets.phase.dev", kind, ()): frozenset({"get", "list", "watch", "patch"}) for kind in KINDS},
+    **{("secrets.phase.dev", f"{kind}/status", ()): frozenset({"patch"}) for kind in KINDS},
     # delete: of what says deletionPolicy: Delete, of old versions, and of Secrets whose type changes.
     ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
@@ -523,10 +524,12 @@ def test_the_ca_is_mounted_where_the_setting_says(render_chart: Render) -> None:
 
 
 @pytest.mark.parametrize(("keep", "found"), [(True, {"helm.sh/resource-policy": "keep"}), (False, None)])
-def test_the_chart_keeps_the_crd_unless_told_otherwise(
+def test_the_chart_keeps_the_crds_unless_told_otherwise(
     keep: bool, found: dict[str, str] | None, render_chart: Render, overlays: dict[str, list[Object]]
 ) -> None:
-    crd = one(render_chart({"crds": {"keep": keep}}), "CustomResourceDefinition")
+    objects = render_chart({"crds": {"keep": keep}})
 
-    assert crd["metadata"].get("annotations") == found
-    assert crd["spec"] == one(overlays["cluster-wide"], "CustomResourceDefinition")["spec"]
+    for kind in KINDS:
+        crd = one(objects, "CustomResourceDefinition", f"{kind}.secrets.phase.dev")
+        assert crd["metadata"].get("annotations") == found
+        assert crd["spec"] == one(overlays["cluster-wide"], "CustomResourceDefinition", crd["metadata"]["name"])["spec"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from manifests.objects import CHART, CRD_FILE, KUBERNETES, ROOT, SAMPLES, validate
+from manifests.objects import CHART, CRD_FILES, KUBERNETES, ROOT, SAMPLES, load, validate
 from phase_dev import documents, generate
 from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
@@ -50,10 +50,11 @@ def test_a_generated_file_says_first_where_it_comes_from() -> None:
             assert re.search(f"Generated from ({places})/", text.splitlines()[0])
 
 
-def test_the_command_prints_the_crd_of_the_repository() -> None:
+def test_the_command_prints_the_crds_of_the_repository() -> None:
     done = CliRunner().invoke(crds)
 
-    assert documents.load(done.output) == documents.load(CRD_FILE.read_text())
+    assert load(done.output) == [documents.load(file.read_text()) for file in CRD_FILES]
+    assert {f"secrets.phase.dev_{each.plural}.yaml" for each in crd.DEFINITIONS} == {file.name for file in CRD_FILES}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)

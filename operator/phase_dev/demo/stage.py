@@ -28,11 +28,12 @@ from phase_dev.shell.processes import Patience, answers, sane_environment, wait_
 from phase_dev.shell.terminal import Progress
 
 NAMESPACE = "phase-demo"
-_CRDS = "crd/phasesecrets.secrets.phase.dev"
+_CRDS = ("crd/phasesecrets.secrets.phase.dev", "crd/phasedynamicsecrets.secrets.phase.dev")
 CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
 MANIFESTS = (
     "crds/secrets.phase.dev_phasesecrets.yaml",
+    "crds/secrets.phase.dev_phasedynamicsecrets.yaml",
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
     "deploy/base/lease.yaml",
@@ -114,7 +115,8 @@ def prepare(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress)
 def refuse_neighbours(kubectl: Kubectl) -> None:
     """Raise ToolError if the cluster has what the demo would write: a second operator would answer the first."""
     try:
-        said = kubectl("get", "--ignore-not-found", "-o", "name", _CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}").stdout.split()
+        names = (*_CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}")
+        said = kubectl("get", "--ignore-not-found", "-o", "name", *names).stdout.split()
     except CommandFailed as e:
         raise ToolError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
     if said:
@@ -133,7 +135,7 @@ def _kubectl(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress
 def _install(kubectl: Kubectl) -> None:
     files = [f"--filename={CHECKOUT / name}" for name in MANIFESTS]
     kubectl("apply", "--server-side", *files)
-    kubectl("wait", "--for=condition=Established", _CRDS, "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", *_CRDS, "--timeout=30s")
     kubectl("create", "namespace", NAMESPACE)
 
 
