@@ -389,6 +389,9 @@ REFUSED = [
     Refused({"metrics": {"perResource": "yes"}}, "/metrics/perResource", what="metrics of some resources"),
     Refused({"restarts": False}, "/restarts", what="restarts that are no section"),
     Refused({"restarts": {"atOnce": 0}}, "/restarts/atOnce", what="no roll-out at once"),
+    Refused({"leases": {"errandWorkers": 65}}, "/leases/errandWorkers", what="more errands than workers may do"),
+    Refused({"leases": {"perMinute": 0}}, "/leases/perMinute", what="no lease at all"),
+    Refused({"leases": {"removalSeconds": 9}}, "/leases/removalSeconds", what="no time to give leases back"),
     Refused({"restarts": {"settleSeconds": -1}}, "settleSeconds", what="a wait that is over before it begins"),
     Refused({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", what="a host without scheme"),
     Refused(
