@@ -24,6 +24,7 @@ RESOURCES = {
     f"{file.stem} {found['metadata']['name']}": found
     for file in FILES
     for found in yaml.safe_load_all(file.read_text())
+    if found["kind"] == "PhaseSecret"
 }
 
 
