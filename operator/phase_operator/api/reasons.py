@@ -151,7 +151,7 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.NO_ENTRIES: Entry(
         "Nothing in Phase matches path, tags, keys and types; the message lists similar tags. Or the spec names a key "
-        "of a dynamic secret, and the operator does not read these. An empty answer never empties a target.",
+        "of a dynamic secret, which only a PhaseDynamicSecret leases. An empty answer never empties a target.",
         "Correct the path, the tags or the key patterns, or add the entries in Phase.",
         stalled=True,
     ),
