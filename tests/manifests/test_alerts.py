@@ -210,8 +210,19 @@ FIRING: Cases = {
         {of("kubernetes_requests_total", **STATUS, code="403"): "0+2x40"},
         silent_at=(2, 17),
         fires_at=30,
-        description="20 writes of the status of PhaseSecrets failed in the last 10 minutes for the Phase operator "
-        "in phase-system. What `kubectl get phs` shows is old.",
+        description="20 writes of the status of resources failed in the last 10 minutes for the Phase operator "
+        "in phase-system. What `kubectl get phase` shows is old.",
+    ),
+    "the right is missing for dynamic secrets": Case(
+        "PhaseOperatorStatusWritesFail",
+        {
+            of("kubernetes_requests_total", verb="PATCH", resource="phasedynamicsecrets/status", code="403"): "0+2x40",
+            of("kubernetes_requests_total", **STATUS, code="200"): "0+2x40",
+        },
+        silent_at=(2, 17),
+        fires_at=30,
+        description="20 writes of the status of resources failed in the last 10 minutes for the Phase operator "
+        "in phase-system. What `kubectl get phase` shows is old.",
     ),
     "a namespace cannot be looked at": Case(
         "PhaseOperatorRestartsFail",
