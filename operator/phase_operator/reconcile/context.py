@@ -12,6 +12,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
 from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
 from phase_operator.core.json_access import mappings
+from phase_operator.core.leases.lowered import lowered
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import check_selectors
 from phase_operator.core.source.folders import Folders, folders
@@ -97,16 +98,19 @@ def declared_by(resource: Resource) -> Declared:
     """
     target_policies: Mapping[TargetRef, TargetPolicy]
     try:
-        target_policies = declared_targets(parse_spec(resource.spec), resource.key.namespace)
+        target_policies = declared_targets(parse_spec(resource.spec, resource.key.kind), resource.key.namespace)
     except Invalid:
         target_policies = {}
     return Declared(resource.key, resource, target_policies, newest_versions(resource.status))
 
 
-def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:
-    """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
+def parse_spec(spec: Mapping[str, Any], kind: str = "") -> PhaseSecretSpec:
+    """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value.
+
+    Of another kind, it is the part that is about targets.
+    """
     try:
-        return PhaseSecretSpec.model_validate(spec)
+        return PhaseSecretSpec.model_validate(spec if not kind else lowered(spec))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(["spec", *(str(part) for part in first["loc"])])

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from phase_operator.api import names
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
@@ -20,8 +20,8 @@ from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 
-# A change of any of these makes a run necessary: uid, generation, forced sync, life.
-Version = tuple[str, int, str | None, "Lifecycle"]
+# A change of any of these makes a run necessary: uid, generation, forced sync, life, finalizer for what is outside.
+Version = tuple[str, int, str | None, "Lifecycle", bool]
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
@@ -73,7 +73,7 @@ class Lifecycle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One PhaseSecret, parsed as far as every run needs."""
+    """One of our resources, parsed as far as every run needs."""
 
     key: ObjectKey
     uid: str
@@ -82,6 +82,8 @@ class Resource:
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
     life: Lifecycle = Lifecycle.NO_FINALIZER
+    # The finalizer for what is outside the cluster is on it.
+    is_outside: bool = False
 
     @property
     def source(self) -> str:
@@ -115,13 +117,42 @@ class _Kept:
     status: bytes
     standing: ReadySummary
     life: Lifecycle
+    is_outside: bool
+
+
+class Resources(Protocol):
+    """The resources of one kind, or of all, as runs and their reports use them."""
+
+    def get(self, key: ObjectKey) -> Resource | None:
+        """Return an object, parsed, or None."""
+
+    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
+        """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
+
+    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
+        """Record that a finalizer of ours was just added or removed."""
+
+    def remove(self, key: ObjectKey) -> bool:
+        """Forget an object; return True if it was there."""
+
+    def is_new(self, key: ObjectKey) -> bool:
+        """Return whether an object is there whose status has no Ready condition yet."""
+
+    def keys(self) -> Set[ObjectKey]:
+        """Return the keys of all objects."""
+
+    def ready_counts(self) -> tuple[int, int, int]:
+        """Return how many objects are ready, not ready and without a verdict, by their last status."""
+
+    def not_ready_for(self, now: str) -> float:
+        """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
 
 
 class PhaseSecretStore:
     """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
 
     def __init__(self, kind: str = "") -> None:
-        self._kind = kind
+        self.kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
         # What was parsed last: a run asks for its object several times.
         self._parsed: tuple[_Kept, Resource] | None = None
@@ -134,12 +165,13 @@ class PhaseSecretStore:
 
     def key_of(self, metadata: Mapping[str, Any]) -> ObjectKey:
         """Return the key of an object; its name is empty if the metadata has no valid one."""
-        return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self._kind)
+        return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self.kind)
 
     def needs_reconcile(self, metadata: Mapping[str, Any]) -> bool:
         """Return whether this metadata makes a run necessary."""
         kept = self._kept.get(self.key_of(metadata))
-        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
+        known = None if kept is None else (kept.uid, kept.generation, kept.sync, kept.life, kept.is_outside)
+        return known != version_of(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep the object that the watch shows; return True if it makes a run necessary."""
@@ -148,9 +180,9 @@ class PhaseSecretStore:
             # The status that we wrote is newer: a late event must not restore the old one.
             return False
         # Thousands of objects share a namespace: one string serves all of them.
-        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self._kind)
+        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self.kind)
         before = self._kept.get(key)
-        uid, generation, sync, life = version_of(metadata)
+        uid, generation, sync, life, is_outside = version_of(metadata)
         shown = mapping(body.get("status"))
         status, standing = _pack(shown), _standing(shown)
         if before is not None:
@@ -159,7 +191,8 @@ class PhaseSecretStore:
                 # Only we write the status, so what we wrote is at least as new: the event of an edit that arrives late
                 # must not make us forget what we have written.
                 status, standing = before.status, before.standing
-        self._kept[key] = _Kept(key, uid, generation, sync, _pack(mapping(body.get("spec"))), status, standing, life)
+        spec = _pack(mapping(body.get("spec")))
+        self._kept[key] = _Kept(key, uid, generation, sync, spec, status, standing, life, is_outside)
         return True
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
@@ -168,10 +201,14 @@ class PhaseSecretStore:
         if kept is not None and kept.uid == uid:
             self._kept[kept.key] = replace(kept, status=_pack(status), standing=_standing(status))
 
-    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool) -> None:
-        """Record that our finalizer was just added or removed; an object that is being deleted stays in that state."""
+    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
+        """Record that a finalizer of ours was just added or removed; an object in deletion stays in that state."""
         kept = self._kept.get(key)
-        if kept is not None and kept.uid == uid and kept.life is not Lifecycle.DELETING:
+        if kept is None or kept.uid != uid:
+            return
+        if finalizer == names.FINALIZER_OUTSIDE:
+            self._kept[kept.key] = replace(kept, is_outside=guarded)
+        elif kept.life is not Lifecycle.DELETING:
             self._kept[kept.key] = replace(kept, life=Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER)
 
     def remove(self, key: ObjectKey) -> bool:
@@ -185,7 +222,8 @@ class PhaseSecretStore:
             return None
         if self._parsed is None or self._parsed[0] is not kept:
             spec, status = _unpack(kept.spec), _unpack(kept.status)
-            self._parsed = kept, Resource(kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life)
+            version = (kept.key, kept.uid, kept.generation, kept.sync)
+            self._parsed = kept, Resource(*version, spec, status, kept.life, kept.is_outside)
         return self._parsed[1]
 
     def is_new(self, key: ObjectKey) -> bool:
@@ -213,17 +251,66 @@ class PhaseSecretStore:
         return [(key, kept.standing) for key, kept in self._kept.items()]
 
 
+class Stores:
+    """The stores of all kinds as one. Marks on objects may name a kind that is none of ours: nothing has such a key."""
+
+    def __init__(self, *stores: PhaseSecretStore) -> None:
+        self._stores = {each.kind: each for each in stores}
+
+    def of(self, kind: str) -> PhaseSecretStore:
+        """Return the store of a kind."""
+        return self._stores[kind]
+
+    def get(self, key: ObjectKey) -> Resource | None:
+        """Return an object, parsed, or None."""
+        store = self._stores.get(key.kind)
+        return store.get(key) if store is not None else None
+
+    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
+        """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
+        self.of(key.kind).set_status(key, uid, status)
+
+    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
+        """Record that a finalizer of ours was just added or removed; an object in deletion stays in that state."""
+        self.of(key.kind).set_finalizer_kept(key, uid, guarded, finalizer)
+
+    def remove(self, key: ObjectKey) -> bool:
+        """Forget an object; return True if it was there."""
+        return self.of(key.kind).remove(key)
+
+    def is_new(self, key: ObjectKey) -> bool:
+        """Return whether an object is there whose status has no Ready condition yet."""
+        return self.of(key.kind).is_new(key)
+
+    def keys(self) -> Set[ObjectKey]:
+        """Return the keys of all objects."""
+        return set[ObjectKey]().union(*(each.keys() for each in self._stores.values()))
+
+    def ready_counts(self) -> tuple[int, int, int]:
+        """Return how many objects are ready, not ready and without a verdict, by their last status."""
+        ready, not_ready, unjudged = zip(*(each.ready_counts() for each in self._stores.values()), strict=True)
+        return sum(ready), sum(not_ready), sum(unjudged)
+
+    def not_ready_for(self, now: str) -> float:
+        """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
+        return max(each.not_ready_for(now) for each in self._stores.values())
+
+
 def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:
-    """Return the state of our finalizer; None if the object is being deleted and does not wait for us."""
-    finalizers = metadata.get("finalizers")
-    guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
+    """Return the state of our finalizers; None if the object is being deleted and does not wait for us."""
+    guarded = _has_finalizer(metadata, names.FINALIZER)
     if "deletionTimestamp" in metadata:
-        return Lifecycle.DELETING if guarded else None
+        return Lifecycle.DELETING if guarded or _has_finalizer(metadata, names.FINALIZER_OUTSIDE) else None
     return Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER
 
 
+def _has_finalizer(metadata: Mapping[str, Any], finalizer: str) -> bool:
+    finalizers = metadata.get("finalizers")
+    return isinstance(finalizers, list) and finalizer in finalizers
+
+
 def version_of(metadata: Mapping[str, Any]) -> Version:
-    """Return the values whose change makes a run necessary: uid, generation, forced sync and life."""
+    """Return the values whose change makes a run necessary; see `Version`."""
     sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
     # The status repeats the value, and accepts no longer one.
     sync = None if sync is None else bounded(sync, LONGEST_SYNC)
@@ -232,6 +319,7 @@ def version_of(metadata: Mapping[str, Any]) -> Version:
         number(metadata.get("generation")),
         sync,
         lifecycle_of(metadata) or Lifecycle.NO_FINALIZER,
+        _has_finalizer(metadata, names.FINALIZER_OUTSIDE),
     )
 
 

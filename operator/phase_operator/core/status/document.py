@@ -32,6 +32,8 @@ _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
+# The ledger of leases (core/leases/ledger.py), in the status of a PhaseDynamicSecret.
+LEDGER = ("leases", "attempts")
 # The fields on what a target was made of. A status of an older version lacks them; that alone is no change.
 _MADE_OF = ("entries", "selection")
 
@@ -53,6 +55,8 @@ def status_document(
     if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
+    # A ledger has writes of its own; here it stays as it is.
+    document |= only(previous, *LEDGER)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))
     is_news = not since or is_forced or _has_changed(outcome, document, previous)

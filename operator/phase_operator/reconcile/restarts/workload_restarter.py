@@ -88,7 +88,9 @@ class WorkloadRestarter:
         """Decide and act; return False if the workload is not the one that was judged."""
         self._note_progress(workload, look)
         followed_targets = await self._followed_targets.of(workload, look.followed_targets)
-        match decision := self._decide(workload, followed_targets, look):
+        decision = self._decide(workload, followed_targets, look)
+        look.behind |= _behind(workload, followed_targets, decision)
+        match decision:
             case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
                 if why is not None:
@@ -204,6 +206,16 @@ class WorkloadRestarter:
         self._observer.restarted(str(workload.ref.kind))
         log.info("workload restarted", extra={"object": str(workload.ref), "detail": ", ".join(map(str, targets))})
         self._report.restarted(workload, targets)
+
+
+def _behind(
+    workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget], decision: Decision
+) -> set[TargetRef]:
+    """Return the targets of which pods of the workload may have read what they held before."""
+    is_under_way = workload.rollout_state.progress is Progress.UNDER_WAY
+    if is_under_way or not isinstance(decision, LeaveAlone) or decision.holds is not None:
+        return set(followed_targets)
+    return {target for target, followed_target in followed_targets.items() if not followed_target.admits(workload)}
 
 
 def _admitted(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[TargetRef]:
