@@ -240,6 +240,47 @@ FIRING: Cases = {
         description="Targets of the Phase operator in phase-system with workloads that have not run with what "
         "they hold for an hour or longer: 1.",
     ),
+    "the next lease does not come": Case(
+        "PhaseOperatorLeaseEndsSoon",
+        {of("leases_ending"): "0x5 2x30", of("leases_ending", "b"): "0x35", of("leases", state="Active"): "9x35"},
+        silent_at=(5, 6),
+        fires_at=7,
+        description="2 leases of dynamic secrets of the Phase operator in phase-system have less than a sixth of their "
+        "lives left, and no other lease is ready to take their place.",
+    ),
+    "a lease has ended": Case(
+        "PhaseOperatorLeaseEnded",
+        {of("leases", state="Ended"): "0x5 1x30", of("leases", state="Active"): "9x35"},
+        silent_at=(5, 7),
+        fires_at=8,
+        description="1 leases of dynamic secrets of the Phase operator in phase-system have ended or were revoked, and "
+        "no other lease has taken their place.",
+    ),
+    "Phase is away when leases are to be given back": Case(
+        "PhaseOperatorLeaseNotRevoked",
+        {of("leases", state="Revoking"): "0x5 3x30", of("leases", state="Retiring"): "3x35"},
+        silent_at=(5, 20),
+        fires_at=21,
+        description="For 15 minutes the Phase operator in phase-system has had leases that it cannot give back to "
+        "Phase: 3.",
+    ),
+    "the provider refuses Phase": Case(
+        "PhaseOperatorLeasesFail",
+        # As one resource tries: at once, and then after 15 s, 30 s, 1, 2, 4, 8 and 15 minutes.
+        {of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0 2 3 3 4 4 4 4 5x8 6x60"},
+        silent_at=(4, 8),
+        fires_at=14,
+        description="5 calls for leases failed in the last hour for the Phase operator in phase-system. Each may have "
+        "left a user at the cloud provider.",
+    ),
+    "answers to calls for leases get lost": Case(
+        "PhaseOperatorLeaseOrphans",
+        {of("lease_orphans_total"): "0+1x60"},
+        silent_at=(3, 8),
+        fires_at=10,
+        description="10 leases whose answers were lost were found at Phase and revoked in the last hour by the Phase "
+        "operator in phase-system.",
+    ),
 }
 SILENT: Cases = {
     "a probe that fails for some minutes": Case(
@@ -371,6 +412,31 @@ SILENT: Cases = {
     ),
     "roll-outs have their turn": Case(
         "PhaseOperatorRestartsWait", {of("restarts_waiting"): "0x5 1x40 0x5 1x40"}, (45, 66, 90)
+    ),
+    "leases roll over": Case("PhaseOperatorLeaseEndsSoon", {of("leases", state="Active"): "1x60"}, (10, 60)),
+    "a scrape falls into the moment of a roll-over": Case(
+        "PhaseOperatorLeaseEndsSoon", {of("leases_ending"): "0x5 1 0x20 1 0x20"}, (5, 6, 7, 27, 28)
+    ),
+    "somebody revokes a lease, and the next one comes": Case(
+        "PhaseOperatorLeaseEnded", {of("leases", state="Ended"): "0x5 1 0x20"}, (6, 7, 20)
+    ),
+    "leases are given back": Case(
+        "PhaseOperatorLeaseNotRevoked", {of("leases", state="Revoking"): "0x5 9x3 0x5 9x3 0x30"}, (8, 20, 30)
+    ),
+    "old leases live on for their pods": Case(
+        "PhaseOperatorLeaseNotRevoked", {of("leases", state="Retiring"): "9x60"}, (30, 60)
+    ),
+    "leases are made, and Phase was away for a minute": Case(
+        "PhaseOperatorLeasesFail",
+        {
+            of("lease_calls_total", kind="lease", result="ok"): "0+1x90",
+            of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0x5 3x85",
+            of("lease_calls_total", kind="look", result="PhaseUnavailable"): "0+1x90",
+        },
+        (6, 30, 60, 90),
+    ),
+    "a pod is killed while it asks": Case(
+        "PhaseOperatorLeaseOrphans", {of("lease_orphans_total"): "0x5 3x85"}, (6, 60)
     ),
 }
 

@@ -80,6 +80,7 @@ class Metrics:
         self._leases = gauge("leases", "Leases of dynamic secrets in the ledgers, by state.", "state")
         self._lease_calls = counter("lease_calls_total", "Calls about leases, by kind and result.", "kind", "result")
         self._lease_end = gauge("lease_end_timestamp_seconds", "End of the first active lease to end; 0 without one.")
+        self._leases_ending = gauge("leases_ending", "Active leases near their ends whose successors are overdue.")
         self._lease_orphans = counter("lease_orphans_total", "Leases found at Phase whose credentials were lost.")
         self._lease_early = counter("lease_early_total", "Leases revoked by others in the first half of their lives.")
         self._internal_errors = counter("internal_errors_total", "Unexpected errors, by task.", "task")
@@ -216,11 +217,17 @@ class Metrics:
         """Report at each scrape when the first certificate of Phase's hosts expires, in seconds since 1970."""
         self._ask(self._certificate, soonest)
 
-    def track_leases(self, states: Callable[[], Mapping[LeaseState, int]], soonest_end: Callable[[], float]) -> None:
-        """Report at each scrape how many leases are in each state, and when the first active one ends."""
+    def track_leases(
+        self,
+        states: Callable[[], Mapping[LeaseState, int]],
+        soonest_end: Callable[[], float],
+        ending: Callable[[], int],
+    ) -> None:
+        """Report at each scrape how many leases are in each state, when the first ends, and how many end soon."""
         for state in LeaseState:
             self._ask(self._leases.labels(str(state)), partial(_of_state, states, state))
         self._ask(self._lease_end, soonest_end)
+        self._ask(self._leases_ending, ending)
 
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Report at each scrape how many roll-outs are in progress, and how many targets have postponed restarts."""

@@ -88,7 +88,7 @@ class LeaseLoop:
             clock=clock,
             wake=wake,
         )
-        metrics.track_leases(self.subjects.states, self.subjects.soonest_end)
+        metrics.track_leases(self.subjects.states, self.subjects.soonest_end, self.subjects.ending)
 
     def runs(self, parts: Parts, is_complete: Callable[[], bool]) -> LeaseRuns:
         """Return what reconciles PhaseDynamicSecrets."""

@@ -116,6 +116,7 @@ class LeaseRuns:
         self._registration.enter(admitted, context)
         wants = wanted(resource.spec, admitted.ask)
         subject.wants(wants.asked_by)
+        subject.rollover_percent = wants.rollover_percent
         asker = await self._asker(subject, resource, admitted, wants)
         drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=self._have_rolled(context))
         driven = await self._driver.drive(drive)

@@ -58,6 +58,8 @@ class Subject:
     written: str = ""
     # The digest of what the spec asks for.
     asked_by: str = ""
+    # The part of its life, in percent, after which a lease gets a successor.
+    rollover_percent: int = 67
     # The sync annotation that a run has answered.
     forced: str | None = None
 

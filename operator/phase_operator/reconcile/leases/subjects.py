@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Protocol
 
 from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.leases.lives import ends_soon
 from phase_operator.core.source.query import Account
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
@@ -107,6 +108,12 @@ class Subjects:
         """Return when the first lease that serves and has no successor ends, in seconds since 1970; 0 for none."""
         serving = (each.ledger.first(LeaseState.ACTIVE) for each in self._subjects.values())
         return min((lease.ends_at for lease in serving if lease is not None), default=0.0)
+
+    def ending(self) -> int:
+        """Return how many leases that serve end soon, and have no successor although it was due long ago."""
+        now = moment_of(self._clock.now()) or 0.0
+        serving = ((each.ledger.first(LeaseState.ACTIVE), each) for each in self._subjects.values())
+        return sum(lease is not None and ends_soon(lease, each.rollover_percent, now) for lease, each in serving)
 
     def _leave(self, subject: Subject) -> None:
         """Have a subject use its account no more; what only that account is known for goes with its last user."""

@@ -171,6 +171,7 @@ def test_the_dashboard_has_the_rows_that_people_look_for() -> None:
         "Queue and runs",
         "Kubernetes",
         "Restarts of workloads",
+        "Leases of dynamic secrets",
         "Each PhaseSecret and source",
         "Process",
     ]
