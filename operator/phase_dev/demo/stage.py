@@ -87,6 +87,9 @@ def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) 
             write_private(kubeconfig_file, _service_account_kubeconfig(kubectl))
             operator = operator_process(ACCOUNT, kubeconfig_file, folder, guard.group, ports.numbers, env)
             closing.callback(operator.stop)
+            if kubeconfig is not None:
+                # While the operator runs: nobody else gives leases back and takes the finalizer off.
+                closing.callback(_remove_leases, kubectl)
             operator.start()
             wait_until(
                 lambda: answers(f"http://127.0.0.1:{ports.numbers[0]}/readyz"),
@@ -137,6 +140,10 @@ def _install(kubectl: Kubectl) -> None:
     kubectl("apply", "--server-side", *files)
     kubectl("wait", "--for=condition=Established", *_CRDS, "--timeout=30s")
     kubectl("create", "namespace", NAMESPACE)
+
+
+def _remove_leases(kubectl: Kubectl) -> None:
+    kubectl("-n", NAMESPACE, "delete", "phasedynamicsecrets", "--all", "--timeout=60s", timeout=70)
 
 
 def _remove(kubectl: Kubectl, progress: Progress) -> None:
