@@ -74,6 +74,12 @@ class LeaseStage(World):
         user = self.phase.leases.opens(data.get("AWS_ACCESS_KEY_ID", ""), data.get("AWS_SECRET_ACCESS_KEY", ""))
         return next((each.id for each in self.live() if user is not None and each.user == user.name), "")
 
+    def events_of(self, name: str = NAME) -> list[dict[str, Any]]:
+        """Return the Events about a PhaseDynamicSecret."""
+        found = self.api.items("events", self.namespace)
+        subject = {"kind": "PhaseDynamicSecret", "name": name}
+        return [each for each in found if subject.items() <= each["involvedObject"].items()]
+
     def until_quiet(self, *names: str, within: float = 60.0) -> None:
         """Wait until the leases that live are those in ledgers, and each ledger has its record."""
 

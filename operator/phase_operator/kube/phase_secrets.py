@@ -76,6 +76,9 @@ class KubeResources:
         metadata = metadata_of(await self._client.request("GET", path, accept=METADATA))
         if metadata["uid"] != uid:
             return True
+        if wanted and finalizer == names.FINALIZER_OUTSIDE and _is_late(metadata, finalizer):
+            # What it is to wait for must not be made.
+            raise Transient(Reason.KUBERNETES_UNAVAILABLE, "the resource is being deleted")
         after = _with_finalizer(metadata, finalizer) if wanted else _without_finalizer(metadata, finalizer)
         if after is None:
             return True
@@ -152,9 +155,12 @@ def _ledger_written(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iter
 def _with_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:
     """Return the finalizers of an object with this one; None if nothing can or has to be changed."""
     before = metadata.get("finalizers") or []
-    # The API server accepts no new finalizer on an object in deletion.
-    is_late = "deletionTimestamp" in metadata
-    return None if is_late or finalizer in before else [*before, finalizer]
+    return None if _is_late(metadata, finalizer) or finalizer in before else [*before, finalizer]
+
+
+def _is_late(metadata: Mapping[str, Any], finalizer: str) -> bool:
+    """Return whether an object lacks a finalizer that it can get no more: it is being deleted."""
+    return "deletionTimestamp" in metadata and finalizer not in (metadata.get("finalizers") or [])
 
 
 def _without_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:

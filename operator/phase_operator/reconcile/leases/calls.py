@@ -80,7 +80,7 @@ class LeaseCalls:
                 work = partial(self._done, subject, step, partial(self._resolve, subject, caller))
                 return make("resolve", work, requests)
             case Look(place):
-                if not self._lists.wants(caller.account, place, subject.key):
+                if not self._lists.wants(caller.account, place, subject):
                     return None
                 return make("look", partial(self._done, subject, step, partial(self._look, subject, caller, place)))
             case Ask(lease):
@@ -102,13 +102,19 @@ class LeaseCalls:
         self, subject: Subject, what: Hashable, work: Callable[[_Go], Coroutine[Any, Any, None]], go_on: _Go
     ) -> ExpectedError | None:
         """Do the work of an errand; return the error with which it failed."""
+        # A bug fails, too: else the resource would ask again at once.
+        error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
         try:
             await work(go_on)
-        except ExpectedError as error:
-            subject.failed(what, error.to_keep(), self.now())
-            return error
-        subject.worked(what)
-        return None
+            error = None
+        except ExpectedError as found:
+            error = found.to_keep()
+        finally:
+            if error is None:
+                subject.worked(what)
+            else:
+                subject.failed(what, error, self.now())
+        return error
 
     async def _resolve(self, subject: Subject, caller: Caller, go_on: _Go) -> None:
         """Look up the dynamic secret that a spec names, and list its leases."""
@@ -158,11 +164,17 @@ class LeaseCalls:
 
     async def _look(self, subject: Subject, caller: Caller, place: LeasePlace, _: _Go) -> None:
         """List the leases of a dynamic secret, for all who wait for that."""
+        error: ExpectedError | None = None
         try:
             await self._listing(subject, caller, place)
+        except ExpectedError as found:
+            error = found.to_keep()
+            raise
         finally:
-            for key in self._lists.came(caller.account, place):
-                self._wake(key)
+            for each in self._lists.came(caller.account, place):
+                if error is not None and each is not subject:
+                    each.failed(Look(place), error, self.now())
+                self._wake(each.key)
 
     async def _listing(self, subject: Subject, caller: Caller, place: LeasePlace) -> Listing:
         at = self.now()

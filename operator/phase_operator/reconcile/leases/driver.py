@@ -37,6 +37,10 @@ _MOST_STEPS = 40
 _NOT_YET = 1.0
 
 
+class ResourceGoneError(Exception):
+    """The resource was deleted meanwhile, or another one has its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drive:
     """One run's view of a resource, for its leases."""
@@ -132,10 +136,10 @@ class Driver:
         return [ref for ref in self._cluster.records(drive.resource.uid) if ref not in named]
 
     def _ledger(self, drive: Drive) -> Ledger:
-        """Return the ledger as it was written or read last; raise Transient if the resource is another one by now."""
+        """Return the ledger as it was written or read last; raise ResourceGoneError if there is another resource."""
         resource = self._resources.get(drive.resource.key)
         if resource is None or resource.uid != drive.resource.uid:
-            raise Transient(Reason.KUBERNETES_UNAVAILABLE, "the resource was deleted meanwhile")
+            raise ResourceGoneError
         ledger = Ledger.read(resource.status)
         drive.subject.keep_only(ledger)
         return ledger
@@ -211,7 +215,11 @@ class Driver:
             self._resources.set_finalizer_kept(resource.key, resource.uid, True, finalizer)
 
     async def _keep(self, drive: Drive, lease: Lease) -> None:
-        answer = drive.subject.answers[lease.attempt]
+        answer = drive.subject.answers.get(lease.attempt)
+        if answer is None:
+            # Its record was made, and somebody has deleted it before the ledger named it.
+            drive.subject.calls[lease.attempt] = Call(lost_at=self._calls.now())
+            return
         await self._cluster.make_record(drive.owner, lease.attempt, answer.record, answer.credentials)
         del drive.subject.answers[lease.attempt]
 

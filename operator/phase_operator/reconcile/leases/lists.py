@@ -8,6 +8,7 @@ from phase_operator.core.leases.ledger import LeasePlace
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.leases.subject import Subject
 
 # Phase never takes a lease off its list. Of those that have ended, so many of the newest are kept.
 _MOST_ENDED = 1000
@@ -23,7 +24,7 @@ class _Lists:
     # Bytes of the newest.
     size: int = 0
     # Who waits for the list that comes, the one who asks for it first.
-    waiting: dict[ObjectKey, None] = field(default_factory=dict)
+    waiting: dict[ObjectKey, Subject] = field(default_factory=dict)
 
 
 class Lists:
@@ -52,11 +53,11 @@ class Lists:
         known = self._lists.get(account, {})
         return max((_PER_MIB * known[each].size / MIB for each in places if each in known), default=0.0)
 
-    def wants(self, account: Account, place: LeasePlace, key: ObjectKey) -> bool:
+    def wants(self, account: Account, place: LeasePlace, subject: Subject) -> bool:
         """Have a resource wait for a list; return True if it is the one that has to ask for it."""
         waiting = self._of(account, place).waiting
-        waiting[key] = None
-        return next(iter(waiting)) == key
+        waiting[subject.key] = subject
+        return next(iter(waiting)) == subject.key
 
     def withdraw(self, account: Account, key: ObjectKey) -> list[ObjectKey]:
         """Let a resource ask for no list; return those that have waited for it and have to ask themselves."""
@@ -69,11 +70,11 @@ class Lists:
                 lists.waiting = {}
         return left
 
-    def came(self, account: Account, place: LeasePlace) -> list[ObjectKey]:
+    def came(self, account: Account, place: LeasePlace) -> list[Subject]:
         """Return who has waited for a list, which has come or has failed to."""
         found = self._of(account, place)
         waiting, found.waiting = found.waiting, {}
-        return list(waiting)
+        return list(waiting.values())
 
     def forget(self, account: Account) -> None:
         """Forget the lists of an account that is used no more."""

@@ -29,7 +29,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import RunContext, parse_spec, task_of
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
-from phase_operator.reconcile.leases.driver import Drive, Driven, Driver
+from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
 from phase_operator.reconcile.leases.ending import Ending
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.leases.subjects import Subjects
@@ -97,6 +97,8 @@ class LeaseRuns:
             subject = self._subjects.of(resource)
             is_ending = resource.life is Lifecycle.DELETING
             return await (self._end(subject, resource) if is_ending else self._run(subject, resource))
+        except ResourceGoneError:
+            return Gone()
         except Invalid as error:
             self._registration.leave(key)
             return Failed(error.reason, error.message)
@@ -121,9 +123,12 @@ class LeaseRuns:
         drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=self._have_rolled(context))
         driven = await self._driver.drive(drive)
         trouble = asker.error or _refusal(drive) or subject.trouble()
-        found, driven = await self._bring(drive, driven, context, admitted, trouble)
-        await self._driver.collect(drive)
-        self._go_on(drive, driven)
+        try:
+            found, driven = await self._bring(drive, driven, context, admitted, trouble)
+            await self._driver.collect(drive)
+        finally:
+            # Targets that cannot be written are no reason to let a lease end.
+            self._go_on(drive, driven)
         subject.forced = resource.sync
         return _told(found, drive, driven.ledger, trouble)
 
@@ -132,8 +137,8 @@ class LeaseRuns:
         asker = await self._last_asker(subject, resource)
         drive = await self._ending.drive(subject, resource, asker)
         driven = await self._driver.drive(drive)
-        await self._driver.collect(drive)
         self._go_on(drive, driven)
+        await self._driver.collect(drive)
         left = driven.ledger.leases
         if left:
             trouble = subject.trouble()
@@ -148,6 +153,7 @@ class LeaseRuns:
         try:
             spec = parse_spec(_checked(resource), resource.key.kind)
             admitted = admit(self._tenancy, spec, resource.key, self._labels_of(resource.key.namespace))
+            self._registration.enter(admitted, task_of(resource, spec, admitted.target_policies))
         except Invalid:
             return None
         wants = wanted(resource.spec, admitted.ask)
@@ -186,7 +192,8 @@ class LeaseRuns:
             return found, driven
         subject.written = written
         if driven.call is None and driven.ledger.first(LeaseState.RETIRING) is not None:
-            driven = await self._driver.drive(drive)
+            # Anew: what was known of the readers was about what the targets held before.
+            driven = await self._driver.drive(replace(drive, are_readers_rolled=self._have_rolled(context)))
         return found, driven
 
     def _have_rolled(self, context: RunContext) -> bool:
@@ -244,10 +251,11 @@ def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, troubl
         return Suspended()
     if found is not None:
         return found
-    if trouble is not None:
-        # Calls have pauses of their own: a repeated run makes none.
-        return replace(Failed.of(trouble), transient=False, after=None)
-    return _unclear(drive.subject) or Pending()
+    unclear = _unclear(drive.subject, trouble)
+    if unclear is not None or trouble is None:
+        return unclear or Pending()
+    # Calls have pauses of their own: a repeated run makes none.
+    return replace(Failed.of(trouble), transient=False, after=None)
 
 
 def _ended(found: Synced | Confirmed | None, lease: Lease, trouble: ExpectedError | None) -> Failed:
@@ -256,11 +264,12 @@ def _ended(found: Synced | Confirmed | None, lease: Lease, trouble: ExpectedErro
     return Failed(Reason.LEASE_ENDED, f"{message}{why}", targets=found.targets if found is not None else ())
 
 
-def _unclear(subject: Subject) -> Failed | None:
+def _unclear(subject: Subject, trouble: ExpectedError | None) -> Failed | None:
     """Return what is said while nobody knows whether Phase made a lease; None if that is known."""
     lost = [each.lost_at for each in subject.calls.values() if each.lost_at is not None]
     if not lost:
         return None
     until = timestamp(max(lost) + SURELY_LISTED)
     message = f"the answer to a call for a lease was lost: whether Phase made one is known by {until}"
-    return Failed(Reason.LEASE_UNCLEAR, message)
+    why = f" ({trouble.message})" if trouble is not None else ""
+    return Failed(Reason.LEASE_UNCLEAR, f"{message}{why}")
