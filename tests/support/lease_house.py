@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from phase_operator.api import names
@@ -188,6 +189,25 @@ class LeaseHouse(Loop):
             wake_in=lambda key, delay: self.queue.add(key, delay=delay),
         )
         self.runs[names.KIND_PHASE_DYNAMIC_SECRET] = self.lease_runs
+
+    @asynccontextmanager
+    async def successor(self) -> AsyncIterator["LeaseHouse"]:
+        """Give another process at the same cluster and the same Phase; this one has ended."""
+        after = LeaseHouse(clock=self.clock, cluster=self.cluster, leases=self.leases)
+        async with after:
+            for key, body in list(self.cluster.bodies.items()):
+                finalizers = [names.FINALIZER_OUTSIDE] if key in self.cluster.outside else []
+                metadata = dict(body["metadata"]) | {"finalizers": finalizers}
+                status = self.cluster.statuses.get(key)
+                shown = dict(body) | {"metadata": metadata} | ({"status": status} if status else {})
+                await after.show_dynamic(shown)
+            yield after
+
+    async def bury_dynamic(self, key: ObjectKey = KEY) -> None:
+        """Let the watch show that a PhaseDynamicSecret is gone."""
+        self.cluster.bodies.pop(key, None)
+        self.triggers.resource_gone(key)
+        await self.rest()
 
     async def show_dynamic(self, body: Mapping[str, Any]) -> None:
         """Let the watch show a PhaseDynamicSecret, and let the loop come to rest."""
