@@ -46,7 +46,7 @@ class KubeCluster(KubeTargets, KubeResources, KubeRecords):
     ) -> None:
         KubeTargets.__init__(self, client, known, touched)
         KubeResources.__init__(self, client, recorder)
-        KubeRecords.__init__(self, client, records if records is not None else RecordCache())
+        KubeRecords.__init__(self, client, records if records is not None else RecordCache(), self._delete)
         self._reading = asyncio.Lock()
 
     async def read_token(self, key: ObjectKey) -> Token:

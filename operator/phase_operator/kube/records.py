@@ -3,7 +3,7 @@
 Rule: a record is made once and never changed. It is read only with our label on it, for the resource that owns it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
@@ -31,9 +31,13 @@ _NO_VERSION = "1"
 class KubeRecords:
     """Makes, reads and deletes records."""
 
-    def __init__(self, client: KubeClient, records: RecordCache) -> None:
+    def __init__(
+        self, client: KubeClient, records: RecordCache, delete: Callable[[TargetRef, Delete], Awaitable[None]]
+    ) -> None:
         self._client = client
         self._records = records
+        # The one function that deletes objects.
+        self._delete_object = delete
 
     def records(self, uid: str) -> Mapping[TargetRef, KnownRecord]:
         """Return the records of the resource with this uid, as the watch has shown them; makes no request."""
@@ -72,14 +76,8 @@ class KubeRecords:
     async def drop_record(self, ref: TargetRef, action: Delete) -> None:
         """Delete a record; it is no error if it is gone, or not the one that was judged."""
         with translated(unless=changed_or_missing):
-            await self._client.request(
-                "DELETE",
-                target_path(ref),
-                body={"preconditions": {"uid": action.uid, "resourceVersion": action.resource_version}},
-            )
-            self._records.drop(ref)
-            return
-        # The watch shows what stands there now.
+            await self._delete_object(ref, action)
+        # If another object stands there now, the watch shows it.
         self._records.drop(ref)
 
     def forget_record(self, ref: TargetRef) -> None:

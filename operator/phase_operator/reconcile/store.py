@@ -8,9 +8,10 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import chain
 from typing import Any, Protocol
 
 from phase_operator.api import names
@@ -283,8 +284,8 @@ class Stores:
         return self.of(key.kind).is_new(key)
 
     def keys(self) -> Set[ObjectKey]:
-        """Return the keys of all objects."""
-        return set[ObjectKey]().union(*(each.keys() for each in self._stores.values()))
+        """Return a view of the keys of all objects; it changes with them."""
+        return _AllKeys([each.keys() for each in self._stores.values()])
 
     def ready_counts(self) -> tuple[int, int, int]:
         """Return how many objects are ready, not ready and without a verdict, by their last status."""
@@ -294,6 +295,27 @@ class Stores:
     def not_ready_for(self, now: str) -> float:
         """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
         return max(each.not_ready_for(now) for each in self._stores.values())
+
+
+class _AllKeys(Set[ObjectKey]):
+    """Several views of keys as one, without a copy: there may be many thousands of keys."""
+
+    def __init__(self, views: Sequence[Set[ObjectKey]]) -> None:
+        self._views = views
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in each for each in self._views)
+
+    def __iter__(self) -> Iterator[ObjectKey]:
+        return chain.from_iterable(self._views)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._views))
+
+    @classmethod
+    def _from_iterable(cls, keys: Iterable[ObjectKey]) -> Set[ObjectKey]:  # type: ignore[override]  # sets are sets
+        """Return what the operators of sets make: no view."""
+        return frozenset(keys)
 
 
 def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:

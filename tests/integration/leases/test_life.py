@@ -31,6 +31,9 @@ def test_a_lease_is_made_once_and_its_credentials_are_in_the_target(world: Lease
     assert f"the lease ends {row['endsAt']}" in world.ready()["message"]
     assert "secrets.phase.dev/outside" in found["metadata"]["finalizers"]
     assert world.phase.calls(lease=True) == 1
+    status = found["status"]
+    assert status["source"]["dynamicSecretId"] == row["dynamicSecretId"]
+    assert status["account"]
 
 
 @pytest.mark.parametrize(

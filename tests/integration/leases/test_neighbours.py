@@ -9,7 +9,8 @@ from support.world import phase_secret
 
 
 def test_leases_that_take_20_seconds_delay_no_read(world: LeaseStage) -> None:
-    world.phase.leases.fail("delay", delay=20)
+    # Three calls to the cloud make a lease.
+    world.phase.leases.fail("delay", delay=7)
     for number in range(6):
         world.dynamic_secret(f"slow-{number}")
     eventually(lambda: sum(len(world.ledger(f"slow-{number}")) for number in range(6)) >= 2, what="some are asked for")

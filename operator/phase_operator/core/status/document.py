@@ -56,11 +56,15 @@ def status_document(
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
     # A ledger has writes of its own; here it stays as it is.
-    document |= only(previous, *LEDGER)
+    document |= only(previous, *LEDGER, "account") | _account(outcome)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))
     is_news = not since or is_forced or _has_changed(outcome, document, previous)
     return document | _unless_empty("lastSyncedTime", now if found.ready and is_news else since)
+
+
+def _account(outcome: Synced | Suspended | Failed) -> dict[str, Any]:
+    return _unless_empty("account", bounded(outcome.source.account, _LONGEST_NAME)) if isinstance(outcome, Synced) else {}
 
 
 def _forced_sync(forced: str | None, previous: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -
                 "environment": bounded(source.environment, _LONGEST_NAME),
                 "path": bounded(source.path, _LONGEST_PATH),
                 "entries": source.entries,
-            }
+            } | _unless_empty("dynamicSecretId", bounded(source.dynamic_secret, _LONGEST_NAME))
         case _:
             return mapping(previous.get("source"))
 

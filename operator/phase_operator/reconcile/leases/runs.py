@@ -120,7 +120,8 @@ class LeaseRuns:
         subject.wants(wants.asked_by)
         subject.rollover_percent = wants.rollover_percent
         asker = await self._asker(subject, resource, admitted, wants)
-        drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=self._have_rolled(context))
+        rolled = self._have_rolled(context, Ledger.read(resource.status))
+        drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=rolled)
         driven = await self._driver.drive(drive)
         trouble = asker.error or _refusal(drive) or subject.trouble()
         try:
@@ -185,7 +186,7 @@ class LeaseRuns:
             return None, driven
         query = source_query(admitted.ask, subject.account.name if subject.account is not None else "")
         warning = Warned(trouble.reason, trouble.message) if trouble is not None else None
-        found = await self._targets.bring(context, query, lease, warning)
+        found = await self._targets.bring(context, query, lease, subject.holder, warning)
         is_done = isinstance(found, Confirmed) or (found is not None and all(each.ready for each in found.targets))
         written = lease.attempt if is_done else ""
         if written == subject.written:
@@ -193,12 +194,16 @@ class LeaseRuns:
         subject.written = written
         if driven.call is None and driven.ledger.first(LeaseState.RETIRING) is not None:
             # Anew: what was known of the readers was about what the targets held before.
-            driven = await self._driver.drive(replace(drive, are_readers_rolled=self._have_rolled(context)))
+            rolled = self._have_rolled(context, driven.ledger)
+            driven = await self._driver.drive(replace(drive, are_readers_rolled=rolled))
         return found, driven
 
-    def _have_rolled(self, context: RunContext) -> bool:
-        """Return whether every pod that reads the targets is known to have started with what was written last."""
-        return all(
+    def _have_rolled(self, context: RunContext, ledger: Ledger) -> bool:
+        """Return whether every pod that reads the targets is known to have started with what was written last.
+
+        Whoever asks has looks made, so nobody asks who has no lease to give back.
+        """
+        return ledger.first(LeaseState.RETIRING) is not None and all(
             policy.is_followed and self._restarts.have_rolled(target)
             for target, policy in context.target_policies.items()
         )

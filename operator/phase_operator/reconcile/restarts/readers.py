@@ -40,13 +40,13 @@ class Readers:
         look.writes = self._writes.get(namespace, 0)
 
     def ended(self, namespace: str, look: Look) -> bool:
-        """Take what a look at all workloads has shown; return True if somebody waits for more."""
+        """Take what a look at all workloads has shown; return True if somebody waits for what another look may show."""
         if look.failed or look.writes != self._writes.get(namespace, 0):
             self._behind.pop(namespace, None)
             return False
-        self._behind[namespace] = frozenset(look.behind)
+        behind = self._behind[namespace] = frozenset(look.behind | look.unfollowed)
         of_namespace = {each for each in self._asked if each.key.namespace == namespace}
-        for target in sorted(of_namespace - look.behind):
+        for target in sorted(of_namespace - behind):
             self._asked.discard(target)
             self._wake(target)
         return bool(of_namespace & look.behind)

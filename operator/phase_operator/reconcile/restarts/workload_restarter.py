@@ -89,7 +89,9 @@ class WorkloadRestarter:
         self._note_progress(workload, look)
         followed_targets = await self._followed_targets.of(workload, look.followed_targets)
         decision = self._decide(workload, followed_targets, look)
-        look.behind |= _behind(workload, followed_targets, decision)
+        look.unfollowed |= {each for each, found in followed_targets.items() if not found.admits(workload)}
+        if _is_behind(workload, decision):
+            look.behind |= followed_targets.keys()
         match decision:
             case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
@@ -208,14 +210,10 @@ class WorkloadRestarter:
         self._report.restarted(workload, targets)
 
 
-def _behind(
-    workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget], decision: Decision
-) -> set[TargetRef]:
-    """Return the targets of which pods of the workload may have read what they held before."""
+def _is_behind(workload: Workload, decision: Decision) -> bool:
+    """Return whether pods of the workload may have read what its targets held before."""
     is_under_way = workload.rollout_state.progress is Progress.UNDER_WAY
-    if is_under_way or not isinstance(decision, LeaveAlone) or decision.holds is not None:
-        return set(followed_targets)
-    return {target for target, followed_target in followed_targets.items() if not followed_target.admits(workload)}
+    return is_under_way or not isinstance(decision, LeaveAlone) or decision.holds is not None
 
 
 def _admitted(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[TargetRef]:

@@ -50,6 +50,8 @@ async def test_a_lease_is_made_once_and_recorded_before_the_target_has_it() -> N
         assert house.leases.calls == {"find": 1, "leases": 1, "lease": 1}
         assert KEY in house.cluster.outside
         assert happened(house) == ["LeaseIssued"]
+        status = house.cluster.statuses[KEY]
+        assert (status["account"], status["source"]["dynamicSecretId"]) == ("account-1", "dynamic-1")
         calls = house.cluster.calls
         announced, recorded, written = (calls.index(each) for each in ("write_ledger", "make_record", "carry_out"))
         assert calls.index("set_finalizer") < announced < recorded < written

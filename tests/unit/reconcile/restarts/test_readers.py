@@ -17,9 +17,11 @@ class Bench:
         self.woken: list[TargetRef] = []
         self.readers = Readers(self.woken.append)
 
-    def look(self, *behind: TargetRef, failed: bool = False, written: bool = False) -> bool:
+    def look(
+        self, *behind: TargetRef, unfollowed: tuple[TargetRef, ...] = (), failed: bool = False, written: bool = False
+    ) -> bool:
         """Look at all workloads; `written`: a target is written meanwhile."""
-        look = Look(behind=set(behind))
+        look = Look(behind=set(behind), unfollowed=set(unfollowed))
         self.readers.begins("team", look)
         if written:
             self.readers.touched("team")
@@ -63,6 +65,16 @@ def test_who_has_asked_is_woken_once_when_the_readers_are_new_and_more_looks_are
     assert bench.readers.have_rolled(TARGET)
     bench.look()
     assert bench.woken == [TARGET]
+
+
+def test_a_reader_that_does_not_follow_a_target_is_never_new_and_is_looked_for_no_more() -> None:
+    bench = Bench()
+    bench.readers.have_rolled(TARGET)
+
+    assert not bench.look(unfollowed=(TARGET,))
+
+    assert not bench.readers.have_rolled(TARGET)
+    assert bench.woken == []
 
 
 def test_readers_of_another_target_or_namespace_are_no_hindrance() -> None:
