@@ -48,6 +48,8 @@ class FakeLeases:
         # What the next calls of a kind raise, one after another; of a call for a lease, before it makes one or after.
         self.errors: dict[str, list[ExpectedError]] = {}
         self.lost: list[ExpectedError] = []
+        # Answers name no id.
+        self.is_nameless = False
         # Calls for leases begin, and end when this is set.
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -89,7 +91,8 @@ class FakeLeases:
         await self.may_answer.wait()
         if self.lost:
             raise self.lost.pop(0)
-        return IssuedLease(made.id, ttl, made.owner, (("KEY", SecretValue(f"key of {made.id}")),))
+        ident = "" if self.is_nameless else made.id
+        return IssuedLease(ident, ttl, made.owner, (("KEY", SecretValue(f"key of {made.id}")),))
 
     async def revoke(
         self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation

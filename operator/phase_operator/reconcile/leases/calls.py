@@ -192,6 +192,9 @@ class LeaseCalls:
         call: Call | None = None
         try:
             issued = await self._api.lease(caller.account.base_url, caller.credential, lease.place, lease.ttl, memory)
+            if not issued.id:
+                # It could not be told from no lease: the list of leases will show it.
+                raise Transient(Reason.UNEXPECTED_ANSWER, "Phase answers with a lease that has no id")
             subject.holder = issued.owner or subject.holder
             record = Record(issued.id, self.now() + issued.ttl)
             subject.answers[lease.attempt] = Answer(record, issued.credentials)

@@ -254,6 +254,16 @@ class TestWhatPhaseSays:
             assert house.states() == ["Active"]
             assert house.leases.calls["lease"] == 2
 
+    async def test_a_lease_without_an_id_is_a_lost_answer(self) -> None:
+        async with LeaseHouse() as house:
+            house.leases.is_nameless = True
+
+            await house.show_dynamic(dynamic_secret())
+            await house.rest()
+
+            assert house.ready()[0] == "LeaseUnclear"
+            assert house.leases.calls["lease"] == 1
+
     async def test_a_500_points_at_the_permissions_of_the_cloud(self) -> None:
         refusal = Transient(Reason.PHASE_UNAVAILABLE, "phase.example answers 500: An internal error occurred")
         async with LeaseHouse() as house:
@@ -515,6 +525,19 @@ class TestNeighbours:
             await house.pass_time(2100)
 
             assert 3 <= house.leases.calls["leases"] - before <= 5
+
+    async def test_a_restart_with_many_resources_calls_nobody(self) -> None:
+        async with LeaseHouse(per_minute=1000) as house:
+            for number in range(60):
+                await house.show_dynamic(dynamic_secret(f"n{number}", uid=f"uid-{number}"))
+            assert house.leases.calls["lease"] == 60
+        house.leases.calls.clear()
+
+        async with house.successor() as after:
+            await after.pass_time(60)
+
+            assert not after.leases.calls
+            assert after.phase.lists == 0
 
     async def test_a_mass_start_is_spread_over_time(self) -> None:
         async with LeaseHouse(per_minute=6) as house:
