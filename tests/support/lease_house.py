@@ -139,7 +139,9 @@ class LeaseHouse(Loop):
         self.errand_workers = 4
         self.leases = leases or FakeLeases(self.clock)
         self.counter = FakeCounter()
-        self._bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
+        # Whether the watch has shown all resources.
+        self.all_seen = True
+        self.bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
         lists, rate = Lists(), LeaseRate(per_minute)
         calls = LeaseCalls(
             api=self.leases,
@@ -165,7 +167,7 @@ class LeaseHouse(Loop):
             rate=rate,
             gates=self.poller,
             clock=self.clock,
-            is_complete=lambda: True,
+            is_complete=lambda: self.all_seen,
         )
         driver = Driver(
             cluster=self.cluster,
@@ -174,7 +176,7 @@ class LeaseHouse(Loop):
             calls=calls,
             known=known,
             news=LeaseNews(self.cluster, self.clock, self.counter),
-            bits=lambda: next(self._bits),
+            bits=lambda: next(self.bits),
         )
         self.lease_runs = LeaseRuns(
             subjects=self.subjects,
@@ -194,9 +196,10 @@ class LeaseHouse(Loop):
         self.runs[names.KIND_PHASE_DYNAMIC_SECRET] = self.lease_runs
 
     @asynccontextmanager
-    async def successor(self) -> AsyncIterator["LeaseHouse"]:
+    async def successor(self, *, all_seen: bool = True) -> AsyncIterator["LeaseHouse"]:
         """Give another process at the same cluster and the same Phase; this one has ended."""
         after = LeaseHouse(clock=self.clock, cluster=self.cluster, leases=self.leases)
+        after.all_seen = all_seen
         async with after:
             for key, body in list(self.cluster.bodies.items()):
                 finalizers = [names.FINALIZER_OUTSIDE] if key in self.cluster.outside else []

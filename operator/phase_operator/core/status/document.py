@@ -64,7 +64,8 @@ def status_document(
 
 
 def _account(outcome: Synced | Suspended | Failed) -> dict[str, Any]:
-    return _unless_empty("account", bounded(outcome.source.account, _LONGEST_NAME)) if isinstance(outcome, Synced) else {}
+    account = outcome.source.account if isinstance(outcome, Synced) else ""
+    return _unless_empty("account", bounded(account, _LONGEST_NAME))
 
 
 def _forced_sync(forced: str | None, previous: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class LeaseTargets:
     ) -> Synced | Confirmed | None:
         """Bring all targets in step; None if the credentials are gone. Raises ExpectedError.
 
-        Nothing is read and written if status and seals say that all is done. `holder` is the account that holds the lease, `warning` what else is to be told.
+        Nothing is read and written if status and seals say that all is done. `holder` is the account that holds the
+        lease, `warning` what else is to be told.
         """
         inputs = inputs_digest(context.resource.spec, lease.id)
         if _is_told(context, lease, warning) and await self.writer.has_made(context, inputs):
@@ -50,9 +51,7 @@ class LeaseTargets:
         # Phase said so once, and says it to nobody again.
         received = ReceivedAnswer(query, answer, None, True, ())
         place = lease.place
-        facts = SourceFacts(
-            place.app_id, query.environment, path, len(chosen.entries), place.secret_id, holder
-        )
+        facts = SourceFacts(place.app_id, query.environment, path, len(chosen.entries), place.secret_id, holder)
         made_from = Inputs(received, chosen.entries, facts, units(context.spec, chosen.entries), inputs)
         return replace(await self.writer.bring(context, made_from), note=_end_of(lease), warning=warning)
 

@@ -38,9 +38,7 @@ class Places:
         limit.begin(0.0, "ATTEMPT", requests)
         return InFlightCall("ATTEMPT", limit, host_trial=False, denials_trial=False, left=requests - 1)
 
-    def other_ended(
-        self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None
-    ) -> None:
+    def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         self.under_way -= 1
         self.told.append((asked, error))
 
@@ -72,7 +70,7 @@ async def test_an_errand_passes_the_gate_and_wakes_its_resource() -> None:
     assert bench.woken == [KEY]
     assert bench.counted == [("lease", "ok")]
     assert bench.places.under_way == 0
-    (facts, error), = bench.places.told
+    ((facts, error),) = bench.places.told
     assert error is None
     # A permission of its own: a refusal must not count against the account's reads.
     assert facts.is_probe

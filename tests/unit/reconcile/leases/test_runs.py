@@ -1,5 +1,6 @@
 """What a run does for the leases of a PhaseDynamicSecret, and what its status says, on fakes."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -85,6 +86,8 @@ async def test_an_edit_that_leads_to_another_secret_asks_for_one_and_keeps_the_o
         house.leases.secret = DynamicSecret("dynamic-2", 3600, 86400)
 
         await edited(house, phaseAppEnvPath="/other")
+        assert house.held() == first
+        await house.pass_time(20)
 
         assert house.leases.calls["lease"] == 2
         assert house.held() not in ("", first)
@@ -316,6 +319,38 @@ class TestWhatPhaseSays:
             await house.pass_time(600)
 
             assert "cannot be reached" not in house.ready()[1]
+
+    async def test_the_lease_of_another_resource_is_never_taken_for_the_one_whose_answer_was_lost(self) -> None:
+        async with LeaseHouse() as house:
+            # Both ask for the same life: the attempts differ, and the seconds that are taken off do not.
+            house.bits = itertools.count(7 << 32)
+            house.leases.errors["lease"] = [LOST]
+            await house.show_dynamic(dynamic_secret())
+            await house.show_dynamic(dynamic_secret("other", uid="uid-of-other"))
+            other = ObjectKey("team", "other", KEY.kind)
+            (theirs,) = house.ledger(other)
+            (lost,) = house.ledger()
+            assert (theirs.ttl, theirs.state, lost.state) == (lost.ttl, LeaseState.ACTIVE, LeaseState.ASKING)
+
+            await house.pass_time(100)
+
+            assert theirs.id in living(house)
+            assert house.counter.orphans == 0
+
+    async def test_nothing_is_looked_for_before_all_resources_are_known(self) -> None:
+        async with LeaseHouse() as house:
+            house.leases.lost = [LOST]
+            await house.show_dynamic(dynamic_secret())
+        house.leases.calls.clear()
+
+        async with house.successor(all_seen=False) as after:
+            await after.pass_time(60)
+            assert not after.leases.calls
+            after.all_seen = True
+            await after.pass_time(60)
+
+            assert after.counter.orphans == 1
+            assert after.states() == ["Active"]
 
 
 class TestTheCluster:
@@ -610,4 +645,3 @@ async def test_figures_of_this_moment_are_counted_for_metrics() -> None:
         await house.bury_dynamic()
         assert house.subjects.states()[LeaseState.ACTIVE] == 0
         assert not vars(house.poller._scheduler.gates)["_kept"]
-

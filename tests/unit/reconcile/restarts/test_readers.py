@@ -1,7 +1,7 @@
 """Whether the readers of a target are new: only a look that began after the last write there can tell."""
 
-from phase_operator.core.errors import Transient
 from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
 from phase_operator.core.refs import TargetRef
 from phase_operator.reconcile.restarts.look import Look
 from phase_operator.reconcile.restarts.readers import Readers
