@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
+from phase_operator.core.errors import Waiting
 from phase_operator.core.leases.facts import Record
 from phase_operator.core.leases.record import (
     Credentials,
@@ -58,13 +58,13 @@ class KubeRecords:
         await self._find_record(owner, ref, record)
 
     async def _find_record(self, owner: Owner, ref: TargetRef, record: Record) -> None:
-        """Take in the record that stands where one was to be made; raise Transient if it is another one."""
+        """Take in the record that stands where one was to be made; raise Waiting if it is another one."""
         with translated(unless=missing):
             metadata = metadata_of(await self._client.request("GET", target_path(ref), accept=METADATA))
             self._records.seen(ref, metadata)
         found = self._records.of(owner.uid).get(ref)
         if found is None or found.record.id != record.id:
-            raise Transient(Reason.TARGET_CONFLICT, f"{ref} exists and is not the record of this lease; delete it")
+            raise Waiting(Reason.TARGET_CONFLICT, f"{ref} exists and is not the record of this lease; delete it")
 
     async def read_record(self, owner: Owner, attempt: str) -> Credentials | None:
         """Return the credentials that a record keeps; None if there is no such record, or it is not ours."""

@@ -22,7 +22,8 @@ from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock, Cluster, MetricsSink, Restarts
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resource, Resources
+from phase_operator.reconcile.store import Resource
+from phase_operator.reconcile.stores import Resources
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,10 @@ import json
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
@@ -121,34 +120,6 @@ class _Kept:
     is_outside: bool
 
 
-class Resources(Protocol):
-    """The resources of one kind, or of all, as runs and their reports use them."""
-
-    def get(self, key: ObjectKey) -> Resource | None:
-        """Return an object, parsed, or None."""
-
-    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
-        """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
-
-    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
-        """Record that a finalizer of ours was just added or removed."""
-
-    def remove(self, key: ObjectKey) -> bool:
-        """Forget an object; return True if it was there."""
-
-    def is_new(self, key: ObjectKey) -> bool:
-        """Return whether an object is there whose status has no Ready condition yet."""
-
-    def keys(self) -> Set[ObjectKey]:
-        """Return the keys of all objects."""
-
-    def ready_counts(self) -> tuple[int, int, int]:
-        """Return how many objects are ready, not ready and without a verdict, by their last status."""
-
-    def not_ready_for(self, now: str) -> float:
-        """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
-
-
 class PhaseSecretStore:
     """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
 
@@ -250,72 +221,6 @@ class PhaseSecretStore:
     def ready_summaries(self) -> list[tuple[ObjectKey, ReadySummary]]:
         """Return all keys, each with the Ready condition of its last status."""
         return [(key, kept.standing) for key, kept in self._kept.items()]
-
-
-class Stores:
-    """The stores of all kinds as one. Marks on objects may name a kind that is none of ours: nothing has such a key."""
-
-    def __init__(self, *stores: PhaseSecretStore) -> None:
-        self._stores = {each.kind: each for each in stores}
-
-    def of(self, kind: str) -> PhaseSecretStore:
-        """Return the store of a kind."""
-        return self._stores[kind]
-
-    def get(self, key: ObjectKey) -> Resource | None:
-        """Return an object, parsed, or None."""
-        store = self._stores.get(key.kind)
-        return store.get(key) if store is not None else None
-
-    def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
-        """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
-        self.of(key.kind).set_status(key, uid, status)
-
-    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
-        """Record that a finalizer of ours was just added or removed; an object in deletion stays in that state."""
-        self.of(key.kind).set_finalizer_kept(key, uid, guarded, finalizer)
-
-    def remove(self, key: ObjectKey) -> bool:
-        """Forget an object; return True if it was there."""
-        return self.of(key.kind).remove(key)
-
-    def is_new(self, key: ObjectKey) -> bool:
-        """Return whether an object is there whose status has no Ready condition yet."""
-        return self.of(key.kind).is_new(key)
-
-    def keys(self) -> Set[ObjectKey]:
-        """Return a view of the keys of all objects; it changes with them."""
-        return _AllKeys([each.keys() for each in self._stores.values()])
-
-    def ready_counts(self) -> tuple[int, int, int]:
-        """Return how many objects are ready, not ready and without a verdict, by their last status."""
-        ready, not_ready, unjudged = zip(*(each.ready_counts() for each in self._stores.values()), strict=True)
-        return sum(ready), sum(not_ready), sum(unjudged)
-
-    def not_ready_for(self, now: str) -> float:
-        """Return for how many seconds the longest-unready object has not been ready; 0 if all are ready."""
-        return max(each.not_ready_for(now) for each in self._stores.values())
-
-
-class _AllKeys(Set[ObjectKey]):
-    """Several views of keys as one, without a copy: there may be many thousands of keys."""
-
-    def __init__(self, views: Sequence[Set[ObjectKey]]) -> None:
-        self._views = views
-
-    def __contains__(self, key: object) -> bool:
-        return any(key in each for each in self._views)
-
-    def __iter__(self) -> Iterator[ObjectKey]:
-        return chain.from_iterable(self._views)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._views))
-
-    @classmethod
-    def _from_iterable(cls, keys: Iterable[ObjectKey]) -> Set[ObjectKey]:  # type: ignore[override]  # sets are sets
-        """Return what the operators of sets make: no view."""
-        return frozenset(keys)
 
 
 def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:

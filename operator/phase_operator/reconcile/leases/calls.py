@@ -22,9 +22,10 @@ from phase_operator.core.text import clean
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
+from phase_operator.reconcile.lease_ports import LeaseApi
 from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.subject import Answer, Subject
-from phase_operator.reconcile.ports import Clock, Credential, LeaseApi, PhaseApi, Wake
+from phase_operator.reconcile.ports import Clock, Credential, PhaseApi, Wake
 
 # Phase does not say what the cloud provider has refused.
 _PERMISSIONS = (

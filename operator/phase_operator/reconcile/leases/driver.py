@@ -22,12 +22,13 @@ from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.status.document import LEDGER
 from phase_operator.core.targets.removal import Delete, Spent, removal
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.lease_ports import LeaseCluster
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls, PhaseStep
 from phase_operator.reconcile.leases.events import LeaseNews
 from phase_operator.reconcile.leases.known import KnownLeases
 from phase_operator.reconcile.leases.subject import Subject
-from phase_operator.reconcile.ports import Cluster
-from phase_operator.reconcile.store import Resource, Resources
+from phase_operator.reconcile.store import Resource
+from phase_operator.reconcile.stores import Resources
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Driver:
     def __init__(
         self,
         *,
-        cluster: Cluster,
+        cluster: LeaseCluster,
         resources: Resources,
         errands: Errands,
         calls: LeaseCalls,

@@ -14,7 +14,7 @@ from phase_operator.core.timestamps import timestamp
 from phase_operator.core.values import Snapshot
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.context import RunContext
-from phase_operator.reconcile.ports import Cluster
+from phase_operator.reconcile.lease_ports import LeaseCluster
 from phase_operator.reconcile.run.loss_guard import ReceivedAnswer
 from phase_operator.reconcile.run.writer import Inputs, Writer
 
@@ -23,7 +23,7 @@ from phase_operator.reconcile.run.writer import Inputs, Writer
 class LeaseTargets:
     """Brings targets in step with the credentials of a lease."""
 
-    cluster: Cluster
+    cluster: LeaseCluster
     writer: Writer
     background: BackgroundThread
 
