@@ -49,8 +49,7 @@ from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.run.parts import Parts
 from phase_operator.reconcile.run.reconciler import Reconciler
-from phase_operator.reconcile.store import PhaseSecretStore
-from phase_operator.reconcile.stores import Stores
+from phase_operator.reconcile.store import PhaseSecretStore, Stores
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers

@@ -22,8 +22,7 @@ from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock, Cluster, MetricsSink, Restarts
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resource
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resource, Resources
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resources
 
 
 class Triggers:

@@ -23,8 +23,7 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue.work_queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import Resource
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)

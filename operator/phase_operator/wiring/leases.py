@@ -28,7 +28,7 @@ from phase_operator.reconcile.ports import Clock, LabelsOf, Restarts
 from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.run.parts import Parts
-from phase_operator.reconcile.stores import Stores
+from phase_operator.reconcile.store import Stores
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from phase_operator.api import names
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, lifecycle_of
-from phase_operator.reconcile.stores import Stores
+from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Stores, lifecycle_of
 from support.builders import KEY, UID, phase_secret
 
 KIND = names.KIND_PHASE_DYNAMIC_SECRET

@@ -3,6 +3,7 @@
 Rule: however an errand ends, its place is given back and its resource runs again.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -19,6 +20,9 @@ from phase_operator.reconcile.queue.work_queue import Waiter
 
 log = logging.getLogger(__name__)
 
+# Seconds after which a call that is not answered was not refused for the quota: Phase looks at that first.
+_LET_IN = 5.0
+
 
 class Places(Protocol):
     """The gates of the accounts."""
@@ -28,6 +32,9 @@ class Places(Protocol):
 
     def other_begins(self, account: Account, requests: int = 1) -> InFlightCall:
         """Count a call that is no read and may take so many requests; `other_ended` has to follow."""
+
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        """Count as passed a call that is no read and whose answer takes long: it waits for others than Phase."""
 
     def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         """Count the end of a call that is no read, and wake those whom it concerns."""
@@ -79,9 +86,20 @@ class Errands:
         begun = self._places.other_begins(errand.account, errand.requests)
         error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
         try:
-            error = await errand.work(lambda: begun.go_on(self._clock.monotonic()))
+            error = await self._made(errand, begun)
         finally:
             self._ended(errand, begun, error)
+
+    async def _made(self, errand: Errand, begun: InFlightCall) -> ExpectedError | None:
+        """Do the work. While one call of an account may tell its quota, none that takes long keeps it from others."""
+        work = asyncio.ensure_future(errand.work(lambda: begun.go_on(self._clock.monotonic())))
+        try:
+            if errand.waits_for_others and not (await asyncio.wait({work}, timeout=_LET_IN))[0]:
+                self._places.other_is_let_in(errand.account, begun)
+                self._waiter.changed()
+            return await work
+        finally:
+            work.cancel()
 
     def _ended(self, errand: Errand, begun: InFlightCall, error: ExpectedError | None) -> None:
         subject = errand.subject

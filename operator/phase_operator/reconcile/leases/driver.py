@@ -27,8 +27,7 @@ from phase_operator.reconcile.leases.calls import Caller, LeaseCalls, PhaseStep
 from phase_operator.reconcile.leases.events import LeaseNews
 from phase_operator.reconcile.leases.known import KnownLeases
 from phase_operator.reconcile.leases.subject import Subject
-from phase_operator.reconcile.store import Resource
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resource, Resources
 
 log = logging.getLogger(__name__)
 

@@ -137,12 +137,19 @@ class InFlightCall:
     left: int = 0
     # The requests that it has made.
     made: int = 1
+    # It was let in, and waits for others than Phase.
+    is_let_in: bool = False
 
     def go_on(self, now: float) -> None:
         """Count its next request."""
         self.limit.go_on(now, self.kind, is_counted=self.left > 0)
         self.left = max(0, self.left - 1)
         self.made += 1
+
+    def let_in(self, now: float) -> None:
+        """Count as passed a call whose answer takes long: one too many would have been refused at once."""
+        self.limit.end(now, self.kind)
+        self.is_let_in = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +245,11 @@ class AccountGate:
 
     def _tell_quota(self, now: float, begun: InFlightCall, error: ExpectedError | None) -> None:
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
+        if begun.is_let_in and is_limited:
+            begun.limit.begin(now, begun.kind)
         if isinstance(error, Transient) and is_limited:
             begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
-        else:
+        elif not begun.is_let_in:
             begun.limit.end(now, begun.kind)
         begun.limit.release(begun.left, begun.kind)
         if begun.limit is self.rate_limit:

@@ -37,6 +37,11 @@ class OtherCalls:
         self._gates.keep(account)
         return self._gates.of(account).begin(now, None, requests=requests)
 
+    def let_in(self, account: Account, begun: InFlightCall, now: float) -> None:
+        """Count as passed a call whose answer takes long, and let those go on who wait for that."""
+        begun.let_in(now)
+        self._ended(self._gates.of(account), now)
+
     def end(
         self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None, now: float
     ) -> set[ObjectKey]:

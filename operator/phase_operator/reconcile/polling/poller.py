@@ -129,6 +129,11 @@ class Poller:
         """Count a call that is no read and may take so many requests; `other_ended` has to follow."""
         return self._scheduler.others.begin(account, self._clock.monotonic(), requests)
 
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        """Count as passed a call that is no read and whose answer takes long: it waits for others than Phase."""
+        self._scheduler.others.let_in(account, begun, self._clock.monotonic())
+        self._changed()
+
     def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         """Count the end of a call that is no read, and wake those whom it concerns."""
         self._changed(self._scheduler.others.end(account, begun, asked, error, self._clock.monotonic()))

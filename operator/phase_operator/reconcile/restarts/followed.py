@@ -14,8 +14,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.ports import Workloads
-from phase_operator.reconcile.store import Resource
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.writers import Writers
 
 # What a look has asked for. None: no spec of a PhaseSecret that writes the target can be used.

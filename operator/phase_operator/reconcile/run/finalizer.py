@@ -10,8 +10,7 @@ from phase_operator.core.targets.policy import needs_finalizer
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.pruner import Pruner
-from phase_operator.reconcile.store import Lifecycle, Resource
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Lifecycle, Resource, Resources
 
 # Targets that a message names.
 _NAMED = 3

@@ -18,7 +18,7 @@ from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.run.target_access import TargetAccess
 from phase_operator.reconcile.run.version_gc import VersionCollector
 from phase_operator.reconcile.run.writer import Writer
-from phase_operator.reconcile.stores import Resources
+from phase_operator.reconcile.store import Resources
 
 
 @dataclass(frozen=True, slots=True)

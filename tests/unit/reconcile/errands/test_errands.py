@@ -14,7 +14,7 @@ from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
 from phase_operator.reconcile.polling.limits.rate_limit import RateLimit
 from phase_operator.reconcile.queue.work_queue import QueueClosedError
-from support.clock import HandClock
+from support.clock import HandClock, settle
 
 ACCOUNT = Account("https://phase.example", "one")
 KEY = ObjectKey("team", "uploads")
@@ -26,7 +26,7 @@ class Places:
     """Gates that are open, and what was told to them."""
 
     def __init__(self) -> None:
-        self.under_way = 0
+        self.under_way = self.let_in = 0
         self.told: list[tuple[CallFacts, ExpectedError | None]] = []
 
     def other_allowed_at(self, account: Account, now: float) -> float:
@@ -37,6 +37,9 @@ class Places:
         limit = RateLimit(None)
         limit.begin(0.0, "ATTEMPT", requests)
         return InFlightCall("ATTEMPT", limit, host_trial=False, denials_trial=False, left=requests - 1)
+
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        self.let_in += 1
 
     def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
         self.under_way -= 1
@@ -142,3 +145,52 @@ async def test_an_errand_that_is_planned_again_replaces_the_one_that_waits() -> 
     bench.errands.close()
     with pytest.raises(QueueClosedError):
         await asyncio.wait_for(bench.errands.take(), 1)
+
+
+async def test_a_call_that_takes_long_is_counted_as_let_in_and_one_that_may_not_is_not() -> None:
+    for waits_for_others in (True, False):
+        clock = HandClock()
+        with clock.driving():
+            bench = Bench()
+            may_end = asyncio.Event()
+
+            async def work(_: Callable[[], None], may_end: asyncio.Event = may_end) -> ExpectedError | None:
+                await may_end.wait()
+                return None
+
+            bench.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=waits_for_others))
+            making = asyncio.create_task(bench.errands.make(await bench.errands.take()))
+            await settle()
+            assert bench.places.let_in == 0
+            clock.turn(6)
+            await settle()
+
+            assert bench.places.let_in == int(waits_for_others)
+            assert bench.woken == []
+            may_end.set()
+            await making
+            assert bench.woken == [KEY]
+
+
+async def test_an_errand_that_is_broken_off_ends_its_call() -> None:
+    bench = Bench()
+    ended: list[bool] = []
+
+    async def work(_: Callable[[], None]) -> ExpectedError | None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+        return None
+
+    bench.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=True))
+    making = asyncio.create_task(bench.errands.make(await bench.errands.take()))
+    await settle()
+
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    await settle()
+
+    assert ended == [True]
+    assert bench.places.under_way == 0

@@ -109,8 +109,12 @@ async def test_a_workload_that_cannot_be_looked_at_keeps_the_lease() -> None:
 
 async def test_nobody_looks_at_workloads_while_no_lease_waits_for_them() -> None:
     async with LeaseHouse() as house:
-        await serving(house, reader(), workloads="All")
+        server = reader()
+        server.hold = True
+        server.edit(reads_all("uploads-aws"), image="app:2")
+        await serving(house, server, workloads="All")
         before = house.workloads.lists
+        assert before
 
         await house.pass_time(1500)
 

@@ -91,3 +91,33 @@ def test_an_account_that_is_read_with_outlives_the_last_other_call() -> None:
     scheduler.others.let_go(ACCOUNT)
 
     assert scheduler.gates.of(ACCOUNT) is gate
+
+
+def test_a_call_that_waits_for_a_cloud_provider_holds_up_no_other_while_the_quota_is_not_known() -> None:
+    scheduler = PollScheduler(Policy())
+    scheduler.others.keep(ACCOUNT)
+    call(scheduler, 0.0, Transient(Reason.RATE_LIMITED, "used up", after=10.0))
+    begun = scheduler.others.begin(ACCOUNT, 20.0)
+    assert scheduler.gates.of(ACCOUNT).opens(20.0).read == inf
+
+    scheduler.others.let_in(ACCOUNT, begun, 25.0)
+
+    assert scheduler.gates.of(ACCOUNT).opens(25.0).read == 25.0
+    facts = CallFacts("lease", "team", 1, is_probe=True, proves_access=False)
+    scheduler.others.end(ACCOUNT, begun, facts, None, 60.0)
+    assert scheduler.gates.of(ACCOUNT).opens(60.0).read == 60.0
+    assert not scheduler.gates.of(ACCOUNT).rate_limit.is_in_use
+
+
+def test_a_call_that_is_refused_after_all_counts_as_refused() -> None:
+    scheduler = PollScheduler(Policy())
+    scheduler.others.keep(ACCOUNT)
+    begun = scheduler.others.begin(ACCOUNT, 0.0)
+    scheduler.others.let_in(ACCOUNT, begun, 5.0)
+    facts = CallFacts("lease", "team", 1, is_probe=True, proves_access=False)
+
+    late = Transient(Reason.RATE_LIMITED, "used up", after=30.0)
+    scheduler.others.end(ACCOUNT, begun, facts, late, 20.0)
+
+    assert scheduler.gates.of(ACCOUNT).opens(20.0).read >= 50.0
+    assert not scheduler.gates.of(ACCOUNT).rate_limit.is_in_use

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from phase_operator.api import names
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.store import PhaseSecretStore, Resource
+from phase_operator.reconcile.store.of_kind import PhaseSecretStore, Resource
 
 
 class Resources(Protocol):
