@@ -156,7 +156,7 @@ def test_a_deleted_namespace_is_gone_within_seconds_though_its_token_goes_first(
     eventually(lambda: world.api.get("namespace", world.namespace) is None, within=30, what="the namespace is gone")
 
 
-def test_where_phase_is_away_at_the_end_the_target_stays_and_the_status_says_so(world: LeaseStage) -> None:
+def test_a_target_stays_when_phase_is_away_at_the_end_and_the_status_says_so(world: LeaseStage) -> None:
     world.dynamic_secret(leaseTTL=60)
     world.until_serving()
     held = world.data(TARGET)

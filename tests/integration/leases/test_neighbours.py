@@ -27,7 +27,7 @@ def test_leases_that_take_20_seconds_delay_no_read(world: LeaseStage) -> None:
     world.no_phase_secrets()
 
 
-def test_what_tenancy_refuses_reaches_no_phase(stage: LeaseStage, tmp_path: Path) -> None:
+def test_a_resource_that_tenancy_refuses_reaches_no_phase(stage: LeaseStage, tmp_path: Path) -> None:
     with running_operator(stage.plane, tmp_path, "--allow-phase-host", "https://phase.example"):
         stage.dynamic_secret()
         refused = stage.until_said("HostRefused")

@@ -45,7 +45,7 @@ def test_every_other_field_is_one_of_phasesecret() -> None:
     }
 
 
-def test_what_is_shared_makes_a_valid_phasesecret() -> None:
+def test_the_shared_fields_make_a_valid_phasesecret() -> None:
     spec = smallest(
         phaseHost="https://phase.example.com",
         phaseAppEnv="staging",

@@ -53,7 +53,7 @@ def test_every_field_of_the_timing_is_taken() -> None:
     ],
     ids=str,
 )
-def test_what_leads_to_the_same_secret_asks_for_the_same(fields: dict[str, Any]) -> None:
+def test_an_edit_that_leads_to_the_same_secret_asks_for_the_same(fields: dict[str, Any]) -> None:
     assert wanted(SPEC | fields, ask(SPEC | fields)).asked_by == wanted(SPEC, ask(SPEC)).asked_by
 
 
@@ -69,7 +69,7 @@ def test_what_leads_to_the_same_secret_asks_for_the_same(fields: dict[str, Any])
     ],
     ids=str,
 )
-def test_what_may_lead_elsewhere_asks_for_something_else(fields: dict[str, Any]) -> None:
+def test_an_edit_that_may_lead_elsewhere_asks_for_something_else(fields: dict[str, Any]) -> None:
     spec = {name: value for name, value in (SPEC | fields).items() if value is not None}
 
     assert wanted(spec, ask(spec)).asked_by != wanted(SPEC, ask(SPEC)).asked_by

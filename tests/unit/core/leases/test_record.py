@@ -52,7 +52,7 @@ def test_a_record_is_immutable_owned_and_labelled_and_of_a_type_of_its_own() -> 
     assert owner_uid(found) == "uid-1"
 
 
-def test_what_a_record_says_is_read_back() -> None:
+def test_a_record_is_read_back_as_it_was_made() -> None:
     ref = record_ref(KEY, ATTEMPT)
 
     known = known_record(ref, made()["metadata"])

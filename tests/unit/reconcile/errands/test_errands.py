@@ -88,7 +88,9 @@ async def test_an_errand_passes_the_gate_and_wakes_its_resource() -> None:
         pytest.param(SLOW, False, False, id="a list waits for nobody else"),
     ],
 )
-async def test_what_a_failure_says_of_the_host(error: Transient, waits_for_others: bool, of_question: bool) -> None:
+async def test_a_failure_counts_against_the_host_if_the_host_is_its_cause(
+    error: Transient, waits_for_others: bool, of_question: bool
+) -> None:
     bench = Bench()
 
     await bench.make(error, waits_for_others=waits_for_others)

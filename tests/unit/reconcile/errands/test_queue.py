@@ -109,7 +109,7 @@ def test_a_resource_has_one_errand_at_a_time(gates: Gates) -> None:
     assert not queue.is_under_way(found.subject)
 
 
-def test_what_is_withdrawn_never_begins_and_what_has_begun_is_not_withdrawn(gates: Gates) -> None:
+def test_an_errand_that_is_withdrawn_never_begins_and_one_that_has_begun_is_not_withdrawn(gates: Gates) -> None:
     queue = ErrandQueue(4, gates)
     queue.add(errand("one", "a"))
     queue.add(errand("one", "b"))

@@ -73,7 +73,7 @@ async def test_a_roll_out_that_hangs_keeps_the_lease_before_until_it_has_ended()
 
 
 @pytest.mark.parametrize("how", ["a reader that does not follow", "a paused workload", "workloads: None"])
-async def test_who_is_not_restarted_has_the_lease_to_its_end(how: str) -> None:
+async def test_a_reader_that_is_not_restarted_has_the_lease_to_its_end(how: str) -> None:
     async with LeaseHouse() as house:
         server = reader()
         restart = {"workloads": "All"}

@@ -155,7 +155,9 @@ class TestRollOver:
             assert 3 <= looks <= 5
 
     @pytest.mark.parametrize("restart", [{"workloads": "None"}, None], ids=["nobody is restarted", "versions"])
-    async def test_who_cannot_be_known_to_have_restarted_keeps_the_one_before_to_its_end(self, restart: Any) -> None:
+    async def test_readers_that_are_not_known_to_have_restarted_keep_the_one_before_to_its_end(
+        self, restart: Any
+    ) -> None:
         target = {"secretName": "uploads-aws"} | ({"restart": restart} if restart else {"versioned": {"keep": 2}})
         async with LeaseHouse() as house:
             first = await served(house, leaseTTL=3600, overlap=0, managedSecretReferences=[target])
@@ -168,7 +170,7 @@ class TestRollOver:
             assert house.states() == ["Active"]
             assert first not in living(house)
 
-    async def test_what_was_known_of_readers_before_a_write_does_not_count_after_it(self) -> None:
+    async def test_knowledge_of_readers_from_before_a_write_does_not_count_after_it(self) -> None:
         async with LeaseHouse() as house:
             first = await served(house, leaseTTL=3600, overlap=0)
             await house.pass_time(60)
@@ -244,7 +246,7 @@ class TestWhatPhaseSays:
             assert living(house) == {house.held()}
             assert "LeaseOrphanRevoked" in happened(house)
 
-    async def test_what_was_not_made_is_known_after_the_last_look_alone(self) -> None:
+    async def test_a_lease_is_known_not_to_have_been_made_after_the_last_look_alone(self) -> None:
         async with LeaseHouse() as house:
             house.leases.errors["lease"] = [LOST]
 
@@ -440,7 +442,7 @@ class TestTheEnd:
             assert KEY not in house.cluster.outside
             assert not house.cluster.kept[UID]
 
-    async def test_it_is_over_when_phase_stays_away_and_what_is_left_is_named(self) -> None:
+    async def test_a_deletion_ends_though_phase_stays_away_and_names_the_leases_that_are_left(self) -> None:
         async with LeaseHouse() as house:
             lease = await served(house)
             house.leases.errors["revoke"] = [AWAY] * 1000
@@ -521,7 +523,7 @@ class TestNeighbours:
             ),
         ],
     )
-    async def test_what_tenancy_refuses_makes_no_call_and_reads_no_token(
+    async def test_a_resource_that_tenancy_refuses_makes_no_call_and_reads_no_token(
         self, tenancy: Tenancy, fields: dict[str, Any]
     ) -> None:
         async with LeaseHouse(tenancy=tenancy) as house:

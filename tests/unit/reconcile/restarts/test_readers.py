@@ -52,7 +52,7 @@ def test_a_look_during_which_a_target_was_written_or_that_failed_knows_nothing()
         assert not bench.readers.have_rolled(TARGET)
 
 
-def test_who_has_asked_is_woken_once_when_the_readers_are_new_and_more_looks_are_wanted_until_then() -> None:
+def test_the_owner_that_asked_is_woken_once_when_the_readers_are_new_and_more_looks_are_wanted_until_then() -> None:
     bench = Bench()
     assert not bench.look(TARGET), "nobody has asked"
     assert not bench.readers.have_rolled(TARGET)
