@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
@@ -24,6 +24,7 @@ from phase_operator.reconcile.polling.calls import Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.store import Resource
 
+Spec = TypeVar("Spec", bound=BaseModel)
 # Thousands of resources say the same: one instance serves them all.
 _guard = lru_cache(1024)(Guard)
 _subscription = lru_cache(1024)(Subscription)
@@ -105,12 +106,14 @@ def declared_by(resource: Resource) -> Declared:
 
 
 def parse_spec(spec: Mapping[str, Any], kind: str = "") -> PhaseSecretSpec:
-    """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value.
+    """Parse the spec; of another kind than PhaseSecret, it is the part that is about targets. Raises Invalid."""
+    return parsed(PhaseSecretSpec, spec if not kind else lowered(spec))
 
-    Of another kind, it is the part that is about targets.
-    """
+
+def parsed(model: type[Spec], spec: Mapping[str, Any]) -> Spec:
+    """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
     try:
-        return PhaseSecretSpec.model_validate(spec if not kind else lowered(spec))
+        return model.model_validate(spec)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(["spec", *(str(part) for part in first["loc"])])

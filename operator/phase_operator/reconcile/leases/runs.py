@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
 
-from pydantic import ValidationError
-
 from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasedynamicsecret import PhaseDynamicSecretSpec
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets
@@ -26,7 +25,7 @@ from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pendin
 from phase_operator.core.source.query import Account, source_query
 from phase_operator.core.timestamps import timestamp
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.context import RunContext, parse_spec, task_of
+from phase_operator.reconcile.context import RunContext, parse_spec, parsed, task_of
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
 from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
@@ -110,7 +109,7 @@ class LeaseRuns:
         return self._subjects.forced(key)
 
     async def _run(self, subject: Subject, resource: Resource) -> Outcome:
-        key, spec = resource.key, parse_spec(_checked(resource), resource.key.kind)
+        key, spec = resource.key, _parsed(resource)
         # Before anything is registered, read or called: what is refused leaves no trace elsewhere.
         admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))
         check_targets(admitted.target_policies, admitted.token)
@@ -152,7 +151,7 @@ class LeaseRuns:
     async def _last_asker(self, subject: Subject, resource: Resource) -> Caller | None:
         """Return whom a resource in deletion calls Phase as; what was known stays when its token has gone."""
         try:
-            spec = parse_spec(_checked(resource), resource.key.kind)
+            spec = _parsed(resource)
             admitted = admit(self._tenancy, spec, resource.key, self._labels_of(resource.key.namespace))
             self._registration.enter(admitted, task_of(resource, spec, admitted.target_policies))
         except Invalid:
@@ -219,15 +218,10 @@ class LeaseRuns:
             self._wake_in(key, min(max(0.0, driven.until - self._calls.now()), _LONGEST_WAIT))
 
 
-def _checked(resource: Resource) -> dict[str, object]:
-    """Return the spec; raise Invalid, with the field's path, if it is not valid."""
-    try:
-        PhaseDynamicSecretSpec.model_validate(resource.spec)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(["spec", *(str(part) for part in first["loc"])])
-        raise Invalid(Reason.INVALID_SPEC, f"{where}: {first['msg']}") from None
-    return dict(resource.spec)
+def _parsed(resource: Resource) -> PhaseSecretSpec:
+    """Return the part of a spec that is about targets; raise Invalid if any of it is not valid."""
+    parsed(PhaseDynamicSecretSpec, resource.spec)
+    return parse_spec(resource.spec, resource.key.kind)
 
 
 def _caller(resource: Resource, admitted: Admitted, wants: Wanted, account: Account, credential: Credential) -> Caller:
