@@ -16,10 +16,11 @@
 | writers | Which PhaseSecrets write a target: those that were admitted to it and those whose mark its object carries |
 | internal_errors | Unexpected errors: logged, counted and survived |
 | queue | A keyed work queue: coalesces, delays, runs a key once at a time |
-| store | The PhaseSecrets as the watch last showed them |
+| store | Our resources as the watch last showed them: a store for each kind, and all of them as one |
 | index | Which PhaseSecrets use an object, and run again when it changes: token Secrets, targets |
 | background | Computations that take longer than the event loop may wait, done in a thread |
 | watchdog | Which steps are in progress, and whether one of them hangs |
+| lease_ports | What the leases of dynamic secrets need from the edges, besides what every resource needs; as ports.py |
 | ports | What the loop needs from the edges, as Protocols; the edges implement them, tests pass fakes |
 | attempts | Observe, decide and act; and repeat at once, a few times, if the object changed in between |
 
