@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from support.api_proxy import ApiProxy, Asked
 from support.lease_stage import NAME, TARGET, LeaseStage
 from support.operator_process import OperatorProcess, eventually, running_operator
 
-SHORT = {"leaseTTL": 120, "rolloverPercent": 10, "overlap": 0}
+SHORT: dict[str, Any] = {"leaseTTL": 120, "rolloverPercent": 10, "overlap": 0}
 _STATUS = f"/phasedynamicsecrets/{NAME}/status"
 
 

@@ -12,7 +12,7 @@ from support.operator_process import eventually, running_operator
 from support.world import deployment
 
 # The shortest life that Phase gives, and a tenth of it.
-SHORT = {"leaseTTL": 60, "rolloverPercent": 10, "overlap": 0}
+SHORT: dict[str, Any] = {"leaseTTL": 60, "rolloverPercent": 10, "overlap": 0}
 
 
 def test_a_lease_is_made_once_and_its_credentials_are_in_the_target(world: LeaseStage) -> None:

@@ -81,7 +81,13 @@ async def test_a_field_that_the_next_ledger_lacks_is_taken_out() -> None:
 
 async def test_a_ledger_that_another_process_has_written_is_not_overwritten() -> None:
     moved = {"leases": [ROW | {"state": "Active"}], "attempts": ATTEMPTS}
-    for before in ({}, {"leases": []}, {"leases": [ROW], "attempts": ATTEMPTS}, moved | {"attempts": None}):
+    read: tuple[dict[str, Any], ...] = (
+        {},
+        {"leases": []},
+        {"leases": [ROW], "attempts": ATTEMPTS},
+        moved | {"attempts": None},
+    )
+    for before in read:
         server = Server(dict(moved))
 
         assert not await cluster(server).write_ledger(KEY, "uid", before, {"leases": []}), before

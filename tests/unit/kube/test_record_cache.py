@@ -17,7 +17,7 @@ REF = record_ref(KEY, "0a1b2c3d")
 
 def shown(version: int = 7, owner: Owner = OWNER, **more: Any) -> dict[str, Any]:
     """Return the metadata of a record as the watch shows it."""
-    metadata = manifest(owner, "0a1b2c3d", Record("lease-1", 1_800_000_000.0), [])["metadata"]
+    metadata: dict[str, Any] = manifest(owner, "0a1b2c3d", Record("lease-1", 1_800_000_000.0), [])["metadata"]
     entry = {"manager": names.FIELD_MANAGER, "operation": "Apply", "fieldsV1": {"f:data": {"f:credentials": {}}}}
     return metadata | {"uid": "u", "resourceVersion": str(version), "managedFields": [entry]} | more
 

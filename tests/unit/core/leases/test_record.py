@@ -28,7 +28,7 @@ CREDENTIALS = [("AWS_ACCESS_KEY_ID", SecretValue("AKIA")), ("with a space / and 
 def made(owner: Owner = OWNER) -> dict[str, Any]:
     """Return a record as the API server shows it."""
     found = manifest(owner, ATTEMPT, Record("lease-1", 1_800_000_000.0), CREDENTIALS)
-    fields = {"f:data": {"f:credentials": {}}, "f:metadata": {"f:labels": {}}}
+    fields: dict[str, Any] = {"f:data": {"f:credentials": {}}, "f:metadata": {"f:labels": {}}}
     entry = {"manager": names.FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}
     found["metadata"] |= {"uid": "secret-uid", "resourceVersion": "7", "managedFields": [entry]}
     return found
