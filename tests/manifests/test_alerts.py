@@ -124,8 +124,8 @@ FIRING: Cases = {
         },
         silent_at=(5, 21, 23),
         fires_at=24,
-        description="PhaseSecrets of the Phase operator in phase-system that are not ready: 2. `kubectl get phs "
-        "-A` shows which, and the reason.",
+        description="PhaseSecrets and PhaseDynamicSecrets of the Phase operator in phase-system that are not ready: 2. "
+        "`kubectl get phase -A` shows which, and the reason.",
     ),
     "answers take nearly all of their memory": Case(
         "PhaseOperatorAnswersFillMemory",
@@ -145,8 +145,7 @@ FIRING: Cases = {
         {of("resources", ready="unknown"): "4x20", of("resources", ready="true"): "9x20"},
         silent_at=(14,),
         fires_at=16,
-        description="PhaseSecrets that the Phase operator in phase-system sees and that have no Ready condition "
-        "yet: 4.",
+        description="Resources that the Phase operator in phase-system sees and that have no Ready condition yet: 4.",
     ),
     "a source is not confirmed any more": Case(
         "PhaseOperatorStale",
@@ -266,11 +265,11 @@ FIRING: Cases = {
     ),
     "the provider refuses Phase": Case(
         "PhaseOperatorLeasesFail",
-        # As one resource tries: at once, and then after 15 s, 30 s, 1, 2, 4, 8 and 15 minutes.
-        {of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0 2 3 3 4 4 4 4 5x8 6x60"},
+        # As one resource tries: each attempt is looked for during 130 s, and the pauses grow to 15 minutes.
+        {of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0 1 1 2 2 3 3 4 4 5 5 5 5 6x8 7x14 8x40"},
         silent_at=(4, 8),
         fires_at=14,
-        description="5 calls for leases failed in the last hour for the Phase operator in phase-system. Each may have "
+        description="6 calls for leases failed in the last hour for the Phase operator in phase-system. Each may have "
         "left a user at the cloud provider.",
     ),
     "answers to calls for leases get lost": Case(

@@ -503,8 +503,8 @@ def check_refusal(run: Run, refused: Refused) -> None:
     ("values", "warning"),
     [
         pytest.param({}, "names no registry", id="an image from nowhere"),
-        pytest.param({"crds": {"keep": False}}, "deletes the CRD", id="a CRD that goes"),
-        pytest.param({"crds": {"install": False}}, "The CRD is not part of this release", id="no CRD"),
+        pytest.param({"crds": {"keep": False}}, "deletes the CRDs", id="a CRD that goes"),
+        pytest.param({"crds": {"install": False}}, "The CRDs are not part of this release", id="no CRD"),
         pytest.param({"rbac": {"create": False}}, "No roles were made", id="no roles"),
         pytest.param({"replicas": 1}, "There is one replica", id="one replica"),
         pytest.param({"replicas": 0}, "there is no replica", id="no replica"),

@@ -281,8 +281,8 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=True,
     ),
     Reason.LEASE_REFUSED: Entry(
-        "Phase refuses to make a lease, and made none: the life is outside the limits of the dynamic secret, the plan "
-        "has no dynamic secrets, or the account lacks a permission. The message quotes Phase or names both numbers.",
+        "Phase refuses to make a lease, and made none: the life is outside the limits of the dynamic secret, or the "
+        "account lacks a permission. The message names both numbers, or quotes Phase.",
         "Set spec.leaseTTL to what the dynamic secret allows, or grant what the message names. The operator tries "
         "again by itself, less and less often.",
         stalled=True,
@@ -290,8 +290,9 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.LEASE_UNCLEAR: Entry(
         "The operator asked for a lease, and got no answer that says whether Phase made it: the answer was lost, or is "
         "a server error. It looks for the lease in Phase's list for 130 seconds, and revokes what it finds.",
-        "Nothing to do if it passes. If it comes again and again, the provider refuses Phase: check the permissions of "
-        "Phase's credential for the provider, as in docs/dynamic-secrets.md, and delete users that were left there.",
+        "Nothing to do if it passes. If it comes again and again, most often the provider refuses Phase: check the "
+        "permissions of Phase's credentials for the provider, as in docs/dynamic-secrets.md, and delete users that "
+        "were left there.",
         stalled=False,
     ),
     Reason.LEASE_ENDED: Entry(
