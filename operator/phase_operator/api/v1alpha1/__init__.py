@@ -1,19 +1,5 @@
-"""Version v1alpha1 of the group: PhaseSecret and PhaseDynamicSecret."""
+"""Version v1alpha1 of the group: PhaseSecret."""
 
-from phase_operator.api.v1alpha1.phasedynamicsecret import (
-    DynamicSecretTarget,
-    PhaseDynamicSecret,
-    PhaseDynamicSecretSpec,
-    PhaseDynamicSecretStatus,
-)
 from phase_operator.api.v1alpha1.phasesecret import PhaseSecret, PhaseSecretSpec, PhaseSecretStatus
 
-__all__ = [
-    "DynamicSecretTarget",
-    "PhaseDynamicSecret",
-    "PhaseDynamicSecretSpec",
-    "PhaseDynamicSecretStatus",
-    "PhaseSecret",
-    "PhaseSecretSpec",
-    "PhaseSecretStatus",
-]
+__all__ = ["PhaseSecret", "PhaseSecretSpec", "PhaseSecretStatus"]
