@@ -22,9 +22,9 @@ from phase_operator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 
-_MODELS = "operator/phase_operator/api/v1alpha1/phasesecret.py"
+_MODELS = "operator/phase_operator/api/{}/{}.py"
 _REASONS = "operator/phase_operator/api/reasons.py"
-_REFERENCE = "docs/api/v1alpha1/phasesecret.md"
+_REFERENCE = "docs/api/{}/{}.md"
 _SETTINGS = "docs/operating/settings.md"
 _ARCHITECTURE = "docs/architecture.md"
 _CHART, _VALUES = "helm/phase-operator/README.md", "helm/phase-operator/values.yaml"
@@ -34,10 +34,11 @@ _DASHBOARD = "operator/phase_dev/monitoring/dashboard.yaml"
 _NOTE = "Generated from {} by `make generate`; do not edit."
 
 _TROUBLESHOOTING = """\
-Every reason that a PhaseSecret, an Event or a metric can show. `kubectl get phs` has it in the column Reason,
-`kubectl describe phs NAME` the message with the details. None of these states empties a target: it keeps its content
-until the cause is gone. The end of the page explains what [delays a restart](#restartdelayed), and what to do if
-another client [changes a target again and again](#targetcontested)."""
+Every reason that a PhaseSecret, a PhaseDynamicSecret, an Event or a metric can show. `kubectl get phase` has it in the
+column Reason, `kubectl describe phs NAME` the message with the details; for a PhaseDynamicSecret it is `pds NAME`. None
+of these states empties a target: it keeps its content until the cause is gone. The end of the page explains what
+[delays a restart](#restartdelayed), and what to do if another client
+[changes a target again and again](#targetcontested)."""
 
 _CONTESTED = """\
 An Event on the PhaseSecret: another client changes the target again and again, and the operator repairs it each time.
@@ -94,7 +95,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
     files = {}
     for definition in crd.DEFINITIONS:
         document = crd.document(definition)
-        text = f"# {_NOTE.format(_MODELS)}\n" + crd.as_yaml(document)
+        text = f"# {_NOTE.format(_of_kind(_MODELS, definition))}\n" + crd.as_yaml(document)
         name = f"{names.GROUP}_{definition.plural}.yaml"
         files[f"crds/{name}"] = text
         files[f"helm/phase-operator/files/crds/{name}"] = text
@@ -104,7 +105,7 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         f"rooms of {each}": partial(rooms.page_part, each, ROOT) for each in rooms.PACKAGES
     }
     pages = (
-        (_REFERENCE, _reference_parts()),
+        *((_of_kind(_REFERENCE, each), _reference_parts(each)) for each in crd.DEFINITIONS),
         (_SETTINGS, {"settings": _settings_table}),
         (_CHART, value_tables),
         (_ARCHITECTURE, drawings),
@@ -180,15 +181,20 @@ def _fill(path: str, page: str, parts: dict[str, Callable[[], str]]) -> str:
     return page
 
 
-def _reference_parts() -> dict[str, Callable[[], str]]:
-    schema = crd.structural(crd.PHASE_SECRET.model)
+def _of_kind(path: str, definition: crd.Definition) -> str:
+    return path.format(names.VERSION, definition.kind.lower())
+
+
+def _reference_parts(definition: crd.Definition) -> dict[str, Callable[[], str]]:
+    schema = crd.structural(definition.model)
     spec, status = schema["properties"]["spec"], schema["properties"]["status"]
     return {
         "spec": lambda: _field_table(spec, "spec"),
         "rules": lambda: _rule_list(spec, "spec"),
         "status": lambda: _field_table(status, "status"),
-        "columns": _column_table,
-        "reasons": _reason_table,
+        "columns": lambda: _column_table(definition),
+        # One table of all reasons is enough.
+        **({"reasons": _reason_table} if definition is crd.PHASE_SECRET else {}),
     }
 
 
@@ -250,9 +256,9 @@ def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
         yield from _rules(schema["additionalProperties"], f"{path}.*")
 
 
-def _column_table() -> str:
+def _column_table(definition: crd.Definition) -> str:
     rows = ["| column | from | meaning |", "|---|---|---|"]
-    for column in crd.PHASE_SECRET.columns:
+    for column in definition.columns:
         wide = " (`-o wide`)" if column.priority else ""
         rows.append(f"| {column.name}{wide} | `{column.path}` | {column.description} |")
     return "\n".join(rows)

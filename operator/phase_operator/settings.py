@@ -116,6 +116,26 @@ class Settings(BaseSettings):
         description="Calls at once to hosts of Phase that answer quickly; a namespace may have half of them. Four "
         "times as many may be in flight to hosts that do not.",
     )
+    errand_workers: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Calls at once that make leases of dynamic secrets, list them or give them back; a namespace may "
+        "have half of them. One may take two minutes.",
+    )
+    leases_per_minute: int = Field(
+        20,
+        ge=1,
+        le=10_000,
+        description="Leases that an account may be asked for in a minute; namespaces that share it have equal parts.",
+    )
+    removal_seconds: float = Field(
+        600.0,
+        ge=10,
+        le=86400,
+        description="How long a PhaseDynamicSecret that is being deleted waits for its leases to be given back. What "
+        "is left then is named in an Event.",
+    )
     phase_quota: int | None = Field(
         None,
         ge=0,

@@ -1,6 +1,8 @@
 """Kubernetes objects as the tests see them: plain dicts, found by kind and name."""
 
-from collections.abc import Iterable, Mapping
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,11 @@ from phase_operator.api.names import OLDEST_KUBERNETES
 
 ROOT = Path(__file__).parents[2]
 CRD_FILE = ROOT / "crds/secrets.phase.dev_phasesecrets.yaml"
-SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
+CRD_FILE_DYNAMIC = ROOT / "crds/secrets.phase.dev_phasedynamicsecrets.yaml"
+CRD_FILES = (CRD_FILE, CRD_FILE_DYNAMIC)
+_ALL_SAMPLES = sorted((ROOT / "deploy/samples").glob("*.yaml"))
+DYNAMIC_SAMPLES = [file for file in _ALL_SAMPLES if "\nkind: PhaseDynamicSecret\n" in file.read_text()]
+SAMPLES = [file for file in _ALL_SAMPLES if file not in DYNAMIC_SAMPLES]
 CHART = ROOT / "helm/phase-operator"
 # The Prometheus operator's own definitions.
 MONITORING = ROOT / "tests/manifests/monitoring.coreos.com"
@@ -29,6 +35,14 @@ Permissions = dict[tuple[str, str, tuple[str, ...]], frozenset[str]]
 def load(text: str) -> list[Object]:
     """Return the objects of a YAML stream."""
     return [document for document in documents.load_all(text) if document]
+
+
+def in_pages(kind: str) -> Iterator[tuple[str, Object]]:
+    """Yield the resources of a kind that our pages show, each with its page and its place on it."""
+    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
+        blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
+        shown = [each for block in blocks for each in load(textwrap.dedent(block)) if each.get("kind") == kind]
+        yield from ((f"{page.relative_to(ROOT)}, {place}", each) for place, each in enumerate(shown, 1))
 
 
 def one(objects: Iterable[Object], kind: str, name: str | None = None, namespace: str | None = None) -> Object:

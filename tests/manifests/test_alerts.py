@@ -124,8 +124,8 @@ FIRING: Cases = {
         },
         silent_at=(5, 21, 23),
         fires_at=24,
-        description="PhaseSecrets of the Phase operator in phase-system that are not ready: 2. `kubectl get phs "
-        "-A` shows which, and the reason.",
+        description="PhaseSecrets and PhaseDynamicSecrets of the Phase operator in phase-system that are not ready: 2. "
+        "`kubectl get phase -A` shows which, and the reason.",
     ),
     "answers take nearly all of their memory": Case(
         "PhaseOperatorAnswersFillMemory",
@@ -145,8 +145,7 @@ FIRING: Cases = {
         {of("resources", ready="unknown"): "4x20", of("resources", ready="true"): "9x20"},
         silent_at=(14,),
         fires_at=16,
-        description="PhaseSecrets that the Phase operator in phase-system sees and that have no Ready condition "
-        "yet: 4.",
+        description="Resources that the Phase operator in phase-system sees and that have no Ready condition yet: 4.",
     ),
     "a source is not confirmed any more": Case(
         "PhaseOperatorStale",
@@ -210,8 +209,19 @@ FIRING: Cases = {
         {of("kubernetes_requests_total", **STATUS, code="403"): "0+2x40"},
         silent_at=(2, 17),
         fires_at=30,
-        description="20 writes of the status of PhaseSecrets failed in the last 10 minutes for the Phase operator "
-        "in phase-system. What `kubectl get phs` shows is old.",
+        description="20 writes of the status of resources failed in the last 10 minutes for the Phase operator "
+        "in phase-system. What `kubectl get phase` shows is old.",
+    ),
+    "the right is missing for dynamic secrets": Case(
+        "PhaseOperatorStatusWritesFail",
+        {
+            of("kubernetes_requests_total", verb="PATCH", resource="phasedynamicsecrets/status", code="403"): "0+2x40",
+            of("kubernetes_requests_total", **STATUS, code="200"): "0+2x40",
+        },
+        silent_at=(2, 17),
+        fires_at=30,
+        description="20 writes of the status of resources failed in the last 10 minutes for the Phase operator "
+        "in phase-system. What `kubectl get phase` shows is old.",
     ),
     "a namespace cannot be looked at": Case(
         "PhaseOperatorRestartsFail",
@@ -228,6 +238,47 @@ FIRING: Cases = {
         fires_at=66,
         description="Targets of the Phase operator in phase-system with workloads that have not run with what "
         "they hold for an hour or longer: 1.",
+    ),
+    "the next lease does not come": Case(
+        "PhaseOperatorLeaseEndsSoon",
+        {of("leases_ending"): "0x5 2x30", of("leases_ending", "b"): "0x35", of("leases", state="Active"): "9x35"},
+        silent_at=(5, 6),
+        fires_at=7,
+        description="2 leases of dynamic secrets of the Phase operator in phase-system have less than a sixth of their "
+        "lives left, and no other lease is ready to take their place.",
+    ),
+    "a lease has ended": Case(
+        "PhaseOperatorLeaseEnded",
+        {of("leases", state="Ended"): "0x5 1x30", of("leases", state="Active"): "9x35"},
+        silent_at=(5, 7),
+        fires_at=8,
+        description="1 leases of dynamic secrets of the Phase operator in phase-system have ended or were revoked, and "
+        "no other lease has taken their place.",
+    ),
+    "Phase is away when leases are to be given back": Case(
+        "PhaseOperatorLeaseNotRevoked",
+        {of("leases", state="Revoking"): "0x5 3x30", of("leases", state="Retiring"): "3x35"},
+        silent_at=(5, 20),
+        fires_at=21,
+        description="For 15 minutes the Phase operator in phase-system has had leases that it cannot give back to "
+        "Phase: 3.",
+    ),
+    "the provider refuses Phase": Case(
+        "PhaseOperatorLeasesFail",
+        # As one resource tries: each attempt is looked for during 130 s, and the pauses grow to 15 minutes.
+        {of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0 1 1 2 2 3 3 4 4 5 5 5 5 6x8 7x14 8x40"},
+        silent_at=(4, 8),
+        fires_at=14,
+        description="6 calls for leases failed in the last hour for the Phase operator in phase-system. Each may have "
+        "left a user at the cloud provider.",
+    ),
+    "answers to calls for leases get lost": Case(
+        "PhaseOperatorLeaseOrphans",
+        {of("lease_orphans_total"): "0+1x60"},
+        silent_at=(3, 8),
+        fires_at=10,
+        description="10 leases whose answers were lost were found at Phase and revoked in the last hour by the Phase "
+        "operator in phase-system.",
     ),
 }
 SILENT: Cases = {
@@ -360,6 +411,31 @@ SILENT: Cases = {
     ),
     "roll-outs have their turn": Case(
         "PhaseOperatorRestartsWait", {of("restarts_waiting"): "0x5 1x40 0x5 1x40"}, (45, 66, 90)
+    ),
+    "leases roll over": Case("PhaseOperatorLeaseEndsSoon", {of("leases", state="Active"): "1x60"}, (10, 60)),
+    "a scrape falls into the moment of a roll-over": Case(
+        "PhaseOperatorLeaseEndsSoon", {of("leases_ending"): "0x5 1 0x20 1 0x20"}, (5, 6, 7, 27, 28)
+    ),
+    "somebody revokes a lease, and the next one comes": Case(
+        "PhaseOperatorLeaseEnded", {of("leases", state="Ended"): "0x5 1 0x20"}, (6, 7, 20)
+    ),
+    "leases are given back": Case(
+        "PhaseOperatorLeaseNotRevoked", {of("leases", state="Revoking"): "0x5 9x3 0x5 9x3 0x30"}, (8, 20, 30)
+    ),
+    "old leases live on for their pods": Case(
+        "PhaseOperatorLeaseNotRevoked", {of("leases", state="Retiring"): "9x60"}, (30, 60)
+    ),
+    "leases are made, and Phase was away for a minute": Case(
+        "PhaseOperatorLeasesFail",
+        {
+            of("lease_calls_total", kind="lease", result="ok"): "0+1x90",
+            of("lease_calls_total", kind="lease", result="PhaseUnavailable"): "0x5 3x85",
+            of("lease_calls_total", kind="look", result="PhaseUnavailable"): "0+1x90",
+        },
+        (6, 30, 60, 90),
+    ),
+    "a pod is killed while it asks": Case(
+        "PhaseOperatorLeaseOrphans", {of("lease_orphans_total"): "0x5 3x85"}, (6, 60)
     ),
 }
 

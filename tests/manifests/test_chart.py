@@ -389,6 +389,9 @@ REFUSED = [
     Refused({"metrics": {"perResource": "yes"}}, "/metrics/perResource", what="metrics of some resources"),
     Refused({"restarts": False}, "/restarts", what="restarts that are no section"),
     Refused({"restarts": {"atOnce": 0}}, "/restarts/atOnce", what="no roll-out at once"),
+    Refused({"leases": {"errandWorkers": 65}}, "/leases/errandWorkers", what="more errands than workers may do"),
+    Refused({"leases": {"perMinute": 0}}, "/leases/perMinute", what="no lease at all"),
+    Refused({"leases": {"removalSeconds": 9}}, "/leases/removalSeconds", what="no time to give leases back"),
     Refused({"restarts": {"settleSeconds": -1}}, "settleSeconds", what="a wait that is over before it begins"),
     Refused({"phase": {"allowedHosts": ["phase.example"]}}, "/allowedHosts/0", what="a host without scheme"),
     Refused(
@@ -500,8 +503,8 @@ def check_refusal(run: Run, refused: Refused) -> None:
     ("values", "warning"),
     [
         pytest.param({}, "names no registry", id="an image from nowhere"),
-        pytest.param({"crds": {"keep": False}}, "deletes the CRD", id="a CRD that goes"),
-        pytest.param({"crds": {"install": False}}, "The CRD is not part of this release", id="no CRD"),
+        pytest.param({"crds": {"keep": False}}, "deletes the CRDs", id="a CRD that goes"),
+        pytest.param({"crds": {"install": False}}, "The CRDs are not part of this release", id="no CRD"),
         pytest.param({"rbac": {"create": False}}, "No roles were made", id="no roles"),
         pytest.param({"replicas": 1}, "There is one replica", id="one replica"),
         pytest.param({"replicas": 0}, "there is no replica", id="no replica"),

@@ -58,7 +58,7 @@ def older_chart(tmp_path: Path) -> Path:
     """Give the chart as an older version could have been: its CRD lacks a column."""
     older = tmp_path / "older" / "phase-operator"
     shutil.copytree(CHART, older)
-    [file] = older.glob("files/crds/*.yaml")
+    [file] = older.glob("files/crds/*_phasesecrets.yaml")
     definition = documents.load(file.read_text())
     definition["spec"]["versions"][0]["additionalPrinterColumns"].pop()
     file.write_text(yaml.safe_dump(definition))

@@ -8,13 +8,10 @@ costs thousands.
 
 import copy
 import json
-import re
-import textwrap
-from collections.abc import Iterator
 
 import pytest
 
-from manifests.objects import CRD_FILE, ROOT, SAMPLES, Object, load
+from manifests.objects import CRD_FILE, SAMPLES, Object, in_pages
 from manifests.specs import BAD, GOOD, phase_secret
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane
@@ -108,16 +105,8 @@ def changed(plane: ControlPlane, objects: dict[str, Object]) -> str:
     )
 
 
-def in_pages() -> Iterator[tuple[str, Object]]:
-    """Yield the PhaseSecrets that our pages show, each with its page and its place on it."""
-    for page in sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")]):
-        blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
-        shown = [each for block in blocks for each in load(textwrap.dedent(block)) if each.get("kind") == "PhaseSecret"]
-        yield from ((f"{page.relative_to(ROOT)}, {place}", each) for place, each in enumerate(shown, 1))
-
-
 def test_the_api_server_keeps_the_examples_of_the_pages_as_they_are(crd: Object, control_plane: ControlPlane) -> None:
-    assert not changed(control_plane, dict(in_pages()))
+    assert not changed(control_plane, dict(in_pages("PhaseSecret")))
 
 
 def test_a_resource_is_stored_as_it_was_applied(place: str, kubectl: Kubectl) -> None:

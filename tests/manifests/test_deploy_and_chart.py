@@ -28,9 +28,10 @@ from phase_operator import settings
 from phase_operator.core.access.grants import Grant, Labelled, Use, parse_grant
 from phase_operator.core.access.hosts import parse_host
 
+KINDS = ("phasesecrets", "phasedynamicsecrets")
 WITHOUT_RESTARTS: Permissions = {
-    ("secrets.phase.dev", "phasesecrets", ()): frozenset({"get", "list", "watch", "patch"}),
-    ("secrets.phase.dev", "phasesecrets/status", ()): frozenset({"patch"}),
+    **{("secrets.phase.dev", kind, ()): frozenset({"get", "list", "watch", "patch"}) for kind in KINDS},
+    **{("secrets.phase.dev", f"{kind}/status", ()): frozenset({"patch"}) for kind in KINDS},
     # delete: of what says deletionPolicy: Delete, of old versions, and of Secrets whose type changes.
     ("", "secrets", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
     ("", "configmaps", ()): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
@@ -99,6 +100,7 @@ EVERYTHING: dict[str, Any] = {
     "grants": GRANTS,
     "allowImpersonationTypes": True,
     "restarts": {"settleSeconds": 2.5, "atOnce": 10000},
+    "leases": {"errandWorkers": 64, "perMinute": 10000, "removalSeconds": 12.5},
     "phase": {
         "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
         "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
@@ -311,6 +313,9 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "resource_metrics": variables["PHASE_OPERATOR_RESOURCE_METRICS"],
             "restart_settle_seconds": variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"],
             "restarts_at_once": variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"],
+            "errand_workers": variables["PHASE_OPERATOR_ERRAND_WORKERS"],
+            "leases_per_minute": variables["PHASE_OPERATOR_LEASES_PER_MINUTE"],
+            "removal_seconds": variables["PHASE_OPERATOR_REMOVAL_SECONDS"],
             "leader_elect": variables["PHASE_OPERATOR_LEADER_ELECT"],
             "lease_name": variables["PHASE_OPERATOR_LEASE_NAME"],
             "lease_seconds": variables["PHASE_OPERATOR_LEASE_SECONDS"],
@@ -325,6 +330,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     assert found.allow_impersonation_types is True
     assert found.resource_metrics is True
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
+    assert (found.errand_workers, found.leases_per_minute, found.removal_seconds) == (64, 10000, 12.5)
     assert (found.leader_elect, found.lease_name, found.lease_seconds) == (True, "phs", 30)
 
 
@@ -349,6 +355,10 @@ def test_the_chart_has_the_settings_own_defaults(render_chart: Render) -> None:
     assert float(variables["PHASE_OPERATOR_RESTART_SETTLE_SECONDS"]) == defaults.restart_settle_seconds
     assert int(variables["PHASE_OPERATOR_RESTARTS_AT_ONCE"]) == defaults.restarts_at_once
 
+    assert int(variables["PHASE_OPERATOR_ERRAND_WORKERS"]) == defaults.errand_workers
+    assert int(variables["PHASE_OPERATOR_LEASES_PER_MINUTE"]) == defaults.leases_per_minute
+    assert float(variables["PHASE_OPERATOR_REMOVAL_SECONDS"]) == defaults.removal_seconds
+
 
 def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:
     """The commented part, taken in as its reader would."""
@@ -370,6 +380,7 @@ def test_without_leader_election_there_is_no_right_on_leases(render_chart: Rende
 
     assert "Role" not in kinds(chart)
     variables = {name: value for name, value in environment(chart).items() if "LEA" in name}
+    assert variables.pop("PHASE_OPERATOR_LEASES_PER_MINUTE"), "those of dynamic secrets are others"
     assert variables == {"PHASE_OPERATOR_LEADER_ELECT": "false"}
     assert one(chart, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
 
@@ -446,6 +457,9 @@ def test_overlay_and_chart_run_the_same_pod(overlays: dict[str, list[Object]], r
         "PHASE_OPERATOR_LOG_FORMAT",
         "PHASE_OPERATOR_RESTART_SETTLE_SECONDS",
         "PHASE_OPERATOR_RESTARTS_AT_ONCE",
+        "PHASE_OPERATOR_ERRAND_WORKERS",
+        "PHASE_OPERATOR_LEASES_PER_MINUTE",
+        "PHASE_OPERATOR_REMOVAL_SECONDS",
     }
 
 
@@ -523,10 +537,12 @@ def test_the_ca_is_mounted_where_the_setting_says(render_chart: Render) -> None:
 
 
 @pytest.mark.parametrize(("keep", "found"), [(True, {"helm.sh/resource-policy": "keep"}), (False, None)])
-def test_the_chart_keeps_the_crd_unless_told_otherwise(
+def test_the_chart_keeps_the_crds_unless_told_otherwise(
     keep: bool, found: dict[str, str] | None, render_chart: Render, overlays: dict[str, list[Object]]
 ) -> None:
-    crd = one(render_chart({"crds": {"keep": keep}}), "CustomResourceDefinition")
+    objects = render_chart({"crds": {"keep": keep}})
 
-    assert crd["metadata"].get("annotations") == found
-    assert crd["spec"] == one(overlays["cluster-wide"], "CustomResourceDefinition")["spec"]
+    for kind in KINDS:
+        crd = one(objects, "CustomResourceDefinition", f"{kind}.secrets.phase.dev")
+        assert crd["metadata"].get("annotations") == found
+        assert crd["spec"] == one(overlays["cluster-wide"], "CustomResourceDefinition", crd["metadata"]["name"])["spec"]

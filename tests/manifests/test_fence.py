@@ -99,7 +99,8 @@ def test_the_fence_speaks_of_what_the_operator_writes(render_chart: Render) -> N
     texts = {each["name"]: each["expression"] for each in policy["variables"]}
     system, _, types = (each["expression"] for each in policy["validations"])
 
-    assert words(texts["isLabelled"]) == {names.LABEL_TARGET, names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, ""}
+    values = {names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE}
+    assert words(texts["isLabelled"]) == {names.LABEL_TARGET, *values, ""}
     assert words(texts["isMarked"]) == {names.ANNOTATION_OWNER, names.MERGE_ANNOTATION_PREFIX}
     assert words(texts["isDigestKey"]) == {"secrets", "phase-system", names.DIGEST_KEY_SECRET, ""}
     assert words(types) == {str(each) for each in IMPERSONATION} | {""}

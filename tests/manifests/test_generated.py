@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from manifests.objects import CHART, CRD_FILE, KUBERNETES, ROOT, SAMPLES, validate
+from manifests.objects import CHART, CRD_FILES, DYNAMIC_SAMPLES, KUBERNETES, ROOT, SAMPLES, load, validate
 from phase_dev import documents, generate
 from phase_operator.api import crd
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1 import PhaseDynamicSecretSpec, PhaseSecretSpec
 from phase_operator.cli.crds import crds
 
 
@@ -50,10 +50,11 @@ def test_a_generated_file_says_first_where_it_comes_from() -> None:
             assert re.search(f"Generated from ({places})/", text.splitlines()[0])
 
 
-def test_the_command_prints_the_crd_of_the_repository() -> None:
+def test_the_command_prints_the_crds_of_the_repository() -> None:
     done = CliRunner().invoke(crds)
 
-    assert documents.load(done.output) == documents.load(CRD_FILE.read_text())
+    assert load(done.output) == [documents.load(file.read_text()) for file in CRD_FILES]
+    assert {f"secrets.phase.dev_{each.plural}.yaml" for each in crd.DEFINITIONS} == {file.name for file in CRD_FILES}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -85,8 +86,21 @@ def test_the_operator_reads_every_sample(sample: Path) -> None:
     assert spec.managed_secret_references
 
 
-def test_the_example_in_the_reference_is_the_sample() -> None:
-    page = (ROOT / "docs/api/v1alpha1/phasesecret.md").read_text()
-    example = page.split("```yaml\n")[1].split("```")[0]
+@pytest.mark.parametrize("sample", DYNAMIC_SAMPLES, ids=lambda path: path.stem)
+def test_the_operator_reads_every_sample_of_a_lease(sample: Path) -> None:
+    body = documents.load(sample.read_text())
 
-    assert documents.load(example) == documents.load((ROOT / "deploy/samples/secret-and-configmap.yaml").read_text())
+    spec = PhaseDynamicSecretSpec.model_validate(body["spec"])
+
+    assert spec.managed_secret_references
+    assert spec.lease_ttl == 86400
+
+
+@pytest.mark.parametrize(
+    ("page", "sample"), [("phasesecret", "secret-and-configmap"), ("phasedynamicsecret", "dynamic-secret")]
+)
+def test_the_example_in_the_reference_is_the_sample(page: str, sample: str) -> None:
+    text = (ROOT / f"docs/api/v1alpha1/{page}.md").read_text()
+    example = text.split("```yaml\n")[1].split("```")[0]
+
+    assert documents.load(example) == documents.load((ROOT / f"deploy/samples/{sample}.yaml").read_text())

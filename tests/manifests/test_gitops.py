@@ -9,15 +9,18 @@ import pytest
 import yaml
 
 from manifests.conftest import Render
-from manifests.objects import CHART, CRD_FILE, ROOT, Object, kinds, load, one
+from manifests.objects import CHART, CRD_FILES, ROOT, Object, kinds, load, one
 from phase_dev import documents
 from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS
 from support.published import ARGO_CD, FLUX, crds
 
 GITOPS = ROOT / "deploy/gitops"
 FILES = sorted(file for file in GITOPS.rglob("*.yaml") if file.name != "kustomization.yaml")
 FOLDERS = sorted(str(file.parent.relative_to(ROOT)) for file in GITOPS.rglob("kustomization.yaml"))
 PAGES = sorted((ROOT / "docs/gitops").glob("*.md"))
+CRD = "CustomResourceDefinition"
 WAVE = "argocd.argoproj.io/sync-wave"
 
 
@@ -25,7 +28,7 @@ WAVE = "argocd.argoproj.io/sync-wave"
 def plane() -> Iterator[ControlPlane]:
     """Give a cluster with the CRDs of Argo CD, of Flux and ours, and with the namespaces of the recipes."""
     with start_control_plane() as plane:
-        for file in (CRD_FILE, *(file for published in (ARGO_CD, *FLUX) for file in crds(published))):
+        for file in (*CRD_FILES, *(file for published in (ARGO_CD, *FLUX) for file in crds(published))):
             plane.kubectl("apply", "--server-side", "-f", file)
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         for namespace in ("argocd", "flux-system", "phase-system", "shop"):
@@ -89,7 +92,8 @@ def test_the_config_map_of_argo_cd_keeps_what_it_has(plane: ControlPlane) -> Non
     plane.kubectl(*apply)
 
     kept = documents.load(plane.kubectl("-n", "argocd", "get", "configmap", "argocd-cm", "-o", "yaml").stdout)["data"]
-    assert kept.keys() == {"url", "resource.customizations.health.secrets.phase.dev_PhaseSecret"}
+    checks = {f"resource.customizations.health.{names.GROUP}_{each.kind}" for each in DEFINITIONS}
+    assert kept.keys() == {"url", *checks}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -144,11 +148,13 @@ def test_the_chart_takes_the_values_of_both_recipes(render_chart: Render) -> Non
         rendered = render_chart(values)
         image = one(rendered, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
         assert image.startswith("registry.example/phase-operator:")
-    crd = one(render_chart(application["helm"]["valuesObject"]), "CustomResourceDefinition")
-    assert crd["metadata"]["annotations"] == {
-        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
-        "helm.sh/resource-policy": "keep",
-    }
+    definitions = [each for each in render_chart(application["helm"]["valuesObject"]) if kind_of(each) == CRD]
+    assert len(definitions) == len(CRD_FILES)
+    for definition in definitions:
+        assert definition["metadata"]["annotations"] == {
+            "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+            "helm.sh/resource-policy": "keep",
+        }
 
 
 def test_both_recipes_take_this_version_of_the_chart() -> None:

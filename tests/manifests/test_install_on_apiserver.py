@@ -137,6 +137,8 @@ def test_the_operator_takes_away_an_old_finalizer(installed: ControlPlane, opera
         ("deletecollection", "configmaps"),
         ("create", "phasesecrets.secrets.phase.dev"),
         ("delete", "phasesecrets.secrets.phase.dev"),
+        ("create", "phasedynamicsecrets.secrets.phase.dev"),
+        ("delete", "phasedynamicsecrets.secrets.phase.dev"),
         ("get", "pods"),
         ("create", "deployments.apps"),
         ("update", "deployments.apps"),
@@ -152,10 +154,11 @@ def test_the_operator_may_not(verb: str, resource: str, installed: ControlPlane)
     assert not may(installed, verb, resource, "shop")
 
 
-def test_the_operator_makes_no_token_and_changes_statuses_of_its_own_kind_alone(installed: ControlPlane) -> None:
+def test_the_operator_makes_no_token_and_changes_statuses_of_its_own_kinds_alone(installed: ControlPlane) -> None:
     assert not may(installed, "create", "serviceaccounts", "shop", subresource="token")
     assert not may(installed, "patch", "deployments.apps", "shop", subresource="status")
-    assert may(installed, "patch", "phasesecrets.secrets.phase.dev", "shop", subresource="status")
+    for kind in ("phasesecrets", "phasedynamicsecrets"):
+        assert may(installed, "patch", f"{kind}.secrets.phase.dev", "shop", subresource="status")
 
 
 def test_the_account_may_use_its_lease_and_no_other(installed: ControlPlane) -> None:

@@ -10,6 +10,7 @@ import httpx
 from phase_dev.cluster import ControlPlane
 
 PHASE_SECRETS = "/apis/secrets.phase.dev/v1alpha1/namespaces/default/phasesecrets"
+PHASE_DYNAMIC_SECRETS = "/apis/secrets.phase.dev/v1alpha1/namespaces/default/phasedynamicsecrets"
 _DRY = {"dryRun": "All", "fieldValidation": "Strict"}
 _AT_ONCE = 8
 

@@ -17,11 +17,15 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.errors import Invalid, Waiting
+from phase_operator.core.json_access import only, without
+from phase_operator.core.leases.facts import Record
+from phase_operator.core.leases.record import Credentials, KnownRecord, known_record, manifest, record_ref
 from phase_operator.core.outcome import Event, Outcome, StatusDocument
-from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.refs import Kind, Owner, TargetRef
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.apps import App, Environment
 from phase_operator.core.source.keyring import Decrypted, KeyedApp, KeyedEnvironment, Keyring, Keys
+from phase_operator.core.status.document import LEDGER
 from phase_operator.core.targets.desired import Desired
 from phase_operator.core.targets.observed import Observed, observe
 from phase_operator.core.targets.plan import Apply, intent
@@ -31,6 +35,7 @@ from phase_operator.core.targets.versions import version_label
 from phase_operator.core.values import DynamicKey, Entry, ObjectKey, SecretValue
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread, Result
+from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
@@ -42,8 +47,9 @@ from phase_operator.reconcile.restarts.followed import FollowedTargets
 from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.run.parts import Parts
 from phase_operator.reconcile.run.reconciler import Reconciler
-from phase_operator.reconcile.store import PhaseSecretStore
+from phase_operator.reconcile.store import PhaseSecretStore, Stores
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
@@ -293,6 +299,9 @@ class FakeCluster:
         # PhaseSecrets as the API server has them, and those with our finalizer.
         self.bodies: dict[ObjectKey, Mapping[str, Any]] = {}
         self.guarded: set[ObjectKey] = set()
+        # Those with the finalizer for what is outside the cluster, and the records of leases by their uid.
+        self.outside: set[ObjectKey] = set()
+        self.kept: dict[str, dict[TargetRef, tuple[KnownRecord, Credentials]]] = {}
         # What was written and removed, in order; when the fuse is burnt down, the process dies instead of a write.
         self.writes: list[str] = []
         self.fuse: int | None = None
@@ -452,10 +461,13 @@ class FakeCluster:
         if (ref, kind) in self.refused:
             raise Waiting(Reason.TARGET_REFUSED, "a policy refuses it")
 
-    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
-        """Put our finalizer on, or take it off."""
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool, finalizer: str = names.FINALIZER) -> None:
+        """Put a finalizer of ours on, or take it off."""
         await self._answer("set_finalizer")
         if self.uids.get(key, uid) != uid:
+            return
+        if finalizer == names.FINALIZER_OUTSIDE:
+            self.outside.add(key) if wanted else self.outside.discard(key)
             return
         self.writes.append(f"{'guard' if wanted else 'free'} {key}")
         self.guarded.add(key) if wanted else self.guarded.discard(key)
@@ -466,13 +478,67 @@ class FakeCluster:
         found = self.bodies.get(key)
         return found if found is None or key not in self.statuses else {**found, "status": self.statuses[key]}
 
-    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
-        """Replace the status."""
+    async def write_status(
+        self, key: ObjectKey, uid: str, status: StatusDocument, *, before: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Replace the status, unless the ledger in it has moved."""
         await self._answer("write_status")
-        if self.uids.get(key, uid) != uid:
-            return
+        if self.uids.get(key, uid) != uid or (before is not None and not self._is_unmoved(key, before)):
+            return False
         self.status_writes.append(key)
         self.statuses[key] = json.loads(json.dumps(status))
+        return True
+
+    async def write_ledger(self, key: ObjectKey, uid: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Replace the ledger in the status, unless it has moved."""
+        await self._answer("write_ledger")
+        if self.uids.get(key, uid) != uid or not self._is_unmoved(key, before):
+            return False
+        self._burn(f"ledger {key}")
+        status = without(self.statuses.get(key, {}), *LEDGER) | dict(after)
+        self.statuses[key] = json.loads(json.dumps(status))
+        return True
+
+    def _is_unmoved(self, key: ObjectKey, before: Mapping[str, Any]) -> bool:
+        return only(self.statuses.get(key, {}), *LEDGER) == only(before, *LEDGER)
+
+    def records(self, uid: str) -> Mapping[TargetRef, KnownRecord]:
+        """Return the records of a resource."""
+        return {ref: known for ref, (known, _) in self.kept.get(uid, {}).items()}
+
+    async def make_record(self, owner: Owner, attempt: str, record: Record, credentials: Credentials) -> None:
+        """Make a record."""
+        await self._answer("make_record")
+        self._burn(f"record {attempt}")
+        self._versions += 1
+        metadata = manifest(owner, attempt, record, credentials)["metadata"]
+        managed = {"manager": names.FIELD_MANAGER, "operation": "Apply", "fieldsV1": {"f:data": {".": {}}}}
+        found = {
+            **metadata,
+            "uid": f"uid-{self._versions}",
+            "resourceVersion": str(self._versions),
+            "managedFields": [managed],
+        }
+        known = known_record(record_ref(owner.key, attempt), found)
+        assert known is not None
+        self.kept.setdefault(owner.uid, {})[known.ref] = (known, credentials)
+
+    async def read_record(self, owner: Owner, attempt: str) -> Credentials | None:
+        """Return the credentials of a record."""
+        await self._answer("read_record")
+        found = self.kept.get(owner.uid, {}).get(record_ref(owner.key, attempt))
+        return found[1] if found is not None else None
+
+    async def drop_record(self, ref: TargetRef, action: Delete) -> None:
+        """Delete a record."""
+        await self._answer("drop_record")
+        self._burn(f"drop {ref}")
+        self.forget_record(ref)
+
+    def forget_record(self, ref: TargetRef) -> None:
+        """Forget a record."""
+        for records in self.kept.values():
+            records.pop(ref, None)
 
     def record_event(self, key: ObjectKey, uid: str, notices: Sequence[Event]) -> None:
         """Keep the Events."""
@@ -703,6 +769,7 @@ class FakeObserver:
 
 # Restarts wait for so much quiet, and so many roll-outs go on at once.
 WINDOW, AT_ONCE = 10.0, 5
+ERRAND_WORKERS = 4
 
 
 class AwaitedThread(BackgroundThread):
@@ -743,10 +810,12 @@ class Loop:
         self.internal_errors = InternalErrors(self.faulty.append)
         self.queue: WorkQueue[ObjectKey] = WorkQueue(self.clock)
         self.resources = PhaseSecretStore()
+        self.dynamic = PhaseSecretStore(names.KIND_PHASE_DYNAMIC_SECRET)
+        self.stores = Stores(self.resources, self.dynamic)
         self.retries = Retries(self.queue, self.clock)
-        self.triggers = Triggers(self.queue, self.resources, self.admissions, self.retries, self.clock)
+        self.triggers = Triggers(self.queue, self.stores, self.admissions, self.retries, self.clock)
         self.tokens = Tokens(self.cluster, self.admissions.tokens, self.triggers.token_changed)
-        self.events = Events(self.cluster, self.resources)
+        self.events = Events(self.cluster, self.stores)
         self.background = AwaitedThread()
         self.poller = Poller(
             self.phase,
@@ -762,7 +831,7 @@ class Loop:
         self.restarts = Restarter(
             workloads=self.workloads,
             followed_targets=FollowedTargets(
-                self.workloads, self.resources, self.admissions.targets, writers, lambda: digest_key
+                self.workloads, self.stores, self.admissions.targets, writers, lambda: digest_key
             ),
             report=RestartReporter(self.workloads, writers, wake=self.triggers.restarts_changed, post=self.events.post),
             clock=self.clock,
@@ -770,33 +839,47 @@ class Loop:
             all_known=lambda: True,
             limits=Limits(WINDOW, AT_ONCE),
         )
-        self.reconciler = Reconciler(
-            background=self.background,
-            resources=self.resources,
-            poller=self.poller,
-            tokens=self.tokens,
+        self.parts = Parts.build(
             cluster=self.cluster,
-            phase=self.phase,
+            resources=self.stores,
             admissions=self.admissions,
-            digest_key=lambda: digest_key,
+            tokens=self.tokens,
             tenancy=tenancy or Tenancy(),
             labels_of=lambda namespace: self.labels.get(namespace, {}),
             restarts=self.restarts,
+            background=self.background,
+            digest_key=lambda: digest_key,
+            uses_token=self.poller.has_query,
         )
+        self.reconciler = Reconciler(
+            poller=self.poller,
+            tokens=self.tokens,
+            phase=self.phase,
+            tenancy=tenancy or Tenancy(),
+            labels_of=lambda namespace: self.labels.get(namespace, {}),
+            parts=self.parts,
+            background=self.background,
+        )
+        # A test of a kind that has errands sets it.
+        self.errand_workers = 0
+        # What was counted of errands: kind and result.
+        self.errands_made: Counter[tuple[str, str]] = Counter()
+        self.errands = Errands(self.poller, self.clock, self.queue.add, self._made, ERRAND_WORKERS)
         # By kind; a test may add one.
         self.runs: dict[str, Runs] = {"": self.reconciler}
         self.workers = Workers(
             queue=self.queue,
-            resources=self.resources,
+            resources=self.stores,
             targets=self.admissions.targets,
             runs=self.runs,
             poller=self.poller,
+            errands=self.errands,
             restarts=self.restarts,
             triggers=self.triggers,
             retries=self.retries,
             report=Report(
                 cluster=self.cluster,
-                resources=self.resources,
+                resources=self.stores,
                 retries=self.retries,
                 restarts=self.restarts,
                 clock=self.clock,
@@ -808,10 +891,15 @@ class Loop:
             internal_errors=self.internal_errors,
         )
 
+    def _made(self, kind: str, result: str) -> None:
+        self.errands_made[kind, result] += 1
+
     async def __aenter__(self) -> Self:
         self._driving = self.clock.driving()
         self._driving.__enter__()
-        self._work = asyncio.create_task(self.workers.run(workers=4, phase_workers=16))
+        self._work = asyncio.create_task(
+            self.workers.run(workers=4, phase_workers=16, errand_workers=self.errand_workers)
+        )
         return self
 
     async def __aexit__(

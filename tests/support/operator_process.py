@@ -20,8 +20,11 @@ import httpx
 from phase_dev.cluster import ControlPlane
 from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+_CRDS = [f"crd/{each.plural}.{names.GROUP}" for each in DEFINITIONS]
 Found = TypeVar("Found")
 
 
@@ -65,7 +68,7 @@ def meanwhile(work: Callable[[], object], *, every: float) -> Iterator[None]:
 def install(plane: ControlPlane) -> None:
     """Apply what a user applies: CRDs, ServiceAccount, RBAC."""
     plane.kubectl("apply", "--server-side", "-k", str(REPOSITORY / "deploy/overlays/cluster-wide"))
-    plane.kubectl("wait", "--for=condition=Established", "crd/phasesecrets.secrets.phase.dev", "--timeout=20s")
+    plane.kubectl("wait", "--for=condition=Established", *_CRDS, "--timeout=20s")
     # Nothing runs the pod here: the operator runs as a process under the pod's ServiceAccount.
     plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
 

@@ -8,12 +8,13 @@ from kubernetes.aio import client as aio
 
 from phase_operator.kube.client import KubeClient
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.leases import LeaseClient
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring import Operator, Patience, StartError, files_to_allow
+from phase_operator.wiring import Clients, Operator, Patience, StartError, files_to_allow
 from support.clock import HandClock
 
 
@@ -26,7 +27,8 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
         settings = Settings(leader_elect=elects, pod_namespace="system")
         background = BackgroundThread()
         phase = PhaseClient(session, b"k" * 32, background=background)
-        operator = Operator(settings, client, phase, background, metrics, HandClock(), patience)
+        clients = Clients(phase, LeaseClient(session))
+        operator = Operator(settings, client, clients, background, metrics, HandClock(), patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
         return standby, {name: check() for name, check in operator.leaders_probes.live.items()}
     finally:

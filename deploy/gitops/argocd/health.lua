@@ -1,4 +1,4 @@
--- How Argo CD judges a PhaseSecret. Its status follows kstatus: Ready always exists, Stalled and Reconciling only while
+-- How Argo CD judges our resources. Their status follows kstatus: Ready always exists, Stalled and Reconciling only while
 -- true, and observedGeneration says which spec they are about.
 if obj.metadata.deletionTimestamp ~= nil then
   return { status = "Progressing", message = "Being deleted" }

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from phase_dev.demo.kubectl import Kubectl
+from phase_dev.demo.leases import Leases
 from phase_dev.demo.stage import NAMESPACE, Stage
 from phase_dev.shell.errors import ToolError
 
@@ -38,6 +39,7 @@ class Show:
         self._results()
         self._change_in_phase()
         self._hand_edits()
+        self._leases()
         self._cost()
 
     def _apply(self) -> None:
@@ -99,6 +101,12 @@ class Show:
         asked = self._calls() - before
         self._line(f"calls of Phase's API meanwhile: {asked}")
 
+    def _leases(self) -> None:
+        self._title("A dynamic secret is leased and rolled over")
+        Leases(self.stage.phase_url, self.kubectl, self._until, self._line).run()
+        self._command("get", "pds")
+        self._command("get", "events", "--field-selector", "involvedObject.kind=PhaseDynamicSecret")
+
     def _cost(self) -> None:
         self._title("What it cost")
         self._line(f"calls of Phase's API in all: {self._calls()}")
@@ -126,11 +134,11 @@ class Show:
     def _decoded(self, name: str, key: str) -> str:
         return base64.b64decode(self._data("secret", name).get(key, "")).decode()
 
-    def _until(self, what: str, look: Callable[[], bool]) -> float:
+    def _until(self, what: str, look: Callable[[], bool], patience: float = _PATIENCE) -> float:
         began = self.clock()
         while not look():
-            if self.clock() - began > _PATIENCE:
-                raise ToolError(f"waited {_PATIENCE:g} s in vain until {what}; log: {self.stage.operator_log}")
+            if self.clock() - began > patience:
+                raise ToolError(f"waited {patience:g} s in vain until {what}; log: {self.stage.operator_log}")
             self.pause(_PAUSE)
         return self.clock() - began
 

@@ -28,11 +28,12 @@ from phase_dev.shell.processes import Patience, answers, sane_environment, wait_
 from phase_dev.shell.terminal import Progress
 
 NAMESPACE = "phase-demo"
-_CRDS = "crd/phasesecrets.secrets.phase.dev"
+_CRDS = ("crd/phasesecrets.secrets.phase.dev", "crd/phasedynamicsecrets.secrets.phase.dev")
 CHECKOUT = Path(__file__).parents[3]
 # What a user applies, but for the Deployment: the operator runs here as a process, under the pod's ServiceAccount.
 MANIFESTS = (
     "crds/secrets.phase.dev_phasesecrets.yaml",
+    "crds/secrets.phase.dev_phasedynamicsecrets.yaml",
     "deploy/base/namespace.yaml",
     "deploy/base/serviceaccount.yaml",
     "deploy/base/lease.yaml",
@@ -86,6 +87,9 @@ def put_up(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress) 
             write_private(kubeconfig_file, _service_account_kubeconfig(kubectl))
             operator = operator_process(ACCOUNT, kubeconfig_file, folder, guard.group, ports.numbers, env)
             closing.callback(operator.stop)
+            if kubeconfig is not None:
+                # While the operator runs: nobody else gives leases back and takes the finalizer off.
+                closing.callback(_remove_leases, kubectl)
             operator.start()
             wait_until(
                 lambda: answers(f"http://127.0.0.1:{ports.numbers[0]}/readyz"),
@@ -114,7 +118,8 @@ def prepare(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress)
 def refuse_neighbours(kubectl: Kubectl) -> None:
     """Raise ToolError if the cluster has what the demo would write: a second operator would answer the first."""
     try:
-        said = kubectl("get", "--ignore-not-found", "-o", "name", _CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}").stdout.split()
+        names = (*_CRDS, f"ns/{HOME}", f"ns/{NAMESPACE}")
+        said = kubectl("get", "--ignore-not-found", "-o", "name", *names).stdout.split()
     except CommandFailed as e:
         raise ToolError(f"the cluster of {kubectl.env['KUBECONFIG']} does not answer: {e}") from e
     if said:
@@ -133,8 +138,12 @@ def _kubectl(kubeconfig: Path | None, env: Mapping[str, str], progress: Progress
 def _install(kubectl: Kubectl) -> None:
     files = [f"--filename={CHECKOUT / name}" for name in MANIFESTS]
     kubectl("apply", "--server-side", *files)
-    kubectl("wait", "--for=condition=Established", _CRDS, "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", *_CRDS, "--timeout=30s")
     kubectl("create", "namespace", NAMESPACE)
+
+
+def _remove_leases(kubectl: Kubectl) -> None:
+    kubectl("-n", NAMESPACE, "delete", "phasedynamicsecrets", "--all", "--timeout=60s", timeout=70)
 
 
 def _remove(kubectl: Kubectl, progress: Progress) -> None:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1 import PhaseSecret
+from phase_operator.api.v1alpha1 import PhaseDynamicSecret, PhaseSecret
 
 Schema = dict[str, Any]
 
@@ -105,7 +105,26 @@ PHASE_SECRET = Definition(
     ),
     selectable=(".spec.phaseApp", ".spec.phaseAppEnv"),
 )
-DEFINITIONS = (PHASE_SECRET,)
+PHASE_DYNAMIC_SECRET = Definition(
+    model=PhaseDynamicSecret,
+    kind=names.KIND_PHASE_DYNAMIC_SECRET,
+    plural=names.PLURAL_PHASE_DYNAMIC_SECRETS,
+    short_names=("pds",),
+    columns=(
+        Column("App", ".spec.phaseApp", "Name of the app in Phase."),
+        Column("Env", ".spec.phaseAppEnv", "Environment of the app; empty means production."),
+        Column("Lease", ".spec.dynamicSecret", "Name of the dynamic secret that is leased."),
+        Column("Ready", _condition("Ready", "status"), "True: every target holds the credentials of a living lease."),
+        Column("Reason", _condition("Ready", "reason"), "Why it is ready or not, in one word."),
+        # Not a date: kubectl shows the age of one, and this is in the future.
+        Column("Ends", '.status.leases[?(@.state=="Active")].endsAt', "When the lease in the targets ends."),
+        Column("Age", ".metadata.creationTimestamp", "Age of the resource.", type="date"),
+        Column("Path", ".spec.phaseAppEnvPath", "Folder of the dynamic secret; empty means /.", priority=1),
+        Column("Message", _condition("Ready", "message"), "The reason in a sentence.", priority=1),
+    ),
+    selectable=(".spec.phaseApp", ".spec.phaseAppEnv", ".spec.dynamicSecret"),
+)
+DEFINITIONS = (PHASE_SECRET, PHASE_DYNAMIC_SECRET)
 
 
 def document(definition: Definition) -> dict[str, Any]:

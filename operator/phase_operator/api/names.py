@@ -8,6 +8,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND_PHASE_SECRET = "PhaseSecret"
 PLURAL_PHASE_SECRETS = "phasesecrets"
+KIND_PHASE_DYNAMIC_SECRET = "PhaseDynamicSecret"
+PLURAL_PHASE_DYNAMIC_SECRETS = "phasedynamicsecrets"
 
 OPERATOR_NAME = "phase-operator"
 FIELD_MANAGER = "phase-operator"
@@ -42,6 +44,15 @@ COPY_SUFFIX = "-replacing"
 
 # On a PhaseSecret with targets that the garbage collector does not remove; nowhere else.
 FINALIZER = f"{GROUP}/targets"
+
+# On a resource that may have left something outside the cluster, such as a lease: no garbage collector takes that away.
+FINALIZER_OUTSIDE = f"{GROUP}/outside"
+
+# On the Secret that keeps the credentials of a lease: not a target. Its type, and what is known of the lease.
+LABEL_LEASE_VALUE = "lease"
+LEASE_TYPE = f"{GROUP}/lease"
+ANNOTATION_LEASE_ID = f"{GROUP}/lease-id"
+ANNOTATION_LEASE_END = f"{GROUP}/lease-end"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"

@@ -56,6 +56,10 @@ class Reason(StrEnum):
     TYPE_MISMATCH = "TypeMismatch"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
     KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
+    DYNAMIC_SECRET_NOT_FOUND = "DynamicSecretNotFound"
+    LEASE_REFUSED = "LeaseRefused"
+    LEASE_UNCLEAR = "LeaseUnclear"
+    LEASE_ENDED = "LeaseEnded"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -147,7 +151,7 @@ CATALOGUE: dict[Reason, Entry] = {
     ),
     Reason.NO_ENTRIES: Entry(
         "Nothing in Phase matches path, tags, keys and types; the message lists similar tags. Or the spec names a key "
-        "of a dynamic secret, and the operator does not read these. An empty answer never empties a target.",
+        "of a dynamic secret, which only a PhaseDynamicSecret leases. An empty answer never empties a target.",
         "Correct the path, the tags or the key patterns, or add the entries in Phase.",
         stalled=True,
     ),
@@ -269,6 +273,32 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.KUBERNETES_UNAVAILABLE: Entry(
         "The API server cannot be reached, or refuses for a temporary reason.",
         "Wait; if the reason stays, check the operator's RBAC and the API server.",
+        stalled=False,
+    ),
+    Reason.DYNAMIC_SECRET_NOT_FOUND: Entry(
+        "The folder has no dynamic secret with that name.",
+        "Correct spec.dynamicSecret or spec.phaseAppEnvPath, or create the dynamic secret in Phase.",
+        stalled=True,
+    ),
+    Reason.LEASE_REFUSED: Entry(
+        "Phase refuses to make a lease, and made none: the life is outside the limits of the dynamic secret, or the "
+        "account lacks a permission. The message names both numbers, or quotes Phase.",
+        "Set spec.leaseTTL to what the dynamic secret allows, or grant what the message names. The operator tries "
+        "again by itself, less and less often.",
+        stalled=True,
+    ),
+    Reason.LEASE_UNCLEAR: Entry(
+        "The operator asked for a lease, and got no answer that says whether Phase made it: the answer was lost, or is "
+        "a server error. It looks for the lease in Phase's list for 130 seconds, and revokes what it finds.",
+        "Nothing to do if it passes. If it comes again and again, most often the provider refuses Phase: check the "
+        "permissions of Phase's credentials for the provider, as in docs/dynamic-secrets.md, and delete users that "
+        "were left there.",
+        stalled=False,
+    ),
+    Reason.LEASE_ENDED: Entry(
+        "The credentials in the targets are void: their lease ended or was revoked, and the operator has not got "
+        "another one. The targets keep what they have.",
+        "Follow the message, which says why there is no new lease. The operator tries again by itself.",
         stalled=False,
     ),
     Reason.INTERNAL_ERROR: Entry(

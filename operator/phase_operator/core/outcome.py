@@ -73,6 +73,9 @@ class SourceFacts:
     environment: str
     path: str
     entries: int
+    # What is leased there, and the account that holds the lease, as Phase names both; "" if nothing is, or not known.
+    dynamic_secret: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from itertools import chain
 from sys import getsizeof
 from typing import NamedTuple, NoReturn
 
+from phase_operator.api import names
 from phase_operator.core.digests import framed, keyed
 
 # Bytes of an entry without its texts; the references to it in lists and tuples are included.
@@ -37,6 +38,11 @@ class ObjectKey(NamedTuple):
         kind, _, place = mark.rpartition(":")
         namespace, _, name = place.partition("/")
         return cls(namespace, name, kind)
+
+
+def has_ledger(key: ObjectKey) -> bool:
+    """Return whether resources of this kind keep in their status what they have outside the cluster."""
+    return key.kind == names.KIND_PHASE_DYNAMIC_SECRET
 
 
 class Unprintable:

@@ -19,6 +19,8 @@ from phase_operator.kube.events import Recorder
 from phase_operator.kube.listing import FEW, items
 from phase_operator.kube.paths import CORE, object_path
 from phase_operator.kube.phase_secrets import KubeResources
+from phase_operator.kube.record_cache import RecordCache
+from phase_operator.kube.records import KubeRecords
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.targets import KubeTargets
 from phase_operator.reconcile.ports import Token
@@ -33,14 +35,20 @@ _POD_TEMPLATES = (
 )
 
 
-class KubeCluster(KubeTargets, KubeResources):
+class KubeCluster(KubeTargets, KubeResources, KubeRecords):
     """All reads and writes of a run on the API server."""
 
     def __init__(
-        self, client: KubeClient, known: TargetCache, recorder: Recorder, touched: Callable[[TargetRef], None]
+        self,
+        client: KubeClient,
+        known: TargetCache,
+        recorder: Recorder,
+        touched: Callable[[TargetRef], None],
+        records: RecordCache | None = None,
     ) -> None:
         KubeTargets.__init__(self, client, known, touched)
         KubeResources.__init__(self, client, recorder)
+        KubeRecords.__init__(self, client, records if records is not None else RecordCache(), self._delete)
         self._reading = asyncio.Lock()
 
     async def read_token(self, key: ObjectKey) -> Token:

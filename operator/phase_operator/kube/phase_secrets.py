@@ -1,10 +1,10 @@
-"""Reads and writes of PhaseSecrets on the API server: statuses, finalizers, lists.
+"""Reads and writes of our resources on the API server: statuses, ledgers, finalizers, lists.
 
 Rule: a write names the uid or the resource version that it is meant for, so it never changes another object with the
 same name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phase_operator.api import names
@@ -13,7 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
-from phase_operator.core.status.document import LONGEST_SYNC
+from phase_operator.core.status.document import LEDGER, LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
 from phase_operator.kube.errors import ApiError, ending_at, missing, translated
@@ -33,37 +33,53 @@ class KubeResources:
         self._paths = KindPaths()
         self.own_versions = OwnVersions()
 
-    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
-        """Replace the status; it is no error if the resource is gone or was replaced by another one."""
+    async def write_status(
+        self, key: ObjectKey, uid: str, status: StatusDocument, *, before: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Replace the status; return False if that was not done, because the resource is another one or gone by now.
+
+        `before` is the status as it was read. With it, nothing is done if the ledger in it has changed since.
+        """
+        return await self._patch_status(key, uid, _unmoved(before), [{"op": "add", "path": "/status", "value": status}])
+
+    async def write_ledger(self, key: ObjectKey, uid: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Replace the ledger in a status, and return True; return False if it is not as in `before` any more."""
+        return await self._patch_status(key, uid, _unmoved(before), list(_ledger_written(before, after)))
+
+    async def _patch_status(
+        self, key: ObjectKey, uid: str, tests: Sequence[dict[str, Any]], changes: Sequence[dict[str, Any]]
+    ) -> bool:
         # A JSON patch, since the API server does not compare the uid in a server-side apply of a subresource.
-        body: list[dict[str, Any]] = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "add", "path": "/status", "value": status},
-        ]
         with translated(unless=_is_gone_or_another):
             answer = await self._client.request(
                 "PATCH",
                 self._paths.object_of(key, "status"),
                 query=[MANAGER],
-                body=body,
+                body=[{"op": "test", "path": "/metadata/uid", "value": uid}, *tests, *changes],
                 content_type=JSON_PATCH,
                 accept=METADATA,
             )
             self.own_versions.add(answer)
+            return True
+        return False
 
-    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
-        """Add or remove our finalizer; it is no error if the resource is gone or was replaced by another one."""
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool, finalizer: str = names.FINALIZER) -> None:
+        """Add or remove a finalizer of ours; it is no error if the resource is gone or was replaced by another one."""
+        path = self._paths.object_of(key)
         with translated(unless=missing):
-            if not await attempts(lambda _: self._set_finalizer(self._paths.object_of(key), uid, wanted=wanted)):
-                message = "the PhaseSecret keeps changing while its finalizer is set"
+            if not await attempts(lambda _: self._set_finalizer(path, uid, finalizer, wanted=wanted)):
+                message = "the resource keeps changing while its finalizer is set"
                 raise Transient(Reason.KUBERNETES_UNAVAILABLE, message)
 
-    async def _set_finalizer(self, path: str, uid: str, *, wanted: bool) -> bool | None:
+    async def _set_finalizer(self, path: str, uid: str, finalizer: str, *, wanted: bool) -> bool | None:
         """Return True if nothing is left to do, None if the object changed meanwhile."""
         metadata = metadata_of(await self._client.request("GET", path, accept=METADATA))
         if metadata["uid"] != uid:
             return True
-        after = _with_finalizer(metadata) if wanted else _without_finalizer(metadata)
+        if wanted and finalizer == names.FINALIZER_OUTSIDE and _is_late(metadata, finalizer):
+            # What it is to wait for must not be made.
+            raise Transient(Reason.KUBERNETES_UNAVAILABLE, "the resource is being deleted")
+        after = _with_finalizer(metadata, finalizer) if wanted else _without_finalizer(metadata, finalizer)
         if after is None:
             return True
         # A merge patch replaces the whole list; without the version another's finalizer could be lost.
@@ -94,18 +110,17 @@ class KubeResources:
                 return {each.plural for each in DEFINITIONS} <= {text(kind.get("name")) for kind in kinds}
         return False
 
-    async def count_resources(self, namespace: str | None) -> int:
-        """Return how many PhaseSecrets exist in a namespace, or in all."""
+    async def count_resources(self, namespace: str | None, kind: str = "") -> int:
+        """Return how many resources of a kind exist in a namespace, or in all."""
+        path = self._paths.collection_of(kind, namespace or "")
         with translated():
-            answer = await self._client.request(
-                "GET", self._paths.collection_of("", namespace or ""), query=[("limit", "1")], accept=METADATA_LIST
-            )
+            answer = await self._client.request("GET", path, query=[("limit", "1")], accept=METADATA_LIST)
             seen = len(page(answer).items)
         return seen + number(mapping(answer.get("metadata")).get("remainingItemCount"))
 
-    async def list_resources(self, namespace: str | None) -> list[Mapping[str, Any]]:
-        """Return the metadata of all PhaseSecrets of a namespace, or of all."""
-        found = items(self._client, self._paths.collection_of("", namespace or ""), accept=METADATA_LIST)
+    async def list_resources(self, namespace: str | None, kind: str = "") -> list[Mapping[str, Any]]:
+        """Return the metadata of all resources of a kind in a namespace, or in all."""
+        found = items(self._client, self._paths.collection_of(kind, namespace or ""), accept=METADATA_LIST)
         return [_of_interest(mapping(item.get("metadata"))) async for item in found]
 
 
@@ -115,18 +130,43 @@ def _is_gone_or_another(error: ApiError) -> bool:
     return error.not_found or (error.invalid and not error.causes)
 
 
-def _with_finalizer(metadata: Mapping[str, Any]) -> list[str] | None:
-    """Return the finalizers of an object with ours; None if nothing can or has to be changed."""
-    before = metadata.get("finalizers") or []
-    # The API server accepts no new finalizer on an object in deletion.
-    is_late = "deletionTimestamp" in metadata
-    return None if is_late or names.FINALIZER in before else [*before, names.FINALIZER]
+def _unmoved(before: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the tests that the ledger of a status is still as it was read."""
+    if before is None:
+        return []
+    # A test for null holds where there is nothing, but not below what is not there.
+    if not before:
+        return [{"op": "test", "path": "/status", "value": None}]
+    return [{"op": "test", "path": f"/status/{field}", "value": before.get(field)} for field in LEDGER]
 
 
-def _without_finalizer(metadata: Mapping[str, Any]) -> list[str] | None:
-    """Return the finalizers of an object without ours; None if it does not have ours."""
+def _ledger_written(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the changes that put a ledger into a status."""
+    if not before:
+        yield {"op": "add", "path": "/status", "value": dict(after)}
+        return
+    for field in LEDGER:
+        if field in after:
+            yield {"op": "add", "path": f"/status/{field}", "value": after[field]}
+        elif field in before:
+            yield {"op": "remove", "path": f"/status/{field}"}
+
+
+def _with_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:
+    """Return the finalizers of an object with this one; None if nothing can or has to be changed."""
     before = metadata.get("finalizers") or []
-    return [each for each in before if each != names.FINALIZER] if names.FINALIZER in before else None
+    return None if _is_late(metadata, finalizer) or finalizer in before else [*before, finalizer]
+
+
+def _is_late(metadata: Mapping[str, Any], finalizer: str) -> bool:
+    """Return whether an object lacks a finalizer that it can get no more: it is being deleted."""
+    return "deletionTimestamp" in metadata and finalizer not in (metadata.get("finalizers") or [])
+
+
+def _without_finalizer(metadata: Mapping[str, Any], finalizer: str) -> list[str] | None:
+    """Return the finalizers of an object without this one; None if it does not have it."""
+    before = metadata.get("finalizers") or []
+    return [each for each in before if each != finalizer] if finalizer in before else None
 
 
 def _of_interest(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

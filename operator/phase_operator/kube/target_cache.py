@@ -7,7 +7,7 @@ a target are held back while it is being written, so a write of ours is never ta
 import sys
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from phase_operator.api import names
 from phase_operator.core.json_access import mapping, text
@@ -190,11 +190,33 @@ class TargetCache:
         return iter([ref for ref in self._known if ref.kind == kind and scope in {"", ref.key.namespace}])
 
 
+class Records(Protocol):
+    """Takes the records of leases out of what the watch of Secrets shows."""
+
+    def seen(self, ref: TargetRef, metadata: Metadata) -> None:
+        """Take any Secret that was listed, added or changed."""
+
+    def gone(self, ref: TargetRef) -> None:
+        """Take any Secret that was deleted, or cannot be read."""
+
+    def listed(self, scope: str, present: Set[ObjectKey]) -> None:
+        """Take a whole list of a scope."""
+
+
 class TargetSink:
     """Stores what a watch of Secrets or ConfigMaps shows, and reports the objects that others changed."""
 
-    def __init__(self, kind: Kind, known: TargetCache, touched: Touched, relisted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        known: TargetCache,
+        touched: Touched,
+        relisted: Callable[[], None],
+        records: "Records | None" = None,
+    ) -> None:
         self._kind = kind
+        # What takes the records of leases, which are no targets.
+        self._records = records
         self._known = known
         self._touched = touched
         self._relisted = relisted
@@ -205,6 +227,8 @@ class TargetSink:
             if ref.key not in present:
                 self._known.drop(ref)
                 self._touched(ref)
+        if self._records is not None:
+            self._records.listed(scope, present)
         self._relisted()
 
     def seen(self, metadata: Metadata) -> None:
@@ -212,8 +236,12 @@ class TargetSink:
         ref = self._ref(metadata)
         if is_vast(metadata):
             self._known.drop(ref)
+            if self._records is not None:
+                self._records.gone(ref)
             self._report(ref, metadata)
             return
+        if self._records is not None:
+            self._records.seen(ref, metadata)
         labels = mapping(metadata.get("labels"))
         foreign = labels.get(names.LABEL_TARGET) not in _OURS and self._known.get(ref) is None
         # Most events show our own writes, which are known since the API server confirmed them.
@@ -225,12 +253,16 @@ class TargetSink:
         """Drop and report an object that cannot be read; a run that needs it reads it and reports the problem."""
         ref = TargetRef(self._kind, key)
         self._known.drop(ref)
+        if self._records is not None:
+            self._records.gone(ref)
         self._touched(ref)
 
     def gone(self, metadata: Metadata) -> None:
         """Take one object that was deleted, or is no longer in the watch's selection."""
         ref = self._ref(metadata)
         self._known.drop(ref)
+        if self._records is not None:
+            self._records.gone(ref)
         self._report(ref, metadata, gone=True)
 
     def _report(self, ref: TargetRef, metadata: Metadata, *, gone: bool = False) -> None:

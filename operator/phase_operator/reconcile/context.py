@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
 from phase_operator.core.flow.backoff import DEFAULT_INTERVAL
 from phase_operator.core.json_access import mappings
+from phase_operator.core.leases.lowered import lowered
 from phase_operator.core.refs import Owner, TargetRef
 from phase_operator.core.rollout.followers import check_selectors
 from phase_operator.core.source.folders import Folders, folders
@@ -23,8 +24,13 @@ from phase_operator.reconcile.polling.calls import Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.store import Resource
 
+Spec = TypeVar("Spec", bound=BaseModel)
 # The fields with targets, and the most processors of all targets in one: more take tens of milliseconds to be parsed.
 _TARGETS, _MOST_PROCESSORS = ("managedSecretReferences", "managedConfigMapReferences"), 10_000
+_LEFT_OUT = (
+    "spec: with the others of its kind in its namespace it takes more memory than the operator gives to one namespace; "
+    "make them smaller or fewer, and edit this one again"
+)
 # Thousands of resources say the same: one instance serves them all.
 _guard = lru_cache(1024)(Guard)
 _subscription = lru_cache(1024)(Subscription)
@@ -99,20 +105,31 @@ def declared_by(resource: Resource) -> Declared:
     """
     target_policies: Mapping[TargetRef, TargetPolicy]
     try:
-        target_policies = declared_targets(parse_spec(resource.spec), resource.key.namespace)
+        target_policies = declared_targets(parse_spec(resource.spec, resource.key.kind), resource.key.namespace)
     except Invalid:
         target_policies = {}
     return Declared(resource.key, resource, target_policies, newest_versions(resource.status))
 
 
-def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:
+def check_kept(resource: Resource) -> None:
+    """Raise Invalid if the spec is not kept, since the resources of its namespace are too large together."""
+    if resource.is_left_out:
+        raise Invalid(Reason.INVALID_SPEC, _LEFT_OUT)
+
+
+def parse_spec(spec: Mapping[str, Any], kind: str = "") -> PhaseSecretSpec:
+    """Parse the spec; of another kind than PhaseSecret, it is the part that is about targets. Raises Invalid."""
+    return parsed(PhaseSecretSpec, spec if not kind else lowered(spec))
+
+
+def parsed(model: type[Spec], spec: Mapping[str, Any]) -> Spec:
     """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
     for name in _TARGETS:
         if _processors(spec.get(name)) > _MOST_PROCESSORS:
             message = f"spec.{name}: its targets have more than {_MOST_PROCESSORS:,} processors together"
             raise Invalid(Reason.INVALID_SPEC, message)
     try:
-        return PhaseSecretSpec.model_validate(spec)
+        return model.model_validate(spec)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(["spec", *(str(part) for part in first["loc"])])

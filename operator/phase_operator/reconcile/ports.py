@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from phase_operator.api import names
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.refs import TargetRef
@@ -176,14 +177,19 @@ class Cluster(Protocol):
     async def mentioned(self, namespace: str, wanted: Sequence[str]) -> frozenset[str]:
         """Return which of these names a pod template of the namespace mentions."""
 
-    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool) -> None:
-        """Add or remove our finalizer on a PhaseSecret; one that is gone or was recreated is no error."""
+    async def set_finalizer(self, key: ObjectKey, uid: str, *, wanted: bool, finalizer: str = names.FINALIZER) -> None:
+        """Add or remove a finalizer of ours; a resource that is gone or was recreated is no error."""
 
     async def find_resource(self, key: ObjectKey) -> Mapping[str, Any] | None:
         """Return a PhaseSecret by a live read, or None; used only if one blocks another."""
 
-    async def write_status(self, key: ObjectKey, uid: str, status: StatusDocument) -> None:
-        """Replace the status; a resource that is gone or was recreated is no error."""
+    async def write_status(
+        self, key: ObjectKey, uid: str, status: StatusDocument, *, before: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Replace the status; return False if that was not done, because the resource is another one or gone by now.
+
+        `before` is the status as it was read. With it, nothing is done if the ledger in it has changed since.
+        """
 
     def record_event(self, key: ObjectKey, uid: str, events: Sequence[Event]) -> None:
         """Post Events in the background; losing one is no error."""
@@ -235,6 +241,12 @@ class Restarts(Protocol):
 
     def written(self, target: TargetRef) -> None:
         """Record that a target was written."""
+
+    def have_rolled(self, target: TargetRef) -> bool:
+        """Return whether every pod that reads a target is known to have started with what was written last.
+
+        Who has asked is woken when that changes.
+        """
 
     def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the restart report of a target for a PhaseSecret's status; None if the PhaseSecret may not see it."""

@@ -1,9 +1,11 @@
 """The outcome of a run -> the status, Events, the log and metrics; each only if it changed."""
 
 import logging
+from dataclasses import replace
 
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import ExpectedError
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.json_access import mapping
 from phase_operator.core.outcome import (
     Confirmed,
     Event,
@@ -16,11 +18,11 @@ from phase_operator.core.outcome import (
 )
 from phase_operator.core.status.document import change_events, status_document
 from phase_operator.core.status.restarts import with_restarts
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.ports import Clock, Cluster, MetricsSink, Restarts
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import PhaseSecretStore, Resource
+from phase_operator.reconcile.store import Resource, Resources
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ _LOGGED = 20
 class Events:
     """Posts Events that belong to no outcome; the conditions stay as they are."""
 
-    def __init__(self, cluster: Cluster, resources: PhaseSecretStore) -> None:
+    def __init__(self, cluster: Cluster, resources: Resources) -> None:
         self._cluster = cluster
         self._resources = resources
 
@@ -53,7 +55,7 @@ class Report:
         self,
         *,
         cluster: Cluster,
-        resources: PhaseSecretStore,
+        resources: Resources,
         retries: Retries,
         restarts: Restarts,
         clock: Clock,
@@ -75,6 +77,9 @@ class Report:
         """
         if resource is None:
             return outcome
+        if has_ledger(resource.key) and (now := self._resources.get(resource.key)) and now.uid == resource.uid:
+            # The run itself has written its ledger.
+            resource = replace(resource, status=now.status)
         match outcome:
             case Synced() | Suspended() | Failed():
                 report = self._report(resource, outcome, forced)
@@ -118,7 +123,8 @@ class Report:
         if self._retries.is_first(resource.key):
             document = status_document(INTERNAL, {}, generation=resource.generation, forced=None, now=self._clock.now())
             kept = {name: value for name, value in resource.status.items() if name not in document}
-            write = self._cluster.write_status(resource.key, resource.uid, kept | document)
+            before = resource.status if has_ledger(resource.key) else None
+            write = self._cluster.write_status(resource.key, resource.uid, kept | document, before=before)
             await self._internal_errors.attempt("reporting failed", write, task="resources", subject=str(resource.key))
         return INTERNAL
 
@@ -127,8 +133,12 @@ class Report:
         document = with_restarts(document, lambda target: self._restarts.report_for(target, resource.key))
         if document == resource.status:
             return None
+        # What is outside the cluster is in the status alone: no other process may have changed that meanwhile.
+        before = resource.status if has_ledger(resource.key) else None
         try:
-            await self._cluster.write_status(resource.key, resource.uid, document)
+            written = await self._cluster.write_status(resource.key, resource.uid, document, before=before)
+            if before is not None and not written:
+                return await self._read_again(resource)
         except ExpectedError as error:
             if self._retries.is_first(resource.key):
                 log.warning("status not written", extra={"object": str(resource.key), "detail": error.message})
@@ -136,6 +146,14 @@ class Report:
         self._resources.set_status(resource.key, resource.uid, document)
         self._observer.status_written()
         return None
+
+    async def _read_again(self, resource: Resource) -> ExpectedError | None:
+        """Take the status over that another process has written; return why the run has to be repeated."""
+        found = await self._cluster.find_resource(resource.key)
+        if found is None or mapping(found.get("metadata")).get("uid") != resource.uid:
+            return None
+        self._resources.set_status(resource.key, resource.uid, mapping(found.get("status")))
+        return Transient(Reason.KUBERNETES_UNAVAILABLE, "another process has written the status meanwhile")
 
     def _log(self, resource: Resource, outcome: Synced | Suspended | Failed) -> None:
         found = verdict(outcome)

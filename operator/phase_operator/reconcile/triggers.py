@@ -14,7 +14,7 @@ from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import PhaseSecretStore
+from phase_operator.reconcile.store import Resources
 
 
 class Triggers:
@@ -23,7 +23,7 @@ class Triggers:
     def __init__(
         self,
         queue: WorkQueue[ObjectKey],
-        resources: PhaseSecretStore,
+        resources: Resources,
         admissions: Admissions,
         retries: Retries,
         clock: Clock,
@@ -38,6 +38,7 @@ class Triggers:
         self._shared_writes: RepeatBackoff[tuple[TargetRef, ObjectKey]] = RepeatBackoff()
         self._token_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
         self._label_edits: RepeatBackoff[str] = RepeatBackoff()
+        self._record_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
 
     def resource_changed(self, key: ObjectKey) -> None:
         """Queue a PhaseSecret that is new or was edited; one without a Ready condition goes first."""
@@ -63,6 +64,13 @@ class Triggers:
         delay = self._target_edits.pause(target, self._clock.monotonic())
         for owner in owners:
             self._queue.add(owner, delay=delay)
+
+    def record_changed(self, key: ObjectKey) -> None:
+        """Queue the resource whose record of a lease others have changed or deleted."""
+        if self._resources.get(key) is None:
+            # Anybody may put our marks on an object.
+            return
+        self._queue.add(key, delay=self._record_edits.pause(key, self._clock.monotonic()))
 
     def restarts_changed(self, target: TargetRef) -> None:
         """Queue the owners of a target whose restart report has changed."""

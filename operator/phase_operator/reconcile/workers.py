@@ -14,6 +14,7 @@ from typing import Protocol
 from phase_operator.core.outcome import Event, Outcome
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.calls import Call
@@ -22,7 +23,7 @@ from phase_operator.reconcile.ports import Clock, Restarts
 from phase_operator.reconcile.queue.work_queue import QueueClosedError, WorkQueue
 from phase_operator.reconcile.report import INTERNAL, Events, Report
 from phase_operator.reconcile.retries import Retries
-from phase_operator.reconcile.store import PhaseSecretStore, Resource
+from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.triggers import Triggers
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,11 @@ class Workers:
         self,
         *,
         queue: WorkQueue[ObjectKey],
-        resources: PhaseSecretStore,
+        resources: Resources,
         targets: Users[TargetRef],
         runs: Mapping[str, Runs],
         poller: Poller,
+        errands: Errands,
         restarts: Restarts,
         triggers: Triggers,
         retries: Retries,
@@ -68,6 +70,7 @@ class Workers:
         # By the kind in a key.
         self._runs = runs
         self._poller = poller
+        self._errands = errands
         self._restarts = restarts
         self._triggers = triggers
         self._retries = retries
@@ -76,22 +79,26 @@ class Workers:
         self._clock = clock
         self._internal_errors = internal_errors
 
-    async def run(self, workers: int, phase_workers: int) -> None:
+    async def run(self, workers: int, phase_workers: int, errand_workers: int = 1) -> None:
         """Work until `stop`; return when the last run has ended.
 
-        `phase_workers` bounds the calls to Phase in flight, quick and slow; the scheduler chooses them.
+        `phase_workers` bounds the calls to Phase in flight, quick and slow; the scheduler chooses them. Errands have
+        workers of their own, since one may wait for minutes for a cloud provider.
         """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._internal_errors.keep("resources", self._run_resources, self._clock))
             asking = partial(self._ask_phase, group, asyncio.Semaphore(phase_workers))
             group.create_task(self._internal_errors.keep("sources", asking, self._clock))
+            for _ in range(errand_workers):
+                group.create_task(self._internal_errors.keep("errands", self._run_errands, self._clock))
             group.create_task(self._internal_errors.keep("restarts", self._restart, self._clock))
 
     def stop(self) -> None:
         """Begin no more runs."""
         self._queue.close()
         self._poller.close()
+        self._errands.close()
         self._restarts.close()
 
     def kubernetes_is_back(self) -> None:
@@ -156,6 +163,15 @@ class Workers:
                 self._internal_errors.attempt_now("asking Phase failed", failed, task="sources", subject=subject)
         finally:
             free.release()
+
+    async def _run_errands(self) -> None:
+        while True:
+            try:
+                errand = await self._errands.take()
+            except QueueClosedError:
+                return
+            made = self._errands.make(errand)
+            await self._internal_errors.attempt("errand failed", made, task="errands", subject=str(errand.subject))
 
     async def _restart(self) -> None:
         while True:

@@ -4,7 +4,7 @@ Rule: a label has few values, so no label holds names of resources, paths in Pha
 `task` name namespaces, those that `--namespace` lists. Metrics with other names are in named.py, and off by default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import nan
 
@@ -14,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from phase_operator import __version__
+from phase_operator.core.leases.ledger import LeaseState
 from phase_operator.reconcile.internal_errors import InternalErrors
 from phase_operator.reconcile.polling.stats import PollStats
 
@@ -76,6 +77,12 @@ class Metrics:
         self._conflicts = counter("conflicts_total", "Writes refused because the object had changed.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were reopened.", "watch")
         self._unserved = gauge("namespaces_unserved", "Watched namespaces that do not exist or deny access.")
+        self._leases = gauge("leases", "Leases of dynamic secrets in the ledgers, by state.", "state")
+        self._lease_calls = counter("lease_calls_total", "Calls about leases, by kind and result.", "kind", "result")
+        self._lease_end = gauge("lease_end_timestamp_seconds", "End of the first active lease to end; 0 without one.")
+        self._leases_ending = gauge("leases_ending", "Active leases near their ends whose successors are overdue.")
+        self._lease_orphans = counter("lease_orphans_total", "Leases found at Phase whose credentials were lost.")
+        self._lease_early = counter("lease_early_total", "Leases revoked by others in the first half of their lives.")
         self._internal_errors = counter("internal_errors_total", "Unexpected errors, by task.", "task")
         # fmt: on
 
@@ -116,6 +123,18 @@ class Metrics:
     def restart_failed(self) -> None:
         """Count a failed restart, or a failed list of a namespace's workloads; both are tried again."""
         self._not_restarted.inc()
+
+    def lease_called(self, kind: str, result: str) -> None:
+        """Count a call about leases (resolve, look, lease, revoke) by its result: ok, or a reason."""
+        self._lease_calls.labels(kind, result).inc()
+
+    def lease_orphaned(self) -> None:
+        """Count a lease that was found at Phase, and whose credentials nobody has."""
+        self._lease_orphans.inc()
+
+    def lease_ended_early(self) -> None:
+        """Count a lease that was revoked by others before half of its life was over."""
+        self._lease_early.inc()
 
     def event_posted(self, kind: str) -> None:
         """Count an Event by its type (Normal, Warning), or as `failed` or `dropped`."""
@@ -198,6 +217,18 @@ class Metrics:
         """Report at each scrape when the first certificate of Phase's hosts expires, in seconds since 1970."""
         self._ask(self._certificate, soonest)
 
+    def track_leases(
+        self,
+        states: Callable[[], Mapping[LeaseState, int]],
+        soonest_end: Callable[[], float],
+        ending: Callable[[], int],
+    ) -> None:
+        """Report at each scrape how many leases are in each state, when the first ends, and how many end soon."""
+        for state in LeaseState:
+            self._ask(self._leases.labels(str(state)), partial(_of_state, states, state))
+        self._ask(self._lease_end, soonest_end)
+        self._ask(self._leases_ending, ending)
+
     def track_restarts(self, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Report at each scrape how many roll-outs are in progress, and how many targets have postponed restarts."""
         self._ask(self._rollouts, under_way)
@@ -220,6 +251,10 @@ class _Shared:
             self._found, self._readers = self._stats(), set()
         self._readers.add(figure)
         return figure(self._found)
+
+
+def _of_state(states: Callable[[], Mapping[LeaseState, int]], state: LeaseState) -> int:
+    return states()[state]
 
 
 def _nth(count: Callable[[], tuple[int, int, int]], position: int) -> int:

@@ -17,8 +17,8 @@ _FILES_OF_LOOKUP = 2
 _SESSIONS = 3
 # Connection pools to Phase, each with idle connections: direct, and by the proxies for http and https.
 _WAYS = 3
-# For each namespace: a watch of PhaseSecrets, one of Secrets, one of ConfigMaps.
-_WATCHES_EACH = 3
+# For each namespace: a watch of each kind of ours, one of Secrets, one of ConfigMaps.
+_WATCHES_EACH = 4
 # Connections of probes and scrapes, and what Python and the system have open.
 _OTHER_FILES = 2 * CONNECTIONS + 100
 

@@ -4,6 +4,8 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
+from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS, Definition
 from phase_operator.core.access.tenancy import Tenancy
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.values import ObjectKey
@@ -11,9 +13,9 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.events import Recorder
 from phase_operator.kube.namespaces import NamespaceLabels
+from phase_operator.kube.record_cache import RecordCache
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
-from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import Policy
@@ -27,13 +29,15 @@ from phase_operator.reconcile.restarts.followed import FollowedTargets
 from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.restarter import Limits, Restarter
 from phase_operator.reconcile.retries import Retries
+from phase_operator.reconcile.run.parts import Parts
 from phase_operator.reconcile.run.reconciler import Reconciler
-from phase_operator.reconcile.store import PhaseSecretStore
+from phase_operator.reconcile.store import PhaseSecretStore, Stores
 from phase_operator.reconcile.triggers import Triggers
 from phase_operator.reconcile.workers import Workers
 from phase_operator.reconcile.writers import Writers
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
+from phase_operator.wiring.leases import Clients, LeaseLoop, Shared
 
 KEY_BYTES = 32
 
@@ -57,7 +61,8 @@ class Loop:
     """The connected parts that watches, probes and metrics use."""
 
     queue: WorkQueue[ObjectKey]
-    resources: PhaseSecretStore
+    resources: Stores
+    records: RecordCache
     known: TargetCache
     recorder: Recorder
     cluster: KubeCluster
@@ -74,7 +79,7 @@ class Loop:
 def build_loop(
     settings: Settings,
     client: KubeClient,
-    phase: PhaseClient,
+    clients: Clients,
     background: BackgroundThread,
     metrics: Metrics,
     clock: Clock,
@@ -82,17 +87,18 @@ def build_loop(
 ) -> Loop:
     """Build and connect the parts; nothing runs yet."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
-    resources, admissions = PhaseSecretStore(), Admissions()
+    resources = Stores(*(PhaseSecretStore(kind_in_keys(each)) for each in DEFINITIONS))
+    admissions, records = Admissions(), RecordCache()
     known = TargetCache(admissions.targets.kept)
     retries = Retries(queue, clock)
     triggers = Triggers(queue, resources, admissions, retries, clock)
     recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
-    cluster = KubeCluster(client, known, recorder, triggers.target_changed)
+    cluster = KubeCluster(client, known, recorder, triggers.target_changed, records)
     tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)
     tenancy, memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
-    poller = Poller(phase, clock, queue.add, metrics, events.post, _policy(settings), memory, background)
+    poller = Poller(clients.phase, clock, queue.add, metrics, events.post, _policy(settings), memory, background)
     restarts: Restarts = NoRestarts()
     if settings.restarts:
         workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
@@ -107,18 +113,28 @@ def build_loop(
         )
         metrics.track_restarts(restarter.under_way, restarter.waiting)
         restarts = restarter
-    reconciler = Reconciler(
-        background=background,
-        resources=resources,
-        poller=poller,
-        tokens=tokens,
+    shared = Shared(queue, resources, cluster, poller, memory, tokens, tenancy, labels.of, restarts, background)
+    leases = LeaseLoop(settings, clients, shared, metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
+    parts = Parts.build(
         cluster=cluster,
-        phase=phase,
+        resources=resources,
         admissions=admissions,
-        digest_key=startup.digest_key,
+        tokens=tokens,
         tenancy=tenancy,
         labels_of=labels.of,
         restarts=restarts,
+        background=background,
+        digest_key=startup.digest_key,
+        uses_token=lambda key: poller.has_query(key) or leases.subjects.uses_token(key),
+    )
+    reconciler = Reconciler(
+        background=background,
+        poller=poller,
+        tokens=tokens,
+        phase=clients.phase,
+        tenancy=tenancy,
+        labels_of=labels.of,
+        parts=parts,
     )
     report = Report(
         cluster=cluster,
@@ -133,8 +149,9 @@ def build_loop(
         queue=queue,
         resources=resources,
         targets=admissions.targets,
-        runs={"": reconciler},
+        runs={"": reconciler, names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.listed.is_set)},
         poller=poller,
+        errands=leases.errands,
         restarts=restarts,
         triggers=triggers,
         retries=retries,
@@ -146,6 +163,7 @@ def build_loop(
     return Loop(
         queue=queue,
         resources=resources,
+        records=records,
         known=known,
         recorder=recorder,
         cluster=cluster,
@@ -158,6 +176,11 @@ def build_loop(
         events=events,
         workers=workers,
     )
+
+
+def kind_in_keys(definition: Definition) -> str:
+    """Return how keys of resources name their kind."""
+    return "" if definition.kind == names.KIND_PHASE_SECRET else definition.kind
 
 
 def _policy(settings: Settings) -> Policy:

@@ -13,12 +13,12 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.version import check_version
-from phase_operator.phase.client import PhaseClient
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import most_calls
+from phase_operator.wiring.leases import Clients
 from phase_operator.wiring.loop import KEY_BYTES, Startup, build_loop
 from phase_operator.wiring.probes import Patience, leader_probes, standby_probes, track
 from phase_operator.wiring.watches import Watches
@@ -33,7 +33,7 @@ class Operator:
         self,
         settings: Settings,
         client: KubeClient,
-        phase: PhaseClient,
+        clients: Clients,
         background: BackgroundThread,
         metrics: Metrics,
         clock: Clock,
@@ -44,7 +44,7 @@ class Operator:
         self._internal_errors = metrics.internal_errors
         self._clock = clock
         self._startup = Startup()
-        self._loop = build_loop(settings, client, phase, background, metrics, clock, self._startup)
+        self._loop = build_loop(settings, client, clients, background, metrics, clock, self._startup)
         self._watches = Watches(settings, client, self._loop, metrics, clock, self._startup, patience.sweep)
         self._stop = asyncio.Event()
         self._elector = self._make_elector()
@@ -114,7 +114,9 @@ class Operator:
             preparing = kept("start", self._prepare)
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not any(each.done() for each in ends):
-                working = group.create_task(self._loop.workers.run(self._settings.workers, most_calls(self._settings)))
+                settings = self._settings
+                work = self._loop.workers.run(settings.workers, most_calls(settings), settings.errand_workers)
+                working = group.create_task(work)
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watches.resources.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 log.info("operator stops")

@@ -72,7 +72,7 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
     metrics.track_polling(poller.stats)
     metrics.track_answers(lambda: memory.used, memory.total)
     if settings.resource_metrics:
-        metrics.registry.register(Named(resources, poller, clock, metrics.internal_errors))
+        metrics.registry.register(Named(resources.of(""), poller, clock, metrics.internal_errors))
 
 
 def _problem_of(watch: MetadataWatch) -> str | None:

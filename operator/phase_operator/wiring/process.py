@@ -12,6 +12,7 @@ from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.timestamps import timestamp
 from phase_operator.kube.client import KubeClient, KubeconfigError, load_configuration
 from phase_operator.phase.client import PhaseClient
+from phase_operator.phase.leases import LeaseClient
 from phase_operator.phase.lookups import Unawaited
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
@@ -21,6 +22,7 @@ from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import PortInUseError, serve
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import LOOKUPS_EACH, StartError, most_calls, open_files
+from phase_operator.wiring.leases import Clients
 from phase_operator.wiring.loop import KEY_BYTES
 from phase_operator.wiring.operator import Operator
 from phase_operator.wiring.probes import Patience
@@ -58,7 +60,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     # One thread for all long work, in which namespaces take turns.
     background = BackgroundThread()
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
-    operator = Operator(settings, client, phase, background, metrics, SystemClock(), patience or Patience())
+    clients = Clients(phase, LeaseClient(session))
+    operator = Operator(settings, client, clients, background, metrics, SystemClock(), patience or Patience())
     _tune_collector()
     # DNS lookups of the API server run in threads, too.
     asyncio.get_running_loop().set_default_executor(Unawaited())

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.crd import PHASE_SECRET
+from phase_operator.api.crd import DEFINITIONS, Definition
 from phase_operator.core.errors import Waiting
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.handlers.kind import Listing, ShownKind
@@ -14,15 +14,17 @@ from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.paths import COLLECTIONS, CORE, object_path
+from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
 from phase_operator.kube.watch import MetadataWatch, Sink
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring.loop import Loop, Startup
+from phase_operator.wiring.loop import Loop, Startup, kind_in_keys
 
-_OURS = f"{names.LABEL_TARGET} in ({names.LABEL_TARGET_VALUE},{names.LABEL_COPY_VALUE})"
+_VALUES = (names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE)
+_OURS = f"{names.LABEL_TARGET} in ({','.join(_VALUES)})"
 
 
 class Watches:
@@ -45,19 +47,8 @@ class Watches:
             for scope in (settings.namespace or ("",))
         ]
         self.scopes = Scopes(settings.namespace, self.metadata, metrics.watch_restarted)
-        lists = _Lists(loop.cluster, self.scopes, is_everywhere=not settings.namespace)
-        phase_secrets = ShownKind(
-            definition=PHASE_SECRET,
-            resources=loop.resources,
-            changes=loop.triggers,
-            not_understood=loop.events.not_understood,
-            count=lists.count,
-            list_all=lists.list_all,
-            clock=clock,
-            internal_errors=metrics.internal_errors,
-        )
         self.resources = Watcher(
-            kinds=[phase_secrets],
+            kinds=[self._shown(each, is_everywhere=not settings.namespace) for each in DEFINITIONS],
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
             is_own_version=loop.cluster.own_versions.shown_by,
@@ -72,6 +63,21 @@ class Watches:
         if loop.tenancy.asks_for_labels:
             self.metadata.append(self._watch("namespaces", "namespaces", loop.labels))
 
+    def _shown(self, definition: Definition, *, is_everywhere: bool) -> ShownKind:
+        """Return what takes all that the watch shows of a kind of our resources."""
+        loop, kind = self._loop, kind_in_keys(definition)
+        lists = _Lists(loop.cluster, self.scopes, kind, is_everywhere=is_everywhere)
+        return ShownKind(
+            definition=definition,
+            resources=loop.resources.of(kind),
+            changes=loop.triggers,
+            not_understood=loop.events.not_understood,
+            count=lists.count,
+            list_all=lists.list_all,
+            clock=self._clock,
+            internal_errors=self._metrics.internal_errors,
+        )
+
     def _sink(self, kind: Kind) -> TargetSink:
         """Return what takes all that the watches of a kind show."""
         loop, is_secret = self._loop, kind is Kind.SECRET
@@ -85,7 +91,8 @@ class Watches:
             if is_secret:
                 loop.tokens.all_changed()
 
-        return TargetSink(kind, loop.known, touched, relisted)
+        records = RecordSink(loop.records, loop.triggers.record_changed) if is_secret else None
+        return TargetSink(kind, loop.known, touched, relisted, records)
 
     def _targets(self, kind: Kind, sink: TargetSink, scope: str) -> MetadataWatch:
         collection = COLLECTIONS[kind]
@@ -113,17 +120,17 @@ class Watches:
 
 
 class _Lists:
-    """Lists of all PhaseSecrets in the namespaces that are served."""
+    """Lists of all resources of a kind in the namespaces that are served."""
 
-    def __init__(self, cluster: KubeCluster, scopes: Scopes, *, is_everywhere: bool) -> None:
-        self._cluster, self._scopes = cluster, scopes
+    def __init__(self, cluster: KubeCluster, scopes: Scopes, kind: str, *, is_everywhere: bool) -> None:
+        self._cluster, self._scopes, self._kind = cluster, scopes, kind
         self._everywhere: tuple[None, ...] = (None,) if is_everywhere else ()
 
     async def count(self) -> int:
         count = 0
         for namespace in self._scopes.served() or self._everywhere:
             with _unless_refused(namespace, set()):
-                count += await self._cluster.count_resources(namespace)
+                count += await self._cluster.count_resources(namespace, self._kind)
         return count
 
     async def list_all(self) -> Listing:
@@ -131,7 +138,7 @@ class _Lists:
         left_out = set(self._scopes.unserved())
         for namespace in self._scopes.served() or self._everywhere:
             with _unless_refused(namespace, left_out):
-                found += await self._cluster.list_resources(namespace)
+                found += await self._cluster.list_resources(namespace, self._kind)
         return Listing(found, left_out)
 
 

@@ -158,6 +158,14 @@ def test_the_operator_makes_changes_and_deletes_objects_with_its_label(trial: Tr
     assert not trial.refuses_to_delete(ours)
 
 
+def test_the_operator_makes_and_deletes_the_record_of_a_lease(trial: Trial) -> None:
+    labels = {names.LABEL_TARGET: names.LABEL_LEASE_VALUE}
+    record = thing("s3-lease-5e1b09c2", labels=labels, type=names.LEASE_TYPE, immutable=True, data={"a": "YQ=="})
+
+    assert not trial.refuses_to_apply(record)
+    assert not trial.refuses_to_delete(record)
+
+
 @each_kind
 @pytest.mark.parametrize("labels", [{}, {names.LABEL_TARGET: "no"}, {"app": "x"}], ids=str)
 def test_the_operator_makes_nothing_without_its_label(trial: Trial, kind: str, labels: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,35 +11,21 @@ import yaml
 from phase_operator.api.crd import PHASE_SECRET, document
 from phase_operator.api.names import FINALIZER
 from support.argocd import health
+from support.gitops import MANAGERS, by_server, spec_paths
 from support.kstatus import KStatus, kstatus
 from support.operator_process import REPOSITORY, eventually
 from support.world import World
 
 pytestmark = pytest.mark.controlplane
 
-MANAGERS = ("argocd-controller", "kustomize-controller")
 FULL = REPOSITORY / "tests/support/full.yaml"
 FILES = [*sorted((REPOSITORY / "deploy/samples").glob("*.yaml")), FULL]
 RESOURCES = {
     f"{file.stem} {found['metadata']['name']}": found
     for file in FILES
     for found in yaml.safe_load_all(file.read_text())
+    if found["kind"] == "PhaseSecret"
 }
-
-
-def spec_paths(schema: Mapping[str, Any], found: Any = None, at: str = "") -> Iterator[str]:
-    """Yield every field that a schema has; with `found` those that it sets."""
-    is_asked = found is not None
-    for name, field in schema.get("properties", {}).items():
-        if not is_asked or name in found:
-            yield f"{at}.{name}"
-            yield from spec_paths(field, found[name] if is_asked else None, f"{at}.{name}")
-    if isinstance(more := schema.get("additionalProperties"), dict):
-        for value in found.values() if is_asked else [None]:
-            yield from spec_paths(more, value, f"{at}.*")
-    if "items" in schema:
-        for value in found if is_asked else [None]:
-            yield from spec_paths(schema["items"], value, f"{at}[]")
 
 
 def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,12 +40,6 @@ def prepared(world: World, wanted: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(text.replace("APP_ID", world.phase.app_id("shop")))
     found["spec"] |= {"phaseHost": world.phase.url, "pollingInterval": 5}
     return found
-
-
-def by_server(world: World, manager: str, verb: str, manifest: Mapping[str, Any]) -> int:
-    """Apply or compare a manifest as Argo CD and Flux do, and return kubectl's exit code."""
-    arguments = (verb, "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-")
-    return world.plane.kubectl(*arguments, stdin=json.dumps(manifest), check=False).returncode
 
 
 def standing(world: World, name: str) -> dict[str, Any]:

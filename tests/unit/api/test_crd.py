@@ -181,15 +181,17 @@ def test_no_spec_has_a_default_that_a_gitops_tool_would_see() -> None:
         assert [found for found in _walk(schema["properties"]["spec"]) if "default" in found] == []
 
 
-def test_a_new_resource_has_the_status_not_looked_at_yet() -> None:
-    schema = crd.document(crd.PHASE_SECRET)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+@pytest.mark.parametrize("definition", crd.DEFINITIONS, ids=lambda each: each.kind)
+def test_a_new_resource_has_the_status_not_looked_at_yet(definition: crd.Definition) -> None:
+    schema = crd.document(definition)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
     assert schema["properties"]["status"]["default"] == {"observedGeneration": -1}
     assert [found for found in _walk(schema) if "default" in found] == [schema["properties"]["status"]]
 
 
-def test_every_field_has_a_sentence_for_its_user() -> None:
-    schema = crd.structural(crd.PHASE_SECRET.model)
+@pytest.mark.parametrize("definition", crd.DEFINITIONS, ids=lambda each: each.kind)
+def test_every_field_has_a_sentence_for_its_user(definition: crd.Definition) -> None:
+    schema = crd.structural(definition.model)
 
     def silent(node: crd.Schema, path: str) -> list[str]:
         found = []
@@ -201,10 +203,11 @@ def test_every_field_has_a_sentence_for_its_user() -> None:
     assert silent(schema, "") == []
 
 
-def test_every_column_reads_a_field_that_is_there() -> None:
-    spec_and_status = crd.structural(crd.PHASE_SECRET.model)["properties"]
+@pytest.mark.parametrize("definition", crd.DEFINITIONS, ids=lambda each: each.kind)
+def test_every_column_reads_a_field_that_is_there(definition: crd.Definition) -> None:
+    spec_and_status = crd.structural(definition.model)["properties"]
 
-    for column in crd.PHASE_SECRET.columns:
+    for column in definition.columns:
         root, field = column.path.removeprefix(".").split(".")[:2]
         if root != "metadata":
             assert field.split("[")[0] in spec_and_status[root]["properties"]

@@ -97,7 +97,7 @@ def test_crds_prints_what_the_models_say() -> None:
     printed = list(documents.load_all(result.stdout))
     assert result.exit_code == 0
     assert printed == [crd.document(definition) for definition in crd.DEFINITIONS]
-    assert [document["kind"] for document in printed] == ["CustomResourceDefinition"]
+    assert {document["kind"] for document in printed} == {"CustomResourceDefinition"}
     assert printed[0]["metadata"]["name"] == f"{names.PLURAL_PHASE_SECRETS}.{names.GROUP}"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from phase_operator.core.leases.record import record_ref
 from phase_operator.core.targets.observed import observe
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.index import ReverseIndex
@@ -9,6 +10,8 @@ from phase_operator.reconcile.run.rivals import OwnerConflicts
 from phase_operator.reconcile.writers import Writers
 from support.builders import KEY, desired_secret, phase_secret, secret_ref
 from support.fakes import FakeCluster
+from support.lease_house import KEY as DYNAMIC
+from support.lease_house import dynamic_secret
 
 THING = ObjectKey(KEY.namespace, KEY.name, "PhaseThing")
 
@@ -38,3 +41,13 @@ async def test_a_namesake_of_another_kind_does_not_keep_what_the_mark_names() ->
 
     assert not await rivals.has_let_go(str(KEY), secret_ref())
     assert await rivals.has_let_go(str(THING), secret_ref())
+
+
+async def test_a_record_of_a_lease_is_kept_by_its_resource_though_no_spec_names_it() -> None:
+    cluster = FakeCluster()
+    cluster.bodies[DYNAMIC] = dynamic_secret()
+    rivals = OwnerConflicts(cluster, lambda *_: "")
+
+    assert not await rivals.has_let_go(str(DYNAMIC), record_ref(DYNAMIC, "0a1b2c3d"))
+    assert not await rivals.has_let_go(str(DYNAMIC), secret_ref("uploads-aws"))
+    assert await rivals.has_let_go(str(DYNAMIC), secret_ref("another"))

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from phase_operator.core.leases.ledger import LeaseState
 from phase_operator.core.source.query import SourceQuery
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.polling.stats import PollStats
@@ -77,6 +78,10 @@ def counted() -> Metrics:
     metrics.track_polling(lambda: POLLING)
     metrics.track_answers(lambda: 17, 18)
     metrics.track_restarts(lambda: 10, lambda: 11)
+    metrics.lease_called("revoke", "PhaseUnavailable")
+    metrics.lease_orphaned()
+    metrics.lease_ended_early()
+    metrics.track_leases(lambda: dict.fromkeys(LeaseState, 2), lambda: 1_800_000_000.0, lambda: 3)
     return metrics
 
 
@@ -138,6 +143,12 @@ def test_the_page_lists_exactly_what_is_registered() -> None:
         pytest.param("calls_held_back", {}, 16, id="calls held back"),
         pytest.param("rollouts", {}, 10, id="roll-outs"),
         pytest.param("restarts_waiting", {}, 11, id="restarts that wait"),
+        *(pytest.param("leases", {"state": state}, 2, id=f"leases {state}") for state in LeaseState),
+        pytest.param("lease_calls_total", {"kind": "revoke", "result": "PhaseUnavailable"}, 1, id="call about a lease"),
+        pytest.param("lease_end_timestamp_seconds", {}, 1_800_000_000.0, id="end of a lease"),
+        pytest.param("leases_ending", {}, 3, id="leases near their ends"),
+        pytest.param("lease_orphans_total", {}, 1, id="lease that nobody has"),
+        pytest.param("lease_early_total", {}, 1, id="lease that others revoked early"),
     ],
 )
 def test_each_method_moves_its_metric(name: str, labels: dict[str, str], value: float) -> None:

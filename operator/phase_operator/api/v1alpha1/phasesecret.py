@@ -113,7 +113,7 @@ class TokenSecretReference(ApiModel):
     )
     secret_namespace: OptionalNamespace = Field(
         None,
-        description="Namespace of that Secret. Default: the PhaseSecret's own; another one needs a grant in the "
+        description="Namespace of that Secret. Default: the resource's own; another one needs a grant in the "
         "operator's settings.",
     )
 
@@ -307,17 +307,22 @@ class Restart(ApiModel):
 _USUAL_RESTART = Restart()
 
 
-class TargetFields(ApiModel):
-    """What targets of both kinds have in common."""
+class FolderOfTarget(ApiModel):
+    """Which folder's entries a target takes."""
 
     path: Annotated[Annotated[str, Field(max_length=1024, pattern=r"^(/.*)?$")] | None, unless_empty()] = Field(
         None,
         description="Take the entries of this folder only: phaseAppEnvPath or a folder below it, written in full. "
         "Default: phaseAppEnvPath, with recursive the folders below it too.",
     )
+
+
+class WritingFields(ApiModel):
+    """How a target is made of its entries, and what becomes of it."""
+
     keys: KeySelection = Field(
         default_factory=lambda: _ALL_KEYS,
-        description="Which of the PhaseSecret's keys this target takes. Default: all.",
+        description="Which of the resource's keys this target takes. Default: all.",
     )
     name_transformer: NameTransformer | None = Field(
         None, description="Spelling of all keys of this target. Default: upper_snake, the keys as Phase has them."
@@ -355,13 +360,13 @@ class TargetFields(ApiModel):
     )
     creation_policy: CreationPolicy | None = Field(
         None,
-        description="Owner: the whole object is the PhaseSecret's. Merge: only its keys are, in an object that others "
+        description="Owner: the whole object is the resource's. Merge: only its keys are, in an object that others "
         "keep. Orphan: created and updated like Owner, and never deleted. Default: Owner.",
     )
     deletion_policy: DeletionPolicy | None = Field(
         None,
-        description="What happens to the target when the PhaseSecret is deleted, or does not name it any more. Retain: "
-        "it stays. Delete: it is deleted; with Merge, only the PhaseSecret's keys are removed. Default: Retain; with "
+        description="What happens to the target when the resource is deleted, or does not name it any more. Retain: "
+        "it stays. Delete: it is deleted; with Merge, only the resource's keys are removed. Default: Retain; with "
         "Merge: Delete.",
     )
     restart: Restart = Field(
@@ -381,16 +386,25 @@ class TargetFields(ApiModel):
     )
 
 
-class ManagedSecret(ApiModel):
-    """Which Secret."""
+class TargetFields(WritingFields, FolderOfTarget):
+    """What targets of both kinds have in common."""
+
+
+class SecretName(ApiModel):
+    """Which Secret, and its type."""
 
     secret_name: ObjectName = Field(description="Name of the Secret.")
     secret_namespace: OptionalNamespace = Field(
         None,
-        description="Namespace of the Secret. Default: the PhaseSecret's own; another one needs a grant in the "
+        description="Namespace of the Secret. Default: the resource's own; another one needs a grant in the "
         "operator's settings.",
     )
     secret_type: SecretType | None = Field(None, description="Type of the Secret. Default: Opaque.")
+
+
+class EntryTypes(ApiModel):
+    """Which types of entry a Secret takes."""
+
     types: list[EntryType] | None = Field(
         None,
         min_length=1,
@@ -399,11 +413,20 @@ class ManagedSecret(ApiModel):
         "managedConfigMapReferences is empty.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
+
+
+class TypeChange(ApiModel):
+    """What another type does to a Secret."""
+
     on_type_change: OnTypeChange | None = Field(
         None,
         description="Kubernetes cannot change the type of a Secret. Refuse: another secretType is reported and not "
         "written. Replace: the Secret is deleted and created again; a copy exists meanwhile. Default: Refuse.",
     )
+
+
+class ManagedSecret(TypeChange, EntryTypes, SecretName):
+    """Which Secret, and which entries it takes."""
 
 
 # The API server sees each of these once for a target.
@@ -426,7 +449,7 @@ _TARGET_RULES = (
     ),
     rule(
         '!has(self.versioned) || !has(self.creationPolicy) || self.creationPolicy == "Owner"',
-        "a versioned target is the PhaseSecret's own: creationPolicy has to be Owner",
+        "a versioned target is the resource's own: creationPolicy has to be Owner",
         ".creationPolicy",
     ),
     rule(
@@ -443,20 +466,21 @@ _TARGET_RULES = (
 )
 
 
+SECRET_RULES = rules(
+    *_TARGET_RULES,
+    rule(
+        '!has(self.onTypeChange) || self.onTypeChange == "Refuse" || !has(self.creationPolicy) || '
+        'self.creationPolicy != "Merge"',
+        "an object that others keep is not replaced: onTypeChange has to be Refuse",
+        ".onTypeChange",
+    ),
+)
+
+
 class ManagedSecretReference(TargetFields, ManagedSecret):
     """A Secret to keep in step with Phase."""
 
-    model_config = ApiModel.model_config | {
-        "json_schema_extra": rules(
-            *_TARGET_RULES,
-            rule(
-                '!has(self.onTypeChange) || self.onTypeChange == "Refuse" || !has(self.creationPolicy) || '
-                'self.creationPolicy != "Merge"',
-                "an object that others keep is not replaced: onTypeChange has to be Refuse",
-                ".onTypeChange",
-            ),
-        )
-    }
+    model_config = ApiModel.model_config | {"json_schema_extra": SECRET_RULES}
 
 
 class ManagedConfigMap(ApiModel):
@@ -465,7 +489,7 @@ class ManagedConfigMap(ApiModel):
     config_map_name: ObjectName = Field(description="Name of the ConfigMap.")
     config_map_namespace: OptionalNamespace = Field(
         None,
-        description="Namespace of the ConfigMap. Default: the PhaseSecret's own; another one needs a grant in the "
+        description="Namespace of the ConfigMap. Default: the resource's own; another one needs a grant in the "
         "operator's settings.",
     )
 
@@ -479,16 +503,49 @@ class ManagedConfigMapReference(TargetFields, ManagedConfigMap):
 Target = ManagedSecretReference | ManagedConfigMapReference
 
 
-class PhaseSecretSpec(ApiModel):
+NAMES_AN_APP = rule(
+    'has(self.phaseApp) && self.phaseApp != "" || has(self.phaseAppId) && self.phaseAppId != ""',
+    "set phaseApp (the app's name) or phaseAppId",
+    ".phaseApp",
+)
+
+
+class PlaceFields(ApiModel):
+    """Which folder of Phase a resource is about."""
+
+    phase_host: Annotated[
+        Annotated[str, Field(max_length=2048, pattern=_HOST)] | None,
+        unless_empty(),
+    ] = Field(
+        None,
+        description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
+        "Phase its URL; /service/public is added unless it is there.",
+        json_schema_extra=NULLABLE,
+    )
+    phase_app: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
+        None, description="Name of the app: exact, or the only one that differs in upper and lower case alone."
+    )
+    phase_app_id: Annotated[Annotated[str, Field(max_length=64, pattern=r"^[-a-zA-Z0-9]*$")] | None, unless_empty()] = (
+        Field(None, description="Id of the app; wins over phaseApp.")
+    )
+    phase_app_env: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
+        None,
+        description="Name of the environment, in any case. Default: production.",
+        json_schema_extra=NULLABLE,
+    )
+    phase_app_env_path: Annotated[Annotated[str, Field(max_length=1024)] | None, unless_empty()] = Field(
+        None,
+        description="Folder to read, without the folders below it. Default: /, the root folder only.",
+        json_schema_extra=NULLABLE,
+    )
+
+
+class PhaseSecretSpec(PlaceFields):
     """What to read from Phase and where to write it."""
 
     model_config = ApiModel.model_config | {
         "json_schema_extra": rules(
-            rule(
-                'has(self.phaseApp) && self.phaseApp != "" || has(self.phaseAppId) && self.phaseAppId != ""',
-                "set phaseApp (the app's name) or phaseAppId",
-                ".phaseApp",
-            ),
+            NAMES_AN_APP,
             rule(
                 '!has(self.phaseAppEnvTag) || self.phaseAppEnvTag == "" || !has(self.phaseAppEnvTags)',
                 "set phaseAppEnvTag or phaseAppEnvTags, not both",
@@ -525,31 +582,6 @@ class PhaseSecretSpec(ApiModel):
         )
     }
 
-    phase_host: Annotated[
-        Annotated[str, Field(max_length=2048, pattern=_HOST)] | None,
-        unless_empty(),
-    ] = Field(
-        None,
-        description="URL of Phase, without query or credentials. Default: https://console.phase.dev. For a self-hosted "
-        "Phase its URL; /service/public is added unless it is there.",
-        json_schema_extra=NULLABLE,
-    )
-    phase_app: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
-        None, description="Name of the app: exact, or the only one that differs in upper and lower case alone."
-    )
-    phase_app_id: Annotated[Annotated[str, Field(max_length=64, pattern=r"^[-a-zA-Z0-9]*$")] | None, unless_empty()] = (
-        Field(None, description="Id of the app; wins over phaseApp.")
-    )
-    phase_app_env: Annotated[Annotated[str, Field(max_length=253)] | None, unless_empty()] = Field(
-        None,
-        description="Name of the environment, in any case. Default: production.",
-        json_schema_extra=NULLABLE,
-    )
-    phase_app_env_path: Annotated[Annotated[str, Field(max_length=1024)] | None, unless_empty()] = Field(
-        None,
-        description="Folder to read, without the folders below it. Default: /, the root folder only.",
-        json_schema_extra=NULLABLE,
-    )
     recursive: bool | None = Field(
         None,
         description="true: the folders below phaseAppEnvPath are read too; equal keys in two folders are a collision "
@@ -636,7 +668,7 @@ class SourceStatus(ApiModel):
         None, description="The environment that was read."
     )
     path: Annotated[str, Field(max_length=1024)] | None = Field(None, description="The folder that was read.")
-    entries: int | None = Field(None, description="How many entries the PhaseSecret selects there.")
+    entries: int | None = Field(None, description="How many entries the resource selects there.")
 
 
 class LeftOutWhy(StrEnum):
@@ -648,7 +680,7 @@ class LeftOutWhy(StrEnum):
 
 
 class LeftOutStatus(ApiModel):
-    """Entries that the PhaseSecret selects and one target does not take."""
+    """Entries that the resource selects and one target does not take."""
 
     why: LeftOutWhy = Field(
         description="Type: the target takes no entries of their type. Path: it takes those of another folder. "
@@ -701,7 +733,7 @@ class TargetStatus(ApiModel):
     left_out: list[LeftOutStatus] = Field(
         default_factory=list,
         max_length=3,
-        description="What the PhaseSecret selects and this target does not take, by names only.",
+        description="What the resource selects and this target does not take, by names only.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
 

@@ -1,1 +1,1 @@
-"""Leases of dynamic secrets: which exist, what they are for, and what comes next. No resource uses this room yet."""
+"""Leases of dynamic secrets: which exist, what they are for, and what comes next."""

@@ -29,6 +29,15 @@ def lived_short(lease: Lease, now: float) -> bool:
     return now < (lease.asked_at + lease.ends_at) / 2
 
 
+def ends_soon(lease: Lease, rollover_percent: int, now: float) -> bool:
+    """Return whether an active lease should have had a successor long ago.
+
+    It has less than a sixth of its life left, and half of the time from its roll-over to its end is over.
+    """
+    overdue = max(5 / 6, (100 + rollover_percent) / 200)
+    return now >= lease.asked_at + (lease.ends_at - lease.asked_at) * overdue
+
+
 def live(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
     """Yield the step that a lease needs now, or until when it needs none."""
     match lease.state:

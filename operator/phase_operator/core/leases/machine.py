@@ -17,7 +17,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 | Revoking | an hour after its end, in vain | out of the ledger; an Event names it |
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from math import inf
 
@@ -32,13 +32,22 @@ from phase_operator.core.leases.unclear import look_for
 _FRESH = 30.0
 
 
-def next_step(ledger: Ledger, facts: Facts, now: float) -> Step:
-    """Return the next step; a `Wait` if there is nothing to do before a moment or a new fact."""
+def nothing_held(_: Step) -> bool:
+    """Hold no step back."""
+    return False
+
+
+def next_step(ledger: Ledger, facts: Facts, now: float, is_held: Callable[[Step], bool] = nothing_held) -> Step:
+    """Return the next step; a `Wait` if there is nothing to do before a moment or a new fact.
+
+    Steps that are held are passed over: calls that failed a moment ago, or any call while another one is under way.
+    """
     until = inf
     for step in _steps(ledger, facts, now):
-        if not isinstance(step, Wait):
+        if isinstance(step, Wait):
+            until = min(until, step.until)
+        elif not is_held(step):
             return step
-        until = min(until, step.until)
     return Wait(until)
 
 

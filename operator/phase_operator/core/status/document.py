@@ -32,6 +32,8 @@ _MOST_TARGETS = 256
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_PATH = 64, 253, 1024
 LONGEST_SYNC = 256
 _NEWS = frozenset({"leftOut", "restarted", "notRestarted"})
+# The ledger of leases (core/leases/ledger.py), in the status of a PhaseDynamicSecret.
+LEDGER = ("leases", "attempts")
 # The fields on what a target was made of. A status of an older version lacks them; that alone is no change.
 _MADE_OF = ("entries", "selection")
 
@@ -53,10 +55,17 @@ def status_document(
     if targets := _targets(outcome, previous)[:_MOST_TARGETS]:
         document |= {"targets": targets, "keys": sum(number(target.get("keys")) for target in targets)}
     document |= _unless_empty("source", _source(outcome, previous)) | _forced_sync(forced, previous)
+    # A ledger has writes of its own; here it stays as it is.
+    document |= only(previous, *LEDGER, "account") | _account(outcome)
     since = text(previous.get("lastSyncedTime"))
     is_forced = forced not in (None, previous.get("lastForcedSync"))
     is_news = not since or is_forced or _has_changed(outcome, document, previous)
     return document | _unless_empty("lastSyncedTime", now if found.ready and is_news else since)
+
+
+def _account(outcome: Synced | Suspended | Failed) -> dict[str, Any]:
+    account = outcome.source.account if isinstance(outcome, Synced) else ""
+    return _unless_empty("account", bounded(account, _LONGEST_NAME))
 
 
 def _forced_sync(forced: str | None, previous: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +154,7 @@ def _source(outcome: Synced | Suspended | Failed, previous: Mapping[str, Any]) -
                 "environment": bounded(source.environment, _LONGEST_NAME),
                 "path": bounded(source.path, _LONGEST_PATH),
                 "entries": source.entries,
-            }
+            } | _unless_empty("dynamicSecretId", bounded(source.dynamic_secret, _LONGEST_NAME))
         case _:
             return mapping(previous.get("source"))
 

@@ -92,7 +92,7 @@ def desired(
         ref = _version_ref(ref, body, data, digest_key)
         body = {**body, "immutable": True}
     annotations = _annotations(template, owner, content, policy)
-    owners = [_owner_reference(owner)] if _is_collected(ref, owner, policy) else []
+    owners = [owner_reference(owner)] if _is_collected(ref, owner, policy) else []
     owned_fields = owned_fields_digest(data, labels, annotations, [str(reference["uid"]) for reference in owners])
     digest = _digest(ref, body, data, owned_fields, digest_key)
     # The owned fields' digest leaves these two out: an object that was written without an origin is the same object.
@@ -185,7 +185,8 @@ def _desired_share(
     )
 
 
-def _owner_reference(owner: Owner) -> dict[str, Any]:
+def owner_reference(owner: Owner) -> dict[str, Any]:
+    """Return what names the owner on an object of its namespace, for the garbage collector."""
     # Not blocking: the deletion of the owner must never wait for the operator or the garbage collector.
     return {
         "apiVersion": names.API_VERSION,

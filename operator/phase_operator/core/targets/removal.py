@@ -100,7 +100,12 @@ class Retyped:
     """The object is a Secret that is created again, with another type, as soon as it is deleted."""
 
 
-Why = Unwanted | Superseded | Needless | Retyped
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The object is the record of a lease that was given back, or that no ledger names."""
+
+
+Why = Unwanted | Superseded | Needless | Retyped | Spent
 
 
 def removal(ref: TargetRef, observed: Observed | None, owner: Owner, why: Why) -> Removal | Leave:
@@ -114,6 +119,8 @@ def removal(ref: TargetRef, observed: Observed | None, owner: Owner, why: Why) -
             return _whole(observed, owner) if is_version_of(ref, observed, base) else Leave()
         case Needless() | Retyped():
             return _whole(observed, owner)
+        case Spent():
+            return _whole(observed, owner) if observed.origin == owner.uid else Leave()
         case _:
             assert_never(why)
 

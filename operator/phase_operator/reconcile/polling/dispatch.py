@@ -14,7 +14,7 @@ from phase_operator.core.source.query import Account
 from phase_operator.reconcile.polling.accounts import FOREVER, AccountState
 from phase_operator.reconcile.polling.calls import Call, Task
 from phase_operator.reconcile.polling.fair_queue import Lane
-from phase_operator.reconcile.polling.gates import Concern, Host, InFlightCall, Opens
+from phase_operator.reconcile.polling.gates import AccountGate, Concern, Host, InFlightCall, Opens
 from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyLimit, ConcurrencyShares
 from phase_operator.reconcile.polling.timers import Timers
 
@@ -115,6 +115,12 @@ class Dispatcher:
         self._let_pass(Trial(account_state.gate.host.name), now)
         self.add(account_state.account, now)
         return concern
+
+    def other_ended(self, gate: AccountGate, now: float) -> None:
+        """Look again at those who wait for a host or an account where a call has ended that was no read."""
+        self._let_pass(Trial(gate.host.name), now)
+        if gate.account in self._account_states:
+            self.add(gate.account, now)
 
     def forget(self, account_state: AccountState) -> None:
         """Forget an account that asks nothing any more."""

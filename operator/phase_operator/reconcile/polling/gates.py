@@ -4,6 +4,7 @@ Rule: whatever calls Phase with an account passes the account's one gate (`Gates
 429 and one breaker for all kinds of calls. A gate knows nothing of what is asked.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -136,12 +137,19 @@ class InFlightCall:
     left: int = 0
     # The requests that it has made.
     made: int = 1
+    # It was let in, and waits for others than Phase.
+    is_let_in: bool = False
 
     def go_on(self, now: float) -> None:
         """Count its next request."""
         self.limit.go_on(now, self.kind, is_counted=self.left > 0)
         self.left = max(0, self.left - 1)
         self.made += 1
+
+    def let_in(self, now: float) -> None:
+        """Count as passed a call whose answer takes long: one too many would have been refused at once."""
+        self.limit.end(now, self.kind)
+        self.is_let_in = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +245,11 @@ class AccountGate:
 
     def _tell_quota(self, now: float, begun: InFlightCall, error: ExpectedError | None) -> None:
         is_limited = error is not None and error.reason is Reason.RATE_LIMITED
+        if begun.is_let_in and is_limited:
+            begun.limit.begin(now, begun.kind)
         if isinstance(error, Transient) and is_limited:
             begun.limit.refuse(now, (error.after or WINDOW) + _TRUNCATED, begun.kind)
-        else:
+        elif not begun.is_let_in:
             begun.limit.end(now, begun.kind)
         begun.limit.release(begun.left, begun.kind)
         if begun.limit is self.rate_limit:
@@ -291,14 +301,21 @@ class Gates:
         # Calls a minute and account; None: what `default_quota` says of the host.
         self._quota = quota
         self._gates: dict[Account, AccountGate] = {}
+        # How many keep an account who do not read, and the accounts that nobody reads with.
+        self._kept: Counter[Account] = Counter()
+        self._unread: set[Account] = set()
         self.hosts: dict[str, Host] = {}
         # By the name of the server; each is kept by the hosts that use it.
         self._addresses: WeakValueDictionary[str, AddressLimit] = WeakValueDictionary()
 
-    def of(self, account: Account) -> AccountGate:
-        """Return the one gate of an account."""
+    def of(self, account: Account, *, is_read: bool = False) -> AccountGate:
+        """Return the one gate of an account; `is_read`: somebody reads with it, until `forget`."""
         gate = self._gates.get(account)
+        if is_read:
+            self._unread.discard(account)
         if gate is None:
+            if not is_read:
+                self._unread.add(account)
             name = origin(account.base_url)
             host = self.hosts.get(name)
             if host is None:
@@ -312,8 +329,24 @@ class Gates:
             gate = self._gates[account] = AccountGate(account, host, denials, RateLimit(limit or None))
         return gate
 
+    def keep(self, account: Account) -> None:
+        """Keep an account, until `let_go`, for somebody who calls with it and does not read."""
+        self._kept[account] += 1
+
+    def let_go(self, account: Account) -> None:
+        """Undo one `keep`."""
+        self._kept[account] -= 1
+        if not self._kept[account]:
+            del self._kept[account]
+            if account in self._unread:
+                self.forget(account)
+
     def forget(self, account: Account) -> None:
-        """Forget an account that asks nothing any more, and its host with the last one."""
+        """Forget an account that reads nothing any more, and its host with the last one; not one that is kept."""
+        if account in self._kept:
+            self._unread.add(account)
+            return
+        self._unread.discard(account)
         gate = self._gates.pop(account)
         gate.host.breaker.forget(account)
         gate.host.keyrings.forget(account)

@@ -31,6 +31,7 @@ from phase_operator.reconcile.polling.calls import (
     Subscription,
 )
 from phase_operator.reconcile.polling.fair_queue import PollPriority
+from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.query_state import MOST_MOVED
 from phase_operator.reconcile.polling.scheduler import PollScheduler
@@ -118,6 +119,33 @@ class Poller:
     def is_owed(self, key: ObjectKey) -> bool:
         """Return whether the PhaseSecret waits for an answer."""
         return self._scheduler.is_owed(key)
+
+    # For calls that are no reads.
+
+    def other_allowed_at(self, account: Account, now: float) -> float:
+        """Return when a call that is no read may be made: now, later, or infinity until another call has ended."""
+        return self._scheduler.others.allowed_at(account, now)
+
+    def other_begins(self, account: Account, requests: int = 1) -> InFlightCall:
+        """Count a call that is no read and may take so many requests; `other_ended` has to follow."""
+        return self._scheduler.others.begin(account, self._clock.monotonic(), requests)
+
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        """Count as passed a call that is no read and whose answer takes long: it waits for others than Phase."""
+        self._scheduler.others.let_in(account, begun, self._clock.monotonic())
+        self._changed()
+
+    def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
+        """Count the end of a call that is no read, and wake those whom it concerns."""
+        self._changed(self._scheduler.others.end(account, begun, asked, error, self._clock.monotonic()))
+
+    def keep_account(self, account: Account) -> None:
+        """Keep what is known of an account, also while nobody reads with it."""
+        self._scheduler.others.keep(account)
+
+    def let_account_go(self, account: Account) -> None:
+        """Undo one `keep_account`."""
+        self._scheduler.others.let_go(account)
 
     # For workers.
 

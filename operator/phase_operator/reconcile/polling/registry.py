@@ -41,7 +41,9 @@ class Accounts:
         """Return the timetable of an account that may be asked for the first time; `has_keys` never changes."""
         if account not in self._times:
             self._forget(now)
-            account_state = self._account_states[account] = AccountState(self._gates.of(account), has_keys)
+            account_state = self._account_states[account] = AccountState(
+                self._gates.of(account, is_read=True), has_keys
+            )
             self._times[account] = Timetable(account_state, self._policy, self._look_at)
         return self._times[account]
 

@@ -33,9 +33,10 @@ from phase_operator.reconcile.polling.calls import (
 from phase_operator.reconcile.polling.dispatch import Dispatcher
 from phase_operator.reconcile.polling.failures import failed
 from phase_operator.reconcile.polling.fair_queue import PollPriority
-from phase_operator.reconcile.polling.gates import Concern, Gates
+from phase_operator.reconcile.polling.gates import AccountGate, Concern, Gates
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.lateness import LateQueries
+from phase_operator.reconcile.polling.other_calls import OtherCalls
 from phase_operator.reconcile.polling.query_state import DOUBT_PAUSE, Answer, QueryState, subscribers
 from phase_operator.reconcile.polling.registry import Accounts
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
@@ -61,6 +62,7 @@ class PollScheduler:
         self._turns = Dispatcher(self._account_states, self.gates.hosts, policy.places)
         self._late = LateQueries(self._account_states)
         self._accounts = Accounts(policy, self.gates, self._account_states, self._turns.add, self._forgotten)
+        self.others = OtherCalls(self.gates, self._turns.other_ended, self._concerned)
         self._awakened: set[ObjectKey] = set()
         self._events: list[tuple[ObjectKey, Event]] = []
 
@@ -316,13 +318,17 @@ class PollScheduler:
             # It waited for this end, and for nobody who is to take it.
             times.plan(task, max(due, now), urgency)
         woken = self._late.delayed(account_state, now) if account_state.gate.limited is not None else set()
-        return times, woken | self._concerned(account_state, concern, now)
+        return times, woken | self._concerned(account_state.gate, concern, now)
 
-    def _concerned(self, account_state: AccountState, concern: Concern, now: float) -> set[ObjectKey]:
+    def _concerned(self, gate: AccountGate, concern: Concern, now: float) -> set[ObjectKey]:
+        account_state = self._account_states.get(gate.account)
         match concern:
             case Concern.HOST:
-                accounts = filter(self._accounts.__contains__, sorted(account_state.gate.host.accounts, key=repr))
+                accounts = filter(self._accounts.__contains__, sorted(gate.host.accounts, key=repr))
                 return set[ObjectKey]().union(*(self._turned(account, now) for account in accounts))
+            case _ if account_state is None:
+                # Nobody reads with it.
+                return set()
             case Concern.ACCOUNT:
                 return self._turned(account_state.account, now) | subscribers(account_state.queries())
             case Concern.UNANSWERED:

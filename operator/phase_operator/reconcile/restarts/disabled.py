@@ -28,6 +28,10 @@ class NoRestarts:
     def written(self, target: TargetRef) -> None:
         """Do nothing."""
 
+    def have_rolled(self, target: TargetRef) -> bool:
+        """Return False: nobody looks at the pods."""
+        return False
+
     def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return an empty report."""
         return NO_RESTARTS

@@ -14,7 +14,7 @@ from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.ports import Workloads
-from phase_operator.reconcile.store import PhaseSecretStore, Resource
+from phase_operator.reconcile.store import Resource, Resources
 from phase_operator.reconcile.writers import Writers
 
 # What a look has asked for. None: no spec of a PhaseSecret that writes the target can be used.
@@ -27,7 +27,7 @@ class FollowedTargets:
     def __init__(
         self,
         workloads: Workloads,
-        resources: PhaseSecretStore,
+        resources: Resources,
         admitted: Users[TargetRef],
         writers: Writers,
         digest_key: Callable[[], bytes],
@@ -115,7 +115,7 @@ def _policy(resource: Resource, target: TargetRef) -> tuple[Policy, bool] | None
     """Return who follows a target by a spec, and whether it is versioned; None if the spec is not valid or lacks it."""
     namespace = resource.key.namespace
     try:
-        spec = parse_spec(resource.spec)
+        spec = parse_spec(resource.spec, resource.key.kind)
         policy = policies_of(spec, namespace).get(target)
     except Invalid:
         return None

@@ -38,6 +38,12 @@ class Look:
     wants: bool = False
     # Workloads whose roll-out is under way.
     under_way: set[WorkloadRef] = field(default_factory=set)
+    # Targets that some pods may have read before they got what they hold now: until a roll-out ends, or for good,
+    # because a workload that reads them does not follow them.
+    behind: set[TargetRef] = field(default_factory=set)
+    unfollowed: set[TargetRef] = field(default_factory=set)
+    # How many targets had been written when it began.
+    writes: int = 0
     # How many workloads in a row the API server has failed to write.
     failures: int = 0
 

@@ -37,7 +37,7 @@ class RestartReporter:
     ) -> None:
         self._workloads = workloads
         self._writers = writers
-        self._wake = wake
+        self.wake = wake
         self._post = post
         self._reports: dict[TargetRef, RestartReport] = {}
         # Which delays the last look at a namespace posted Events for.
@@ -159,7 +159,7 @@ class RestartReporter:
             self._waves.pop(target, None)
         else:
             self._reports[target] = after
-        self._wake(target)
+        self.wake(target)
 
     def _post_to_owners(self, target: TargetRef, event: Event) -> None:
         for key in self._writers.of(target):

@@ -21,6 +21,7 @@ from phase_operator.reconcile.restarts.baseline_writer import BaselineWriter
 from phase_operator.reconcile.restarts.followed import FollowedTargets
 from phase_operator.reconcile.restarts.look import Look
 from phase_operator.reconcile.restarts.looks import LookSchedule
+from phase_operator.reconcile.restarts.readers import Readers
 from phase_operator.reconcile.restarts.report import RestartReporter
 from phase_operator.reconcile.restarts.workload_restarter import WorkloadRestarter
 
@@ -88,6 +89,7 @@ class Restarter:
             at_once=limits.at_once,
         )
         self._looks = LookSchedule(clock, limits.window, self._settled)
+        self._readers = Readers(report.wake)
         # Looks that let other namespaces go first.
         self._interrupted: dict[str, _Visit] = {}
 
@@ -98,11 +100,13 @@ class Restarter:
         new = list(targets)
         self._report.remember(key, new, status)
         for target in new:
-            self._looks.touch(target.key.namespace)
+            self._touch(target.key.namespace)
 
     def forget(self, targets: Iterable[TargetRef]) -> None:
         """Drop the reports of targets that have no PhaseSecret any more."""
-        self._report.forget(targets)
+        gone = list(targets)
+        self._report.forget(gone)
+        self._readers.forget(gone)
 
     async def prepare(self, target: TargetRef, content: KeyDigests, *, is_new: bool, is_followed: bool) -> None:
         """Save what the pods that read a target have read, before the target gets this content.
@@ -114,7 +118,15 @@ class Restarter:
 
     def written(self, target: TargetRef) -> None:
         """Look at the workloads of a target that was written, once its namespace is quiet."""
-        self._looks.touch(target.key.namespace)
+        self._touch(target.key.namespace)
+
+    def have_rolled(self, target: TargetRef) -> bool:
+        """Return whether every pod that reads a target is known to have started with what was written last."""
+        return self._readers.have_rolled(target)
+
+    def _touch(self, namespace: str) -> None:
+        self._readers.touched(namespace)
+        self._looks.touch(namespace)
 
     def report_for(self, target: TargetRef, key: ObjectKey) -> RestartReport | None:
         """Return the report of a target for the status of a PhaseSecret; None if the PhaseSecret does not write it."""
@@ -131,6 +143,7 @@ class Restarter:
         visit = self._interrupted.pop(namespace, None)
         if visit is None:
             look = Look()
+            self._readers.begins(namespace, look)
             visit = _Visit(self._workloads.each(namespace, look.failed), look)
         look = visit.look
         # Only a look that has come to its end may say that there is nothing left to do.
@@ -188,7 +201,8 @@ class Restarter:
         self._restarts.look_ended(namespace, look)
         if look.failed:
             self._observer.restart_failed()
-        look.again = look.soon or bool(look.again and (look.waiting or look.failed))
+        is_awaited = self._readers.ended(namespace, look)
+        look.again = look.soon or bool(look.again and (look.waiting or look.failed or is_awaited))
         # A transient failure is reported only if it lasts.
         failed = look.failed if self._looks.has_lasted(namespace) else look.failed_lastingly()
         targets = self._followed_targets.followed_in(namespace) if failed else ()

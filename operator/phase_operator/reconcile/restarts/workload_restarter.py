@@ -88,7 +88,11 @@ class WorkloadRestarter:
         """Decide and act; return False if the workload is not the one that was judged."""
         self._note_progress(workload, look)
         followed_targets = await self._followed_targets.of(workload, look.followed_targets)
-        match decision := self._decide(workload, followed_targets, look):
+        decision = self._decide(workload, followed_targets, look)
+        look.unfollowed |= {each for each, found in followed_targets.items() if not found.admits(workload)}
+        if _is_behind(workload, decision):
+            look.behind |= followed_targets.keys()
+        match decision:
             case LeaveAlone(holds=holds):
                 why = _ORDERED if holds is None and self._is_blocked(workload) else holds
                 if why is not None:
@@ -204,6 +208,12 @@ class WorkloadRestarter:
         self._observer.restarted(str(workload.ref.kind))
         log.info("workload restarted", extra={"object": str(workload.ref), "detail": ", ".join(map(str, targets))})
         self._report.restarted(workload, targets)
+
+
+def _is_behind(workload: Workload, decision: Decision) -> bool:
+    """Return whether pods of the workload may have read what its targets held before."""
+    is_under_way = workload.rollout_state.progress is Progress.UNDER_WAY
+    return is_under_way or not isinstance(decision, LeaveAlone) or decision.holds is not None
 
 
 def _admitted(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[TargetRef]:

@@ -10,7 +10,7 @@ from phase_operator.core.targets.policy import needs_finalizer
 from phase_operator.reconcile.context import Declared
 from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.pruner import Pruner
-from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Resource
+from phase_operator.reconcile.store import Lifecycle, Resource, Resources
 
 # Targets that a message names.
 _NAMED = 3
@@ -19,7 +19,7 @@ _NAMED = 3
 class Finalizer:
     """Sets and removes our finalizer, for runs of any PhaseSecret."""
 
-    def __init__(self, cluster: Cluster, resources: PhaseSecretStore, removals: Pruner) -> None:
+    def __init__(self, cluster: Cluster, resources: Resources, removals: Pruner) -> None:
         self._cluster = cluster
         self._resources = resources
         self._pruner = removals

@@ -3,7 +3,7 @@
 Rule: nothing here waits for Phase. A run takes what is known of its source, and the source wakes it when there is more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
@@ -20,34 +20,22 @@ from phase_operator.core.source.selection import nothing_selected
 from phase_operator.core.targets.provenance import inputs_digest
 from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.context import RunContext, declared_by, parse_spec, task_of
+from phase_operator.reconcile.context import RunContext, check_kept, declared_by, parse_spec, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
-from phase_operator.reconcile.ports import Cluster, Credential, LabelsOf, PhaseApi, Restarts
-from phase_operator.reconcile.run.applier import TargetApplier
-from phase_operator.reconcile.run.finalizer import Finalizer
+from phase_operator.reconcile.ports import Credential, LabelsOf, PhaseApi
 from phase_operator.reconcile.run.forced_reads import ForcedReads
 from phase_operator.reconcile.run.loss_guard import ReceivedAnswer
-from phase_operator.reconcile.run.pruner import Pruner
-from phase_operator.reconcile.run.registration import Registration
-from phase_operator.reconcile.run.rivals import OwnerConflicts
-from phase_operator.reconcile.run.target_access import TargetAccess
-from phase_operator.reconcile.run.version_gc import VersionCollector
-from phase_operator.reconcile.run.writer import Inputs, Writer
-from phase_operator.reconcile.store import Lifecycle, PhaseSecretStore, Resource
+from phase_operator.reconcile.run.parts import Parts
+from phase_operator.reconcile.run.writer import Inputs
+from phase_operator.reconcile.store import Lifecycle, Resource
 
 # Units that it takes to compare a tag with those asked for.
 _NEAR = 10
 _UNPROBED = 'Phase is read at every interval, because the account lacks the permission "Environments: read"'
-
-_LEFT_OUT = (
-    "spec: with the other PhaseSecrets of its namespace it takes more memory than the operator gives to one namespace; "
-    "make them smaller or fewer, and edit this one again"
-)
 
 
 class Reconciler:
@@ -56,19 +44,14 @@ class Reconciler:
     def __init__(
         self,
         *,
-        resources: PhaseSecretStore,
         poller: Poller,
         tokens: Tokens,
-        cluster: Cluster,
         phase: PhaseApi,
-        admissions: Admissions,
-        digest_key: Callable[[], bytes],
         tenancy: Tenancy,
         labels_of: LabelsOf,
-        restarts: Restarts,
+        parts: Parts,
         background: BackgroundThread | None = None,
     ) -> None:
-        self._resources = resources
         self._poller = poller
         self._tokens = tokens
         self._phase = phase
@@ -76,23 +59,10 @@ class Reconciler:
         self._labels_of = labels_of
         self._background = background or BackgroundThread()
         self._forced = ForcedReads(poller)
-        access = TargetAccess(cluster, tenancy, labels_of, admissions.tokens, poller.has_query)
-        owner_conflicts = OwnerConflicts(cluster, access.refusal)
-        applier = TargetApplier(cluster, restarts, owner_conflicts)
-        self._pruner = Pruner(cluster, applier, access.refusal)
-        self._finalizer = Finalizer(cluster, resources, self._pruner)
-        self._registration = Registration(admissions, restarts, applier, tokens)
-        self._writer = Writer(
-            cluster=cluster,
-            applier=applier,
-            versions=VersionCollector(cluster, owner_conflicts),
-            removals=self._pruner,
-            finalizer=self._finalizer,
-            registration=self._registration,
-            access=access,
-            background=self._background,
-            digest_key=digest_key,
-        )
+        self._pruner = parts.pruner
+        self._finalizer = parts.finalizer
+        self._registration = parts.registration
+        self._writer = parts.writer
 
     async def reconcile(self, key: ObjectKey, resource: Resource | None) -> Outcome:
         """Do one run and return what it came to; expected failures are outcomes, not exceptions.
@@ -116,8 +86,7 @@ class Reconciler:
         return await self._finalizer.end(declared_by(resource))
 
     async def _run(self, resource: Resource) -> Outcome:
-        if resource.is_left_out:
-            raise Invalid(Reason.INVALID_SPEC, _LEFT_OUT)
+        check_kept(resource)
         key, spec = resource.key, parse_spec(resource.spec)
         # Before anything is registered or read: what is refused, or suspended, leaves no trace elsewhere.
         admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))

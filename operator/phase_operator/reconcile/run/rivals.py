@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phase_operator.core.errors import Invalid
+from phase_operator.core.leases.record import is_record_of
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.status.recorded import newest_versions
 from phase_operator.core.targets.policy import spec_targets
 from phase_operator.core.targets.type_change import original_owner
-from phase_operator.core.values import ObjectKey
+from phase_operator.core.values import ObjectKey, has_ledger
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.ports import Cluster
 
@@ -52,11 +53,15 @@ class OwnerConflicts:
 
 def _wants(body: Mapping[str, Any], of: str, target: TargetRef, *, versioned: bool = False) -> bool:
     """Say whether a PhaseSecret names a target, or names it as versioned; one that cannot be read may."""
+    key = ObjectKey.read(of)
+    if has_ledger(key) and is_record_of(key, target):
+        # The credentials of a lease are nowhere else.
+        return True
     try:
-        spec = parse_spec(body.get("spec") or {})
+        spec = parse_spec(body.get("spec") or {}, key.kind)
     except Invalid:
         return True
-    named = (fields for ref, fields in spec_targets(spec, ObjectKey.read(of).namespace) if ref == target)
+    named = (fields for ref, fields in spec_targets(spec, key.namespace) if ref == target)
     return any(fields.versioned or not versioned for fields in named)
 
 

@@ -17,6 +17,7 @@ from phase_operator.core.leases.facts import (
     Wanted,
 )
 from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger
+from phase_operator.core.leases.lives import ends_soon
 from phase_operator.core.leases.machine import next_step
 from phase_operator.core.leases.spacing import earliest, fingerprint
 from phase_operator.core.leases.steps import (
@@ -330,3 +331,23 @@ def test_setbacks_in_a_row_space_the_attempts() -> None:
     pauses = [earliest(Ledger(setbacks=each, last_attempt=NOW), 3600) for each in range(9)]
 
     assert pauses == [0, *(NOW + each for each in (15, 30, 60, 120, 240, 480, 900, 900))]
+
+
+@pytest.mark.parametrize(
+    ("percent", "over", "ends"),
+    [
+        pytest.param(67, 67.0, False, id="when the successor is due"),
+        pytest.param(67, 83.0, False, id="with a sixth left"),
+        pytest.param(67, 84.0, True, id="with less"),
+        pytest.param(10, 83.0, False, id="an early roll-over, with a sixth left"),
+        pytest.param(10, 84.0, True, id="an early roll-over, with less"),
+        # What is in order raises no alert.
+        pytest.param(90, 94.0, False, id="a late roll-over that is not overdue"),
+        pytest.param(90, 96.0, True, id="a late roll-over that is"),
+        pytest.param(67, 200.0, True, id="after its end"),
+    ],
+)
+def test_a_lease_without_its_successor_ends_soon(percent: int, over: float, ends: bool) -> None:
+    lease = Lease("a" * 8, LeaseState.ACTIVE, PLACE, "b", 1000, NOW, ends_at=NOW + 1000)
+
+    assert ends_soon(lease, percent, NOW + 10 * over) is ends

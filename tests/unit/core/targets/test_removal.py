@@ -22,6 +22,7 @@ from phase_operator.core.targets.removal import (
     Leave,
     Needless,
     Retyped,
+    Spent,
     Superseded,
     Unwanted,
     Why,
@@ -206,6 +207,7 @@ REASONS = st.one_of(
     st.builds(Superseded, st.sampled_from([BASE, secret_ref("other"), secret_ref("shop", "elsewhere")])),
     st.just(Needless()),
     st.just(Retyped()),
+    st.just(Spent()),
 )
 PLACES = st.sampled_from([BASE, secret_ref("shop-0123456789"), secret_ref("shop", "elsewhere")])
 
@@ -219,6 +221,8 @@ def test_any_object_is_removed_only_if_mark_and_field_manager_name_the_owner(
     if isinstance(action, Delete):
         assert found.owner == str(who)
         assert found.owned_fields
+        # Nobody else may have what is in a record of a lease: its uid has to be the owner's own.
+        assert not isinstance(why, Spent) or found.origin == "0a-uid"
     if isinstance(action, Withdraw) and action.manager == names.FIELD_MANAGER:
         # Others have merged into the whole object that it wrote: their keys stay.
         assert found.owner == str(who)

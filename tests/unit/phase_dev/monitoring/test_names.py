@@ -9,9 +9,9 @@ import promql_parser as promql
 import pytest
 
 from phase_dev.monitoring import alerts, dashboard
-from phase_operator.api import names
+from phase_operator.api.crd import DEFINITIONS
 from phase_operator.kube.client import _resource
-from phase_operator.kube.paths import OURS, object_path
+from phase_operator.kube.paths import CORE, OURS, object_path
 from unit.telemetry.test_metrics import filled
 
 # Set by Prometheus and its operator on everything that is scraped, and `le` by a histogram.
@@ -102,10 +102,12 @@ def test_an_unknown_metric_or_label_is_noticed(expr: str, fault: str) -> None:
 
 
 def test_statuses_are_counted_under_the_name_that_the_alert_asks_for() -> None:
-    path = object_path(OURS, names.PLURAL_PHASE_SECRETS, "team", "shop", "status")
     alert = next(each for each in alerts.ALERTS if each.name == "PhaseOperatorStatusWritesFail")
+    [asked_for] = re.findall(r'resource=~"([^"]*)"', alert.expr)
 
-    assert f'resource="{_resource(path)}"' in alert.expr
+    counted = [_resource(object_path(OURS, each.plural, "team", "shop", "status")) for each in DEFINITIONS]
+    assert all(re.fullmatch(asked_for, each) for each in counted)
+    assert not re.fullmatch(asked_for, _resource(object_path(CORE, "secrets", "team", "shop")))
 
 
 def test_readiness_is_asked_for_by_the_words_that_there_are() -> None:
@@ -169,6 +171,7 @@ def test_the_dashboard_has_the_rows_that_people_look_for() -> None:
         "Queue and runs",
         "Kubernetes",
         "Restarts of workloads",
+        "Leases of dynamic secrets",
         "Each PhaseSecret and source",
         "Process",
     ]

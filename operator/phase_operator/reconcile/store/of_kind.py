@@ -21,8 +21,8 @@ from phase_operator.core.status.document import LONGEST_SYNC
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 
-# A change of any of these makes a run necessary: uid, generation, forced sync, life.
-Version = tuple[str, int, str | None, "Lifecycle"]
+# A change of any of these makes a run necessary: uid, generation, forced sync, life, finalizer for what is outside.
+Version = tuple[str, int, str | None, "Lifecycle", bool]
 
 # Raw deflate with a small window: an object is a few hundred bytes.
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
@@ -76,7 +76,7 @@ class Lifecycle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One PhaseSecret, parsed as far as every run needs."""
+    """One of our resources, parsed as far as every run needs."""
 
     key: ObjectKey
     uid: str
@@ -85,6 +85,8 @@ class Resource:
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
     life: Lifecycle = Lifecycle.NO_FINALIZER
+    # The finalizer for what is outside the cluster is on it.
+    is_outside: bool = False
     # Its spec is not kept, since the PhaseSecrets of its namespace are too large together; `spec` is empty.
     is_left_out: bool = False
 
@@ -120,6 +122,7 @@ class _Kept:
     status: bytes
     standing: ReadySummary
     life: Lifecycle
+    is_outside: bool
     is_left_out: bool = False
 
     @property
@@ -132,7 +135,7 @@ class PhaseSecretStore:
     """The objects of one kind: watch events write them, runs read them; for `kind` see ObjectKey."""
 
     def __init__(self, kind: str = "") -> None:
-        self._kind = kind
+        self.kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
         # Bytes of specs and statuses, by namespace.
         self._held: Counter[str] = Counter()
@@ -147,12 +150,13 @@ class PhaseSecretStore:
 
     def key_of(self, metadata: Mapping[str, Any]) -> ObjectKey:
         """Return the key of an object; its name is empty if the metadata has no valid one."""
-        return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self._kind)
+        return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")), self.kind)
 
     def needs_reconcile(self, metadata: Mapping[str, Any]) -> bool:
         """Return whether this metadata makes a run necessary."""
         kept = self._kept.get(self.key_of(metadata))
-        return kept is None or (kept.uid, kept.generation, kept.sync, kept.life) != version_of(metadata)
+        known = None if kept is None else (kept.uid, kept.generation, kept.sync, kept.life, kept.is_outside)
+        return known != version_of(metadata)
 
     def upsert(self, body: Mapping[str, Any]) -> bool:
         """Keep the object that the watch shows; return True if it makes a run necessary."""
@@ -161,9 +165,9 @@ class PhaseSecretStore:
             # The status that we wrote is newer: a late event must not restore the old one.
             return False
         # Thousands of objects share a namespace: one string serves all of them.
-        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self._kind)
+        key = ObjectKey(sys.intern(text(metadata.get("namespace"))), text(metadata.get("name")), self.kind)
         before = self._kept.get(key)
-        uid, generation, sync, life = version_of(metadata)
+        uid, generation, sync, life, is_outside = version_of(metadata)
         shown = mapping(body.get("status"))
         status, standing = _pack(shown), _standing(shown)
         if before is not None:
@@ -177,7 +181,7 @@ class PhaseSecretStore:
         if is_left_out:
             # What it wrote is known from its status, and without that from the marks on its targets.
             spec, status = b"", status if len(status) <= room else b""
-        self._keep(_Kept(key, uid, generation, sync, spec, status, standing, life, is_left_out))
+        self._keep(_Kept(key, uid, generation, sync, spec, status, standing, life, is_outside, is_left_out))
         return True
 
     def _room(self, key: ObjectKey) -> int:
@@ -204,10 +208,14 @@ class PhaseSecretStore:
         if kept is not None and kept.uid == uid:
             self._keep(replace(kept, status=_pack(status), standing=_standing(status)))
 
-    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool) -> None:
-        """Record that our finalizer was just added or removed; an object that is being deleted stays in that state."""
+    def set_finalizer_kept(self, key: ObjectKey, uid: str, guarded: bool, finalizer: str = names.FINALIZER) -> None:
+        """Record that a finalizer of ours was just added or removed; an object in deletion stays in that state."""
         kept = self._kept.get(key)
-        if kept is not None and kept.uid == uid and kept.life is not Lifecycle.DELETING:
+        if kept is None or kept.uid != uid:
+            return
+        if finalizer == names.FINALIZER_OUTSIDE:
+            self._kept[kept.key] = replace(kept, is_outside=guarded)
+        elif kept.life is not Lifecycle.DELETING:
             self._kept[kept.key] = replace(kept, life=Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER)
 
     def remove(self, key: ObjectKey) -> bool:
@@ -221,8 +229,8 @@ class PhaseSecretStore:
             return None
         if self._parsed is None or self._parsed[0] is not kept:
             spec, status = _unpack(kept.spec), _unpack(kept.status)
-            known = (kept.key, kept.uid, kept.generation, kept.sync, spec, status, kept.life, kept.is_left_out)
-            self._parsed = kept, Resource(*known)
+            version = (kept.key, kept.uid, kept.generation, kept.sync)
+            self._parsed = kept, Resource(*version, spec, status, kept.life, kept.is_outside, kept.is_left_out)
         return self._parsed[1]
 
     def is_new(self, key: ObjectKey) -> bool:
@@ -251,16 +259,20 @@ class PhaseSecretStore:
 
 
 def lifecycle_of(metadata: Mapping[str, Any]) -> Lifecycle | None:
-    """Return the state of our finalizer; None if the object is being deleted and does not wait for us."""
-    finalizers = metadata.get("finalizers")
-    guarded = isinstance(finalizers, list) and names.FINALIZER in finalizers
+    """Return the state of our finalizers; None if the object is being deleted and does not wait for us."""
+    guarded = _has_finalizer(metadata, names.FINALIZER)
     if "deletionTimestamp" in metadata:
-        return Lifecycle.DELETING if guarded else None
+        return Lifecycle.DELETING if guarded or _has_finalizer(metadata, names.FINALIZER_OUTSIDE) else None
     return Lifecycle.HAS_FINALIZER if guarded else Lifecycle.NO_FINALIZER
 
 
+def _has_finalizer(metadata: Mapping[str, Any], finalizer: str) -> bool:
+    finalizers = metadata.get("finalizers")
+    return isinstance(finalizers, list) and finalizer in finalizers
+
+
 def version_of(metadata: Mapping[str, Any]) -> Version:
-    """Return the values whose change makes a run necessary: uid, generation, forced sync and life."""
+    """Return the values whose change makes a run necessary; see `Version`."""
     sync = texts(metadata.get("annotations")).get(names.ANNOTATION_SYNC)
     # The status repeats the value, and accepts no longer one.
     sync = None if sync is None else bounded(sync, LONGEST_SYNC)
@@ -269,6 +281,7 @@ def version_of(metadata: Mapping[str, Any]) -> Version:
         number(metadata.get("generation")),
         sync,
         lifecycle_of(metadata) or Lifecycle.NO_FINALIZER,
+        _has_finalizer(metadata, names.FINALIZER_OUTSIDE),
     )
 
 

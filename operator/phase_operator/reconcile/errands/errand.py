@@ -1,0 +1,24 @@
+"""An errand: one thing to do at Phase for one resource, with one account."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand:
+    """What is to be done. It is made by the run of a resource, and its end wakes that resource."""
+
+    subject: ObjectKey
+    account: Account
+    # Its kind in one word, for metrics and messages.
+    kind: str
+    # Does it, and returns the error with which it failed; the function is given what counts further requests.
+    work: Callable[[Callable[[], None]], Awaitable[ExpectedError | None]] = field(repr=False)
+    # How many requests it may take.
+    requests: int = 1
+    # It may wait for others than Phase, so that a call which fails without an answer says nothing about Phase.
+    waits_for_others: bool = False

@@ -1,0 +1,132 @@
+"""Make the errands: each passes the gate of its account, and its end wakes its resource.
+
+Rule: however an errand ends, its place is given back and its resource runs again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.queue import ErrandQueue
+from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
+from phase_operator.reconcile.ports import Clock, Wake
+from phase_operator.reconcile.queue.work_queue import Waiter
+
+log = logging.getLogger(__name__)
+
+# Seconds after which a call that is not answered was not refused for the quota: Phase looks at that first.
+_LET_IN = 5.0
+
+
+class Places(Protocol):
+    """The gates of the accounts."""
+
+    def other_allowed_at(self, account: Account, now: float) -> float:
+        """Return when a call that is no read may be made: now, later, or infinity until another call has ended."""
+
+    def other_begins(self, account: Account, requests: int = 1) -> InFlightCall:
+        """Count a call that is no read and may take so many requests; `other_ended` has to follow."""
+
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        """Count as passed a call that is no read and whose answer takes long: it waits for others than Phase."""
+
+    def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
+        """Count the end of a call that is no read, and wake those whom it concerns."""
+
+
+class Errands:
+    """What runs plan and workers make."""
+
+    def __init__(
+        self,
+        places: Places,
+        clock: Clock,
+        wake: Wake,
+        counted: Callable[[str, str], None],
+        workers: int,
+    ) -> None:
+        self._places = places
+        self._clock = clock
+        self._wake = wake
+        # Counts an errand by its kind and its result: ok, or a reason.
+        self._counted = counted
+        self._queue = ErrandQueue(workers, places.other_allowed_at)
+        self._waiter = Waiter(clock)
+
+    # For runs.
+
+    def plan(self, errand: Errand) -> None:
+        """Have an errand made, for a resource that has none under way; it replaces one that has not begun."""
+        self._queue.withdraw(errand.subject)
+        self._queue.add(errand)
+        self._waiter.changed()
+
+    def withdraw(self, subject: ObjectKey) -> None:
+        """Drop the errand of a resource if it has not begun."""
+        self._queue.withdraw(subject)
+
+    def is_under_way(self, subject: ObjectKey) -> bool:
+        """Return whether an errand of a resource has begun and not ended."""
+        return self._queue.is_under_way(subject)
+
+    # For workers.
+
+    async def take(self) -> Errand:
+        """Wait for the next errand and begin it; raise QueueClosedError after `close`."""
+        return await self._waiter.take(self._queue.look)
+
+    async def make(self, errand: Errand) -> None:
+        """Make an errand that was taken. An exception is a bug of ours, and counts as a failure that passes."""
+        begun = self._places.other_begins(errand.account, errand.requests)
+        error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
+        try:
+            error = await self._made(errand, begun)
+        finally:
+            self._ended(errand, begun, error)
+
+    async def _made(self, errand: Errand, begun: InFlightCall) -> ExpectedError | None:
+        """Do the work. While one call of an account may tell its quota, none that takes long keeps it from others."""
+        work = asyncio.ensure_future(errand.work(lambda: begun.go_on(self._clock.monotonic())))
+        try:
+            if errand.waits_for_others and not (await asyncio.wait({work}, timeout=_LET_IN))[0]:
+                self._places.other_is_let_in(errand.account, begun)
+                self._waiter.changed()
+            return await work
+        finally:
+            work.cancel()
+
+    def _ended(self, errand: Errand, begun: InFlightCall, error: ExpectedError | None) -> None:
+        subject = errand.subject
+        # Permissions for these calls are of their own: a refusal says nothing about reads.
+        facts = CallFacts((subject, errand.kind), subject.namespace, 1, is_probe=True, proves_access=False)
+        self._places.other_ended(errand.account, begun, facts, _of_host(errand, error))
+        self._queue.done(errand)
+        result = "ok" if error is None else str(error.reason)
+        self._counted(errand.kind, result)
+        log.debug("errand ended", extra={"object": str(subject), "kind": errand.kind, "result": result})
+        self._waiter.changed()
+        self._wake(subject)
+
+    def close(self) -> None:
+        """Give out no more errands; those that began may end."""
+        self._waiter.close()
+
+    # For metrics.
+
+    def depth(self) -> int:
+        """Return how many errands wait."""
+        return len(self._queue)
+
+
+def _of_host(errand: Errand, error: ExpectedError | None) -> ExpectedError | None:
+    """Return an error as what it says of the host: a cloud provider that is slow or fails is not the host's fault."""
+    passes = isinstance(error, Transient) and not error.had_no_effect and error.reason is not Reason.INTERNAL_ERROR
+    if error is None or not (errand.waits_for_others and passes):
+        return error
+    return Transient(error.reason, error.message, of_question=True)

@@ -1,0 +1,86 @@
+"""What is known of leases beyond one resource: the lists of Phase, the ledgers of others, and whose turn it is."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from typing import Protocol
+
+from phase_operator.core.leases.facts import Call, Facts
+from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.lease_rate import LeaseRate
+from phase_operator.reconcile.leases.calls import Caller
+from phase_operator.reconcile.leases.lists import Lists
+from phase_operator.reconcile.leases.subject import Subject
+from phase_operator.reconcile.ports import Clock
+from phase_operator.reconcile.store import PhaseSecretStore
+
+# Seconds until we ask again for a turn that depends on the end of another call.
+_LOOK_AGAIN = 5.0
+
+
+class Gates(Protocol):
+    """When accounts may call Phase."""
+
+    def other_allowed_at(self, account: Account, now: float) -> float:
+        """Return when a call that is no read may be made: now, later, or infinity until another call has ended."""
+
+
+class KnownLeases:
+    """Adds to the facts of one resource what is known of the others."""
+
+    def __init__(
+        self,
+        *,
+        resources: PhaseSecretStore,
+        lists: Lists,
+        rate: LeaseRate,
+        gates: Gates,
+        clock: Clock,
+        is_complete: Callable[[], bool],
+    ) -> None:
+        self._resources = resources
+        self._lists = lists
+        self._rate = rate
+        self._gates = gates
+        self._clock = clock
+        # Whether all resources have been seen. Before, a lease of one that was not seen could look like nobody's.
+        self.is_complete = is_complete
+
+    def add(self, facts: Facts, subject: Subject, ledger: Ledger) -> Facts:
+        """Return the facts with the lists of Phase, who holds our leases, and the leases of others."""
+        account = subject.account
+        if account is None:
+            return facts
+        places = {each.place for each in ledger.leases}
+        newest = self._lists.newest(account, places)
+        interval = max(float(facts.wanted.interval), self._lists.least_interval(account, places))
+        ours = (listing.find(each.id) for each in ledger.leases if (listing := newest.get(each.place)) and each.id)
+        return replace(
+            facts,
+            wanted=replace(facts.wanted, interval=round(interval)),
+            listings=newest,
+            earlier=self._lists.before(account, places),
+            account=next((each.owner for each in ours if each is not None and each.owner), subject.holder),
+            of_others=self._of_others(subject.key) if _is_lost(ledger, facts) else frozenset(),
+        )
+
+    def may_ask_at(self, caller: Caller, key: ObjectKey, now: float) -> float:
+        """Return when a resource may ask for a lease, in seconds since 1970: that turn is kept for it."""
+        moment = self._clock.monotonic()
+        gate = self._gates.other_allowed_at(caller.account, moment)
+        turn = self._rate.allowed_at(caller.account, key, moment)
+        return now + max(turn - moment, _LOOK_AGAIN if gate == inf else gate - moment)
+
+    def _of_others(self, key: ObjectKey) -> frozenset[str]:
+        """Return the ids in the ledgers of all other resources."""
+        others = (self._resources.get(each) for each in list(self._resources.keys()) if each != key)
+        ledgers = (Ledger.read(each.status) for each in others if each is not None)
+        return frozenset(lease.id for ledger in ledgers for lease in ledger.leases if lease.id)
+
+
+def _is_lost(ledger: Ledger, facts: Facts) -> bool:
+    """Return whether the list has to tell what came of an attempt."""
+    nothing = Call()
+    return any(facts.calls.get(each.attempt, nothing).lost_at for each in ledger.of_state(LeaseState.ASKING))

@@ -1,0 +1,93 @@
+"""The lists of leases that Phase has shown: one for each account and dynamic secret, whoever asked for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from phase_operator.core.leases.facts import ListedLease, Listing
+from phase_operator.core.leases.ledger import LeasePlace
+from phase_operator.core.source.answer_memory import MIB
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.leases.subject import Subject
+
+# Phase never takes a lease off its list. Of those that have ended, so many of the newest are kept.
+_MOST_ENDED = 1000
+_MOST = 10_000
+# Seconds between two lists, for each MiB that one takes.
+_PER_MIB = 60.0
+
+
+@dataclass(slots=True)
+class _Lists:
+    newest: Listing | None = None
+    before: Listing | None = None
+    # Bytes of the newest.
+    size: int = 0
+    # Who waits for the list that comes, the one who asks for it first.
+    waiting: dict[ObjectKey, Subject] = field(default_factory=dict)
+
+
+class Lists:
+    """What all resources know of the leases at Phase."""
+
+    def __init__(self) -> None:
+        self._lists: dict[Account, dict[LeasePlace, _Lists]] = {}
+
+    def take(self, account: Account, listing: Listing, size: int) -> None:
+        """Take over a list that an account was shown, of so many bytes."""
+        found = self._of(account, listing.place)
+        found.before, found.newest, found.size = found.newest, _bounded(listing), size
+
+    def newest(self, account: Account, places: Iterable[LeasePlace]) -> Mapping[LeasePlace, Listing]:
+        """Return the newest list of each place that has one."""
+        known = self._lists.get(account, {})
+        return {each: listing for each in places if each in known and (listing := known[each].newest) is not None}
+
+    def before(self, account: Account, places: Iterable[LeasePlace]) -> Mapping[LeasePlace, Listing]:
+        """Return the list before the newest of each place that has one."""
+        known = self._lists.get(account, {})
+        return {each: listing for each in places if each in known and (listing := known[each].before) is not None}
+
+    def least_interval(self, account: Account, places: Iterable[LeasePlace]) -> float:
+        """Return how many seconds have to be between two lists, since a list never gets shorter."""
+        known = self._lists.get(account, {})
+        return max((_PER_MIB * known[each].size / MIB for each in places if each in known), default=0.0)
+
+    def wants(self, account: Account, place: LeasePlace, subject: Subject) -> bool:
+        """Have a resource wait for a list; return True if it is the one that has to ask for it."""
+        waiting = self._of(account, place).waiting
+        waiting[subject.key] = subject
+        return next(iter(waiting)) == subject.key
+
+    def withdraw(self, account: Account, key: ObjectKey) -> list[ObjectKey]:
+        """Let a resource ask for no list; return those that have waited for it and have to ask themselves."""
+        left: list[ObjectKey] = []
+        for lists in self._lists.get(account, {}).values():
+            was_first = next(iter(lists.waiting), None) == key
+            lists.waiting.pop(key, None)
+            if was_first:
+                left += lists.waiting
+                lists.waiting = {}
+        return left
+
+    def came(self, account: Account, place: LeasePlace) -> list[Subject]:
+        """Return who has waited for a list, which has come or has failed to."""
+        found = self._of(account, place)
+        waiting, found.waiting = found.waiting, {}
+        return list(waiting.values())
+
+    def forget(self, account: Account) -> None:
+        """Forget the lists of an account that is used no more."""
+        self._lists.pop(account, None)
+
+    def _of(self, account: Account, place: LeasePlace) -> _Lists:
+        return self._lists.setdefault(account, {}).setdefault(place, _Lists())
+
+
+def _bounded(listing: Listing) -> Listing:
+    """Return a list without what has ended long ago."""
+    kept: list[ListedLease] = []
+    for number, each in enumerate(listing.leases):
+        if (number < _MOST_ENDED or not each.is_revoked) and len(kept) < _MOST:
+            kept.append(each)
+    return Listing(listing.place, listing.at, tuple(kept))

@@ -1,0 +1,275 @@
+"""One PhaseDynamicSecret, once: drive its leases, then bring its targets in step with the one that serves.
+
+Rule: nothing here waits for Phase. A run plans the call that is needed, and its end wakes the resource. Targets are
+written from what the cluster keeps, so that no edit, no restart and no deleted target asks for another lease.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasedynamicsecret import PhaseDynamicSecretSpec
+from phase_operator.core.access.admission import Admitted, admit
+from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets
+from phase_operator.core.errors import ExpectedError, Invalid, Waiting
+from phase_operator.core.json_access import text
+from phase_operator.core.leases.facts import Wanted
+from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
+from phase_operator.core.leases.lowered import folder, wanted
+from phase_operator.core.leases.machine import serving
+from phase_operator.core.leases.spacing import SHORTEST, wanted_life
+from phase_operator.core.leases.unclear import SURELY_LISTED
+from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, Warned
+from phase_operator.core.source.query import Account, source_query
+from phase_operator.core.timestamps import timestamp
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.context import RunContext, check_kept, parse_spec, parsed, task_of
+from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
+from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
+from phase_operator.reconcile.leases.ending import Ending
+from phase_operator.reconcile.leases.subject import Subject
+from phase_operator.reconcile.leases.subjects import Subjects
+from phase_operator.reconcile.leases.targets import LeaseTargets
+from phase_operator.reconcile.polling.tokens import Tokens
+from phase_operator.reconcile.ports import Credential, LabelsOf, PhaseApi, Restarts
+from phase_operator.reconcile.run.registration import Registration
+from phase_operator.reconcile.store import Lifecycle, Resource
+
+# Seconds; no clock waits for longer at a time.
+_LONGEST_WAIT = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Whom a run calls Phase as, or why it cannot."""
+
+    caller: Caller | None = None
+    error: ExpectedError | None = None
+
+
+class LeaseRuns:
+    """Reconciles PhaseDynamicSecrets."""
+
+    def __init__(
+        self,
+        *,
+        subjects: Subjects,
+        driver: Driver,
+        calls: LeaseCalls,
+        errands: Errands,
+        targets: LeaseTargets,
+        ending: Ending,
+        registration: Registration,
+        restarts: Restarts,
+        tokens: Tokens,
+        phase: PhaseApi,
+        tenancy: Tenancy,
+        labels_of: LabelsOf,
+        wake_in: Callable[[ObjectKey, float], None],
+    ) -> None:
+        self._subjects = subjects
+        self._driver = driver
+        self._calls = calls
+        self._errands = errands
+        self._targets = targets
+        self._ending = ending
+        self._registration = registration
+        self._restarts = restarts
+        self._tokens = tokens
+        self._phase = phase
+        self._tenancy = tenancy
+        self._labels_of = labels_of
+        self._wake_in = wake_in
+
+    async def reconcile(self, key: ObjectKey, resource: Resource | None) -> Outcome:
+        """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
+        # What was planned is decided anew: nothing begins while this run decides.
+        self._subjects.withdraw(key)
+        if resource is None:
+            self._registration.leave(key)
+            self._subjects.forget(key)
+            return Gone()
+        try:
+            subject = self._subjects.of(resource)
+            is_ending = resource.life is Lifecycle.DELETING
+            return await (self._end(subject, resource) if is_ending else self._run(subject, resource))
+        except ResourceGoneError:
+            return Gone()
+        except Invalid as error:
+            self._registration.leave(key)
+            return Failed(error.reason, error.message)
+        except ExpectedError as error:
+            return Failed.of(error)
+
+    def forced(self, key: ObjectKey) -> str | None:
+        """Return the value of the sync annotation that the run just ended has answered, if any."""
+        return self._subjects.forced(key)
+
+    async def _run(self, subject: Subject, resource: Resource) -> Outcome:
+        key, spec = resource.key, _parsed(resource)
+        # Before anything is registered, read or called: what is refused leaves no trace elsewhere.
+        admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))
+        check_targets(admitted.target_policies, admitted.token)
+        context = task_of(resource, spec, admitted.target_policies)
+        self._registration.enter(admitted, context)
+        wants = wanted(resource.spec, admitted.ask)
+        subject.wants(wants.asked_by)
+        subject.rollover_percent = wants.rollover_percent
+        asker = await self._asker(subject, resource, admitted, wants)
+        rolled = self._have_rolled(context, Ledger.read(resource.status))
+        drive = Drive(subject, resource, wants, asker.caller, are_readers_rolled=rolled)
+        driven = await self._driver.drive(drive)
+        trouble = asker.error or _refusal(drive) or subject.trouble()
+        try:
+            found, driven = await self._bring(drive, driven, context, admitted, trouble)
+            await self._driver.collect(drive)
+        finally:
+            # Targets that cannot be written are no reason to let a lease end.
+            self._go_on(drive, driven)
+        subject.forced = resource.sync
+        return _told(found, drive, driven.ledger, trouble)
+
+    async def _end(self, subject: Subject, resource: Resource) -> Outcome:
+        """Give back what is leased, then let the targets go."""
+        asker = await self._last_asker(subject, resource)
+        drive = await self._ending.drive(subject, resource, asker)
+        driven = await self._driver.drive(drive)
+        self._go_on(drive, driven)
+        await self._driver.collect(drive)
+        left = driven.ledger.leases
+        if left:
+            trouble = subject.trouble()
+            why = f": {trouble.message}" if trouble is not None else ""
+            many = "1 lease has" if len(left) == 1 else f"{len(left)} leases have"
+            return Failed(Reason.REMOVAL_PENDING, f"{many} to be given back to Phase{why}")
+        self._registration.leave(resource.key)
+        return await self._ending.finish(resource)
+
+    async def _last_asker(self, subject: Subject, resource: Resource) -> Caller | None:
+        """Return whom a resource in deletion calls Phase as; what was known stays when its token has gone."""
+        try:
+            spec = _parsed(resource)
+            admitted = admit(self._tenancy, spec, resource.key, self._labels_of(resource.key.namespace))
+            self._registration.enter(admitted, task_of(resource, spec, admitted.target_policies))
+        except Invalid:
+            return None
+        wants = wanted(resource.spec, admitted.ask)
+        asker = await self._asker(subject, resource, admitted, wants)
+        if asker.caller is not None or subject.account is None or subject.credential is None:
+            return asker.caller
+        if subject.account.base_url != admitted.ask.base_url:
+            return None
+        return _caller(resource, admitted, wants, subject.account, subject.credential)
+
+    async def _asker(self, subject: Subject, resource: Resource, admitted: Admitted, wants: Wanted) -> _Asker:
+        """Return whom a run calls Phase as. A missing token keeps nobody from serving what is recorded."""
+        try:
+            token = await self._tokens.get(admitted.token)
+            check_annotation(token.hosts, admitted.ask.base_url, admitted.token)
+            credential = self._phase.credential(token.text)
+        except ExpectedError as error:
+            return _Asker(error=error.to_keep())
+        account = Account(admitted.ask.base_url, credential.account)
+        self._subjects.uses(subject, account, credential)
+        return _Asker(_caller(resource, admitted, wants, account, credential))
+
+    async def _bring(
+        self, drive: Drive, driven: Driven, context: RunContext, admitted: Admitted, trouble: ExpectedError | None
+    ) -> tuple[Synced | Confirmed | None, Driven]:
+        """Bring the targets in step; if that was news, decide again what is to become of the leases before."""
+        lease, subject = serving(driven.ledger), drive.subject
+        if lease is None:
+            return None, driven
+        query = source_query(admitted.ask, subject.account.name if subject.account is not None else "")
+        warning = Warned(trouble.reason, trouble.message) if trouble is not None else None
+        found = await self._targets.bring(context, query, lease, subject.holder, warning)
+        is_done = isinstance(found, Confirmed) or (found is not None and all(each.ready for each in found.targets))
+        written = lease.attempt if is_done else ""
+        if written == subject.written:
+            return found, driven
+        subject.written = written
+        if driven.call is None and driven.ledger.first(LeaseState.RETIRING) is not None:
+            # Anew: what was known of the readers was about what the targets held before.
+            rolled = self._have_rolled(context, driven.ledger)
+            driven = await self._driver.drive(replace(drive, are_readers_rolled=rolled))
+        return found, driven
+
+    def _have_rolled(self, context: RunContext, ledger: Ledger) -> bool:
+        """Return whether every pod that reads the targets is known to have started with what was written last.
+
+        Whoever asks has looks made, so nobody asks who has no lease to give back.
+        """
+        return ledger.first(LeaseState.RETIRING) is not None and all(
+            policy.is_followed and self._restarts.have_rolled(target)
+            for target, policy in context.target_policies.items()
+        )
+
+    def _go_on(self, drive: Drive, driven: Driven) -> None:
+        """Plan the call that is next, and the next run."""
+        key = drive.resource.key
+        if driven.call is not None and drive.caller is not None:
+            errand = self._calls.errand(drive.subject, drive.caller, driven.call)
+            if errand is not None:
+                self._errands.plan(errand)
+        if driven.until < inf:
+            self._wake_in(key, min(max(0.0, driven.until - self._calls.now()), _LONGEST_WAIT))
+
+
+def _parsed(resource: Resource) -> PhaseSecretSpec:
+    """Return the part of a spec that is about targets; raise Invalid if any of it is not valid."""
+    check_kept(resource)
+    parsed(PhaseDynamicSecretSpec, resource.spec)
+    return parse_spec(resource.spec, resource.key.kind)
+
+
+def _caller(resource: Resource, admitted: Admitted, wants: Wanted, account: Account, credential: Credential) -> Caller:
+    name = text(resource.spec.get("dynamicSecret"))
+    return Caller(account, credential, admitted.ask, wants.asked_by, folder(resource.spec), name)
+
+
+def _refusal(drive: Drive) -> ExpectedError | None:
+    """Return why Phase would refuse the life that is asked for, with both numbers; None if it would not."""
+    resolved = drive.subject.resolved
+    if resolved is None or resolved.asked_by != drive.wanted.asked_by:
+        return None
+    life, longest = wanted_life(drive.wanted, resolved), resolved.secret.longest_ttl
+    if SHORTEST <= life <= longest:
+        return None
+    limit = f"at least {SHORTEST}" if life < SHORTEST else f"at most {longest}"
+    return Waiting(Reason.LEASE_REFUSED, f"spec.leaseTTL: {life} seconds are asked for, and Phase allows {limit}")
+
+
+def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, trouble: ExpectedError | None) -> Outcome:
+    """Return the outcome of a run, which says what is true of the lease that serves, or why there is none."""
+    lease = serving(ledger)
+    if lease is not None and lease.state is LeaseState.ENDED:
+        return _ended(found, lease, trouble)
+    if drive.is_suspended:
+        return Suspended()
+    if found is not None:
+        return found
+    unclear = _unclear(drive.subject, trouble)
+    if unclear is not None or trouble is None:
+        return unclear or Pending()
+    # Calls have pauses of their own: a repeated run makes none.
+    return replace(Failed.of(trouble), transient=False, after=None)
+
+
+def _ended(found: Synced | Confirmed | None, lease: Lease, trouble: ExpectedError | None) -> Failed:
+    message = f"lease {lease.id} is void, and no other one could be made; targets keep its credentials"
+    why = f" ({trouble.message})" if trouble is not None else ""
+    return Failed(Reason.LEASE_ENDED, f"{message}{why}", targets=found.targets if found is not None else ())
+
+
+def _unclear(subject: Subject, trouble: ExpectedError | None) -> Failed | None:
+    """Return what is said while nobody knows whether Phase made a lease; None if that is known."""
+    lost = [each.lost_at for each in subject.calls.values() if each.lost_at is not None]
+    if not lost:
+        return None
+    until = timestamp(max(lost) + SURELY_LISTED)
+    message = f"the answer to a call for a lease was lost: whether Phase made one is known by {until}"
+    why = f" ({trouble.message})" if trouble is not None else ""
+    return Failed(Reason.LEASE_UNCLEAR, f"{message}{why}")

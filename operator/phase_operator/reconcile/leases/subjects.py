@@ -1,0 +1,130 @@
+"""All resources that have leases or want some, with what this process knows of each."""
+
+from collections import Counter
+from typing import Protocol
+
+from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.leases.lives import ends_soon
+from phase_operator.core.source.query import Account
+from phase_operator.core.timestamps import moment_of
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.errands.lease_rate import LeaseRate
+from phase_operator.reconcile.leases.calls import LeaseCalls
+from phase_operator.reconcile.leases.lists import Lists
+from phase_operator.reconcile.leases.subject import Subject
+from phase_operator.reconcile.ports import Clock, Credential, Wake
+from phase_operator.reconcile.store import Resource
+
+
+class Accounts(Protocol):
+    """What is known of the quota of accounts."""
+
+    def keep_account(self, account: Account) -> None:
+        """Keep what is known of an account, also while nobody reads with it."""
+
+    def let_account_go(self, account: Account) -> None:
+        """Undo one `keep_account`."""
+
+
+class Subjects:
+    """The subjects by key."""
+
+    def __init__(
+        self,
+        *,
+        errands: Errands,
+        calls: LeaseCalls,
+        lists: Lists,
+        rate: LeaseRate,
+        accounts: Accounts,
+        clock: Clock,
+        wake: Wake,
+    ) -> None:
+        self._errands = errands
+        self._calls = calls
+        self._lists = lists
+        self._rate = rate
+        self._accounts = accounts
+        self._clock = clock
+        self._wake = wake
+        self._subjects: dict[ObjectKey, Subject] = {}
+        self._users: Counter[Account] = Counter()
+
+    def of(self, resource: Resource) -> Subject:
+        """Return the subject of a resource; one that was made anew under its name has no past."""
+        found = self._subjects.get(resource.key)
+        if found is not None and found.uid == resource.uid:
+            return found
+        self.forget(resource.key)
+        now = moment_of(self._clock.now()) or 0.0
+        found = Subject(resource.key, resource.uid, now, Ledger.read(resource.status))
+        self._subjects[resource.key] = found
+        return found
+
+    def uses(self, subject: Subject, account: Account, credential: Credential) -> None:
+        """Record what a subject calls Phase with."""
+        subject.credential = credential
+        if subject.account == account:
+            return
+        self._leave(subject)
+        subject.account = account
+        self._users[account] += 1
+        self._accounts.keep_account(account)
+
+    def uses_token(self, key: ObjectKey) -> bool:
+        """Return whether a resource calls Phase with the token that it names."""
+        found = self._subjects.get(key)
+        return found is not None and found.account is not None
+
+    def withdraw(self, key: ObjectKey) -> None:
+        """Drop the call that was planned for a resource, if it has not begun."""
+        found = self._subjects.get(key)
+        if found is None or self._errands.is_under_way(key):
+            return
+        self._errands.withdraw(key)
+        if found.account is not None:
+            for each in self._lists.withdraw(found.account, key):
+                self._wake(each)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Forget a resource that is gone."""
+        self.withdraw(key)
+        found = self._subjects.pop(key, None)
+        if found is not None:
+            self._leave(found)
+
+    def forced(self, key: ObjectKey) -> str | None:
+        """Return the value of the sync annotation that the last run has answered, if any."""
+        found = self._subjects.get(key)
+        return found.forced if found is not None else None
+
+    def states(self) -> dict[LeaseState, int]:
+        """Return how many leases are in each state."""
+        counts = Counter(lease.state for each in self._subjects.values() for lease in each.ledger.leases)
+        return {state: counts[state] for state in LeaseState}
+
+    def soonest_end(self) -> float:
+        """Return when the first lease that serves and has no successor ends, in seconds since 1970; 0 for none."""
+        serving = (each.ledger.first(LeaseState.ACTIVE) for each in self._subjects.values())
+        return min((lease.ends_at for lease in serving if lease is not None), default=0.0)
+
+    def ending(self) -> int:
+        """Return how many leases that serve end soon, and have no successor although it was due long ago."""
+        now = moment_of(self._clock.now()) or 0.0
+        serving = ((each.ledger.first(LeaseState.ACTIVE), each) for each in self._subjects.values())
+        return sum(lease is not None and ends_soon(lease, each.rollover_percent, now) for lease, each in serving)
+
+    def _leave(self, subject: Subject) -> None:
+        """Have a subject use its account no more; what only that account is known for goes with its last user."""
+        account, subject.account = subject.account, None
+        if account is None:
+            return
+        self._rate.forget(account, subject.key)
+        self._users[account] -= 1
+        if not self._users[account]:
+            del self._users[account]
+            self._lists.forget(account)
+            self._calls.forget(account)
+            self._rate.prune(self._clock.monotonic())
+        self._accounts.let_account_go(account)

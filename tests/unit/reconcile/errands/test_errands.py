@@ -1,0 +1,198 @@
+"""However an errand ends, its place is given back, its resource runs again, and the host is judged fairly."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
+from phase_operator.reconcile.polling.limits.rate_limit import RateLimit
+from phase_operator.reconcile.queue.work_queue import QueueClosedError
+from support.clock import HandClock, settle
+
+ACCOUNT = Account("https://phase.example", "one")
+KEY = ObjectKey("team", "uploads")
+AWAY = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be reached", had_no_effect=True)
+SLOW = Transient(Reason.PHASE_UNAVAILABLE, "phase.example does not answer in time")
+
+
+class Places:
+    """Gates that are open, and what was told to them."""
+
+    def __init__(self) -> None:
+        self.under_way = self.let_in = 0
+        self.told: list[tuple[CallFacts, ExpectedError | None]] = []
+
+    def other_allowed_at(self, account: Account, now: float) -> float:
+        return now
+
+    def other_begins(self, account: Account, requests: int = 1) -> InFlightCall:
+        self.under_way += 1
+        limit = RateLimit(None)
+        limit.begin(0.0, "ATTEMPT", requests)
+        return InFlightCall("ATTEMPT", limit, host_trial=False, denials_trial=False, left=requests - 1)
+
+    def other_is_let_in(self, account: Account, begun: InFlightCall) -> None:
+        self.let_in += 1
+
+    def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
+        self.under_way -= 1
+        self.told.append((asked, error))
+
+
+class Bench:
+    """Errands with all that they tell."""
+
+    def __init__(self) -> None:
+        self.places = Places()
+        self.woken: list[ObjectKey] = []
+        self.counted: list[tuple[str, str]] = []
+        self.errands = Errands(
+            self.places, HandClock(), self.woken.append, lambda *each: self.counted.append(each), workers=2
+        )
+
+    async def make(self, error: ExpectedError | None = None, *, waits_for_others: bool = False) -> None:
+        async def work(_: Callable[[], None]) -> ExpectedError | None:
+            return error
+
+        self.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=waits_for_others))
+        await self.errands.make(await self.errands.take())
+
+
+async def test_an_errand_passes_the_gate_and_wakes_its_resource() -> None:
+    bench = Bench()
+
+    await bench.make()
+
+    assert bench.woken == [KEY]
+    assert bench.counted == [("lease", "ok")]
+    assert bench.places.under_way == 0
+    ((facts, error),) = bench.places.told
+    assert error is None
+    # A permission of its own: a refusal must not count against the account's reads.
+    assert facts.is_probe
+    assert not facts.proves_access
+
+
+@pytest.mark.parametrize(
+    ("error", "waits_for_others", "of_question"),
+    [
+        pytest.param(SLOW, True, True, id="a slow cloud provider is not the host's fault"),
+        pytest.param(AWAY, True, False, id="a host that cannot be reached is"),
+        pytest.param(SLOW, False, False, id="a list waits for nobody else"),
+    ],
+)
+async def test_a_failure_counts_against_the_host_if_the_host_is_its_cause(
+    error: Transient, waits_for_others: bool, of_question: bool
+) -> None:
+    bench = Bench()
+
+    await bench.make(error, waits_for_others=waits_for_others)
+
+    told = bench.places.told[0][1]
+    assert isinstance(told, Transient)
+    assert told.of_question is of_question
+    assert bench.counted == [("lease", "PhaseUnavailable")]
+
+
+async def test_a_quota_that_is_used_up_is_told_as_it_is() -> None:
+    bench = Bench()
+
+    await bench.make(Transient(Reason.RATE_LIMITED, "used up", after=30.0, had_no_effect=True), waits_for_others=True)
+
+    told = bench.places.told[0][1]
+    assert isinstance(told, Transient)
+    assert (told.reason, told.after) == (Reason.RATE_LIMITED, 30.0)
+
+
+async def test_a_bug_gives_the_place_back_and_wakes_the_resource() -> None:
+    bench = Bench()
+
+    async def work(_: Callable[[], None]) -> ExpectedError | None:
+        raise ZeroDivisionError
+
+    bench.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=True))
+    with pytest.raises(ZeroDivisionError):
+        await bench.errands.make(await bench.errands.take())
+
+    assert bench.woken == [KEY]
+    assert bench.places.under_way == 0
+    assert not bench.errands.is_under_way(KEY)
+    assert bench.counted == [("lease", "InternalError")]
+
+
+async def test_an_errand_that_is_planned_again_replaces_the_one_that_waits() -> None:
+    bench = Bench()
+    made: list[int] = []
+
+    def planned(number: int) -> Errand:
+        async def work(_: Callable[[], None]) -> ExpectedError | None:
+            made.append(number)
+            return Waiting(Reason.LEASE_REFUSED, "no")
+
+        return Errand(KEY, ACCOUNT, "lease", work)
+
+    bench.errands.plan(planned(1))
+    bench.errands.plan(planned(2))
+    assert bench.errands.depth() == 1
+    await bench.errands.make(await bench.errands.take())
+
+    assert made == [2]
+    bench.errands.close()
+    with pytest.raises(QueueClosedError):
+        await asyncio.wait_for(bench.errands.take(), 1)
+
+
+async def test_a_call_that_takes_long_is_counted_as_let_in_and_one_that_may_not_is_not() -> None:
+    for waits_for_others in (True, False):
+        clock = HandClock()
+        with clock.driving():
+            bench = Bench()
+            may_end = asyncio.Event()
+
+            async def work(_: Callable[[], None], may_end: asyncio.Event = may_end) -> ExpectedError | None:
+                await may_end.wait()
+                return None
+
+            bench.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=waits_for_others))
+            making = asyncio.create_task(bench.errands.make(await bench.errands.take()))
+            await settle()
+            assert bench.places.let_in == 0
+            clock.turn(6)
+            await settle()
+
+            assert bench.places.let_in == int(waits_for_others)
+            assert bench.woken == []
+            may_end.set()
+            await making
+            assert bench.woken == [KEY]
+
+
+async def test_an_errand_that_is_broken_off_ends_its_call() -> None:
+    bench = Bench()
+    ended: list[bool] = []
+
+    async def work(_: Callable[[], None]) -> ExpectedError | None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+        return None
+
+    bench.errands.plan(Errand(KEY, ACCOUNT, "lease", work, waits_for_others=True))
+    making = asyncio.create_task(bench.errands.make(await bench.errands.take()))
+    await settle()
+
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    await settle()
+
+    assert ended == [True]
+    assert bench.places.under_way == 0
