@@ -14,6 +14,8 @@ class HandClock:
 
     def __init__(self) -> None:
         self._elapsed = 1000.0
+        # By how much the wall clock is wrong.
+        self.error = 0.0
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards."""
@@ -21,11 +23,22 @@ class HandClock:
 
     def now(self) -> str:
         """Return the wall clock as RFC 3339 in UTC with seconds."""
-        return (_BEGINNING + timedelta(seconds=self._elapsed)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._wall(self._elapsed + self.error)
+
+    def right(self) -> str:
+        """Return what a wall clock says that is right, such as that of a server."""
+        return self._wall(self._elapsed)
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back; no time passes."""
+        self.error += seconds
 
     def turn(self, seconds: float) -> None:
         """Let time pass."""
         self._elapsed += seconds
+
+    def _wall(self, elapsed: float) -> str:
+        return (_BEGINNING + timedelta(seconds=elapsed)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @contextmanager
     def driving(self) -> Iterator[None]:

@@ -5,6 +5,8 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 
 from phase_operator.api import names
@@ -22,6 +24,7 @@ from phase_operator.reconcile.leases.driver import Driver
 from phase_operator.reconcile.leases.ending import Ending
 from phase_operator.reconcile.leases.events import LeaseNews
 from phase_operator.reconcile.leases.known import KnownLeases
+from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.runs import LeaseRuns
 from phase_operator.reconcile.leases.subjects import Subjects
@@ -44,6 +47,9 @@ class FakeLeases:
         self._clock = clock
         self.phase = Phase()
         self.secret = DynamicSecret("dynamic-1", 3600, 86400)
+        # Its name, and the names of the credentials that its leases give.
+        self.name = "bucket"
+        self.keys: Sequence[str] = ("KEY",)
         self.calls: Counter[str] = Counter()
         # What the next calls of a kind raise, one after another; of a call for a lease, before it makes one or after.
         self.errors: dict[str, list[ExpectedError]] = {}
@@ -56,8 +62,8 @@ class FakeLeases:
 
     @property
     def now(self) -> float:
-        """The time in seconds since 1970."""
-        return moment_of(self._clock.now()) or 0.0
+        """The time of the server in seconds since 1970."""
+        return moment_of(self._clock.right()) or 0.0
 
     async def find(
         self,
@@ -72,7 +78,7 @@ class FakeLeases:
     ) -> DynamicSecret | None:
         """Return the one dynamic secret."""
         await self._begin("find")
-        return self.secret if name == "bucket" else None
+        return self.secret if name == self.name else None
 
     async def leases(
         self, base_url: str, credential: Credential, place: LeasePlace, memory: Reservation
@@ -92,7 +98,9 @@ class FakeLeases:
         if self.lost:
             raise self.lost.pop(0)
         ident = "" if self.is_nameless else made.id
-        return IssuedLease(ident, ttl, made.owner, (("KEY", SecretValue(f"key of {made.id}")),))
+        values = (f"key of {made.id}", *(f"value {number} of {made.id}" for number in range(2, len(self.keys) + 1)))
+        credentials = tuple((key, SecretValue(value)) for key, value in zip(self.keys, values, strict=False))
+        return IssuedLease(ident, ttl, made.owner, credentials)
 
     async def revoke(
         self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation
@@ -143,13 +151,15 @@ class LeaseHouse(Loop):
         self.all_seen = True
         self.bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
         lists, rate = Lists(), LeaseRate(per_minute)
+        # A new process goes by the clock of the API server, which is right.
+        lease_clock = LeaseClock(self.clock, self._server_date)
         calls = LeaseCalls(
             api=self.leases,
             phase=self.phase,
             lists=lists,
             rate=rate,
             memory=AnswerMemory(80 * MIB),
-            clock=self.clock,
+            clock=lease_clock,
             wake=self.queue.add,
         )
         self.subjects = Subjects(
@@ -158,7 +168,7 @@ class LeaseHouse(Loop):
             lists=lists,
             rate=rate,
             accounts=self.poller,
-            clock=self.clock,
+            clock=lease_clock,
             wake=self.queue.add,
         )
         known = KnownLeases(
@@ -166,7 +176,7 @@ class LeaseHouse(Loop):
             lists=lists,
             rate=rate,
             gates=self.poller,
-            clock=self.clock,
+            clock=lease_clock,
             is_complete=lambda: self.all_seen,
         )
         driver = Driver(
@@ -175,7 +185,7 @@ class LeaseHouse(Loop):
             errands=self.errands,
             calls=calls,
             known=known,
-            news=LeaseNews(self.cluster, self.clock, self.counter),
+            news=LeaseNews(self.cluster, lease_clock, self.counter),
             bits=lambda: next(self.bits),
         )
         self.lease_runs = LeaseRuns(
@@ -194,6 +204,9 @@ class LeaseHouse(Loop):
             wake_in=lambda key, delay: self.queue.add(key, delay=delay),
         )
         self.runs[names.KIND_PHASE_DYNAMIC_SECRET] = self.lease_runs
+
+    def _server_date(self) -> str:
+        return format_datetime(datetime.fromisoformat(self.clock.right()), usegmt=True)
 
     @asynccontextmanager
     async def successor(self, *, all_seen: bool = True) -> AsyncIterator["LeaseHouse"]:

@@ -194,6 +194,10 @@ class EmbeddedPhase:
         """Set requests per minute and account; None lifts the quota."""
         self.phase.set_quota(quota)
 
+    def set_plan(self, plan: model.Plan) -> None:
+        """Put all organisations on a plan; leases need `enterprise`."""
+        self.phase.set_plan(plan)
+
     def fail(self, kind: FaultKind = "status", **scope_and_details: Any) -> None:
         """Order a fault: the fields of `Fault`, such as status, delay, route, app, env, account, method and times."""
         with self.phase.state.lock:

@@ -276,8 +276,9 @@ CATALOGUE: dict[Reason, Entry] = {
         stalled=False,
     ),
     Reason.DYNAMIC_SECRET_NOT_FOUND: Entry(
-        "The folder has no dynamic secret with that name.",
-        "Correct spec.dynamicSecret or spec.phaseAppEnvPath, or create the dynamic secret in Phase.",
+        "The folder has no dynamic secret with that name, or several.",
+        "Correct spec.dynamicSecret or spec.phaseAppEnvPath, or create the dynamic secret in Phase. If there are "
+        "several, rename all but one.",
         stalled=True,
     ),
     Reason.LEASE_REFUSED: Entry(
@@ -290,9 +291,9 @@ CATALOGUE: dict[Reason, Entry] = {
     Reason.LEASE_UNCLEAR: Entry(
         "The operator asked for a lease, and got no answer that says whether Phase made it: the answer was lost, or is "
         "a server error. It looks for the lease in Phase's list for 130 seconds, and revokes what it finds.",
-        "Nothing to do if it passes. If it comes again and again, most often the provider refuses Phase: check the "
-        "permissions of Phase's credentials for the provider, as in docs/dynamic-secrets.md, and delete users that "
-        "were left there.",
+        "Nothing to do if it passes. If attempts fail again and again, the reason becomes PhaseUnavailable, and most "
+        "often the provider refuses Phase: check the permissions of Phase's credentials for the provider, as in "
+        "docs/dynamic-secrets.md, and delete users that were left there.",
         stalled=False,
     ),
     Reason.LEASE_ENDED: Entry(

@@ -54,6 +54,8 @@ class DynamicSecret(Part):
     path: str = "/"
     default_ttl: str = Field(alias="defaultTtl")
     max_ttl: str = Field(alias="maxTtl")
+    # Shown in messages alone, so that nothing depends on its form.
+    provider: Any = ""
     lease: IssuedLease | None = None
 
 

@@ -4,10 +4,13 @@ Rule: each call for a lease makes a new user at the cloud provider. So it is sen
 and its error says whether a lease may have been made (`had_no_effect`).
 """
 
-from phase_operator.core.errors import ExpectedError
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.json_access import text
 from phase_operator.core.leases.facts import DynamicSecret, IssuedLease, ListedLease
 from phase_operator.core.leases.ledger import LeasePlace
 from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.text import clean
 from phase_operator.core.values import SecretValue
 from phase_operator.phase import lease_wire, wire
 from phase_operator.phase.client import without_frames
@@ -41,7 +44,10 @@ class LeaseClient:
         name: str,
         memory: Reservation,
     ) -> DynamicSecret | None:
-        """Return the dynamic secret with exactly this name in a folder, or None if there is none."""
+        """Return the dynamic secret with exactly this name in a folder, or None if there is none.
+
+        Raises Waiting if there are several.
+        """
         host = host_of(base_url)
         params = {"app_id": app_id, "env": environment, "path": path, "name": name}
         reader = Whole(host, lease_wire.DYNAMIC_SECRETS, _LARGEST, memory)
@@ -60,7 +66,10 @@ class LeaseClient:
             raise
         # A server that ignores a filter must not have us lease something else.
         named = [each for each in found if each.name == name and each.path == path]
-        return _dynamic_secret(named[0]) if len(named) == 1 else None
+        if len(named) > 1:
+            # Each is another recipe, and none is picked in silence.
+            raise _several(named)
+        return _dynamic_secret(named[0]) if named else None
 
     @without_frames
     async def leases(
@@ -97,7 +106,7 @@ class LeaseClient:
             patience=_PATIENCE,
         )
         issued = [each.lease for each in found if each.id == place.secret_id and each.lease is not None]
-        if len(found) != 1 or len(issued) != 1 or issued[0].seconds != ttl:
+        if len(found) != 1 or len(issued) != 1 or issued[0].seconds != ttl or not issued[0].credentials:
             # Something was leased, and it is not what was asked for: the list of leases will show it.
             raise wire.not_phase(host, "not the lease that was asked for")
         return _issued(issued[0])
@@ -125,7 +134,13 @@ def _context(place: LeasePlace) -> dict[str, str]:
 
 
 def _dynamic_secret(found: lease_wire.DynamicSecret) -> DynamicSecret:
-    return DynamicSecret(found.id, lease_wire.seconds(found.default_ttl), lease_wire.seconds(found.max_ttl))
+    default, longest = lease_wire.seconds(found.default_ttl), lease_wire.seconds(found.max_ttl)
+    return DynamicSecret(found.id, default, longest, text(found.provider))
+
+
+def _several(named: list[lease_wire.DynamicSecret]) -> Waiting:
+    where = f'folder {clean(named[0].path)} has {len(named)} dynamic secrets "{clean(named[0].name)}"'
+    return Waiting(Reason.DYNAMIC_SECRET_NOT_FOUND, f"{where}: rename all but one in Phase's Console")
 
 
 def _issued(lease: lease_wire.IssuedLease) -> IssuedLease:

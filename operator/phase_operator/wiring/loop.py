@@ -18,6 +18,7 @@ from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
+from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
@@ -114,7 +115,8 @@ def build_loop(
         metrics.track_restarts(restarter.under_way, restarter.waiting)
         restarts = restarter
     shared = Shared(queue, resources, cluster, poller, memory, tokens, tenancy, labels.of, restarts, background)
-    leases = LeaseLoop(settings, clients, shared, metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
+    lease_clock = LeaseClock(clock, lambda: client.server_date)
+    leases = LeaseLoop(settings, clients, shared, metrics, lease_clock, names.KIND_PHASE_DYNAMIC_SECRET)
     parts = Parts.build(
         cluster=cluster,
         resources=resources,

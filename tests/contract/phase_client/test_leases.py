@@ -4,7 +4,7 @@ Invariant: an error that says `had_no_effect` has made no lease.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -145,6 +145,33 @@ async def test_a_failure_of_the_cloud_provider_may_have_had_an_effect(phase: Emb
 
     assert not failed.value.had_no_effect
     assert len(phase.leases.leaked()) == 1
+
+
+def on_another_plan(phase: EmbeddedPhase) -> None:
+    phase.set_plan("pro")
+
+
+def of_another_provider(phase: EmbeddedPhase) -> None:
+    phase.change_dynamic("backend", "development", "bucket", old_path="/aws", provider="azure")
+
+
+@pytest.mark.parametrize("prepare", [on_another_plan, of_another_provider])
+async def test_a_plan_and_a_provider_without_leases_are_server_errors_that_do_not_say_why(
+    phase: EmbeddedPhase, prepare: Callable[[EmbeddedPhase], None]
+) -> None:
+    prepare(phase)
+
+    async with leasing(phase) as lessee:
+        found = await lessee.find()
+        with pytest.raises(ExpectedError) as failed:
+            await lessee.lease()
+
+    assert found is not None
+    assert found.provider in ("aws", "azure")
+    assert (failed.value.reason, failed.value.had_no_effect) == ("PhaseUnavailable", False)
+    assert " answers 500: An internal error occurred" in failed.value.message
+    assert phase.leases.all() == []
+    assert phase.leases.users() == []
 
 
 async def test_a_lease_whose_answer_is_lost_is_asked_for_once_and_listed(phase: EmbeddedPhase) -> None:

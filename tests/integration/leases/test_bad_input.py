@@ -36,6 +36,13 @@ def keys_that_no_secret_takes(phase: EmbeddedPhase) -> None:
         ),
         pytest.param(nothing, {"phaseApp": "shpo"}, "AppNotFound", ["shop"], id="app misspelt"),
         pytest.param(
+            lambda phase: phase.withdraw("operator", "shop", "Production"),
+            {},
+            "AccessDenied",
+            ["cannot access this environment"],
+            id="no access to the environment",
+        ),
+        pytest.param(
             nothing,
             {"leaseTTL": LONGEST + 1},
             "LeaseRefused",
@@ -115,19 +122,31 @@ def test_a_dynamic_secret_that_is_renamed_keeps_its_lease_under_the_new_name(wor
     assert world.phase.calls(lease=True) == 1
 
 
-def test_a_provider_that_refuses_phase_is_named_by_its_permissions(world: LeaseStage) -> None:
-    world.phase.leases.fail("refuse", "TagUser")
+@pytest.mark.parametrize(
+    ("prepare", "told", "left"),
+    [
+        pytest.param(lambda phase: phase.leases.fail("refuse", "TagUser"), "iam:TagUser", 1, id="a permission"),
+        pytest.param(lambda phase: phase.set_plan("pro"), "its plan may not be Enterprise", 0, id="the plan"),
+        pytest.param(
+            lambda phase: phase.change_dynamic("shop", "Production", "media-bucket", old_path="/aws", provider="azure"),
+            'it may not lease from the provider "azure"',
+            0,
+            id="another provider",
+        ),
+    ],
+)
+def test_what_phase_refuses_without_a_cause_is_told_with_what_it_may_be(
+    world: LeaseStage, prepare: Prepare, told: str, left: int
+) -> None:
+    prepare(world.phase)
 
     world.dynamic_secret()
 
-    def is_told() -> bool:
-        return "iam:TagUser" in world.ready().get("message", "")
-
-    eventually(is_told, what=f"the message names permissions: {world.ready()}")
+    eventually(lambda: told in world.ready().get("message", ""), what=f"the message says why: {world.ready()}")
     assert world.ready()["status"] == "False"
     assert world.phase.calls(lease=True) == 1
-    # What was left behind is one user, and the next attempt waits until the list has shown that there is no lease.
-    assert len(world.phase.leases.leaked()) == 1
+    # What was left behind is there once, and the next attempt waits until the list has shown that there is no lease.
+    assert len(world.phase.leases.leaked()) == left
     # A deletion would wait for these looks as well, for two minutes; that is another test's matter.
     world.plane.kubectl("-n", world.namespace, "delete", "pds", NAME, "--wait=false")
     free = '{"metadata":{"finalizers":null}}'

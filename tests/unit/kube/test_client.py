@@ -191,6 +191,20 @@ async def test_a_success_that_is_no_json_is_an_error(page: bytes) -> None:
     assert (asked.value.status, watched.value.status) == (0, 0)
 
 
+async def test_the_date_of_the_last_answer_is_kept() -> None:
+    dates = iter(["Tue, 01 Jan 2030 00:00:00 GMT", "Tue, 01 Jan 2030 00:00:05 GMT"])
+
+    def answer() -> web.Response:
+        return web.json_response({}, headers={"Date": next(dates)})
+
+    async with client_of(answer) as client:
+        assert client.server_date == ""
+        await client.request("GET", "/api/v1/secrets")
+        await client.request("GET", "/api/v1/secrets")
+
+        assert client.server_date == "Tue, 01 Jan 2030 00:00:05 GMT"
+
+
 async def read(client: KubeClient) -> None:
     """Read a watch to its end."""
     async with client.watch("/api/v1/secrets", [], METADATA) as events:

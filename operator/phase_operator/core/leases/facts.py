@@ -49,6 +49,8 @@ class DynamicSecret:
     id: str
     default_ttl: int
     longest_ttl: int
+    # The cloud provider at which its leases make users, in Phase's word; "" if it does not say.
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

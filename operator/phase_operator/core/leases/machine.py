@@ -155,7 +155,8 @@ def _is_same(active: Lease, resolved: Resolved, facts: Facts, now: float) -> boo
 
 def _fared(ledger: Ledger, active: Lease | None, now: float) -> Ledger:
     """Return the ledger with the count of setbacks as it is when the active lease gets a successor now."""
-    if active is None:
+    if active is None or active.asked_at < ledger.last_attempt:
+        # Attempts since then count by themselves: a lease that has lived long makes up for none of them.
         return ledger
     return ledger.set_back() if lived_short(active, now) else replace(ledger, setbacks=0)
 

@@ -30,7 +30,9 @@ def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: fl
         return
     due = next((lost_at + each for each in _LOOKS if lost_at + each > looked_at), None)
     if due is None:
-        yield WriteLedger(ledger.without(lease.attempt).set_back(), (LeaseEvent(Happening.NOT_MADE, lease),))
+        # Of attempts that fail in a row, the status says why: an Event for each would be no news.
+        news = () if ledger.setbacks else (LeaseEvent(Happening.NOT_MADE, lease),)
+        yield WriteLedger(ledger.without(lease.attempt).set_back(), news)
     else:
         yield Look(lease.place) if due <= now else Wait(due)
 

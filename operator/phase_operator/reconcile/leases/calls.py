@@ -27,7 +27,8 @@ from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.subject import Answer, Subject
 from phase_operator.reconcile.ports import Clock, Credential, PhaseApi, Wake
 
-# Phase does not say what the cloud provider has refused.
+# The provider from which Phase leases, and what Phase is often not permitted there.
+_AWS = "aws"
 _PERMISSIONS = (
     "the credentials that Phase has for the cloud may lack a permission, often iam:CreateUser, iam:TagUser, "
     "iam:CreateAccessKey or iam:AttachUserPolicy"
@@ -202,7 +203,8 @@ class LeaseCalls:
             call = Call(id=issued.id)
         except ExpectedError as error:
             call = Call(is_refused=True) if error.had_no_effect else None
-            raise _explained(error) from None
+            provider = subject.resolved.secret.provider if subject.resolved is not None else ""
+            raise _explained(error, provider) from None
         finally:
             # Rounded up: what the list shows in the same second may be older.
             lost = Call(lost_at=floor(self.now()) + 1.0)
@@ -231,12 +233,15 @@ def _not_found(caller: Caller) -> Waiting:
     return Waiting(Reason.DYNAMIC_SECRET_NOT_FOUND, message)
 
 
-def _explained(error: ExpectedError) -> ExpectedError:
+def _explained(error: ExpectedError, provider: str) -> ExpectedError:
     """Return the error of a call for a lease, as the status says it."""
     if isinstance(error, Waiting) and error.had_no_effect:
         return Waiting(Reason.LEASE_REFUSED, error.message, had_no_effect=True)
     if error.reason is Reason.PHASE_UNAVAILABLE and " answers 5" in error.message:
-        return Transient(error.reason, f"{error.message}; {_PERMISSIONS}")
+        # A plan and a provider from which it cannot lease are server errors as well.
+        often = _PERMISSIONS if provider in ("", _AWS) else f'it may not lease from the provider "{clean(provider)}"'
+        message = f"{error.message}; Phase does not say why: its plan may not be Enterprise, or {often}"
+        return Transient(error.reason, message)
     return error
 
 

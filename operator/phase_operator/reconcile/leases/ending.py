@@ -20,6 +20,9 @@ from phase_operator.reconcile.ports import Cluster
 from phase_operator.reconcile.run.finalizer import Finalizer
 from phase_operator.reconcile.store import Resource
 
+# Seconds for which a process tries to give leases back, however long ago their resource was deleted.
+_LEAST = 30.0
+
 
 class Ending:
     """Ends resources that have leases."""
@@ -35,7 +38,9 @@ class Ending:
         """Return how the leases of a resource in deletion are driven; raise ExpectedError."""
         found = await self._cluster.find_resource(resource.key)
         deleted_at = moment_of(mapping(mapping(found).get("metadata")).get("deletionTimestamp"))
-        until = (deleted_at or self._calls.now()) + self._removal_seconds
+        # Whoever was away when it was deleted tries for a moment nevertheless.
+        least = subject.started_at + min(self._removal_seconds, _LEAST)
+        until = max((deleted_at or self._calls.now()) + self._removal_seconds, least)
         return Drive(subject, resource, _wanted(resource, caller), caller, until)
 
     async def finish(self, resource: Resource) -> Outcome:

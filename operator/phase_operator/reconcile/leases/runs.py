@@ -23,7 +23,6 @@ from phase_operator.core.leases.spacing import SHORTEST, wanted_life
 from phase_operator.core.leases.unclear import SURELY_LISTED
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, Warned
 from phase_operator.core.source.query import Account, source_query
-from phase_operator.core.timestamps import timestamp
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.context import RunContext, check_kept, parse_spec, parsed, task_of
 from phase_operator.reconcile.errands.errands import Errands
@@ -239,7 +238,10 @@ def _refusal(drive: Drive) -> ExpectedError | None:
     if SHORTEST <= life <= longest:
         return None
     limit = f"at least {SHORTEST}" if life < SHORTEST else f"at most {longest}"
-    return Waiting(Reason.LEASE_REFUSED, f"spec.leaseTTL: {life} seconds are asked for, and Phase allows {limit}")
+    if drive.wanted.ttl:
+        return Waiting(Reason.LEASE_REFUSED, f"spec.leaseTTL: {life} seconds are asked for, and Phase allows {limit}")
+    default = f"the default life of the dynamic secret is {life} seconds, and Phase allows {limit}"
+    return Waiting(Reason.LEASE_REFUSED, f"{default}: set spec.leaseTTL")
 
 
 def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, trouble: ExpectedError | None) -> Outcome:
@@ -251,7 +253,8 @@ def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, troubl
         return Suspended()
     if found is not None:
         return found
-    unclear = _unclear(drive.subject, trouble)
+    # Of attempts that fail in a row, the cause is said: it stays the same while each of them is looked for.
+    unclear = _unclear(drive.subject, trouble) if trouble is None or not ledger.setbacks else None
     if unclear is not None or trouble is None:
         return unclear or Pending()
     # Calls have pauses of their own: a repeated run makes none.
@@ -269,7 +272,7 @@ def _unclear(subject: Subject, trouble: ExpectedError | None) -> Failed | None:
     lost = [each.lost_at for each in subject.calls.values() if each.lost_at is not None]
     if not lost:
         return None
-    until = timestamp(max(lost) + SURELY_LISTED)
-    message = f"the answer to a call for a lease was lost: whether Phase made one is known by {until}"
+    known = f"whether Phase made one is known {SURELY_LISTED:.0f} seconds later"
+    message = f"the answer to a call for a lease was lost: {known}"
     why = f" ({trouble.message})" if trouble is not None else ""
     return Failed(Reason.LEASE_UNCLEAR, f"{message}{why}")

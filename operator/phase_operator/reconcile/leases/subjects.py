@@ -111,6 +111,9 @@ class Subjects:
 
     def ending(self) -> int:
         """Return how many leases that serve end soon, and have no successor although it was due long ago."""
+        if not self._subjects:
+            # Who does not lead has none, and its clock may still be put right before it does.
+            return 0
         now = moment_of(self._clock.now()) or 0.0
         serving = ((each.ledger.first(LeaseState.ACTIVE), each) for each in self._subjects.values())
         return sum(lease is not None and ends_soon(lease, each.rollover_percent, now) for lease, each in serving)

@@ -1,0 +1,51 @@
+"""The time by which leases are judged: it passes as steadily as a lease lives, whatever is done to the wall clock.
+
+Rule: the wall clock is looked at once. Lives, overlaps and looks are told in the status as moments, so somebody who
+sets the machine's clock would otherwise let leases end, or live on, by that much.
+"""
+
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+
+from phase_operator.core.timestamps import moment_of, timestamp
+from phase_operator.reconcile.ports import Clock
+
+# Seconds by which the clock of the API server may differ from ours without ours being wrong: its answer may be some
+# seconds old, and tells whole seconds.
+_NEAR = 60.0
+
+
+class LeaseClock:
+    """The wall clock at the first question, and the time that has passed since.
+
+    The first moment is that of the API server if the two are far apart: all processes that ever write one ledger share
+    that clock, and it is the one that writes when a resource was deleted.
+    """
+
+    def __init__(self, clock: Clock, server_date: Callable[[], str]) -> None:
+        self._clock = clock
+        # The `Date` of the API server's last answer; "" if it has sent none.
+        self._server_date = server_date
+        self._base: float | None = None
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return self._clock.monotonic()
+
+    def now(self) -> str:
+        """Return the time as RFC 3339 in UTC with seconds."""
+        if self._base is None:
+            self._base = self._beginning() - self._clock.monotonic()
+        return timestamp(self._base + self._clock.monotonic())
+
+    def _beginning(self) -> float:
+        ours, servers = moment_of(self._clock.now()) or 0.0, _moment(self._server_date())
+        return ours if servers is None or abs(servers - ours) <= _NEAR else servers
+
+
+def _moment(date: str) -> float | None:
+    """Return the date of an HTTP header in seconds since 1970; None if it is not valid."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None

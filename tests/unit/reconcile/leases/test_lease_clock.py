@@ -1,0 +1,45 @@
+"""The time by which leases are judged: what the wall clock does later does not concern it."""
+
+import pytest
+
+from phase_operator.reconcile.leases.lease_clock import LeaseClock
+from support.clock import HandClock
+
+# The hand clock begins a thousand seconds into the year.
+RIGHT, LATER = "2030-01-01T00:16:40Z", "2030-01-01T00:17:40Z"
+
+
+@pytest.mark.parametrize("jump", [7200.0, -7200.0, 1.0])
+def test_it_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: float) -> None:
+    clock = HandClock()
+    time = LeaseClock(clock, lambda: "")
+    before = time.now()
+
+    clock.jump(jump)
+    clock.turn(60.0)
+
+    assert (before, time.now()) == (RIGHT, LATER)
+
+
+def test_what_the_wall_clock_did_before_the_first_question_counts() -> None:
+    clock = HandClock()
+    clock.jump(-7200.0)
+    time = LeaseClock(clock, lambda: "")
+    clock.jump(7200.0)
+
+    assert time.now() == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("date", "now"),
+    [
+        pytest.param("Tue, 01 Jan 2030 02:00:00 GMT", "2030-01-01T02:00:00Z", id="far ahead of ours"),
+        pytest.param("Mon, 31 Dec 2029 22:00:00 GMT", "2029-12-31T22:00:00Z", id="far behind ours"),
+        pytest.param("Tue, 01 Jan 2030 00:16:10 GMT", RIGHT, id="an answer that is half a minute old"),
+        pytest.param("", RIGHT, id="no date"),
+        pytest.param("yesterday", RIGHT, id="no date in a header"),
+        pytest.param("Tue, 01 Jan 99999 00:00:00 GMT", RIGHT, id="no such year"),
+    ],
+)
+def test_it_begins_with_the_clock_of_the_api_server_if_ours_is_far_off(date: str, now: str) -> None:
+    assert LeaseClock(HandClock(), lambda: date).now() == now
