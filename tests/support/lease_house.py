@@ -173,6 +173,7 @@ class LeaseHouse(Loop):
         )
         known = KnownLeases(
             resources=self.dynamic,
+            subjects=self.subjects,
             lists=lists,
             rate=rate,
             gates=self.poller,

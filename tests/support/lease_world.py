@@ -18,8 +18,8 @@ from phase_operator.core.leases.facts import (
     Revocation,
     Wanted,
 )
-from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger
-from phase_operator.core.leases.machine import calls_of, next_step, serving
+from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger, serving
+from phase_operator.core.leases.machine import calls_of, next_step
 from phase_operator.core.leases.steps import (
     Ask,
     DropRecord,
@@ -32,6 +32,7 @@ from phase_operator.core.leases.steps import (
     Wait,
     WriteLedger,
 )
+from phase_operator.core.leases.unclear import SURELY_LISTED
 
 HOST = "https://phase.example"
 OURS, FOREIGN = "account-1", "account-2"
@@ -354,11 +355,20 @@ class World:
 
     def _check(self) -> None:
         ledger = self.ledger()
-        assert len(list(ledger.of_state(LeaseState.ASKING))) <= 1, "two attempts at once"
+        nothing, asking = Call(lost_at=self.now), list(ledger.of_state(LeaseState.ASKING))
+        may_come = [each for each in asking if self.process.calls.get(each.attempt, nothing).lost_at is None]
+        assert len(may_come) <= 1, "two attempts at once"
+        assert len(asking) <= 1 or self.would_be_void(), "two attempts without need"
         assert len(list(ledger.of_state(LeaseState.ACTIVE))) <= 1, "two active leases"
         serves = serving(ledger)
         if serves is not None and serves.state is LeaseState.ACTIVE and self.remove_until is None:
             assert serves.attempt in self.cluster.records, "an active lease without its credentials"
+
+    def would_be_void(self) -> bool:
+        """Return whether targets hold void credentials now, or will before it is clear what became of an attempt."""
+        serves = serving(self.ledger())
+        is_void = serves is not None and serves.state is LeaseState.ENDED
+        return is_void or (serves is not None and serves.ends_at < self.now + SURELY_LISTED)
 
     def _happens(self, part: float) -> bool:
         return self.random.random() < part

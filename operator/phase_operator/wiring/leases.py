@@ -95,6 +95,7 @@ class LeaseLoop:
         shared, cluster = self._shared, self._shared.cluster
         known = KnownLeases(
             resources=shared.resources.of(self._kind),
+            subjects=self.subjects,
             lists=self._lists,
             rate=self._rate,
             gates=shared.poller,

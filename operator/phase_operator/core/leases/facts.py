@@ -146,6 +146,8 @@ class Facts:
     are_readers_rolled: bool = False
     # Ids of leases in the ledgers of other resources.
     of_others: frozenset[str] = frozenset()
+    # Place and life of each call for another lease that is under way: what a list shows may be its answer.
+    under_way: frozenset[tuple[LeasePlace, int]] = frozenset()
     # Random bits for the next attempt.
     bits: int = 0
 

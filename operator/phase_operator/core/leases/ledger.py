@@ -123,6 +123,11 @@ class Ledger:
         return cls(leases, max(0, number(found.get("setbacks"))), moment_of(found.get("last")) or 0.0)
 
 
+def serving(ledger: Ledger) -> Lease | None:
+    """Return the lease whose credentials belong into the targets; None if there never was one."""
+    return ledger.first(LeaseState.ACTIVE) or ledger.first(LeaseState.ENDED)
+
+
 def _document(lease: Lease) -> dict[str, Any]:
     times = {"endsAt": lease.ends_at, "revokeAfter": lease.revoke_after}
     return {

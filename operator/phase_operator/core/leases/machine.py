@@ -10,6 +10,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 | Asking | answered | make the record, then Active; the one before is Retiring |
 | Asking | refused | out of the ledger |
 | Asking | the answer is lost | look until 130 seconds later: Revoking if Phase made it, else out |
+| Asking | the same, after a look in vain, and targets would be void before the last look | announce one more: Asking |
 | Active | Phase revoked it, or its end has come | Ended: targets keep it until the next is active |
 | Retiring | the targets have the next one, the overlap is over, and its readers have restarted | Revoking |
 | Retiring | a minute after its end | Revoking, since Phase may have failed to take it away |
@@ -26,7 +27,7 @@ from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Le
 from phase_operator.core.leases.lives import live, lived_short, remove_all
 from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
 from phase_operator.core.leases.steps import Ask, Happening, Keep, LeaseEvent, Resolve, Step, Wait, WriteLedger
-from phase_operator.core.leases.unclear import look_for
+from phase_operator.core.leases.unclear import look_for, may_ask_beside
 
 # An announcement names the newest lease before it, so the list that shows that one must be fresh. In seconds.
 _FRESH = 30.0
@@ -56,11 +57,6 @@ def calls_of(ledger: Ledger, calls: Mapping[str, Call], now: float) -> dict[str,
     return {each.attempt: calls.get(each.attempt, Call(lost_at=now)) for each in ledger.of_state(LeaseState.ASKING)}
 
 
-def serving(ledger: Ledger) -> Lease | None:
-    """Return the lease whose credentials belong into the targets; None if there never was one."""
-    return ledger.first(LeaseState.ACTIVE) or ledger.first(LeaseState.ENDED)
-
-
 def _steps(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
     for lease in ledger.of_state(LeaseState.ASKING):
         yield from _asking(lease, ledger, facts, now)
@@ -68,7 +64,8 @@ def _steps(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
         yield from remove_all(ledger, facts, facts.remove_until, now)
     for lease in ledger.leases:
         yield from live(lease, ledger, facts, now)
-    if facts.remove_until is None and not facts.is_suspended and ledger.first(LeaseState.ASKING) is None:
+    is_free = ledger.first(LeaseState.ASKING) is None or may_ask_beside(ledger, facts)
+    if facts.remove_until is None and not facts.is_suspended and is_free:
         yield from _begin(ledger, facts, now)
 
 
@@ -155,6 +152,9 @@ def _is_same(active: Lease, resolved: Resolved, facts: Facts, now: float) -> boo
 
 def _fared(ledger: Ledger, active: Lease | None, now: float) -> Ledger:
     """Return the ledger with the count of setbacks as it is when the active lease gets a successor now."""
+    if ledger.first(LeaseState.ASKING) is not None:
+        # What became of it is unclear, so it counts as failed.
+        return ledger.set_back()
     if active is None or active.asked_at < ledger.last_attempt:
         # Attempts since then count by themselves: a lease that has lived long makes up for none of them.
         return ledger

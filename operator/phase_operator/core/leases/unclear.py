@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 
-from phase_operator.core.leases.facts import Facts, ListedLease, Listing
-from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
+from phase_operator.core.leases.facts import Call, Facts, ListedLease, Listing
+from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger, serving
 from phase_operator.core.leases.steps import Happening, LeaseEvent, Look, Step, Wait, WriteLedger
 
 # Seconds after the answer was lost. A lease is mostly made at once; the last look is later than any call lives.
 _LOOKS = (5.0, 15.0, 45.0, 130.0)
+# Seconds until a call that is under way may be answered.
+_SOON = 1.0
 # No lease is made later than this many seconds after it was asked for.
 SURELY_LISTED = _LOOKS[-1]
 
@@ -23,6 +25,9 @@ def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: fl
     listing = facts.listings.get(lease.place)
     looked_at = listing.at if listing is not None else 0.0
     found = _found(lease, listing, ledger, facts) if listing is not None and looked_at >= lost_at else None
+    if found is not None and _may_answer_another(lease, ledger, facts):
+        yield Wait(now + _SOON)
+        return
     if found is not None:
         # Nobody knows its credentials, so it is given back.
         row = replace(lease, state=LeaseState.REVOKING, id=found.id, ends_at=now + lease.ttl)
@@ -37,11 +42,37 @@ def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: fl
         yield Look(lease.place) if due <= now else Wait(due)
 
 
+def may_ask_beside(ledger: Ledger, facts: Facts) -> bool:
+    """Return whether another lease may be asked for while it is unclear what became of an attempt.
+
+    That may be one lease too many, until a look finds it. So it is done only if targets would be void before the last
+    look, and only after a look that did not show the lease.
+    """
+    lost, serves = list(ledger.of_state(LeaseState.ASKING)), serving(ledger)
+    lost_at = facts.calls[lost[0].attempt].lost_at if len(lost) == 1 else None
+    if lost_at is None or serves is None:
+        return False
+    listing = facts.listings.get(lost[0].place)
+    was_looked_for = listing is not None and listing.at >= lost_at + _LOOKS[0]
+    return was_looked_for and (serves.state is LeaseState.ENDED or serves.ends_at < lost_at + SURELY_LISTED)
+
+
+def _may_answer_another(lease: Lease, ledger: Ledger, facts: Facts) -> bool:
+    """Return whether a listed lease may be of a call that is under way: Phase lists it before the answer is here."""
+    own = {(each.place, each.ttl) for each in ledger.leases if facts.calls.get(each.attempt, Call()).is_under_way}
+    return (lease.place, lease.ttl) in own | facts.under_way
+
+
 def _found(lease: Lease, listing: Listing, ledger: Ledger, facts: Facts) -> ListedLease | None:
-    """Return the listed lease that came of an attempt, by its life, its holder, and what was the newest before it."""
-    known = {each.id for each in ledger.leases} | facts.of_others
+    """Return the listed lease that came of an attempt, by its life, its holder, and what was the newest before it.
+
+    Of several it is the oldest: the others may be of attempts that began later, for which the oldest is too old.
+    """
+    answered = {each.id for each in facts.calls.values()}
+    known = {each.id for each in ledger.leases} | answered | facts.of_others
     newer = takewhile(lambda each: each.id != lease.after, listing.leases)
-    return next((each for each in newer if each.id not in known and _is_like(each, lease, facts.account)), None)
+    ours = [each for each in newer if each.id not in known and _is_like(each, lease, facts.account)]
+    return ours[-1] if ours else None
 
 
 def _is_like(listed: ListedLease, lease: Lease, account: str) -> bool:

@@ -13,6 +13,7 @@ from phase_operator.reconcile.errands.lease_rate import LeaseRate
 from phase_operator.reconcile.leases.calls import Caller
 from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.subject import Subject
+from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.ports import Clock
 from phase_operator.reconcile.store import PhaseSecretStore
 
@@ -34,6 +35,7 @@ class KnownLeases:
         self,
         *,
         resources: PhaseSecretStore,
+        subjects: Subjects,
         lists: Lists,
         rate: LeaseRate,
         gates: Gates,
@@ -41,6 +43,7 @@ class KnownLeases:
         is_complete: Callable[[], bool],
     ) -> None:
         self._resources = resources
+        self._subjects = subjects
         self._lists = lists
         self._rate = rate
         self._gates = gates
@@ -57,13 +60,14 @@ class KnownLeases:
         newest = self._lists.newest(account, places)
         interval = max(float(facts.wanted.interval), self._lists.least_interval(account, places))
         ours = (listing.find(each.id) for each in ledger.leases if (listing := newest.get(each.place)) and each.id)
+        if _is_lost(ledger, facts):
+            facts = self._with_others(facts, subject.key)
         return replace(
             facts,
             wanted=replace(facts.wanted, interval=round(interval)),
             listings=newest,
             earlier=self._lists.before(account, places),
             account=next((each.owner for each in ours if each is not None and each.owner), subject.holder),
-            of_others=self._of_others(subject.key) if _is_lost(ledger, facts) else frozenset(),
         )
 
     def may_ask_at(self, caller: Caller, key: ObjectKey, now: float) -> float:
@@ -73,11 +77,13 @@ class KnownLeases:
         turn = self._rate.allowed_at(caller.account, key, moment)
         return now + max(turn - moment, _LOOK_AGAIN if gate == inf else gate - moment)
 
-    def _of_others(self, key: ObjectKey) -> frozenset[str]:
-        """Return the ids in the ledgers of all other resources."""
+    def _with_others(self, facts: Facts, key: ObjectKey) -> Facts:
+        """Return the facts with the leases of all other resources: in their ledgers, answered, and being made."""
         others = (self._resources.get(each) for each in list(self._resources.keys()) if each != key)
         ledgers = (Ledger.read(each.status) for each in others if each is not None)
-        return frozenset(lease.id for ledger in ledgers for lease in ledger.leases if lease.id)
+        named = {lease.id for ledger in ledgers for lease in ledger.leases if lease.id}
+        answered, under_way = self._subjects.calls_beside(key)
+        return replace(facts, of_others=frozenset(named | answered), under_way=frozenset(under_way))
 
 
 def _is_lost(ledger: Ledger, facts: Facts) -> bool:

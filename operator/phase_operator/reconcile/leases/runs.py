@@ -16,9 +16,8 @@ from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_
 from phase_operator.core.errors import ExpectedError, Invalid, Waiting
 from phase_operator.core.json_access import text
 from phase_operator.core.leases.facts import Wanted
-from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger
+from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger, serving
 from phase_operator.core.leases.lowered import folder, wanted
-from phase_operator.core.leases.machine import serving
 from phase_operator.core.leases.spacing import SHORTEST, wanted_life
 from phase_operator.core.leases.unclear import SURELY_LISTED
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, Warned

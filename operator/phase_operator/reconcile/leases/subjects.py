@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Protocol
 
-from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.leases.ledger import LeasePlace, LeaseState, Ledger
 from phase_operator.core.leases.lives import ends_soon
 from phase_operator.core.source.query import Account
 from phase_operator.core.timestamps import moment_of
@@ -98,6 +98,14 @@ class Subjects:
         """Return the value of the sync annotation that the last run has answered, if any."""
         found = self._subjects.get(key)
         return found.forced if found is not None else None
+
+    def calls_beside(self, key: ObjectKey) -> tuple[set[str], set[tuple[LeasePlace, int]]]:
+        """Return what calls for leases of other resources gave, and place and life of each that is under way."""
+        others = [each for known, each in self._subjects.items() if known != key]
+        answered = {call.id for each in others for call in each.calls.values() if call.id}
+        asking = ((each.calls.get(lease.attempt), lease) for each in others for lease in each.ledger.leases)
+        under_way = {(lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way}
+        return answered, under_way
 
     def states(self) -> dict[LeaseState, int]:
         """Return how many leases are in each state."""

@@ -136,6 +136,92 @@ def test_a_look_takes_no_other_lease_for_ours(listed: Mapping[LeasePlace, Listin
     assert isinstance(step, Wait | Look)
 
 
+def test_of_two_leases_that_may_be_ours_the_older_one_is_taken() -> None:
+    """Another attempt that was lost began later: it can be the newer one, and cannot be the older one."""
+    listed = seen("lease-9", "lease-8", "before", at=NOW + 5)
+
+    step = next_step(Ledger((ASKING,)), replace(lost(NOW), listings=listed), NOW + 6)
+
+    assert written(step).leases[0].id == "lease-8"
+
+
+@pytest.mark.parametrize("life", [3571, 3570])
+def test_what_may_be_the_answer_to_a_call_under_way_is_nobodys_yet(life: int) -> None:
+    """Phase lists a lease before its answer is here; a call for another life cannot have made it."""
+    listed = seen("lease-9", "before", at=NOW + 5)
+    facts = replace(lost(NOW), listings=listed, under_way=frozenset({(PLACE, life)}))
+
+    step = next_step(Ledger((ASKING,)), facts, NOW + 6)
+
+    assert isinstance(step, Wait if life == ASKING.ttl else WriteLedger)
+
+
+class TestATargetThatWouldBeVoidBeforeAllIsClear:
+    """A call is lost, and the lease that serves ends before the last look could show what became of it."""
+
+    SOON = replace(YOUNG, asked_at=NOW - 300, ends_at=NOW + 100)
+    LEDGER = Ledger((ASKING, SOON), last_attempt=NOW)
+
+    def facts(self, *listed: str, at: float) -> Facts:
+        listings = seen(*listed, "lease-2", at=at)
+        resolved = Resolved("words", SECRET, listings[PLACE])
+        kept = {each: Record("lease-2", NOW + 100) for each in ("cccccccc", "dddddddd")}
+        return replace(lost(NOW), listings=listings, resolved=resolved, records=kept)
+
+    def test_another_lease_is_asked_for_after_a_look_in_vain(self) -> None:
+        facts = self.facts("before", at=NOW + 15)
+
+        early, later = (next_step(self.LEDGER, facts, NOW + each) for each in (14.9, 15.1))
+
+        assert early == Wait(NOW + 15)
+        first, *others = written(later).leases
+        assert first.state is LeaseState.ASKING
+        assert tuple(others) == self.LEDGER.leases
+
+    @pytest.mark.parametrize("serves", [replace(SOON, ends_at=NOW + 131), None], ids=["later", "nothing"])
+    def test_a_lease_that_serves_for_longer_is_reason_to_wait_and_so_is_a_target_without_any(
+        self, serves: Lease | None
+    ) -> None:
+        ledger = Ledger((ASKING, *([serves] if serves else [])), last_attempt=NOW)
+
+        assert next_step(ledger, self.facts("before", at=NOW + 15), NOW + 20) == Wait(NOW + 45)
+
+    def test_nothing_is_asked_for_before_the_first_look(self) -> None:
+        assert next_step(self.LEDGER, self.facts("before", at=NOW - 5), NOW + 4) == Wait(NOW + 5)
+
+    def test_there_is_no_third_attempt(self) -> None:
+        second = replace(ASKING, attempt="dddddddd", asked_at=NOW + 15)
+        ledger = Ledger((second, *self.LEDGER.leases), last_attempt=NOW + 15)
+        calls = {"aaaaaaaa": Call(lost_at=NOW), "dddddddd": Call(lost_at=NOW + 16)}
+        facts = replace(self.facts("before", at=NOW + 50), calls=calls, records={"cccccccc": RECORD})
+
+        assert next_step(ledger, facts, NOW + 50) == Wait(NOW + 61)
+
+    def test_the_lost_one_is_still_found_when_the_other_one_serves(self) -> None:
+        second = replace(ACTIVE, attempt="dddddddd", id="lease-9")
+        facts = self.facts("lease-9", "lease-8", "before", at=NOW + 45)
+
+        step = next_step(Ledger((second, ASKING)), facts, NOW + 46)
+
+        assert [(each.state, each.id) for each in written(step).leases] == [
+            (LeaseState.ACTIVE, "lease-9"),
+            (LeaseState.REVOKING, "lease-8"),
+        ]
+
+
+def test_attempts_for_a_successor_that_fail_come_later_and_later() -> None:
+    """A lease that has lived its time wipes out what failed before it, and not what failed since."""
+    due = replace(YOUNG, asked_at=NOW - 140_000, ends_at=NOW + 60_000)
+    listings = seen("before", "lease-2", at=NOW)
+    facts = replace(FACTS, listings=listings, resolved=Resolved("words", SECRET, listings[PLACE]), records=RECORDS)
+
+    first = next_step(Ledger((due,), setbacks=3, last_attempt=due.asked_at), facts, NOW)
+    then = next_step(Ledger((due,), setbacks=3, last_attempt=NOW - 1), facts, NOW)
+
+    assert written(first).setbacks == 0
+    assert then == Wait(NOW - 1 + 60)
+
+
 def test_a_kill_after_the_record_completes_the_row() -> None:
     """k4: nothing is asked for again."""
     step = next_step(Ledger((ASKING,)), replace(lost(NOW), records={"aaaaaaaa": RECORD}), NOW + 1)

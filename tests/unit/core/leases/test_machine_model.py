@@ -3,7 +3,7 @@
 import pytest
 
 from phase_operator.core.leases.facts import Wanted
-from phase_operator.core.leases.machine import serving
+from phase_operator.core.leases.ledger import serving
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve, Wait
 from support.lease_world import HOST, Trouble, World
 
