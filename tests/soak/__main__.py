@@ -9,12 +9,11 @@ that its Secret changed. All counts have to be zero.
 import argparse
 import asyncio
 import random
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression
@@ -25,8 +24,10 @@ import psutil
 from bench import fleet
 from phase_dev.cluster import ControlPlane, start_control_plane
 from phase_dev.server import EmbeddedPhase
+from soak import leases
+from soak.replica import Replica
 from support.api_proxy import ApiProxy
-from support.operator_process import OperatorProcess, eventually, install, running_operator, serves
+from support.operator_process import install
 from support.world import phase_secret
 
 _INTERVAL = 10
@@ -95,40 +96,6 @@ class Counts:
     def failed(self) -> bool:
         """Say whether anything went wrong."""
         return any(getattr(self, what) for what in WRONG) or self.slope() > _FLAT
-
-
-class Replica:
-    """One replica, which is started again whenever it was killed."""
-
-    def __init__(self, plane: ControlPlane, proxy: ApiProxy, folder: Path, python: Path) -> None:
-        self._plane, self._proxy, self._folder, self._python = plane, proxy, folder, python
-        self._stack = ExitStack()
-        self.operator: OperatorProcess = self._start()
-
-    def _start(self) -> OperatorProcess:
-        flags = ("--restart-settle-seconds", "2")
-        started = running_operator(
-            *(self._plane, self._folder, *flags), elects=True, url=self._proxy.url, python=self._python, waits=False
-        )
-        operator = self._stack.enter_context(started)
-        eventually(lambda: serves(operator), within=60, what="a replica answers")
-        return operator
-
-    def leads(self) -> bool:
-        """Say whether it holds the Lease."""
-        return self.operator.metric("phase_operator_leader") == 1
-
-    def kill(self) -> None:
-        """Kill it, without a word, and start it again."""
-        self.operator.process.send_signal(signal.SIGKILL)
-        self.operator.process.wait(10)
-        self._stack.close()
-        self._stack = ExitStack()
-        self.operator = self._start()
-
-    def close(self) -> None:
-        """End it."""
-        self._stack.close()
 
 
 class Soak:
@@ -310,7 +277,7 @@ def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) 
     """Run it and return the counts."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, world(size) as (plane, phase, proxy):
-        replicas = [Replica(plane, proxy, Path(folder), python) for _ in range(2)]
+        replicas = [Replica(plane, proxy.url, Path(folder), python) for _ in range(2)]
         try:
             running = Soak(plane, phase, size, replicas, seed)
             phase.fail("status", status=503, share=_FAULTS)
@@ -323,14 +290,17 @@ def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; return 1 if anything went wrong."""
+    """Print the table; return 1 if anything went wrong. With `leases` first, it is about PhaseDynamicSecrets."""
+    said = sys.argv[1:] if arguments is None else arguments
+    if said[:1] == ["leases"]:
+        return leases.main(said[1:])
     parser = argparse.ArgumentParser(prog="soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--resources", type=int, default=1000)
     parser.add_argument("--kill-every", type=float, default=300.0, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="with the product's packages")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(said)
     counts = soak(options.minutes * 60, options.resources, options.kill_every, options.python.absolute(), options.seed)
     for what, number in counts.rows():
         print(f"{what:28} {number}")
