@@ -30,6 +30,7 @@ from phase_operator.reconcile.leases.runs import LeaseRuns
 from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.leases.targets import LeaseTargets
 from phase_operator.reconcile.ports import Credential
+from support.builders import DIGEST_KEY
 from support.clock import HandClock, settle
 from support.fakes import FakeCluster, Loop
 from support.lease_world import Phase
@@ -178,6 +179,7 @@ class LeaseHouse(Loop):
             rate=rate,
             gates=self.poller,
             clock=lease_clock,
+            digest_key=lambda: DIGEST_KEY,
             is_complete=lambda: self.all_seen,
         )
         driver = Driver(
@@ -187,6 +189,7 @@ class LeaseHouse(Loop):
             calls=calls,
             known=known,
             news=LeaseNews(self.cluster, lease_clock, self.counter),
+            digest_key=lambda: DIGEST_KEY,
             bits=lambda: next(self.bits),
         )
         self.lease_runs = LeaseRuns(

@@ -20,6 +20,7 @@ from phase_operator.core.leases.facts import (
 )
 from phase_operator.core.leases.ledger import Lease, LeasePlace, LeaseState, Ledger, serving
 from phase_operator.core.leases.machine import calls_of, next_step
+from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.leases.steps import (
     Ask,
     DropRecord,
@@ -36,6 +37,11 @@ from phase_operator.core.leases.unclear import SURELY_LISTED
 
 HOST = "https://phase.example"
 OURS, FOREIGN = "account-1", "account-2"
+# Proves what the operator wrote for this resource.
+PROOFS = Proofs(b"k" * 32, "uid-of-the-resource")
+# The life of a neighbour's leases, which no fingerprint of ours has.
+_OF_NEIGHBOUR = 1234
+NONE = Record("", 2_000_000_000.0)
 # The server kills a call that takes longer.
 GUNICORN = 120.0
 
@@ -55,6 +61,8 @@ class Trouble:
     foreign: float = 0.0
     no_expiry: float = 0.0
     slow_targets: float = 0.0
+    # A tenant writes a status or a record that names the lease of a neighbour with the same account.
+    forged: float = 0.0
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Issued:
     made_at: float
     is_revoked: bool = False
     never_expires: bool = False
+    is_of_neighbour: bool = False
 
 
 class Phase:
@@ -103,7 +112,8 @@ class Phase:
     def living(self, owner: str = OURS) -> set[str]:
         """Return the ids of the leases whose users at the cloud provider exist."""
         coming = {made.id for _, made in self._coming if made.owner == owner}
-        return coming | {each.id for each in self.issued if each.owner == owner and not each.is_revoked}
+        there = (each for each in self.issued if each.owner == owner and not each.is_revoked)
+        return coming | {each.id for each in there if not each.is_of_neighbour}
 
     def find(self, lease_id: str) -> Issued:
         """Return a lease, also one that is being made."""
@@ -155,7 +165,7 @@ class World:
 
     def ledger(self) -> Ledger:
         """Return the ledger as it is in the cluster."""
-        return Ledger.read(self.cluster.status)
+        return PROOFS.read(self.cluster.status)
 
     def place(self) -> LeasePlace:
         """Return where the dynamic secret of the spec is; several ways lead to one."""
@@ -202,7 +212,7 @@ class World:
             listings=process.listings,
             earlier=process.earlier,
             calls=process.calls,
-            records=cluster.records,
+            records={each.attempt: kept for each in self.ledger().leases if (kept := self._record_of(each))},
             revocations=process.revocations,
             written=cluster.target,
             are_readers_rolled=self.restarts and cluster.pods == cluster.target,
@@ -256,7 +266,7 @@ class World:
             self.now += 1
             return
         before = {each.attempt for each in self.ledger().leases}
-        self.cluster.status = step.ledger.document()
+        self.cluster.status = PROOFS.document(step.ledger)
         self.events.extend(step.events)
         if self._happens(self.trouble.lost_write):
             # The process does not know whether it was written, so it cannot ask for what it may have announced.
@@ -293,7 +303,7 @@ class World:
         if self._happens(self.trouble.failed_write):
             return
         made = self.phase.find(self.process.calls[lease.attempt].id)
-        self.cluster.records[lease.attempt] = Record(made.id, made.made_at + made.ttl)
+        self.cluster.records[lease.attempt] = PROOFS.proven(lease.attempt, Record(made.id, made.made_at + made.ttl))
 
     def _give_back(self, lease: Lease) -> None:
         before = self.process.revocations.get(lease.attempt, Revocation())
@@ -310,6 +320,7 @@ class World:
 
     def _may_be_revoked(self, made: Issued, lease: Lease) -> None:
         assert made.owner == OURS, "revoked a lease of somebody else"
+        assert not made.is_of_neighbour, "revoked a lease of a neighbour with the same account"
         if made.is_revoked or self.remove_until is not None or self.now >= made.made_at + made.ttl:
             return
         in_use = {self.cluster.target, self.cluster.pods}
@@ -338,9 +349,37 @@ class World:
             self._edit()
         if self._happens(self.trouble.foreign):
             self.phase.lease(self.place(), self.random.randint(3400, 3600), self.now, owner=FOREIGN)
+        if self._happens(self.trouble.forged):
+            self._forge()
         living = sorted(self.phase.living())
         if living and self._happens(self.trouble.revoked_elsewhere):
             self.phase.find(self.random.choice(living)).is_revoked = True
+
+    def _forge(self) -> None:
+        """Name the lease of a neighbour wherever a tenant may write."""
+        victim = self.phase.lease(self.place(), _OF_NEIGHBOUR, self.now)
+        victim.is_of_neighbour = True
+        rows = list(self.cluster.status.get("leases", []))
+        state = self.random.choice(["Asking", "Active", "Ended", "Retiring", "Revoking"])
+        about = {"state": state, "ttl": victim.ttl, "after": "", "id": "" if state == "Asking" else victim.id}
+        at = self.random.randrange(len(rows) or 1)
+        match self.random.randrange(3):
+            case 0:
+                attempt = f"{self.random.getrandbits(32):08x}"
+                lease = Lease(attempt, LeaseState.ASKING, victim.place, "", victim.ttl, self.now)
+                rows = [row | about for row in Ledger((lease,)).document()["leases"]] + rows
+            case 1 if rows:
+                # A row of ours, with the proof that it is ours; but it is about another lease now.
+                rows[at] = rows[at] | about
+            case _ if rows:
+                attempt = rows[at]["attempt"]
+                self.cluster.records[attempt] = replace(self.cluster.records.get(attempt, NONE), id=victim.id)
+        self.cluster.status = self.cluster.status | {"leases": rows}
+
+    def _record_of(self, lease: Lease) -> Record | None:
+        """Return the record of a row; one that says something else counts as none."""
+        record = self.cluster.records.get(lease.attempt)
+        return record if record is not None and PROOFS.counts(lease, record) else None
 
     def _edit(self) -> None:
         match self.random.randrange(4):
@@ -355,14 +394,16 @@ class World:
 
     def _check(self) -> None:
         ledger = self.ledger()
-        nothing, asking = Call(lost_at=self.now), list(ledger.of_state(LeaseState.ASKING))
+        nothing, ours = Call(lost_at=self.now), [each for each in ledger.leases if each.is_proven]
+        asking = [each for each in ours if each.state is LeaseState.ASKING]
         may_come = [each for each in asking if self.process.calls.get(each.attempt, nothing).lost_at is None]
         assert len(may_come) <= 1, "two attempts at once"
         assert len(asking) <= 1 or self.would_be_void(), "two attempts without need"
-        assert len(list(ledger.of_state(LeaseState.ACTIVE))) <= 1, "two active leases"
+        assert sum(each.state is LeaseState.ACTIVE for each in ours) <= 1, "two active leases"
         serves = serving(ledger)
         if serves is not None and serves.state is LeaseState.ACTIVE and self.remove_until is None:
-            assert serves.attempt in self.cluster.records, "an active lease without its credentials"
+            has_record = self._record_of(serves) is not None
+            assert has_record or self.trouble.forged, "an active lease without its credentials"
 
     def would_be_void(self) -> bool:
         """Return whether targets hold void credentials now, or will before it is clear what became of an attempt."""

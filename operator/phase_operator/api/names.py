@@ -53,6 +53,7 @@ LABEL_LEASE_VALUE = "lease"
 LEASE_TYPE = f"{GROUP}/lease"
 ANNOTATION_LEASE_ID = f"{GROUP}/lease-id"
 ANNOTATION_LEASE_END = f"{GROUP}/lease-end"
+ANNOTATION_LEASE_PROOF = f"{GROUP}/lease-proof"
 
 # On a PhaseSecret: any new value forces one run.
 ANNOTATION_SYNC = f"{GROUP}/sync"

@@ -63,7 +63,7 @@ class KubeRecords:
             metadata = metadata_of(await self._client.request("GET", target_path(ref), accept=METADATA))
             self._records.seen(ref, metadata)
         found = self._records.of(owner.uid).get(ref)
-        if found is None or found.record.id != record.id:
+        if found is None or (found.record.id, found.record.proof) != (record.id, record.proof):
             raise Waiting(Reason.TARGET_CONFLICT, f"{ref} exists and is not the record of this lease; delete it")
 
     async def read_record(self, owner: Owner, attempt: str) -> Credentials | None:

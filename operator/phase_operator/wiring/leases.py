@@ -90,7 +90,7 @@ class LeaseLoop:
         )
         metrics.track_leases(self.subjects.states, self.subjects.soonest_end, self.subjects.ending)
 
-    def runs(self, parts: Parts, is_complete: Callable[[], bool]) -> LeaseRuns:
+    def runs(self, parts: Parts, digest_key: Callable[[], bytes], is_complete: Callable[[], bool]) -> LeaseRuns:
         """Return what reconciles PhaseDynamicSecrets."""
         shared, cluster = self._shared, self._shared.cluster
         known = KnownLeases(
@@ -100,6 +100,7 @@ class LeaseLoop:
             rate=self._rate,
             gates=shared.poller,
             clock=self._clock,
+            digest_key=digest_key,
             is_complete=is_complete,
         )
         driver = Driver(
@@ -109,6 +110,7 @@ class LeaseLoop:
             calls=self._calls,
             known=known,
             news=LeaseNews(cluster, self._clock, self._metrics),
+            digest_key=digest_key,
             bits=lambda: secrets.randbits(_BITS),
         )
         return LeaseRuns(

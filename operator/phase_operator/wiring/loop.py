@@ -151,7 +151,10 @@ def build_loop(
         queue=queue,
         resources=resources,
         targets=admissions.targets,
-        runs={"": reconciler, names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.listed.is_set)},
+        runs={
+            "": reconciler,
+            names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.digest_key, startup.listed.is_set),
+        },
         poller=poller,
         errands=leases.errands,
         restarts=restarts,

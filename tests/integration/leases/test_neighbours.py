@@ -1,9 +1,11 @@
 """A slow cloud provider delays nobody's reads, and what tenancy refuses reaches no Phase."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
-from support.lease_stage import LeaseStage
+from support.lease_stage import NAME, LeaseStage
 from support.operator_process import eventually, running_operator
 from support.world import phase_secret
 
@@ -63,20 +65,45 @@ def test_a_phase_secret_that_names_a_record_as_its_target_does_not_get_it(world:
     world.no_phase_secrets()
 
 
-def test_a_secret_that_somebody_labels_as_a_record_is_neither_read_nor_deleted(world: LeaseStage) -> None:
+def test_a_tenant_who_forges_a_record_and_a_status_has_no_lease_of_others_revoked(world: LeaseStage) -> None:
+    world.dynamic_secret("theirs")
+    (victim,) = world.until_serving("theirs")["status"]["leases"]
+    # Three calls to the cloud make a lease.
+    world.phase.leases.fail("delay", delay=3)
     world.dynamic_secret()
-    found = world.until_serving()
-    forged = {
+    (row,) = world.until_rows("Asking")
+    forged = _record(world, f"uploads-lease-{row['attempt']}", world.resource()["metadata"]["uid"], victim["id"])
+    world.api.apply(forged, world.namespace, "phase-operator")
+    time.sleep(3)
+    assert world.ledger()[0]["state"] == "Asking"
+
+    rows = [row, victim | {"attempt": "00000000", "state": "Revoking"}, victim | {"state": "Retiring"}]
+    patch = json.dumps({"status": {"leases": rows}})
+    forge = ("-n", world.namespace, "patch", "phasedynamicsecret", NAME, "--subresource=status", "--type=merge")
+    world.plane.kubectl(*forge, "-p", patch)
+    world.until_said("TargetConflict", within=60)
+
+    world.api.delete("phasedynamicsecrets", NAME, world.namespace)
+    eventually(lambda: not world.resource(), within=60, what="it goes")
+    assert [each.id for each in world.live()] == [victim["id"]]
+    assert world.held("theirs-aws") == victim["id"]
+    told = {each["message"].split(",")[0] for each in world.events_of() if each["reason"] == "LeaseNotRevoked"}
+    assert told == {f"the ledger names lease {victim['id']}"}
+
+
+def _record(world: LeaseStage, name: str, uid: str, lease_id: str) -> dict[str, Any]:
+    """Return a Secret with all that whoever may write Secrets can copy from a record."""
+    return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "secrets.phase.dev/lease",
         "metadata": {
-            "name": "uploads-lease-00000000",
-            "labels": {"secrets.phase.dev/target": "lease"},
+            "name": name,
+            "labels": {"app.kubernetes.io/managed-by": "phase-operator", "secrets.phase.dev/target": "lease"},
             "annotations": {
                 "secrets.phase.dev/owner": f"PhaseDynamicSecret:{world.namespace}/uploads",
                 "secrets.phase.dev/on-removal": "Delete",
-                "secrets.phase.dev/lease-id": "somebody's",
+                "secrets.phase.dev/lease-id": lease_id,
                 "secrets.phase.dev/lease-end": "2099-01-01T00:00:00Z",
             },
             "ownerReferences": [
@@ -84,12 +111,18 @@ def test_a_secret_that_somebody_labels_as_a_record_is_neither_read_nor_deleted(w
                     "apiVersion": "secrets.phase.dev/v1alpha1",
                     "kind": "PhaseDynamicSecret",
                     "name": "uploads",
-                    "uid": found["metadata"]["uid"],
+                    "uid": uid,
                 }
             ],
         },
-        "stringData": {"credentials": "[]"},
+        "data": {"credentials": "W10="},
     }
+
+
+def test_a_secret_that_somebody_labels_as_a_record_is_neither_read_nor_deleted(world: LeaseStage) -> None:
+    world.dynamic_secret()
+    found = world.until_serving()
+    forged = _record(world, "uploads-lease-00000000", found["metadata"]["uid"], "somebody's")
     world.apply(forged)
     time.sleep(4)
 

@@ -146,6 +146,11 @@ class LeaseStatus(ApiModel):
         None, description="When Phase deletes its credentials. A renewal does not change that.", json_schema_extra=_TIME
     )
     revoke_after: _Moment | None = Field(None, description="When the overlap is over.", json_schema_extra=_TIME)
+    proof: Annotated[str, Field(max_length=64)] | None = Field(
+        None,
+        description="Shows that the operator wrote this row, for this resource. Without it, the lease is neither "
+        "looked for nor given back.",
+    )
 
 
 class AttemptsStatus(ApiModel):

@@ -108,6 +108,8 @@ class Record:
     id: str
     # Seconds since 1970.
     ends_at: float
+    # What shows that this operator was given the lease (see proofs.py).
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ every lease that may exist.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -63,6 +63,10 @@ class Lease:
     ends_at: float = 0.0
     # When the overlap is over; 0 as long as the targets do not have the next lease.
     revoke_after: float = 0.0
+    # As the status has it: what shows that this operator wrote the row (see proofs.py).
+    proof: str = field(default="", compare=False)
+    # Whether it does. A row that was read is a claim until that is checked.
+    is_proven: bool = field(default=True, compare=False)
 
     def turned(self, state: LeaseState) -> "Lease":
         """Return the same lease in another state."""
@@ -114,7 +118,8 @@ class Ledger:
     def read(cls, status: Mapping[str, Any]) -> "Ledger":
         """Return the ledger of a status. What this version does not understand of a row reads as the careful case.
 
-        A row without an attempt or a place names nothing that could be revoked, so it is left out.
+        Its rows are claims: anybody who may write statuses can have written them. A row without an attempt or a place
+        names nothing that could be revoked, so it is left out.
         """
         attempts = status.get("attempts")
         found = attempts if isinstance(attempts, dict) else {}
@@ -140,7 +145,7 @@ def _document(lease: Lease) -> dict[str, Any]:
         "askedBy": lease.asked_by,
         "ttl": lease.ttl,
         "askedAt": timestamp(lease.asked_at),
-        **{name: said for name, said in (("after", lease.after), ("id", lease.id)) if said},
+        **{name: said for name, said in (("after", lease.after), ("id", lease.id), ("proof", lease.proof)) if said},
         **{name: timestamp(moment) for name, moment in times.items() if moment},
     }
 
@@ -163,6 +168,8 @@ def _read(row: Mapping[str, Any]) -> Lease | None:
         lease_id,
         ends_at,
         revoke_after,
+        said.get("proof", ""),
+        is_proven=False,
     )
 
 

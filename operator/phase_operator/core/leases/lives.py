@@ -156,5 +156,9 @@ def _out(lease: Lease, ledger: Ledger, why: Happening) -> WriteLedger:
 
 
 def _is_in_reach(lease: Lease, facts: Facts) -> bool:
-    """Return whether the account of the spec is one of the lease's host: its token goes to no other."""
-    return lease.place.host == facts.wanted.host
+    """Return whether we may call Phase about a lease.
+
+    The account of the spec has to be one of the lease's host, since its token goes to no other, and the lease has to be
+    proven ours: else anybody who may write statuses could have the leases of others revoked.
+    """
+    return lease.is_proven and lease.place.host == facts.wanted.host

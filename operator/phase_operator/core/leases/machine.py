@@ -6,6 +6,7 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 | lease | when | next |
 |---|---|---|
 | none | none is active, a roll-over is due, or the spec names another secret | announce: Asking |
+| any | its row has no proof that we wrote it | never asked for, looked for or revoked: it lives to its end |
 | Asking | not asked yet | ask |
 | Asking | answered | make the record, then Active; the one before is Retiring |
 | Asking | refused | out of the ledger |
@@ -24,7 +25,7 @@ from math import inf
 
 from phase_operator.core.leases.facts import Call, Facts, Record, Resolved
 from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Ledger
-from phase_operator.core.leases.lives import live, lived_short, remove_all
+from phase_operator.core.leases.lives import live, lived_short, not_revoked, remove_all
 from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
 from phase_operator.core.leases.steps import Ask, Happening, Keep, LeaseEvent, Resolve, Step, Wait, WriteLedger
 from phase_operator.core.leases.unclear import look_for, may_ask_beside
@@ -72,8 +73,13 @@ def _steps(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
 def _asking(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
     record = facts.records.get(lease.attempt)
     call = facts.calls[lease.attempt]
-    if record is not None:
+    if not lease.is_proven:
+        # What it says may be made up to have a lease of somebody else found and revoked.
+        yield WriteLedger(ledger.without(lease.attempt), not_revoked([lease]))
+    elif record is not None:
         yield _activate(lease, record, ledger)
+    elif call.id and facts.remove_until is not None:
+        yield _unused(lease, call.id, ledger, facts, now)
     elif call.id:
         yield Keep(lease)
     elif call.is_refused:
@@ -89,6 +95,18 @@ def _ask(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Step:
     if facts.is_suspended or facts.remove_until is not None or lease.asked_by != facts.wanted.asked_by:
         return WriteLedger(ledger.without(lease.attempt))
     return Ask(lease) if facts.may_ask_at <= now else Wait(facts.may_ask_at)
+
+
+def _unused(lease: Lease, lease_id: str, ledger: Ledger, facts: Facts, now: float) -> WriteLedger:
+    """Return the write for a lease that came after its resource was deleted: nobody needs its credentials, or a record.
+
+    So an object that stands where the record would be made does not delay the end.
+    """
+    if not facts.wanted.revoke:
+        return WriteLedger(ledger.without(lease.attempt))
+    return WriteLedger(
+        ledger.replacing(replace(lease, state=LeaseState.REVOKING, id=lease_id, ends_at=now + lease.ttl))
+    )
 
 
 def _activate(lease: Lease, record: Record, ledger: Ledger) -> WriteLedger:

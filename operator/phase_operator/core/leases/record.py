@@ -1,6 +1,7 @@
 """The record of a lease: an immutable Secret that keeps its credentials, since Phase shows them only once.
 
-Rule: what an annotation on a record says counts only if our apply made the object, for a resource with this very uid.
+Rule: an object counts as a record only if our apply made it, for a resource with this very uid. Both can be copied, so
+the id on it counts only with a proof, or if the ledger has the same one (see proofs.py).
 Credentials may have keys that no Secret takes, so all of them are one JSON text.
 """
 
@@ -73,6 +74,7 @@ def manifest(owner: Owner, attempt: str, record: Record, credentials: Credential
                 names.ANNOTATION_ON_REMOVAL: "Delete",
                 names.ANNOTATION_LEASE_ID: record.id,
                 names.ANNOTATION_LEASE_END: timestamp(record.ends_at),
+                names.ANNOTATION_LEASE_PROOF: record.proof,
             },
             "ownerReferences": [owner_reference(owner)],
         },
@@ -96,7 +98,7 @@ def known_record(ref: TargetRef, metadata: Mapping[str, Any]) -> KnownRecord | N
     )
     if not (is_record(metadata) and observed.is_applied and observed.origin and lease_id and ends_at):
         return None
-    return KnownRecord(ref, observed, Record(lease_id, ends_at))
+    return KnownRecord(ref, observed, Record(lease_id, ends_at, annotations.get(names.ANNOTATION_LEASE_PROOF, "")))
 
 
 def credentials_of(secret: Mapping[str, Any]) -> Credentials | None:

@@ -16,6 +16,7 @@ from phase_operator.core.json_access import mapping, without
 from phase_operator.core.leases.facts import Call, Facts, Wanted
 from phase_operator.core.leases.ledger import Lease, Ledger
 from phase_operator.core.leases.machine import calls_of, next_step
+from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.leases.record import record_ref
 from phase_operator.core.leases.steps import Ask, DropRecord, GiveBack, Keep, Look, Resolve, Step, Wait, WriteLedger
 from phase_operator.core.refs import Owner, TargetRef
@@ -86,6 +87,7 @@ class Driver:
         calls: LeaseCalls,
         known: KnownLeases,
         news: LeaseNews,
+        digest_key: Callable[[], bytes],
         bits: Callable[[], int],
     ) -> None:
         self._cluster = cluster
@@ -94,6 +96,7 @@ class Driver:
         self._calls = calls
         self._known = known
         self._news = news
+        self._digest_key = digest_key
         self._bits = bits
 
     async def drive(self, drive: Drive) -> Driven:
@@ -133,22 +136,28 @@ class Driver:
     def _unnamed(self, drive: Drive) -> list[TargetRef]:
         key = drive.resource.key
         named = {record_ref(key, each.attempt) for each in self._ledger(drive).leases}
-        return [ref for ref in self._cluster.records(drive.resource.uid) if ref not in named]
+        records = self._cluster.records(drive.resource.uid)
+        # Those of another namespace are forgeries, however many: they are no work of this resource.
+        return [ref for ref in records if ref not in named and ref.key.namespace == key.namespace]
 
     def _ledger(self, drive: Drive) -> Ledger:
         """Return the ledger as it was written or read last; raise ResourceGoneError if there is another resource."""
         resource = self._resources.get(drive.resource.key)
         if resource is None or resource.uid != drive.resource.uid:
             raise ResourceGoneError
-        ledger = Ledger.read(resource.status)
+        ledger = self._proofs(resource.uid).read(resource.status)
         drive.subject.keep_only(ledger)
         return ledger
+
+    def _proofs(self, uid: str) -> Proofs:
+        return Proofs(self._digest_key(), uid)
 
     def _facts(self, drive: Drive, ledger: Ledger, now: float) -> Facts:
         subject = drive.subject
         subject.calls = calls_of(ledger, subject.calls, now)
-        found = self._cluster.records(subject.uid)
-        refs = {each.attempt: record_ref(subject.key, each.attempt) for each in ledger.leases}
+        found, proofs = self._cluster.records(subject.uid), self._proofs(subject.uid)
+        refs = ((each, record_ref(subject.key, each.attempt)) for each in ledger.leases)
+        kept = {each: found[ref].record for each, ref in refs if ref in found}
         facts = Facts(
             drive.wanted,
             drive.is_suspended,
@@ -156,7 +165,7 @@ class Driver:
             started_at=subject.started_at,
             resolved=subject.resolved,
             calls=subject.calls,
-            records={attempt: found[ref].record for attempt, ref in refs.items() if ref in found},
+            records={lease.attempt: record for lease, record in kept.items() if proofs.counts(lease, record)},
             revocations=subject.revocations,
             written=subject.written,
             are_readers_rolled=drive.are_readers_rolled,
@@ -198,7 +207,7 @@ class Driver:
         announced = [each for each in step.ledger.leases if each.attempt not in before]
         if announced:
             await self._guard(resource)
-        document = step.ledger.document()
+        document = self._proofs(resource.uid).document(step.ledger)
         if not await self._cluster.write_ledger(resource.key, resource.uid, resource.status, document):
             await self._read_again(drive)
             raise Transient(Reason.KUBERNETES_UNAVAILABLE, "another process has written the ledger meanwhile")
@@ -220,7 +229,8 @@ class Driver:
             # Its record was made, and somebody has deleted it before the ledger named it.
             drive.subject.calls[lease.attempt] = Call(lost_at=self._calls.now())
             return
-        await self._cluster.make_record(drive.owner, lease.attempt, answer.record, answer.credentials)
+        record = self._proofs(drive.resource.uid).proven(lease.attempt, answer.record)
+        await self._cluster.make_record(drive.owner, lease.attempt, record, answer.credentials)
         del drive.subject.answers[lease.attempt]
 
     async def _drop(self, drive: Drive, ref: TargetRef) -> None:

@@ -82,6 +82,12 @@ def _message(what: Happening, lease: Lease) -> str:
             return f"{named} was given back"
         case Happening.ORPHAN_FOUND:
             return f"{named} was made and its answer was lost: it is given back, since nobody has its credentials"
+        case Happening.NOT_REVOKED if not lease.is_proven:
+            which = named if lease.id else "a lease"
+            return (
+                f"the ledger names {which}, and has no proof that this operator asked for it: it is neither looked for "
+                "nor given back; either somebody wrote that status, or the operator has lost its digest key"
+            )
         case Happening.NOT_REVOKED:
             return f"{named} could not be given back: it lives until {end}, if Phase takes it away then"
         case Happening.NOT_MADE:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from phase_operator.core.leases.facts import Call, Facts
 from phase_operator.core.leases.ledger import LeaseState, Ledger
+from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
@@ -40,6 +41,7 @@ class KnownLeases:
         rate: LeaseRate,
         gates: Gates,
         clock: Clock,
+        digest_key: Callable[[], bytes],
         is_complete: Callable[[], bool],
     ) -> None:
         self._resources = resources
@@ -48,6 +50,7 @@ class KnownLeases:
         self._rate = rate
         self._gates = gates
         self._clock = clock
+        self._digest_key = digest_key
         # Whether all resources have been seen. Before, a lease of one that was not seen could look like nobody's.
         self.is_complete = is_complete
 
@@ -56,10 +59,11 @@ class KnownLeases:
         account = subject.account
         if account is None:
             return facts
-        places = {each.place for each in ledger.leases}
+        proven = [each for each in ledger.leases if each.is_proven]
+        places = {each.place for each in proven}
         newest = self._lists.newest(account, places)
         interval = max(float(facts.wanted.interval), self._lists.least_interval(account, places))
-        ours = (listing.find(each.id) for each in ledger.leases if (listing := newest.get(each.place)) and each.id)
+        ours = (listing.find(each.id) for each in proven if (listing := newest.get(each.place)) and each.id)
         if _is_lost(ledger, facts):
             facts = self._with_others(facts, subject.key)
         return replace(
@@ -78,10 +82,14 @@ class KnownLeases:
         return now + max(turn - moment, _LOOK_AGAIN if gate == inf else gate - moment)
 
     def _with_others(self, facts: Facts, key: ObjectKey) -> Facts:
-        """Return the facts with the leases of all other resources: in their ledgers, answered, and being made."""
+        """Return the facts with the leases of all other resources: in their ledgers, answered, and being made.
+
+        What is not proven in a ledger hides no lease of ours.
+        """
+        digest_key = self._digest_key()
         others = (self._resources.get(each) for each in list(self._resources.keys()) if each != key)
-        ledgers = (Ledger.read(each.status) for each in others if each is not None)
-        named = {lease.id for ledger in ledgers for lease in ledger.leases if lease.id}
+        ledgers = (Proofs(digest_key, each.uid).read(each.status) for each in others if each is not None)
+        named = {lease.id for ledger in ledgers for lease in ledger.leases if lease.id and lease.is_proven}
         answered, under_way = self._subjects.calls_beside(key)
         return replace(facts, of_others=frozenset(named | answered), under_way=frozenset(under_way))
 

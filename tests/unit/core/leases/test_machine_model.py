@@ -1,5 +1,7 @@
 """Leases under kills, losses, edits and strangers: none leaks, none in use is revoked, none is asked for twice."""
 
+from dataclasses import replace
+
 import pytest
 
 from phase_operator.core.leases.facts import Wanted
@@ -38,6 +40,20 @@ def test_no_trouble_leaks_a_lease(seed: int) -> None:
     serves = serving(ledger)
     assert serves is not None
     assert world.cluster.target == serves.attempt
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_forged_row_or_record_has_a_lease_of_others_revoked(seed: int) -> None:
+    """300 steps each. A tenant who forges loses what the ledger knew of his own leases, and nothing of others."""
+    world = World(seed, replace(EVERYTHING, forged=0.1, foreign=0.0))
+
+    world.run(300)
+    world.trouble = Trouble()
+    world.remove_until = world.now + 600
+    world.settle(900)
+
+    assert not world.ledger().leases
+    assert sum(each.is_of_neighbour for each in world.phase.issued) > 5
 
 
 @pytest.mark.parametrize("seed", range(20))
