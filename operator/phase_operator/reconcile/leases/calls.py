@@ -74,7 +74,7 @@ class LeaseCalls:
         self._apps: dict[tuple[Account, str], str] = {}
 
     def errand(self, subject: Subject, caller: Caller, step: PhaseStep) -> Errand | None:
-        """Return the errand of a step; None if another resource makes the same call already."""
+        """Return the errand of a step; None if another resource makes the same call, or has made it meanwhile."""
         make = partial(Errand, subject.key, caller.account)
         match step:
             case Resolve():
@@ -82,7 +82,7 @@ class LeaseCalls:
                 work = partial(self._done, subject, step, partial(self._resolve, subject, caller))
                 return make("resolve", work, requests)
             case Look(place):
-                if not self._lists.wants(caller.account, place, subject):
+                if not self._lists.asks(caller.account, place, subject.key):
                     return None
                 return make("look", partial(self._done, subject, step, partial(self._look, subject, caller, place)))
             case Ask(lease):
@@ -91,6 +91,10 @@ class LeaseCalls:
             case GiveBack(lease):
                 work = partial(self._done, subject, GiveBack, partial(self._give_back, subject, caller, lease))
                 return make("revoke", work, waits_for_others=True)
+
+    def join(self, subject: Subject, caller: Caller, place: LeasePlace) -> None:
+        """Have a resource wait for a list, whoever asks for it."""
+        self._lists.join(caller.account, place, subject)
 
     def forget(self, account: Account) -> None:
         """Forget an account that is used no more."""

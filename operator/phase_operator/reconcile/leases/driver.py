@@ -108,6 +108,9 @@ class Driver:
             match step:
                 case Wait(until):
                     return Driven(ledger, call, min(until, self._retry_at(drive, now)))
+                case Look(place) if drive.caller is not None:
+                    call = step
+                    self._calls.join(drive.subject, drive.caller, place)
                 case Resolve() | Look() | Ask() | GiveBack():
                     call = step
                 case _:

@@ -53,11 +53,16 @@ class Lists:
         known = self._lists.get(account, {})
         return max((_PER_MIB * known[each].size / MIB for each in places if each in known), default=0.0)
 
-    def wants(self, account: Account, place: LeasePlace, subject: Subject) -> bool:
-        """Have a resource wait for a list; return True if it is the one that has to ask for it."""
-        waiting = self._of(account, place).waiting
-        waiting[subject.key] = subject
-        return next(iter(waiting)) == subject.key
+    def join(self, account: Account, place: LeasePlace, subject: Subject) -> None:
+        """Have a resource wait for the list that comes next.
+
+        It joins when it decides that it needs one: a list that comes before it asks is the one that it waits for.
+        """
+        self._of(account, place).waiting[subject.key] = subject
+
+    def asks(self, account: Account, place: LeasePlace, key: ObjectKey) -> bool:
+        """Return whether a resource is the one of those who wait that has to ask."""
+        return next(iter(self._of(account, place).waiting), None) == key
 
     def withdraw(self, account: Account, key: ObjectKey) -> list[ObjectKey]:
         """Let a resource ask for no list; return those that have waited for it and have to ask themselves."""

@@ -597,37 +597,6 @@ class TestNeighbours:
 
             assert 3 <= house.leases.calls["leases"] - before <= 5
 
-    async def test_a_day_costs_four_calls_a_lease_and_one_list_an_interval(self) -> None:
-        async with LeaseHouse() as house:
-            for number in range(10):
-                await house.show_dynamic(dynamic_secret(f"n{number}", uid=f"uid-{number}", leaseTTL=21_600))
-
-            await house.pass_time(86_400, step=60)
-
-            calls = house.leases.calls
-            # A lease is replaced after four hours.
-            assert 60 <= calls["lease"] <= 70
-            assert calls["find"] == calls["lease"]
-            assert calls["revoke"] == calls["lease"] - len(living(house))
-            # One each, and those whose overlap is not over.
-            assert 10 <= len(living(house)) <= 12
-            looks = calls["leases"] - calls["find"]
-            assert 86_400 / 600 - 30 <= looks <= 86_400 / 600
-            assert house.phase.lists == 1, "the id of the app was looked up once"
-
-    async def test_a_restart_with_many_resources_calls_nobody(self) -> None:
-        async with LeaseHouse(per_minute=1000) as house:
-            for number in range(60):
-                await house.show_dynamic(dynamic_secret(f"n{number}", uid=f"uid-{number}"))
-            assert house.leases.calls["lease"] == 60
-        house.leases.calls.clear()
-
-        async with house.successor() as after:
-            await after.pass_time(60)
-
-            assert not after.leases.calls
-            assert after.phase.lists == 0
-
     async def test_a_mass_start_is_spread_over_time(self) -> None:
         async with LeaseHouse(per_minute=6) as house:
             for number in range(12):
