@@ -8,6 +8,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND_PHASE_SECRET = "PhaseSecret"
 PLURAL_PHASE_SECRETS = "phasesecrets"
+# The fields of a spec that name targets.
+TARGET_FIELDS = ("managedSecretReferences", "managedConfigMapReferences")
 
 OPERATOR_NAME = "phase-operator"
 FIELD_MANAGER = "phase-operator"

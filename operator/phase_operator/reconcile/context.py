@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
@@ -23,8 +24,8 @@ from phase_operator.reconcile.polling.calls import Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.store import Resource
 
-# The fields with targets, and the most processors of all targets in one: more take tens of milliseconds to be parsed.
-_TARGETS, _MOST_PROCESSORS = ("managedSecretReferences", "managedConfigMapReferences"), 10_000
+# The most processors of all targets in a field: more take tens of milliseconds to be parsed.
+_MOST_PROCESSORS = 10_000
 # Thousands of resources say the same: one instance serves them all.
 _guard = lru_cache(1024)(Guard)
 _subscription = lru_cache(1024)(Subscription)
@@ -107,7 +108,7 @@ def declared_by(resource: Resource) -> Declared:
 
 def parse_spec(spec: Mapping[str, Any]) -> PhaseSecretSpec:
     """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
-    for name in _TARGETS:
+    for name in names.TARGET_FIELDS:
         if _processors(spec.get(name)) > _MOST_PROCESSORS:
             message = f"spec.{name}: its targets have more than {_MOST_PROCESSORS:,} processors together"
             raise Invalid(Reason.INVALID_SPEC, message)

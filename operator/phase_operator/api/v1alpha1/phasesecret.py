@@ -508,7 +508,7 @@ class PhaseSecretSpec(ApiModel):
                     "with allowEmpty every target may be emptied: leave required out",
                     f".{field}",
                 )
-                for field in ("managedSecretReferences", "managedConfigMapReferences")
+                for field in names.TARGET_FIELDS
             ),
             *(
                 rule(
@@ -520,7 +520,7 @@ class PhaseSecretSpec(ApiModel):
                     "the path of a target is phaseAppEnvPath or a folder below it",
                     f".{field}",
                 )
-                for field in ("managedSecretReferences", "managedConfigMapReferences")
+                for field in names.TARGET_FIELDS
             ),
         )
     }
