@@ -916,8 +916,9 @@ class Loop:
         """Let the watch show a PhaseSecret, and let the loop come to rest."""
         key = ObjectKey(body["metadata"]["namespace"], body["metadata"]["name"])
         self.cluster.bodies[key] = body
+        is_known = key in self.resources
         if self.resources.upsert(body):
-            self.triggers.resource_changed(key)
+            self.triggers.resource_changed(key, is_first=not is_known)
         await settle()
 
     async def run_once(self, key: ObjectKey = KEY) -> Outcome:

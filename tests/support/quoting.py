@@ -71,7 +71,8 @@ def quoting_webhook() -> Iterator[tuple[str, bytes]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # The handshake is left to the thread of each connection: nobody else waits for a client that shakes no hands.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, name="quoting-webhook", daemon=True)
     thread.start()
     try:

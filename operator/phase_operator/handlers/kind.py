@@ -34,8 +34,8 @@ ListAll = Callable[[], Awaitable[Listing]]
 class Changes(Protocol):
     """Receives the changes of resources."""
 
-    def resource_changed(self, key: ObjectKey) -> None:
-        """Handle a resource that is new or was edited."""
+    def resource_changed(self, key: ObjectKey, *, is_first: bool) -> None:
+        """Handle a resource that was edited, or that `is_first` seen."""
 
     def resource_gone(self, key: ObjectKey) -> None:
         """Handle a resource that was deleted."""
@@ -160,11 +160,12 @@ class ShownKind:
             self._leaving.add(key)
         else:
             self._leaving.discard(key)
+        is_known = key in self._resources
         if _is_gone(change, body):
-            if key in self._resources:
+            if is_known:
                 self._changes.resource_gone(key)
         elif self._resources.upsert(body):
-            self._changes.resource_changed(key)
+            self._changes.resource_changed(key, is_first=not is_known)
 
 
 def _is_gone(change: str, body: Mapping[str, Any]) -> bool:

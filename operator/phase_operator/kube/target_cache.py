@@ -5,11 +5,11 @@ a target are held back while it is being written, so a write of ours is never ta
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from typing import Any, Generic, Protocol, TypeVar
 
 from phase_operator.api import names
+from phase_operator.core.flow.namespace_bytes import NamespaceBytes
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.source.answer_memory import MIB
@@ -72,8 +72,7 @@ class TargetCache:
         """`kept` returns the instance of a reference that is kept elsewhere, if any: there are thousands."""
         self._kept = kept
         self._known: dict[TargetRef, Observed] = {}
-        # Bytes, by namespace.
-        self._held: Counter[str] = Counter()
+        self._bytes = NamespaceBytes(_MOST)
         # By owner mark, in the namespace of the PhaseSecret and in others; and versions by the name of their base.
         self._at_home: _Index[str] = _Index()
         self._elsewhere: _Index[str] = _Index(_MAX_ELSEWHERE)
@@ -98,10 +97,12 @@ class TargetCache:
         """
         if not self.is_news(ref, observed.resource_version):
             return False
-        before = self._known.get(ref)
-        if not self._takes(ref, before, observed):
+        before, namespace = self._known.get(ref), ref.key.namespace
+        had = before.weight if before is not None else 0
+        if observed.weight > had + self._bytes.left(namespace):
             self.drop(ref)
             return True
+        self._bytes.change(namespace, had, observed.weight)
         if before is None:
             ref = self._kept(ref)
         old, new = [] if before is None else self._places(ref, before), self._places(ref, observed)
@@ -110,15 +111,6 @@ class TargetCache:
             for index, place in new:
                 index.add(place, ref)
         self._known[ref] = observed
-        return True
-
-    def _takes(self, ref: TargetRef, before: Observed | None, observed: Observed) -> bool:
-        """Count what an object takes in place of the one before; return False if that is more than there is room."""
-        namespace = ref.key.namespace
-        after = self._held[namespace] + observed.weight - (before.weight if before is not None else 0)
-        if after > _MOST:
-            return False
-        self._held[namespace] = after
         return True
 
     @staticmethod
@@ -161,9 +153,7 @@ class TargetCache:
         before = self._known.pop(ref, None)
         if before is not None:
             self._remove(ref, self._places(ref, before))
-            self._held[ref.key.namespace] -= before.weight
-            if not self._held[ref.key.namespace]:
-                del self._held[ref.key.namespace]
+            self._bytes.change(ref.key.namespace, before.weight, 0)
 
     def marked(self, owner: ObjectKey) -> dict[TargetRef, Observed]:
         """Return the objects with an owner mark of this PhaseSecret; from other namespaces at most a few hundred."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.core.errors import Invalid
@@ -25,8 +26,8 @@ from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.store import Resource
 
 Spec = TypeVar("Spec", bound=BaseModel)
-# The fields with targets, and the most processors of all targets in one: more take tens of milliseconds to be parsed.
-_TARGETS, _MOST_PROCESSORS = ("managedSecretReferences", "managedConfigMapReferences"), 10_000
+# The most processors of all targets in a field: more take tens of milliseconds to be parsed.
+_MOST_PROCESSORS = 10_000
 _LEFT_OUT = (
     "spec: with the others of its kind in its namespace it takes more memory than the operator gives to one namespace; "
     "make them smaller or fewer, and edit this one again"
@@ -124,7 +125,7 @@ def parse_spec(spec: Mapping[str, Any], kind: str = "") -> PhaseSecretSpec:
 
 def parsed(model: type[Spec], spec: Mapping[str, Any]) -> Spec:
     """Parse the spec; raise Invalid with the field's path. Input is not quoted: it could be a pasted secret value."""
-    for name in _TARGETS:
+    for name in names.TARGET_FIELDS:
         if _processors(spec.get(name)) > _MOST_PROCESSORS:
             message = f"spec.{name}: its targets have more than {_MOST_PROCESSORS:,} processors together"
             raise Invalid(Reason.INVALID_SPEC, message)

@@ -1,12 +1,13 @@
 """From an event to the keys that have to run: the only door from the watches to the work queue.
 
 A trigger never runs anything itself. Repeated edits of the same object are answered more and more slowly, so that an
-endless stream of edits delays only the owners of that object.
+endless stream of edits delays only the owners of that object. Edits of a PhaseSecret have one pace instead: whoever
+works on it by hand never waits for long.
 """
 
 from collections.abc import Collection, Iterator
 
-from phase_operator.core.flow.pace import RepeatBackoff
+from phase_operator.core.flow.pace import RepeatBackoff, RepeatLimit
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.admissions import Admissions
@@ -15,6 +16,9 @@ from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.retries import Retries
 from phase_operator.reconcile.store import Resources
+
+# So many edits of a PhaseSecret start a run at once; after that one every so many seconds.
+_EDITS_AT_ONCE, _EDITS_PAUSE = 5, 5.0
 
 
 class Triggers:
@@ -34,21 +38,25 @@ class Triggers:
         self._target_users = admissions.targets
         self._retries = retries
         self._clock = clock
+        self._edits: RepeatLimit[ObjectKey] = RepeatLimit(_EDITS_AT_ONCE, _EDITS_PAUSE)
         self._target_edits: RepeatBackoff[TargetRef] = RepeatBackoff()
         self._shared_writes: RepeatBackoff[tuple[TargetRef, ObjectKey]] = RepeatBackoff()
         self._token_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
         self._label_edits: RepeatBackoff[str] = RepeatBackoff()
         self._record_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
 
-    def resource_changed(self, key: ObjectKey) -> None:
-        """Queue a PhaseSecret that is new or was edited; one without a Ready condition goes first."""
+    def resource_changed(self, key: ObjectKey, *, is_first: bool = False) -> None:
+        """Queue a PhaseSecret that is seen first or was edited; one without a Ready condition goes first."""
         self._retries.forget(key)
-        self._queue.add(key, priority=Priority.NEW if self._resources.is_new(key) else Priority.CHANGED)
+        # A start shows thousands, and none of them was edited; but one that was deleted may come again and again.
+        is_edit = not is_first or key in self._edits
+        delay = self._edits.wait(key, self._clock.monotonic()) if is_edit else 0.0
+        self._queue.add(key, delay=delay, priority=Priority.NEW if self._resources.is_new(key) else Priority.CHANGED)
 
     def resource_gone(self, key: ObjectKey) -> None:
         """Queue a PhaseSecret that was deleted: its run drops what is kept for it."""
         self._resources.remove(key)
-        self._queue.add(key)
+        self._queue.add(key, delay=self._edits.wait(key, self._clock.monotonic()))
 
     def token_changed(self, key: ObjectKey) -> None:
         """Queue the users of a token Secret that changed."""

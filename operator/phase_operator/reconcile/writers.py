@@ -5,7 +5,6 @@ the writers found here and not on specs.
 """
 
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.targets.merge import merge_manager
 from phase_operator.core.targets.observed import Observed
 from phase_operator.core.targets.versions import is_version
 from phase_operator.core.values import ObjectKey
@@ -35,9 +34,7 @@ class Writers:
             return []
         names = dict.fromkeys([found.owner, *(part.of for part in found.parts)])
         keys = [key for key in map(ObjectKey.read, names) if key.namespace == target.key.namespace]
-        # Looked up, not searched for: anybody may write thousands of marks.
-        managers = {part.manager for part in found.parts}
-        return [key for key in keys if _is_whole(found, key) or merge_manager(key) in managers]
+        return [key for key in keys if carries(found, key)]
 
     def _has_version(self, key: ObjectKey, target: TargetRef) -> bool:
         versions = (each for each in self._admitted.uses(key) if _is_version(each, target))
@@ -53,8 +50,5 @@ def _is_version(ref: TargetRef, base: TargetRef) -> bool:
 
 def carries(observed: Observed, key: ObjectKey) -> bool:
     """Return whether an object carries the mark of a PhaseSecret, written by an apply of ours."""
-    return _is_whole(observed, key) or observed.part(merge_manager(key)) is not None
-
-
-def _is_whole(observed: Observed, key: ObjectKey) -> bool:
-    return observed.owner == str(key) and observed.is_applied
+    is_whole = observed.belongs_to(key) and observed.is_applied
+    return is_whole or observed.share_of(key) is not None

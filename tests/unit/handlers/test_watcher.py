@@ -357,7 +357,7 @@ class Known:
             internal_errors=sweep.loop.internal_errors,
         )
 
-    def resource_changed(self, key: ObjectKey) -> None:
+    def resource_changed(self, key: ObjectKey, *, is_first: bool) -> None:
         self.changed.append(key)
 
     def resource_gone(self, key: ObjectKey) -> None:

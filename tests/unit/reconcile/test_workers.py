@@ -309,6 +309,31 @@ async def test_a_namespace_whose_labels_change_all_the_time_runs_its_resources_s
     assert len(loop.cluster.observed) - looks <= 6
 
 
+async def test_a_phase_secret_that_is_edited_all_the_time_runs_slowly(loop: Loop) -> None:
+    await started(loop)
+    statuses = len(loop.cluster.status_writes)
+
+    for generation in range(2, 52):
+        await loop.show(phase_secret(generation=generation, suspend=generation % 2 == 0))
+    assert len(loop.cluster.status_writes) - statuses <= 5
+    await loop.turn(5.0)
+
+    assert loop.cluster.statuses[KEY]["observedGeneration"] == 51
+
+
+async def test_a_phase_secret_that_comes_and_goes_all_the_time_runs_slowly(loop: Loop) -> None:
+    await started(loop)
+    tokens = len(loop.cluster.token_reads)
+
+    for number in range(50):
+        await loop.bury()
+        await loop.show(phase_secret(uid=f"again-{number}"))
+    assert len(loop.cluster.token_reads) - tokens <= 5
+    await loop.turn(5.0)
+
+    assert KEY in loop.cluster.statuses
+
+
 @pytest.mark.parametrize("before", [None, "not a token"], ids=["no Secret", "no token in it"])
 async def test_a_token_that_appears_is_taken_up_at_once(loop: Loop, before: str | None) -> None:
     loop.cluster.tokens = {} if before is None else {TOKEN: before}

@@ -565,7 +565,7 @@ class PhaseSecretSpec(PlaceFields):
                     "with allowEmpty every target may be emptied: leave required out",
                     f".{field}",
                 )
-                for field in ("managedSecretReferences", "managedConfigMapReferences")
+                for field in names.TARGET_FIELDS
             ),
             *(
                 rule(
@@ -577,7 +577,7 @@ class PhaseSecretSpec(PlaceFields):
                     "the path of a target is phaseAppEnvPath or a folder below it",
                     f".{field}",
                 )
-                for field in ("managedSecretReferences", "managedConfigMapReferences")
+                for field in names.TARGET_FIELDS
             ),
         )
     }

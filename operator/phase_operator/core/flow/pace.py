@@ -30,6 +30,34 @@ class TokenBucket:
         return max(0.0, -self._left / self._per_second)
 
 
+class RepeatLimit(Generic[Thing]):
+    """Limits reactions to a thing that repeats: a burst at once, and then one every `pause` seconds.
+
+    Repetitions during a pause share the reaction at its end, so nothing piles up. Times are seconds of one monotonic
+    clock.
+    """
+
+    def __init__(self, burst: int, pause: float) -> None:
+        self._burst = burst
+        self._pause = pause
+        # When the whole burst is there again, and the last reaction. The things that were quiet longest come first.
+        self._seen: OrderedDict[Thing, tuple[float, float]] = OrderedDict()
+
+    def __contains__(self, thing: Thing) -> bool:
+        return thing in self._seen
+
+    def wait(self, thing: Thing, now: float) -> float:
+        """Count one repetition, and return how many seconds the reaction has to wait."""
+        while self._seen and next(iter(self._seen.values()))[0] <= now:
+            self._seen.popitem(last=False)
+        whole, reaction = self._seen.pop(thing, (now, now))
+        if reaction <= now:
+            reaction = max(now, whole - (self._burst - 1) * self._pause)
+            whole = max(now, whole) + self._pause
+        self._seen[thing] = (whole, reaction)
+        return reaction - now
+
+
 class RepeatBackoff(Generic[Thing]):
     """Delays reactions to a thing that repeats, more each time: two writers in a conflict must not loop quickly."""
 

@@ -4,8 +4,10 @@ Rule: a target is judged by its metadata alone. The digest annotation says which
 managedFields say whether we still own every field that we applied. So values are never read back.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from phase_operator.api import names
@@ -82,7 +84,7 @@ class Observed:
 
     @property
     def parts(self) -> tuple[MergedShare, ...]:
-        """The shares that PhaseSecrets merged into it."""
+        """The shares that PhaseSecrets merged into it, sorted by field manager."""
         return self.others.parts if self.others else ()
 
     def belongs_to(self, key: ObjectKey) -> bool:
@@ -95,7 +97,12 @@ class Observed:
 
     def part(self, manager: str) -> MergedShare | None:
         """Return the share of one field manager."""
-        return next((each for each in self.parts if each.manager == manager), None)
+        # Anybody may write thousands of shares, so they are looked up and not searched.
+        at = bisect_left(self.parts, manager, key=_manager)
+        return next((each for each in self.parts[at : at + 1] if each.manager == manager), None)
+
+
+_manager = attrgetter("manager")
 
 
 def observe(metadata: Mapping[str, Any]) -> Observed:
@@ -103,7 +110,7 @@ def observe(metadata: Mapping[str, Any]) -> Observed:
     labels, annotations = texts(metadata.get("labels")), texts(metadata.get("annotations"))
     ours, others = _split_managers(metadata)
     field_managers = [holder for holder, _ in others]
-    parts = list(_parts(others, labels, annotations))
+    parts = sorted(_parts(others, labels, annotations), key=_manager)
     our_keys = data_keys(ours)
     keys_of_others = frozenset[str]().union(*(holder.keys for holder in field_managers))
     # On most targets others own no data, even if they own a label: nothing is kept of them then.

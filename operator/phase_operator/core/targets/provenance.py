@@ -8,6 +8,7 @@ made from a wrong date, is replaced by one write; one made from a date that cann
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from phase_operator.api import names
@@ -48,7 +49,7 @@ def _has_once_left_out(spec: Mapping[str, Any]) -> bool:
 
 def _metadata_keys(spec: Mapping[str, Any]) -> Iterator[str]:
     """Yield the labels and annotations that a spec wants on its targets."""
-    for target in (*mappings(spec.get("managedSecretReferences")), *mappings(spec.get("managedConfigMapReferences"))):
+    for target in chain.from_iterable(mappings(spec.get(field)) for field in names.TARGET_FIELDS):
         metadata = at(target, ("template", "metadata"))
         yield from mapping(metadata.get("labels"))
         yield from mapping(metadata.get("annotations"))

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import chain, islice
+from itertools import islice
 from typing import Generic, TypeVar
 
 from phase_operator.reconcile.queue.fair_turns import FairTurns
@@ -208,8 +208,8 @@ class Schedule(Generic[Key]):
 
     def overdue(self, now: float) -> float:
         """Return how many seconds the oldest due key has waited, except for those whose owner has no place left."""
-        waiting = frozenset(chain.from_iterable(self._waiting.values()))
-        return max(0.0, now - min((due for key, (due, _) in self._due.items() if key not in waiting), default=now))
+        counted = (due for key, (due, _) in self._due.items() if key not in self._waiting.get(self._owner(key), ()))
+        return max(0.0, now - min(counted, default=now))
 
     def _plan(self, key: Key, planned: tuple[float, Priority]) -> None:
         self._due[key] = planned

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from phase_operator.api import names
+from phase_operator.core.flow.namespace_bytes import NamespaceBytes
 from phase_operator.core.json_access import bounded, mapping, mappings, number, text, texts
 from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.source.query import source_name
@@ -137,8 +138,8 @@ class PhaseSecretStore:
     def __init__(self, kind: str = "") -> None:
         self.kind = kind
         self._kept: dict[ObjectKey, _Kept] = {}
-        # Bytes of specs and statuses, by namespace.
-        self._held: Counter[str] = Counter()
+        # Of specs and statuses.
+        self._bytes = NamespaceBytes(_MOST)
         # What was parsed last: a run asks for its object several times.
         self._parsed: tuple[_Kept, Resource] | None = None
 
@@ -186,21 +187,15 @@ class PhaseSecretStore:
 
     def _room(self, key: ObjectKey) -> int:
         """Return how many bytes an object may take."""
-        before = self._kept.get(key)
-        return _MOST - self._held[key.namespace] + (before.size if before is not None else 0)
+        return self._bytes.left(key.namespace) + self._size(key)
 
     def _keep(self, kept: _Kept) -> None:
-        before = self._kept.get(kept.key)
-        self._held[kept.key.namespace] += kept.size - (before.size if before is not None else 0)
+        self._bytes.change(kept.key.namespace, self._size(kept.key), kept.size)
         self._kept[kept.key] = kept
 
-    def _forget(self, key: ObjectKey) -> bool:
-        before = self._kept.pop(key, None)
-        if before is not None:
-            self._held[key.namespace] -= before.size
-            if not self._held[key.namespace]:
-                del self._held[key.namespace]
-        return before is not None
+    def _size(self, key: ObjectKey) -> int:
+        before = self._kept.get(key)
+        return before.size if before is not None else 0
 
     def set_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> None:
         """Keep the status that was just written, unless the object was recreated under its name meanwhile."""
@@ -220,7 +215,8 @@ class PhaseSecretStore:
 
     def remove(self, key: ObjectKey) -> bool:
         """Forget an object; return True if it was there."""
-        return self._forget(key)
+        self._bytes.change(key.namespace, self._size(key), 0)
+        return self._kept.pop(key, None) is not None
 
     def get(self, key: ObjectKey) -> Resource | None:
         """Return an object, parsed, or None."""

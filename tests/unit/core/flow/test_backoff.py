@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.backoff import next_look, reopen_watch, retry_resource, retry_source, spread
-from phase_operator.core.flow.pace import RepeatBackoff, TokenBucket
+from phase_operator.core.flow.pace import RepeatBackoff, RepeatLimit, TokenBucket
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -108,6 +108,35 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
     assert [pace.wait(0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
     assert pace.wait(1.5) == 0.5
     assert [pace.wait(100.0) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_after_a_burst_repetitions_share_one_reaction_in_each_pause() -> None:
+    limit: RepeatLimit[str] = RepeatLimit(burst=2, pause=5.0)
+
+    assert [limit.wait("a", float(second)) for second in range(8)] == [0, 0, 3, 2, 1, 5, 4, 3]
+    assert limit.wait("b", 8.0) == 0
+    assert [limit.wait("a", 100.0) for _ in range(3)] == [0, 0, 5]
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=60), st.integers(1, 6))
+def test_reactions_come_within_a_pause_and_no_more_often_than_promised(pauses: list[float], burst: int) -> None:
+    limit, now, reactions = RepeatLimit[str](burst, 5.0), 0.0, set()
+    for pause in pauses:
+        now += pause
+        wait = limit.wait("a", now)
+        assert 0 <= wait <= 5.0 + 1e-6
+        reactions.add(now + wait)
+
+    for began in reactions:
+        assert sum(began <= each < began + 20.0 - 1e-6 for each in reactions) <= burst + 4
+
+
+def test_what_is_quiet_takes_no_memory() -> None:
+    limit: RepeatLimit[int] = RepeatLimit(burst=5, pause=5.0)
+    for thing in range(5000):
+        limit.wait(thing, thing / 10)
+
+    assert sum(thing in limit for thing in range(5000)) <= 51
 
 
 def test_repeated_writes_are_delayed_more_and_more_until_there_is_quiet() -> None:

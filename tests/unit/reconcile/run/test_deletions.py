@@ -291,6 +291,8 @@ async def test_no_removal_is_announced_that_never_comes(shown: Loop) -> None:
     assert told(shown) == {"two": (False, "TemplateFailed")}
     for number in range(3, 10):
         await shown.show(phase_secret(generation=number, **to(f"t{number}", **broken)))
+    # Edits that follow one another so closely share a run.
+    await shown.turn(5.0)
 
     assert told(shown) == {"t9": (False, "TemplateFailed")}
 
@@ -301,6 +303,8 @@ async def test_pending_removals_are_bounded_in_the_status_and_all_of_them_go(sho
         await shown.show(phase_secret(generation=2 * generation + 1, **to(*many, **DELETE)))
         broken = phase_secret(generation=2 * generation + 2, **to("broken", template={"data": {"f": "{{ NOPE }}"}}))
         await shown.show(broken)
+        # Edits that follow one another more closely share a run.
+        await shown.turn(10.0)
 
     assert len(shown.cluster.statuses[KEY]["targets"]) <= 128
     await shown.show(phase_secret(generation=9, **to("new", **DELETE)))
