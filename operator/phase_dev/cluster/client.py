@@ -56,10 +56,14 @@ class Client:
         """Change an object by a JSON merge patch and return what the server made of it."""
         return self._ask("PATCH", path, change, form="application/merge-patch+json")
 
-    def delete(self, path: str) -> None:
-        """Delete the object or the collection at this path, unless it is gone; its end is not waited for."""
+    def delete(self, path: str, *, grace: int | None = None) -> None:
+        """Delete the object or the collection at this path, unless it is gone; its end is not waited for.
+
+        `grace` are the seconds that a pod has to end; a kubelet says 0 when its containers have.
+        """
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         try:
-            self._ask("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"})
+            self._ask("DELETE", path, options if grace is None else {**options, "gracePeriodSeconds": grace})
         except CommandFailed as e:
             if e.reason != "NotFound":
                 raise

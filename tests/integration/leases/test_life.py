@@ -9,10 +9,6 @@ import pytest
 
 from support.lease_stage import KEYS, NAME, TARGET, LeaseStage
 from support.operator_process import eventually, running_operator
-from support.world import deployment
-
-# The shortest life that Phase gives, and a tenth of it.
-SHORT: dict[str, Any] = {"leaseTTL": 60, "rolloverPercent": 10, "overlap": 0}
 
 
 def test_a_lease_is_made_once_and_its_credentials_are_in_the_target(world: LeaseStage) -> None:
@@ -108,28 +104,6 @@ def test_a_lease_that_is_revoked_behind_our_back_gets_a_successor_within_the_int
     world.until_quiet()
     assert len(world.live()) == 1
     assert any(each["reason"] == "LeaseRevoked" for each in world.events_of(NAME))
-
-
-def test_a_lease_rolls_over_and_the_one_before_is_given_back_when_its_readers_have_restarted(
-    world: LeaseStage,
-) -> None:
-    world.dynamic_secret(
-        **SHORT | {"leaseTTL": 150},
-        managedSecretReferences=[{"secretName": TARGET, "restart": {"workloads": "All"}}],
-    )
-    world.until_serving()
-    first = world.held()
-    world.apply(deployment("reader", TARGET, replicas=2))
-    eventually(lambda: (world.get("deployment", "reader") or {})["status"].get("readyReplicas") == 2, what="pods")
-
-    eventually(lambda: world.held() not in ("", first), within=40, what="the target has the next lease")
-    ids = {each.id for each in world.live()}
-    assert first in ids, "the lease before was given back before its readers restarted"
-
-    eventually(lambda: first not in {each.id for each in world.live()}, within=60, what="it is given back")
-    restarted = (world.get("deployment", "reader") or {})["spec"]["template"]["metadata"].get("annotations")
-    assert restarted
-    assert any(each["reason"] == "LeaseGivenBack" for each in world.events_of(NAME))
 
 
 def test_a_deleted_resource_gives_its_lease_back_and_its_record_goes(world: LeaseStage) -> None:

@@ -56,6 +56,8 @@ class RolloutState:
     rest: float = 0.0
     # The controller replaces no pod while one of them is not ready, so a person has to delete a broken one.
     ordered: bool = False
+    # Pods that were told to end still finish their work. Kubernetes says so of Deployments, since 1.35.
+    has_leaving: bool = False
 
 
 def rollout_state(kind: WorkloadKind, workload: Mapping[str, Any]) -> RolloutState:
@@ -85,6 +87,7 @@ def _of_replicas(spec: Mapping[str, Any], status: Mapping[str, Any], progress: P
     return RolloutState(
         Progress.UNDER_WAY if unseen else progress,
         paused=spec.get("paused") is True,
+        has_leaving=number(status.get("terminatingReplicas")) > 0,
         deadline=_deadline(spec),
         counts=_counts(status),
         rest=_rest(spec, number(status.get("readyReplicas")), max(_replicas(spec), number(status.get("replicas")))),

@@ -212,8 +212,10 @@ class WorkloadRestarter:
 
 def _is_behind(workload: Workload, decision: Decision) -> bool:
     """Return whether pods of the workload may have read what its targets held before."""
-    is_under_way = workload.rollout_state.progress is Progress.UNDER_WAY
-    return is_under_way or not isinstance(decision, LeaveAlone) or decision.holds is not None
+    # Of a roll-out that is overdue, old pods serve on.
+    state = workload.rollout_state
+    has_old = state.progress is not Progress.ENDED or state.has_leaving
+    return has_old or not isinstance(decision, LeaveAlone) or decision.holds is not None
 
 
 def _admitted(workload: Workload, followed_targets: Mapping[TargetRef, FollowedTarget]) -> list[TargetRef]:

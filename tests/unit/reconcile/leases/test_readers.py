@@ -72,6 +72,35 @@ async def test_a_roll_out_that_hangs_keeps_the_lease_before_until_it_has_ended()
         assert not is_living(house, first)
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}, id="overdue"),
+        pytest.param(
+            {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "terminatingReplicas": 1}, id="finishing"
+        ),
+    ],
+)
+async def test_old_pods_that_are_left_keep_the_lease(status: dict[str, Any]) -> None:
+    """The controller has given a roll-out up, and old pods serve on; or it has ended, and they finish their work."""
+    async with LeaseHouse() as house:
+        server = reader()
+        first = await serving(house, server, workloads="All")
+        server.hold = True
+        await house.pass_time(ROLLED_OVER)
+        assert server.roll_outs == 1
+        server.set_status(observedGeneration=server.found["metadata"]["generation"], **status)
+
+        await house.pass_time(300)
+        assert is_living(house, first)
+        server.hold = False
+        server.set_status(conditions=[], terminatingReplicas=0)
+        server.settle()
+        await house.pass_time(200)
+
+        assert not is_living(house, first)
+
+
 @pytest.mark.parametrize("how", ["a reader that does not follow", "a paused workload", "workloads: None"])
 async def test_a_reader_that_is_not_restarted_has_the_lease_to_its_end(how: str) -> None:
     async with LeaseHouse() as house:
