@@ -55,6 +55,7 @@ class ShownKind:
         list_all: ListAll,
         clock: Clock,
         internal_errors: InternalErrors,
+        why_unserved: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
         self.plural = definition.plural
         self._named = f"{definition.kind}s"
@@ -64,6 +65,12 @@ class ShownKind:
         self._count = count
         self._list_all = list_all
         self._clock = clock
+        # Says what is missing of a kind that may be missing: an older installation does not have it.
+        self._why_unserved = why_unserved
+        # Why the kind cannot be watched, with what to do; None while it is watched, or while that is not known.
+        self.unserved: str | None = None
+        # Whether all that exists of it was seen once since it is watched.
+        self.was_seen = False
         self._internal_errors = internal_errors
         # Objects, each at one version, that lists contain and the watch has not shown, and since when.
         self._missing: dict[State, float] = {}
@@ -79,10 +86,27 @@ class ShownKind:
         self.missed = f"{self._named} cannot be listed: {why}"
         self._missing = {}
 
+    async def look_whether_served(self) -> bool:
+        """Return whether the kind can be watched; raise ExpectedError if that cannot be told."""
+        why = await self._why_unserved() if self._why_unserved is not None else None
+        if why is not None and why != self.unserved:
+            log.warning("kind not served", extra={"watch": self.plural, "detail": why})
+            self.was_seen, self.missed, self._missing = False, None, {}
+        elif why is None and self.unserved is not None:
+            log.info("kind served now", extra={"watch": self.plural})
+        self.unserved = why
+        return why is None
+
+    @property
+    def note(self) -> str | None:
+        """Why the kind is not served, in words for readiness; None if it is."""
+        return f"{self._named} are not served: {self.unserved}" if self.unserved is not None else None
+
     async def first_seen(self) -> bool:
         """Return whether the watch has shown as many resources as exist; a count is cheaper than a list."""
         missing = await self._count() - len(self._resources) - len(self._leaving)
         self.missed = f"{missing} {self._named} not seen by the watch yet" if missing > 0 else None
+        self.was_seen |= missing <= 0
         return missing <= 0
 
     def blind(self) -> float:
@@ -107,6 +131,7 @@ class ShownKind:
         is_done = not still if before else not self._missing
         if is_done:
             self._missing = {}
+            self.was_seen = True
         return is_done
 
     def _not_shown(self, listed: Mapping[ObjectKey, Mapping[str, Any]]) -> Set[State]:

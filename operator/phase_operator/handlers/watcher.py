@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # kopf never reports an object that was deleted while the watch was broken; a comparison with a list finds it.
 SWEEP_EVERY = 600.0
 _LOOK_EVERY = 0.5
+# How often we look whether a kind that is not served can be by now.
+_SERVED_AGAIN = 10.0
 # Pauses after an interruption: while the API server cannot be reached, and then until the watch has shown what a list
 # contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
@@ -75,6 +77,8 @@ class Watcher:
         self._sleep = sleep
         # Why there is no watch at present, if there is none.
         self._broken: str | None = None
+        # Ends the present watch, so that another one begins that has all kinds which are served by now.
+        self._renewal = asyncio.Event()
 
     @property
     def problem(self) -> str | None:
@@ -82,6 +86,18 @@ class Watcher:
         if self._broken is not None:
             return f"PhaseSecrets are not watched: {self._broken}"
         return next((kind.missed for kind in self._kinds if kind.missed), None)
+
+    def note(self) -> str | None:
+        """Return which kinds are not served, why, and what to do; None if all are."""
+        return "; ".join(kind.note for kind in self._kinds if kind.note is not None) or None
+
+    def unserved(self) -> int:
+        """Return how many kinds are not served."""
+        return sum(kind.unserved is not None for kind in self._kinds)
+
+    def is_complete(self) -> bool:
+        """Return whether all resources of the kinds that are served were seen once."""
+        return self._listed.is_set() and all(kind.was_seen or kind.unserved is not None for kind in self._kinds)
 
     def blind(self) -> float:
         """Return for how many seconds the watch has failed to show what lists contain."""
@@ -96,7 +112,9 @@ class Watcher:
             # kopf raises any error of its tasks; each means: start again.
             with surviving(self._stopped):
                 await self._watch_once(own_signals)
-                return
+                if not self._renewal.is_set():
+                    return
+                continue
             # Judged by duration: a list may succeed even while every stream fails.
             failures = 1 if self._clock.monotonic() - began > _WENT_WELL else failures + 1
             if failures == 1 or self._broken != logged:
@@ -110,12 +128,19 @@ class Watcher:
         # kopf discovers the served kinds once, and would wait for ever for a missing one.
         if not await self._is_served():
             raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
+        self._renewal.clear()
+        before = self.unserved()
+        for kind in self._kinds:
+            await kind.look_whether_served()
+        if self.unserved() < before:
+            self._interrupted.set()
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             standalone=True,
+            stop_flag=self._renewal,
         )
         # kopf installs signal handlers of its own; put ours back.
         own_signals()
@@ -139,7 +164,7 @@ class Watcher:
             for kind in self._kinds:
                 kind.missed = None
             self._interrupted.clear()
-            await wait_for(self._interrupted, self._sweep_every)
+            await self._until_next()
             was_interrupted = self._interrupted.is_set()
             looks = 0
             while not await self._try(ShownKind.all_seen):
@@ -152,14 +177,41 @@ class Watcher:
             if was_interrupted:
                 self._is_back()
 
+    async def _until_next(self) -> None:
+        """Wait until lists are to be compared; meanwhile have what can be served by now watched."""
+        left = self._sweep_every
+        while left > 0 and not self._interrupted.is_set():
+            pause = min(left, _SERVED_AGAIN) if self.unserved() else left
+            await wait_for(self._interrupted, pause)
+            left -= pause
+            if await self._can_serve_more():
+                self._renewal.set()
+                return
+
+    async def _can_serve_more(self) -> bool:
+        """Return whether a kind that was not served can be."""
+        found = [await self._is_served_now(kind) for kind in self._kinds if kind.unserved is not None]
+        return any(found)
+
+    async def _is_served_now(self, kind: ShownKind) -> bool:
+        """Return whether a kind can be watched; if that cannot be told, whether it was so far."""
+        try:
+            return await kind.look_whether_served()
+        except ExpectedError:
+            return kind.unserved is None
+
     async def _try(self, look: Callable[[ShownKind], Awaitable[bool]]) -> bool:
-        """Return whether `look` holds for every kind; a kind that cannot be listed fails."""
+        """Return whether `look` holds for every kind that is served; a kind that cannot be listed fails."""
         self._is_away = False
         done = True
         for kind in self._kinds:
+            if kind.unserved is not None:
+                continue
             try:
                 done &= await look(kind)
             except ExpectedError as error:
+                if not await self._is_served_now(kind):
+                    continue
                 self._is_away, done = True, False
                 kind.cannot_be_listed(error.message)
         return done
@@ -185,7 +237,8 @@ class Watcher:
             return kopf.AiohttpSession(server=self._server, aiohttp_session=session)
 
         for kind in self._kinds:
-            _register(registry, kind)
+            if kind.unserved is None:
+                _register(registry, kind)
         return registry
 
 

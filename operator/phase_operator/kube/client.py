@@ -68,7 +68,7 @@ _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
 
 _FORBIDDEN = 403
-_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/(?:{'|'.join(each.plural for each in DEFINITIONS)})$")
+_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/({'|'.join(each.plural for each in DEFINITIONS)})$")
 
 _NO_LEADER = "this process does not lead now, and writes nothing"
 
@@ -82,8 +82,8 @@ class Gate(Protocol):
     async def opened(self, namespace: str) -> None:
         """Wait until the operator is ready for the PhaseSecrets of a namespace."""
 
-    def record(self, namespace: str, refusal: str | None) -> None:
-        """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
+    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
+        """Record why a namespace refuses the watch of its resources of a kind; None if it allows it."""
 
 
 class KubeconfigError(Exception):
@@ -371,7 +371,7 @@ class KubeClient:
         async def admitted(
             request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            scope = _scope(request.url.path)
+            scope, plural = _scope(request.url.path)
             if gate is None or not scope:
                 return await once(request, handler)
             refusals = 0
@@ -379,11 +379,11 @@ class KubeClient:
                 await gate.opened(scope)
                 response = await once(request, handler)
                 if response.status != _FORBIDDEN:
-                    gate.record(scope, None)
+                    gate.record(scope, plural, None)
                     return response
                 refusals += 1
                 response.release()
-                gate.record(scope, f"{response.status} {response.reason}")
+                gate.record(scope, plural, f"{response.status} {response.reason}")
                 await asyncio.sleep(look_again(failures=refusals, identity=scope))
 
         return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)
@@ -403,10 +403,10 @@ async def _alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerT
     return await handler(request)
 
 
-def _scope(path: str) -> str:
-    """Return the namespace in the path of a collection of our resources; "" for every other path."""
+def _scope(path: str) -> tuple[str, str]:
+    """Return namespace and plural in the path of a collection of our resources; empty for every other path."""
     found = _IN_NAMESPACE.search(path)
-    return found.group(1) if found else ""
+    return (found.group(1), found.group(2)) if found else ("", "")
 
 
 def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.crd import DEFINITIONS
+from phase_operator.api.crd import PHASE_SECRET, Definition
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
+from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
 from phase_operator.core.status.document import LEDGER, LONGEST_SYNC
@@ -102,13 +102,32 @@ class KubeResources:
         self._recorder.post(key, uid, events)
 
     async def is_served(self) -> bool:
-        """Return whether the API server serves our kinds, judged by what kopf reads; raise ExpectedError."""
+        """Return whether the API server serves PhaseSecrets, judged by what kopf reads; raise ExpectedError."""
+        return PHASE_SECRET.plural in await self._served()
+
+    async def why_unserved(self, definition: Definition, *, is_everywhere: bool) -> str | None:
+        """Return what keeps us from watching a kind, and what to do; None if nothing does. Raises ExpectedError.
+
+        Rights are looked at for the whole cluster only: a namespace that refuses us is a matter of its own.
+        """
+        if definition.plural not in await self._served():
+            return f"their CRD is not there; apply crds/{names.GROUP}_{definition.plural}.yaml of this version"
+        if not is_everywhere:
+            return None
+        try:
+            await self.count_resources(None, definition.kind)
+        except Waiting as error:
+            return f"{error.message}; apply the RBAC of this version"
+        return None
+
+    async def _served(self) -> set[str]:
+        """Return the plurals of our group that the API server serves."""
         with translated(unless=missing):
             groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
             if names.GROUP in (group.get("name") for group in groups):
                 kinds = mappings((await self._client.request("GET", OURS)).get("resources"))
-                return {each.plural for each in DEFINITIONS} <= {text(kind.get("name")) for kind in kinds}
-        return False
+                return {text(kind.get("name")) for kind in kinds}
+        return set()
 
     async def count_resources(self, namespace: str | None, kind: str = "") -> int:
         """Return how many resources of a kind exist in a namespace, or in all."""

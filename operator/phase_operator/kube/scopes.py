@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+from phase_operator.api.crd import PHASE_SECRET
 from phase_operator.kube.watch import MetadataWatch
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ class Scopes:
         for watch in watches:
             if watch.scope in self._watches:
                 self._watches[watch.scope].append(watch)
-        self._refusals: dict[str, str] = {}
+        # Namespace and plural of a kind of ours -> why it refuses the watch of those.
+        self._refusals: dict[tuple[str, str], str] = {}
         self._restarted = restarted
 
     async def opened(self, namespace: str) -> None:
@@ -32,25 +34,26 @@ class Scopes:
             # Shielded: others wait for it as well.
             await asyncio.shield(watch.listed)
 
-    def record(self, namespace: str, refusal: str | None) -> None:
-        """Record why a namespace refuses the watch of its PhaseSecrets; None if it allows it."""
-        before = self._refusals.get(namespace)
+    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
+        """Record why a namespace refuses the watch of its resources of a kind; None if it allows it."""
+        before = self._refusals.get((namespace, plural))
         if refusal == before:
             return
-        watch = f"phasesecrets in {namespace}"
+        watch = f"{plural} in {namespace}"
         if refusal is None:
-            del self._refusals[namespace]
+            del self._refusals[namespace, plural]
             log.info("watch works again", extra={"watch": watch})
         else:
-            self._refusals[namespace] = refusal
+            self._refusals[namespace, plural] = refusal
             self._restarted(watch)
             log.warning("watch interrupted", extra={"watch": watch, "reason": refusal})
 
     def why_not(self, namespace: str) -> str | None:
         """Return why a namespace is not served, or None if it is."""
         refusals = [watch.problem for watch in self._watches[namespace] if watch.is_refused and watch.problem]
-        if namespace in self._refusals:
-            refusals.append(f"phasesecrets in {namespace}: {self._refusals[namespace]}")
+        # A Role of an older version does not know the other kinds, and serves PhaseSecrets as before.
+        if (namespace, PHASE_SECRET.plural) in self._refusals:
+            refusals.append(f"phasesecrets in {namespace}: {self._refusals[namespace, PHASE_SECRET.plural]}")
         return "; ".join(refusals) or None
 
     def unserved(self) -> dict[str, str]:
@@ -65,7 +68,14 @@ class Scopes:
 
     def note(self) -> str | None:
         """Return a sentence for people about the namespaces that are not served; None if all are."""
-        return "; ".join(f"{namespace} is not served ({why})" for namespace, why in self.unserved().items()) or None
+        unserved = self.unserved()
+        notes = [f"{namespace} is not served ({why})" for namespace, why in unserved.items()]
+        notes += [
+            f"{plural} in {namespace} are not served ({why}); apply the Role of this version there"
+            for (namespace, plural), why in self._refusals.items()
+            if namespace not in unserved
+        ]
+        return "; ".join(notes) or None
 
     def problem(self) -> str | None:
         """Return what is wrong if no namespace is served; None if at least one is."""

@@ -77,6 +77,7 @@ class Metrics:
         self._conflicts = counter("conflicts_total", "Writes refused because the object had changed.", "resource")
         self._restarts = counter("watch_restarts_total", "Watches that ended and were reopened.", "watch")
         self._unserved = gauge("namespaces_unserved", "Watched namespaces that do not exist or deny access.")
+        self._kinds_unserved = gauge("kinds_unserved", "Kinds that are not served: their CRD or the right is missing.")
         self._leases = gauge("leases", "Leases of dynamic secrets in the ledgers, by state.", "state")
         self._lease_calls = counter("lease_calls_total", "Calls about leases, by kind and result.", "kind", "result")
         self._lease_end = gauge("lease_end_timestamp_seconds", "End of the first active lease to end; 0 without one.")
@@ -168,6 +169,10 @@ class Metrics:
             return self.internal_errors.value_or("number not known", lambda: float(number()), nan, task="metrics")
 
         gauge.set_function(asked)
+
+    def track_kinds(self, unserved: Callable[[], int]) -> None:
+        """Have scrapes read how many of our kinds are not served."""
+        self._ask(self._kinds_unserved, unserved)
 
     def track_namespaces(self, unserved: Callable[[], int]) -> None:
         """Report at each scrape how many of the watched namespaces cannot be served."""

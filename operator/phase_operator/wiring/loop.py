@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from phase_operator.api import names
@@ -49,6 +50,8 @@ class Startup:
     def __init__(self) -> None:
         self.key: bytes | None = None
         self.listed = asyncio.Event()
+        # Whether all resources of the kinds that are served were seen; the watches say so.
+        self.all_seen: Callable[[], bool] = self.listed.is_set
 
     def digest_key(self) -> bytes:
         """Return the key; raise RuntimeError before it was read, which is before any run."""
@@ -153,7 +156,7 @@ def build_loop(
         targets=admissions.targets,
         runs={
             "": reconciler,
-            names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.digest_key, startup.listed.is_set),
+            names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.digest_key, lambda: startup.all_seen()),
         },
         poller=poller,
         errands=leases.errands,

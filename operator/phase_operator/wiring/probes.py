@@ -59,7 +59,7 @@ def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | Non
         | {watch.name: stuck(watch.name, watch.silent, "no sign of life") for watch in watches.metadata},
         ready={"start": starting, "phasesecrets": lambda: watcher.problem, "namespaces": watches.scopes.problem}
         | {watch.name: partial(_problem_of, watch) for watch in watches.metadata},
-        notes={"namespaces": watches.scopes.note},
+        notes={"namespaces": watches.scopes.note, "kinds": watcher.note},
     )
 
 
@@ -67,6 +67,7 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
     """Connect the metrics with the loop, so that each scrape reads current figures."""
     poller, resources, memory = loop.poller, loop.resources, loop.memory
     metrics.track_namespaces(lambda: len(watches.scopes.unserved()))
+    metrics.track_kinds(watches.resources.unserved)
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
     metrics.track_queue("resources", loop.queue.depth, loop.queue.oldest)
     metrics.track_polling(poller.stats)

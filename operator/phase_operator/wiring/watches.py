@@ -60,6 +60,7 @@ class Watches:
             restarted=metrics.watch_restarted,
             sweep_every=sweep_every,
         )
+        startup.all_seen = self.resources.is_complete
         if loop.tenancy.asks_for_labels:
             self.metadata.append(self._watch("namespaces", "namespaces", loop.labels))
 
@@ -76,6 +77,8 @@ class Watches:
             list_all=lists.list_all,
             clock=self._clock,
             internal_errors=self._metrics.internal_errors,
+            # An older installation has PhaseSecrets alone, and the operator may be upgraded before the rest.
+            why_unserved=partial(loop.cluster.why_unserved, definition, is_everywhere=is_everywhere) if kind else None,
         )
 
     def _sink(self, kind: Kind) -> TargetSink:

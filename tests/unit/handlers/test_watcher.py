@@ -355,7 +355,13 @@ class Known:
             list_all=self._list,
             clock=sweep.loop.clock,
             internal_errors=sweep.loop.internal_errors,
+            why_unserved=self._why_unserved,
         )
+        # What keeps it from being watched.
+        self.lacks: str | None = None
+
+    async def _why_unserved(self) -> str | None:
+        return self.lacks
 
     def resource_changed(self, key: ObjectKey, *, is_first: bool) -> None:
         self.changed.append(key)
@@ -410,6 +416,39 @@ async def test_each_kind_has_a_watch_of_its_own_and_a_store_of_its_own() -> None
     assert (list(one.resources.keys()), list(other.resources.keys())) == ([], other.changed)
     assert not handlers["phasethings"].when(event=event)
     assert handlers["phasesecrets"].when(event=event)
+
+
+async def test_a_kind_that_is_not_served_holds_up_no_other_one() -> None:
+    watcher, one, other = two_kinds(Sweep([], []))
+    other.error, other.lacks = Transient(Reason.KUBERNETES_UNAVAILABLE, "refused"), "their CRD is not there"
+    one.shown.take("ADDED", phase_secret(key("shop")))
+
+    assert await watcher._try(ShownKind.first_seen)
+    watcher._listed.set()
+
+    assert (watcher.problem, watcher.unserved(), watcher.is_complete()) == (None, 1, True)
+    assert watcher.note() == "PhaseThings are not served: their CRD is not there"
+    every = watcher._registry()._watching.get_all_handlers()
+    assert {str(each.selector.any_name) for each in every if each.selector is not None} == {"phasesecrets"}
+
+
+async def test_a_kind_is_watched_as_soon_as_it_can_be_and_is_complete_when_it_was_seen() -> None:
+    watcher, one, other = two_kinds(Sweep([], []))
+    one.shown.take("ADDED", phase_secret(key("shop")))
+    other.lacks = "their CRD is not there"
+    assert not await other.shown.look_whether_served()
+    assert await watcher._try(ShownKind.first_seen)
+    watcher._listed.set()
+    assert not await watcher._can_serve_more()
+
+    other.lacks = None
+    assert await watcher._can_serve_more()
+
+    assert (watcher.note(), watcher.unserved(), watcher.is_complete()) == (None, 0, False)
+    assert not await watcher._try(ShownKind.all_seen)
+    other.shown.take("ADDED", phase_secret(key("shop")))
+    assert await watcher._try(ShownKind.all_seen)
+    assert watcher.is_complete()
 
 
 async def test_every_kind_is_seen_before_anybody_is_ready() -> None:

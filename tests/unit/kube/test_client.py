@@ -241,14 +241,14 @@ class Door:
     """A gate that is open, and the results that reached it."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str | None]] = []
+        self.told: list[tuple[str, str, str | None]] = []
 
     async def opened(self, namespace: str) -> None:
         """Let everybody pass."""
 
-    def record(self, namespace: str, refusal: str | None) -> None:
+    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
         """Keep it."""
-        self.told.append((namespace, refusal))
+        self.told.append((namespace, plural, refusal))
 
 
 @pytest.mark.parametrize("query", [{"limit": "500"}, {"watch": "true"}], ids=["list", "watch"])
@@ -266,7 +266,7 @@ async def test_a_namespace_that_refuses_the_watch_engine_is_kept_from_it_until_i
     ):
         assert response.status == 200
 
-    assert gate.told == [("team", "403 Forbidden"), ("team", None)]
+    assert gate.told == [("team", "phasesecrets", "403 Forbidden"), ("team", "phasesecrets", None)]
 
 
 async def test_a_hundred_watches_leave_requests_alone() -> None:

@@ -114,9 +114,24 @@ async def test_the_watch_of_phase_secrets_is_told_once(caplog: pytest.LogCapture
     scopes = Namespaces("a", "b").scopes
 
     for refusal in ("403 Forbidden", "403 Forbidden", None, None):
-        scopes.record("a", refusal)
+        scopes.record("a", "phasesecrets", refusal)
 
     assert [record.getMessage() for record in caplog.records] == ["watch interrupted", "watch works again"]
+
+
+async def test_a_namespace_whose_role_knows_phase_secrets_alone_is_served() -> None:
+    """The Role may be one of an older version."""
+    scopes = Namespaces("a", "b").scopes
+
+    scopes.record("a", "phasedynamicsecrets", "403 Forbidden")
+
+    assert scopes.unserved() == {}
+    assert scopes.problem() is None
+    assert scopes.note() == (
+        "phasedynamicsecrets in a are not served (403 Forbidden); apply the Role of this version there"
+    )
+    scopes.record("a", "phasedynamicsecrets", None)
+    assert scopes.note() is None
 
 
 async def test_a_namespace_that_stays_away_is_no_storm_and_no_restarted_watch() -> None:

@@ -1,0 +1,85 @@
+"""An operator that was upgraded by its image alone: the CRD and the rights of the newer kind are missing.
+
+PhaseSecrets are served as before, and the newer kind begins as soon as it can, in the same process.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phase_dev.cluster import ControlPlane, start_control_plane
+from phase_dev.server import EmbeddedPhase
+from support.api import api_of
+from support.canary import Canary
+from support.lease_stage import LeaseStage
+from support.operator_process import REPOSITORY, eventually, install, running_operator
+
+CRD = "phasedynamicsecrets.secrets.phase.dev"
+_ROLE = "phase-operator"
+
+
+@pytest.fixture
+def stage(canary: Canary) -> Iterator[LeaseStage]:
+    with start_control_plane() as plane, EmbeddedPhase() as phase:
+        install(plane)
+        api_of(plane).create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+        found = LeaseStage(plane, "shop", phase, canary)
+        found.token()
+        yield found
+
+
+def forbid(plane: ControlPlane) -> None:
+    """Bring the ClusterRole back to the version that knows PhaseSecrets alone."""
+    role: dict[str, Any] = json.loads(plane.kubectl("get", "clusterrole", _ROLE, "-o", "json").stdout)
+    for rule in role["rules"]:
+        rule["resources"] = [each for each in rule["resources"] if "phasedynamicsecrets" not in each]
+    role["rules"] = [each for each in role["rules"] if each["resources"]]
+    plane.kubectl("replace", "-f", "-", stdin=json.dumps(role))
+
+
+def allow(plane: ControlPlane) -> None:
+    overlay = str(REPOSITORY / "deploy/overlays/cluster-wide")
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", overlay)
+    plane.kubectl("-n", "phase-system", "scale", "deployment/phase-operator", "--replicas=0")
+
+
+def test_phase_secrets_are_served_until_the_newer_kind_can_be_and_then_both(stage: LeaseStage, tmp_path: Path) -> None:
+    plane = stage.plane
+    forbid(plane)
+    plane.kubectl("delete", "crd", CRD)
+    with running_operator(plane, tmp_path) as operator:
+        stage.operator = operator
+
+        def noted(words: str) -> None:
+            eventually(lambda: words in operator.get("/readyz").text, within=30, what=f"/readyz says {words!r}")
+            assert operator.get("/readyz").text.startswith("ok")
+
+        def served(value: str) -> None:
+            stage.phase.set("shop", "Production", "LOG_LEVEL", value)
+            eventually(lambda: (stage.data("shop") or {}).get("LOG_LEVEL") == value, within=20, what="a change arrives")
+
+        stage.phase_secret()
+        stage.until_ready()
+        noted("PhaseDynamicSecrets are not served: their CRD is not there; apply crds/")
+        assert operator.scrape().sum("phase_operator_kinds_unserved") == 1
+        assert operator.log.count("kind not served") == 1
+
+        plane.kubectl(
+            "apply", "--server-side", "-f", str(REPOSITORY / "crds/secrets.phase.dev_phasedynamicsecrets.yaml")
+        )
+        noted("apply the RBAC of this version")
+        served("without rights")
+
+        allow(plane)
+        stage.dynamic_secret()
+        stage.until_serving(within=40)
+        eventually(lambda: "not served" not in operator.get("/readyz").text, what="all is served")
+        assert operator.scrape().sum("phase_operator_kinds_unserved") == 0
+        served("with both")
+
+        stage.no_leases()
+        assert stage.live() == []
+        assert operator.log.count("operator starts") == 1
