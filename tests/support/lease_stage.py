@@ -1,5 +1,6 @@
 """What a test of leases says about the world, a line each: a PhaseDynamicSecret, its ledger, and Phase's leases."""
 
+import sys
 from typing import Any
 
 from phase_dev.server.model import Lease
@@ -91,8 +92,24 @@ class LeaseStage(World):
 
         eventually(look, within=within, what=f"what lives is in ledgers: {self.ledger()}, {self.live()}")
 
+    def tell(self, when: str) -> None:
+        """Print what is at Phase and what ledgers name: `pytest -rP` shows it."""
+        leases, resources = self.phase.leases, self.api.items("phasedynamicsecrets", self.namespace)
+        ledgers = [(each.get("status") or {}).get("leases") or [] for each in resources]
+        named = {row["id"] for rows in ledgers for row in rows if "id" in row}
+        live = {each.id for each in self.live()}
+        counts = {
+            "made": len(leases.all()),
+            "alive": len(live),
+            "of them in a ledger": len(live & named),
+            "users": len(leases.users()),
+            "records": len(self.records()),
+        }
+        sys.stdout.write(f"{when}: " + ", ".join(f"{number} {what}" for what, number in counts.items()) + "\n")
+
     def no_leases(self) -> None:
         """Delete every PhaseDynamicSecret of the namespace and wait until they are gone."""
+        self.tell("at rest")
         self.api.delete("phasedynamicsecrets", namespace=self.namespace)
         eventually(lambda: not self.api.items("phasedynamicsecrets", self.namespace), within=90, what="all of them go")
 

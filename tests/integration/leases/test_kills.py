@@ -39,6 +39,13 @@ def proxy(stage: LeaseStage) -> Iterator[ApiProxy]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def told(stage: LeaseStage) -> Iterator[None]:
+    """Tell what was left at the server when all was over: `pytest -rP` shows it, with what was there at rest before."""
+    yield
+    stage.tell("at the end")
+
+
 @contextmanager
 def killed(stage: LeaseStage, folder: Path, proxy: ApiProxy, place: Places) -> Iterator[OperatorProcess]:
     """Run an operator until it makes a request of this place, which never arrives; then kill it."""
