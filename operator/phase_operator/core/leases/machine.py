@@ -126,7 +126,8 @@ def _begin(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
         yield Wait(due)
     elif len(ledger.leases) < MOST_LEASES:
         fared = _fared(ledger, active, now)
-        may_begin = max(earliest(fared, _life(facts)), facts.may_ask_at)
+        ends_at = active.ends_at if active is not None else inf
+        may_begin = max(earliest(fared, _life(facts), ends_at), facts.may_ask_at)
         yield Wait(may_begin) if now < may_begin else _announce(active, fared, facts, now)
 
 

@@ -1,5 +1,7 @@
 """How long a lease is asked for, and how soon after the one before."""
 
+from math import inf
+
 from phase_operator.core.flow.backoff import doubled
 from phase_operator.core.leases.facts import Resolved, Wanted
 from phase_operator.core.leases.ledger import Ledger
@@ -10,6 +12,9 @@ SHORTEST = 60
 _MOST_OFF = 599
 _PART_OFF = 20
 _FIRST_PAUSE = 15.0
+# Seconds before the end of the lease that serves in which attempts do not get rarer, and the pause between them then.
+_LAST_CHANCE = 20.0
+_SHORT_PAUSE = 5.0
 
 
 def wanted_life(wanted: Wanted, resolved: Resolved) -> int:
@@ -26,11 +31,13 @@ def fingerprint(life: int, bits: int) -> int:
     return life - (1 + bits % most if most > 0 else 0)
 
 
-def earliest(ledger: Ledger, life: int) -> float:
+def earliest(ledger: Ledger, life: int, ends_at: float = inf) -> float:
     """Return when the next attempt may begin, in seconds since 1970: after setbacks in a row later and later.
 
     A failed attempt may leave a user at the cloud provider that nobody takes away, so failures must not come in rows.
+    But no pause lasts until the lease that serves has ended: shortly before `ends_at` a few attempts may follow.
     """
     if not ledger.setbacks:
         return 0.0
-    return ledger.last_attempt + doubled(_FIRST_PAUSE, max(_FIRST_PAUSE, life / 4), ledger.setbacks - 1)
+    pause = doubled(_FIRST_PAUSE, max(_FIRST_PAUSE, life / 4), ledger.setbacks - 1)
+    return ledger.last_attempt + max(_SHORT_PAUSE, min(pause, ends_at - _LAST_CHANCE - ledger.last_attempt))

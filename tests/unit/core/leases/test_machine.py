@@ -412,6 +412,23 @@ def test_a_fingerprint_takes_at_most_a_twentieth(life: int, bits: int, asked: in
     assert fingerprint(life, bits) >= max(60, life - life // 20, life - 600)
 
 
+def test_no_pause_lasts_until_the_lease_that_serves_has_ended() -> None:
+    """In its last seconds a few attempts may follow each other, and before that none sooner than without an end."""
+    begins = [earliest(Ledger(setbacks=9, last_attempt=NOW), 3600, NOW + end) - NOW for end in (9000, 900, 30, 12, -5)]
+
+    assert begins == [900, 880, 10, 5, 5]
+
+
+def test_a_successor_whose_answer_was_lost_is_asked_for_again_before_the_lease_ends() -> None:
+    soon = replace(YOUNG, asked_at=NOW - 36, ends_at=NOW + 24)
+    listings = seen("before", "lease-2", at=NOW)
+    facts = replace(FACTS, listings=listings, resolved=Resolved("words", SECRET, listings[PLACE]), records=RECORDS)
+
+    step = next_step(Ledger((soon,), setbacks=1, last_attempt=NOW), facts, NOW + 6)
+
+    assert written(step).leases[0].state is LeaseState.ASKING
+
+
 def test_setbacks_in_a_row_space_the_attempts() -> None:
     """Each failed attempt may leave a user at the cloud provider for ever."""
     pauses = [earliest(Ledger(setbacks=each, last_attempt=NOW), 3600) for each in range(9)]
