@@ -1,7 +1,8 @@
 """A process that is killed at any step leaves no lease behind and loses none in use.
 
 The process is really killed, between two requests that it makes one after another: the second one is held on its way.
-After all is quiet, what lives at Phase is what ledgers name.
+After all is quiet, what lives at Phase is what ledgers name. Time that would only be waited for is missed instead, by
+Phase and by the process that goes on (`tests/support/suspended.py`).
 """
 
 import time
@@ -14,9 +15,14 @@ import pytest
 
 from support.api_proxy import ApiProxy, Asked
 from support.lease_stage import NAME, TARGET, LeaseStage
-from support.operator_process import OperatorProcess, eventually, running_operator
+from support.operator_process import OperatorProcess, eventually
 
 SHORT: dict[str, Any] = {"leaseTTL": 120, "rolloverPercent": 10, "overlap": 0}
+# Seconds after which another lease may be asked for, when one was lost or replaced early. The roll-over of a SHORT one,
+# the first look at the list of Phase, and the next try of a write come sooner.
+AGAIN = 15.0
+# Seconds after which a call that was lost cannot give a lease any more, and a moment before them.
+SURELY, ALMOST = 130.0, 120.0
 _STATUS = f"/phasedynamicsecrets/{NAME}/status"
 
 
@@ -49,7 +55,7 @@ def told(stage: LeaseStage) -> Iterator[None]:
 @contextmanager
 def killed(stage: LeaseStage, folder: Path, proxy: ApiProxy, place: Places) -> Iterator[OperatorProcess]:
     """Run an operator until it makes a request of this place, which never arrives; then kill it."""
-    with running_operator(stage.plane, folder, url=proxy.url) as operator:
+    with stage.running(folder, url=proxy.url) as operator:
         proxy.hold(place)
         yield operator
         eventually(lambda: place.has_come, within=60, what="it comes to the place")
@@ -64,45 +70,60 @@ def kill(operator: OperatorProcess) -> None:
     operator.process.wait(10)
 
 
-def settled(stage: LeaseStage, folder: Path, *, leases: int = 1, within: float = 60.0) -> None:
-    """Let another process find what is there, until all is quiet; then delete all."""
-    with running_operator(stage.plane, folder):
-        stage.until_serving(within=within)
-        stage.until_quiet(within=within)
-        (serving,) = (row["id"] for row in stage.ledger() if row["state"] == "Active")
-        assert stage.held() == serving
-        assert len(stage.live()) == leases
-        stage.no_leases()
+def settled(stage: LeaseStage, folder: Path, *, later: float = 0.0) -> None:
+    """Let another process find what is there, and some time pass until all is quiet; then delete all."""
+    with stage.running(folder) as operator:
+        stage.later(later, operator)
+        comes_to_rest(stage)
     assert stage.live() == []
+
+
+def comes_to_rest(stage: LeaseStage) -> None:
+    """Wait until all is quiet, look at it, and delete all."""
+    stage.until_serving(within=60)
+    stage.until_quiet()
+    (serving,) = (row["id"] for row in stage.ledger() if row["state"] == "Active")
+    assert stage.held() == serving
+    assert len(stage.live()) == 1
+    stage.no_leases()
 
 
 def test_k1_the_ledger_is_written_and_phase_was_not_called(stage: LeaseStage, tmp_path: Path) -> None:
     # The call never reaches what makes leases.
     stage.phase.fail("delay", delay=300, lease=True, times=1)
-    with running_operator(stage.plane, tmp_path) as operator:
+    with stage.running(tmp_path) as operator:
         stage.dynamic_secret()
-        stage.until_rows("Asking")
+        (row,) = stage.until_rows("Asking")
         time.sleep(0.5)
         kill(operator)
     assert stage.live() == []
+    stage.phase.reset_calls()
 
-    settled(stage, tmp_path, within=170)
-
+    with stage.running(tmp_path) as operator:
+        stage.later(ALMOST, operator)
+        eventually(lambda: stage.phase.calls(method="GET") > 0, what="it looks whether there is a lease")
+        time.sleep(1)
+        assert [each["attempt"] for each in stage.ledger()] == [row["attempt"]], "it could still be made"
+        stage.later(SURELY - ALMOST, operator)
+        comes_to_rest(stage)
+    assert stage.live() == []
     assert stage.phase.calls(lease=True) <= 2
 
 
 def test_k2_while_phase_makes_the_lease(stage: LeaseStage, tmp_path: Path) -> None:
-    stage.phase.leases.fail("delay", delay=4)
-    with running_operator(stage.plane, tmp_path) as operator:
+    # Three calls to the cloud make a lease.
+    stage.phase.leases.fail("delay", delay=2)
+    with stage.running(tmp_path) as operator:
         stage.dynamic_secret()
-        stage.until_rows("Asking")
-        time.sleep(1)
+        eventually(lambda: stage.phase.phase.leasing.in_the_making, what="Phase has begun")
         kill(operator)
+    assert stage.live() == []
+    assert [row["state"] for row in stage.ledger()] == ["Asking"]
     eventually(lambda: len(stage.live()) == 1, what="Phase makes the lease, though nobody waits for it")
     (orphan,) = stage.live()
     stage.phase.clear()
 
-    settled(stage, tmp_path)
+    settled(stage, tmp_path, later=AGAIN)
 
     assert any(each["reason"] == "LeaseOrphanRevoked" and orphan.id in each["message"] for each in stage.events_of())
 
@@ -113,7 +134,7 @@ def test_k3_the_answer_came_and_its_record_was_not_made(stage: LeaseStage, tmp_p
     (orphan,) = stage.live()
     assert stage.records() == []
 
-    settled(stage, tmp_path)
+    settled(stage, tmp_path, later=AGAIN)
 
     assert any(each["reason"] == "LeaseOrphanRevoked" and orphan.id in each["message"] for each in stage.events_of())
 
@@ -147,33 +168,36 @@ def test_k5_the_ledger_says_it_and_the_targets_do_not_have_it(
 
 def test_k6_the_targets_have_the_next_lease_and_the_one_before_retires(stage: LeaseStage, tmp_path: Path) -> None:
     fields = SHORT | {"overlap": 20}
-    with running_operator(stage.plane, tmp_path) as operator:
+    with stage.running(tmp_path) as operator:
         stage.dynamic_secret(**fields)
         stage.until_serving()
         first = stage.held()
+        stage.later(AGAIN, operator)
         eventually(lambda: stage.held() not in ("", first), within=40, what="the next lease is in the target")
         kill(operator)
     assert first in {each.id for each in stage.live()}, "the one before is still in use"
 
-    with running_operator(stage.plane, tmp_path):
+    with stage.running(tmp_path) as operator:
+        stage.later(fields["overlap"], operator)
         eventually(lambda: first not in {each.id for each in stage.live()}, within=60, what="it is given back")
         stage.no_leases()
     assert stage.live() == []
 
 
 def test_k7_the_answer_to_a_revocation_is_lost(stage: LeaseStage, tmp_path: Path) -> None:
-    with running_operator(stage.plane, tmp_path) as operator:
+    with stage.running(tmp_path) as operator:
         stage.dynamic_secret(**SHORT)
         stage.until_serving()
         first = stage.held()
         stage.phase.fail("lost", method="DELETE")
+        stage.later(AGAIN, operator)
         eventually(lambda: first not in {each.id for each in stage.live()}, within=60, what="it is revoked, unknown")
         assert first in {row.get("id") for row in stage.ledger()}
         kill(operator)
     stage.phase.clear()
     stage.dynamic_secret(leaseTTL=3600)
 
-    with running_operator(stage.plane, tmp_path):
+    with stage.running(tmp_path):
         eventually(lambda: first not in {row.get("id") for row in stage.ledger()}, within=60, what="it is out")
         stage.until_quiet()
         stage.no_leases()
@@ -181,15 +205,16 @@ def test_k7_the_answer_to_a_revocation_is_lost(stage: LeaseStage, tmp_path: Path
 
 
 def test_k8_a_lease_is_revoked_and_its_record_stands(stage: LeaseStage, tmp_path: Path, proxy: ApiProxy) -> None:
-    with killed(stage, tmp_path, proxy, Places("DELETE", f"/secrets/{NAME}-lease-")):
+    with killed(stage, tmp_path, proxy, Places("DELETE", f"/secrets/{NAME}-lease-")) as operator:
         stage.dynamic_secret(**SHORT)
         stage.until_serving()
         first = stage.held()
+        stage.later(AGAIN, operator)
     assert first not in {each.id for each in stage.live()}
     assert len(stage.records()) == 2
     stage.dynamic_secret(leaseTTL=3600)
 
-    with running_operator(stage.plane, tmp_path):
+    with stage.running(tmp_path):
         eventually(lambda: first not in {row.get("id") for row in stage.ledger()}, within=60, what="it is out")
         stage.until_quiet()
         stage.no_leases()
@@ -211,7 +236,8 @@ def test_k9_a_resource_that_is_deleted_while_nobody_works(
     stage.plane.kubectl("-n", stage.namespace, "delete", "phasedynamicsecret", NAME, "--wait=false")
     assert len(stage.live()) == 1
 
-    with running_operator(stage.plane, tmp_path):
+    with stage.running(tmp_path) as operator:
+        stage.later(AGAIN, operator)
         eventually(lambda: not stage.resource(), within=60, what="it is gone")
 
     assert stage.live() == []
@@ -219,7 +245,7 @@ def test_k9_a_resource_that_is_deleted_while_nobody_works(
 
 
 def test_k10_the_api_server_is_away_after_the_answer(stage: LeaseStage, tmp_path: Path, proxy: ApiProxy) -> None:
-    with running_operator(stage.plane, tmp_path, url=proxy.url):
+    with stage.running(tmp_path, url=proxy.url) as operator:
         place = Places("PATCH", f"/secrets/{NAME}-lease-")
         proxy.answer(503, "ServiceUnavailable", scope=place)
         stage.dynamic_secret()
@@ -227,6 +253,8 @@ def test_k10_the_api_server_is_away_after_the_answer(stage: LeaseStage, tmp_path
         proxy.answer(503, "ServiceUnavailable")
         time.sleep(5)
         proxy.mend()
+        # Its next try would come by itself, after a pause.
+        stage.later(AGAIN, operator)
 
         stage.until_serving(within=60)
         stage.until_quiet()
@@ -235,14 +263,15 @@ def test_k10_the_api_server_is_away_after_the_answer(stage: LeaseStage, tmp_path
 
 
 def test_two_leaders_for_a_moment_leave_one_lease(stage: LeaseStage, tmp_path: Path, proxy: ApiProxy) -> None:
-    with running_operator(stage.plane, tmp_path, url=proxy.url):
+    with stage.running(tmp_path, url=proxy.url):
         # The first has an answer, and is cut off from the cluster before its record is made.
         place = Places("PATCH", f"/secrets/{NAME}-lease-")
         proxy.hold(place)
         stage.dynamic_secret()
         eventually(lambda: place.has_come, what="the first has an answer")
 
-        with running_operator(stage.plane, tmp_path):
+        with stage.running(tmp_path) as second:
+            stage.later(AGAIN, second)
             stage.until_serving(within=60)
             serving = stage.held()
             proxy.mend()

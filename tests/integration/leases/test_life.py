@@ -93,17 +93,22 @@ def test_a_restart_of_the_operator_asks_for_nothing_and_writes_nothing(stage: Le
     assert stage.live() == []
 
 
-def test_a_lease_that_is_revoked_behind_our_back_gets_a_successor_within_the_interval(world: LeaseStage) -> None:
-    world.dynamic_secret(pollingInterval=60)
-    world.until_serving()
-    (first,) = world.live()
+def test_a_lease_that_is_revoked_behind_our_back_gets_a_successor_within_the_interval(
+    stage: LeaseStage, tmp_path: Path
+) -> None:
+    with stage.running(tmp_path) as operator:
+        stage.dynamic_secret(pollingInterval=60)
+        stage.until_serving()
+        (first,) = stage.live()
 
-    world.phase.leases.revoke(first.id)
+        stage.phase.leases.revoke(first.id)
+        stage.later(60, operator)
 
-    eventually(lambda: world.held() not in ("", first.id), within=80, what="the target has new credentials")
-    world.until_quiet()
-    assert len(world.live()) == 1
-    assert any(each["reason"] == "LeaseRevoked" for each in world.events_of(NAME))
+        eventually(lambda: stage.held() not in ("", first.id), what="the target has new credentials")
+        stage.until_quiet()
+        assert len(stage.live()) == 1
+        assert any(each["reason"] == "LeaseRevoked" for each in stage.events_of(NAME))
+        stage.no_leases()
 
 
 def test_a_deleted_resource_gives_its_lease_back_and_its_record_goes(world: LeaseStage) -> None:
@@ -130,17 +135,20 @@ def test_a_deleted_namespace_is_gone_within_seconds_though_its_token_goes_first(
     eventually(lambda: world.api.get("namespace", world.namespace) is None, within=30, what="the namespace is gone")
 
 
-def test_a_target_stays_when_phase_is_away_at_the_end_and_the_status_says_so(world: LeaseStage) -> None:
-    world.dynamic_secret(leaseTTL=60)
-    world.until_serving()
-    held = world.data(TARGET)
-    world.phase.stop()
+def test_a_target_stays_when_phase_is_away_at_the_end_and_the_status_says_so(stage: LeaseStage, tmp_path: Path) -> None:
+    with stage.running(tmp_path) as operator:
+        stage.dynamic_secret(leaseTTL=60)
+        stage.until_serving()
+        held = stage.data(TARGET)
+        stage.phase.stop()
+        stage.later(60, operator)
 
-    said = world.until_said("LeaseEnded", within=90)
+        said = stage.until_said("LeaseEnded")
 
-    assert "targets keep its credentials" in said["message"]
-    assert world.data(TARGET) == held
-    world.phase.start()
+        assert "targets keep its credentials" in said["message"]
+        assert stage.data(TARGET) == held
+        stage.phase.start()
+        stage.no_leases()
 
 
 def test_a_suspended_resource_repairs_its_targets_and_calls_nobody(world: LeaseStage) -> None:
