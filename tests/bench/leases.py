@@ -150,7 +150,7 @@ class Size:
     secrets: int = 20
     namespaces: int = 10
     # Seconds of a life, of the overlap, from one list to the next, and of the whole.
-    ttl: int = 21_600
+    ttl: int = 28_800
     overlap: int = 600
     interval: int = 600
     seconds: float = DAY
@@ -282,7 +282,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--resources", type=int, default=1000)
     arguments.add_argument("--secrets", type=int, default=20)
-    arguments.add_argument("--ttl", type=int, default=21_600, help="seconds that a lease lives")
+    arguments.add_argument("--ttl", type=int, default=28_800, help="seconds that a lease lives")
     arguments.add_argument("--hours", type=float, default=24.0)
     options = arguments.parse_args()
     size = Size(options.resources, options.secrets, ttl=options.ttl, seconds=options.hours * 3600)

@@ -139,7 +139,9 @@ def _dynamic_secret(found: lease_wire.DynamicSecret) -> DynamicSecret:
 
 
 def _several(named: list[lease_wire.DynamicSecret]) -> Waiting:
-    where = f'folder {clean(named[0].path)} has {len(named)} dynamic secrets "{clean(named[0].name)}"'
+    where = (
+        f'spec.dynamicSecret: folder {clean(named[0].path)} has {len(named)} dynamic secrets "{clean(named[0].name)}"'
+    )
     return Waiting(Reason.DYNAMIC_SECRET_NOT_FOUND, f"{where}: rename all but one in Phase's Console")
 
 

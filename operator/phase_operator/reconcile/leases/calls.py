@@ -233,7 +233,7 @@ class LeaseCalls:
 
 def _not_found(caller: Caller) -> Waiting:
     where = f'folder {clean(caller.path)} of environment "{clean(caller.ask.spelled)}"'
-    message = f'{where} has no dynamic secret "{clean(caller.name)}", or the account may not read that environment'
+    message = f'spec.dynamicSecret: {where} has no "{clean(caller.name)}", or the account may not read that environment'
     return Waiting(Reason.DYNAMIC_SECRET_NOT_FOUND, message)
 
 

@@ -140,6 +140,9 @@ class LeaseRuns:
         left = driven.ledger.leases
         if left:
             trouble = subject.trouble()
+            if trouble is None and all(each.state is LeaseState.REVOKING for each in left):
+                # What is over in a moment is no news.
+                return Pending()
             why = f": {trouble.message}" if trouble is not None else ""
             many = "1 lease has" if len(left) == 1 else f"{len(left)} leases have"
             return Failed(Reason.REMOVAL_PENDING, f"{many} to be given back to Phase{why}")
@@ -261,9 +264,11 @@ def _told(found: Synced | Confirmed | None, drive: Drive, ledger: Ledger, troubl
 
 
 def _ended(found: Synced | Confirmed | None, lease: Lease, trouble: ExpectedError | None) -> Failed:
-    message = f"lease {lease.id} is void, and no other one could be made; targets keep its credentials"
-    why = f" ({trouble.message})" if trouble is not None else ""
-    return Failed(Reason.LEASE_ENDED, f"{message}{why}", targets=found.targets if found is not None else ())
+    message = f"lease {lease.id} is void, and another one is asked for; targets keep its credentials until then"
+    if trouble is not None:
+        why = f"no other one could be made ({trouble.message})"
+        message = f"lease {lease.id} is void, and {why}; targets keep its credentials"
+    return Failed(Reason.LEASE_ENDED, message, targets=found.targets if found is not None else ())
 
 
 def _unclear(subject: Subject, trouble: ExpectedError | None) -> Failed | None:
@@ -271,7 +276,6 @@ def _unclear(subject: Subject, trouble: ExpectedError | None) -> Failed | None:
     lost = [each.lost_at for each in subject.calls.values() if each.lost_at is not None]
     if not lost:
         return None
-    known = f"whether Phase made one is known {SURELY_LISTED:.0f} seconds later"
-    message = f"the answer to a call for a lease was lost: {known}"
+    message = f"no answer says whether Phase made a lease: its list of leases tells within {SURELY_LISTED:.0f} seconds"
     why = f" ({trouble.message})" if trouble is not None else ""
     return Failed(Reason.LEASE_UNCLEAR, f"{message}{why}")

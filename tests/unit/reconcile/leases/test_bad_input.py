@@ -25,6 +25,11 @@ NO_LEASING = Waiting(
     "Phase answers 403: You don't have permission to create dynamic secret leases.",
     had_no_effect=True,
 )
+NO_REVOKING = Waiting(
+    Reason.ACCESS_DENIED,
+    "Phase answers 403: You don't have permission to delete leases for other accounts.",
+    had_no_effect=True,
+)
 NO_PLAN = Waiting(
     Reason.REQUEST_REFUSED,
     "Phase answers 400: Dynamic secrets are only available on the Enterprise plan.",
@@ -72,7 +77,12 @@ def fails(call: str, error: ExpectedError) -> Callable[[LeaseHouse], None]:
 
 
 BAD = [
-    pytest.param(renamed, Reason.DYNAMIC_SECRET_NOT_FOUND, ['"bucket"', "folder /"], id="renamed or missing"),
+    pytest.param(
+        renamed,
+        Reason.DYNAMIC_SECRET_NOT_FOUND,
+        ['"bucket"', "folder /", "spec.dynamicSecret"],
+        id="renamed or missing",
+    ),
     pytest.param(fails("find", TWICE), Reason.DYNAMIC_SECRET_NOT_FOUND, ["2 dynamic secrets"], id="name twice"),
     pytest.param(shortened, Reason.LEASE_REFUSED, ["spec.leaseTTL", "3600", "600"], id="above the maximum"),
     pytest.param(fails("find", NO_READING), Reason.ACCESS_DENIED, ["permission to read"], id="no right to read"),
@@ -190,6 +200,24 @@ async def test_attempts_that_fail_at_a_roll_over_come_less_and_less_often(error:
         assert 5 <= house.leases.calls["lease"] <= 13
 
 
+async def test_a_right_to_revoke_that_is_missing_is_told_beside_and_the_lease_named_at_last() -> None:
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret(leaseTTL=3600, overlap=30))
+        house.leases.errors["revoke"] = [NO_REVOKING] * 1000
+        await house.pass_time(0.8 * HOUR, step=10)
+
+        assert house.states() == ["Active", "Revoking"]
+        reason, message = house.ready()
+        assert reason == "Synced"
+        assert "permission to delete" in message
+        await house.pass_time(2 * HOUR, step=30)
+
+        told = [reason for reason, _ in events(house)]
+        assert "LeaseNotRevoked" in told
+        assert told.count("AccessDenied") <= told.count("LeaseRolledOver")
+        assert house.leases.calls["lease"] <= 5
+
+
 async def test_who_was_away_when_a_resource_was_deleted_gives_its_leases_back_nevertheless() -> None:
     async with LeaseHouse() as house:
         await house.show_dynamic(dynamic_secret())
@@ -203,6 +231,18 @@ async def test_who_was_away_when_a_resource_was_deleted_gives_its_leases_back_ne
 
         assert not living(after)
         assert KEY not in after.cluster.outside
+
+
+async def test_a_lease_that_was_revoked_elsewhere_is_not_said_to_be_beyond_help() -> None:
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret(**AN_HOUR | {"pollingInterval": 60}))
+        house.leases.phase.find(house.held()).is_revoked = True
+
+        await house.pass_time(90)
+
+        (message,) = (each.message for each in house.cluster.notices if each.reason == "LeaseEnded")
+        assert "another one is asked for" in message
+        assert house.ready()[0] == "Synced"
 
 
 class TestAnotherProvider:

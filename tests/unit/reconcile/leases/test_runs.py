@@ -475,6 +475,8 @@ class TestTheEnd:
             assert not living(house)
             assert KEY not in house.cluster.outside
             assert not house.cluster.kept[UID]
+            # Nothing went wrong, so nothing is told as if it had.
+            assert "RemovalPending" not in [each.reason for each in house.cluster.notices]
 
     async def test_a_deletion_ends_though_phase_stays_away_and_names_the_leases_that_are_left(self) -> None:
         async with LeaseHouse() as house:
