@@ -22,10 +22,9 @@ class Kubelet:
         self._stage, self._name = stage, name
         self._client, self._path = stage.plane.shared_client, f"/api/v1/namespaces/{stage.namespace}/pods"
         self._held: dict[str, tuple[str, str]] = {}
-        self._ends_at: dict[str, float] = {}
-        # Whether new pods begin, and for how many seconds pods go on that were told to end.
-        self.begins = True
-        self.finish_in = 0.0
+        # Whether new pods begin, and whether those that were told to end finish; and which these were.
+        self.begins = self.finishes = True
+        self.told_to_end: set[str] = set()
         # Pod -> when it was still at work, by Phase's clock.
         self.last_seen: dict[str, datetime] = {}
         self.looks = 0
@@ -76,9 +75,9 @@ class Kubelet:
         self._client.patch(f"{self._path}/{name}/status", {"status": {"phase": "Running", "conditions": conditions}})
 
     def _end(self, name: str) -> None:
-        """End a pod, some seconds after it was told to; it is gone from the cluster only then."""
-        now = time.monotonic()
-        if now >= self._ends_at.setdefault(name, now + self.finish_in):
+        """End a pod that was told to, if pods finish now; it is gone from the cluster only then."""
+        self.told_to_end.add(name)
+        if self.finishes:
             del self._held[name]
             self._client.delete(f"{self._path}/{name}", grace=0)
 
@@ -93,5 +92,10 @@ def one_by_one(name: str) -> dict[str, Any]:
     found = deployment(name, TARGET, replicas=3)
     found["spec"]["template"]["spec"]["nodeName"] = f"node-of-{name}"
     rolling = {"maxSurge": 1, "maxUnavailable": 0}
-    found["spec"] |= {"minReadySeconds": 1, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+    # A roll-out that stands still is overdue soon.
+    found["spec"] |= {
+        "minReadySeconds": 1,
+        "progressDeadlineSeconds": 4,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+    }
     return found

@@ -3,23 +3,25 @@
 from pathlib import Path
 from typing import Any
 
-from support.followers import SETTLE
 from support.lease_pods import Kubelet, one_by_one
 from support.lease_stage import TARGET, LeaseStage
-from support.operator_process import running_operator
+from support.operator_process import OperatorProcess
 
 NAME = "uploader"
-# A roll-over is due as soon as a tenth of the life is over; nothing but what is known of the pods keeps the old lease.
+LIFE, DUE = 3600, 2450
+# No overlap: nothing but what is known of the pods keeps the lease before.
 FIELDS: dict[str, Any] = {
-    "leaseTTL": 90,
+    "leaseTTL": LIFE,
     "overlap": 0,
     "managedSecretReferences": [{"secretName": TARGET, "restart": {"workloads": "All"}}],
 }
+# Seconds after which the operator has looked at a workload again, however often it has looked in vain.
+LOOKED = 90
 
 
 def begun(stage: LeaseStage, kubelet: Kubelet) -> str:
     """Let three pods begin with a lease, and return it."""
-    stage.dynamic_secret(**FIELDS, rolloverPercent=90)
+    stage.dynamic_secret(**FIELDS)
     stage.until_serving()
     first = stage.held()
     stage.apply(one_by_one(NAME))
@@ -27,29 +29,34 @@ def begun(stage: LeaseStage, kubelet: Kubelet) -> str:
     return first
 
 
-def roll_over(stage: LeaseStage, kubelet: Kubelet, first: str) -> None:
-    """Let a lease roll over, once."""
-    stage.dynamic_secret(**FIELDS, rolloverPercent=10)
+def rolled_over(stage: LeaseStage, kubelet: Kubelet, operator: OperatorProcess) -> str:
+    """Let three pods begin with a lease, let it roll over, and return the lease before."""
+    first = begun(stage, kubelet)
+    stage.later(DUE, operator)
     kubelet.until(lambda _: stage.held() not in ("", first), within=30, what="the target has the next lease")
-    stage.dynamic_secret(**FIELDS, rolloverPercent=90)
+    return first
 
 
 def test_no_pod_of_a_deployment_is_without_valid_credentials_at_any_moment(stage: LeaseStage, tmp_path: Path) -> None:
-    kubelet = Kubelet(stage, NAME)
-    # Pods that were told to end work on for as long as the look at the workloads takes that follows a restart, twice.
-    kubelet.finish_in = 5
-    with running_operator(stage.plane, tmp_path, *SETTLE):
-        first = begun(stage, kubelet)
-        before = kubelet.running()
-        roll_over(stage, kubelet, first)
+    kubelet, find = Kubelet(stage, NAME), stage.phase.leases.find
+    kubelet.finishes = False
+    with stage.running(tmp_path) as operator:
+        first = rolled_over(stage, kubelet, operator)
+        before = set(kubelet.last_seen)
+        kubelet.until(lambda _: kubelet.told_to_end == before, within=40, what="all are replaced")
 
-        kubelet.until(lambda leases: first not in leases, within=40, what="no pod has the lease before")
-        find = stage.phase.leases.find
-        kubelet.until(lambda _: find(first).revoked_at is not None, within=30, what="it is given back")
+        # The roll-out has ended, and the old pods finish what they do.
+        stage.later(LOOKED, operator)
+        kubelet.for_a_while(2)
+        assert kubelet.look() == {first, stage.held()}
+        kubelet.finishes = True
+        kubelet.until(lambda leases: first not in leases, within=20, what="the last old pod is gone")
+        stage.later(LOOKED, operator)
+        kubelet.until(lambda _: find(first).revoked_at is not None, within=20, what="the lease is given back")
         kubelet.for_a_while(1)
 
-        given_back = find(first)
         assert not kubelet.void
+        given_back = find(first)
         assert given_back.status == "revoked"
         assert given_back.revoked_at is not None
         assert max(kubelet.last_seen[each] for each in before) < given_back.revoked_at < given_back.expires_at
@@ -62,23 +69,33 @@ def test_no_pod_of_a_deployment_is_without_valid_credentials_at_any_moment(stage
 
 def test_a_roll_out_that_hangs_leaves_the_old_pods_their_lease_to_its_end(stage: LeaseStage, tmp_path: Path) -> None:
     kubelet = Kubelet(stage, NAME)
-    with running_operator(stage.plane, tmp_path, *SETTLE):
+    with stage.running(tmp_path) as operator:
         first = begun(stage, kubelet)
-        before = kubelet.running()
         kubelet.begins = False
-        roll_over(stage, kubelet, first)
-        kubelet.until(lambda _: is_restarted(stage), within=20, what="the Deployment is told to restart")
+        stage.later(DUE, operator)
+        kubelet.until(lambda _: is_restarted(stage), within=30, what="the Deployment is told to restart")
 
-        kubelet.for_a_while(3)
-        lease = stage.phase.leases.find(first)
+        stage.later(LOOKED, operator)
+        kubelet.for_a_while(1)
+        kubelet.until(lambda _: is_overdue(stage), within=30, what="its controller gives the roll-out up")
+        # Up to two minutes before its end.
+        stage.later(LIFE - DUE - LOOKED - 120, operator)
+        kubelet.for_a_while(2)
         assert not kubelet.void
-        assert (kubelet.look(), kubelet.running()) == ({first}, before)
+        assert (kubelet.look(), len(kubelet.running())) == ({first}, 3)
         assert [row["state"] for row in stage.ledger()] == ["Active", "Retiring"]
-        # Its end comes early for Phase alone: for the operator it is far, and so is the end of the next lease.
-        stage.phase.advance((lease.expires_at - stage.phase.now()).total_seconds() + 3)
+        # Phase ends it by itself, and the operator looks after it a minute later.
+        stage.later(240, operator)
+        stage.until_rows("Active")
 
         assert [each.status for each in stage.phase.leases.all() if each.id == first] == ["expired"]
         stage.no_leases()
+
+
+def is_overdue(stage: LeaseStage) -> bool:
+    """Return whether a roll-out has made no progress for too long."""
+    found = (stage.get("deployment", NAME) or {}).get("status", {}).get("conditions", [])
+    return any(each.get("reason") == "ProgressDeadlineExceeded" for each in found)
 
 
 def is_restarted(stage: LeaseStage) -> bool:
