@@ -21,6 +21,7 @@ from phase_operator.kube.paths import CORE, object_path
 from phase_operator.kube.phase_secrets import KubeResources
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.targets import KubeTargets
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Token
 
 # The longest token and the longest list of hosts, in characters; both are kept, and a Secret may hold a megabyte.
@@ -37,9 +38,14 @@ class KubeCluster(KubeTargets, KubeResources):
     """All reads and writes of a run on the API server."""
 
     def __init__(
-        self, client: KubeClient, known: TargetCache, recorder: Recorder, touched: Callable[[TargetRef], None]
+        self,
+        client: KubeClient,
+        known: TargetCache,
+        recorder: Recorder,
+        touched: Callable[[TargetRef], None],
+        background: BackgroundThread | None = None,
     ) -> None:
-        KubeTargets.__init__(self, client, known, touched)
+        KubeTargets.__init__(self, client, known, touched, background)
         KubeResources.__init__(self, client, recorder)
         self._reading = asyncio.Lock()
 
