@@ -10,9 +10,11 @@ from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
+from pydantic import TypeAdapter
 
 from fuzz.material import Material
 from phase_operator.api.reasons import Reason
@@ -31,7 +33,7 @@ from phase_operator.core.rollout.followers import known_content, policies
 from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
-from phase_operator.core.source.answer_memory import MIB, AnswerMemory
+from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation
 from phase_operator.core.source.folders import folders
 from phase_operator.core.source.keyring import EnvironmentId
 from phase_operator.core.source.query import ask_of, source_query
@@ -62,7 +64,10 @@ from phase_operator.phase.crypto import (
     open_environment,
 )
 from phase_operator.phase.encrypted import account_key
-from phase_operator.phase.keyring import TOKENS, keyring_of
+from phase_operator.phase.keyring import KeyringReader
+from phase_operator.phase.lease_wire import LEASE
+from phase_operator.phase.lists import Listing
+from phase_operator.phase.readers import Reader
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.reconcile.context import parse_spec
 from phase_operator.reconcile.ports import Credential
@@ -71,6 +76,7 @@ from support.keyrings import keyring, place
 from support.sealing import VECTORS
 
 Target = Callable[[Material], None]
+Answer = TypeVar("Answer")
 _ACCOUNT = "account"
 
 
@@ -169,31 +175,57 @@ def answers(material: Material) -> None:
 
 
 def lists(material: Material) -> None:
-    """A list of apps or environments is read or refused."""
+    """A list of apps, environments or leases is read or refused, in pieces or whole, and the same in both."""
     body = _body(material)
-    with suppress(Transient, Waiting):
-        wire.read_list(body, wire.APPS, "http://phase.example")
-    with suppress(Transient, Waiting):
-        wire.read_list(body, wire.ENVIRONMENTS, "http://phase.example")
+    size = material.number(1, 64)
+    lists: tuple[tuple[TypeAdapter[Any], tuple[str, ...]], ...] = (
+        (wire.APP, ("data",)),
+        (wire.ENVIRONMENT, ("data",)),
+        (LEASE, ()),
+    )
+    for adapter, at in lists:
+        _read_alike(partial(Listing, "http://phase", MIB, _room(), adapter, repr, len, at=at), body, size)
 
 
 def keyrings(material: Material) -> None:
-    """A list of keys is read or refused, and opens nothing or what was sealed."""
+    """A list of keys is read or refused, in pieces or whole, the same in both, and opens nothing or what was sealed."""
     answer = json.loads(json.dumps(VECTORS["tokens"]["v2"]["tokens_response"]))
     for _ in range(material.number(0, 3)):
         _spoil(answer, material)
     body = json.dumps(answer).encode(errors="replace")
-    with suppress(Transient, Waiting):
-        answer = wire.read_list(
-            body[: material.number(0, len(body))] if material.yes() else body, TOKENS, "http://phase"
-        )
-        keyring = keyring_of(answer, "http://phase", AnswerMemory(8 * MIB).open("team"), tells_modes=True)
+    body = body[: material.number(0, len(body))] if material.yes() else body
+    keyring = _read_alike(
+        lambda: KeyringReader("http://phase", MIB, _room(), tells_modes=True), body, material.number(1, 64)
+    )
+    if keyring is None:
+        return
+    with suppress(Waiting):
         credential = Credential("account", SecretValue("Bearer x"), TokenKeys(*_TOKEN[3:]))
         account = account_key(credential, keyring)
         for each in (each for app in keyring.apps for each in app.environments):
             assert isinstance(each.keys, WrappedKeys)
             with suppress(DecryptionError):
                 open_environment(account, each.keys)
+
+
+def _room() -> Reservation:
+    return AnswerMemory(8 * MIB).open("team")
+
+
+def _read_alike(make: Callable[[], Reader[Answer]], body: bytes, size: int) -> Answer | None:
+    """Read a body at once and in pieces, and return what was read; None if it was refused."""
+    outcomes: list[Answer | type[ExpectedError]] = []
+    for step in (len(body) or 1, size):
+        reader = make()
+        try:
+            for at in range(0, len(body), step):
+                reader.feed(body[at : at + step])
+            outcomes.append(reader.end())
+        except (Transient, Waiting) as error:
+            outcomes.append(type(error))
+    first, second = outcomes
+    assert first == second, outcomes
+    return None if isinstance(first, type) else first
 
 
 def sealed_texts(material: Material) -> None:

@@ -24,7 +24,7 @@ from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.values import DynamicKey, Entry, SecretValue
 from phase_operator.phase.client import PhaseClient
-from phase_operator.phase.keyring import Tokens, keyring_of
+from phase_operator.phase.keyring import KeyringReader
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from support.builders import query
@@ -37,7 +37,7 @@ _PATIENCE = 240
 ACCOUNT = SealedAccount(private=b"p" * 32, bearer=b"b" * 32, share=b"s" * 32, unwrap=b"u" * 32)
 ENVIRONMENT = SealedEnvironment(seed=b"e" * 32)
 APP = SealedApp("shop", [ENVIRONMENT])
-ANSWER = Tokens.model_validate(tokens_answer(ACCOUNT, APP))
+ANSWER = json.dumps(tokens_answer(ACCOUNT, APP)).encode()
 
 
 class Turns(selectors.DefaultSelector):
@@ -71,7 +71,9 @@ async def read(phase: PhaseClient, memory: AnswerMemory, url: str, route: str, n
         if route == "tokens":
             return await phase.keyring(url, credential, place)
         if route == "encrypted":
-            keyring = keyring_of(ANSWER, url, AnswerMemory(MIB).open(""), tells_modes=True)
+            reader = KeyringReader(url, MIB, AnswerMemory(MIB).open(""), tells_modes=True)
+            reader.feed(ANSWER)
+            keyring = reader.end()
             found = await phase.encrypted(
                 url, credential, keyring=keyring, app_id=APP.id, environment="production", place=place
             )

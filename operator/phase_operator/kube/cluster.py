@@ -23,6 +23,7 @@ from phase_operator.kube.record_cache import RecordCache
 from phase_operator.kube.records import KubeRecords
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.targets import KubeTargets
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.ports import Token
 
 # The longest token and the longest list of hosts, in characters; both are kept, and a Secret may hold a megabyte.
@@ -44,9 +45,10 @@ class KubeCluster(KubeTargets, KubeResources, KubeRecords):
         known: TargetCache,
         recorder: Recorder,
         touched: Callable[[TargetRef], None],
+        background: BackgroundThread | None = None,
         records: RecordCache | None = None,
     ) -> None:
-        KubeTargets.__init__(self, client, known, touched)
+        KubeTargets.__init__(self, client, known, touched, background)
         KubeResources.__init__(self, client, recorder)
         KubeRecords.__init__(self, client, records if records is not None else RecordCache(), self._delete)
         self._reading = asyncio.Lock()

@@ -18,7 +18,7 @@ from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, text
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.targets.desired import Desired
-from phase_operator.core.targets.observed import Observed, observe
+from phase_operator.core.targets.observed import Observed, is_vast, observe
 from phase_operator.core.targets.plan import Apply, intent
 from phase_operator.core.targets.removal import Delete, Removal, Withdraw
 from phase_operator.core.targets.type_change import copy_of_existing, original_of
@@ -29,11 +29,14 @@ from phase_operator.kube.errors import ApiError, changed_or_missing, ending_at, 
 from phase_operator.kube.listing import items
 from phase_operator.kube.paths import COLLECTIONS, CORE, object_path, target_path
 from phase_operator.kube.target_cache import TargetCache
+from phase_operator.reconcile.background import BackgroundThread
 
 log = logging.getLogger(__name__)
 
 # The revision of an empty etcd. No object has it, so an apply under it can only create.
 _NO_VERSION = "1"
+# What it takes to observe a vast object, in microseconds.
+_VAST = 100_000
 
 
 @dataclass(slots=True)
@@ -46,7 +49,14 @@ class _Written:
 class KubeTargets:
     """Reads and writes targets."""
 
-    def __init__(self, client: KubeClient, known: TargetCache, touched: Callable[[TargetRef], None]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        known: TargetCache,
+        touched: Callable[[TargetRef], None],
+        background: BackgroundThread | None = None,
+    ) -> None:
+        self._background = background or BackgroundThread()
         self._client = client
         self._known = known
         self._touched = touched
@@ -61,7 +71,7 @@ class KubeTargets:
         if known is not None or not live:
             return known
         found = await target_metadata(self._client, target)
-        return None if found is None else observe(found)
+        return None if found is None else await self._observed(found, target.key.namespace)
 
     async def apply_target(self, desired: Desired, action: Apply) -> bool:
         """Apply, prune and release; return False if the object is not the one that was judged."""
@@ -211,7 +221,7 @@ class KubeTargets:
             content_type=APPLY,
             accept=METADATA,
         )
-        return observe(metadata_of(answer))
+        return await self._observed(metadata_of(answer), ref.key.namespace)
 
     async def _delete(self, ref: TargetRef, action: Delete) -> None:
         await self._client.request(
@@ -228,7 +238,7 @@ class KubeTargets:
         answer = await self._client.request(
             "PATCH", target_path(ref), query=[MANAGER], body=body, content_type=MERGE, accept=METADATA
         )
-        return observe(metadata_of(answer))
+        return await self._observed(metadata_of(answer), ref.key.namespace)
 
     async def versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
         """Return the objects that carry the label of a target's versions, by a live read."""
@@ -236,10 +246,16 @@ class KubeTargets:
         selector = f"{names.LABEL_VERSION_OF}={version_label(base.key.name)}"
         listed = items(self._client, path, accept=METADATA_LIST, query=[("labelSelector", selector)])
         found = [mapping(item.get("metadata")) async for item in listed]
+        namespace = base.key.namespace
         return {
-            TargetRef(base.kind, ObjectKey(base.key.namespace, text(metadata.get("name")))): observe(metadata)
-            for metadata in found
+            TargetRef(base.kind, ObjectKey(namespace, text(each.get("name")))): await self._observed(each, namespace)
+            for each in found
         }
+
+    async def _observed(self, metadata: Mapping[str, Any], namespace: str) -> Observed:
+        """Return what an object's metadata shows; anybody may have made it so vast that it takes long to see."""
+        units = _VAST if is_vast(metadata) else 0
+        return await self._background.run(partial(observe, metadata), units, namespace)
 
     def known_versions(self, base: TargetRef) -> Mapping[TargetRef, Observed]:
         """Return the cached versions of a target."""

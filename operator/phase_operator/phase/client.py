@@ -4,7 +4,6 @@ Rule: an error leaves without its traceback. Errors are kept as long as they las
 bodies of answers and keys.
 """
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
@@ -20,9 +19,8 @@ from phase_operator.phase import wire
 from phase_operator.phase.credentials import parse, tells_modes
 from phase_operator.phase.encrypted import EncryptedReader, account_key, read_resolved
 from phase_operator.phase.keyring import LARGEST as LARGEST_KEYRING
-from phase_operator.phase.keyring import TOKENS as TOKENS_ANSWER
-from phase_operator.phase.keyring import keyring_of
-from phase_operator.phase.readers import Whole
+from phase_operator.phase.keyring import KeyringReader
+from phase_operator.phase.lists import Listing
 from phase_operator.phase.rows import Limits, Rows
 from phase_operator.phase.session import APPS, ENVIRONMENTS, SECRETS, TOKENS, Session, host_of
 from phase_operator.reconcile.background import BackgroundThread
@@ -32,6 +30,8 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 # Bytes that an app and an environment take in addition to their texts, with their places in an index.
 _APP, _ENVIRONMENT = 400, 200
+# The field of an answer that has the list.
+_DATA = ("data",)
 
 
 def without_frames(
@@ -73,27 +73,29 @@ class PhaseClient:
     @without_frames
     async def apps(self, base_url: str, credential: Credential, place: Reservation) -> list[App]:
         """Return the apps that the account sees; `place` grows to their size while they are read."""
-        host = host_of(base_url)
-        reader = Whole(host, wire.APPS, self._list_limit, place)
-        answer = await self._session.ask(base_url, credential.header, APPS, reader=reader, namespace=place.namespace)
-        found = wire.some(answer.data, host)
-        place.resize(sum(_APP + 2 * sys.getsizeof(app.id) + wire.weight(app.name) for app in found))
-        return [App(app.id, app.name, app.is_encrypted, place) for app in found]
+
+        def made(app: wire.App) -> App:
+            return App(app.id, app.name, app.is_encrypted, place)
+
+        reader = Listing(host_of(base_url), self._list_limit, place, wire.APP, made, _weight_of_app, at=_DATA)
+        return await self._session.ask(base_url, credential.header, APPS, reader=reader, namespace=place.namespace)
 
     @without_frames
     async def environments(
         self, base_url: str, credential: Credential, app_id: str, place: Reservation
     ) -> list[Environment]:
         """Return the environments of an app that the account may read, with revisions; `place` is used as in `apps`."""
-        host = host_of(base_url)
-        reader = Whole(host, wire.ENVIRONMENTS, self._list_limit, place)
+
+        def made(each: wire.Environment) -> Environment:
+            return Environment(each.name, each.revision, place)
+
+        reader = Listing(
+            host_of(base_url), self._list_limit, place, wire.ENVIRONMENT, made, _weight_of_environment, at=_DATA
+        )
         params = {"app_id": app_id}
-        answer = await self._session.ask(
+        return await self._session.ask(
             base_url, credential.header, ENVIRONMENTS, params=params, reader=reader, namespace=place.namespace
         )
-        found = wire.some(answer.data, host)
-        place.resize(sum(_ENVIRONMENT + wire.weight(each.name) + sys.getsizeof(each.revision) for each in found))
-        return [Environment(each.name, each.revision, place) for each in found]
 
     @without_frames
     async def entries(
@@ -126,12 +128,9 @@ class PhaseClient:
         It works with every token, but only a full one opens what is listed.
         """
         base_url = encrypted_base(base_url)
-        host = host_of(base_url)
-        reader = Whole(host, TOKENS_ANSWER, min(LARGEST_KEYRING, self._limits.size), place)
-        answer = await self._session.ask(base_url, credential.header, TOKENS, reader=reader, namespace=place.namespace)
-        # A long list takes a while to be parsed, and as long again to be taken over.
-        await asyncio.sleep(0)
-        return keyring_of(answer, host, place, tells_modes=tells_modes(credential))
+        limit = min(LARGEST_KEYRING, self._limits.size)
+        reader = KeyringReader(host_of(base_url), limit, place, tells_modes=tells_modes(credential))
+        return await self._session.ask(base_url, credential.header, TOKENS, reader=reader, namespace=place.namespace)
 
     @without_frames
     async def encrypted(
@@ -169,3 +168,11 @@ class PhaseClient:
     @property
     def _list_limit(self) -> int:
         return min(wire.MAX_LIST, self._limits.size)
+
+
+def _weight_of_app(app: App) -> int:
+    return _APP + 2 * sys.getsizeof(app.id) + wire.weight(app.name)
+
+
+def _weight_of_environment(found: Environment) -> int:
+    return _ENVIRONMENT + wire.weight(found.name) + sys.getsizeof(found.revision)

@@ -6,7 +6,6 @@ judged when it is read, and never costs the others.
 
 import re
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field, TypeAdapter
@@ -18,6 +17,7 @@ from phase_operator.core.source.answer_memory import MIB, Reservation
 from phase_operator.core.source.keyring import KeyedApp, KeyedEnvironment, Keyring
 from phase_operator.phase import wire
 from phase_operator.phase.crypto import DecryptionError, WrappedKeys, WrappedShare
+from phase_operator.phase.incremental import ELEMENT, IncrementalReader, Path
 
 # An environment takes about a kilobyte.
 LARGEST = 8 * MIB
@@ -48,57 +48,136 @@ class _Key(wire.Part):
         """Whether the account has lost this key; Phase still lists it for legacy tokens."""
         return self.deleted_at is not None or not (self.identity_key or self.wrapped_seed)
 
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        place = self.environment
+        texts = (place.id, wire.revision(place.updated_at), self.identity_key, self.wrapped_seed)
+        return _LISTED + wire.weight(place.name) + sum(map(sys.getsizeof, texts))
+
 
 class _App(wire.Part):
+    """An app without its keys."""
+
     id: str
     name: str
     encryption: Any = None
-    environment_keys: wire.Many[_Key]
 
 
-class Tokens(wire.Part):
-    """GET /secrets/tokens/."""
+class _Tokens(wire.Part):
+    """GET /secrets/tokens/ without the apps."""
 
     wrapped_key_share: str = Field(repr=False)
-    apps: wire.Many[_App]
 
 
-TOKENS: TypeAdapter[Tokens] = TypeAdapter(Tokens)
+_KEY: TypeAdapter[_Key] = TypeAdapter(_Key)
+_APP: TypeAdapter[_App] = TypeAdapter(_App)
+_TOKENS: TypeAdapter[_Tokens] = TypeAdapter(_Tokens)
+_ROOT: Path = ()
+_APPS = ("apps",)
+_ONE_APP = (*_APPS, ELEMENT)
+_KEYS = (*_ONE_APP, "environment_keys")
+_ONE_KEY = (*_KEYS, ELEMENT)
+_OPENS = {_ROOT: "{", _APPS: "[", _ONE_APP: "{", _KEYS: "["}
 
 
-def keyring_of(answer: Tokens, host: str, place: Reservation, *, tells_modes: bool) -> Keyring:
-    """Return what the token route lists, in an order of its own; raise ExpectedError.
+class KeyringReader(IncrementalReader):
+    """Makes a keyring of what the token route lists, in an order of its own.
 
     `tells_modes`: whether Phase tells this account truly which apps are encrypted.
     """
-    if sum(1 + len(app.environment_keys) for app in answer.apps) > wire.MAX_LISTED:
-        message = f"{host} answers keys of more than {wire.MAX_LISTED:,} apps and environments"
-        raise Waiting(Reason.ANSWER_TOO_LARGE, message)
-    share = _share(answer, host)
-    place.resize(_weight(answer))
-    apps = sorted((_app(app, host, tells_modes=tells_modes) for app in answer.apps), key=lambda app: app.id)
-    # Ids are looked up without regard to case: of those that are alike, the first counts.
-    found = {app.id.lower(): app for app in reversed(apps)}
-    return Keyring(tuple(sorted(found.values(), key=lambda app: app.id)), share, place)
 
+    def __init__(self, host: str, limit: int, place: Reservation, *, tells_modes: bool) -> None:
+        super().__init__(host, limit, place, _OPENS, wire.MAX_SIGNS)
+        self._memory = place
+        self._tells_modes = tells_modes
+        self._listed = 0
+        self._used = 0
+        # The fields of the answer, and of the app that is being read, without those that are taken apart.
+        self._fields: dict[str, object] = {}
+        self._app_fields: dict[str, object] = {}
+        self._apps: list[KeyedApp] | None = None
+        # The keys of the app that is being read, by the ids of their environments, each with its sealed seed.
+        self._keys: dict[str, tuple[str, KeyedEnvironment]] | None = None
 
-def _share(answer: Tokens, host: str) -> WrappedShare:
-    try:
-        return WrappedShare(answer.wrapped_key_share)
-    except DecryptionError:
-        # Raised outside the block: a cause would go along.
-        pass
-    raise wire.not_phase(host, "string_pattern_mismatch at wrapped_key_share")
+    def end(self) -> Keyring:
+        """Return the keyring; raise ExpectedError."""
+        self._finish()
+        share = self._share()
+        if self._apps is None:
+            raise self._missing(_APPS)
+        # Ids are looked up without regard to case: of those that are alike, the first counts.
+        found: dict[str, KeyedApp] = {}
+        for app in sorted(self._apps, key=lambda app: app.id):
+            found.setdefault(app.id.lower(), app)
+        return Keyring(tuple(found.values()), share, self._memory)
 
+    @property
+    def _weight(self) -> int:
+        return self._used
 
-def _app(app: _App, host: str, *, tells_modes: bool) -> KeyedApp:
-    is_encrypted = _MODES.get(text(app.encryption)) if tells_modes else None
-    # By id: an account may have several keys of one environment, as one of its own and one of a team. Sorted, so that
-    # it is always the same one.
-    keys = sorted(app.environment_keys, key=lambda each: each.wrapped_seed or "")
-    found = {each.environment.id: _environment(each) for each in keys if not each.is_withdrawn}
-    _check_ids([app.id, *found], host)
-    return KeyedApp(app.id, app.name, is_encrypted, tuple(found[key] for key in sorted(found)))
+    def _open(self, path: Path) -> None:
+        # As in any JSON, the last of two fields of one name counts.
+        if path == _APPS:
+            self._apps = []
+        elif path == _ONE_APP:
+            self._app_fields, self._keys = {}, None
+        elif path == _KEYS:
+            self._keys = {}
+
+    def _take(self, path: Path, value: object) -> None:
+        if path == _ONE_KEY:
+            self._add_key(wire.read_element(value, _KEY, self._host, _ONE_KEY))
+        elif path[-1] in _App.model_fields and path[:-1] == _ONE_APP:
+            self._app_fields[path[-1]] = value
+        elif path[-1] in _Tokens.model_fields and path[:-1] == _ROOT:
+            self._fields[path[-1]] = value
+
+    def _close(self, path: Path) -> None:
+        if path == _ONE_APP:
+            self._add_app(wire.read_element(self._app_fields, _APP, self._host, _ONE_APP))
+
+    def _add_key(self, key: _Key) -> None:
+        self._count(key.weight)
+        assert self._keys is not None
+        if key.is_withdrawn:
+            return
+        # By id: an account may have several keys of one environment, as one of its own and one of a team. It is always
+        # the same one, in whatever order they come.
+        found, seed = key.environment.id, key.wrapped_seed or ""
+        _check_id(found, self._host)
+        if found not in self._keys or self._keys[found][0] <= seed:
+            self._keys[found] = (seed, _environment(key))
+
+    def _add_app(self, app: _App) -> None:
+        self._count(_LISTED + sys.getsizeof(app.id) + sys.getsizeof(app.name))
+        if self._keys is None:
+            raise self._missing(_KEYS)
+        _check_id(app.id, self._host)
+        is_encrypted = _MODES.get(text(app.encryption)) if self._tells_modes else None
+        environments = tuple(self._keys[key][1] for key in sorted(self._keys))
+        assert self._apps is not None
+        self._apps.append(KeyedApp(app.id, app.name, is_encrypted, environments))
+
+    def _count(self, weight: int) -> None:
+        self._used += weight
+        self._listed += 1
+        if self._listed > wire.MAX_LISTED:
+            message = f"{self._host} answers keys of more than {wire.MAX_LISTED:,} apps and environments"
+            raise Waiting(Reason.ANSWER_TOO_LARGE, message)
+
+    def _share(self) -> WrappedShare:
+        answer = wire.read_element(self._fields, _TOKENS, self._host, _ROOT)
+        self._memory.resize(self._used + sys.getsizeof(answer.wrapped_key_share))
+        try:
+            return WrappedShare(answer.wrapped_key_share)
+        except DecryptionError:
+            # Raised outside the block: a cause would go along.
+            pass
+        raise wire.not_phase(self._host, "string_pattern_mismatch at wrapped_key_share")
+
+    def _missing(self, path: Path) -> Exception:
+        return wire.not_phase(self._host, wire.at_place("missing", path))
 
 
 def _environment(key: _Key) -> KeyedEnvironment:
@@ -107,19 +186,6 @@ def _environment(key: _Key) -> KeyedEnvironment:
     return KeyedEnvironment(place.id, place.name, wire.revision(place.updated_at), wrapped)
 
 
-def _check_ids(ids: Iterable[str], host: str) -> None:
-    if not all(map(_ID.fullmatch, ids)):
+def _check_id(found: str, host: str) -> None:
+    if not _ID.fullmatch(found):
         raise wire.not_phase(host, "string_pattern_mismatch at apps.[].id")
-
-
-def _weight(answer: Tokens) -> int:
-    texts: list[str | None] = [answer.wrapped_key_share]
-    names = 0
-    for app in answer.apps:
-        texts += (app.id, app.name)
-        for key in app.environment_keys:
-            place = key.environment
-            texts += (place.id, wire.revision(place.updated_at), key.identity_key, key.wrapped_seed)
-            names += wire.weight(place.name)
-    elements = sum(1 + len(app.environment_keys) for app in answer.apps)
-    return elements * _LISTED + names + sum(map(sys.getsizeof, texts))

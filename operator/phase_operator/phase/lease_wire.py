@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, TypeAdapter
 
 from phase_operator.core.json_access import at, text
-from phase_operator.phase.wire import Many, Part
+from phase_operator.phase.wire import Part
 
 # Django's form of a duration: days only if there are any, fractions only after a renewal.
 _DURATION = re.compile(r"(?:(\d{1,6}) )?(\d\d):(\d\d):(\d\d)(?:\.\d{1,6})?")
@@ -59,13 +59,8 @@ class DynamicSecret(Part):
     lease: IssuedLease | None = None
 
 
-class Done(Part):
-    """The answer to a revocation, which says in words what was done."""
-
-
-LEASES: TypeAdapter[list[Lease]] = TypeAdapter(Many[Lease])
-DYNAMIC_SECRETS: TypeAdapter[list[DynamicSecret]] = TypeAdapter(Many[DynamicSecret])
-DONE: TypeAdapter[Done] = TypeAdapter(Done)
+LEASE: TypeAdapter[Lease] = TypeAdapter(Lease)
+DYNAMIC_SECRET: TypeAdapter[DynamicSecret] = TypeAdapter(DynamicSecret)
 
 
 def seconds(duration: str) -> int:

@@ -4,6 +4,8 @@ Rule: each call for a lease makes a new user at the cloud provider. So it is sen
 and its error says whether a lease may have been made (`had_no_effect`).
 """
 
+from sys import getsizeof
+
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.json_access import text
@@ -14,12 +16,16 @@ from phase_operator.core.text import clean
 from phase_operator.core.values import SecretValue
 from phase_operator.phase import lease_wire, wire
 from phase_operator.phase.client import without_frames
-from phase_operator.phase.readers import Whole
+from phase_operator.phase.lists import Acknowledgement, Listing
 from phase_operator.phase.session import DYNAMIC_SECRETS, LEASES, Session, host_of
 from phase_operator.reconcile.ports import Credential
 
 # A list of leases never gets shorter on the server. The number of leases that are read is limited as well.
 _LARGEST = 16 * 1024 * 1024
+# Bytes that a lease or a dynamic secret takes in addition to its texts.
+_LISTED = 400
+# The most characters of a provider's name that are kept, for messages.
+_MOST_SHOWN = 64
 # The server ends a call after two minutes, and a cloud provider may take most of them.
 _PATIENCE = 125.0
 # What Phase says when there is no such dynamic secret, or the account may not read its environment's.
@@ -50,7 +56,7 @@ class LeaseClient:
         """
         host = host_of(base_url)
         params = {"app_id": app_id, "env": environment, "path": path, "name": name}
-        reader = Whole(host, lease_wire.DYNAMIC_SECRETS, _LARGEST, memory)
+        reader = _dynamic_secrets(host, memory)
         try:
             found = await self._session.ask(
                 base_url,
@@ -78,14 +84,11 @@ class LeaseClient:
         """Return the leases of a dynamic secret that the account sees, the newest first: also those that have ended."""
         host = host_of(base_url)
         params = _context(place) | {"secret_id": place.secret_id}
-        reader = Whole(host, lease_wire.LEASES, _LARGEST, memory)
+        reader = Listing(host, _LARGEST, memory, lease_wire.LEASE, _listed, _weight_of_listed, of="leases")
         found = await self._session.ask(
             base_url, credential.header, LEASES, params=params, reader=reader, namespace=memory.namespace
         )
-        return tuple(
-            ListedLease(each.id, each.seconds, each.revoked_at is not None, each.owner_id)
-            for each in wire.some(found, host, "leases")
-        )
+        return tuple(found)
 
     @without_frames
     async def lease(
@@ -95,7 +98,7 @@ class LeaseClient:
         host = host_of(base_url)
         # An empty id would lease every dynamic secret of the environment, which is why `place` cannot have one.
         params = _context(place) | {"id": place.secret_id, "lease": "true", "ttl": str(ttl)}
-        reader = Whole(host, lease_wire.DYNAMIC_SECRETS, _LARGEST, memory)
+        reader = _dynamic_secrets(host, memory)
         found = await self._session.call(
             base_url,
             credential.header,
@@ -116,7 +119,7 @@ class LeaseClient:
         self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation
     ) -> None:
         """End a lease; it is no error if it has ended."""
-        reader = Whole(host_of(base_url), lease_wire.DONE, wire.MAX_LIST, memory)
+        reader = Acknowledgement(host_of(base_url), wire.MAX_LIST, memory)
         await self._session.call(
             base_url,
             credential.header,
@@ -133,9 +136,28 @@ def _context(place: LeasePlace) -> dict[str, str]:
     return {"app_id": place.app_id, "env": place.environment}
 
 
+def _dynamic_secrets(host: str, memory: Reservation) -> Listing[lease_wire.DynamicSecret]:
+    adapter, of = lease_wire.DYNAMIC_SECRET, "dynamic secrets"
+    return Listing(host, _LARGEST, memory, adapter, lambda found: found, _weight_of_dynamic_secret, of=of)
+
+
+def _weight_of_dynamic_secret(found: lease_wire.DynamicSecret) -> int:
+    issued = found.lease.credentials if found.lease is not None else ()
+    texts = (found.id, found.name, found.path, found.default_ttl, found.max_ttl)
+    return _LISTED + sum(map(getsizeof, texts)) + sum(getsizeof(each.key) + getsizeof(each.value) for each in issued)
+
+
+def _listed(found: lease_wire.Lease) -> ListedLease:
+    return ListedLease(found.id, found.seconds, found.revoked_at is not None, found.owner_id)
+
+
+def _weight_of_listed(found: ListedLease) -> int:
+    return _LISTED + getsizeof(found.id) + getsizeof(found.owner)
+
+
 def _dynamic_secret(found: lease_wire.DynamicSecret) -> DynamicSecret:
     default, longest = lease_wire.seconds(found.default_ttl), lease_wire.seconds(found.max_ttl)
-    return DynamicSecret(found.id, default, longest, text(found.provider))
+    return DynamicSecret(found.id, default, longest, text(found.provider)[:_MOST_SHOWN])
 
 
 def _several(named: list[lease_wire.DynamicSecret]) -> Waiting:

@@ -5,16 +5,9 @@ Rule: a reader holds no more than its limit, and reports when it needs no more p
 
 from typing import Protocol, TypeVar
 
-from pydantic import TypeAdapter
-
-from phase_operator.core.source.answer_memory import Reservation
-from phase_operator.phase import wire
 from phase_operator.phase.errors import LARGEST_REFUSAL
-from phase_operator.phase.rows import too_large
 
 Answer = TypeVar("Answer", covariant=True)
-# While a list is read, it takes this multiple of its length in memory.
-_READ_TAKES = 4
 
 
 class Reader(Protocol[Answer]):
@@ -25,29 +18,6 @@ class Reader(Protocol[Answer]):
 
     def end(self) -> Answer:
         """Return the answer, once the body has ended; raise ExpectedError."""
-
-
-class Whole(Reader[Answer]):
-    """Reads a body that is short enough to be held as a whole."""
-
-    def __init__(self, host: str, adapter: TypeAdapter[Answer], limit: int, place: Reservation) -> None:
-        self._host = host
-        self._adapter = adapter
-        self._limit = limit
-        self._place = place
-        self._body = bytearray()
-
-    def feed(self, part: bytes) -> bool:
-        """Take the next part."""
-        self._body += part
-        if len(self._body) > self._limit:
-            raise too_large(self._host, self._limit)
-        self._place.resize(_READ_TAKES * len(self._body))
-        return True
-
-    def end(self) -> Answer:
-        """Parse the body."""
-        return wire.read_list(bytes(self._body), self._adapter, self._host)
 
 
 class Words(Reader[bytes]):

@@ -6,9 +6,9 @@ about an invalid field gives its place, never its text.
 
 import re
 import sys
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
@@ -27,10 +27,6 @@ MAX_LISTED = 10_000
 MAX_WORD = 2048
 MAX_TAGS = 10_000
 Answer = TypeVar("Answer")
-Element = TypeVar("Element")
-
-# Without it, a long list of something else would produce one error an element before the first is reported.
-Many = Annotated[list[Element], FailFast()]
 
 
 class Part(BaseModel):
@@ -112,18 +108,6 @@ class Environment(Part):
         return revision(self.updated_at)
 
 
-class Apps(Part):
-    """GET /v1/apps/."""
-
-    data: Many[App]
-
-
-class Environments(Part):
-    """GET /v1/environments/."""
-
-    data: Many[Environment]
-
-
 class Refusal(Part):
     """An error in the form of the API itself."""
 
@@ -132,8 +116,8 @@ class Refusal(Part):
 
 SECRET: TypeAdapter[Secret] = TypeAdapter(Secret)
 SEALED_SECRET: TypeAdapter[SealedSecret] = TypeAdapter(SealedSecret)
-APPS: TypeAdapter[Apps] = TypeAdapter(Apps)
-ENVIRONMENTS: TypeAdapter[Environments] = TypeAdapter(Environments)
+APP: TypeAdapter[App] = TypeAdapter(App)
+ENVIRONMENT: TypeAdapter[Environment] = TypeAdapter(Environment)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
 
@@ -147,32 +131,21 @@ def weight(name: str) -> int:
     return sys.getsizeof(name) + sys.getsizeof(name.casefold())
 
 
-def read_list(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
-    """Parse a list of apps or environments; one with more parts than Phase would send is refused before parsing."""
-    if len(body) - len(body.translate(None, _SIGNS)) > MAX_SIGNS:
-        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers a list that is longer than any of Phase's")
-    return read(body, adapter, host)
+def too_many(host: str, of: str = "apps or environments") -> Waiting:
+    """Return the error for a list that is longer than any real one; `of` names its elements."""
+    return Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} {of}")
 
 
-def some(elements: list[Element], host: str, of: str = "apps or environments") -> list[Element]:
-    """Return a list; raise if it is longer than any real one. `of` names its elements."""
-    if len(elements) > MAX_LISTED:
-        raise Waiting(Reason.ANSWER_TOO_LARGE, f"{host} answers more than {MAX_LISTED:,} {of}")
-    return elements
+def separators(part: bytes) -> int:
+    """Return how many separators of a list's parts are in a part of a body."""
+    return len(part) - len(part.translate(None, _SIGNS))
 
 
-def read(body: bytes, adapter: TypeAdapter[Answer], host: str) -> Answer:
-    """Parse an answer; raise Transient(UNEXPECTED_ANSWER) that names the place of an error, never the text there."""
-    try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        first = _first(error)
-    # Raised outside the block: the cause would hold the text of the answer.
-    raise not_phase(host, _told(first, []))
+def read_element(element: object, adapter: TypeAdapter[Answer], host: str, within: tuple[str, ...] = ("[]",)) -> Answer:
+    """Parse the part of an answer that is found `within`.
 
-
-def read_element(element: object, adapter: TypeAdapter[Answer], host: str) -> Answer:
-    """Parse an element of an array; raise as `read` does."""
+    Raises Transient(UNEXPECTED_ANSWER) that names the place of an error, never the text there.
+    """
     try:
         # The adapter's own method handles options first, which takes a fourth of the time.
         found: Answer = adapter.validator.validate_python(element)
@@ -180,7 +153,7 @@ def read_element(element: object, adapter: TypeAdapter[Answer], host: str) -> An
     except ValidationError as error:
         first = _first(error)
     # Raised outside the block: the cause would hold the element.
-    raise not_phase(host, _told(first, ["[]"]))
+    raise not_phase(host, _told(first, within))
 
 
 def not_phase(host: str, what: str) -> Transient:
@@ -192,7 +165,11 @@ def _first(error: ValidationError) -> Any:
     return error.errors(include_input=False, include_url=False, include_context=False)[0]
 
 
-def _told(first: Any, within: list[str]) -> str:
+def _told(first: Any, within: tuple[str, ...]) -> str:
     # The index in a list is left out: Phase's order varies, and a message has to stay the same while its cause does.
-    named = ".".join([*within, *("[]" if isinstance(part, int) else str(part) for part in first["loc"])])
-    return f"{first['type']} {f'at {named}' if named else 'as a whole'}"
+    return at_place(first["type"], (*within, *("[]" if isinstance(part, int) else str(part) for part in first["loc"])))
+
+
+def at_place(what: str, path: tuple[str, ...]) -> str:
+    """Say what is wrong at a place of a document."""
+    return f"{what} at {'.'.join(path)}" if path else f"{what} as a whole"

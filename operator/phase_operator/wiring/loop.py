@@ -97,7 +97,7 @@ def build_loop(
     retries = Retries(queue, clock)
     triggers = Triggers(queue, resources, admissions, retries, clock)
     recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
-    cluster = KubeCluster(client, known, recorder, triggers.target_changed, records)
+    cluster = KubeCluster(client, known, recorder, triggers.target_changed, background, records)
     tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
     events = Events(cluster, resources)
     labels = NamespaceLabels(triggers.namespace_changed)

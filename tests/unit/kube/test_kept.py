@@ -1,6 +1,8 @@
 """What is kept of objects is bounded, however large a tenant makes them."""
 
+import asyncio
 import base64
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
+from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.target_cache import TargetCache
@@ -76,3 +79,39 @@ async def test_every_resource_in_a_list_is_compared_as_it_is(metadata: dict[str,
     )
 
     assert (version_of(found), lifecycle_of(found)) == (version_of(metadata), lifecycle_of(metadata))
+
+
+def vast(field: str) -> dict[str, Any]:
+    """Return an object of about a megabyte whose data has very many keys, or very many managers."""
+    keys, managers = {"keys": (45_000, 1), "managers": (1, 8_000)}[field]
+    fields: dict[str, Any] = {"f:data": {f"f:k{number:05x}": {} for number in range(keys)}}
+    managed = [
+        {"manager": f"{names.MERGE_MANAGER_PREFIX}{number}", "operation": "Apply", "fieldsV1": fields}
+        for number in range(managers)
+    ]
+    return {"metadata": {"name": "a", "uid": "u", "resourceVersion": "1", "managedFields": managed}}
+
+
+@pytest.mark.parametrize("field", ["keys", "managers"])
+@pytest.mark.parametrize("read", ["observe", "versions"])
+async def test_a_vast_object_is_looked_at_beside_the_loop(field: str, read: str) -> None:
+    """The reads here wait for nothing else, so without that the loop would have no turn until they end."""
+    found, target = vast(field), TargetRef(Kind.CONFIG_MAP, ObjectKey("mallory", "a"))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    if read == "observe":
+        reading: Coroutine[Any, Any, object] = cluster(found).observe(target, live=True)
+    else:
+        reading = cluster({"items": [found], "metadata": {"resourceVersion": "1"}}).versions(target)
+    async with asyncio.TaskGroup() as group:
+        meanwhile = group.create_task(others())
+        assert await group.create_task(reading)
+        meanwhile.cancel()
+
+    assert turns > 2

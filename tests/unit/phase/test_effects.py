@@ -16,12 +16,12 @@ from pydantic import TypeAdapter
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.source.answer_memory import MIB
-from phase_operator.phase.readers import Whole
+from phase_operator.phase.lists import Listing
 from phase_operator.phase.session import SECRETS, Session
 from support.clock import settle
 from unit.phase.builders import credential, failure, place
 
-MADE: TypeAdapter[list[str]] = TypeAdapter(list[str])
+MADE: TypeAdapter[str] = TypeAdapter(str)
 BODY = {"secrets": [{"key": "A", "value": "x" * 100}]}
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n"
 
@@ -110,7 +110,7 @@ async def outcome(url: str, method: str, *, deadline: float = 20.0, proxies: Pro
         deadline=deadline,
         proxies=proxies,
     )
-    reader = Whole(url, MADE, MIB, place())
+    reader = Listing(url, MIB, place(), MADE, str, len)
     call = session.call(url, credential().header, method, SECRETS, reader=reader, params={"env": "e"}, json=BODY)
     try:
         return await failure(call)

@@ -182,7 +182,7 @@ async def test_an_answer_that_never_ends_ends_at_the_deadline() -> None:
     calls = Calls()
 
     error = await failure(
-        bounded(streaming(Stream(b"[", hang=True)), deadline=0.0, calls=calls).apps(URL, ACCOUNT, place())
+        bounded(streaming(Stream(b"{", hang=True)), deadline=0.0, calls=calls).apps(URL, ACCOUNT, place())
     )
 
     assert (type(error), error.reason) == (Transient, Reason.PHASE_UNAVAILABLE)

@@ -18,6 +18,8 @@ from phase_operator.core.text import clean, clean_listing
 from phase_operator.core.values import Entry, SecretValue, Snapshot
 
 ASKED_AGAIN = "Phase is asked again before that is believed"
+# What a pattern takes before it is compared with anything, in microseconds.
+_PATTERN = 60
 _NO_VALUE = SecretValue("")
 
 
@@ -78,6 +80,16 @@ class Guard:
     # More than this percentage lost at once is doubted; at 100 only the loss of everything.
     shrink: int = 100
     folders: Folders | None = None
+
+    @property
+    def order(self) -> tuple[int, tuple[str, ...], tuple[str, ...], str]:
+        """What guards are sorted by, so that the same one speaks whenever several would."""
+        return self.shrink, self.include, self.exclude, repr(self.folders)
+
+    def work(self, entries: int) -> int:
+        """Return about how many microseconds it takes to judge so many entries."""
+        patterns = len(self.include) + len(self.exclude)
+        return entries * (2 + patterns) + _PATTERN * patterns
 
     def doubt(self, before: Snapshot, after: Snapshot, left: Collection[Moved] = ()) -> Transient | None:
         """Return why the answer needs a second read before it counts, or None; `left` are entries that are not lost."""

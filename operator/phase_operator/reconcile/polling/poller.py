@@ -17,7 +17,6 @@ from phase_operator.core.outcome import Event
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
-from phase_operator.core.source.shrink_guard import kept, moved
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.calls import (
@@ -32,10 +31,10 @@ from phase_operator.reconcile.polling.calls import (
 )
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
+from phase_operator.reconcile.polling.judging import judge
 from phase_operator.reconcile.polling.keyrings import KeyringIndex
-from phase_operator.reconcile.polling.query_state import MOST_MOVED
 from phase_operator.reconcile.polling.scheduler import PollScheduler
-from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
 from phase_operator.reconcile.queue.work_queue import Waiter
@@ -270,7 +269,8 @@ class Poller:
             case Read():
                 shared_answer, decrypted = await self._read(call, credential, place)
                 await self._answer(call, shared_answer, namespace)
-                await self._judge(call, shared_answer, namespace)
+                to_judge = self._scheduler.to_judge(call, shared_answer)
+                await judge(to_judge, shared_answer, self._background, namespace)
                 return self._scheduler.was_read(call, shared_answer, self._clock.monotonic(), decrypted)
             case _:
                 assert_never(call)
@@ -317,26 +317,6 @@ class Poller:
         if shared_answer.is_large:
             await self._background.run(lambda: shared_answer.weight, shared_answer.units_to_weigh, namespace)
         shared_answer.settle()
-
-    async def _judge(self, call: Read, shared_answer: SharedAnswer, namespace: str) -> None:
-        """Judge large answers, or many, in a thread, one after another."""
-        for query_state, before, answer in self._scheduler.to_judge(call, shared_answer):
-            entries = len(before.entries) + len(answer.entries)
-            left = await self._background.run(partial(moved, before, shared_answer.by_id), entries, namespace)
-            verdict = None
-            for guard in query_state.guards:
-                units = entries * (2 + len(guard.include) + len(guard.exclude))
-                verdict = await self._background.run(partial(guard.doubt, before, answer, left), units, namespace)
-                if verdict is not None:
-                    break
-            completed = []
-            for base in query_state.to_complete(answer, is_doubted=verdict is not None):
-                done = await self._background.run(
-                    partial(kept, base, answer, query_state.noted(left, shared_answer.by_id)), 5 * entries, namespace
-                )
-                completed.append((base, done))
-            shared_answer.judged[query_state.query] = Judged(before, left[-MOST_MOVED:], verdict, completed)
-            await asyncio.sleep(0)
 
     def _ended(self, woken: set[ObjectKey]) -> None:
         self._changed(woken)

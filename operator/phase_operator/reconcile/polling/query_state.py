@@ -96,7 +96,7 @@ class QueryState:
     @property
     def guards(self) -> list[Guard]:
         """What those who ask take of it and how much of that may go, each once."""
-        return sorted({each.guard for each in self.subscriptions.values()}, key=repr)
+        return sorted({each.guard for each in self.subscriptions.values()}, key=lambda guard: guard.order)
 
     @property
     def is_unanswered(self) -> bool:

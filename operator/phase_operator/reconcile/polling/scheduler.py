@@ -46,8 +46,8 @@ from phase_operator.reconcile.polling.views import view
 
 # A PhaseSecret has its query read by force no more often than this.
 _FORCED_PAUSE = 10.0
-# Entries that guards look at within milliseconds.
-_MUCH = 500
+# What guards may take on the event loop, in microseconds.
+_MUCH = 2_000
 
 
 class PollScheduler:
@@ -222,14 +222,16 @@ class PollScheduler:
 
     def to_judge(self, call: Read, shared_answer: SharedAnswer) -> list[tuple[QueryState, Snapshot, Snapshot]]:
         """Return the queries whose answers changed, with the last answer and the new one; none if that is little."""
-        found = []
+        found, work = [], 0
         for query_state in self._account_states[call.account].still_asked(call):
             if shared_answer.error(query_state.query) is not None:
                 continue
             before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision:
                 found.append((query_state, before, answer))
-        return found if sum(len(before.entries) for _, before, _ in found) > _MUCH else []
+                entries = len(before.entries) + len(answer.entries)
+                work += sum(guard.work(entries) for guard in query_state.guards)
+        return found if work > _MUCH else []
 
     def was_read(
         self, call: Read, shared_answer: SharedAnswer, now: float, decrypted: Decrypted | None = None
