@@ -117,11 +117,11 @@ class Settings(BaseSettings):
         "times as many may be in flight to hosts that do not.",
     )
     errand_workers: int = Field(
-        4,
+        12,
         ge=1,
         le=64,
-        description="Calls at once that make leases of dynamic secrets, list them or give them back; a namespace may "
-        "have half of them. One may take two minutes.",
+        description="Calls at once that make leases of dynamic secrets, list them or give them back, and that are "
+        "answered quickly; a namespace may have half of them. Four times as many may take longer, up to two minutes.",
     )
     leases_per_minute: int = Field(
         20,

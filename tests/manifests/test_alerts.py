@@ -195,6 +195,13 @@ FIRING: Cases = {
         fires_at=20,
         description="Namespaces that the Phase operator in phase-system is to watch and cannot: 2.",
     ),
+    "the operator's image was upgraded alone": Case(
+        "PhaseOperatorKindUnserved",
+        {of("kinds_unserved"): "0x4 1x40", of("kinds_unserved", "b"): "0x45"},
+        silent_at=(4, 19),
+        fires_at=20,
+        description="Kinds that the Phase operator in phase-system is to serve and cannot: 1.",
+    ),
     "a bug again and again": Case(
         "PhaseOperatorInternalErrors",
         {of("internal_errors_total", task="secrets"): "0x9 _x0 1+1x40"},
@@ -388,6 +395,9 @@ SILENT: Cases = {
     ),
     "a namespace that is made anew": Case(
         "PhaseOperatorNamespaceUnserved", {of("namespaces_unserved"): "1x10 0x40"}, (10, 20, 40)
+    ),
+    "a CRD that comes a little later": Case(
+        "PhaseOperatorKindUnserved", {of("kinds_unserved"): "1x10 0x40"}, (10, 20, 40)
     ),
     "bugs of long ago": Case(
         "PhaseOperatorInternalErrors", {of("internal_errors_total", task="secrets"): "3x60"}, (10, 50)

@@ -769,7 +769,7 @@ class FakeObserver:
 
 # Restarts wait for so much quiet, and so many roll-outs go on at once.
 WINDOW, AT_ONCE = 10.0, 5
-ERRAND_WORKERS = 4
+ERRAND_WORKERS = 12
 
 
 class AwaitedThread(BackgroundThread):
@@ -860,8 +860,6 @@ class Loop:
             parts=self.parts,
             background=self.background,
         )
-        # A test of a kind that has errands sets it.
-        self.errand_workers = 0
         # What was counted of errands: kind and result.
         self.errands_made: Counter[tuple[str, str]] = Counter()
         self.errands = Errands(self.poller, self.clock, self.queue.add, self._made, ERRAND_WORKERS)
@@ -897,9 +895,7 @@ class Loop:
     async def __aenter__(self) -> Self:
         self._driving = self.clock.driving()
         self._driving.__enter__()
-        self._work = asyncio.create_task(
-            self.workers.run(workers=4, phase_workers=16, errand_workers=self.errand_workers)
-        )
+        self._work = asyncio.create_task(self.workers.run(workers=4, phase_workers=16))
         return self
 
     async def __aexit__(

@@ -145,7 +145,6 @@ class LeaseHouse(Loop):
         per_minute: int = 20,
     ) -> None:
         super().__init__(clock=clock, cluster=cluster, tenancy=tenancy)
-        self.errand_workers = 4
         self.leases = leases or FakeLeases(self.clock)
         self.counter = FakeCounter()
         # Whether the watch has shown all resources.

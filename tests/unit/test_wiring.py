@@ -40,7 +40,8 @@ async def test_each_part_that_stands_still_is_named() -> None:
     standby, leader = await connected(Patience(stuck=-1.0), elects=True)
 
     assert standby.keys() == {"lease"}
-    assert leader.keys() == {"queue", "runs", "sources", "calls", "phasesecrets", "secrets", "configmaps"}
+    queues = {"queue", "runs", "sources", "calls", "errands", "lease calls"}
+    assert leader.keys() == queues | {"phasesecrets", "secrets", "configmaps"}
     assert all(text is not None and text.startswith(name) for name, text in (standby | leader).items())
 
 

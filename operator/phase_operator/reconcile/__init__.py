@@ -10,7 +10,7 @@
 | restarts | Workloads that follow targets: their baselines, their restarts, and the report of these in the status |
 | retries | When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away |
 | context | What one PhaseSecret asks for: everything that a run derives from its spec and status, derived once |
-| errands | Calls to Phase that a run plans and never waits for, such as those for leases; workers of their own make them |
+| errands | Calls to Phase that a run plans and never waits for, such as those for leases; they have places of their own |
 | polling | What is asked of Phase, and when: accounts, queries, calls and their answers |
 | admissions | Which PhaseSecrets may use which token Secrets and targets, and run again when one of these changes |
 | writers | Which PhaseSecrets write a target: those that were admitted to it and those whose mark its object carries |

@@ -14,6 +14,7 @@ from typing import Protocol
 from phase_operator.core.outcome import Event, Outcome
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.index import Users
 from phase_operator.reconcile.internal_errors import InternalErrors
@@ -79,19 +80,19 @@ class Workers:
         self._clock = clock
         self._internal_errors = internal_errors
 
-    async def run(self, workers: int, phase_workers: int, errand_workers: int = 1) -> None:
+    async def run(self, workers: int, phase_workers: int) -> None:
         """Work until `stop`; return when the last run has ended.
 
-        `phase_workers` bounds the calls to Phase in flight, quick and slow; the scheduler chooses them. Errands have
-        workers of their own, since one may wait for minutes for a cloud provider.
+        `phase_workers` bounds the calls to Phase in flight, quick and slow; the scheduler chooses them. Errands are
+        calls of their own, since one may wait for minutes for a cloud provider; their queue has shares for them.
         """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._internal_errors.keep("resources", self._run_resources, self._clock))
             asking = partial(self._ask_phase, group, asyncio.Semaphore(phase_workers))
             group.create_task(self._internal_errors.keep("sources", asking, self._clock))
-            for _ in range(errand_workers):
-                group.create_task(self._internal_errors.keep("errands", self._run_errands, self._clock))
+            begin_errands = partial(self._begin_errands, group)
+            group.create_task(self._internal_errors.keep("errands", begin_errands, self._clock))
             group.create_task(self._internal_errors.keep("restarts", self._restart, self._clock))
 
     def stop(self) -> None:
@@ -164,14 +165,18 @@ class Workers:
         finally:
             free.release()
 
-    async def _run_errands(self) -> None:
+    async def _begin_errands(self, group: asyncio.TaskGroup) -> None:
+        """Make the errands that may begin, concurrently."""
         while True:
             try:
                 errand = await self._errands.take()
             except QueueClosedError:
                 return
-            made = self._errands.make(errand)
-            await self._internal_errors.attempt("errand failed", made, task="errands", subject=str(errand.subject))
+            group.create_task(self._make_errand(errand))
+
+    async def _make_errand(self, errand: Errand) -> None:
+        made = self._errands.make(errand)
+        await self._internal_errors.attempt("errand failed", made, task="errands", subject=str(errand.subject))
 
     async def _restart(self) -> None:
         while True:

@@ -27,9 +27,9 @@ class StartError(Exception):
     """The operator cannot start; the message is one sentence for the person who started it."""
 
 
-def most_calls(settings: Settings) -> int:
-    """Return the greatest number of calls to Phase at once: those in flight, and the next one."""
-    return calls_at_once(settings.phase_workers) + 1
+def most_calls(places: int) -> int:
+    """Return the greatest number of calls to Phase at once with so many places: those in flight, and the next one."""
+    return calls_at_once(places) + 1
 
 
 def open_files(settings: Settings) -> None:
@@ -41,10 +41,11 @@ def open_files(settings: Settings) -> None:
 
 def files_to_allow(settings: Settings, limits: tuple[int, int]) -> tuple[int, int] | None:
     """Return the soft and hard limit that the settings need, or None if `limits` suffice; raise StartError."""
-    namespaces, calls = max(1, len(settings.namespace)), most_calls(settings)
+    namespaces = max(1, len(settings.namespace))
+    calls = most_calls(settings.phase_workers)
     watches = _WATCHES_EACH * namespaces + 1
     needed = watches + _SESSIONS * KUBE_CONNECTIONS + calls + _WAYS * KEPT_CONNECTIONS
-    needed += _FILES_OF_LOOKUP * LOOKUPS_EACH * calls + _OTHER_FILES
+    needed += _FILES_OF_LOOKUP * LOOKUPS_EACH * calls + calls_at_once(settings.errand_workers) + _OTHER_FILES
     soft, hard = (sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in limits)
     if needed <= soft:
         return None

@@ -19,6 +19,7 @@ from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
+from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
@@ -78,6 +79,7 @@ class Loop:
     triggers: Triggers
     events: Events
     workers: Workers
+    errands: Errands
 
 
 def build_loop(
@@ -183,6 +185,7 @@ def build_loop(
         triggers=triggers,
         events=events,
         workers=workers,
+        errands=leases.errands,
     )
 
 

@@ -115,7 +115,7 @@ class Operator:
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not any(each.done() for each in ends):
                 settings = self._settings
-                work = self._loop.workers.run(settings.workers, most_calls(settings), settings.errand_workers)
+                work = self._loop.workers.run(settings.workers, most_calls(settings.phase_workers))
                 working = group.create_task(work)
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watches.resources.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

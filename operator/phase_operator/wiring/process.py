@@ -102,7 +102,7 @@ def _phase_session(settings: Settings, metrics: Metrics) -> Session:
         on_call=metrics.phase_call,
         timer=time.monotonic,
         proxies=platform_proxies(),
-        lookups=LOOKUPS_EACH * most_calls(settings),
+        lookups=LOOKUPS_EACH * most_calls(settings.phase_workers),
     )
     metrics.track_certificates(session.certificates.soonest)
     return session

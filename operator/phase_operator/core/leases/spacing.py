@@ -35,9 +35,11 @@ def earliest(ledger: Ledger, life: int, ends_at: float = inf) -> float:
     """Return when the next attempt may begin, in seconds since 1970: after setbacks in a row later and later.
 
     A failed attempt may leave a user at the cloud provider that nobody takes away, so failures must not come in rows.
-    But no pause lasts until the lease that serves has ended: shortly before `ends_at` a few attempts may follow.
+    But no pause lasts until the lease that serves has ended: pauses begin with a part of a short life, and shortly
+    before `ends_at` a few attempts may follow.
     """
     if not ledger.setbacks:
         return 0.0
-    pause = doubled(_FIRST_PAUSE, max(_FIRST_PAUSE, life / 4), ledger.setbacks - 1)
+    first = max(_SHORT_PAUSE, min(_FIRST_PAUSE, life / 12)) if life else _FIRST_PAUSE
+    pause = doubled(first, max(_FIRST_PAUSE, life / 4), ledger.setbacks - 1)
     return ledger.last_attempt + max(_SHORT_PAUSE, min(pause, ends_at - _LAST_CHANCE - ledger.last_attempt))

@@ -17,6 +17,7 @@ from phase_operator.reconcile.errands.queue import ErrandQueue
 from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
 from phase_operator.reconcile.ports import Clock, Wake
 from phase_operator.reconcile.queue.work_queue import Waiter
+from phase_operator.reconcile.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -49,22 +50,24 @@ class Errands:
         clock: Clock,
         wake: Wake,
         counted: Callable[[str, str], None],
-        workers: int,
+        quick: int,
     ) -> None:
         self._places = places
         self._clock = clock
         self._wake = wake
         # Counts an errand by its kind and its result: ok, or a reason.
         self._counted = counted
-        self._queue = ErrandQueue(workers, places.other_allowed_at)
+        # `quick`: how many calls may be under way that are answered at once; others have places of their own.
+        self._queue = ErrandQueue(quick, places.other_allowed_at)
         self._waiter = Waiter(clock)
+        self._watchdog = Watchdog(clock)
 
     # For runs.
 
     def plan(self, errand: Errand) -> None:
         """Have an errand made, for a resource that has none under way; it replaces one that has not begun."""
         self._queue.withdraw(errand.subject)
-        self._queue.add(errand)
+        self._queue.add(errand, self._clock.monotonic())
         self._waiter.changed()
 
     def withdraw(self, subject: ObjectKey) -> None:
@@ -74,6 +77,10 @@ class Errands:
     def is_under_way(self, subject: ObjectKey) -> bool:
         """Return whether an errand of a resource has begun and not ended."""
         return self._queue.is_under_way(subject)
+
+    def forget(self, account: Account) -> None:
+        """Forget how long calls of an account took, which makes no more."""
+        self._queue.forget(account)
 
     # For workers.
 
@@ -85,10 +92,11 @@ class Errands:
         """Make an errand that was taken. An exception is a bug of ours, and counts as a failure that passes."""
         begun = self._places.other_begins(errand.account, errand.requests)
         error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
-        try:
-            error = await self._made(errand, begun)
-        finally:
-            self._ended(errand, begun, error)
+        with self._watchdog.step(errand.subject):
+            try:
+                error = await self._made(errand, begun)
+            finally:
+                self._ended(errand, begun, error)
 
     async def _made(self, errand: Errand, begun: InFlightCall) -> ExpectedError | None:
         """Do the work. While one call of an account may tell its quota, none that takes long keeps it from others."""
@@ -105,8 +113,10 @@ class Errands:
         subject = errand.subject
         # Permissions for these calls are of their own: a refusal says nothing about reads.
         facts = CallFacts((subject, errand.kind), subject.namespace, 1, is_probe=True, proves_access=False)
-        self._places.other_ended(errand.account, begun, facts, _of_host(errand, error))
-        self._queue.done(errand)
+        told = _of_host(errand, error)
+        self._places.other_ended(errand.account, begun, facts, told)
+        was_answered = not isinstance(told, Transient) or told.of_question or told.reason is Reason.RATE_LIMITED
+        self._queue.done(errand, self._clock.monotonic(), was_answered=was_answered)
         result = "ok" if error is None else str(error.reason)
         self._counted(errand.kind, result)
         log.debug("errand ended", extra={"object": str(subject), "kind": errand.kind, "result": result})
@@ -122,6 +132,20 @@ class Errands:
     def depth(self) -> int:
         """Return how many errands wait."""
         return len(self._queue)
+
+    def oldest(self) -> float:
+        """Return for how many seconds the errand has waited longest that waits for those of other namespaces."""
+        return self._queue.oldest(self._clock.monotonic())
+
+    # For liveness.
+
+    def neglected(self) -> float:
+        """Return for how many seconds an errand that may begin has waited for somebody to take it."""
+        return self._queue.neglected(self._clock.monotonic())
+
+    def hanging(self) -> float:
+        """Return for how many seconds the errand that hangs for longest has gone on."""
+        return self._watchdog.hanging()
 
 
 def _of_host(errand: Errand, error: ExpectedError | None) -> ExpectedError | None:

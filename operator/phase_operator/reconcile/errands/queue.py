@@ -1,44 +1,53 @@
-"""Which errand is next: namespaces take turns, and none has more than half of the workers.
+"""Which errand is next: namespaces take turns, and have shares as in calls that read.
 
-Rule: a resource has one errand at a time, so one that waits for a slow cloud provider holds one worker. Nothing here
-awaits; every method takes `now`, in seconds of one monotonic clock.
+Rule: a resource has one errand at a time. A call that lasts longer than a moment gives its place up to others, and
+counts in the shares of slow ones; so whoever waits for a slow cloud provider, or for a host that hangs, waits beside
+the others. Nothing here awaits; every method takes `now`, in seconds of one monotonic clock.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from math import inf
 
-from phase_operator.core.source.query import Account
+from phase_operator.core.source.query import Account, origin
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.polling.limits.concurrency import ConcurrencyShares
 
 
 class ErrandQueue:
-    """Errands that wait and errands under way."""
+    """Errands that wait and errands under way; `places` is the most of them that are quick."""
 
-    def __init__(self, workers: int, allowed_at: Callable[[Account, float], float]) -> None:
-        # A namespace may have so many under way.
-        self._share = max(1, workers // 2)
+    def __init__(self, places: int, allowed_at: Callable[[Account, float], float]) -> None:
+        self._shares = ConcurrencyShares(places)
         self._allowed_at = allowed_at
         # The namespace whose turn is next comes first, and of its errands the one that has waited longest.
         self._waiting: dict[str, dict[ObjectKey, Errand]] = {}
-        self._under_way: dict[ObjectKey, Errand] = {}
-        self._busy: Counter[str] = Counter()
+        # Since when each of these waits.
+        self._since: dict[ObjectKey, float] = {}
+        # Those under way: the number of each among the calls that have shares.
+        self._under_way: dict[ObjectKey, int] = {}
+        self._serial = 0
+        # When somebody looked last: all that might begin then has begun.
+        self._looked_at = 0.0
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def add(self, errand: Errand) -> None:
+    def add(self, errand: Errand, now: float) -> None:
         """Add an errand of a resource that has none."""
         subject = errand.subject
         if subject in self._under_way or subject in self._waiting.get(subject.namespace, {}):
             raise ValueError("a resource has one errand at a time")
         self._waiting.setdefault(subject.namespace, {})[subject] = errand
+        self._since[subject] = now
 
     def withdraw(self, subject: ObjectKey) -> None:
         """Take out the errand of a resource that has not begun."""
         of_namespace = self._waiting.get(subject.namespace, {})
-        if of_namespace.pop(subject, None) is not None and not of_namespace:
+        if of_namespace.pop(subject, None) is None:
+            return
+        del self._since[subject]
+        if not of_namespace:
             del self._waiting[subject.namespace]
 
     def is_under_way(self, subject: ObjectKey) -> bool:
@@ -47,31 +56,62 @@ class ErrandQueue:
 
     def look(self, now: float) -> tuple[Errand | None, float | None]:
         """Begin the next errand; without one, return when to look again, or None if only a change can tell."""
+        self._looked_at = now
+        self._shares.settle(now)
         opens: dict[Account, float] = {}
+        is_any_held = False
         for namespace, errands in self._waiting.items():
-            if self._busy[namespace] >= self._share:
-                continue
+            held: set[Account] = set()
             for errand in errands.values():
-                if errand.account not in opens:
-                    opens[errand.account] = self._allowed_at(errand.account, now)
-                if opens[errand.account] <= now:
-                    self._begin(namespace, errand)
+                account = errand.account
+                if account not in opens:
+                    opens[account] = self._allowed_at(account, now)
+                if opens[account] > now or account in held:
+                    continue
+                if self._shares.gate(account, origin(account.base_url), namespace) is None:
+                    self._begin(namespace, errand, now)
                     return errand, None
-        due = min(opens.values(), default=inf)
-        return None, None if due == inf else due
+                held.add(account)
+            is_any_held |= bool(held)
+        later = [at for at in opens.values() if now < at < inf]
+        settles_at = self._shares.settles_at() if is_any_held else None
+        return None, min([*later, *([] if settles_at is None else [settles_at])], default=None)
 
-    def _begin(self, namespace: str, errand: Errand) -> None:
-        self._under_way[errand.subject] = errand
-        self._busy[namespace] += 1
+    def _begin(self, namespace: str, errand: Errand, now: float) -> None:
+        self._serial += 1
+        self._shares.begin(self._serial, errand.account, origin(errand.account.base_url), namespace, now)
+        self._under_way[errand.subject] = self._serial
         rest = self._waiting.pop(namespace)
-        del rest[errand.subject]
+        del rest[errand.subject], self._since[errand.subject]
         if rest:
             self._waiting[namespace] = rest
 
-    def done(self, errand: Errand) -> None:
-        """End an errand."""
-        del self._under_way[errand.subject]
-        namespace = errand.subject.namespace
-        self._busy[namespace] -= 1
-        if not self._busy[namespace]:
-            del self._busy[namespace]
+    def done(self, errand: Errand, now: float, *, was_answered: bool) -> None:
+        """End an errand; `was_answered`: the host did its part in time."""
+        self._shares.end(self._under_way.pop(errand.subject), now, was_answered=was_answered)
+
+    def forget(self, account: Account) -> None:
+        """Forget an account that makes no more calls."""
+        self._shares.forget(account, origin(account.base_url))
+
+    def oldest(self, now: float) -> float:
+        """Return for how many seconds the errand has waited longest that waits for others.
+
+        It may call, and its namespace has none under way: what waits for a quota or a share of its own is not late.
+        """
+        busy = {each.namespace for each in self._under_way}
+        return self._longest(now, lambda each: each.subject.namespace not in busy)
+
+    def neglected(self, now: float) -> float:
+        """Return for how many seconds an errand that may begin has waited for somebody to look."""
+
+        def may_begin(each: Errand) -> bool:
+            return self._shares.gate(each.account, origin(each.account.base_url), each.subject.namespace) is None
+
+        return min(now - self._looked_at, self._longest(now, may_begin))
+
+    def _longest(self, now: float, counts: Callable[[Errand], bool]) -> float:
+        """Return for how many seconds the errand has waited longest that counts, and whose account may call."""
+        waiting = (each for errands in self._waiting.values() for each in errands.values() if counts(each))
+        since = (self._since[each.subject] for each in waiting if self._allowed_at(each.account, now) <= now)
+        return now - min(since, default=now)

@@ -137,5 +137,6 @@ class Subjects:
             del self._users[account]
             self._lists.forget(account)
             self._calls.forget(account)
+            self._errands.forget(account)
             self._rate.prune(self._clock.monotonic())
         self._accounts.let_account_go(account)

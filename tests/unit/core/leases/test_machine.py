@@ -419,6 +419,15 @@ def test_no_pause_lasts_until_the_lease_that_serves_has_ended() -> None:
     assert begins == [900, 880, 10, 5, 5]
 
 
+def test_pauses_begin_with_a_part_of_a_short_life() -> None:
+    pauses = {
+        life: [earliest(Ledger(setbacks=each, last_attempt=NOW), life) - NOW for each in (1, 2, 3)]
+        for life in (0, 60, 120, 180, 3600)
+    }
+
+    assert pauses == {0: [15, 15, 15], 60: [5, 10, 15], 120: [10, 20, 30], 180: [15, 30, 45], 3600: [15, 30, 60]}
+
+
 def test_a_successor_whose_answer_was_lost_is_asked_for_again_before_the_lease_ends() -> None:
     soon = replace(YOUNG, asked_at=NOW - 36, ends_at=NOW + 24)
     listings = seen("before", "lease-2", at=NOW)

@@ -15,6 +15,7 @@ from phase_operator.reconcile.polling.gates import CallFacts, InFlightCall
 from phase_operator.reconcile.polling.limits.rate_limit import RateLimit
 from phase_operator.reconcile.queue.work_queue import QueueClosedError
 from support.clock import HandClock, settle
+from support.fakes import Loop
 
 ACCOUNT = Account("https://phase.example", "one")
 KEY = ObjectKey("team", "uploads")
@@ -54,7 +55,7 @@ class Bench:
         self.woken: list[ObjectKey] = []
         self.counted: list[tuple[str, str]] = []
         self.errands = Errands(
-            self.places, HandClock(), self.woken.append, lambda *each: self.counted.append(each), workers=2
+            self.places, HandClock(), self.woken.append, lambda *each: self.counted.append(each), quick=2
         )
 
     async def make(self, error: ExpectedError | None = None, *, waits_for_others: bool = False) -> None:
@@ -196,3 +197,32 @@ async def test_an_errand_that_is_broken_off_ends_its_call() -> None:
 
     assert ended == [True]
     assert bench.places.under_way == 0
+
+
+async def test_hosts_that_hang_hold_up_no_errand_of_another_namespace() -> None:
+    """A call for a lease may take two minutes: two namespaces with hosts that never answer held up all others."""
+    never, made = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Callable[[], None]) -> ExpectedError | None:
+        await never.wait()
+        return None
+
+    async def answer(_: Callable[[], None]) -> ExpectedError | None:
+        made.set()
+        return None
+
+    async with Loop() as loop:
+        for namespace in ("hostile", "other-hostile"):
+            for name in "abcdef":
+                account = Account(f"https://{name}.{namespace}.example", "token")
+                loop.errands.plan(Errand(ObjectKey(namespace, name), account, "lease", hang, waits_for_others=True))
+        await loop.turn(2.0)
+        waiting = loop.errands.depth()
+        loop.errands.plan(Errand(KEY, ACCOUNT, "lease", answer, waits_for_others=True))
+        await loop.turn(2.0)
+        found = (made.is_set(), loop.errands.neglected(), loop.errands.hanging())
+        never.set()
+
+    assert waiting > 0
+    assert found[:2] == (True, 0.0)
+    assert found[2] == pytest.approx(2.0)
