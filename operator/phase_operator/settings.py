@@ -193,6 +193,13 @@ class Settings(BaseSettings):
         description="Roll-outs that the operator may have in progress at once. Each namespace has a share of them.",
     )
     drain_seconds: float = Field(4.0, ge=0, le=600, description="Seconds that runs may continue after SIGTERM.")
+    lease_drain_seconds: float = Field(
+        24.0,
+        ge=0,
+        le=600,
+        description="Seconds after SIGTERM in which calls that make a lease may end and be recorded, while all else "
+        "goes on; those of runs begin then.",
+    )
 
     @field_validator("namespace", mode="before")
     @classmethod

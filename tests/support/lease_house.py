@@ -151,6 +151,7 @@ class LeaseHouse(Loop):
         self.all_seen = True
         self.bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
         lists, rate = Lists(), LeaseRate(per_minute)
+        self.rate = rate
         # A new process goes by the clock of the API server, which is right.
         lease_clock = LeaseClock(self.clock, self._server_date)
         calls = LeaseCalls(

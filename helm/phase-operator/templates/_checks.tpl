@@ -94,9 +94,9 @@
 {{- fail (printf "extraEnv: %s is there twice" .name) -}}
 {{- end -}}
 {{- $seen = append $seen .name -}}
-{{- if eq .name "PHASE_OPERATOR_DRAIN_SECONDS" -}}
+{{- if has .name (list "PHASE_OPERATOR_DRAIN_SECONDS" "PHASE_OPERATOR_LEASE_DRAIN_SECONDS") -}}
 {{- if and .value (ge (float64 .value) (float64 $.Values.terminationGracePeriodSeconds)) -}}
-{{- fail (printf "extraEnv: PHASE_OPERATOR_DRAIN_SECONDS is %s, and terminationGracePeriodSeconds ends the pod after %d; make that longer" .value (int $.Values.terminationGracePeriodSeconds)) -}}
+{{- fail (printf "extraEnv: %s is %s, and terminationGracePeriodSeconds ends the pod after %d; make that longer" .name .value (int $.Values.terminationGracePeriodSeconds)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,5 +1,6 @@
 """Build what drives the leases of PhaseDynamicSecrets: each part is given the parts that it calls."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 
 _BITS = 64
+# Seconds between two looks whether all leases are recorded, at the end of the process.
+_LOOK_EVERY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,13 @@ class LeaseLoop:
             wake=wake,
         )
         metrics.track_leases(self.subjects.states, self.subjects.soonest_end, self.subjects.ending)
+
+    async def settle(self) -> None:
+        """Begin no more calls; return when each that makes a lease has ended and its answer is recorded."""
+        self._rate.close()
+        self.errands.close()
+        while not self.subjects.are_settled():  # noqa: ASYNC110 - runs and calls change it, and this is the end
+            await asyncio.sleep(_LOOK_EVERY)
 
     def runs(self, parts: Parts, digest_key: Callable[[], bytes], is_complete: Callable[[], bool]) -> LeaseRuns:
         """Return what reconciles PhaseDynamicSecrets."""

@@ -19,7 +19,6 @@ from phase_operator.kube.target_cache import TargetCache
 from phase_operator.kube.workloads import KubeWorkloads
 from phase_operator.reconcile.admissions import Admissions
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from phase_operator.reconcile.polling.calls import Policy
 from phase_operator.reconcile.polling.poller import Poller
@@ -79,7 +78,7 @@ class Loop:
     triggers: Triggers
     events: Events
     workers: Workers
-    errands: Errands
+    leases: LeaseLoop
 
 
 def build_loop(
@@ -185,7 +184,7 @@ def build_loop(
         triggers=triggers,
         events=events,
         workers=workers,
-        errands=leases.errands,
+        leases=leases,
     )
 
 

@@ -119,6 +119,8 @@ class Operator:
                 working = group.create_task(work)
                 background += [kept("phasesecrets", self._watch), kept("sweep", self._watches.resources.sweep)]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if ends[0].done():
+                    await self._record_leases(*ends[1:])
                 log.info("operator stops")
                 self._loop.workers.stop()
                 if ends[0].done():
@@ -129,6 +131,21 @@ class Operator:
                 task.cancel()
         if ends[0].done():
             await self._flush_events()
+
+    async def _record_leases(self, *ends: asyncio.Task[Any]) -> None:
+        """Let calls that make a lease end while all else goes on: an answer that is lost is a lease that nobody has.
+
+        Until any of `ends` ends: who does not lead any more can record nothing.
+        """
+        settling = asyncio.create_task(self._loop.leases.settle())
+        waits = asyncio.wait({settling, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            async with asyncio.timeout(self._settings.lease_drain_seconds):
+                await waits
+        except TimeoutError:
+            log.warning("leases not recorded at the end")
+        finally:
+            settling.cancel()
 
     async def _prepare(self) -> None:
         """Read the digest key and the lists that decisions need; retry until the API server answers."""

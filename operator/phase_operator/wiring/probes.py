@@ -47,7 +47,7 @@ def standby_probes(elector: Elector | None, patience: Patience) -> Probes:
 def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | None], patience: Patience) -> Probes:
     """Return the additional checks of the leader; `starting` returns what the start waits for."""
     stuck, hung = partial(_check, patience.stuck), partial(_check, _HUNG * patience.stuck)
-    queue, poller, errands, watcher = loop.queue, loop.poller, loop.errands, watches.resources
+    queue, poller, errands, watcher = loop.queue, loop.poller, loop.leases.errands, watches.resources
     return Probes(
         live={
             "queue": stuck("queue", queue.neglected, "a key has been due and workers are idle"),
@@ -72,7 +72,7 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
     metrics.track_kinds(watches.resources.unserved)
     metrics.track_resources(resources.ready_counts, lambda: resources.not_ready_for(clock.now()))
     metrics.track_queue("resources", loop.queue.depth, loop.queue.oldest)
-    metrics.track_queue("errands", loop.errands.depth, loop.errands.oldest)
+    metrics.track_queue("errands", loop.leases.errands.depth, loop.leases.errands.oldest)
     metrics.track_polling(poller.stats)
     metrics.track_answers(lambda: memory.used, memory.total)
     if settings.resource_metrics:

@@ -5,6 +5,7 @@ asks again then.
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
@@ -28,9 +29,16 @@ class LeaseRate:
     def __init__(self, per_minute: int) -> None:
         self._most = per_minute
         self._accounts: dict[Account, _Turns] = {}
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Give no more turns: what begins now could not end."""
+        self._is_closed = True
 
     def allowed_at(self, account: Account, key: ObjectKey, now: float) -> float:
         """Return when a resource may ask for a lease; its turn is kept for it until `asked` or `forget`."""
+        if self._is_closed:
+            return inf
         turns = self._accounts.setdefault(account, _Turns())
         if key not in turns.given:
             following = {each: at for each, at in turns.following.items() if at > now}

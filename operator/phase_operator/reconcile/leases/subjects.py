@@ -107,6 +107,12 @@ class Subjects:
         under_way = {(lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way}
         return answered, under_way
 
+    def are_settled(self) -> bool:
+        """Return whether no call for a lease is under way, and each answer is recorded in the cluster."""
+        return not any(
+            each.answers or any(call.is_under_way for call in each.calls.values()) for each in self._subjects.values()
+        )
+
     def states(self) -> dict[LeaseState, int]:
         """Return how many leases are in each state."""
         counts = Counter(lease.state for each in self._subjects.values() for lease in each.ledger.leases)

@@ -587,6 +587,23 @@ class TestNeighbours:
             assert asked == 3, "a quarter of the places"
             assert house.leases.calls["lease"] == 5
 
+    async def test_at_the_end_what_is_being_made_is_recorded_and_nothing_else_begins(self) -> None:
+        async with LeaseHouse() as house:
+            house.leases.may_answer.clear()
+            await house.show_dynamic(dynamic_secret("one", uid="one"))
+            was_settled = house.subjects.are_settled()
+            house.rate.close()
+            house.errands.close()
+            await house.show_dynamic(dynamic_secret("two", uid="two"))
+            house.leases.may_answer.set()
+            await house.pass_time(30)
+
+            assert not was_settled
+            assert house.subjects.are_settled()
+            assert house.states(ObjectKey("team", "one", KEY.kind)) == ["Active"]
+            assert house.states(ObjectKey("team", "two", KEY.kind)) == []
+            assert house.leases.calls["lease"] == 1
+
     async def test_one_list_serves_all_resources_of_a_dynamic_secret(self) -> None:
         async with LeaseHouse() as house:
             for number in range(5):
