@@ -1,6 +1,7 @@
 """Many namespaces by Roles, and some that are not there: each costs itself alone."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from support.api import api_of
 from support.cut_tunnel import tunnel_to
+from support.lease_stage import dynamic_secret
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.roles import Roles, namespaces, roles_in
 from support.world import World
@@ -142,3 +144,37 @@ def test_rights_that_are_taken_away_in_one_namespace_cost_the_others_nothing(
 
     assert time.monotonic() - began < 10
     assert operator.metric("phase_operator_watch_restarts_total", watch="phasesecrets") == restarts
+
+
+def test_a_role_of_an_older_version_serves_phase_secrets_and_the_newer_kind_when_it_is_brought_up_to_date(
+    stage: World, roles: Roles, tmp_path: Path
+) -> None:
+    newer = "phasedynamicsecrets"
+    roles.let_into([stage.namespace])
+    (now,) = (each for each in roles.watched if each["kind"] == "Role")
+    name = ("-n", stage.namespace, "role", now["metadata"]["name"])
+    rules = [rule for rule in now["rules"] if not rule["resources"][0].startswith(newer)]
+    older = [rule | {"resources": [each for each in rule["resources"] if newer not in each]} for rule in rules]
+
+    def put(wanted: list[dict[str, object]]) -> None:
+        stage.plane.kubectl("patch", *name, "--type=merge", "-p", json.dumps({"rules": wanted}))
+
+    put(older)
+    watched = flags([stage.namespace])
+    with running_operator(stage.plane, tmp_path, *watched, home=roles.home) as operator:
+        stage.phase_secret()
+        stage.until_ready()
+        noted = f"{newer} in {stage.namespace} are not served (403 Forbidden); apply the Role of this version there"
+        eventually(lambda: noted in operator.get("/readyz").text, what="/readyz says it")
+        assert operator.get("/readyz").text.startswith("ok\n")
+
+        put(now["rules"])
+        stage.apply(dynamic_secret("uploads", stage.phase.url))
+        eventually(
+            lambda: ((stage.get("phasedynamicsecret", "uploads") or {}).get("status") or {}).get("conditions"),
+            within=40,
+            what="the newer kind is served",
+        )
+        assert operator.get("/readyz").text == "ok\n"
+        api_of(stage.plane).delete(newer, namespace=stage.namespace)
+        eventually(lambda: not api_of(stage.plane).items(newer, stage.namespace), within=60, what="it goes")
