@@ -152,6 +152,8 @@ class LeaseHouse(Loop):
         self.bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
         lists, rate = Lists(), LeaseRate(per_minute)
         self.rate = rate
+        # Proves ledgers and records.
+        self.lease_key = DIGEST_KEY
         # A new process goes by the clock of the API server, which is right.
         lease_clock = LeaseClock(self.clock, self._server_date)
         calls = LeaseCalls(
@@ -179,7 +181,7 @@ class LeaseHouse(Loop):
             rate=rate,
             gates=self.poller,
             clock=lease_clock,
-            digest_key=lambda: DIGEST_KEY,
+            digest_key=lambda: self.lease_key,
             is_complete=lambda: self.all_seen,
         )
         driver = Driver(
@@ -189,7 +191,7 @@ class LeaseHouse(Loop):
             calls=calls,
             known=known,
             news=LeaseNews(self.cluster, lease_clock, self.counter),
-            digest_key=lambda: DIGEST_KEY,
+            digest_key=lambda: self.lease_key,
             bits=lambda: next(self.bits),
         )
         self.lease_runs = LeaseRuns(
@@ -213,10 +215,10 @@ class LeaseHouse(Loop):
         return format_datetime(datetime.fromisoformat(self.clock.right()), usegmt=True)
 
     @asynccontextmanager
-    async def successor(self, *, all_seen: bool = True) -> AsyncIterator["LeaseHouse"]:
+    async def successor(self, *, all_seen: bool = True, lease_key: bytes = DIGEST_KEY) -> AsyncIterator["LeaseHouse"]:
         """Give another process at the same cluster and the same Phase; this one has ended."""
         after = LeaseHouse(clock=self.clock, cluster=self.cluster, leases=self.leases)
-        after.all_seen = all_seen
+        after.all_seen, after.lease_key = all_seen, lease_key
         async with after:
             for key, body in list(self.cluster.bodies.items()):
                 finalizers = [names.FINALIZER_OUTSIDE] if key in self.cluster.outside else []

@@ -125,3 +125,22 @@ async def test_records_of_other_namespaces_are_no_work_of_a_resource() -> None:
 
         assert "drop_record" not in house.cluster.calls
         assert record_ref(KEY, house.ledger()[0].attempt) in house.cluster.kept[UID]
+
+
+async def test_an_operator_that_has_lost_its_digest_key_serves_on_and_revokes_nothing_of_before() -> None:
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret(leaseTTL=3600))
+        (lease,) = house.ledger()
+
+    async with house.successor(lease_key=b"another key") as after:
+        await after.pass_time(600)
+        assert after.leases.calls["lease"] == 1
+        assert after.held() == lease.id
+
+        await after.pass_time(2400, step=60)
+
+        assert after.held() != lease.id
+        assert after.leases.calls["revoke"] == 0
+        await after.pass_time(1200, step=60)
+        assert after.states() == ["Active"]
+        assert [each.reason for each in after.cluster.notices if each.reason == "LeaseNotRevoked"]
