@@ -9,6 +9,7 @@ from typing import Any
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support import suspended
 from support.api import Api, api_of
 from support.canary import Canary
 from support.operator_process import OperatorProcess, eventually
@@ -28,6 +29,12 @@ class World:
     def api(self) -> Api:
         """The API server, as its admin."""
         return api_of(self.plane)
+
+    def later(self, seconds: float, *operators: OperatorProcess) -> None:
+        """Let time pass at once, for Phase and for operators that run as `suspended.PROGRAM`: these, or the world's."""
+        self.phase.advance(seconds)
+        for operator in operators or (self.operator,):
+            suspended.miss(operator.log_file.parent, operator.process.pid, seconds)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace, one after the other."""

@@ -16,6 +16,7 @@ from phase_operator.phase.lookups import Unawaited
 from phase_operator.phase.rows import Limits
 from phase_operator.phase.session import Session
 from phase_operator.reconcile.background import BackgroundThread
+from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings, platform_proxies
 from phase_operator.telemetry import logs
 from phase_operator.telemetry.http import PortInUseError, serve
@@ -46,8 +47,8 @@ class SystemClock:
         return timestamp(time.time())
 
 
-async def run(settings: Settings, patience: Patience | None = None) -> int:
-    """Run the operator until SIGTERM or SIGINT; return the exit code."""
+async def run(settings: Settings, patience: Patience | None = None, clock: Clock | None = None) -> int:
+    """Run the operator until SIGTERM or SIGINT; return the exit code. Without a clock, the machine's are used."""
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
     logs.watch_loop(asyncio.get_running_loop())
     open_files(settings)
@@ -58,7 +59,8 @@ async def run(settings: Settings, patience: Patience | None = None) -> int:
     # One thread for all long work, in which namespaces take turns.
     background = BackgroundThread()
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
-    operator = Operator(settings, client, phase, background, metrics, SystemClock(), patience or Patience())
+    clock, patience = clock or SystemClock(), patience or Patience()
+    operator = Operator(settings, client, phase, background, metrics, clock, patience)
     _tune_collector()
     # DNS lookups of the API server run in threads, too.
     asyncio.get_running_loop().set_default_executor(Unawaited())
