@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,9 @@ from support import suspended
 from support.api import Api, api_of
 from support.canary import Canary
 from support.operator_process import OperatorProcess, eventually
+
+# Of the PhaseSecrets that tests make, in seconds.
+_INTERVAL = 5
 
 
 @dataclass
@@ -35,6 +38,22 @@ class World:
         self.phase.advance(seconds)
         for operator in operators or (self.operator,):
             suspended.miss(operator.log_file.parent, operator.process.pid, seconds)
+
+    def in_time(self, look: Callable[[], object], *, within: float, what: str) -> None:
+        """Let intervals of 5 s pass at once until something is seen, within seconds by the operator's clock."""
+        # A quarter of the time is the machine's own: it needs some, however much else it has to do.
+        left = within * 3 / 4
+
+        def look_again() -> bool:
+            nonlocal left
+            if look():
+                return True
+            if left >= _INTERVAL:
+                left -= _INTERVAL
+                self.later(_INTERVAL)
+            return False
+
+        eventually(look_again, within=within / 4, what=what, pause=0.5)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace, one after the other."""
@@ -151,7 +170,7 @@ def phase_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:
         "phaseHost": url,
         "phaseApp": "shop",
         "phaseAppEnv": "Production",
-        "pollingInterval": 5,
+        "pollingInterval": _INTERVAL,
         "managedSecretReferences": [{"secretName": name}],
     } | spec
     return {

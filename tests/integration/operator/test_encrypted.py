@@ -1,14 +1,18 @@
 """End-to-end encrypted apps on a real API server: found out, read with a full token, refused to a REST token.
 
-Nothing of the PhaseSecret says which kind its app is of.
+Nothing of the PhaseSecret says which kind its app is of. Intervals in which nothing happens are missed by the operator,
+not waited for.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
-from support.operator_process import eventually
+from support import suspended
+from support.operator_process import OperatorProcess, running_operator
 from support.world import World, secret
 
 APP, ENVIRONMENT = "billing", "Production"
@@ -26,6 +30,13 @@ OF_ONE_APP = {
 TOKENS, ROWS, PUBLIC = "/secrets/tokens/", "/secrets/", "/v1/secrets/"
 
 
+@pytest.fixture(scope="module")
+def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """Run the module's operator, which can miss time."""
+    with running_operator(installed, tmp_path_factory.mktemp("operator"), program=suspended.PROGRAM) as process:
+        yield process
+
+
 def ask(world: World, name: str = "shop", **spec: Any) -> None:
     """Apply a PhaseSecret of the encrypted app."""
     world.phase_secret(name, **{"phaseApp": APP, **spec})
@@ -41,7 +52,7 @@ def version(world: World, kind: str, name: str = "shop") -> str:
 def until_probed(world: World, route: str, times: int = 2) -> None:
     """Wait until Phase was asked so often from now."""
     world.phase.reset_calls()
-    eventually(lambda: world.phase.calls(route=route) >= times, within=40, what=f"{times} calls of {route}")
+    world.in_time(lambda: world.phase.calls(route=route) >= times, within=40, what=f"{times} calls of {route}")
 
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["name", "id"])
@@ -125,7 +136,7 @@ def test_the_token_in_either_form_and_the_app_of_either_kind_rewrite_nothing(wor
 
     world.phase.turn_sse(APP)
 
-    eventually(lambda: world.condition().get("status") == "True", within=60, what="it heals by itself")
+    world.in_time(lambda: world.condition().get("status") == "True", within=60, what="it heals by itself")
     world.phase.reset_calls()
     world.token()
     until_probed(world, "/v1/environments/")
@@ -142,7 +153,7 @@ def test_server_side_encryption_turned_on_reads_and_writes_nothing(world: World)
 
     world.phase.turn_sse(APP)
 
-    eventually(lambda: world.phase.calls(route="/v1/environments/") >= 2, within=60, what="probes of the public API")
+    world.in_time(lambda: world.phase.calls(route="/v1/environments/") >= 2, within=60, what="probes of the public API")
     until_probed(world, "/v1/environments/")
     assert world.phase.calls(route=TOKENS) == 0
     assert world.phase.calls(route=PUBLIC) + world.phase.calls(route=ROWS) == 0
@@ -209,11 +220,11 @@ def test_too_many_keyrings_delay_the_public_api_in_nothing(world: World) -> None
     world.phase.set("shop", "Production", "LOG_LEVEL", "error")
 
     world.until_data(["plain"], LOG_LEVEL="error")
-    eventually(lambda: world.condition().get("reason") == "RateLimited", within=90, what="it is told as late")
+    world.in_time(lambda: world.condition().get("reason") == "RateLimited", within=90, what="it is told as late")
     assert "address" in world.condition()["message"]
     assert world.condition("plain")["status"] == "True"
     world.phase.clear()
-    eventually(lambda: world.condition()["status"] == "True", within=90, what="it is told no more")
+    world.in_time(lambda: world.condition()["status"] == "True", within=90, what="it is told no more")
 
 
 def test_an_account_that_may_not_list_apps_finds_them_by_its_keys(world: World) -> None:
