@@ -4,17 +4,14 @@ Nothing of the PhaseSecret says which kind its app is of. Intervals in which not
 not waited for.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
-from support import suspended
-from support.operator_process import OperatorProcess, running_operator
 from support.world import World, secret
 
+MISSES_TIME = True
 APP, ENVIRONMENT = "billing", "Production"
 SMTP = "smtp://billing:a-mail-password@mail.internal:587"
 OF_ONE_APP = {
@@ -28,13 +25,6 @@ OF_ONE_APP = {
     "accounts": [{"name": "old", "kind": "legacy", "access": {APP: [ENVIRONMENT]}}],
 }
 TOKENS, ROWS, PUBLIC = "/secrets/tokens/", "/secrets/", "/v1/secrets/"
-
-
-@pytest.fixture(scope="module")
-def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """Run the module's operator, which can miss time."""
-    with running_operator(installed, tmp_path_factory.mktemp("operator"), program=suspended.PROGRAM) as process:
-        yield process
 
 
 def ask(world: World, name: str = "shop", **spec: Any) -> None:
