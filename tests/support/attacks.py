@@ -27,6 +27,8 @@ TRUSTED = {"tenant": "trusted"}
 # So often something is edited without a pause.
 _EVERY = 1 / 50
 _MANY = 2_000
+# As many objects of a megabyte.
+_VAST = 40
 
 _GROUP = "/apis/secrets.phase.dev/v1alpha1/namespaces"
 ATTACKS: dict[str, Attack] = {}
@@ -314,6 +316,41 @@ def objects_that_he_marks_as_others(hostile: Hostile, good: World) -> Iterator[N
     hostile.apply(*({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, **metadata}} for kind, name in named))
     yield
     assert hostile.kubectl("get", "secrets", "-l", names.LABEL_VERSION_OF, "-o", "name").count("marked-") == 50
+
+
+@attack
+def objects_of_a_megabyte_and_of_any_depth(hostile: Hostile, _: World) -> Iterator[None]:
+    """ConfigMaps with more keys than anybody judges, and objects whose managedFields are nested thousands deep."""
+    label = {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}
+    config_map: Document = {"apiVersion": "v1", "kind": "ConfigMap"}
+    hostile.apply(config_map | {"metadata": {"name": "deep", "labels": label}}, hostile.asks("deep", "good"))
+    for depth in (300, 5_000):
+        for kind, version in (("configmap", "v1"), ("phasesecret", "secrets.phase.dev/v1alpha1")):
+            told = hostile.kubectl("patch", kind, "deep", "--type=merge", "-p", _nested(depth, version), check=True)
+            assert told.endswith("patched\n"), "the API server takes fields of any depth"
+    data = {f"k{key:05x}": "" for key in range(45_000)}
+    made: list[str] = []
+
+    def create(client: Client) -> None:
+        if len(made) < _VAST:
+            metadata: Document = {"name": f"vast-{len(made)}", "labels": label}
+            with suppress(CommandFailed):
+                client.create(
+                    f"/api/v1/namespaces/{hostile.namespace}/configmaps",
+                    config_map | {"metadata": metadata, "data": data},
+                )
+            made.append(metadata["name"])
+
+    with hostile.client() as client, meanwhile(lambda: create(client), every=_EVERY):
+        yield
+    assert made
+
+
+def _nested(depth: int, version: str) -> str:
+    """Return a patch that gives an object a manager with fields of this depth, which no encoder of JSON would write."""
+    fields = '{"f:x":' * depth + "{}" + "}" * depth
+    manager = '"manager":"x","operation":"Update","fieldsType":"FieldsV1"'
+    return f'{{"metadata":{{"managedFields":[{{{manager},"apiVersion":"{version}","fieldsV1":{fields}}}]}}}}'
 
 
 @attack

@@ -23,9 +23,12 @@ DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0
 # For what was never measured: a new module is taken first, because one that takes minutes must not be the last.
 _UNKNOWN = float("inf")
-# What starts no operator and measures no seconds. The modules that are named render the chart, or run promtool.
+# What measures no seconds: unit tests; the demo and the command line, which start control planes of their own and have
+# minutes for it; and modules that render the chart, or run promtool.
 _COMPUTES = (
     "tests/unit/",
+    "tests/integration/demo/",
+    "tests/integration/cluster/test_cli.py",
     "tests/manifests/test_alerts.py",
     "tests/manifests/test_chart.py",
     "tests/manifests/test_deploy_and_chart.py",
@@ -98,7 +101,7 @@ def group(nodeid: str) -> str:
 
 
 def computes(scope: str) -> bool:
-    """Say whether a group neither waits nor starts a control plane."""
+    """Say whether a group may take its time, because it measures none."""
     return scope.startswith(_COMPUTES)
 
 

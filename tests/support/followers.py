@@ -63,7 +63,7 @@ def until_noted(world: World, *workloads: tuple[str, str]) -> None:
 def change(world: World, text: str = "level", key: str = "LOG_LEVEL") -> str:
     """Change a value in Phase, wait for the Secret, and return the value."""
     world.phase.set("shop", "Production", key, value := world.canary.value(text))
-    eventually(lambda: (world.data() or {}).get(key) == value, what="the Secret has the value")
+    world.until(lambda: (world.data() or {}).get(key) == value, what="the Secret has the value")
     return value
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,9 @@ from phase_dev.shell.folders import Folders
 from phase_dev.shell.ports import Ports
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS
+from support import suspended
 
+PROGRAM = ("-m", "phase_operator", "run")
 REPOSITORY = Path(__file__).resolve().parents[2]
 _CRDS = [f"crd/{each.plural}.{names.GROUP}" for each in DEFINITIONS]
 Found = TypeVar("Found")
@@ -98,6 +100,8 @@ class OperatorProcess:
     log_file: Path
     health_port: int
     metrics_port: int
+    # Whether it runs as `suspended.PROGRAM`.
+    can_miss: bool = field(default=False, kw_only=True)
 
     @property
     def log(self) -> str:
@@ -141,7 +145,7 @@ def running_operator(
     port: int | None = None,
     url: str | None = None,
     waits: bool = True,
-    program: Sequence[str] = ("-m", "phase_operator", "run"),
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[OperatorProcess]:
     """Run the operator under the ServiceAccount that we ship, in its namespace `home`, until the block ends.
 
@@ -167,7 +171,7 @@ def running_operator(
     variables = inherited | source | dict(environment or {})
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=variables)
-    operator = OperatorProcess(process, log_file, health, metrics)
+    operator = OperatorProcess(process, log_file, health, metrics, can_miss=program == suspended.PROGRAM)
     try:
         answers = ready if waits else serves
         eventually(lambda: answers(operator), within=patience, what="the operator becomes ready")

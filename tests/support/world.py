@@ -2,9 +2,10 @@
 
 import base64
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from phase_dev.cluster import ControlPlane
@@ -12,7 +13,12 @@ from phase_dev.server import EmbeddedPhase
 from support import suspended
 from support.api import Api, api_of
 from support.canary import Canary
-from support.operator_process import OperatorProcess, eventually
+from support.operator_process import Found, OperatorProcess, eventually
+
+# Of the PhaseSecrets that tests make, in seconds.
+_INTERVAL = 5
+# What needs no interval is done in so many seconds, mostly.
+_AT_ONCE = 0.5
 
 
 @dataclass
@@ -35,6 +41,38 @@ class World:
         self.phase.advance(seconds)
         for operator in operators or (self.operator,):
             suspended.miss(operator.log_file.parent, operator.process.pid, seconds)
+
+    def in_time(self, look: Callable[[], Found | None], *, within: float, what: str) -> Found:
+        """Let intervals of 5 s pass at once until something is seen, within seconds by the operator's clock."""
+        began = time.monotonic()
+        # A quarter of the time is the machine's own: it needs some, however much else it has to do.
+        missed, most, next_one = 0.0, within * 3 / 4, began + _AT_ONCE
+
+        def look_again() -> Found | None:
+            nonlocal missed, next_one
+            found, now = look(), time.monotonic()
+            if not found and now - began + missed > within:
+                raise AssertionError(f"{what} did not happen within {within:g} s, {missed:g} s of which were missed")
+            if not found and missed + _INTERVAL <= most and now >= next_one:
+                self.later(_INTERVAL)
+                missed, next_one = missed + _INTERVAL, now + _AT_ONCE
+            return found
+
+        return eventually(look_again, within=within, what=what)
+
+    def intervals_pass(self, count: int = 2) -> None:
+        """Let intervals pass at once: in each, Phase is asked, and what it says has come through."""
+        for _ in range(count):
+            self.in_time(partial(self._is_asked_after, self.phase.calls()), within=20, what="Phase is asked")
+            time.sleep(_AT_ONCE)
+
+    def _is_asked_after(self, calls: int) -> bool:
+        return self.phase.calls() > calls
+
+    def until(self, look: Callable[[], Found | None], *, within: float = 20.0, what: str) -> Found:
+        """Wait until something is seen; intervals that the world's operator can miss are not waited for."""
+        can_miss = hasattr(self, "operator") and self.operator.can_miss
+        return (self.in_time if can_miss else eventually)(look, within=within, what=what)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace, one after the other."""
@@ -69,7 +107,7 @@ class World:
             def look(name: str = name) -> bool:
                 return wanted.items() <= (self.data(name) or {}).items()
 
-            eventually(look, what=f"Secret {name} holds {sorted(wanted)}")
+            self.until(look, what=f"Secret {name} holds {sorted(wanted)}")
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return an object, or None."""
@@ -102,7 +140,7 @@ class World:
             current = status.get("observedGeneration") == found.get("metadata", {}).get("generation")
             return found if current and self._condition(found).get("status") == "True" else None
 
-        return eventually(look, what=f"{name} becomes ready; last: {self.condition(name)}")
+        return self.until(look, what=f"{name} becomes ready; last: {self.condition(name)}")
 
     def until_reason(self, reason: str, name: str = "shop") -> dict[str, Any]:
         """Wait until Ready has a reason and return the condition."""
@@ -111,7 +149,7 @@ class World:
             found = self.condition(name)
             return found if found.get("reason") == reason else None
 
-        return eventually(look, within=30, what=f"{name} has reason {reason}; last: {self.condition(name)}")
+        return self.until(look, within=30, what=f"{name} has reason {reason}; last: {self.condition(name)}")
 
     def no_phase_secrets(self) -> None:
         """Delete every PhaseSecret of the namespace and wait until they are gone."""
@@ -151,7 +189,7 @@ def phase_secret(name: str, url: str, **spec: Any) -> dict[str, Any]:
         "phaseHost": url,
         "phaseApp": "shop",
         "phaseAppEnv": "Production",
-        "pollingInterval": 5,
+        "pollingInterval": _INTERVAL,
         "managedSecretReferences": [{"secretName": name}],
     } | spec
     return {

@@ -3,7 +3,6 @@
 Rule: the other side decides neither how much memory a body takes nor how long it blocks the event loop.
 """
 
-import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,31 +10,37 @@ import httpx
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient
+from phase_operator.phase.loop_turns import LoopTurns
 
 ACCEPTED = "gzip"
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip"})
 # zlib: the header of gzip and the largest window.
 _GZIP = 16 + zlib.MAX_WBITS
-# The bytes that are handled without a pause; and the bytes that each part counts for, however small it is.
+# The most bytes of a part; and the bytes that each part counts for, however small it is.
 STEP = 64 * 1024
 _PART = 256
+# Bytes of all parts that are handled without waiting for a turn.
+_SHORT = STEP // 4
 
 
-async def parts(response: httpx.Response, host: str) -> AsyncIterator[bytes]:
-    """Yield the unpacked body in parts of at most `STEP` bytes; raise Transient(UNEXPECTED_ANSWER)."""
+async def parts(response: httpx.Response, host: str, turns: LoopTurns) -> AsyncIterator[bytes]:
+    """Yield the unpacked body in parts of at most `STEP` bytes; raise Transient(UNEXPECTED_ANSWER).
+
+    `turns` are shared by all answers that are read at the same time: all but short ones wait there before each part.
+    """
     unpack = _unpacker(response.headers.get("content-encoding", "").strip().lower(), host)
     assert isinstance(response.stream, httpx.AsyncByteStream)
     work = 0
     # The raw stream: httpx would decompress every layer to its end, before its size could be checked.
     async for raw in response.stream:
         for part in unpack(raw):
-            yield part
+            # One read of the socket can bring thousands of parts.
             work += len(part) + _PART
-            if work >= STEP:
-                # One read of the socket can bring thousands of parts.
-                await asyncio.sleep(0)
+            if work >= _SHORT:
+                await turns.wait()
                 work = 0
+            yield part
     unpack.end()
 
 

@@ -9,9 +9,10 @@ import codecs
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from itertools import repeat
+from typing import Any, Protocol
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
@@ -222,24 +223,42 @@ class IncrementalReader:
         if at == len(text):
             return None
         sign = self._opens.get(path)
-        if sign is not None:
-            self._begin(text[at], sign, path)
-            return at + 1
+        if sign is not None and text[at] != sign:
+            raise self._misfit(text[at], sign, path)
         found = self._parsed(text, at)
+        if sign is not None:
+            self._has_begun = True
+            if found is not None:
+                # Most are shorter than a part of the body: the parser of the library is faster.
+                self._take_apart(path, found[0])
+                return found[1]
+            self._within.append(_Container(path, sign, _FIRST[sign], (*path, ELEMENT)))
+            self._open(path)
+            return at + 1
         # A number that ends with the text may go on with the next part: 1, 1. and 1.5 are the beginnings of 1.5e3.
         if found is None or (text[at] in _NUMERIC and not final and _end(_NUMBER, text, at) == len(text)):
             return None
         self._take(path, found[0])
         return found[1]
 
-    def _begin(self, found: str, sign: str, path: Path) -> None:
-        if found not in _BEGINNINGS:
-            raise self._invalid()
-        if found != sign:
-            self._misfit(_MISFITS[sign], path)
-        self._has_begun = True
-        self._within.append(_Container(path, sign, _FIRST[sign], (*path, ELEMENT)))
+    def _take_apart(self, path: Path, value: Any) -> None:
+        """Give on what is in a container that is complete, in the same way."""
         self._open(path)
+        element = (*path, ELEMENT)
+        within: Iterable[tuple[Path, Any]] = (
+            (((*path, name), each) for name, each in value.items())
+            if isinstance(value, dict)
+            else zip(repeat(element), value)
+        )
+        for inner, each in within:
+            sign = self._opens.get(inner)
+            if sign is None:
+                self._take(inner, each)
+            elif isinstance(each, dict if sign == "{" else list):
+                self._take_apart(inner, each)
+            else:
+                raise wire.not_phase(self._host, wire.at_place(_MISFITS[sign], inner))
+        self._close(path)
 
     def _parsed(self, text: str, at: int) -> tuple[object, int] | None:
         """Return a value and its end, or None if it is incomplete."""
@@ -257,8 +276,10 @@ class IncrementalReader:
             raise self._invalid()
         return str(found[0])
 
-    def _misfit(self, what: str, path: Path) -> NoReturn:
-        raise wire.not_phase(self._host, wire.at_place(what, path))
+    def _misfit(self, found: str, sign: str, path: Path) -> Transient:
+        if found not in _BEGINNINGS:
+            return self._invalid()
+        return wire.not_phase(self._host, wire.at_place(_MISFITS[sign], path))
 
     def _invalid(self) -> Transient:
         return wire.not_phase(self._host, "json_invalid as a whole")

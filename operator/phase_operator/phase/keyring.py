@@ -73,6 +73,7 @@ class _Tokens(wire.Part):
 _KEY: TypeAdapter[_Key] = TypeAdapter(_Key)
 _APP: TypeAdapter[_App] = TypeAdapter(_App)
 _TOKENS: TypeAdapter[_Tokens] = TypeAdapter(_Tokens)
+_FIELDS, _APP_FIELDS = frozenset(_Tokens.model_fields), frozenset(_App.model_fields)
 _ROOT: Path = ()
 _APPS = ("apps",)
 _ONE_APP = (*_APPS, ELEMENT)
@@ -128,9 +129,9 @@ class KeyringReader(IncrementalReader):
     def _take(self, path: Path, value: object) -> None:
         if path == _ONE_KEY:
             self._add_key(wire.read_element(value, _KEY, self._host, _ONE_KEY))
-        elif path[-1] in _App.model_fields and path[:-1] == _ONE_APP:
+        elif path[-1] in _APP_FIELDS and path[:-1] == _ONE_APP:
             self._app_fields[path[-1]] = value
-        elif path[-1] in _Tokens.model_fields and path[:-1] == _ROOT:
+        elif path[-1] in _FIELDS and path[:-1] == _ROOT:
             self._fields[path[-1]] = value
 
     def _close(self, path: Path) -> None:

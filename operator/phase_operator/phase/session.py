@@ -22,6 +22,7 @@ from phase_operator.phase.body import ACCEPTED, parts
 from phase_operator.phase.certificates import Certificates
 from phase_operator.phase.errors import FAILURES, from_answer, from_exception, is_answer, no_url
 from phase_operator.phase.lookups import Lookups, looking_up_for
+from phase_operator.phase.loop_turns import LoopTurns
 from phase_operator.phase.readers import Reader, Words
 from phase_operator.phase.transport import QUESTION, ProxiedTransport, bounded
 
@@ -74,6 +75,7 @@ class Session:
         self._timer = timer
         self.certificates = Certificates(timer)
         self._deadline = deadline
+        self._turns = LoopTurns()
         trusted = trust(ca_file)
         names = Lookups(lookups)
         self._http = httpx.AsyncClient(
@@ -181,7 +183,7 @@ class Session:
                 try:
                     self.certificates.look(host, response)
                     feed = reader.feed if is_answer(response) else words.feed
-                    async for part in parts(response, host):
+                    async for part in parts(response, host, self._turns):
                         if not feed(part):
                             break
                 finally:

@@ -30,7 +30,7 @@ SIDE_BY_SIDE = {
         "certificates_of_a_megabyte_and_resets_at_each_byte",
         "questions_that_a_proxy_refuses",
     ),
-    "keyrings": ("encrypted_apps_that_are_vast_or_none",),
+    "keyrings": ("encrypted_apps_that_are_vast_or_none", "objects_of_a_megabyte_and_of_any_depth"),
     "work": (
         "hosts_with_names_that_look_alike",
         "patterns",

@@ -7,9 +7,10 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_dev.server import EmbeddedPhase
+from support import suspended
 from support.canary import Canary
 from support.cluster_fixture import control_plane, kubectl, namespace
-from support.operator_process import OperatorProcess, install, running_operator
+from support.operator_process import PROGRAM, OperatorProcess, install, running_operator
 from support.quoting import install_quoting, quoting_webhook
 from support.world import World
 
@@ -26,9 +27,12 @@ def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """Run one operator for a module's tests."""
-    with running_operator(installed, tmp_path_factory.mktemp("operator")) as process:
+def operator(
+    installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[OperatorProcess]:
+    """Run one operator for a module's tests; if the module says MISSES_TIME, they do not wait for its intervals."""
+    program = suspended.PROGRAM if getattr(request.module, "MISSES_TIME", False) else PROGRAM
+    with running_operator(installed, tmp_path_factory.mktemp("operator"), program=program) as process:
         yield process
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from support.operator_process import eventually
 from support.world import World
 
+MISSES_TIME = True
 SECRETS, ENVIRONMENTS = "/v1/secrets/", "/v1/environments/"
 
 
@@ -14,7 +14,7 @@ def test_while_nothing_changes_probes_are_all_that_is_asked(world: World) -> Non
     world.many()
     world.phase.reset_calls()
 
-    eventually(lambda: world.phase.calls(route=ENVIRONMENTS) >= 3, within=25, what="three probes")
+    world.until(lambda: world.phase.calls(route=ENVIRONMENTS) >= 3, within=25, what="three probes")
 
     assert world.phase.calls() == world.phase.calls(route=ENVIRONMENTS)
 
@@ -40,7 +40,7 @@ def test_many_questions_to_one_environment_are_one_read(world: World) -> None:
 
     world.phase.set("shop", "Production", "KEY", "changed", path="/folder-3")
 
-    eventually(lambda: world.data("shop-3") == {"KEY": "changed"}, what="the change")
+    world.until(lambda: world.data("shop-3") == {"KEY": "changed"}, what="the change")
     assert world.data("shop-2") == {"KEY": "value 2"}
     assert world.phase.calls(route=SECRETS) == 1
 
@@ -72,7 +72,7 @@ def test_without_probes_it_is_read_at_the_interval_and_told(world: World) -> Non
         return all(world.phase.calls(route=SECRETS, app=app) >= 2 for app in UNPROBED)
 
     world.phase.reset_calls()
-    eventually(are_read_twice, within=20, what="two reads")
+    world.until(are_read_twice, within=20, what="two reads")
     before = unprobed(world, "lastSyncedTime")
     for app, (env, _) in UNPROBED.items():
         world.phase.set(app, env, "LOG_LEVEL", "error")
@@ -85,13 +85,13 @@ def test_without_probes_it_is_read_at_the_interval_and_told(world: World) -> Non
     assert "Environments: read" in world.condition("shop-0")["message"]
     assert "Environments: read" not in world.condition("shared-0")["message"]
     # A status is written after its Secret.
-    eventually(
+    world.until(
         lambda: all(now != before[app] for app, now in unprobed(world, "lastSyncedTime").items()),
         what="the statuses tell the change",
     )
     world.phase.reset_calls()
     versions = unprobed(world, "resourceVersion")
-    eventually(are_read_twice, within=20, what="two more reads")
+    world.until(are_read_twice, within=20, what="two more reads")
     assert unprobed(world, "resourceVersion") == versions
 
 
@@ -108,7 +108,7 @@ def test_a_loss_beyond_the_share_is_told_by_name_and_believed_the_second_time(wo
 
     assert '"/four/A", "/four/B", "/four/C"' in doubt["message"]
     assert sorted(kept or {}) == ["A", "B", "C", "D"]
-    eventually(lambda: sorted(world.data() or {}) == ["D"], within=30, what="it is believed")
+    world.until(lambda: sorted(world.data() or {}) == ["D"], within=30, what="it is believed")
     world.until_ready()
 
 
@@ -121,7 +121,7 @@ def test_an_empty_answer_empties_a_target_only_if_the_resource_says_so(world: Wo
 
     world.phase.delete("shop", "Production", "ONLY", path="/one")
 
-    eventually(lambda: world.data("empties") == {}, within=30, what="it is emptied")
+    world.until(lambda: world.data("empties") == {}, within=30, what="it is emptied")
     world.until_reason("NoEntries", "keeps")
     assert sorted(world.data("keeps") or {}) == ["ONLY"]
 

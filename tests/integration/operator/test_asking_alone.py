@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support import suspended
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.world import World
 
@@ -60,12 +61,15 @@ def test_a_quota_is_kept_before_phase_refuses(stage: World, tmp_path: Path) -> N
     for number in range(12):
         stage.phase.set("shop", "Production", "KEY", f"value {number}", path=f"/folder-{number}")
 
-    with running_operator(stage.plane, tmp_path, "--phase-quota=10", "--whole-environment-above=0") as operator:
+    flags = ("--phase-quota", "10", "--whole-environment-above", "0")
+    with running_operator(stage.plane, tmp_path, *flags, program=suspended.PROGRAM) as operator:
         stage.operator = operator
         for number in range(12):
             stage.phase_secret(f"shop-{number}", phaseAppEnvPath=f"/folder-{number}")
         eventually(lambda: stage.phase.calls(route=SECRETS) >= 7, what="the first reads")
-        eventually(lambda: stage.data("shop-11") and stage.data("shop-0"), within=90, what="the rest, a minute later")
+        stage.in_time(
+            lambda: stage.data("shop-11") and stage.data("shop-0"), within=90, what="the rest, a minute later"
+        )
 
     assert stage.phase.calls(status=429) == 0
 

@@ -1,6 +1,7 @@
 """End-to-end encrypted apps on a real API server: found out, read with a full token, refused to a REST token.
 
-Nothing of the PhaseSecret says which kind its app is of.
+Nothing of the PhaseSecret says which kind its app is of. Intervals in which nothing happens are missed by the operator,
+not waited for.
 """
 
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 import pytest
 
 from phase_dev.server import EmbeddedPhase
-from support.operator_process import eventually
 from support.world import World, secret
 
+MISSES_TIME = True
 APP, ENVIRONMENT = "billing", "Production"
 SMTP = "smtp://billing:a-mail-password@mail.internal:587"
 OF_ONE_APP = {
@@ -41,7 +42,7 @@ def version(world: World, kind: str, name: str = "shop") -> str:
 def until_probed(world: World, route: str, times: int = 2) -> None:
     """Wait until Phase was asked so often from now."""
     world.phase.reset_calls()
-    eventually(lambda: world.phase.calls(route=route) >= times, within=40, what=f"{times} calls of {route}")
+    world.in_time(lambda: world.phase.calls(route=route) >= times, within=40, what=f"{times} calls of {route}")
 
 
 @pytest.mark.parametrize("by_id", [False, True], ids=["name", "id"])
@@ -125,7 +126,7 @@ def test_the_token_in_either_form_and_the_app_of_either_kind_rewrite_nothing(wor
 
     world.phase.turn_sse(APP)
 
-    eventually(lambda: world.condition().get("status") == "True", within=60, what="it heals by itself")
+    world.in_time(lambda: world.condition().get("status") == "True", within=60, what="it heals by itself")
     world.phase.reset_calls()
     world.token()
     until_probed(world, "/v1/environments/")
@@ -142,7 +143,7 @@ def test_server_side_encryption_turned_on_reads_and_writes_nothing(world: World)
 
     world.phase.turn_sse(APP)
 
-    eventually(lambda: world.phase.calls(route="/v1/environments/") >= 2, within=60, what="probes of the public API")
+    world.in_time(lambda: world.phase.calls(route="/v1/environments/") >= 2, within=60, what="probes of the public API")
     until_probed(world, "/v1/environments/")
     assert world.phase.calls(route=TOKENS) == 0
     assert world.phase.calls(route=PUBLIC) + world.phase.calls(route=ROWS) == 0
@@ -209,11 +210,11 @@ def test_too_many_keyrings_delay_the_public_api_in_nothing(world: World) -> None
     world.phase.set("shop", "Production", "LOG_LEVEL", "error")
 
     world.until_data(["plain"], LOG_LEVEL="error")
-    eventually(lambda: world.condition().get("reason") == "RateLimited", within=90, what="it is told as late")
+    world.in_time(lambda: world.condition().get("reason") == "RateLimited", within=90, what="it is told as late")
     assert "address" in world.condition()["message"]
     assert world.condition("plain")["status"] == "True"
     world.phase.clear()
-    eventually(lambda: world.condition()["status"] == "True", within=90, what="it is told no more")
+    world.in_time(lambda: world.condition()["status"] == "True", within=90, what="it is told no more")
 
 
 def test_an_account_that_may_not_list_apps_finds_them_by_its_keys(world: World) -> None:

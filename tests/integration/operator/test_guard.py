@@ -15,6 +15,7 @@ from phase_dev.cluster import ControlPlane
 from support.operator_process import OperatorProcess, eventually, meanwhile, running_operator
 from support.world import World, deployment
 
+MISSES_TIME = True
 SECRETS = "/v1/secrets/"
 KEYS = ("DATABASE_HOST", "DATABASE_PASSWORD", "LOG_LEVEL")
 CONFIG_MAP: dict[str, Any] = {"managedConfigMapReferences": [{"configMapName": "shop"}]}
@@ -213,9 +214,9 @@ def test_an_entry_that_is_declared_secret_leaves_the_config_map_also_as_the_last
     assert config(world) == {"DATABASE_HOST", "LOG_LEVEL"}
 
     declare_secret(world, "LOG_LEVEL")
-    eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
+    world.until(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
     declare_secret(world, "DATABASE_HOST")
-    eventually(lambda: config(world) == set(), within=8, what="the last one leaves")
+    world.until(lambda: config(world) == set(), within=8, what="the last one leaves")
 
     world.until_ready()
     assert set(world.data() or {}) == set(KEYS)
@@ -239,7 +240,7 @@ def test_an_entry_that_is_declared_secret_leaves_the_config_map_whatever_else_is
 
     declare_secret(world, "LOG_LEVEL")
 
-    eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
+    world.until(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
 
 
 @pytest.mark.parametrize("where", ["whole", "config map"])
@@ -261,7 +262,7 @@ def test_an_entry_that_is_declared_secret_leaves_the_config_map_though_patterns_
 
     declare_secret(world, "LOG_LEVEL")
 
-    eventually(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
+    world.until(lambda: config(world) == {"DATABASE_HOST"}, within=8, what="it leaves")
 
 
 def test_versions_that_hold_what_was_declared_secret_go_but_for_those_that_pods_name(world: World) -> None:
@@ -272,18 +273,18 @@ def test_versions_that_hold_what_was_declared_secret_go_but_for_those_that_pods_
     container["envFrom"] = [{"configMapRef": {"name": named}}]
     world.apply(reader)
     world.phase.set("shop", "Production", "LOG_LEVEL", world.canary.value("level"))
-    unnamed = eventually(lambda: another_version(world, named), what="a second version")
+    unnamed = world.until(lambda: another_version(world, named), what="a second version")
 
     declare_secret(world, "LOG_LEVEL")
 
-    eventually(lambda: world.get("configmap", unnamed) is None, within=8, what="what nobody names goes")
+    world.until(lambda: world.get("configmap", unnamed) is None, within=8, what="what nobody names goes")
     [told] = [each for each in world.until_ready()["status"]["targets"] if each["kind"] == "ConfigMap"]
     assert f'"{named}"' in told["message"]
     assert world.get("configmap", named) is not None
 
     world.plane.kubectl("-n", world.namespace, "delete", "deployment", "reader", "--cascade=foreground")
     world.phase.set("shop", "Production", "DATABASE_HOST", world.canary.value("host"))
-    eventually(lambda: world.get("configmap", named) is None, what="the last one that holds it goes")
+    world.until(lambda: world.get("configmap", named) is None, what="the last one that holds it goes")
 
 
 def version_of(found: dict[str, Any]) -> str:

@@ -1,13 +1,11 @@
 """Personal overrides on a real API server: a user's token reads the environment's values, and the status says so."""
 
-import time
-
 import httpx
 import pytest
 
-from support.operator_process import eventually
 from support.world import World
 
+MISSES_TIME = True
 KEY = "DATABASE_HOST"
 
 
@@ -37,16 +35,16 @@ def test_an_override_is_told_once_and_is_in_no_target(world: World, is_encrypted
 
     override(world, "developer", world.canary.value("mine"), is_active=True, is_encrypted=is_encrypted)
 
-    eventually(lambda: KEY in world.condition("shop").get("message", ""), what="it is told")
+    world.until(lambda: KEY in world.condition("shop").get("message", ""), what="it is told")
     told = world.condition("shop")
     assert (told["status"], told["reason"]) == ("True", "Synced")
     assert "personal overrides" in told["message"]
     assert world.data() == held
     version = (world.get("phasesecret", "shop") or {})["metadata"]["resourceVersion"]
-    time.sleep(11)
+    world.intervals_pass()
     assert (world.get("phasesecret", "shop") or {})["metadata"]["resourceVersion"] == version
 
     override(world, "developer", world.canary.value("mine"), is_active=False, is_encrypted=is_encrypted)
 
-    eventually(lambda: KEY not in world.condition("shop").get("message", ""), what="nothing is told")
+    world.until(lambda: KEY not in world.condition("shop").get("message", ""), what="nothing is told")
     assert world.data() == held

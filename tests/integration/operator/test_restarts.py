@@ -8,6 +8,7 @@ import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_operator.api import names
+from support import suspended
 from support.followers import (
     ENV_FROM,
     SETTLE,
@@ -50,7 +51,8 @@ ROLLOUTS = {
 @pytest.fixture(scope="module")
 def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """Run the module's operator with a short settle window."""
-    with running_operator(installed, tmp_path_factory.mktemp("operator"), *SETTLE) as process:
+    folder = tmp_path_factory.mktemp("operator")
+    with running_operator(installed, folder, *SETTLE, program=suspended.PROGRAM) as process:
         yield process
 
 

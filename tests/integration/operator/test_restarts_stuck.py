@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from phase_dev.cluster import ControlPlane
+from support import suspended
 from support.followers import SETTLE, change, generation, pod, pods, told, until_noted, until_restarted, workload
 from support.operator_process import OperatorProcess, eventually, running_operator
 from support.world import World
@@ -21,7 +22,8 @@ NOWHERE = {"nodeSelector": {"no": "node"}}
 @pytest.fixture(scope="module")
 def operator(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """Run the module's operator with a short settle window."""
-    with running_operator(installed, tmp_path_factory.mktemp("operator"), *SETTLE) as process:
+    folder = tmp_path_factory.mktemp("operator")
+    with running_operator(installed, folder, *SETTLE, program=suspended.PROGRAM) as process:
         yield process
 
 

@@ -7,8 +7,9 @@ import pytest
 from phase_dev.cluster import Completed
 from support.canary import Canary
 from support.kstatus import KStatus, kstatus, wait_ends
-from support.operator_process import eventually
 from support.world import World, secret
+
+MISSES_TIME = True
 
 
 def wait(world: World, name: str = "shop", condition: str = "Ready", seconds: int = 20) -> Completed:
@@ -89,7 +90,7 @@ def test_one_bad_target_makes_the_whole_not_ready_and_the_good_one_is_told_as_go
     assert world.get("secret", "theirs") == before
 
     world.phase.set("shop", "Production", "LOG_LEVEL", "debug")
-    eventually(lambda: (world.data("good") or {}).get("LOG_LEVEL") == "debug", what="the good one goes on")
+    world.until(lambda: (world.data("good") or {}).get("LOG_LEVEL") == "debug", what="the good one goes on")
 
 
 def test_a_change_is_one_line_in_the_log_and_a_poll_is_none(world: World, canary: Canary) -> None:
@@ -103,16 +104,16 @@ def test_a_change_is_one_line_in_the_log_and_a_poll_is_none(world: World, canary
 
     def look() -> None:
         looks = world.phase.calls(route="/v1/environments/")
-        eventually(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
+        world.until(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
 
     world.phase_secret(managedSecretReferences=[target])
     world.until_ready()
     look()
     world.phase.set("shop", "Production", "DATABASE_PASSWORD", canary.value("next"))
-    eventually(lambda: len(lines()) == 2, what="the change is told")
+    world.until(lambda: len(lines()) == 2, what="the change is told")
     look()
     world.phase_secret(managedSecretReferences=[{"secretName": "other"}])
-    eventually(lambda: len(lines()) == 4, what="that one goes and another comes is told")
+    world.until(lambda: len(lines()) == 4, what="that one goes and another comes is told")
     world.phase_secret(managedSecretReferences=[{"secretName": "other"}], phaseApp="shpo")
     assert wait(world, condition="Stalled").returncode == 0
 
@@ -138,6 +139,6 @@ def test_a_status_is_not_written_while_nothing_changes(world: World) -> None:
     before = {name: json.dumps(world.get("phasesecret", name)) for name in names}
     looks = world.phase.calls(route="/v1/environments/")
 
-    eventually(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
+    world.until(lambda: world.phase.calls(route="/v1/environments/") >= looks + 2, within=15, what="two more looks")
 
     assert {name: json.dumps(world.get("phasesecret", name)) for name in names} == before
