@@ -35,6 +35,7 @@ from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
 from phase_operator.kube.lines import NO_JSON, LineReader, ResponseLines, Watch, json_object
 from phase_operator.kube.own_writes import BookmarkedContent
 from phase_operator.kube.part_size import PartSize, body_within, read_list
+from phase_operator.kube.reach import Reach
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class KubeClient:
         self._watching: aiohttp.ClientSession | None = None
         # Set if watches share connections.
         self._streams: Streams | None = None
+        self._reach = Reach()
         self._apart: list[KubeClient] = []
 
     def apart(self) -> "KubeClient":
@@ -276,7 +278,8 @@ class KubeClient:
         return Watch(partial(self._open_watch, path, query, accept))
 
     async def _open_watch(self, path: str, query: Query, accept: str) -> LineReader:
-        with _answering():
+        await self._reach.turn()
+        with _answering(), self._reach.noting():
             response = await self._watching_session().get(
                 self._url(path, query),
                 headers=await self._headers(accept),
@@ -338,6 +341,7 @@ class KubeClient:
         send: aiohttp.ClientMiddlewareType = self._streams or _alone
 
         async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+            await self._reach.turn()
             headers: dict[str, str] = {}
             await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
             request.headers.update(headers)
@@ -347,7 +351,8 @@ class KubeClient:
                 now = asyncio.get_running_loop().time()
                 pace = paces.setdefault(request.url.path, TokenBucket(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
                 await asyncio.sleep(pace.wait(now))
-                response = await send(request, handler)
+                with self._reach.noting():
+                    response = await send(request, handler)
                 content = BookmarkedContent(response.content, is_own)
                 response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
                 return response

@@ -1,0 +1,67 @@
+"""Whether the API server can be connected to; while it cannot, watches try one after another.
+
+Rule: how often a lost API server is tried does not grow with the number of watches, of which there may be hundreds. As
+soon as one connection succeeds, all others are tried at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+
+# Seconds between two attempts of all watches together. One takes a millisecond.
+_PAUSE = 0.05
+_LOST = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class Reach:
+    """A queue for those who want to connect, which is in use only while nobody can."""
+
+    def __init__(self) -> None:
+        self._is_lost = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._next: asyncio.TimerHandle | None = None
+
+    async def turn(self) -> None:
+        """Return at once while the API server can be reached; else wait for a turn, or until it can be reached."""
+        if not self._is_lost:
+            return
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        if self._next is None:
+            self._next = loop.call_later(_PAUSE, self._give)
+        await turn
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note whether the API server could be reached; whatever it answers shows that it can."""
+        try:
+            yield
+        except _LOST:
+            self._is_lost = True
+            raise
+        self._is_lost = False
+        self._give_all()
+
+    def _give(self) -> None:
+        self._next = None
+        while self._waiting:
+            turn = self._waiting.popleft()
+            # One who was cancelled needs no turn.
+            if not turn.done():
+                turn.set_result(None)
+                break
+        if self._waiting:
+            self._next = asyncio.get_running_loop().call_later(_PAUSE, self._give)
+
+    def _give_all(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
