@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 
 import phase_operator
 from support.builders import entry, phase_secret, secret_ref
+from support.clock import settle
 from support.fakes import Loop
 
 _PRODUCT = Path(phase_operator.__file__).parent
@@ -116,6 +117,8 @@ async def crossings_of(job: str) -> Crossings:
         loop.phase.holds(entry("A", "1"))
         if is_in_step:
             await loop.show(phase_secret())
+        # The workers begin, and wait for work: that is no part of any job.
+        await settle()
         written = len(loop.cluster.applied)
         with counted.counting():
             await do(loop)

@@ -112,10 +112,14 @@ def declared_by(resource: Resource) -> Declared:
     return Declared(resource.key, resource, target_policies, newest_versions(resource.status))
 
 
-def check_kept(resource: Resource) -> None:
-    """Raise Invalid if the spec is not kept, since the resources of its namespace are too large together."""
+def spec_of(resource: Resource) -> PhaseSecretSpec:
+    """Return the part of a resource's spec that is about targets; raise Invalid with the field's path.
+
+    The spec may not be kept either, since the resources of its namespace are too large together.
+    """
     if resource.is_left_out:
         raise Invalid(Reason.INVALID_SPEC, _LEFT_OUT)
+    return parse_spec(resource.spec, resource.key.kind)
 
 
 def parse_spec(spec: Mapping[str, Any], kind: str = "") -> PhaseSecretSpec:

@@ -135,7 +135,7 @@ def test_a_dynamic_secret_that_is_renamed_keeps_its_lease_under_the_new_name(wor
         ),
     ],
 )
-def test_what_phase_refuses_without_a_cause_is_told_with_what_it_may_be(
+def test_a_refusal_without_a_cause_is_told_with_what_it_may_be(
     world: LeaseStage, prepare: Prepare, told: str, left: int
 ) -> None:
     prepare(world.phase)

@@ -78,7 +78,7 @@ async def test_a_lost_api_server_is_tried_as_often_by_one_watch_as_by_many(opene
 
 
 @OPEN
-async def test_when_one_watch_is_open_again_all_are_opened(opened: Opened) -> None:
+async def test_all_watches_are_opened_as_soon_as_one_is_open_again(opened: Opened) -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)

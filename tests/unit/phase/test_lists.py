@@ -152,7 +152,7 @@ def test_a_list_that_is_too_large_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"1", b""])
-def test_what_was_done_is_acknowledged_by_an_object(body: bytes) -> None:
+def test_an_object_acknowledges_a_revocation(body: bytes) -> None:
     read(Acknowledgement(HOST, MIB, place()), [b'{"message": "done", "n": 1', b"2}"])
 
     with pytest.raises(ExpectedError):

@@ -23,7 +23,7 @@ from phase_operator.core.leases.unclear import SURELY_LISTED
 from phase_operator.core.outcome import Confirmed, Failed, Gone, Outcome, Pending, Suspended, Synced, Warned
 from phase_operator.core.source.query import Account, source_query
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.context import RunContext, check_kept, parse_spec, parsed, task_of
+from phase_operator.reconcile.context import RunContext, parsed, spec_of, task_of
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
 from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
@@ -221,9 +221,9 @@ class LeaseRuns:
 
 def _parsed(resource: Resource) -> PhaseSecretSpec:
     """Return the part of a spec that is about targets; raise Invalid if any of it is not valid."""
-    check_kept(resource)
-    parsed(PhaseDynamicSecretSpec, resource.spec)
-    return parse_spec(resource.spec, resource.key.kind)
+    if not resource.is_left_out:
+        parsed(PhaseDynamicSecretSpec, resource.spec)
+    return spec_of(resource)
 
 
 def _caller(resource: Resource, admitted: Admitted, wants: Wanted, account: Account, credential: Credential) -> Caller:

@@ -21,7 +21,7 @@ from phase_operator.core.targets.provenance import inputs_digest
 from phase_operator.core.targets.unread import unread
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.context import RunContext, check_kept, declared_by, parse_spec, task_of
+from phase_operator.reconcile.context import RunContext, declared_by, spec_of, task_of
 from phase_operator.reconcile.polling.calls import Broken, Fresh, SourceState, Unread
 from phase_operator.reconcile.polling.fair_queue import PollPriority
 from phase_operator.reconcile.polling.poller import Poller
@@ -86,8 +86,7 @@ class Reconciler:
         return await self._finalizer.end(declared_by(resource))
 
     async def _run(self, resource: Resource) -> Outcome:
-        check_kept(resource)
-        key, spec = resource.key, parse_spec(resource.spec)
+        key, spec = resource.key, spec_of(resource)
         # Before anything is registered or read: what is refused, or suspended, leaves no trace elsewhere.
         admitted = admit(self._tenancy, spec, key, self._labels_of(key.namespace))
         if spec.suspend:

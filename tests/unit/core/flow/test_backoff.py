@@ -131,7 +131,7 @@ def test_reactions_come_within_a_pause_and_no_more_often_than_promised(pauses: l
         assert sum(began <= each < began + 20.0 - 1e-6 for each in reactions) <= burst + 4
 
 
-def test_what_is_quiet_takes_no_memory() -> None:
+def test_quiet_things_take_no_memory() -> None:
     limit: RepeatLimit[int] = RepeatLimit(burst=5, pause=5.0)
     for thing in range(5000):
         limit.wait(thing, thing / 10)

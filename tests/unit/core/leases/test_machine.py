@@ -146,7 +146,7 @@ def test_of_two_leases_that_may_be_ours_the_older_one_is_taken() -> None:
 
 
 @pytest.mark.parametrize("life", [3571, 3570])
-def test_what_may_be_the_answer_to_a_call_under_way_is_nobodys_yet(life: int) -> None:
+def test_a_listed_lease_that_may_answer_a_call_under_way_is_nobodys_yet(life: int) -> None:
     """Phase lists a lease before its answer is here; a call for another life cannot have made it."""
     listed = seen("lease-9", "before", at=NOW + 5)
     facts = replace(lost(NOW), listings=listed, under_way=frozenset({(PLACE, life)}))

@@ -30,7 +30,7 @@ def is_proven(found: dict[str, Any], proofs: Proofs = PROOFS) -> bool:
 
 
 @pytest.mark.parametrize("lease", [LEASE, replace(LEASE, state=LeaseState.ASKING, id="", after="", ends_at=0.0)])
-def test_what_was_written_is_proven_and_read_the_same(lease: Lease) -> None:
+def test_a_ledger_that_was_written_is_proven_and_read_the_same(lease: Lease) -> None:
     document = PROOFS.document(Ledger((lease,)))
     read = PROOFS.read(document)
 
@@ -61,12 +61,12 @@ def test_a_row_in_which_anything_that_names_the_lease_was_changed_is_not_proven(
 
 
 @pytest.mark.parametrize("changed", [{"state": "Revoking"}, {"revokeAfter": "2027-01-01T00:00:00Z"}, {"askedBy": "x"}])
-def test_what_only_concerns_the_resource_itself_is_not_part_of_the_proof(changed: dict[str, str]) -> None:
+def test_facts_about_the_resource_alone_are_not_part_of_the_proof(changed: dict[str, str]) -> None:
     """Each write makes the proof anew, but a later version may have other states."""
     assert is_proven(row() | changed)
 
 
-def test_what_is_not_proven_gets_no_proof_by_a_write() -> None:
+def test_a_row_that_is_not_proven_gets_no_proof_by_a_write() -> None:
     read = PROOFS.read({"leases": [row() | {"id": "other"}]})
     (written,) = PROOFS.document(read)["leases"]
 

@@ -97,7 +97,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("prepare", "reason", "told"), BAD)
-async def test_what_is_wrong_from_the_beginning_is_told_once_and_heals_by_itself(
+async def test_a_fault_from_the_beginning_is_told_once_and_heals_by_itself(
     prepare: Callable[[LeaseHouse], None], reason: Reason, told: list[str]
 ) -> None:
     async with LeaseHouse() as house:
@@ -122,7 +122,7 @@ async def test_what_is_wrong_from_the_beginning_is_told_once_and_heals_by_itself
 
 
 @pytest.mark.parametrize(("prepare", "reason", "told"), BAD)
-async def test_what_goes_wrong_while_a_lease_serves_is_told_beside_it_and_empties_nothing(
+async def test_a_fault_while_a_lease_serves_is_told_beside_it_and_empties_nothing(
     prepare: Callable[[LeaseHouse], None], reason: Reason, told: list[str]
 ) -> None:
     async with LeaseHouse() as house:
@@ -218,7 +218,7 @@ async def test_a_right_to_revoke_that_is_missing_is_told_beside_and_the_lease_na
         assert house.leases.calls["lease"] <= 5
 
 
-async def test_who_was_away_when_a_resource_was_deleted_gives_its_leases_back_nevertheless() -> None:
+async def test_an_operator_that_was_away_at_a_deletion_gives_the_leases_back_nevertheless() -> None:
     async with LeaseHouse() as house:
         await house.show_dynamic(dynamic_secret())
     deleted, outside = house.clock.right(), ["secrets.phase.dev/outside"]

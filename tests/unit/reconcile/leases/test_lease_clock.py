@@ -10,7 +10,7 @@ RIGHT, LATER = "2030-01-01T00:16:40Z", "2030-01-01T00:17:40Z"
 
 
 @pytest.mark.parametrize("jump", [7200.0, -7200.0, 1.0])
-def test_it_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: float) -> None:
+def test_the_clock_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: float) -> None:
     clock = HandClock()
     time = LeaseClock(clock, lambda: "")
     before = time.now()
@@ -21,7 +21,7 @@ def test_it_passes_as_time_does_whatever_is_done_to_the_wall_clock(jump: float) 
     assert (before, time.now()) == (RIGHT, LATER)
 
 
-def test_what_the_wall_clock_did_before_the_first_question_counts() -> None:
+def test_jumps_of_the_wall_clock_before_the_first_question_count() -> None:
     clock = HandClock()
     clock.jump(-7200.0)
     time = LeaseClock(clock, lambda: "")
@@ -41,5 +41,5 @@ def test_what_the_wall_clock_did_before_the_first_question_counts() -> None:
         pytest.param("Tue, 01 Jan 99999 00:00:00 GMT", RIGHT, id="no such year"),
     ],
 )
-def test_it_begins_with_the_clock_of_the_api_server_if_ours_is_far_off(date: str, now: str) -> None:
+def test_the_clock_begins_with_that_of_the_api_server_if_ours_is_far_off(date: str, now: str) -> None:
     assert LeaseClock(HandClock(), lambda: date).now() == now
