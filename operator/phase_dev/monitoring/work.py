@@ -34,6 +34,9 @@ TEAMS = ("team-a", "team-b", "team-c", "team-d", "team-e", "team-f")
 SIZE, MORE, KEYS, POLLING, EDITED, FOLLOWERS, QUOTA = 200, 40, 10, 10, 12, 12, 90
 # Nothing but the restarts changes its values.
 _FOLLOWED = "website"
+# Dynamic secrets, and the life in seconds of their leases: several are rolled over in the time that a dashboard shows.
+LEASED, _LIFE = 6, 120
+_LEASING = "uploads"
 _CHANGE_EVERY = 5.0
 
 
@@ -196,7 +199,7 @@ STORY = (
 
 def _install(plane: ControlPlane, phase: EmbeddedPhase) -> None:
     plane.kubectl("apply", "--server-side", *(f"--filename={CHECKOUT / name}" for name in MANIFESTS))
-    plane.kubectl("wait", "--for=condition=Established", "crd/phasesecrets.secrets.phase.dev", "--timeout=30s")
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     token = {"name": "phase-service-token"}
     for team in TEAMS:
         _create(plane, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": team}})
@@ -206,6 +209,8 @@ def _install(plane: ControlPlane, phase: EmbeddedPhase) -> None:
         )
     followed = _phase_secret(_FOLLOWED, TEAMS[0], phase.url, phaseApp=_FOLLOWED, phaseAppEnv="Production")
     _create(plane, followed, *map(_follower, range(FOLLOWERS)))
+    phase.add_dynamic(_FOLLOWED, "Production", _LEASING)
+    _create(plane, *(_phase_dynamic_secret(number, phase.url) for number in range(LEASED)))
 
 
 def _create(plane: ControlPlane, *documents: Mapping[str, Any]) -> None:
@@ -221,6 +226,13 @@ def _phase_secret(name: str, namespace: str, url: str, **spec: Any) -> dict[str,
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"phaseHost": url, "pollingInterval": POLLING, "managedSecretReferences": targets, **spec},
     }
+
+
+def _phase_dynamic_secret(number: int, url: str) -> dict[str, Any]:
+    name = f"{_LEASING}-{number}"
+    asks = {"phaseApp": _FOLLOWED, "phaseAppEnv": "Production", "dynamicSecret": _LEASING}
+    made = _phase_secret(name, TEAMS[number % len(TEAMS)], url, **asks, leaseTTL=_LIFE, overlap=0, pollingInterval=60)
+    return made | {"kind": "PhaseDynamicSecret"}
 
 
 def _follower(number: int) -> dict[str, Any]:
