@@ -11,6 +11,7 @@ import json
 
 import pytest
 
+from manifests.crds import apply, established
 from manifests.objects import CRD_FILE, SAMPLES, Object, in_pages
 from manifests.specs import BAD, GOOD, phase_secret
 from phase_dev import documents
@@ -27,22 +28,13 @@ CRD_NAME = "phasesecrets.secrets.phase.dev"
 
 @pytest.fixture(scope="module")
 def crd(kubectl: Kubectl) -> Object:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD_FILE)
-    kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
-    found: Object = documents.load(CRD_FILE.read_text())
-    return found
+    return established(kubectl, CRD_FILE)
 
 
 @pytest.fixture
 def place(crd: Object, namespace: str) -> str:
     """Give a namespace in a cluster that has the CRD."""
     return namespace
-
-
-def apply(kubectl: Kubectl, namespace: str, body: Object) -> Object:
-    done = kubectl("-n", namespace, "apply", "--server-side", "-o", "json", "-f", "-", stdin=json.dumps(body))
-    stored: Object = json.loads(done.stdout)
-    return stored
 
 
 def test_the_crd_is_established_and_has_no_complaint(crd: Object, kubectl: Kubectl) -> None:

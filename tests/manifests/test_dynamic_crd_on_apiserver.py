@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from manifests.crds import apply, established
 from manifests.dynamic_specs import BAD, GOOD, phase_dynamic_secret
 from manifests.objects import CRD_FILE_DYNAMIC, DYNAMIC_SAMPLES, Object, in_pages
 from phase_dev import documents
@@ -23,22 +24,13 @@ MOMENT = 1_800_000_000.0
 
 @pytest.fixture(scope="module")
 def crd(kubectl: Kubectl) -> Object:
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD_FILE_DYNAMIC)
-    kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
-    found: Object = documents.load(CRD_FILE_DYNAMIC.read_text())
-    return found
+    return established(kubectl, CRD_FILE_DYNAMIC)
 
 
 @pytest.fixture
 def place(crd: Object, namespace: str) -> str:
     """Give a namespace in a cluster that has the CRD."""
     return namespace
-
-
-def apply(kubectl: Kubectl, namespace: str, body: Object) -> Object:
-    done = kubectl("-n", namespace, "apply", "--server-side", "-o", "json", "-f", "-", stdin=json.dumps(body))
-    stored: Object = json.loads(done.stdout)
-    return stored
 
 
 def with_status(kubectl: Kubectl, namespace: str, status: Object) -> Object:
