@@ -151,6 +151,7 @@ class LeaseHouse(Loop):
         self.all_seen = True
         self.bits = itertools.count(0x1234_5678_0000_0001, 0x0000_0101_0000_0001)
         lists, rate = Lists(), LeaseRate(per_minute)
+        self.lists = lists
         self.rate = rate
         # Proves ledgers and records.
         self.lease_key = DIGEST_KEY

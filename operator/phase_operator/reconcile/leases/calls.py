@@ -229,6 +229,8 @@ class LeaseCalls:
             raise
         finally:
             subject.revocations[lease.attempt] = found
+            if found.is_done:
+                self._lists.given_back(caller.account, lease.place, lease.id)
 
 
 def _not_found(caller: Caller) -> Waiting:

@@ -1,7 +1,7 @@
 """The lists of leases that Phase has shown: one for each account and dynamic secret, whoever asked for it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phase_operator.core.leases.facts import ListedLease, Listing
 from phase_operator.core.leases.ledger import LeasePlace
@@ -37,6 +37,13 @@ class Lists:
         """Take over a list that an account was shown, of so many bytes."""
         found = self._of(account, listing.place)
         found.before, found.newest, found.size = found.newest, _bounded(listing), size
+
+    def given_back(self, account: Account, place: LeasePlace, lease_id: str) -> None:
+        """Mark a lease as revoked: no ledger names it soon, and a list from before must not show it as nobody's."""
+        found = self._of(account, place)
+        if found.newest is not None:
+            leases = (replace(each, is_revoked=True) if each.id == lease_id else each for each in found.newest.leases)
+            found.newest = replace(found.newest, leases=tuple(leases))
 
     def newest(self, account: Account, places: Iterable[LeasePlace]) -> Mapping[LeasePlace, Listing]:
         """Return the newest list of each place that has one."""
