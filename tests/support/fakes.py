@@ -294,8 +294,9 @@ class FakeCluster:
         self.mentions: set[str] = set()
         # Where the test says so: the uid that a PhaseSecret of this name has, None if there is none.
         self.uids: dict[ObjectKey, str | None] = {}
-        # Method name -> what it raises, until taken out.
+        # Method name -> what it raises, until taken out; and how many turns of the loop it takes, if not one.
         self.errors: dict[str, Exception] = {}
+        self.turns: dict[str, int] = {}
         # PhaseSecrets as the API server has them, and those with our finalizer.
         self.bodies: dict[ObjectKey, Mapping[str, Any]] = {}
         self.guarded: set[ObjectKey] = set()
@@ -584,7 +585,8 @@ class FakeCluster:
 
     async def _answer(self, method: str) -> None:
         self.calls.append(method)
-        await asyncio.sleep(0)
+        for _ in range(self.turns.get(method, 1)):
+            await asyncio.sleep(0)
         if method in self.errors:
             raise self.errors[method]
 

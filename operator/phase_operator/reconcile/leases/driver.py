@@ -210,6 +210,8 @@ class Driver:
         announced = [each for each in step.ledger.leases if each.attempt not in before]
         if announced:
             await self._guard(resource)
+        # At once: while it is written, no other resource may take a lease that it names for its own.
+        drive.subject.ledger = step.ledger
         document = self._proofs(resource.uid).document(step.ledger)
         if not await self._cluster.write_ledger(resource.key, resource.uid, resource.status, document):
             await self._read_again(drive)

@@ -1,6 +1,6 @@
 """The lists of leases that Phase has shown: one for each account and dynamic secret, whoever asked for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from phase_operator.core.leases.facts import ListedLease, Listing
@@ -23,6 +23,8 @@ class _Lists:
     before: Listing | None = None
     # Bytes of the newest.
     size: int = 0
+    # Leases that were given back, and that no list has shown as revoked yet.
+    given_back: set[str] = field(default_factory=set)
     # Who waits for the list that comes, the one who asks for it first.
     waiting: dict[ObjectKey, Subject] = field(default_factory=dict)
 
@@ -36,14 +38,17 @@ class Lists:
     def take(self, account: Account, listing: Listing, size: int) -> None:
         """Take over a list that an account was shown, of so many bytes."""
         found = self._of(account, listing.place)
-        found.before, found.newest, found.size = found.newest, _bounded(listing), size
+        # A list may be older than what was given back while it was read.
+        found.given_back &= {each.id for each in listing.leases if not each.is_revoked}
+        found.before, found.newest = found.newest, _without(_bounded(listing), found.given_back)
+        found.size = size
 
     def given_back(self, account: Account, place: LeasePlace, lease_id: str) -> None:
-        """Mark a lease as revoked: no ledger names it soon, and a list from before must not show it as nobody's."""
+        """Show a lease as revoked: no ledger names it soon, and a list from before must not show it as nobody's."""
         found = self._of(account, place)
+        found.given_back.add(lease_id)
         if found.newest is not None:
-            leases = (replace(each, is_revoked=True) if each.id == lease_id else each for each in found.newest.leases)
-            found.newest = replace(found.newest, leases=tuple(leases))
+            found.newest = _without(found.newest, {lease_id})
 
     def newest(self, account: Account, places: Iterable[LeasePlace]) -> Mapping[LeasePlace, Listing]:
         """Return the newest list of each place that has one."""
@@ -94,6 +99,14 @@ class Lists:
 
     def _of(self, account: Account, place: LeasePlace) -> _Lists:
         return self._lists.setdefault(account, {}).setdefault(place, _Lists())
+
+
+def _without(listing: Listing, given_back: Set[str]) -> Listing:
+    """Return a list that shows these leases as revoked."""
+    if not given_back:
+        return listing
+    leases = (replace(each, is_revoked=True) if each.id in given_back else each for each in listing.leases)
+    return replace(listing, leases=tuple(leases))
 
 
 def _bounded(listing: Listing) -> Listing:

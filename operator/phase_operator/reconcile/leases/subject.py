@@ -41,7 +41,7 @@ class Subject:
     uid: str
     # When this process began to serve it.
     started_at: float
-    # As it was written or read last, for metrics.
+    # As it was read or written last, or is being written.
     ledger: Ledger = field(default_factory=Ledger)
     # The id of the account that holds its leases, as Phase named it.
     holder: str = ""

@@ -100,12 +100,16 @@ class Subjects:
         return found.forced if found is not None else None
 
     def calls_beside(self, key: ObjectKey) -> tuple[set[str], set[tuple[LeasePlace, int]]]:
-        """Return what calls for leases of other resources gave, and place and life of each that is under way."""
-        others = [each for known, each in self._subjects.items() if known != key]
-        answered = {call.id for each in others for call in each.calls.values() if call.id}
+        """Return the leases of other resources, and place and life of each call for one that is under way.
+
+        Those that calls gave, and those in ledgers that are being written.
+        """
+        others = [each for other, each in self._subjects.items() if other != key]
+        known = {call.id for each in others for call in each.calls.values() if call.id}
+        known |= {lease.id for each in others for lease in each.ledger.leases if lease.id and lease.is_proven}
         asking = ((each.calls.get(lease.attempt), lease) for each in others for lease in each.ledger.leases)
         under_way = {(lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way}
-        return answered, under_way
+        return known, under_way
 
     def are_settled(self) -> bool:
         """Return whether no call for a lease is under way, and each answer is recorded in the cluster."""

@@ -1,5 +1,6 @@
 """What a run does for the leases of a PhaseDynamicSecret, and what its status says, on fakes."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -372,6 +373,21 @@ class TestWhatPhaseSays:
             keys = (KEY, ObjectKey("team", "other", KEY.kind))
             assert living(house) == {each.id for key in keys for each in house.ledger(key)}
             assert house.counter.orphans == 2
+
+    async def test_as_many_answers_as_resources_are_lost_and_each_lease_is_given_back_once(self) -> None:
+        """They look for their leases in one list, at the same moment."""
+        names = [f"bucket-{number}" for number in range(6)]
+        async with LeaseHouse(per_minute=600) as house:
+            house.bits = itertools.count(7 << 32)
+            house.leases.lost = [LOST] * len(names)
+            house.cluster.turns["write_ledger"] = 50
+            await asyncio.gather(*(house.show_dynamic(dynamic_secret(each, uid=f"uid-of-{each}")) for each in names))
+
+            await house.pass_time(200)
+
+            keys = [ObjectKey("team", name, KEY.kind) for name in names]
+            assert living(house) == {each.id for key in keys for each in house.ledger(key)}
+            assert house.counter.orphans == len(names)
 
     async def test_nothing_is_looked_for_before_all_resources_are_known(self) -> None:
         async with LeaseHouse() as house:
