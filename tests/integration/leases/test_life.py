@@ -1,6 +1,5 @@
 """The life of a lease on a real API server: made once, used from its record, replaced with an overlap, given back."""
 
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -163,24 +162,3 @@ def test_a_suspended_resource_repairs_its_targets_and_calls_nobody(world: LeaseS
 
     eventually(lambda: world.data(TARGET) == held, what="the target is back")
     assert world.phase.calls() == 0
-
-
-def test_a_process_that_is_killed_while_phase_makes_a_lease_leaves_none_behind(
-    stage: LeaseStage, tmp_path: Path
-) -> None:
-    stage.phase.leases.fail("delay", delay=4)
-    with running_operator(stage.plane, tmp_path) as operator:
-        stage.dynamic_secret()
-        stage.until_rows("Asking")
-        eventually(lambda: stage.phase.calls(lease=True) >= 0, what="it asks")
-        time.sleep(1)
-        operator.process.send_signal(signal.SIGKILL)
-        operator.process.wait(10)
-    eventually(lambda: len(stage.live()) == 1, what="Phase makes the lease")
-    stage.phase.clear()
-
-    with running_operator(stage.plane, tmp_path):
-        stage.until_serving(within=60)
-        stage.until_quiet()
-        assert len(stage.live()) == 1
-        stage.no_leases()

@@ -140,7 +140,7 @@ def test_the_page_installs_with_kubectl_upgrades_and_uninstalls(
     [[token, resource, wait]] = commands(INSTALL, "A token and a first resource")
     [shop] = fenced(INSTALL, "A token and a first resource", "yaml")
     [[upgrade]] = commands(INSTALL, "Upgrade")
-    operator_goes, all_goes, one_goes, every_goes = commands(INSTALL, "Uninstall and keep the Secrets")
+    leases_go, operator_goes, all_goes, one_goes, every_goes = commands(INSTALL, "Uninstall and keep the Secrets")
 
     reader.write("my-overlay/kustomization.yaml", overlay)
     reader.run(apply)
@@ -158,6 +158,7 @@ def test_the_page_installs_with_kubectl_upgrades_and_uninstalls(
         assert data
         world.phase_secret("merged", managedSecretReferences=[{"secretName": "merged", "creationPolicy": "Merge"}])
         world.until_ready("merged")
+        reader.follow(leases_go)
 
     reader.follow(operator_goes)
     eventually(lambda: not plane.kubectl("get", "ns", HOME, check=False).stdout, within=60, what="the namespace goes")
