@@ -1,8 +1,8 @@
 """Our own status writes, as kopf's watch shows them: kopf gets a bookmark in place of the event.
 
 Rule: an event is replaced only if it shows nothing but our write; and one that kopf could not parse loses what is
-nested too deeply. The bookmark has the event's version, so kopf goes on
-from there as it would have. For every event of an object kopf starts tasks and queues, only to find it of no interest.
+nested too deeply. The bookmark has the event's version, so kopf goes on from there as it would have. For every event of
+an object kopf starts tasks and queues, only to find it of no interest.
 """
 
 import json

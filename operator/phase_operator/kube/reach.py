@@ -5,11 +5,12 @@ soon as one connection succeeds, all others are tried at once.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
+
+from phase_operator.reconcile.waiting_line import WaitingLine
 
 # Seconds between two attempts of all watches together. One takes a millisecond.
 _PAUSE = 0.05
@@ -21,19 +22,16 @@ class Reach:
 
     def __init__(self) -> None:
         self._is_lost = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._line = WaitingLine()
         self._next: asyncio.TimerHandle | None = None
 
     async def turn(self) -> None:
         """Return at once while the API server can be reached; else wait for a turn, or until it can be reached."""
         if not self._is_lost:
             return
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(turn)
         if self._next is None:
-            self._next = loop.call_later(_PAUSE, self._give)
-        await turn
+            self._plan()
+        await self._line.wait()
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -46,22 +44,17 @@ class Reach:
         self._is_lost = False
         self._give_all()
 
+    def _plan(self) -> None:
+        self._next = asyncio.get_running_loop().call_later(_PAUSE, self._give)
+
     def _give(self) -> None:
         self._next = None
-        while self._waiting:
-            turn = self._waiting.popleft()
-            # One who was cancelled needs no turn.
-            if not turn.done():
-                turn.set_result(None)
-                break
-        if self._waiting:
-            self._next = asyncio.get_running_loop().call_later(_PAUSE, self._give)
+        self._line.let_one()
+        if self._line:
+            self._plan()
 
     def _give_all(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        self._line.let_all()

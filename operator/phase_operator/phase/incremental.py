@@ -224,7 +224,7 @@ class IncrementalReader:
             return None
         sign = self._opens.get(path)
         if sign is not None and text[at] != sign:
-            raise self._misfit(text[at], sign, path)
+            raise self._misfit(sign, path) if text[at] in _BEGINNINGS else self._invalid()
         found = self._parsed(text, at)
         if sign is not None:
             self._has_begun = True
@@ -257,7 +257,7 @@ class IncrementalReader:
             elif isinstance(each, dict if sign == "{" else list):
                 self._take_apart(inner, each)
             else:
-                raise wire.not_phase(self._host, wire.at_place(_MISFITS[sign], inner))
+                raise self._misfit(sign, inner)
         self._close(path)
 
     def _parsed(self, text: str, at: int) -> tuple[object, int] | None:
@@ -276,9 +276,7 @@ class IncrementalReader:
             raise self._invalid()
         return str(found[0])
 
-    def _misfit(self, found: str, sign: str, path: Path) -> Transient:
-        if found not in _BEGINNINGS:
-            return self._invalid()
+    def _misfit(self, sign: str, path: Path) -> Transient:
         return wire.not_phase(self._host, wire.at_place(_MISFITS[sign], path))
 
     def _invalid(self) -> Transient:
