@@ -1,11 +1,12 @@
 """A clock that only a test turns."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+Result = TypeVar("Result")
 _BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -84,3 +85,20 @@ def _is_idle(loop: Any) -> bool:
     """
     only_itself = 1
     return not loop._ready and loop._default_executor is None and len(loop._selector.get_map()) <= only_itself
+
+
+async def turns_beside(work: Awaitable[Result]) -> tuple[Result, int]:
+    """Await work; return its result, and how many turns of the loop others had meanwhile."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    neighbour = asyncio.create_task(others())
+    try:
+        return await work, turns
+    finally:
+        neighbour.cancel()

@@ -1,6 +1,5 @@
 """What is kept of objects is bounded, however large a tenant makes them."""
 
-import asyncio
 import base64
 from collections.abc import Coroutine
 from typing import Any
@@ -17,6 +16,7 @@ from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.target_cache import TargetCache
 from phase_operator.reconcile.store import lifecycle_of, version_of
 from support.any_json import any_metadata
+from support.clock import turns_beside
 
 KEY = ObjectKey("mallory", "token")
 
@@ -97,21 +97,11 @@ def vast(field: str) -> dict[str, Any]:
 async def test_a_vast_object_is_looked_at_beside_the_loop(field: str, read: str) -> None:
     """The reads here wait for nothing else, so without that the loop would have no turn until they end."""
     found, target = vast(field), TargetRef(Kind.CONFIG_MAP, ObjectKey("mallory", "a"))
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
     if read == "observe":
         reading: Coroutine[Any, Any, object] = cluster(found).observe(target, live=True)
     else:
         reading = cluster({"items": [found], "metadata": {"resourceVersion": "1"}}).versions(target)
-    async with asyncio.TaskGroup() as group:
-        meanwhile = group.create_task(others())
-        assert await group.create_task(reading)
-        meanwhile.cancel()
+    seen, turns = await turns_beside(reading)
 
+    assert seen
     assert turns > 2

@@ -1,6 +1,5 @@
 """Entries of an encrypted app: all of them in plain text, or an error that names what cannot be opened."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from phase_operator.phase.rows import Limits
 from phase_operator.reconcile.background import BackgroundThread
 from support.builders import query
 from support.canary import Canary
+from support.clock import turns_beside
 from support.sealing import SealedAccount, SealedApp, SealedEnvironment, seal, tokens_answer
 from unit.phase.builders import HEX, HTML, KEY, URL, Server, answered, client, failure, place, refused, session
 
@@ -316,17 +316,8 @@ async def test_the_loop_runs_on_while_many_rows_are_opened() -> None:
     """Ten thousand rows take a second, beside the loop: others have their turns meanwhile."""
     source = environment("A")
     rows = [source.rows[0] | {"id": f"row-{number}"} for number in range(2_000)]
-    turns = 0
 
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    neighbour = asyncio.create_task(others())
-    found = await read(source, answer=answered(rows))
-    neighbour.cancel()
+    found, turns = await turns_beside(read(source, answer=answered(rows)))
 
     assert len(found.entries) == 2_000
     assert turns > 50
