@@ -229,8 +229,7 @@ class PollScheduler:
             before, answer = query_state.last, shared_answer.answer(query_state.query)
             if before is not None and before.revision != answer.revision:
                 found.append((query_state, before, answer))
-                entries = len(before.entries) + len(answer.entries)
-                work += sum(guard.work(entries) for guard in query_state.guards)
+                work += query_state.work_of_guards(len(before.entries) + len(answer.entries))
         return found if work > _MUCH else []
 
     def was_read(
