@@ -13,7 +13,7 @@ from phase_operator.core.source.shrink_guard import Guard, Moved, kept, moved
 from phase_operator.core.values import Snapshot
 from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.query_state import MOST_MOVED, QueryState
-from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judgement, SharedAnswer
 
 # What guards may take between two turns of the loop, in microseconds.
 _AT_ONCE = 3_000
@@ -36,7 +36,7 @@ async def judge(
                 partial(kept, base, answer, query_state.noted(left, shared_answer.by_id)), 5 * entries, namespace
             )
             completed.append((base, done))
-        shared_answer.judged[query_state.query] = Judged(before, left[-MOST_MOVED:], doubt, completed)
+        shared_answer.judgements[query_state.query] = Judgement(before, left[-MOST_MOVED:], doubt, completed)
         await asyncio.sleep(0)
 
 

@@ -15,7 +15,7 @@ from phase_operator.core.source.shrink_guard import Guard, Moved, is_same_place,
 from phase_operator.core.values import Entry, ObjectKey, Snapshot
 from phase_operator.reconcile.polling.calls import Read, Subscription
 from phase_operator.reconcile.polling.fair_queue import PollPriority
-from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judgement, SharedAnswer
 
 # A loss is believed if Phase says it again after so many seconds.
 DOUBT_PAUSE = 5.0
@@ -171,43 +171,33 @@ class QueryState:
         answer = got.snapshot
         self.read_at = now
         is_certain = self._is_certain(answer, now)
-        doubt = self._compare(got, is_certain=is_certain) if self._is_changed(answer) else None
-        if doubt is not None:
-            self._distrust(got, doubt)
-            return Verdict.SUSPECT
+        if self._is_changed(answer):
+            judgement = self._judgement(got, is_certain=is_certain)
+            self.moved = self.noted(judgement.left, got.shared_answer.by_id)
+            if judgement.doubt is not None and not is_certain:
+                self._distrust(got, judgement.doubt)
+                return Verdict.SUSPECT
         return Verdict.INCOMPLETE if got.tags is None else Verdict.GOOD
 
-    def _compare(self, got: Answer, *, is_certain: bool) -> ExpectedError | None:
-        """Note what left with an answer that differs from the last one; return why it is not believed, if it is not."""
-        judged, there = self._judged(got), got.shared_answer.by_id
+    def _judgement(self, got: Answer, *, is_certain: bool) -> Judgement:
+        """Compare an answer with the last one that had entries, unless that was done in advance."""
         before = self.last
-        if judged is not None:
-            left, doubt = judged.left, judged.doubt
-        elif before is not None:
-            left = moved(before, there)
-            doubt = None if is_certain else self._suspicion(before, got.snapshot, left)
-        else:
+        if before is None:
             # Each PhaseSecret judges by what its targets hold.
-            left, doubt = (), None
-        self.moved = self.noted(left, there)
-        return None if is_certain else doubt
-
-    def _judged(self, got: Answer) -> Judged | None:
-        """Return what was found out of an answer in advance, if that is true still."""
-        found = got.shared_answer.judged.get(self.query)
-        return found if found is not None and found.before is self.last else None
-
-    def _completed(self, got: Answer, before: Snapshot) -> Snapshot:
-        """Return an answer completed by what it lacks of an earlier one and has not left on purpose."""
-        judged = got.shared_answer.judged.get(self.query) or Judged(before)
-        return judged.kept(before, got.snapshot, self.left())
+            return Judgement()
+        found = got.shared_answer.judgements.get(self.query)
+        if found is not None and found.before is before:
+            return found
+        left = moved(before, got.shared_answer.by_id)
+        # What Phase has said twice is believed: no guard is asked.
+        return Judgement(before, left, None if is_certain else self._doubt(before, got.snapshot, left))
 
     def _distrust(self, got: Answer, doubt: ExpectedError) -> None:
         """Keep the last answer beside the reason why this one is not believed."""
         self.error, self.twice, self.is_wide = doubt, False, True
         before = self.last
         if before is not None and before.app_id == got.snapshot.app_id:
-            self.full = self._completed(got, before)
+            self.full = got.shared_answer.completed(self.query, before, self.moved)
 
     def accept(self, got: Answer, now: float) -> set[ObjectKey]:
         """Believe an answer that was judged good; return the PhaseSecrets that it is news for, or that wait for it."""
@@ -232,7 +222,7 @@ class QueryState:
         """Return the last answer with entries after a new one, without what left: it must not be written again."""
         if got.snapshot.entries or self.full is None:
             return got.snapshot if got.snapshot.entries else None
-        rest = self._completed(got, self.full)
+        rest = got.shared_answer.completed(self.query, self.full, self.moved)
         return rest if rest.entries else None
 
     def fail(self, error: ExpectedError) -> bool:
@@ -249,7 +239,8 @@ class QueryState:
         """Return whether Phase has said the same at least twice, with a pause between."""
         return self.says(answer, now) >= DOUBT_PAUSE - _SLACK
 
-    def _suspicion(self, before: Snapshot, answer: Snapshot, left: Sequence[Moved]) -> ExpectedError | None:
+    def _doubt(self, before: Snapshot, answer: Snapshot, left: Sequence[Moved]) -> ExpectedError | None:
+        """Return what the first guard says that doubts an answer; None if none does."""
         verdicts = (guard.doubt(before, answer, left) for guard in self.guards)
         return next((found for found in verdicts if found is not None), None)
 

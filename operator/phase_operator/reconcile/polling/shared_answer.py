@@ -3,7 +3,7 @@
 Rule: what several queries share is computed once, because there may be many queries and many entries.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -25,21 +25,16 @@ _LARGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was found out in advance of an answer to one query: it takes long if there is much, or many queries."""
+class Judgement:
+    """How an answer to one query differs from an earlier one, and whether that is doubted."""
 
-    # The earlier answer that it was compared with, and what of that left on purpose.
-    before: Snapshot
+    # The earlier answer, if there is one, and what of that left on purpose.
+    before: Snapshot | None = None
     left: Sequence[Moved] = ()
     # What the shrink guards say.
     doubt: ExpectedError | None = None
-    # The answer completed by what it lacks of earlier ones, each with the earlier one.
+    # The answer completed by what it lacks of earlier ones, each with the earlier one; as far as that was done already.
     completed: Sequence[tuple[Snapshot, Snapshot]] = ()
-
-    def kept(self, before: Snapshot, answer: Snapshot, left: Sequence[Moved]) -> Snapshot:
-        """Return the answer completed by what it lacks of an earlier one."""
-        found = (each for base, each in self.completed if base is before)
-        return next(found, None) or kept(before, answer, left)
 
 
 class SharedAnswer:
@@ -62,8 +57,8 @@ class SharedAnswer:
         self._place = place
         self._answers: dict[SourceQuery, Snapshot] = {}
         self._tags: dict[str | None, tuple[str, ...]] = {}
-        # What was found out in advance.
-        self.judged: dict[SourceQuery, Judged] = {}
+        # Those that were made in advance: it takes long if there is much, or many queries.
+        self.judgements: dict[SourceQuery, Judgement] = {}
 
     @property
     def is_large(self) -> bool:
@@ -95,6 +90,12 @@ class SharedAnswer:
             chosen = answering(self._in(query.path), query)
             self._answers[query] = Snapshot.of(self._app_id, chosen, self._place, self._dynamic_for(query))
         return self._answers[query]
+
+    def completed(self, query: SourceQuery, before: Snapshot, left: Collection[Moved]) -> Snapshot:
+        """Return the answer to a query, completed by what it lacks of an earlier one and has not `left` on purpose."""
+        judgement = self.judgements.get(query, Judgement())
+        done = (completed for earlier, completed in judgement.completed if earlier is before)
+        return next(done, None) or kept(before, self.answer(query), left)
 
     def tags(self, path: str | None) -> tuple[str, ...]:
         """Return the tags of the entries in a folder, or in any if it is None, sorted."""

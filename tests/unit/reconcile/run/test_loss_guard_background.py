@@ -5,7 +5,7 @@ from phase_operator.core.source.shrink_guard import Guard, moved
 from phase_operator.core.values import Entry
 from phase_operator.reconcile.polling.calls import ListApps, Policy, Probe, Read, Subscription
 from phase_operator.reconcile.polling.scheduler import PollScheduler
-from phase_operator.reconcile.polling.shared_answer import Judged, SharedAnswer
+from phase_operator.reconcile.polling.shared_answer import Judgement, SharedAnswer
 from support.builders import entry, query
 from support.planning import key
 
@@ -72,7 +72,7 @@ def test_a_verdict_that_was_found_before_counts_as_one_found_now() -> None:
             verdict = question.guards[0].doubt(before, answer)
             assert verdict is not None
             left = moved(before, shared_answer.by_id)
-            shared_answer.judged[question.query] = Judged(before, left, verdict)
+            shared_answer.judgements[question.query] = Judgement(before, left, verdict)
         asked.scheduler.was_read(call, shared_answer, asked.now)
         views.append(repr(asked.scheduler.view(key("shop"))))
 
