@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
@@ -53,6 +53,9 @@ class Memory(Protocol):
         """Reserve this many bytes in all; raise AnswerMemoryFull if they do not fit."""
 
 
+Place = TypeVar("Place", bound=Memory)
+
+
 @dataclass(slots=True)
 class _Container:
     """An object or an array that is being read."""
@@ -64,7 +67,7 @@ class _Container:
     element: Path
 
 
-class IncrementalReader:
+class IncrementalReader(Generic[Place]):
     """Takes a document apart; `opens` names the containers that are taken apart, with the sign that each begins with.
 
     A subclass takes what is found, in the order of the text, and says what it has made of it weighs. `limit` is the
@@ -72,7 +75,7 @@ class IncrementalReader:
     """
 
     def __init__(
-        self, host: str, limit: int, place: Memory, opens: Mapping[Path, str], signs: int | None = None
+        self, host: str, limit: int, place: Place, opens: Mapping[Path, str], signs: int | None = None
     ) -> None:
         self._host = host
         self._limit = limit

@@ -82,7 +82,7 @@ _ONE_KEY = (*_KEYS, ELEMENT)
 _OPENS = {_ROOT: "{", _APPS: "[", _ONE_APP: "{", _KEYS: "["}
 
 
-class KeyringReader(IncrementalReader):
+class KeyringReader(IncrementalReader[Reservation]):
     """Makes a keyring of what the token route lists, in an order of its own.
 
     `tells_modes`: whether Phase tells this account truly which apps are encrypted.
@@ -90,7 +90,6 @@ class KeyringReader(IncrementalReader):
 
     def __init__(self, host: str, limit: int, place: Reservation, *, tells_modes: bool) -> None:
         super().__init__(host, limit, place, _OPENS, wire.MAX_SIGNS)
-        self._memory = place
         self._tells_modes = tells_modes
         self._listed = 0
         self._used = 0
@@ -111,7 +110,7 @@ class KeyringReader(IncrementalReader):
         found: dict[str, KeyedApp] = {}
         for app in sorted(self._apps, key=lambda app: app.id):
             found.setdefault(app.id.lower(), app)
-        return Keyring(tuple(found.values()), share, self._memory)
+        return Keyring(tuple(found.values()), share, self._place)
 
     @property
     def _weight(self) -> int:
@@ -169,7 +168,7 @@ class KeyringReader(IncrementalReader):
 
     def _share(self) -> WrappedShare:
         answer = wire.read_element(self._fields, _TOKENS, self._host, _ROOT)
-        self._memory.resize(self._used + sys.getsizeof(answer.wrapped_key_share))
+        self._place.resize(self._used + sys.getsizeof(answer.wrapped_key_share))
         try:
             return WrappedShare(answer.wrapped_key_share)
         except DecryptionError:

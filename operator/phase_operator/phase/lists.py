@@ -70,7 +70,7 @@ class Listing(Array[Made]):
         return wire.too_many(self._host, self._of)
 
 
-class Acknowledgement(IncrementalReader):
+class Acknowledgement(IncrementalReader[Memory]):
     """Reads an object that says only that something was done."""
 
     def __init__(self, host: str, limit: int, place: Memory) -> None:

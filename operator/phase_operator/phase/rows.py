@@ -39,7 +39,7 @@ class Maker(Protocol[Made]):
         """Return what an element becomes; raise ExpectedError."""
 
 
-class Array(IncrementalReader, Generic[Made]):
+class Array(IncrementalReader[Memory], Generic[Made]):
     """Makes things of the elements of an array, which is the answer or the field `at` of it."""
 
     def __init__(
