@@ -15,8 +15,8 @@ from phase_operator.api.v1alpha1.phasesecret import (
     Authentication,
     Condition,
     KeySelection,
-    LabelSelector,
     PlaceFields,
+    RedeployLabelSelector,
     SecretName,
     SourceStatus,
     TargetStatus,
@@ -102,11 +102,7 @@ class PhaseDynamicSecretSpec(PlaceFields):
         description="Secrets that get the credentials.",
         json_schema_extra=no_doubles("secretName", "secretNamespace", "Secret"),
     )
-    redeploy_label_selector: Annotated[LabelSelector, unless_empty()] = Field(
-        None,
-        description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
-        "restart. Default: every workload is considered.",
-    )
+    redeploy_label_selector: RedeployLabelSelector = None
     suspend: bool | None = Field(
         None,
         description="true: no lease is asked for, looked at or revoked, and the targets are only repaired. "

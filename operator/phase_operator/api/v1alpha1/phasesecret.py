@@ -96,7 +96,17 @@ class Format(StrEnum):
 
 
 # Only its length and characters are checked here: no pattern can express the grammar of selectors.
-LabelSelector = Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None
+LabelSelector = Annotated[
+    Annotated[str, Field(max_length=1024, pattern=r"^[-A-Za-z0-9_./=!,()<>\s]*$")] | None, unless_empty()
+]
+# Of all targets of a resource, of whatever kind.
+RedeployLabelSelector = Annotated[
+    LabelSelector,
+    Field(
+        description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
+        "restart. Default: every workload is considered."
+    ),
+]
 
 
 class TokenSecretReference(ApiModel):
@@ -297,7 +307,7 @@ class Restart(ApiModel):
         description="Annotated: those with the annotation secrets.phase.dev/redeploy. All: every one "
         "that reads the target. None: no workload. One that says false is never restarted. Default: Annotated.",
     )
-    selector: Annotated[LabelSelector, unless_empty()] = Field(
+    selector: LabelSelector = Field(
         None,
         description="Label selector, as kubectl takes it (tier=api), that a workload has to match as well as "
         "redeployLabelSelector. Default: every workload matches.",
@@ -619,11 +629,7 @@ class PhaseSecretSpec(PlaceFields):
         description="ConfigMaps to keep in step. They take the entries of type config and nothing else.",
         json_schema_extra=no_doubles("configMapName", "configMapNamespace", "ConfigMap"),
     )
-    redeploy_label_selector: Annotated[LabelSelector, unless_empty()] = Field(
-        None,
-        description="Label selector, as kubectl takes it (tier=api), that narrows the workloads considered for a "
-        "restart. Default: every workload is considered.",
-    )
+    redeploy_label_selector: RedeployLabelSelector = None
     on_secret_reference_error: OnSecretReferenceError | None = Field(
         None,
         description="What happens if a reference ${...} cannot be resolved. Fail: the targets stay as they are. Warn: "

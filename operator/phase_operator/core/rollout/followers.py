@@ -138,18 +138,18 @@ def _together(shares: Sequence[KnownContent]) -> KnownContent:
 
 def check_selectors(spec: PhaseSecretSpec) -> None:
     """Raise Invalid if a selector of workloads cannot be parsed."""
-    _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
-    for field, target in _fields(spec):
-        _selector(target.restart.selector, f"{field}.restart.selector")
+    _policies(spec)
 
 
 def policies(spec: PhaseSecretSpec, namespace: str) -> dict[TargetRef, Policy]:
     """Return the policy of each target of a spec; raise Invalid if a selector cannot be parsed."""
+    return {ref: policy for (ref, _), policy in zip(spec_targets(spec, namespace), _policies(spec), strict=True)}
+
+
+def _policies(spec: PhaseSecretSpec) -> list[Policy]:
+    """Return the policy of each target of a spec, in the order of the spec."""
     general = _selector(spec.redeploy_label_selector, "spec.redeployLabelSelector")
-    return {
-        ref: _policy(target, general, field)
-        for (ref, target), (field, _) in zip(spec_targets(spec, namespace), _fields(spec), strict=True)
-    }
+    return [_policy(target, general, field) for field, target in _fields(spec)]
 
 
 def _fields(spec: PhaseSecretSpec) -> Iterator[tuple[str, TargetFields]]:
