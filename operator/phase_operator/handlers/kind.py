@@ -29,6 +29,8 @@ class Listing:
 
 State = tuple[ObjectKey, Version]
 ListAll = Callable[[], Awaitable[Listing]]
+# What is missing of a kind, and what to do, given the plurals that the API server serves; None if nothing is.
+WhyUnserved = Callable[[Set[str]], Awaitable[str | None]]
 
 
 class Changes(Protocol):
@@ -55,7 +57,7 @@ class ShownKind:
         list_all: ListAll,
         clock: Clock,
         internal_errors: InternalErrors,
-        why_unserved: Callable[[], Awaitable[str | None]] | None = None,
+        why_unserved: WhyUnserved | None = None,
     ) -> None:
         self.plural = definition.plural
         self._named = f"{definition.kind}s"
@@ -86,9 +88,14 @@ class ShownKind:
         self.missed = f"{self._named} cannot be listed: {why}"
         self._missing = {}
 
-    async def look_whether_served(self) -> bool:
-        """Return whether the kind can be watched; raise ExpectedError if that cannot be told."""
-        why = await self._why_unserved() if self._why_unserved is not None else None
+    @property
+    def may_be_missing(self) -> bool:
+        """Whether the others are watched without it."""
+        return self._why_unserved is not None
+
+    async def look_whether_served(self, served: Set[str]) -> bool:
+        """Return whether the kind can be watched, given what is served; raise ExpectedError if that cannot be told."""
+        why = await self._why_unserved(served) if self._why_unserved is not None else None
         if why is not None and why != self.unserved:
             log.warning("kind not served", extra={"watch": self.plural, "detail": why})
             self.was_seen, self.missed, self._missing = False, None, {}

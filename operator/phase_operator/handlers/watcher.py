@@ -6,7 +6,7 @@ RBAC, a deleted CRD) the watch is restarted in place, and the loop keeps running
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import aiohttp
@@ -52,7 +52,7 @@ class Watcher:
         is_own_version: Callable[[Mapping[str, Any]], bool],
         session: Callable[[Callable[[], None], Callable[[Mapping[str, Any]], bool]], aiohttp.ClientSession],
         server: str,
-        is_served: Callable[[], Awaitable[bool]],
+        served: Callable[[], Awaitable[Set[str]]],
         clock: Clock,
         namespaces: Sequence[str],
         restarted: Callable[[str], None],
@@ -66,7 +66,8 @@ class Watcher:
         self._is_own_version = is_own_version
         self._session = session
         self._server = server
-        self._is_served = is_served
+        # Looks which plurals of our group the API server serves.
+        self._served = served
         self._clock = clock
         # Whether the last comparison failed because the API server could not be read.
         self._is_away = False
@@ -126,12 +127,13 @@ class Watcher:
     async def _watch_once(self, own_signals: Callable[[], None]) -> None:
         """Watch until a signal stops it; raise the first error."""
         # kopf discovers the served kinds once, and would wait for ever for a missing one.
-        if not await self._is_served():
+        served = await self._served()
+        if any(kind.plural not in served and not kind.may_be_missing for kind in self._kinds):
             raise Waiting(Reason.KUBERNETES_UNAVAILABLE, "their CRD is not there")
         self._renewal.clear()
         before = self.unserved()
         for kind in self._kinds:
-            await kind.look_whether_served()
+            await kind.look_whether_served(served)
         if self.unserved() < before:
             self._interrupted.set()
         tasks = await kopf.spawn_tasks(
@@ -190,15 +192,17 @@ class Watcher:
 
     async def _can_serve_more(self) -> bool:
         """Return whether a kind that was not served can be."""
-        found = [await self._is_served_now(kind) for kind in self._kinds if kind.unserved is not None]
-        return any(found)
+        unserved = [kind for kind in self._kinds if kind.unserved is not None]
+        return await self._is_any_served(unserved) if unserved else False
 
-    async def _is_served_now(self, kind: ShownKind) -> bool:
-        """Return whether a kind can be watched; if that cannot be told, whether it was so far."""
+    async def _is_any_served(self, kinds: Sequence[ShownKind]) -> bool:
+        """Return whether any of these kinds can be watched; of what cannot be told, whether it was so far."""
         try:
-            return await kind.look_whether_served()
+            served = await self._served()
+            found = [await kind.look_whether_served(served) for kind in kinds]
         except ExpectedError:
-            return kind.unserved is None
+            return any(kind.unserved is None for kind in kinds)
+        return any(found)
 
     async def _try(self, look: Callable[[ShownKind], Awaitable[bool]]) -> bool:
         """Return whether `look` holds for every kind that is served; a kind that cannot be listed fails."""
@@ -210,7 +214,7 @@ class Watcher:
             try:
                 done &= await look(kind)
             except ExpectedError as error:
-                if not await self._is_served_now(kind):
+                if kind.may_be_missing and not await self._is_any_served([kind]):
                     continue
                 self._is_away, done = True, False
                 kind.cannot_be_listed(error.message)

@@ -4,11 +4,11 @@ Rule: a write names the uid or the resource version that it is meant for, so it 
 same name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.api.crd import PHASE_SECRET, Definition
+from phase_operator.api.crd import Definition
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
@@ -101,16 +101,22 @@ class KubeResources:
         """Queue Events about a resource; never waits."""
         self._recorder.post(key, uid, events)
 
-    async def is_served(self) -> bool:
-        """Return whether the API server serves PhaseSecrets, judged by what kopf reads; raise ExpectedError."""
-        return PHASE_SECRET.plural in await self._served()
+    async def served(self) -> set[str]:
+        """Return the plurals of all kinds of our group that are served, as kopf sees them; raise ExpectedError."""
+        with translated(unless=missing):
+            groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
+            if names.GROUP in (group.get("name") for group in groups):
+                kinds = mappings((await self._client.request("GET", OURS)).get("resources"))
+                return {text(kind.get("name")) for kind in kinds}
+        return set()
 
-    async def why_unserved(self, definition: Definition, *, is_everywhere: bool) -> str | None:
+    async def why_unserved(self, definition: Definition, served: Set[str], *, is_everywhere: bool) -> str | None:
         """Return what keeps us from watching a kind, and what to do; None if nothing does. Raises ExpectedError.
 
-        Rights are looked at for the whole cluster only: a namespace that refuses us is a matter of its own.
+        `served` is what `served` returned. Rights are looked at for the whole cluster only: a namespace that refuses us
+        is a matter of its own.
         """
-        if definition.plural not in await self._served():
+        if definition.plural not in served:
             return f"their CRD is not there; apply crds/{names.GROUP}_{definition.plural}.yaml of this version"
         if not is_everywhere:
             return None
@@ -119,15 +125,6 @@ class KubeResources:
         except Waiting as error:
             return f"{error.message}; apply the RBAC of this version"
         return None
-
-    async def _served(self) -> set[str]:
-        """Return the plurals of our group that the API server serves."""
-        with translated(unless=missing):
-            groups = mappings((await self._client.request("GET", "/apis")).get("groups"))
-            if names.GROUP in (group.get("name") for group in groups):
-                kinds = mappings((await self._client.request("GET", OURS)).get("resources"))
-                return {text(kind.get("name")) for kind in kinds}
-        return set()
 
     async def count_resources(self, namespace: str | None, kind: str = "") -> int:
         """Return how many resources of a kind exist in a namespace, or in all."""

@@ -54,7 +54,7 @@ class Watches:
             is_own_version=loop.cluster.own_versions.shown_by,
             session=partial(client.session_for_watching, gate=self.scopes),
             server=client.host,
-            is_served=loop.cluster.is_served,
+            served=loop.cluster.served,
             clock=clock,
             namespaces=settings.namespace,
             restarted=metrics.watch_restarted,

@@ -1,6 +1,7 @@
 """The store is complete before anybody calls us ready, and what vanished unseen is found."""
 
 import asyncio
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from phase_operator.api import names
 from phase_operator.api.crd import PHASE_SECRET
 from phase_operator.api.reasons import Reason
-from phase_operator.core.errors import Transient
+from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
@@ -37,7 +38,7 @@ class Sweep:
         self.lists = 0
         self.problems: list[str | None] = []
         self.pauses: list[float] = []
-        # What is answered to the question whether PhaseSecrets are served; after the last one the test is over.
+        # Whether our kinds are served, by each look; after the last one the test is over.
         self.served: list[bool | Exception] = []
         # How many seconds it takes when so many answers are left.
         self.lasts: dict[int, float] = {}
@@ -59,7 +60,7 @@ class Sweep:
             listed=asyncio.Event(),
             is_own_version=lambda _: True,
             session=lambda *_: aiohttp.ClientSession(),
-            is_served=self._served,
+            served=self._served,
             server="https://example",
             clock=self.loop.clock,
             namespaces=(),
@@ -84,12 +85,12 @@ class Sweep:
         self.loop.clock.turn(seconds)
         await settle()
 
-    async def _served(self) -> bool:
+    async def _served(self) -> set[str]:
         self.loop.clock.turn(self.lasts.get(len(self.served), 0.0))
         answer = self.served.pop(0) if self.served else asyncio.CancelledError()
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return {"phasesecrets", "phasethings"} if answer else set()
 
     async def _count(self) -> int:
         self.counts += 1
@@ -357,10 +358,14 @@ class Known:
             internal_errors=sweep.loop.internal_errors,
             why_unserved=self._why_unserved,
         )
-        # What keeps it from being watched.
-        self.lacks: str | None = None
+        # What keeps it from being watched, and what each look at that was told to be served.
+        self.lacks: str | ExpectedError | None = None
+        self.looks: list[Set[str]] = []
 
-    async def _why_unserved(self) -> str | None:
+    async def _why_unserved(self, served: Set[str]) -> str | None:
+        self.looks.append(served)
+        if isinstance(self.lacks, ExpectedError):
+            raise self.lacks
         return self.lacks
 
     def resource_changed(self, key: ObjectKey, *, is_first: bool) -> None:
@@ -391,7 +396,7 @@ def two_kinds(sweep: Sweep) -> tuple[Watcher, Known, Known]:
         listed=asyncio.Event(),
         is_own_version=lambda _: True,
         session=lambda *_: aiohttp.ClientSession(),
-        is_served=sweep._served,
+        served=sweep._served,
         server="https://example",
         clock=sweep.loop.clock,
         namespaces=(),
@@ -418,8 +423,38 @@ async def test_each_kind_has_a_watch_of_its_own_and_a_store_of_its_own() -> None
     assert handlers["phasesecrets"].when(event=event)
 
 
+async def test_one_look_at_what_is_served_is_for_all_kinds() -> None:
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    sweep.served = [True]
+    # The watch ends before kopf begins.
+    other.lacks = Transient(Reason.KUBERNETES_UNAVAILABLE, "it is away")
+
+    with pytest.raises(Transient):
+        await watcher._watch_once(lambda: None)
+
+    assert sweep.served == []
+    assert one.looks == other.looks == [{"phasesecrets", "phasethings"}]
+
+
+async def test_one_look_shows_which_of_all_missing_kinds_can_be_served() -> None:
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    sweep.served = [True] * 3
+    one.lacks = other.lacks = "their CRD is not there"
+    for known in (one, other):
+        assert not await watcher._is_any_served([known.shown])
+    other.lacks = None
+
+    assert await watcher._can_serve_more()
+
+    assert (sweep.served, watcher.unserved()) == ([], 1)
+
+
 async def test_a_kind_that_is_not_served_holds_up_no_other_one() -> None:
-    watcher, one, other = two_kinds(Sweep([], []))
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    sweep.served = [True]
     other.error, other.lacks = Transient(Reason.KUBERNETES_UNAVAILABLE, "refused"), "their CRD is not there"
     one.shown.take("ADDED", phase_secret(key("shop")))
 
@@ -433,10 +468,12 @@ async def test_a_kind_that_is_not_served_holds_up_no_other_one() -> None:
 
 
 async def test_a_kind_is_watched_as_soon_as_it_can_be_and_is_complete_when_it_was_seen() -> None:
-    watcher, one, other = two_kinds(Sweep([], []))
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    sweep.served = [True] * 2
     one.shown.take("ADDED", phase_secret(key("shop")))
     other.lacks = "their CRD is not there"
-    assert not await other.shown.look_whether_served()
+    assert not await other.shown.look_whether_served(set())
     assert await watcher._try(ShownKind.first_seen)
     watcher._listed.set()
     assert not await watcher._can_serve_more()
@@ -464,7 +501,9 @@ async def test_every_kind_is_seen_before_anybody_is_ready() -> None:
 
 
 async def test_a_kind_that_cannot_be_listed_keeps_no_other_from_being_looked_at() -> None:
-    watcher, one, other = two_kinds(Sweep([], []))
+    sweep = Sweep([], [])
+    watcher, one, other = two_kinds(sweep)
+    sweep.served = [True]
     one.error = Transient(Reason.KUBERNETES_UNAVAILABLE, "it is away")
     for name in ("shop", "ghost"):
         other.shown.take("ADDED", phase_secret(key(name)))
