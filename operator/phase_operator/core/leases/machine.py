@@ -24,7 +24,7 @@ from dataclasses import replace
 from math import inf
 
 from phase_operator.core.leases.facts import Call, Facts, Record, Resolved
-from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Ledger
+from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Ledger, serving
 from phase_operator.core.leases.lives import live, lived_short, not_revoked, remove_all
 from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
 from phase_operator.core.leases.steps import Ask, Happening, Keep, LeaseEvent, Resolve, Step, Wait, WriteLedger
@@ -125,15 +125,22 @@ def _begin(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
     if now < due:
         yield Wait(due)
     elif len(ledger.leases) < MOST_LEASES:
-        fared = _fared(ledger, active, now)
+        fared = _fared(ledger, active, facts, now)
+        # What became of an attempt may be unclear: it counts as failed here, and in the ledger when it is clear.
+        counted = fared if ledger.first(LeaseState.ASKING) is None else fared.set_back()
         ends_at = active.ends_at if active is not None else inf
-        may_begin = max(earliest(fared, _life(facts), ends_at), facts.may_ask_at)
+        may_begin = max(earliest(counted, _life(ledger, facts), ends_at), facts.may_ask_at)
         yield Wait(may_begin) if now < may_begin else _announce(active, fared, facts, now)
 
 
-def _life(facts: Facts) -> int:
-    """Return how long a lease is wanted for, as far as that is known, in seconds."""
-    return wanted_life(facts.wanted, facts.resolved) if facts.resolved is not None else facts.wanted.ttl
+def _life(ledger: Ledger, facts: Facts) -> int:
+    """Return the life by which attempts are spaced, in seconds: the one that is wanted, as far as that is known.
+
+    Setbacks were counted with the pauses of the lease that serves: a spec that wants a longer life makes none longer.
+    """
+    wanted = wanted_life(facts.wanted, facts.resolved) if facts.resolved is not None else facts.wanted.ttl
+    serves = serving(ledger)
+    return min(wanted, max(serves.ttl, SHORTEST)) if serves is not None else wanted
 
 
 def _announce(active: Lease | None, ledger: Ledger, facts: Facts, now: float) -> Step:
@@ -169,15 +176,14 @@ def _is_same(active: Lease, resolved: Resolved, facts: Facts, now: float) -> boo
     return is_renamed and active.attempt in facts.records and now < _rollover(active, facts)
 
 
-def _fared(ledger: Ledger, active: Lease | None, now: float) -> Ledger:
+def _fared(ledger: Ledger, active: Lease | None, facts: Facts, now: float) -> Ledger:
     """Return the ledger with the count of setbacks as it is when the active lease gets a successor now."""
-    if ledger.first(LeaseState.ASKING) is not None:
-        # What became of it is unclear, so it counts as failed.
-        return ledger.set_back()
     if active is None or active.asked_at < ledger.last_attempt:
         # Attempts since then count by themselves: a lease that has lived long makes up for none of them.
         return ledger
-    return ledger.set_back() if lived_short(active, now) else replace(ledger, setbacks=0)
+    # A spec may have leases replaced early in their lives: one that serves until then has done all it should.
+    is_early = lived_short(active, now) and now < _rollover(active, facts)
+    return ledger.set_back() if is_early else replace(ledger, setbacks=0)
 
 
 def _announced(resolved: Resolved, facts: Facts, now: float) -> Lease:

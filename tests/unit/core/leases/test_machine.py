@@ -222,6 +222,56 @@ def test_attempts_for_a_successor_that_fail_come_later_and_later() -> None:
     assert then == Wait(NOW - 1 + 60)
 
 
+def needs(*leases: Lease, setbacks: int, life: int = 60) -> tuple[Ledger, Facts]:
+    """Return a ledger whose newest lease needs a successor, and facts with which one can be announced at `NOW`."""
+    listings = seen("before", at=NOW)
+    wanted = replace(WANTED, ttl=life, rollover_percent=34)
+    kept = {each.attempt: Record(each.id, each.ends_at) for each in leases if each.id}
+    facts = replace(FACTS, wanted=wanted, listings=listings, records=kept)
+    facts = replace(facts, resolved=Resolved("words", SECRET, listings[PLACE]))
+    return Ledger(leases, setbacks, max(each.asked_at for each in leases)), facts
+
+
+class TestSetbacks:
+    """What counts as one, and for how long it delays the next attempt."""
+
+    # It rolls over after a third of its life, as its spec says.
+    DUE = replace(YOUNG, ttl=60, asked_at=NOW - 21, ends_at=NOW + 39)
+
+    def test_a_roll_over_is_none_however_early_in_its_life_the_spec_wants_it(self) -> None:
+        ledger, facts = needs(self.DUE, setbacks=3)
+
+        assert written(next_step(ledger, facts, NOW)).setbacks == 0
+
+    def test_a_lease_that_is_replaced_before_its_roll_over_is_one(self) -> None:
+        ledger, facts = needs(
+            replace(self.DUE, asked_at=NOW - 16, ends_at=NOW + 44, asked_by="other words"), setbacks=0
+        )
+        facts = replace(facts, resolved=Resolved("words", replace(SECRET, id="other"), listing(at=NOW)))
+
+        assert written(next_step(ledger, facts, NOW)).setbacks == 1
+
+    def test_an_attempt_that_is_unclear_counts_once(self) -> None:
+        lost_one = replace(ASKING, ttl=60, asked_at=NOW - 60)
+        ledger, facts = needs(self.DUE, lost_one, setbacks=0)
+        facts = replace(facts, calls={"aaaaaaaa": Call(lost_at=NOW - 60)})
+
+        beside = written(next_step(ledger, facts, NOW))
+        facts = replace(facts, calls={**facts.calls, beside.leases[0].attempt: Call(is_under_way=True)})
+        facts = replace(facts, listings=seen("before", at=NOW + 70))
+
+        assert beside.setbacks == 0
+        assert written(next_step(beside, facts, NOW + 70)).setbacks == 1
+
+    def test_a_longer_life_makes_no_pause_longer_before_a_lease_has_it(self) -> None:
+        ended = replace(self.DUE, state=LeaseState.ENDED, ends_at=NOW - 1, asked_at=NOW - 61)
+        ledger, facts = needs(ended, setbacks=7, life=3600)
+
+        step = next_step(replace(ledger, last_attempt=NOW - 10), facts, NOW)
+
+        assert step == Wait(NOW + 5)
+
+
 def test_a_kill_after_the_record_completes_the_row() -> None:
     """k4: nothing is asked for again."""
     step = next_step(Ledger((ASKING,)), replace(lost(NOW), records={"aaaaaaaa": RECORD}), NOW + 1)

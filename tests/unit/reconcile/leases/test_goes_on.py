@@ -1,0 +1,124 @@
+"""Whatever happened before, leases go on once nothing disturbs: each thing that is waited for comes, or has an end.
+
+The shell runs on fakes with resources that share an account and a dynamic secret, at the shortest life that Phase
+gives. What leaks or is asked for twice is in test_chaos.py; here it counts how soon each has a lease that serves.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.leases.ledger import LeaseState
+from phase_operator.core.values import ObjectKey
+from support.lease_house import KEY, LeaseHouse, dynamic_secret
+
+LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
+OUTAGE = Transient(Reason.KUBERNETES_UNAVAILABLE, "the API server does not answer")
+READS_AND_WRITES = ("read_token", "write_ledger", "make_record", "drop_record", "carry_out", "write_status")
+NAMES = ("uploads", "other", "third")
+# Each rolls over after 20 of its 60 seconds.
+SHORT: dict[str, Any] = {"leaseTTL": 60, "rolloverPercent": 34, "overlap": 5}
+LONG: dict[str, Any] = {"leaseTTL": 3600, "rolloverPercent": 67, "overlap": 0}
+# Seconds from the last fault to the moment at which all is well: what came of a call is clear after a little more than
+# two minutes, and attempts that failed in a row have pauses.
+WELL_WITHIN = 300
+
+
+def key_of(name: str) -> ObjectKey:
+    return KEY._replace(name=name)
+
+
+class BadTime:
+    """A few resources that roll over all the time, while calls fail and processes are killed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.house = LeaseHouse(per_minute=600)
+        # Lives of a minute have no room for a fingerprint, so leases of all look alike.
+        self.house.bits = itertools.count(1 + (seed << 40), 1 + (7 << 32))
+        self.generation = 1
+        self._stack = AsyncExitStack()
+
+    async def run(self, steps: int) -> None:
+        """Let bad things happen, then none; leave the process that runs then open."""
+        await self._stack.enter_async_context(self.house)
+        await self.show(SHORT)
+        for _ in range(steps):
+            await self.random.choice(self._disturbances())()
+            await self.house.pass_time(self.random.choice((1, 5, 20, 40)), step=1)
+        self.mend()
+
+    async def close(self) -> None:
+        """End the process."""
+        await self._stack.aclose()
+
+    async def show(self, timing: dict[str, Any]) -> None:
+        """Show all resources with these times."""
+        self.generation += 1
+        for name in NAMES:
+            await self.house.show_dynamic(
+                dynamic_secret(name, uid=f"uid-of-{name}", generation=self.generation, **timing)
+            )
+
+    def mend(self) -> None:
+        """Let nothing fail any more."""
+        self.house.cluster.errors.clear()
+        self.house.leases.errors.clear()
+        self.house.leases.lost.clear()
+
+    def is_well(self) -> bool:
+        """Return whether one lease of each resource serves, and no call is unclear."""
+        states = [self.house.states(key_of(name)) for name in NAMES]
+        return all(each.count(LeaseState.ACTIVE) == 1 and LeaseState.ASKING not in each for each in states) and all(
+            self.house.ready(key_of(name))[0] == "Synced" for name in NAMES
+        )
+
+    def _disturbances(self) -> list[Callable[[], Any]]:
+        return [self._kill, self._kill, self._lose, self._lose, self._fail, self._outage, self._end_of_outage]
+
+    async def _kill(self) -> None:
+        """End this process at one of its next writes, and start another."""
+        self.house.cluster.fuse = self.random.randrange(3)
+        await self.house.pass_time(5, step=1)
+        await self._stack.aclose()
+        self.house.cluster.fuse = None
+        self._stack = AsyncExitStack()
+        bits = self.house.bits
+        self.house = await self._stack.enter_async_context(self.house.successor())
+        self.house.bits = bits
+
+    async def _lose(self) -> None:
+        self.house.leases.lost.append(LOST)
+
+    async def _fail(self) -> None:
+        call = self.random.choice(("find", "leases", "lease", "revoke"))
+        errors: list[ExpectedError] = self.house.leases.errors.setdefault(call, [])
+        errors.append(LOST)
+
+    async def _outage(self) -> None:
+        self.house.cluster.errors[self.random.choice(READS_AND_WRITES)] = OUTAGE
+
+    async def _end_of_outage(self) -> None:
+        self.house.cluster.errors.clear()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_after_the_last_fault_each_resource_soon_has_a_lease_that_serves(seed: int) -> None:
+    bad = BadTime(seed)
+    try:
+        await bad.run(30)
+        await bad.show(LONG)
+        for _ in range(WELL_WITHIN // 5):
+            if bad.is_well():
+                break
+            await bad.house.pass_time(5, step=1)
+        found = {name: (bad.house.states(key_of(name)), bad.house.ready(key_of(name))) for name in NAMES}
+        assert bad.is_well(), found
+    finally:
+        await bad.close()
