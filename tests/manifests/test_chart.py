@@ -132,6 +132,21 @@ def test_a_value_that_is_named_like_a_field_of_pods_is_handed_on(name: str, rend
     assert pod_of(render_chart(values))[name] == values[name]
 
 
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        pytest.param({}, 30, id="what the operator needs by default"),
+        pytest.param({"leases": {"drainSeconds": 120}}, 126, id="more for leases"),
+        pytest.param({"leases": {"drainSeconds": 0}, "drainSeconds": 0.5}, 3, id="a part of a second"),
+        pytest.param({"leases": {"drainSeconds": 600}, "drainSeconds": 600}, 1202, id="the most"),
+        pytest.param({"terminationGracePeriodSeconds": 1_000_000}, 1_000_000, id="the value, where it is enough"),
+        pytest.param({"leases": {"drainSeconds": 50}, "terminationGracePeriodSeconds": 56}, 56, id="just enough"),
+    ],
+)
+def test_the_pod_has_the_time_that_both_drains_take(values: dict[str, Any], seconds: int, render_chart: Render) -> None:
+    assert pod_of(render_chart(values))["terminationGracePeriodSeconds"] == seconds
+
+
 def test_volumes_of_ones_own_are_there_and_mounted(render_chart: Render) -> None:
     pod = pod_of(render_chart(EVERYTHING))
 
@@ -402,10 +417,17 @@ REFUSED = [
     Refused({"proxy": {"https": "proxy:3128"}}, "/proxy/https", what="a proxy without scheme"),
     Refused({"terminationGracePeriodSeconds": 2}, "terminationGracePeriodSeconds", what="no time to end"),
     Refused(
-        {"extraEnv": [{"name": "PHASE_OPERATOR_DRAIN_SECONDS", "value": "30"}]},
-        "terminationGracePeriodSeconds ends the pod after 30",
-        what="a drain that outlasts the pod",
+        {"terminationGracePeriodSeconds": 29},
+        "terminationGracePeriodSeconds is 29, and leases.drainSeconds (24) and drainSeconds (4)",
+        what="drains that each end before the pod, and together do not",
     ),
+    Refused(
+        {"drainSeconds": 5.5, "terminationGracePeriodSeconds": 31},
+        "leases.drainSeconds (24) and drainSeconds (5.5), with 2 for the rest, take 32",
+        what="a drain that lasts half a second too long",
+    ),
+    Refused({"drainSeconds": 601}, "/drainSeconds", what="runs that never end"),
+    Refused({"leases": {"drainSeconds": -1}}, "/leases/drainSeconds", what="less than no time for leases to be made"),
     Refused(
         {"extraEnv": [{"name": "PHASE_OPERATOR_GRANT", "value": "x"}]},
         "extraEnv: PHASE_OPERATOR_GRANT comes from the value grants",

@@ -100,7 +100,7 @@ EVERYTHING: dict[str, Any] = {
     "grants": GRANTS,
     "allowImpersonationTypes": True,
     "restarts": {"settleSeconds": 2.5, "atOnce": 10000},
-    "leases": {"errandWorkers": 64, "perMinute": 10000, "removalSeconds": 12.5},
+    "leases": {"errandWorkers": 64, "perMinute": 10000, "removalSeconds": 12.5, "drainSeconds": 45.5},
     "phase": {
         "caFile": {"secret": "phase-ca", "key": "bundle.pem"},
         "allowedHosts": ["https://phase.example.com", "https://*.phase.example.com:8443", "http://[::1]:8000"],
@@ -140,6 +140,7 @@ EVERYTHING: dict[str, Any] = {
     "livenessProbe": {"timeoutSeconds": 10},
     "readinessProbe": {"initialDelaySeconds": 1},
     "deploymentAnnotations": {"example.com/a": "b"},
+    "drainSeconds": 6.5,
     "terminationGracePeriodSeconds": 60,
     "podAnnotations": {"example.com/a": "b"},
     "podLabels": {"example.com/a": "b"},
@@ -316,6 +317,8 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
             "errand_workers": variables["PHASE_OPERATOR_ERRAND_WORKERS"],
             "leases_per_minute": variables["PHASE_OPERATOR_LEASES_PER_MINUTE"],
             "removal_seconds": variables["PHASE_OPERATOR_REMOVAL_SECONDS"],
+            "lease_drain_seconds": variables["PHASE_OPERATOR_LEASE_DRAIN_SECONDS"],
+            "drain_seconds": variables["PHASE_OPERATOR_DRAIN_SECONDS"],
             "leader_elect": variables["PHASE_OPERATOR_LEADER_ELECT"],
             "lease_name": variables["PHASE_OPERATOR_LEASE_NAME"],
             "lease_seconds": variables["PHASE_OPERATOR_LEASE_SECONDS"],
@@ -331,6 +334,7 @@ def test_the_operator_reads_the_settings_of_the_chart(render_chart: Render) -> N
     assert found.resource_metrics is True
     assert (found.restarts, found.restart_settle_seconds, found.restarts_at_once) == (True, 2.5, 10000)
     assert (found.errand_workers, found.leases_per_minute, found.removal_seconds) == (64, 10000, 12.5)
+    assert (found.lease_drain_seconds, found.drain_seconds) == (45.5, 6.5)
     assert (found.leader_elect, found.lease_name, found.lease_seconds) == (True, "phs", 30)
 
 
@@ -358,6 +362,8 @@ def test_the_chart_has_the_settings_own_defaults(render_chart: Render) -> None:
     assert int(variables["PHASE_OPERATOR_ERRAND_WORKERS"]) == defaults.errand_workers
     assert int(variables["PHASE_OPERATOR_LEASES_PER_MINUTE"]) == defaults.leases_per_minute
     assert float(variables["PHASE_OPERATOR_REMOVAL_SECONDS"]) == defaults.removal_seconds
+    assert float(variables["PHASE_OPERATOR_LEASE_DRAIN_SECONDS"]) == defaults.lease_drain_seconds
+    assert float(variables["PHASE_OPERATOR_DRAIN_SECONDS"]) == defaults.drain_seconds
 
 
 def test_the_sample_of_grants_in_deploy_works(overlay_with: Render) -> None:
@@ -380,7 +386,8 @@ def test_without_leader_election_there_is_no_right_on_leases(render_chart: Rende
 
     assert "Role" not in kinds(chart)
     variables = {name: value for name, value in environment(chart).items() if "LEA" in name}
-    assert variables.pop("PHASE_OPERATOR_LEASES_PER_MINUTE"), "those of dynamic secrets are others"
+    for name in ("PHASE_OPERATOR_LEASES_PER_MINUTE", "PHASE_OPERATOR_LEASE_DRAIN_SECONDS"):
+        assert variables.pop(name), "those of dynamic secrets are others"
     assert variables == {"PHASE_OPERATOR_LEADER_ELECT": "false"}
     assert one(chart, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
 
@@ -460,6 +467,8 @@ def test_overlay_and_chart_run_the_same_pod(overlays: dict[str, list[Object]], r
         "PHASE_OPERATOR_ERRAND_WORKERS",
         "PHASE_OPERATOR_LEASES_PER_MINUTE",
         "PHASE_OPERATOR_REMOVAL_SECONDS",
+        "PHASE_OPERATOR_LEASE_DRAIN_SECONDS",
+        "PHASE_OPERATOR_DRAIN_SECONDS",
     }
 
 

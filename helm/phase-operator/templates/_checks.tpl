@@ -62,10 +62,12 @@
   "NO_PROXY" "proxy.noProxy"
   "PHASE_OPERATOR_ALLOW_IMPERSONATION_TYPES" "allowImpersonationTypes"
   "PHASE_OPERATOR_ALLOW_PHASE_HOST" "phase.allowedHosts"
+  "PHASE_OPERATOR_DRAIN_SECONDS" "drainSeconds"
   "PHASE_OPERATOR_ERRAND_WORKERS" "leases.errandWorkers"
   "PHASE_OPERATOR_GRANT" "grants"
   "PHASE_OPERATOR_LEADER_ELECT" "leaderElection.enabled"
   "PHASE_OPERATOR_LEASES_PER_MINUTE" "leases.perMinute"
+  "PHASE_OPERATOR_LEASE_DRAIN_SECONDS" "leases.drainSeconds"
   "PHASE_OPERATOR_LEASE_SECONDS" "leaderElection.leaseSeconds"
   "PHASE_OPERATOR_LOG_FORMAT" "log.format"
   "PHASE_OPERATOR_LOG_LEVEL" "log.level"
@@ -94,11 +96,21 @@
 {{- fail (printf "extraEnv: %s is there twice" .name) -}}
 {{- end -}}
 {{- $seen = append $seen .name -}}
-{{- if has .name (list "PHASE_OPERATOR_DRAIN_SECONDS" "PHASE_OPERATOR_LEASE_DRAIN_SECONDS") -}}
-{{- if and .value (ge (float64 .value) (float64 $.Values.terminationGracePeriodSeconds)) -}}
-{{- fail (printf "extraEnv: %s is %s, and terminationGracePeriodSeconds ends the pod after %d; make that longer" .name .value (int $.Values.terminationGracePeriodSeconds)) -}}
 {{- end -}}
 {{- end -}}
+
+{{/*
+Seconds from SIGTERM to SIGKILL. One drain follows the other; then Events have a second, and the Lease is given back.
+*/}}
+{{- define "phase-operator.gracePeriod" -}}
+{{- $values := .Values -}}
+{{- $least := addf $values.leases.drainSeconds $values.drainSeconds 2 | ceil | int -}}
+{{- if kindIs "invalid" $values.terminationGracePeriodSeconds -}}
+{{- $least -}}
+{{- else if lt (int $values.terminationGracePeriodSeconds) $least -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, and leases.drainSeconds (%v) and drainSeconds (%v), with 2 for the rest, take %d; raise it, leave it out, or lower these" (int $values.terminationGracePeriodSeconds) $values.leases.drainSeconds $values.drainSeconds $least) -}}
+{{- else -}}
+{{- int $values.terminationGracePeriodSeconds -}}
 {{- end -}}
 {{- end -}}
 
