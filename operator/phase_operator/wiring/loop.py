@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, Definition
@@ -35,7 +34,7 @@ from phase_operator.reconcile.run.parts import Parts
 from phase_operator.reconcile.run.reconciler import Reconciler
 from phase_operator.reconcile.store import PhaseSecretStore, Stores
 from phase_operator.reconcile.triggers import Triggers
-from phase_operator.reconcile.workers import Workers
+from phase_operator.reconcile.workers import Runs, Workers
 from phase_operator.reconcile.writers import Writers
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
@@ -60,132 +59,129 @@ class Startup:
         return self.key
 
 
-@dataclass(frozen=True, slots=True)
 class Loop:
-    """The connected parts that watches, probes and metrics use."""
+    """The connected parts, from the work queue to the workers; nothing runs yet."""
 
-    queue: WorkQueue[ObjectKey]
-    resources: Stores
-    records: RecordCache
-    known: TargetCache
-    recorder: Recorder
-    cluster: KubeCluster
-    tokens: Tokens
-    tenancy: Tenancy
-    labels: NamespaceLabels
-    poller: Poller
-    memory: AnswerMemory
-    triggers: Triggers
-    events: Events
-    workers: Workers
-    leases: LeaseLoop
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        clients: Clients,
+        background: BackgroundThread,
+        metrics: Metrics,
+        clock: Clock,
+        startup: Startup,
+    ) -> None:
+        self._settings, self._client, self._clients = settings, client, clients
+        self._background, self._metrics, self._clock, self._startup = background, metrics, clock, startup
 
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
+        self.resources = Stores(*(PhaseSecretStore(kind_in_keys(each)) for each in DEFINITIONS))
+        self._admissions, self.records = Admissions(), RecordCache()
+        self.known = TargetCache(self._admissions.targets.kept)
+        self._retries = Retries(self.queue, clock)
+        self.triggers = Triggers(self.queue, self.resources, self._admissions, self._retries, clock)
+        self.recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
+        touched = self.triggers.target_changed
+        self.cluster = KubeCluster(client, self.known, self.recorder, touched, background, self.records)
+        self.tokens = Tokens(self.cluster, self._admissions.tokens, self.triggers.token_changed)
+        self.events = Events(self.cluster, self.resources)
+        self.labels = NamespaceLabels(self.triggers.namespace_changed)
+        self.tenancy, self.memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
+        wake, post = self.queue.add, self.events.post
+        self.poller = Poller(clients.phase, clock, wake, metrics, post, _policy(settings), self.memory, background)
 
-def build_loop(
-    settings: Settings,
-    client: KubeClient,
-    clients: Clients,
-    background: BackgroundThread,
-    metrics: Metrics,
-    clock: Clock,
-    startup: Startup,
-) -> Loop:
-    """Build and connect the parts; nothing runs yet."""
-    queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
-    resources = Stores(*(PhaseSecretStore(kind_in_keys(each)) for each in DEFINITIONS))
-    admissions, records = Admissions(), RecordCache()
-    known = TargetCache(admissions.targets.kept)
-    retries = Retries(queue, clock)
-    triggers = Triggers(queue, resources, admissions, retries, clock)
-    recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
-    cluster = KubeCluster(client, known, recorder, triggers.target_changed, background, records)
-    tokens = Tokens(cluster, admissions.tokens, triggers.token_changed)
-    events = Events(cluster, resources)
-    labels = NamespaceLabels(triggers.namespace_changed)
-    tenancy, memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
-    poller = Poller(clients.phase, clock, queue.add, metrics, events.post, _policy(settings), memory, background)
-    restarts: Restarts = NoRestarts()
-    if settings.restarts:
-        workloads, writers = KubeWorkloads(client, recorder), Writers(admissions.targets, known)
+        restarts = self._restarter() if settings.restarts else NoRestarts()
+        self.leases = self._leases(restarts)
+        self.workers = self._workers(restarts, self._runs(restarts))
+
+    def _restarter(self) -> Restarts:
+        """Return what restarts the workloads that read targets."""
+        workloads = KubeWorkloads(self._client, self.recorder)
+        targets, startup, settings = self._admissions.targets, self._startup, self._settings
+        writers = Writers(targets, self.known)
         restarter = Restarter(
             workloads=workloads,
-            followed_targets=FollowedTargets(workloads, resources, admissions.targets, writers, startup.digest_key),
-            report=RestartReporter(workloads, writers, wake=triggers.restarts_changed, post=events.post),
-            clock=clock,
-            observer=metrics,
-            all_known=lambda: startup.listed.is_set() and queue.all_ran(resources.keys()),
+            followed_targets=FollowedTargets(workloads, self.resources, targets, writers, startup.digest_key),
+            report=RestartReporter(workloads, writers, wake=self.triggers.restarts_changed, post=self.events.post),
+            clock=self._clock,
+            observer=self._metrics,
+            all_known=lambda: startup.listed.is_set() and self.queue.all_ran(self.resources.keys()),
             limits=Limits(settings.restart_settle_seconds, settings.restarts_at_once),
         )
-        metrics.track_restarts(restarter.under_way, restarter.waiting)
-        restarts = restarter
-    shared = Shared(queue, resources, cluster, poller, memory, tokens, tenancy, labels.of, restarts, background)
-    lease_clock = LeaseClock(clock, lambda: client.server_date)
-    leases = LeaseLoop(settings, clients, shared, metrics, lease_clock, names.KIND_PHASE_DYNAMIC_SECRET)
-    parts = Parts.build(
-        cluster=cluster,
-        resources=resources,
-        admissions=admissions,
-        tokens=tokens,
-        tenancy=tenancy,
-        labels_of=labels.of,
-        restarts=restarts,
-        background=background,
-        digest_key=startup.digest_key,
-        uses_token=lambda key: poller.has_query(key) or leases.subjects.uses_token(key),
-    )
-    reconciler = Reconciler(
-        background=background,
-        poller=poller,
-        tokens=tokens,
-        phase=clients.phase,
-        tenancy=tenancy,
-        labels_of=labels.of,
-        parts=parts,
-    )
-    report = Report(
-        cluster=cluster,
-        resources=resources,
-        retries=retries,
-        restarts=restarts,
-        clock=clock,
-        observer=metrics,
-        internal_errors=metrics.internal_errors,
-    )
-    workers = Workers(
-        queue=queue,
-        resources=resources,
-        targets=admissions.targets,
-        runs={
-            "": reconciler,
-            names.KIND_PHASE_DYNAMIC_SECRET: leases.runs(parts, startup.digest_key, lambda: startup.all_seen()),
-        },
-        poller=poller,
-        errands=leases.errands,
-        restarts=restarts,
-        triggers=triggers,
-        retries=retries,
-        report=report,
-        events=events,
-        clock=clock,
-        internal_errors=metrics.internal_errors,
-    )
-    return Loop(
-        queue=queue,
-        resources=resources,
-        records=records,
-        known=known,
-        recorder=recorder,
-        cluster=cluster,
-        tokens=tokens,
-        tenancy=tenancy,
-        labels=labels,
-        poller=poller,
-        memory=memory,
-        triggers=triggers,
-        events=events,
-        workers=workers,
-        leases=leases,
-    )
+        self._metrics.track_restarts(restarter.under_way, restarter.waiting)
+        return restarter
+
+    def _leases(self, restarts: Restarts) -> LeaseLoop:
+        """Return what drives the leases of PhaseDynamicSecrets."""
+        shared = Shared(
+            queue=self.queue,
+            resources=self.resources,
+            cluster=self.cluster,
+            poller=self.poller,
+            memory=self.memory,
+            tokens=self.tokens,
+            tenancy=self.tenancy,
+            labels_of=self.labels.of,
+            restarts=restarts,
+            background=self._background,
+        )
+        clock = LeaseClock(self._clock, lambda: self._client.server_date)
+        return LeaseLoop(self._settings, self._clients, shared, self._metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
+
+    def _runs(self, restarts: Restarts) -> Mapping[str, Runs]:
+        """Return what reconciles the resources of each kind; all of them keep targets in step by the same parts."""
+        poller, leases, startup = self.poller, self.leases, self._startup
+        parts = Parts.build(
+            cluster=self.cluster,
+            resources=self.resources,
+            admissions=self._admissions,
+            tokens=self.tokens,
+            tenancy=self.tenancy,
+            labels_of=self.labels.of,
+            restarts=restarts,
+            background=self._background,
+            digest_key=startup.digest_key,
+            uses_token=lambda key: poller.has_query(key) or leases.subjects.uses_token(key),
+        )
+        reconciler = Reconciler(
+            background=self._background,
+            poller=poller,
+            tokens=self.tokens,
+            phase=self._clients.phase,
+            tenancy=self.tenancy,
+            labels_of=self.labels.of,
+            parts=parts,
+        )
+        lease_runs = leases.runs(parts, startup.digest_key, lambda: startup.all_seen())
+        return {"": reconciler, names.KIND_PHASE_DYNAMIC_SECRET: lease_runs}
+
+    def _workers(self, restarts: Restarts, runs: Mapping[str, Runs]) -> Workers:
+        """Return what takes keys from the queue, runs them, and reports what came of it."""
+        report = Report(
+            cluster=self.cluster,
+            resources=self.resources,
+            retries=self._retries,
+            restarts=restarts,
+            clock=self._clock,
+            observer=self._metrics,
+            internal_errors=self._metrics.internal_errors,
+        )
+        return Workers(
+            queue=self.queue,
+            resources=self.resources,
+            targets=self._admissions.targets,
+            runs=runs,
+            poller=self.poller,
+            errands=self.leases.errands,
+            restarts=restarts,
+            triggers=self.triggers,
+            retries=self._retries,
+            report=report,
+            events=self.events,
+            clock=self._clock,
+            internal_errors=self._metrics.internal_errors,
+        )
 
 
 def kind_in_keys(definition: Definition) -> str:

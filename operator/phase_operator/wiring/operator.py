@@ -19,7 +19,7 @@ from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import most_calls
 from phase_operator.wiring.leases import Clients
-from phase_operator.wiring.loop import KEY_BYTES, Startup, build_loop
+from phase_operator.wiring.loop import KEY_BYTES, Loop, Startup
 from phase_operator.wiring.probes import Patience, leader_probes, standby_probes, track
 from phase_operator.wiring.watches import Watches
 
@@ -44,7 +44,7 @@ class Operator:
         self._internal_errors = metrics.internal_errors
         self._clock = clock
         self._startup = Startup()
-        self._loop = build_loop(settings, client, clients, background, metrics, clock, self._startup)
+        self._loop = Loop(settings, client, clients, background, metrics, clock, self._startup)
         self._watches = Watches(settings, client, self._loop, metrics, clock, self._startup, patience.sweep)
         self._stop = asyncio.Event()
         self._elector = self._make_elector()
