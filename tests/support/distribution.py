@@ -23,12 +23,11 @@ DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0
 # For what was never measured: a new module is taken first, because one that takes minutes must not be the last.
 _UNKNOWN = float("inf")
-# What measures no seconds: unit tests; the demo and the command line, which start control planes of their own and have
-# minutes for it; and modules that render the chart, or run promtool.
+# What measures no seconds: unit tests; the demo, which starts a control plane of its own and has minutes for it; and
+# modules that render the chart, or run promtool.
 _COMPUTES = (
     "tests/unit/",
     "tests/integration/demo/",
-    "tests/integration/cluster/test_cli.py",
     "tests/manifests/test_alerts.py",
     "tests/manifests/test_chart.py",
     "tests/manifests/test_deploy_and_chart.py",
@@ -80,10 +79,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Take a worker for each core; where tests wait for an operator, two more, and one that computes: `-n auto`."""
+    """Take a worker for each core; where tests wait for an operator, one more, and one that computes: `-n auto`."""
     cores = os.cpu_count() or 1
     is_computing = config.option.markexpr == "not controlplane" or all(computes(f"{each}/") for each in config.args)
-    return cores if is_computing else cores + 3
+    return cores if is_computing else cores + 2
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,6 +19,8 @@ from support.operator_process import Found, OperatorProcess, eventually
 _INTERVAL = 5
 # What needs no interval is done in so many seconds, mostly.
 _AT_ONCE = 0.5
+# How long a test waits for something of which it does not say how long it may take, in seconds.
+_PATIENCE = 20.0
 
 
 @dataclass
@@ -42,8 +44,12 @@ class World:
         for operator in operators or (self.operator,):
             suspended.miss(operator.log_file.parent, operator.process.pid, seconds)
 
-    def in_time(self, look: Callable[[], Found | None], *, within: float, what: str) -> Found:
-        """Let intervals of 5 s pass at once until something is seen, within seconds by the operator's clock."""
+    def in_time(self, look: Callable[[], Found | None], *, within: float, what: str, own: float = 0.0) -> Found:
+        """Let intervals of 5 s pass at once until something is seen, within seconds by the operator's clock.
+
+        So many seconds of the machine's `own` come on top: a call that is under way while time is missed may have to be
+        made again, and a machine that has much else to do is slow at both.
+        """
         began = time.monotonic()
         # A quarter of the time is the machine's own: it needs some, however much else it has to do.
         missed, most, next_one = 0.0, within * 3 / 4, began + _AT_ONCE
@@ -51,14 +57,14 @@ class World:
         def look_again() -> Found | None:
             nonlocal missed, next_one
             found, now = look(), time.monotonic()
-            if not found and now - began + missed > within:
+            if not found and now - began + missed > within + own:
                 raise AssertionError(f"{what} did not happen within {within:g} s, {missed:g} s of which were missed")
             if not found and missed + _INTERVAL <= most and now >= next_one:
                 self.later(_INTERVAL)
                 missed, next_one = missed + _INTERVAL, now + _AT_ONCE
             return found
 
-        return eventually(look_again, within=within, what=what)
+        return eventually(look_again, within=within + own, what=what)
 
     def intervals_pass(self, count: int = 2) -> None:
         """Let intervals pass at once: in each, Phase is asked, and what it says has come through."""
@@ -69,10 +75,14 @@ class World:
     def _is_asked_after(self, calls: int) -> bool:
         return self.phase.calls() > calls
 
-    def until(self, look: Callable[[], Found | None], *, within: float = 20.0, what: str) -> Found:
+    def until(self, look: Callable[[], Found | None], *, within: float | None = None, what: str) -> Found:
         """Wait until something is seen; intervals that the world's operator can miss are not waited for."""
-        can_miss = hasattr(self, "operator") and self.operator.can_miss
-        return (self.in_time if can_miss else eventually)(look, within=within, what=what)
+        if not (hasattr(self, "operator") and self.operator.can_miss):
+            return eventually(look, within=within or _PATIENCE, what=what)
+        if within is None:
+            # What is missed costs no patience.
+            return self.in_time(look, within=_PATIENCE, what=what, own=_PATIENCE * 3 / 4)
+        return self.in_time(look, within=within, what=what)
 
     def apply(self, *documents: dict[str, Any]) -> None:
         """Apply documents in the test's namespace, one after the other."""

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -25,6 +27,23 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "phase_dev", "cluster", *arguments]
 
 
+@contextmanager
+def running(env: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command until the block ends; a test that fails does not wait for it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command(*arguments), env=env, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until_it_runs(process: subprocess.Popen[str]) -> None:
+    """Return when it says where the cluster is; how long that takes is the machine's affair."""
+    assert process.stdout is not None
+    assert "is at https://127.0.0.1:" in process.stdout.readline()
+
+
 def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=120, check=False)
 
@@ -38,8 +57,8 @@ def left_behind(folder: Path) -> list[str]:
 
 def test_a_kubeconfig_leads_to_it_and_goes_with_it(tmp_path: Path) -> None:
     env, kubeconfig = environment(tmp_path), tmp_path / "kubeconfig"
-    with subprocess.Popen(command("run", "--kubeconfig", str(kubeconfig)), env=env) as process:
-        eventually(kubeconfig.exists)
+    with running(env, "run", "--kubeconfig", str(kubeconfig)) as process:
+        until_it_runs(process)
         kubectl = [str(locate("kubectl")), "--kubeconfig", str(kubeconfig)]
 
         said = subprocess.run([*kubectl, "get", "ns", "-o", "name"], capture_output=True, text=True, check=True).stdout
@@ -52,12 +71,9 @@ def test_a_kubeconfig_leads_to_it_and_goes_with_it(tmp_path: Path) -> None:
 
 def test_a_program_that_ends_by_itself_ends_the_cluster_in_one_sentence(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with subprocess.Popen(
-        command("run"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
+    with running(env, "run") as process:
         assert process.stderr is not None
-        assert "is at https://127.0.0.1:" in process.stdout.readline()
+        until_it_runs(process)
         etcd = next(each for each in psutil.Process(process.pid).children(recursive=True) if each.name() == "etcd")
 
         etcd.kill()
@@ -70,9 +86,8 @@ def test_a_program_that_ends_by_itself_ends_the_cluster_in_one_sentence(tmp_path
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     env = environment(tmp_path)
-    with subprocess.Popen(command("run"), env=env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert "is at https://127.0.0.1:" in process.stdout.readline()
+    with running(env, "run") as process:
+        until_it_runs(process)
 
         process.send_signal(number)
 
@@ -82,7 +97,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) 
 
 def test_a_signal_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with subprocess.Popen(command("run"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with running(env, "run") as process:
         eventually(lambda: any((tmp_path / "tmp").glob("phase-dev-cluster-*/etcd.log")))
 
         process.send_signal(signal.SIGINT)
