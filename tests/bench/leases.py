@@ -83,7 +83,14 @@ class Phase:
         return [ListedLease(each.id, each.ttl, each.revoked_at is not None, "account-1") for each in found]
 
     async def lease(
-        self, base_url: str, credential: Credential, place: LeasePlace, ttl: int, memory: Reservation
+        self,
+        base_url: str,
+        credential: Credential,
+        place: LeasePlace,
+        ttl: int,
+        memory: Reservation,
+        *,
+        sent_within: float,
     ) -> IssuedLease:
         """Make a lease."""
         await self._begin("lease")

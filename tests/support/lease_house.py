@@ -90,9 +90,17 @@ class FakeLeases:
         return self.phase.listing(place, self.now).leases
 
     async def lease(
-        self, base_url: str, credential: Credential, place: LeasePlace, ttl: int, memory: Reservation
+        self,
+        base_url: str,
+        credential: Credential,
+        place: LeasePlace,
+        ttl: int,
+        memory: Reservation,
+        *,
+        sent_within: float,
     ) -> IssuedLease:
         """Make a lease."""
+        assert sent_within > 0
         await self._begin("lease")
         made = self.phase.lease(place, ttl, self.now)
         await self.may_answer.wait()

@@ -33,7 +33,7 @@ from phase_operator.core.leases.steps import (
     Wait,
     WriteLedger,
 )
-from phase_operator.core.leases.unclear import SURELY_LISTED
+from phase_operator.core.leases.unclear import SURELY_LISTED, may_be_sent
 
 HOST = "https://phase.example"
 OURS, FOREIGN = "account-1", "account-2"
@@ -63,6 +63,10 @@ class Trouble:
     slow_targets: float = 0.0
     # A tenant writes a status or a record that names the lease of a neighbour with the same account.
     forged: float = 0.0
+    # A call that was announced waits for its turn before it is sent.
+    late_call: float = 0.0
+    # Seconds by which the clock of a process may be wrong, in either direction.
+    skew: float = 0.0
 
 
 @dataclass
@@ -132,9 +136,11 @@ class Cluster:
 
 @dataclass
 class Process:
-    """What one process remembers; a kill forgets it."""
+    """What one process remembers; a kill forgets it. Times are by its own clock."""
 
     started_at: float
+    # By how much its clock is wrong, in seconds.
+    error: float = 0.0
     calls: dict[str, Call] = field(default_factory=dict)
     listings: dict[LeasePlace, Listing] = field(default_factory=dict)
     earlier: dict[LeasePlace, Listing] = field(default_factory=dict)
@@ -188,16 +194,22 @@ class World:
         """Decide one step, do it, and check what must hold."""
         self._arrive()
         ledger = self.ledger()
-        self.process.calls = calls_of(ledger, self.process.calls, self.now)
-        step = next_step(ledger, self._facts(), self.now)
+        self.process.calls = calls_of(ledger, self.process.calls, self.clock)
+        step = next_step(ledger, self._facts(), self.clock)
         self.steps.append(step)
         self._do(step)
         self._write_targets()
         self._check()
 
+    @property
+    def clock(self) -> float:
+        """The time by the clock of the process."""
+        return self.now + self.process.error
+
     def kill(self) -> None:
         """Kill the process and start another, which deletes the records of no row."""
-        self.process = Process(self.now)
+        error = self.random.uniform(-self.trouble.skew, self.trouble.skew)
+        self.process = Process(self.now + error, error)
         self._collect()
 
     def _facts(self) -> Facts:
@@ -223,7 +235,7 @@ class World:
         self.now += self.random.uniform(0.01, 0.3)
         match step:
             case Wait(until):
-                self.now = max(self.now, min(until, self.now + self.random.uniform(1, 400)))
+                self.now = max(self.now, min(until - self.process.error, self.now + self.random.uniform(1, 400)))
             case Resolve():
                 self._resolve()
             case Look(place):
@@ -259,7 +271,7 @@ class World:
         before = self.process.listings.get(place)
         if before is not None:
             self.process.earlier[place] = before
-        self.process.listings[place] = self.phase.listing(place, self.now)
+        self.process.listings[place] = replace(self.phase.listing(place, self.now), at=self.clock)
 
     def _write(self, step: WriteLedger) -> None:
         if self._happens(self.trouble.failed_write):
@@ -277,18 +289,22 @@ class World:
                 self.process.calls[each.attempt] = Call()
 
     def _ask(self, lease: Lease) -> None:
+        if self._happens(self.trouble.late_call):
+            self.now += self.random.uniform(1, 120)
+        if not may_be_sent(lease, self.clock):
+            return
         assert lease.attempt not in self.asked, "asked twice for one attempt"
         self.asked.add(lease.attempt)
         after = self.random.uniform(1, GUNICORN - 1) if self._happens(self.trouble.slow_call) else 0.3
         if self._happens(self.trouble.failed_call):
             is_sure = self.random.random() < 0.5
-            self.process.calls[lease.attempt] = Call(is_refused=True) if is_sure else Call(lost_at=self.now)
+            self.process.calls[lease.attempt] = Call(is_refused=True) if is_sure else Call(lost_at=self.clock)
             return
         made = self.phase.lease(lease.place, lease.ttl, self.now, after=after)
         if self._happens(self.trouble.no_expiry):
             made.never_expires = True
         if self._happens(self.trouble.lost_answer):
-            self.process.calls[lease.attempt] = Call(lost_at=self.now)
+            self.process.calls[lease.attempt] = Call(lost_at=self.clock)
         else:
             self.process.calls[lease.attempt] = Call(is_under_way=True)
             self.process.answers.append((self.now + after, lease.attempt, made))
@@ -303,19 +319,21 @@ class World:
         if self._happens(self.trouble.failed_write):
             return
         made = self.phase.find(self.process.calls[lease.attempt].id)
-        self.cluster.records[lease.attempt] = PROOFS.proven(lease.attempt, Record(made.id, made.made_at + made.ttl))
+        self.cluster.records[lease.attempt] = PROOFS.proven(
+            lease.attempt, Record(made.id, made.made_at + self.process.error + made.ttl)
+        )
 
     def _give_back(self, lease: Lease) -> None:
         before = self.process.revocations.get(lease.attempt, Revocation())
         if self._happens(self.trouble.failed_call):
-            self.process.revocations[lease.attempt] = Revocation(failures=before.failures + 1, last=self.now)
+            self.process.revocations[lease.attempt] = Revocation(failures=before.failures + 1, last=self.clock)
             return
         made = self.phase.find(lease.id)
         self._may_be_revoked(made, lease)
         made.is_revoked = True
         is_lost = self._happens(self.trouble.lost_answer)
         self.process.revocations[lease.attempt] = (
-            Revocation(failures=before.failures + 1, last=self.now) if is_lost else Revocation(is_done=True)
+            Revocation(failures=before.failures + 1, last=self.clock) if is_lost else Revocation(is_done=True)
         )
 
     def _may_be_revoked(self, made: Issued, lease: Lease) -> None:
@@ -394,7 +412,7 @@ class World:
 
     def _check(self) -> None:
         ledger = self.ledger()
-        nothing, ours = Call(lost_at=self.now), [each for each in ledger.leases if each.is_proven]
+        nothing, ours = Call(lost_at=self.clock), [each for each in ledger.leases if each.is_proven]
         asking = [each for each in ours if each.state is LeaseState.ASKING]
         may_come = [each for each in asking if self.process.calls.get(each.attempt, nothing).lost_at is None]
         assert len(may_come) <= 1, "two attempts at once"
@@ -409,7 +427,7 @@ class World:
         """Return whether targets hold void credentials now, or will before it is clear what became of an attempt."""
         serves = serving(self.ledger())
         is_void = serves is not None and serves.state is LeaseState.ENDED
-        return is_void or (serves is not None and serves.ends_at < self.now + SURELY_LISTED)
+        return is_void or (serves is not None and serves.ends_at < self.clock + SURELY_LISTED)
 
     def _happens(self, part: float) -> bool:
         return self.random.random() < part

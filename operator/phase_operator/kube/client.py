@@ -164,6 +164,8 @@ class KubeClient:
         self._options: dict[str, Any] = {name: value for name, value in options.items() if value}
         # When the API server answered last, by its own clock, in the words of the header; "" before it did.
         self.server_date = ""
+        # The loop's time at that moment.
+        self.dated_at = 0.0
         self._on_call = on_call
         self._on_conflict = on_conflict
         self._places = asyncio.Semaphore(CONNECTIONS)
@@ -255,7 +257,8 @@ class KubeClient:
                 self._on_call(method, resource, "failed")
                 raise ApiError(0, type(error).__name__, "") from error
         self._on_call(method, resource, str(response.status))
-        self.server_date = response.headers.get("Date", self.server_date)
+        if date := response.headers.get("Date"):
+            self.server_date, self.dated_at = date, asyncio.get_running_loop().time()
         if raw is None:
             raise AnswerTooLong(0, "an answer that is too long", "")
         return self._judged(response, raw, resource)

@@ -92,9 +92,19 @@ class LeaseClient:
 
     @without_frames
     async def lease(
-        self, base_url: str, credential: Credential, place: LeasePlace, ttl: int, memory: Reservation
+        self,
+        base_url: str,
+        credential: Credential,
+        place: LeasePlace,
+        ttl: int,
+        memory: Reservation,
+        *,
+        sent_within: float,
     ) -> IssuedLease:
-        """Make one lease that lives for `ttl` seconds, and return it with its credentials."""
+        """Make one lease that lives for `ttl` seconds, and return it with its credentials.
+
+        Nothing is sent later than `sent_within` seconds from now; then the call fails and had no effect.
+        """
         host = host_of(base_url)
         # An empty id would lease every dynamic secret of the environment, which is why `place` cannot have one.
         params = _context(place) | {"id": place.secret_id, "lease": "true", "ttl": str(ttl)}
@@ -107,6 +117,7 @@ class LeaseClient:
             params=params,
             reader=reader,
             patience=_PATIENCE,
+            sent_within=sent_within,
         )
         issued = [each.lease for each in found if each.id == place.secret_id and each.lease is not None]
         if len(found) != 1 or len(issued) != 1 or issued[0].seconds != ttl or not issued[0].credentials:

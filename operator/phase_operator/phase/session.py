@@ -6,7 +6,7 @@ whether the call may have had an effect. Only a call that changes nothing is sen
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -113,10 +113,12 @@ class Session:
         json: object = None,
         is_question: bool = False,
         patience: float | None = None,
+        sent_within: float | None = None,
     ) -> Answer:
         """Make one request and return what the reader makes of the answer; raise ExpectedError.
 
-        `patience` is how many seconds the answer may take, if not as many as every other.
+        `patience` is how many seconds the answer may take, if not as many as every other. A request that could not be
+        sent within `sent_within` seconds, since a name or a connection takes long, is never sent.
 
         The error's `had_no_effect` says whether the caller may repeat the call. A request that changes nothing in Phase
         is sent a second time if the server closes a kept-alive connection at that moment; any other is sent once.
@@ -130,6 +132,8 @@ class Session:
             request.extensions[QUESTION] = is_question
             if patience is not None:
                 request.extensions["timeout"] = _timeouts(patience).as_dict()
+            if sent_within is not None:
+                request.extensions["trace"] = _refusing_from(began + sent_within, self._timer)
             response, refusal = await self._send(request, host, reader, patience or self._deadline)
             status = str(response.status_code)
         except ExpectedError as error:
@@ -191,6 +195,16 @@ class Session:
         except FAILURES as error:
             raise from_exception(error, host) from error
         return response, words.end()
+
+
+def _refusing_from(moment: float, timer: Callable[[], float]) -> Callable[[str, object], Awaitable[None]]:
+    """Return what the transport calls before each of its steps: from a moment on, it lets no request be sent."""
+
+    async def trace(step: str, _: object) -> None:
+        if step.endswith("send_request_headers.started") and timer() >= moment:
+            raise httpx.ConnectTimeout("the connection was made too late")
+
+    return trace
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:

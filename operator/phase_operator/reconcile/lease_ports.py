@@ -35,9 +35,19 @@ class LeaseApi(Protocol):
         """Return the leases of a dynamic secret that the account sees, the newest first: also those that have ended."""
 
     async def lease(
-        self, base_url: str, credential: Credential, place: LeasePlace, ttl: int, memory: Reservation
+        self,
+        base_url: str,
+        credential: Credential,
+        place: LeasePlace,
+        ttl: int,
+        memory: Reservation,
+        *,
+        sent_within: float,
     ) -> IssuedLease:
-        """Make one lease that lives for `ttl` seconds, and return it with its credentials."""
+        """Make one lease that lives for `ttl` seconds, and return it with its credentials.
+
+        Nothing is sent later than `sent_within` seconds from now; then the call fails and had no effect.
+        """
 
     async def revoke(
         self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation

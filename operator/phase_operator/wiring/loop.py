@@ -126,7 +126,7 @@ class Loop:
             restarts=restarts,
             background=self._background,
         )
-        clock = LeaseClock(self._clock, lambda: self._client.server_date)
+        clock = LeaseClock(self._clock, lambda: self._client.server_date, lambda: self._client.dated_at)
         return LeaseLoop(self._settings, self._clients, shared, self._metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
 
     def _runs(self, restarts: Restarts) -> Mapping[str, Runs]:

@@ -50,9 +50,11 @@ class Lessee:
         return LeasePlace(self.phase.url, self.phase.app_id("backend"), "development", found.id)
 
     async def lease(self, ttl: int = 300) -> IssuedLease:
-        return await self._client.lease(
-            self.phase.url, self._credential, await self.place(), ttl, self._memory.open("team")
-        )
+        return await self.lease_at(await self.place(), ttl)
+
+    async def lease_at(self, place: LeasePlace, ttl: int = 300, sent_within: float = 30.0) -> IssuedLease:
+        memory = self._memory.open("team")
+        return await self._client.lease(self.phase.url, self._credential, place, ttl, memory, sent_within=sent_within)
 
     async def listed(self) -> tuple[ListedLease, ...]:
         return await self._client.leases(
@@ -185,11 +187,26 @@ async def test_a_lease_whose_answer_is_lost_is_asked_for_once_and_listed(phase: 
     assert [each.ttl for each in listed] == [77]
 
 
+@pytest.mark.parametrize("is_kept_alive", [False, True])
+async def test_what_could_not_be_sent_in_time_is_never_sent(phase: EmbeddedPhase, is_kept_alive: bool) -> None:
+    """Another process takes it for settled by then."""
+    async with leasing(phase) as lessee, leasing(phase) as other:
+        place = await lessee.place()
+        before = phase.calls()
+        with pytest.raises(ExpectedError) as late:
+            await (lessee if is_kept_alive else other).lease_at(place, sent_within=0.0)
+        assert phase.calls() == before
+        lease = await lessee.lease()
+
+    assert late.value.had_no_effect
+    assert [each.id for each in phase.leases.all()] == [lease.id]
+
+
 async def test_leasing_needs_an_account_that_reads_the_environment(phase: EmbeddedPhase) -> None:
     async with leasing(phase) as lessee, leasing(phase, "narrow") as other:
         place = await lessee.place()
         with pytest.raises(ExpectedError) as refused:
-            await other._client.lease(phase.url, other._credential, place, 300, AnswerMemory(MIB).open("team"))
+            await other.lease_at(place)
 
     assert refused.value.had_no_effect
     assert phase.leases.all() == []
@@ -202,7 +219,7 @@ async def test_a_place_without_a_part_is_never_asked_for(phase: EmbeddedPhase, p
         place = (await lessee.place())._replace(**{part: ""})
         before = phase.calls()
         with pytest.raises(ValueError, match="every dynamic secret"):
-            await lessee._client.lease(phase.url, lessee._credential, place, 300, AnswerMemory(MIB).open("team"))
+            await lessee.lease_at(place)
 
     assert phase.calls() == before
 

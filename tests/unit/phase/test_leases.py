@@ -37,7 +37,8 @@ async def find(client: LeaseClient) -> DynamicSecret | None:
 
 
 async def lease(client: LeaseClient) -> IssuedLease:
-    return await client.lease(URL, credential(), LeasePlace(URL, APP_ID, "production", SECRET_ID), 300, place())
+    where = LeasePlace(URL, APP_ID, "production", SECRET_ID)
+    return await client.lease(URL, credential(), where, 300, place(), sent_within=30.0)
 
 
 async def test_two_of_one_name_in_one_folder_are_told_apart_by_nobody() -> None:

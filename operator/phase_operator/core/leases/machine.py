@@ -7,10 +7,11 @@ again. Nothing here remembers anything, so a process that dies at any point goes
 |---|---|---|
 | none | none is active, a roll-over is due, or the spec names another secret | announce: Asking |
 | any | its row has no proof that we wrote it | never asked for, looked for or revoked: it lives to its end |
-| Asking | not asked yet | ask |
+| Asking | not asked yet | ask; out of the ledger if it is half a minute old |
 | Asking | answered | make the record, then Active; the one before is Retiring |
 | Asking | refused | out of the ledger |
 | Asking | the answer is lost | look until 130 seconds later: Revoking if Phase made it, else out |
+| Asking | another process was to ask | the same, from the moment on at which it would have asked at the latest |
 | Asking | the same, after a look in vain, and targets would be void before the last look | announce one more: Asking |
 | Active | Phase revoked it, or its end has come | Ended: targets keep it until the next is active |
 | Retiring | the targets have the next one, the overlap is over, and its readers have restarted | Revoking |
@@ -28,7 +29,7 @@ from phase_operator.core.leases.ledger import MOST_LEASES, Lease, LeaseState, Le
 from phase_operator.core.leases.lives import live, lived_short, not_revoked, remove_all
 from phase_operator.core.leases.spacing import SHORTEST, earliest, fingerprint, wanted_life
 from phase_operator.core.leases.steps import Ask, Happening, Keep, LeaseEvent, Resolve, Step, Wait, WriteLedger
-from phase_operator.core.leases.unclear import look_for, may_ask_beside
+from phase_operator.core.leases.unclear import look_for, lost_by, may_ask_beside, may_be_sent, sent_until
 
 # An announcement names the newest lease before it, so the list that shows that one must be fresh. In seconds.
 _FRESH = 30.0
@@ -55,7 +56,8 @@ def next_step(ledger: Ledger, facts: Facts, now: float, is_held: Callable[[Step]
 
 def calls_of(ledger: Ledger, calls: Mapping[str, Call], now: float) -> dict[str, Call]:
     """Return the calls of what is in the Asking state: one that this process did not announce was lost by now."""
-    return {each.attempt: calls.get(each.attempt, Call(lost_at=now)) for each in ledger.of_state(LeaseState.ASKING)}
+    asking = ledger.of_state(LeaseState.ASKING)
+    return {each.attempt: calls.get(each.attempt) or Call(lost_at=lost_by(each, now)) for each in asking}
 
 
 def _steps(ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
@@ -92,9 +94,11 @@ def _asking(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Iterator[
 
 
 def _ask(lease: Lease, ledger: Ledger, facts: Facts, now: float) -> Step:
-    if facts.is_suspended or facts.remove_until is not None or lease.asked_by != facts.wanted.asked_by:
+    is_wanted = not facts.is_suspended and facts.remove_until is None and lease.asked_by == facts.wanted.asked_by
+    if not is_wanted or not may_be_sent(lease, now):
+        # Nothing was asked for. Of a call that is sent late, other processes would believe that it is settled.
         return WriteLedger(ledger.without(lease.attempt))
-    return Ask(lease) if facts.may_ask_at <= now else Wait(facts.may_ask_at)
+    return Ask(lease) if facts.may_ask_at <= now else Wait(min(facts.may_ask_at, sent_until(lease)))
 
 
 def _unused(lease: Lease, lease_id: str, ledger: Ledger, facts: Facts, now: float) -> WriteLedger:

@@ -14,10 +14,33 @@ from phase_operator.core.leases.steps import Happening, LeaseEvent, Look, Step, 
 
 # Seconds after the answer was lost. A lease is mostly made at once; the last look is later than any call lives.
 _LOOKS = (5.0, 15.0, 45.0, 130.0)
+# No call for a lease is sent later than this many seconds after its announcement: it is taken back instead.
+SENT_WITHIN = 30.0
+# Seconds by which the clocks of two processes that write one ledger may differ (see reconcile/leases/lease_clock.py).
+CLOCKS_APART = 15.0
 # Seconds until a call that is under way may be answered.
 _SOON = 1.0
 # No lease is made later than this many seconds after it was asked for.
 SURELY_LISTED = _LOOKS[-1]
+
+
+def sent_until(lease: Lease) -> float:
+    """Return the moment from which on the call for an announced lease may not be sent, in seconds since 1970."""
+    return lease.asked_at + SENT_WITHIN
+
+
+def may_be_sent(lease: Lease, now: float) -> bool:
+    """Return whether the call for an announced lease may still be sent."""
+    return now < sent_until(lease)
+
+
+def lost_by(lease: Lease, now: float) -> float:
+    """Return when the call of a process that is no more was lost at the latest, in seconds since 1970.
+
+    It is told by the ledger, so it is the same for each process that comes after: however short they live, the last
+    look is not put off.
+    """
+    return min(now, sent_until(lease) + CLOCKS_APART)
 
 
 def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:

@@ -14,6 +14,7 @@ from phase_operator.core.errors import ExpectedError, Transient, Waiting
 from phase_operator.core.leases.facts import Call, Listing, Record, Resolved, Revocation
 from phase_operator.core.leases.ledger import Lease, LeasePlace
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve
+from phase_operator.core.leases.unclear import sent_until
 from phase_operator.core.source.answer_memory import AnswerMemory
 from phase_operator.core.source.apps import Directory, no_list
 from phase_operator.core.source.query import Account, AppRef
@@ -191,13 +192,20 @@ class LeaseCalls:
         return listing
 
     async def _ask(self, subject: Subject, caller: Caller, lease: Lease, _: _Go) -> None:
-        """Ask for a lease, and keep what is answered until its record is made."""
+        """Ask for a lease, and keep what is answered until its record is made.
+
+        What has waited for its turn for too long is not asked for: the next run takes the announcement back.
+        """
+        left = sent_until(lease) - self.now()
+        if left <= 0:
+            return
         subject.calls[lease.attempt] = Call(is_under_way=True)
         self._rate.asked(caller.account, subject.key, self._clock.monotonic())
         memory = self._memory.open(subject.key.namespace)
         call: Call | None = None
         try:
-            issued = await self._api.lease(caller.account.base_url, caller.credential, lease.place, lease.ttl, memory)
+            url, credential = caller.account.base_url, caller.credential
+            issued = await self._api.lease(url, credential, lease.place, lease.ttl, memory, sent_within=left)
             if not issued.id:
                 # It could not be told from no lease: the list of leases will show it.
                 raise Transient(Reason.UNEXPECTED_ANSWER, "Phase answers with a lease that has no id")

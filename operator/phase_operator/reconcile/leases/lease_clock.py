@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from phase_operator.core.timestamps import moment_of, timestamp
 from phase_operator.reconcile.ports import Clock
 
-# Seconds by which the clock of the API server may differ from ours without ours being wrong: its answer may be some
-# seconds old, and tells whole seconds.
-_NEAR = 60.0
+# Seconds by which the clock of the API server may differ from ours without ours being wrong: its answers tell whole
+# seconds, and take a moment to come. So no two processes differ by more than `CLOCKS_APART` in core/leases/unclear.py,
+# and what one of them has announced is not settled too early by another one.
+_NEAR = 5.0
 
 
 class LeaseClock:
@@ -22,10 +23,13 @@ class LeaseClock:
     that clock, and it is the one that writes when a resource was deleted.
     """
 
-    def __init__(self, clock: Clock, server_date: Callable[[], str]) -> None:
+    def __init__(
+        self, clock: Clock, server_date: Callable[[], str], dated_at: Callable[[], float] | None = None
+    ) -> None:
         self._clock = clock
-        # The `Date` of the API server's last answer; "" if it has sent none.
+        # The `Date` of the API server's last answer, "" if it has sent none; and when that came, by `monotonic`.
         self._server_date = server_date
+        self._dated_at = dated_at or clock.monotonic
         self._base: float | None = None
 
     def monotonic(self) -> float:
@@ -39,8 +43,11 @@ class LeaseClock:
         return timestamp(self._base + self._clock.monotonic())
 
     def _beginning(self) -> float:
-        ours, servers = moment_of(self._clock.now()) or 0.0, _moment(self._server_date())
-        return ours if servers is None or abs(servers - ours) <= _NEAR else servers
+        ours, date = moment_of(self._clock.now()) or 0.0, _moment(self._server_date())
+        if date is None:
+            return ours
+        servers = date + self._clock.monotonic() - self._dated_at()
+        return ours if abs(servers - ours) <= _NEAR else servers
 
 
 def _moment(date: str) -> float | None:

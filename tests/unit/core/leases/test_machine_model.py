@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from phase_operator.core.leases.facts import Wanted
-from phase_operator.core.leases.ledger import serving
+from phase_operator.core.leases.ledger import LeaseState, serving
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve, Wait
-from support.lease_world import HOST, Trouble, World
+from phase_operator.core.leases.unclear import CLOCKS_APART, SENT_WITHIN, SURELY_LISTED
+from support.lease_world import GUNICORN, HOST, Trouble, World
 
 EVERYTHING = Trouble(
     kill=0.02,
@@ -21,6 +22,8 @@ EVERYTHING = Trouble(
     foreign=0.02,
     no_expiry=0.1,
     slow_targets=0.7,
+    late_call=0.1,
+    skew=7.0,
 )
 _DAY = 86400.0
 
@@ -95,3 +98,28 @@ def test_restarts_ask_for_no_lease() -> None:
 
     assert len(world.asked) == 1
     assert all(isinstance(each, Wait) for each in world.steps[before:])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_kill_a_minute_puts_off_no_last_look_and_hides_no_lease(seed: int) -> None:
+    """Of 40 calls many are lost; the leases that they made live until they are found, and kills come all the time."""
+    trouble = Trouble(lost_answer=0.5, slow_call=0.3, late_call=0.3, no_expiry=1.0, skew=7.0)
+    world = World(seed, trouble, Wanted("place-0", HOST, 3600, overlap=0, rollover_percent=10))
+    asked: dict[str, float] = {}
+    longest = killed_at = 0.0
+    began = world.now
+
+    # Without trouble it takes an hour or two.
+    while len(world.asked) < 40 and world.now < began + _DAY:
+        if world.now - killed_at > 60:
+            world.kill()
+            killed_at = world.now
+        world.step()
+        asking = {each.attempt for each in world.ledger().leases if each.state is LeaseState.ASKING}
+        asked = {each: asked.get(each, world.now) for each in asking}
+        longest = max(longest, *(world.now - since for since in asked.values()), 0.0)
+    world.settle(2 * 3600)
+
+    assert longest < SENT_WITHIN + CLOCKS_APART + SURELY_LISTED + 2 * GUNICORN
+    assert len(world.asked) == 40
+    assert world.phase.living() == {each.id for each in world.ledger().leases}

@@ -122,3 +122,25 @@ async def test_after_the_last_fault_each_resource_soon_has_a_lease_that_serves(s
         assert bad.is_well(), found
     finally:
         await bad.close()
+
+
+async def test_an_unclear_attempt_is_clear_in_time_however_often_the_process_changes() -> None:
+    """A process a minute for ten minutes: none of them serves long enough to count two minutes by itself."""
+    async with AsyncExitStack() as first:
+        house = await first.enter_async_context(LeaseHouse(per_minute=600))
+        await house.show_dynamic(dynamic_secret(**SHORT))
+        # The call does not reach Phase, and only the last look can show that.
+        house.leases.errors["lease"] = [LOST]
+        await house.pass_time(25, step=1)
+        (lost,) = (each for each in house.ledger() if each.state is LeaseState.ASKING)
+        unclear, voids = 0, 0
+        for _ in range(10):
+            await first.aclose()
+            house = await first.enter_async_context(house.successor())
+            for _ in range(60):
+                await house.pass_time(1, step=1)
+                unclear += lost in house.ledger()
+                voids += "Active" not in house.states()
+
+    assert unclear < 180
+    assert not voids
