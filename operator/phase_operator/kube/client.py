@@ -32,10 +32,13 @@ from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
-from phase_operator.kube.lines import NO_JSON, LineReader, ResponseLines, Watch, json_object
+from phase_operator.kube.lines import LineReader, ResponseLines, Watch
 from phase_operator.kube.own_writes import BookmarkedContent
 from phase_operator.kube.part_size import PartSize, body_within, read_list
+from phase_operator.kube.paths import OURS
+from phase_operator.kube.raw_json import NO_JSON, JsonReader, json_object
 from phase_operator.kube.reach import Reach
+from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -150,9 +153,15 @@ class KubeClient:
     """One connection pool to one API server."""
 
     def __init__(
-        self, configuration: aio.Configuration, on_call: OnCall, on_conflict: Callable[[str], None] = lambda _: None
+        self,
+        configuration: aio.Configuration,
+        on_call: OnCall,
+        on_conflict: Callable[[str], None] = lambda _: None,
+        background: BackgroundThread | None = None,
     ) -> None:
         self._configuration = configuration
+        self._background = background
+        self._json = JsonReader(background)
         # For how many more seconds this process may write.
         self.fence: Callable[[], float] = lambda: math.inf
         self._api = aio.ApiClient(configuration)
@@ -179,7 +188,7 @@ class KubeClient:
 
     def apart(self) -> "KubeClient":
         """Return a client with connections of its own, which wait for no other requests; `close` closes it too."""
-        self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict))
+        self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict, self._background))
         return self._apart[-1]
 
     def share_connections(self) -> None:
@@ -261,16 +270,18 @@ class KubeClient:
             self.server_date, self.dated_at = date, asyncio.get_running_loop().time()
         if raw is None:
             raise AnswerTooLong(0, "an answer that is too long", "")
-        return self._judged(response, raw, resource)
+        return await self._judged(response, raw, path)
 
-    def _judged(self, response: aiohttp.ClientResponse, raw: bytes, resource: str) -> dict[str, Any]:
+    async def _judged(self, response: aiohttp.ClientResponse, raw: bytes, path: str) -> dict[str, Any]:
         """Return the JSON of an answer; raise ApiError if it is no success, or no JSON."""
-        answer = json_object(raw) if raw else {}
+        # Nobody reads the managedFields of our own resources.
+        is_ours = path.startswith(OURS)
+        answer = await self._json.object(raw, has_managers=not is_ours) if raw else {}
         if response.status >= 400:
             refusal = from_answer(response.status, answer or {}, response.headers.get("Retry-After"))
             # A field of another manager is no lost race, so it is not counted as one; the run reports it.
             if refusal.conflict and not refusal.held:
-                self._on_conflict(resource)
+                self._on_conflict(_resource(path))
             raise refusal
         if answer is None:
             raise ApiError(0, NO_JSON, "")
@@ -278,7 +289,7 @@ class KubeClient:
 
     def watch(self, path: str, query: Query, accept: str) -> Watch:
         """Return a watch that is open while its context lasts; raise ApiError if it cannot be opened or breaks."""
-        return Watch(partial(self._open_watch, path, query, accept))
+        return Watch(partial(self._open_watch, path, query, accept), self._json)
 
     async def _open_watch(self, path: str, query: Query, accept: str) -> LineReader:
         await self._reach.turn()
@@ -330,10 +341,12 @@ class KubeClient:
         lists: Callable[[], None],
         is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
         gate: "Gate | None" = None,
+        may_be_own: Callable[[bytes], bool] = lambda _: True,
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
-        `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark.
+        `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark;
+        only lines that `may_be_own` are parsed for that. kopf gets no long managedFields.
         kopf reopens a failing watch without a pause, so the pauses are made here. kopf also ends when one namespace
         refuses it. So with a `gate`, a refusal by a namespace is not passed on: it is reported to the gate, and the
         request is repeated until the namespace allows it.
@@ -356,7 +369,7 @@ class KubeClient:
                 await asyncio.sleep(pace.wait(now))
                 with self._reach.noting():
                     response = await send(request, handler)
-                content = BookmarkedContent(response.content, is_own)
+                content = BookmarkedContent(response.content, self._json, is_own, may_be_own)
                 response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
                 return response
             path, query = request.url.path, request.url.query
@@ -367,7 +380,7 @@ class KubeClient:
                 async with listing, asyncio.timeout(_TIMEOUT):
                     # Read here, within the timeout; kopf then finds the body in memory.
                     if size is not None:
-                        return await read_list(request, lambda each: send(each, handler), size)
+                        return await read_list(request, lambda each: send(each, handler), size, self._json)
                     response = await send(request, handler)
                     await response.read()
                     return response

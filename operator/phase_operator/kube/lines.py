@@ -4,8 +4,6 @@ Rule: what nobody reads is bounded, and a watch that waits holds as little as po
 """
 
 import asyncio
-import json
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, Self
@@ -13,12 +11,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 
 from phase_operator.kube.errors import ApiError
-
-NO_JSON = "an answer that is no JSON"
-# Objects of Kubernetes are nested a few dozen deep. Python's parser ends at about a thousand.
-_DEEPEST = 200
-# What decides how deep JSON is nested: a text, which is passed over, or a bracket.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+from phase_operator.kube.raw_json import NO_JSON, JsonReader
 
 
 class LineReader(Protocol):
@@ -131,10 +124,11 @@ class StreamLines:
 class Watch:
     """An open watch: a context, and the events in it. No generator, since hundreds of watches wait at once."""
 
-    __slots__ = ("_lines", "_open")
+    __slots__ = ("_json", "_lines", "_open")
 
-    def __init__(self, open_: Callable[[], Awaitable[LineReader]]) -> None:
+    def __init__(self, open_: Callable[[], Awaitable[LineReader]], json: JsonReader) -> None:
         self._open = open_
+        self._json = json
         self._lines: LineReader | None = None
 
     async def __aenter__(self) -> Self:
@@ -157,45 +151,7 @@ class Watch:
             raise ApiError(0, type(error).__name__, "") from error
         if not line:
             raise StopAsyncIteration
-        event = json_object(line)
+        event = await self._json.object(line)
         if event is None:
             raise ApiError(0, NO_JSON, "")
         return event
-
-
-def json_object(raw: bytes) -> dict[str, Any] | None:
-    """Return a JSON object, or None if `raw` is no JSON or no object; what is nested very deeply is left out of it."""
-    return read_json(raw)[0]
-
-
-def read_json(raw: bytes) -> tuple[dict[str, Any] | None, bytes]:
-    """Return a JSON object as `json_object` does, and its text: as it was, or without what is nested too deeply.
-
-    Whoever may write an object may write managedFields of any depth into it.
-    """
-    try:
-        try:
-            found = json.loads(raw)
-        except RecursionError:
-            raw = shallow(raw)
-            found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None, raw
-    return (found if isinstance(found, dict) else None), raw
-
-
-def shallow(raw: bytes) -> bytes:
-    """Return JSON with empty objects and lists in place of what is nested too deeply."""
-    parts: list[bytes] = []
-    depth = kept = 0
-    for token in _TOKEN.finditer(raw):
-        sign = raw[token.start()]
-        if sign in b"{[":
-            depth += 1
-            if depth == _DEEPEST:
-                parts.append(raw[kept : token.end()])
-        elif sign in b"}]":
-            if depth == _DEEPEST:
-                kept = token.start()
-            depth -= 1
-    return b"".join((*parts, raw[kept:]))

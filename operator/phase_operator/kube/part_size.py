@@ -4,9 +4,12 @@ Rule: tenants decide how large their objects are, so a list is bounded in bytes 
 too long is asked for again with fewer objects; a single object is read whatever its size, which etcd bounds.
 """
 
+from functools import partial
+from typing import Any
+
 import aiohttp
 
-from phase_operator.kube.lines import read_json
+from phase_operator.kube.raw_json import JsonReader
 
 # The longest answer to a list of several objects, in bytes. As Python objects it takes ten times as much.
 LONGEST_LIST = 4 * 1024 * 1024
@@ -50,16 +53,24 @@ async def body_within(response: aiohttp.ClientResponse, most: int | None) -> byt
 
 
 async def read_list(
-    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, size: PartSize
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType, size: PartSize, json: JsonReader
 ) -> aiohttp.ClientResponse:
-    """Send the request for a part of a list, and return the answer with its body read."""
+    """Send the request for a part of a list, and return the answer with its body read, without managedFields."""
     while True:
         request.url = request.url.update_query(limit=str(size.now))
         response = await send(request)
         body = await body_within(response, size.limit)
         if body is not None:
             size.was_read()
-            # Where a response keeps what it has read: its own `read` has no limit. kopf must be able to parse it.
-            _, response._body = read_json(body)
+            # Where a response keeps what it has read: its own `read` has no limit.
+            response._body = body
+            document = await json.object(body, has_managers=False)
+            if document is not None:
+                # kopf would parse it again, all at once.
+                response.json = partial(_given, document)  # type: ignore[method-assign]  # this answer's alone
             return response
         size.was_too_long()
+
+
+async def _given(document: dict[str, Any], *_: object, **__: object) -> dict[str, Any]:
+    return document

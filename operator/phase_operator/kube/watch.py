@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _SERVER_TIMEOUT = "300"
 # A watch that ends sooner than this counts as a failure; reopening it at once would spin.
 _SHORT = 1.0
+# Seconds in which objects of a list are taken in before the event loop has its turn.
+_TURN = 0.01
 # The answers for a namespace that does not exist or denies access.
 _REFUSED = (403, 404)
 
@@ -164,10 +166,15 @@ class MetadataWatch:
         while True:
             self._seen = self._clock.monotonic()
             found = await read_page(self._client, self._path, token, self._part_size, accept=METADATA_LIST, query=query)
+            self._seen = self._clock.monotonic()
             for item in found.items:
                 metadata = mapping(item.get("metadata"))
                 present.add(key_of(metadata))
                 self._take(self._sink.seen, metadata)
+                if self._clock.monotonic() - self._seen > _TURN:
+                    # Others decide how large an object is, and so how long it takes to judge it.
+                    await self._sleep(0)
+                    self._seen = self._clock.monotonic()
             token = found.token
             if not token:
                 self._sink.listed(self.scope, present)

@@ -55,11 +55,11 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     logs.watch_loop(asyncio.get_running_loop())
     open_files(settings)
     metrics = Metrics()
-    client = await _kube_client(settings, metrics)
-    session = _phase_session(settings, metrics)
-    limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
     # One thread for all long work, in which namespaces take turns.
     background = BackgroundThread()
+    client = await _kube_client(settings, metrics, background)
+    session = _phase_session(settings, metrics)
+    limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
     clients = Clients(phase, LeaseClient(session))
     clock, patience = clock or SystemClock(), patience or Patience()
@@ -84,12 +84,12 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     return 0 if still_leads else 1
 
 
-async def _kube_client(settings: Settings, metrics: Metrics) -> KubeClient:
+async def _kube_client(settings: Settings, metrics: Metrics, background: BackgroundThread) -> KubeClient:
     try:
         configuration = await load_configuration(settings.kubeconfig, platform_proxies())
     except KubeconfigError as error:
         raise StartError(str(error)) from error
-    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict)
+    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict, background)
     if len(settings.namespace) > _NAMESPACES_APART:
         client.share_connections()
     return client

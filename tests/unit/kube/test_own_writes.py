@@ -14,8 +14,9 @@ from kopf._cogs.clients.api import iter_jsonlines
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.own_writes import BookmarkedContent, OwnVersions
+from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.target_cache import TargetCache
-from support.any_json import any_object
+from support.any_json import any_object, shallow
 from unit.kube.test_client import client_of
 
 KEY = ObjectKey("team", "shop")
@@ -52,7 +53,8 @@ class Chunks:
 
 async def seen(own: OwnVersions, *chunks: bytes) -> list[bytes]:
     """Return the lines that kopf's own reader makes of a watch."""
-    content = BookmarkedContent(Chunks(*chunks), own.shown_by)  # type: ignore[arg-type]  # what kopf uses of a body
+    body: Any = Chunks(*chunks)
+    content = BookmarkedContent(body, JsonReader(), own.shown_by, own.may_be_in)
     return [line async for line in iter_jsonlines(content)]  # type: ignore[arg-type]  # it stands for a body
 
 
@@ -108,6 +110,25 @@ def test_no_answer_and_no_event_breaks_it(found: dict[str, Any]) -> None:
 
     assert not own.shown_by({"type": "MODIFIED", "object": {"metadata": {"name": found}}})
     assert not own.shown_by(found | {"type": "MODIFIED"})
+
+
+@given(shallow, st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_every_line_that_shows_an_own_version_may_be_own(found: object, separators: tuple[str, str]) -> None:
+    shown = event("7")
+    shown["object"] |= {"spec": found, "a": found}
+
+    line = json.dumps(shown, separators=separators).encode()
+
+    assert versions("7").may_be_in(line)
+    assert not versions().may_be_in(line)
+    assert versions("7").shown_by(json.loads(line))
+
+
+def test_a_line_that_shows_another_version_is_not_own() -> None:
+    shown = event("8")
+    shown["object"]["metadata"]["annotations"] = {"x": json.dumps(event("7"))}
+
+    assert not versions("7").may_be_in(json.dumps(shown).encode())
 
 
 def test_versions_that_no_event_shows_are_forgotten() -> None:

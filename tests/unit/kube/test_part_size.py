@@ -61,6 +61,7 @@ async def names_for_kopf(session: ClientSession) -> tuple[list[str], int]:
         async with session.get(PATH, params=query) as answer:
             longest = max(longest, len(await answer.read()))
             document = await answer.json()
+            assert await answer.json() is document, "it is parsed once"
         found += [each["metadata"]["name"] for each in document["items"]]
         if not document["metadata"]["continue"]:
             return found, longest

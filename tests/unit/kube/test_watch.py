@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -358,3 +359,42 @@ async def test_a_bug_in_a_watch_is_outlived_with_growing_pauses(caplog: pytest.L
     assert script.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
     assert QUOTED not in caplog.text
     assert script.watch_of_it.problem == "secrets: internal error; the log has the trace"
+
+
+class Slow(Nothing):
+    """A sink that takes seconds for each object."""
+
+    def __init__(self, clock: HandClock, seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self.count = 0
+
+    def seen(self, metadata: Any) -> None:
+        """Take the object, and as long."""
+        self._clock.turn(self._seconds)
+        self.count += 1
+
+
+class Objects(Server):
+    """A server that lists 40 objects."""
+
+    async def request(self, *_: object, **__: object) -> dict[str, Any]:
+        """Answer a list."""
+        return {"metadata": {"resourceVersion": "1"}, "items": [shown(str(number)) for number in range(40)]}
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.1, 1), (0.004, 3), (0.0, 40)])
+async def test_the_loop_has_its_turn_while_a_list_is_taken_in(seconds: float, most: int) -> None:
+    clock = HandClock()
+    sink = Slow(clock, seconds)
+    turns = [0]
+
+    async def sleep(_: float) -> None:
+        turns.append(sink.count)
+
+    running = asyncio.create_task(watch_of(Objects(), clock, sleep=sleep, sink=sink).run())
+    await settle()
+    running.cancel()
+
+    assert sink.count == 40
+    turns.append(sink.count)
+    assert max(after - before for before, after in pairwise(turns)) == most

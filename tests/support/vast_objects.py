@@ -1,0 +1,116 @@
+"""Objects as large and as deep as the API server takes them, with marks of the operator's, in a tenant's namespace.
+
+Their bodies are texts, since Python's encoder of JSON writes nothing so deep.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import httpx
+
+from phase_operator.api import names
+from phase_operator.core.targets.merge import merge_annotation
+from support.world import phase_secret
+
+# As deep as the API server takes fields, as many managed fields as fit into an object, and as many data keys.
+DEEPEST = 9_000
+WIDEST = 60_000
+KEYS = 45_000
+_KINDS = {"ConfigMap": "/api/v1/%s/configmaps", "Secret": "/api/v1/%s/secrets"}
+_OURS = f"/apis/{names.API_VERSION}/%s/phasesecrets"
+_AT_ONCE = 4
+
+
+def deep(depth: int) -> str:
+    """Return managed fields that are nested so deeply."""
+    return '{"f:x":' * depth + "{}" + "}" * depth
+
+
+def wide(count: int) -> str:
+    """Return so many managed fields."""
+    return "{" + ",".join(f'"f:k{number:05x}":{{}}' for number in range(count)) + "}"
+
+
+def wide_and_deep(count: int, depth: int, *, is_deep_first: bool) -> str:
+    """Return many managed fields and one that is nested deeply, before them or after them."""
+    name = "f:a" if is_deep_first else "f:z"
+    return f'{{"{name}":{deep(depth)},"f:data":{wide(count)}}}'
+
+
+def managed(fields: str, version: str = "v1") -> str:
+    """Return managedFields: one manager with these fields."""
+    manager = '"manager":"x","operation":"Update","fieldsType":"FieldsV1"'
+    return f'[{{{manager},"apiVersion":"{version}","fieldsV1":{fields}}}]'
+
+
+def marks(owner: str) -> dict[str, Any]:
+    """Return all marks of the operator's on an object, in the name of `owner`; each with JSON that is deep or long."""
+    nested = "[" * 20_000
+    merged = merge_annotation(f"{names.MERGE_MANAGER_PREFIX}x")
+    return {
+        "labels": {names.LABEL_TARGET: names.LABEL_TARGET_VALUE, names.LABEL_VERSION_OF: "shop"},
+        "annotations": {
+            names.ANNOTATION_OWNER: owner,
+            names.ANNOTATION_KEYS: '{"a":' * 8_000,
+            names.ANNOTATION_SEAL: nested,
+            names.ANNOTATION_DIGEST: nested,
+            names.ANNOTATION_ON_REMOVAL: "Delete",
+            merged: nested,
+        },
+    }
+
+
+def body(kind: str, name: str, metadata: Mapping[str, Any], fields: str = "", **rest: Any) -> str:
+    """Return an object as JSON, with these managed fields."""
+    version = rest.pop("apiVersion", "v1")
+    found = json.dumps({"apiVersion": version, "kind": kind, "metadata": {"name": name, **metadata}, **rest})
+    if not fields:
+        return found
+    return found.replace('"metadata": {', f'"metadata": {{"managedFields": {managed(fields, version)}, ', 1)
+
+
+def worst(owner: str, url: str) -> Iterator[tuple[str, str]]:
+    """Yield what a tenant leaves: the collection's path, with a place for the namespace, and the body of the object.
+
+    The marks on his objects name `owner`, and his PhaseSecrets ask `url`.
+    """
+    label = {"labels": {names.LABEL_TARGET: names.LABEL_TARGET_VALUE}}
+    forged = marks(owner)
+    copy = {**forged, "labels": {names.LABEL_TARGET: names.LABEL_COPY_VALUE}}
+    lease = {**forged, "labels": {names.LABEL_TARGET: names.LABEL_LEASE_VALUE}}
+    data = {f"k{key:05x}": "" for key in range(KEYS)}
+    deep_first = wide_and_deep(WIDEST, DEEPEST, is_deep_first=True)
+    deep_last = wide_and_deep(WIDEST, DEEPEST, is_deep_first=False)
+    for name, metadata in {"keys": label, "keys-marked": forged}.items():
+        yield _KINDS["ConfigMap"], body("ConfigMap", name, metadata, data=data)
+    for kind, path in _KINDS.items():
+        yield path, body(kind, "wide", label, wide(WIDEST))
+        yield path, body(kind, "deepest", forged, deep(DEEPEST))
+        yield path, body(kind, "deep-first", forged, deep_first)
+        yield path, body(kind, "deep-last", copy, deep_last)
+    yield _KINDS["Secret"], body("Secret", "asks-lease-00", lease, deep_last)
+    annotations = {names.ANNOTATION_SYNC: "[" * 100_000, "x": '{"a":' * 20_000}
+    document = phase_secret("vast", url)
+    rest = {"apiVersion": document["apiVersion"], "spec": document["spec"]}
+    for name, fields in {"wide": wide(WIDEST), "deep": deep(300), "first": deep_first, "last": deep_last}.items():
+        for number in range(2):
+            yield _OURS, body("PhaseSecret", f"asks-{name}-{number}", {"annotations": annotations}, fields, **rest)
+
+
+def leave(client: httpx.Client, namespace: str, objects: Iterable[tuple[str, str]]) -> int:
+    """Create objects in a namespace, and return their size in bytes; fail unless the API server takes them all."""
+    create: Callable[[tuple[str, str]], httpx.Response] = partial(_create, client, f"namespaces/{namespace}")
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        answers = list(threads.map(create, objects))
+    refused = [answer.text[:300] for answer in answers if not answer.is_success]
+    if refused:
+        raise AssertionError(f"the API server takes objects of any depth: {refused}")
+    return sum(len(answer.content) for answer in answers)
+
+
+def _create(client: httpx.Client, scope: str, made: tuple[str, str]) -> httpx.Response:
+    path, text = made
+    return client.post(path % scope, content=text, headers={"Content-Type": "application/json"})
