@@ -18,6 +18,7 @@ from support.bad_phase import BEHAVIOURS
 from support.neighbours import Hostile
 from support.operator_process import eventually, meanwhile
 from support.resolving import DEAD, HANGS, SLOW
+from support.vast_objects import deep, managed
 from support.world import World, deployment, phase_secret, secret
 
 Document = dict[str, Any]
@@ -326,7 +327,8 @@ def objects_of_a_megabyte_and_of_any_depth(hostile: Hostile, _: World) -> Iterat
     hostile.apply(config_map | {"metadata": {"name": "deep", "labels": label}}, hostile.asks("deep", "good"))
     for depth in (300, 5_000):
         for kind, version in (("configmap", "v1"), ("phasesecret", "secrets.phase.dev/v1alpha1")):
-            told = hostile.kubectl("patch", kind, "deep", "--type=merge", "-p", _nested(depth, version), check=True)
+            patch = f'{{"metadata":{{"managedFields":{managed(deep(depth), version)}}}}}'
+            told = hostile.kubectl("patch", kind, "deep", "--type=merge", "-p", patch, check=True)
             assert told.endswith("patched\n"), "the API server takes fields of any depth"
     data = {f"k{key:05x}": "" for key in range(45_000)}
     made: list[str] = []
@@ -344,13 +346,6 @@ def objects_of_a_megabyte_and_of_any_depth(hostile: Hostile, _: World) -> Iterat
     with hostile.client() as client, meanwhile(lambda: create(client), every=_EVERY):
         yield
     assert made
-
-
-def _nested(depth: int, version: str) -> str:
-    """Return a patch that gives an object a manager with fields of this depth, which no encoder of JSON would write."""
-    fields = '{"f:x":' * depth + "{}" + "}" * depth
-    manager = '"manager":"x","operation":"Update","fieldsType":"FieldsV1"'
-    return f'{{"metadata":{{"managedFields":[{{{manager},"apiVersion":"{version}","fieldsV1":{fields}}}]}}}}'
 
 
 @attack

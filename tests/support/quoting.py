@@ -16,6 +16,7 @@ from typing import Any
 import trustme
 
 from phase_dev.cluster import ControlPlane
+from phase_operator.kube.raw_json import json_object
 
 # Secrets whose names begin so are refused.
 BY_POLICY, BY_WEBHOOK = "refused-by-policy-", "refused-by-webhook-"
@@ -87,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:  # the name is http.server's
-        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        # Objects may be nested more deeply than Python's parser goes.
+        review = json_object(self.rfile.read(int(self.headers["Content-Length"]))) or {}
         body = json.dumps(review | {"response": _response(review["request"])}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

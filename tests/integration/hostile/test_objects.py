@@ -1,18 +1,25 @@
 """What anybody may write into objects of his own namespace ends no task of the operator."""
 
 import json
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from phase_dev.cluster import ControlPlane
 from phase_operator.api import names
 from phase_operator.core.targets.merge import merge_annotation
+from support.bad_connections import BadConnections
+from support.bad_phase import BadPhase
 from support.cluster_fixture import new_namespace
 from support.mallory import Mallory, mallory_in
-from support.operator_process import eventually, running_operator
+from support.neighbours import MEMORY, Watching, hostile_in
+from support.operator_process import OperatorProcess, eventually, ready, running_operator
+from support.vast_objects import leave, worst
 from support.world import World
 
 MANAGER = f"{names.MERGE_MANAGER_PREFIX}x"
@@ -82,3 +89,47 @@ def test_config_maps_of_a_stranger_cost_nobody_anything(
         goes_on(stage, "after-a-restart", "two")
         eventually(lambda: running.get("/healthz").status_code == 200, what="liveness")
         assert "RecursionError" not in running.log
+
+
+@pytest.fixture
+def left(stage: World, bad: BadPhase, bad_connections: BadConnections) -> Iterator[int]:
+    """Let a tenant leave the worst objects that the API server takes; give their size in bytes."""
+    with new_namespace(stage.plane) as own, hostile_in(stage.plane, own, bad, bad_connections):
+        with stage.plane.client() as admin:
+            headers = {"Authorization": f"Bearer {admin.token(own, 'hostile', 3600)}"}
+        with httpx.Client(base_url=stage.plane.url, headers=headers, verify=False, timeout=60, trust_env=False) as his:
+            yield leave(his, own, worst(f"{stage.namespace}/shop", bad.url("good")))
+
+
+def test_an_operator_starts_among_vast_and_deep_objects(
+    left: int, stage: World, installed: ControlPlane, tmp_path: Path
+) -> None:
+    """They are in its first lists. It is ready as soon as ever and serves their neighbour, also after a kill."""
+    assert left > 8_000_000, "they take parts of a list of their own"
+    stage.phase_secret()
+
+    for number in range(2):
+        with running_operator(installed, tmp_path, waits=False, elects=number == 1) as running:
+            stage.operator = running
+            with Watching(stage, running) as watching:
+                becomes_ready(running)
+                stage.until_ready()
+                watching.round(number)
+
+            assert watching.figures.broken() == []
+            assert peak(running) < MEMORY
+            assert running.metric("phase_operator_internal_errors_total") == 0
+            assert "RecursionError" not in running.log
+            running.stop(signal.SIGKILL)
+
+
+def becomes_ready(running: OperatorProcess) -> None:
+    """Wait until an operator is ready, as long as any test waits for it."""
+    eventually(lambda: ready(running), within=30, what="the operator becomes ready")
+
+
+def peak(running: OperatorProcess) -> float:
+    """Return the most memory that an operator has taken, in MiB."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    [line] = [each for each in status.splitlines() if each.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
