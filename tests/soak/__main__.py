@@ -290,10 +290,11 @@ def soak(seconds: float, size: int, kill_every: float, python: Path, seed: int) 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table; return 1 if anything went wrong. With `leases` first, it is about PhaseDynamicSecrets."""
+    """Print the table; return 1 if anything went wrong. With `leases`, it is about PhaseDynamicSecrets."""
     said = sys.argv[1:] if arguments is None else arguments
-    if said[:1] == ["leases"]:
-        return leases.main(said[1:])
+    if "leases" in said:
+        # `make soak` has an option in front of what it was told.
+        return leases.main([each for each in said if each != "leases"])
     parser = argparse.ArgumentParser(prog="soak", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--resources", type=int, default=1000)

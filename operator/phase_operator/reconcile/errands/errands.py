@@ -6,6 +6,7 @@ Rule: however an errand ends, its place is given back and its resource runs agai
 import asyncio
 import logging
 from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from phase_operator.api.reasons import Reason
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Seconds after which a call that is not answered was not refused for the quota: Phase looks at that first.
 _LET_IN = 5.0
+# Seconds after which a worker looks again at what waits: the end of a read, for example, lets an account call again.
+_LOOK_AGAIN = 5.0
 
 
 class Places(Protocol):
@@ -86,7 +89,12 @@ class Errands:
 
     async def take(self) -> Errand:
         """Wait for the next errand and begin it; raise QueueClosedError after `close`."""
-        return await self._waiter.take(self._queue.look)
+        return await self._waiter.take(self._look)
+
+    def _look(self, now: float) -> tuple[Errand | None, float | None]:
+        """Look as the queue does, and soon again while anything waits: not all that lets it begin is told here."""
+        found, due = self._queue.look(now)
+        return found, min(due if due is not None else inf, now + _LOOK_AGAIN) if len(self._queue) else due
 
     async def make(self, errand: Errand) -> None:
         """Make an errand that was taken. An exception is a bug of ours, and counts as a failure that passes."""
@@ -114,14 +122,16 @@ class Errands:
         # Permissions for these calls are of their own: a refusal says nothing about reads.
         facts = CallFacts((subject, errand.kind), subject.namespace, 1, is_probe=True, proves_access=False)
         told = _of_host(errand, error)
-        self._places.other_ended(errand.account, begun, facts, told)
         was_answered = not isinstance(told, Transient) or told.of_question or told.reason is Reason.RATE_LIMITED
-        self._queue.done(errand, self._clock.monotonic(), was_answered=was_answered)
         result = "ok" if error is None else str(error.reason)
-        self._counted(errand.kind, result)
-        log.debug("errand ended", extra={"object": str(subject), "kind": errand.kind, "result": result})
-        self._waiter.changed()
-        self._wake(subject)
+        try:
+            self._places.other_ended(errand.account, begun, facts, told)
+        finally:
+            self._queue.done(errand, self._clock.monotonic(), was_answered=was_answered)
+            self._counted(errand.kind, result)
+            log.debug("errand ended", extra={"object": str(subject), "kind": errand.kind, "result": result})
+            self._waiter.changed()
+            self._wake(subject)
 
     def close(self) -> None:
         """Give out no more errands; those that began may end."""

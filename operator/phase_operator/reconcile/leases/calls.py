@@ -83,7 +83,7 @@ class LeaseCalls:
                 work = partial(self._done, subject, step, partial(self._resolve, subject, caller))
                 return make("resolve", work, requests)
             case Look(place):
-                if not self._lists.asks(caller.account, place, subject.key):
+                if not self._lists.asks(caller.account, place, subject.key, self.now()):
                     return None
                 return make("look", partial(self._done, subject, step, partial(self._look, subject, caller, place)))
             case Ask(lease):

@@ -13,6 +13,8 @@ from phase_operator.reconcile.leases.subject import Subject
 # Phase never takes a lease off its list. Of those that have ended, so many of the newest are kept.
 _MOST_ENDED = 1000
 _MOST = 10_000
+# Seconds after which whoever waits for the list of another one asks himself: longer than such a call takes.
+PATIENCE = 30
 # Seconds between two lists, for each MiB that one takes.
 _PER_MIB = 60.0
 
@@ -25,8 +27,11 @@ class _Lists:
     size: int = 0
     # Leases that were given back, and that no list has shown as revoked yet.
     given_back: set[str] = field(default_factory=set)
-    # Who waits for the list that comes, the one who asks for it first.
+    # Who waits for the list that comes.
     waiting: dict[ObjectKey, Subject] = field(default_factory=dict)
+    # Whose call it is, and since when, in seconds since 1970; None if nobody has planned one.
+    asker: ObjectKey | None = None
+    asks_since: float = 0.0
 
 
 class Lists:
@@ -72,25 +77,33 @@ class Lists:
         """
         self._of(account, place).waiting[subject.key] = subject
 
-    def asks(self, account: Account, place: LeasePlace, key: ObjectKey) -> bool:
-        """Return whether a resource is the one of those who wait that has to ask."""
-        return next(iter(self._of(account, place).waiting), None) == key
+    def asks(self, account: Account, place: LeasePlace, key: ObjectKey, now: float) -> bool:
+        """Return whether a resource is the one of those who wait that has to ask; if so, it has to plan the call.
+
+        That is the first that comes to plan one: who has joined before may never get there. The call of another one
+        may wait for a share of its namespace, so nobody waits for it for ever.
+        """
+        found = self._of(account, place)
+        is_others = found.asker not in (None, key) and now < found.asks_since + PATIENCE
+        if key not in found.waiting or is_others:
+            return False
+        found.asker, found.asks_since = key, now
+        return True
 
     def withdraw(self, account: Account, key: ObjectKey) -> list[ObjectKey]:
         """Let a resource ask for no list; return those that have waited for it and have to ask themselves."""
         left: list[ObjectKey] = []
         for lists in self._lists.get(account, {}).values():
-            was_first = next(iter(lists.waiting), None) == key
             lists.waiting.pop(key, None)
-            if was_first:
+            if lists.asker == key:
                 left += lists.waiting
-                lists.waiting = {}
+                lists.waiting, lists.asker = {}, None
         return left
 
     def came(self, account: Account, place: LeasePlace) -> list[Subject]:
         """Return who has waited for a list, which has come or has failed to."""
         found = self._of(account, place)
-        waiting, found.waiting = found.waiting, {}
+        waiting, found.waiting, found.asker = found.waiting, {}, None
         return list(waiting.values())
 
     def forget(self, account: Account) -> None:

@@ -13,7 +13,7 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasedynamicsecret import PhaseDynamicSecretSpec
 from phase_operator.core.access.admission import Admitted, admit
 from phase_operator.core.access.tenancy import Tenancy, check_annotation, check_targets
-from phase_operator.core.errors import ExpectedError, Invalid, Waiting
+from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
 from phase_operator.core.json_access import text
 from phase_operator.core.leases.facts import Wanted
 from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger, serving
@@ -28,6 +28,7 @@ from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.leases.calls import Caller, LeaseCalls
 from phase_operator.reconcile.leases.driver import Drive, Driven, Driver, ResourceGoneError
 from phase_operator.reconcile.leases.ending import Ending
+from phase_operator.reconcile.leases.lists import PATIENCE
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.leases.targets import LeaseTargets
@@ -38,6 +39,8 @@ from phase_operator.reconcile.store import Lifecycle, Resource
 
 # Seconds; no clock waits for longer at a time.
 _LONGEST_WAIT = 86_400.0
+# Seconds after which a token is read again that could not be read.
+_TOKEN_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,9 @@ class LeaseRuns:
         finally:
             # Targets that cannot be written are no reason to let a lease end.
             self._go_on(drive, driven)
+            if isinstance(asker.error, Transient):
+                # Neither a watch nor the end of a call tells that it has passed.
+                self._wake_in(key, _TOKEN_AGAIN)
         subject.forced = resource.sync
         return _told(found, drive, driven.ledger, trouble)
 
@@ -215,6 +221,9 @@ class LeaseRuns:
             errand = self._calls.errand(drive.subject, drive.caller, driven.call)
             if errand is not None:
                 self._errands.plan(errand)
+            else:
+                # Another one asks, and its end wakes this one, too; if it never comes, this one asks.
+                self._wake_in(key, PATIENCE)
         if driven.until < inf:
             self._wake_in(key, min(max(0.0, driven.until - self._calls.now()), _LONGEST_WAIT))
 

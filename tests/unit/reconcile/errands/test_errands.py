@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 import pytest
 
@@ -29,9 +30,12 @@ class Places:
     def __init__(self) -> None:
         self.under_way = self.let_in = 0
         self.told: list[tuple[CallFacts, ExpectedError | None]] = []
+        self.has_bug = False
+        # Until then they are closed, in seconds of the clock.
+        self.opens = 0.0
 
     def other_allowed_at(self, account: Account, now: float) -> float:
-        return now
+        return max(now, self.opens)
 
     def other_begins(self, account: Account, requests: int = 1) -> InFlightCall:
         self.under_way += 1
@@ -43,6 +47,8 @@ class Places:
         self.let_in += 1
 
     def other_ended(self, account: Account, begun: InFlightCall, asked: CallFacts, error: ExpectedError | None) -> None:
+        if self.has_bug:
+            raise RuntimeError("a bug")
         self.under_way -= 1
         self.told.append((asked, error))
 
@@ -226,3 +232,38 @@ async def test_hosts_that_hang_hold_up_no_errand_of_another_namespace() -> None:
     assert waiting > 0
     assert found[:2] == (True, 0.0)
     assert found[2] == pytest.approx(2.0)
+
+
+async def test_an_errand_begins_though_nobody_tells_that_its_account_may_call_again() -> None:
+    """A read of the same account has ended, for example: that wakes those who read."""
+    clock, places = HandClock(), Places()
+    places.opens = inf
+    errands = Errands(places, clock, lambda _: None, lambda *_: None, quick=2)
+    began: list[ObjectKey] = []
+
+    async def work(_: Callable[[], None]) -> ExpectedError | None:
+        began.append(KEY)
+        return None
+
+    with clock.driving():
+        errands.plan(Errand(KEY, ACCOUNT, "look", work))
+        taken = asyncio.create_task(errands.take())
+        await settle()
+        places.opens = 0.0
+        for _ in range(10):
+            clock.turn(1.0)
+            await settle()
+        assert taken.done()
+        await errands.make(await taken)
+
+    assert began == [KEY]
+
+
+async def test_the_place_is_given_back_also_if_the_gate_has_a_bug() -> None:
+    bench = Bench()
+    bench.places.has_bug = True
+    with pytest.raises(RuntimeError):
+        await bench.make()
+
+    assert not bench.errands.is_under_way(KEY)
+    assert bench.woken == [KEY]

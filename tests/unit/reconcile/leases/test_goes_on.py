@@ -14,8 +14,11 @@ import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
-from phase_operator.core.leases.ledger import LeaseState
+from phase_operator.core.leases.ledger import LeasePlace, LeaseState
+from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.leases.lists import PATIENCE, Lists
+from phase_operator.reconcile.leases.subject import Subject
 from support.lease_house import KEY, LeaseHouse, dynamic_secret
 
 LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
@@ -144,3 +147,85 @@ async def test_an_unclear_attempt_is_clear_in_time_however_often_the_process_cha
 
     assert unclear < 180
     assert not voids
+
+
+async def test_a_token_that_could_not_be_read_for_a_moment_is_read_again() -> None:
+    """Nothing about the token Secret changes, so nobody wakes the resource."""
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret(**SHORT))
+    house.cluster.errors["read_token"] = OUTAGE
+    async with house.successor() as after:
+        # The roll-over is due meanwhile, and the lease lives a little longer.
+        await after.pass_time(25, step=1)
+        after.cluster.errors.clear()
+        await after.pass_time(30, step=1)
+
+        assert after.leases.calls["lease"] == 2
+        assert "LeaseEnded" not in [each.reason for each in after.cluster.notices]
+
+
+class TestAListThatIsWaitedFor:
+    """One resource asks for a list, and others of the same dynamic secret wait for it."""
+
+    ACCOUNT = Account("https://phase.example", "one")
+    PLACE = LeasePlace("https://phase.example", "app", "production", "secret")
+
+    def lists(self) -> tuple[Lists, list[Subject]]:
+        subjects = [Subject(key_of(name), name, 0.0) for name in NAMES]
+        lists = Lists()
+        for each in subjects:
+            lists.join(self.ACCOUNT, self.PLACE, each)
+        return lists, subjects
+
+    def asks(self, lists: Lists, subject: Subject, now: float = 0.0) -> bool:
+        return lists.asks(self.ACCOUNT, self.PLACE, subject.key, now)
+
+    def test_whoever_comes_to_ask_first_asks_and_nobody_else(self) -> None:
+        """The first that has joined may be one whose run has failed since, or takes long."""
+        lists, (_, second, third) = self.lists()
+
+        assert self.asks(lists, second)
+        assert self.asks(lists, second)
+        assert not self.asks(lists, third)
+
+    def test_who_has_waited_for_too_long_asks_himself(self) -> None:
+        """The call of the other one may wait for a share of its own namespace."""
+        lists, (first, second, third) = self.lists()
+
+        assert self.asks(lists, first)
+        assert not self.asks(lists, second, PATIENCE - 1)
+        assert self.asks(lists, second, PATIENCE)
+        assert not self.asks(lists, third, PATIENCE + 1)
+
+    def test_nobody_asks_for_a_list_that_has_come_meanwhile(self) -> None:
+        lists, (first, second, _) = self.lists()
+        assert self.asks(lists, first)
+
+        assert len(lists.came(self.ACCOUNT, self.PLACE)) == len(NAMES)
+        assert not self.asks(lists, second)
+
+    def test_who_asks_and_gives_up_wakes_the_others_and_who_only_waits_wakes_nobody(self) -> None:
+        lists, (first, second, third) = self.lists()
+        assert self.asks(lists, second)
+
+        assert lists.withdraw(self.ACCOUNT, first.key) == []
+        assert lists.withdraw(self.ACCOUNT, second.key) == [third.key]
+
+
+async def test_a_resource_that_waits_for_the_list_of_another_one_has_an_end_of_its_own() -> None:
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret(**SHORT))
+        (row,), (subject,) = house.ledger(), house.subjects._subjects.values()
+        assert subject.account is not None
+        # Somebody has said that he asks, and never does.
+        other = Subject(key_of("other"), "uid-of-other", 0.0)
+        house.lists.join(subject.account, row.place, other)
+        assert house.lists.asks(subject.account, row.place, other.key, house.leases.now)
+        house.leases.lost = [LOST]
+        await house.pass_time(22, step=1)
+        assert "Asking" in house.states()
+        before = house.leases.calls["leases"]
+
+        await house.pass_time(PATIENCE + 10, step=1)
+
+        assert house.leases.calls["leases"] > before
