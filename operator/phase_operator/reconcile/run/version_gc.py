@@ -8,6 +8,7 @@ cannot be told, all stay.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from phase_operator.core.errors import ExpectedError
@@ -39,10 +40,11 @@ class VersionCollector:
         `is_recorded`: the status records a version that this PhaseSecret wrote under the name.
         """
         standing = _applied(self._cluster.known_versions(base), base)
-        own = max((each for each in standing if each[2] == str(owner.key)), default=None)
-        for created, name, rival in sorted(standing, reverse=True):
-            if rival == str(owner.key):
-                continue
+        # The newest of each owner. Whoever may write here may forge any number in one name, which is asked for once.
+        newest = {owner_of: (created, name) for created, name, owner_of in sorted(standing)}
+        mine = newest.pop(str(owner.key), None)
+        own = None if mine is None else (*mine, str(owner.key))
+        for rival, (created, name) in sorted(newest.items(), key=itemgetter(1), reverse=True):
             found = await self._owner_conflicts.keeps_versions(rival, base)
             if found is None:
                 continue

@@ -1,5 +1,6 @@
 """What is deleted and what is not, when several PhaseSecrets, people, copies and crashes meet in one namespace."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -100,6 +101,23 @@ async def test_a_versioned_name_goes_to_who_wants_it_next(shown: Loop) -> None:
     assert told(shown, OTHER) == {"shop": (True, "Synced")}
     # It is the same content, so it is the same object.
     assert version(shown, OTHER) == first
+
+
+@pytest.mark.parametrize("owner", ["team/gone", str(OTHER)])
+async def test_versions_that_somebody_forges_in_one_name_are_one_question(shown: Loop, owner: str) -> None:
+    await shown.show(phase_secret(OTHER, uid="other", **to("another")))
+    await shown.show(phase_secret(**to("shop", **VERSIONED)))
+    made = shown.cluster.objects[secret_ref(version(shown))]
+    for number in range(50):
+        forged = deepcopy(made)
+        forged.fields["metadata", "annotations", names.ANNOTATION_OWNER] = owner
+        shown.cluster.objects[secret_ref(f"shop-{number:010x}")] = forged
+    shown.cluster.calls.clear()
+
+    await changed(shown, "2")
+
+    assert told(shown) == {"shop": (True, "Synced")}
+    assert shown.cluster.calls.count("find_resource") == 1
 
 
 async def test_two_that_have_versions_already_come_to_rest(shown: Loop) -> None:
