@@ -5,7 +5,7 @@ its end, so that no call begins while a run decides.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -167,7 +167,7 @@ class Driver:
             drive.remove_until,
             started_at=subject.started_at,
             resolved=subject.resolved,
-            calls=subject.calls,
+            calls=self._calls_of(subject),
             records={lease.attempt: record for lease, record in kept.items() if proofs.counts(lease, record)},
             revocations=subject.revocations,
             written=subject.written,
@@ -175,6 +175,12 @@ class Driver:
             bits=self._bits(),
         )
         return self._known.add(facts, subject, ledger)
+
+    def _calls_of(self, subject: Subject) -> Mapping[str, Call]:
+        """Return the calls of a resource; one that a worker has taken may be about to ask, so its row has to stay."""
+        if not self._errands.is_under_way(subject.key):
+            return subject.calls
+        return {each: Call(is_under_way=True) if call == Call() else call for each, call in subject.calls.items()}
 
     def _held(self, drive: Drive, call: PhaseStep | None, now: float) -> Callable[[Step], bool]:
         """Return whether a step has to wait: one call at a time, and not at once what failed a moment ago."""

@@ -4,22 +4,28 @@ The shell runs on fakes with resources that share an account and a dynamic secre
 gives. What leaks or is asked for twice is in test_chaos.py; here it counts how soon each has a lease that serves.
 """
 
+import asyncio
 import itertools
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
+from phase_operator.core.leases.facts import Call
 from phase_operator.core.leases.ledger import LeasePlace, LeaseState
+from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errand import Errand
 from phase_operator.reconcile.leases.lists import PATIENCE, Lists
 from phase_operator.reconcile.leases.subject import Subject
-from support.lease_house import KEY, LeaseHouse, dynamic_secret
+from support.builders import DIGEST_KEY
+from support.lease_house import KEY, UID, LeaseHouse, dynamic_secret
 
 LOST = Transient(Reason.PHASE_UNAVAILABLE, "phase.example cannot be asked: the connection breaks")
 OUTAGE = Transient(Reason.KUBERNETES_UNAVAILABLE, "the API server does not answer")
@@ -229,3 +235,32 @@ async def test_a_resource_that_waits_for_the_list_of_another_one_has_an_end_of_i
         await house.pass_time(PATIENCE + 10, step=1)
 
         assert house.leases.calls["leases"] > before
+
+
+async def test_no_row_goes_while_a_call_that_a_worker_has_taken_may_be_about_to_ask_for_its_lease() -> None:
+    """A run decides in between: the resource was suspended, for example."""
+    async with LeaseHouse() as house:
+        await house.show_dynamic(dynamic_secret())
+        (subject,), proofs = house.subjects._subjects.values(), Proofs(DIGEST_KEY, UID)
+        assert subject.account is not None
+        ledger = proofs.read(house.cluster.statuses[KEY])
+        announced = replace(
+            ledger.leases[0], attempt="a" * 8, state=LeaseState.ASKING, id="", ends_at=0.0, asked_at=house.leases.now
+        )
+        status = dict(house.cluster.statuses[KEY]) | proofs.document(ledger.adding(announced))
+        house.cluster.statuses[KEY] = status
+        house.stores.set_status(KEY, UID, status)
+        subject.calls["a" * 8] = Call()
+        has_ended = asyncio.Event()
+
+        async def work(_: Callable[[], None]) -> None:
+            await has_ended.wait()
+
+        house.errands.plan(Errand(KEY, subject.account, "lease", work))
+        await house.show_dynamic(dynamic_secret(generation=2, suspend=True, status=status))
+        states = house.states()
+        has_ended.set()
+        await house.rest()
+
+        assert states == ["Asking", "Active"]
+        assert house.states() == ["Active"]
