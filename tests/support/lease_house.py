@@ -175,6 +175,8 @@ class LeaseHouse(Loop):
             wake=self.queue.add,
         )
         self.subjects = Subjects(
+            resources=self.dynamic,
+            digest_key=lambda: self.lease_key,
             errands=self.errands,
             calls=calls,
             lists=lists,
@@ -184,13 +186,11 @@ class LeaseHouse(Loop):
             wake=self.queue.add,
         )
         known = KnownLeases(
-            resources=self.dynamic,
             subjects=self.subjects,
             lists=lists,
             rate=rate,
             gates=self.poller,
             clock=lease_clock,
-            digest_key=lambda: self.lease_key,
             is_complete=lambda: self.all_seen,
         )
         driver = Driver(

@@ -60,6 +60,7 @@ class Shared:
     labels_of: LabelsOf
     restarts: Restarts
     background: BackgroundThread
+    digest_key: Callable[[], bytes]
 
 
 class LeaseLoop:
@@ -69,7 +70,7 @@ class LeaseLoop:
         self, settings: Settings, clients: Clients, shared: Shared, metrics: Metrics, clock: Clock, kind: str
     ) -> None:
         self._settings, self._clients, self._shared = settings, clients, shared
-        self._metrics, self._clock, self._kind = metrics, clock, kind
+        self._metrics, self._clock = metrics, clock
         self._lists, self._rate = Lists(), LeaseRate(settings.leases_per_minute)
         wake = shared.queue.add
         self.errands = Errands(shared.poller, clock, wake, metrics.lease_called, settings.errand_workers)
@@ -83,6 +84,8 @@ class LeaseLoop:
             wake=wake,
         )
         self.subjects = Subjects(
+            resources=shared.resources.of(kind),
+            digest_key=shared.digest_key,
             errands=self.errands,
             calls=self._calls,
             lists=self._lists,
@@ -100,17 +103,15 @@ class LeaseLoop:
         while not self.subjects.are_settled():  # noqa: ASYNC110 - runs and calls change it, and this is the end
             await asyncio.sleep(_LOOK_EVERY)
 
-    def runs(self, parts: Parts, digest_key: Callable[[], bytes], is_complete: Callable[[], bool]) -> LeaseRuns:
+    def runs(self, parts: Parts, is_complete: Callable[[], bool]) -> LeaseRuns:
         """Return what reconciles PhaseDynamicSecrets."""
         shared, cluster = self._shared, self._shared.cluster
         known = KnownLeases(
-            resources=shared.resources.of(self._kind),
             subjects=self.subjects,
             lists=self._lists,
             rate=self._rate,
             gates=shared.poller,
             clock=self._clock,
-            digest_key=digest_key,
             is_complete=is_complete,
         )
         driver = Driver(
@@ -120,7 +121,7 @@ class LeaseLoop:
             calls=self._calls,
             known=known,
             news=LeaseNews(cluster, self._clock, self._metrics),
-            digest_key=digest_key,
+            digest_key=shared.digest_key,
             bits=lambda: secrets.randbits(_BITS),
         )
         return LeaseRuns(

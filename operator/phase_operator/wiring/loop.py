@@ -125,6 +125,7 @@ class Loop:
             labels_of=self.labels.of,
             restarts=restarts,
             background=self._background,
+            digest_key=self._startup.digest_key,
         )
         clock = LeaseClock(self._clock, lambda: self._client.server_date, lambda: self._client.dated_at)
         return LeaseLoop(self._settings, self._clients, shared, self._metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
@@ -153,7 +154,7 @@ class Loop:
             labels_of=self.labels.of,
             parts=parts,
         )
-        lease_runs = leases.runs(parts, startup.digest_key, lambda: startup.all_seen())
+        lease_runs = leases.runs(parts, lambda: startup.all_seen())
         return {"": reconciler, names.KIND_PHASE_DYNAMIC_SECRET: lease_runs}
 
     def _workers(self, restarts: Restarts, runs: Mapping[str, Runs]) -> Workers:

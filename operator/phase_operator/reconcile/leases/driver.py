@@ -257,7 +257,10 @@ class Driver:
         """Take over the status as it is now."""
         found = await self._cluster.find_resource(drive.resource.key)
         if found is not None and mapping(found.get("metadata")).get("uid") == drive.resource.uid:
-            self._resources.set_status(drive.resource.key, drive.resource.uid, mapping(found.get("status")))
+            status = mapping(found.get("status"))
+            self._resources.set_status(drive.resource.key, drive.resource.uid, status)
+            # At once, as when it is written: no other resource may take a lease that it names for its own.
+            drive.subject.keep_only(self._proofs(drive.resource.uid).read(status))
 
 
 def _leads_to_a_lease(step: Step, ledger: Ledger) -> bool:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from phase_operator.core.leases.facts import Call, Facts
 from phase_operator.core.leases.ledger import LeaseState, Ledger
-from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.source.query import Account
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.lease_rate import LeaseRate
@@ -16,7 +15,6 @@ from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.ports import Clock
-from phase_operator.reconcile.store import PhaseSecretStore
 
 # Seconds until we ask again for a turn that depends on the end of another call.
 _LOOK_AGAIN = 5.0
@@ -35,22 +33,18 @@ class KnownLeases:
     def __init__(
         self,
         *,
-        resources: PhaseSecretStore,
         subjects: Subjects,
         lists: Lists,
         rate: LeaseRate,
         gates: Gates,
         clock: Clock,
-        digest_key: Callable[[], bytes],
         is_complete: Callable[[], bool],
     ) -> None:
-        self._resources = resources
         self._subjects = subjects
         self._lists = lists
         self._rate = rate
         self._gates = gates
         self._clock = clock
-        self._digest_key = digest_key
         # Whether all resources have been seen. Before, a lease of one that was not seen could look like nobody's.
         self.is_complete = is_complete
 
@@ -65,7 +59,8 @@ class KnownLeases:
         interval = max(float(facts.wanted.interval), self._lists.least_interval(account, places))
         ours = (listing.find(each.id) for each in proven if (listing := newest.get(each.place)) and each.id)
         if _is_lost(ledger, facts):
-            facts = self._with_others(facts, subject.key)
+            of_others, under_way = self._subjects.leases_beside(subject.key)
+            facts = replace(facts, of_others=of_others, under_way=under_way)
         return replace(
             facts,
             wanted=replace(facts.wanted, interval=round(interval)),
@@ -80,18 +75,6 @@ class KnownLeases:
         gate = self._gates.other_allowed_at(caller.account, moment)
         turn = self._rate.allowed_at(caller.account, key, moment)
         return now + max(turn - moment, _LOOK_AGAIN if gate == inf else gate - moment)
-
-    def _with_others(self, facts: Facts, key: ObjectKey) -> Facts:
-        """Return the facts with the leases of all other resources: in their ledgers, answered, and being made.
-
-        What is not proven in a ledger hides no lease of ours.
-        """
-        digest_key = self._digest_key()
-        others = (self._resources.get(each) for each in list(self._resources.keys()) if each != key)
-        ledgers = (Proofs(digest_key, each.uid).read(each.status) for each in others if each is not None)
-        named = {lease.id for ledger in ledgers for lease in ledger.leases if lease.id and lease.is_proven}
-        answered, under_way = self._subjects.calls_beside(key)
-        return replace(facts, of_others=frozenset(named | answered), under_way=frozenset(under_way))
 
 
 def _is_lost(ledger: Ledger, facts: Facts) -> bool:

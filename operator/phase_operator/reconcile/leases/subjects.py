@@ -1,10 +1,13 @@
 """All resources that have leases or want some, with what this process knows of each."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Protocol
 
 from phase_operator.core.leases.ledger import LeasePlace, LeaseState, Ledger
 from phase_operator.core.leases.lives import ends_soon
+from phase_operator.core.leases.proofs import Proofs
 from phase_operator.core.source.query import Account
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
@@ -14,7 +17,7 @@ from phase_operator.reconcile.leases.calls import LeaseCalls
 from phase_operator.reconcile.leases.lists import Lists
 from phase_operator.reconcile.leases.subject import Subject
 from phase_operator.reconcile.ports import Clock, Credential, Wake
-from phase_operator.reconcile.store import Resource
+from phase_operator.reconcile.store import PhaseSecretStore, Resource
 
 
 class Accounts(Protocol):
@@ -33,6 +36,8 @@ class Subjects:
     def __init__(
         self,
         *,
+        resources: PhaseSecretStore,
+        digest_key: Callable[[], bytes],
         errands: Errands,
         calls: LeaseCalls,
         lists: Lists,
@@ -41,6 +46,8 @@ class Subjects:
         clock: Clock,
         wake: Wake,
     ) -> None:
+        self._resources = resources
+        self._digest_key = digest_key
         self._errands = errands
         self._calls = calls
         self._lists = lists
@@ -58,9 +65,13 @@ class Subjects:
             return found
         self.forget(resource.key)
         now = moment_of(self._clock.now()) or 0.0
-        found = Subject(resource.key, resource.uid, now, Ledger.read(resource.status))
+        found = Subject(resource.key, resource.uid, now, self._recorded(resource))
         self._subjects[resource.key] = found
         return found
+
+    def _recorded(self, resource: Resource) -> Ledger:
+        """Return the ledger in the status of a resource; of each row it says whether it is proven to be ours."""
+        return Proofs(self._digest_key(), resource.uid).read(resource.status)
 
     def uses(self, subject: Subject, account: Account, credential: Credential) -> None:
         """Record what a subject calls Phase with."""
@@ -99,17 +110,26 @@ class Subjects:
         found = self._subjects.get(key)
         return found.forced if found is not None else None
 
-    def calls_beside(self, key: ObjectKey) -> tuple[set[str], set[tuple[LeasePlace, int]]]:
+    def leases_beside(self, key: ObjectKey) -> tuple[frozenset[str], frozenset[tuple[LeasePlace, int]]]:
         """Return the leases of other resources, and place and life of each call for one that is under way.
 
-        Those that calls gave, and those in ledgers that are being written.
+        Those that calls gave, and those in ledgers, also while these are written. What is not proven in a ledger hides
+        no lease of ours.
         """
         others = [each for other, each in self._subjects.items() if other != key]
-        known = {call.id for each in others for call in each.calls.values() if call.id}
-        known |= {lease.id for each in others for lease in each.ledger.leases if lease.id and lease.is_proven}
+        ledgers = chain((each.ledger for each in others), self._not_served(key))
+        named = (lease.id for ledger in ledgers for lease in ledger.leases if lease.id and lease.is_proven)
+        answered = (call.id for each in others for call in each.calls.values() if call.id)
         asking = ((each.calls.get(lease.attempt), lease) for each in others for lease in each.ledger.leases)
-        under_way = {(lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way}
-        return known, under_way
+        under_way = ((lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way)
+        return frozenset(chain(named, answered)), frozenset(under_way)
+
+    def _not_served(self, key: ObjectKey) -> Iterator[Ledger]:
+        """Yield the ledgers of other resources that no run of this process has served yet."""
+        for each in self._resources.keys() - self._subjects.keys() - {key}:
+            resource = self._resources.get(each)
+            if resource is not None:
+                yield self._recorded(resource)
 
     def are_settled(self) -> bool:
         """Return whether no call for a lease is under way, and each answer is recorded in the cluster."""
