@@ -15,8 +15,9 @@ from phase_dev.demo.stage import NAMESPACE
 from phase_dev.shell.errors import ToolError
 
 NAME = "uploads"
-# The shortest life that Phase accepts, and the earliest roll-over that a spec may ask for: a show has to be short.
-_LIFE, _ROLL_OVER = 60, 10
+# The shortest life that Phase accepts, and a roll-over that leaves its target alone for longer than the ten seconds
+# after which the restarter looks whether a lease may be given back: a show has to be short.
+_LIFE, _ROLL_OVER = 60, 25
 _PATIENCE = 60.0
 
 
