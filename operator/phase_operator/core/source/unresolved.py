@@ -21,8 +21,8 @@ _LONGEST = 850
 _REFERENCE = re.compile(
     # Not `${{`, and not `${ X }`.
     r"\$\{(?!\{)(?!\s(?:[^{}]*\s)?\})"
-    # Another app's, another environment's, local.
-    r"(?:[^{}:]+::[^{}.]+\.[^{}]+|[^{}.:/]+\.[^{}]+|[^{}.:]+)\}"
+    # Another app's, another environment's (two colons in its key make it none), local.
+    r"(?:[^{}:]+::[^{}.]+\.[^{}]+|(?![^{}]*::)[^{}.:/]+\.[^{}]+|[^{}.:]+)\}"
 )
 
 

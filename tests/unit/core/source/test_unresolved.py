@@ -2,11 +2,14 @@ import base64
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from phase_operator.api.reasons import Reason
 from phase_operator.api.v1alpha1.phasesecret import OnSecretReferenceError
 from phase_operator.core.errors import Waiting
 from phase_operator.core.outcome import Warned
+from phase_operator.core.source.references.grammar import WRITTEN, read
 from phase_operator.core.source.unresolved import check_references, holds_reference, unresolved
 from support.builders import entry
 
@@ -47,10 +50,22 @@ def test_a_text_that_the_server_would_have_resolved_is_a_reference(text: str) ->
         pytest.param("${KEY", id="never closed"),
         pytest.param("$ {KEY}", id="a space between"),
         pytest.param("${ KEY } ${\nstaging.KEY\t} ${ } ${  }", id="white space at both ends"),
+        pytest.param("${staging.A::B}", id="two colons after the dot"),
+        pytest.param("${billing::KEY} ${billing::.KEY}", id="another app without an environment"),
     ],
 )
 def test_other_text_is_text(text: str) -> None:
     assert not holds_reference(text)
+
+
+@settings(max_examples=500, deadline=None)
+@example("A.A::A")
+@given(st.text(st.sampled_from("A.:/- "), min_size=1, max_size=12))
+def test_what_is_reported_is_a_reference_of_the_server(body: str) -> None:
+    match = WRITTEN.fullmatch(f"${{{body}}}")
+
+    assert match
+    assert not holds_reference(match[0]) or read(match)
 
 
 def test_the_entries_that_hold_references_are_named_sorted() -> None:
