@@ -2,7 +2,8 @@
 
 The server resolves references, and does not report where it could not. So an unresolved one is recognised by its form.
 The patterns are the server's own three (cross-app, cross-environment, local), so `${{ }}` is plain text, as in Phase.
-So is `${ X }`: no key of Phase begins and ends with a space, and templates of others are written so.
+So is `${ X }`: no key of Phase begins and ends with a space, and templates of others are written so. And so is a colon
+by itself, as in `${X:-y}` of shells, though a key of Phase may hold one.
 Where references are resolved here, because an app is end-to-end encrypted, the entries carry the reason.
 """
 
