@@ -15,7 +15,7 @@ _OTHER_APP = re.compile(r"\$\{(?!\{)(?P<app>[^{}]+?)::(?P<env>[^{}]+?)\.(?P<key>
 _OTHER_ENV = re.compile(r"\$\{(?!\{)(?![^{}]*::)(?P<env>[^{}.]+?)\.(?P<key>[^{}]+?)\}")
 _LOCAL = re.compile(r"\$\{(?!\{)(?P<key>[^{}.]+?)\}")
 _DEPTH = 25
-_LONGEST = 20_000
+LONGEST = 20_000
 
 
 class TooMuchError(Exception):
@@ -26,12 +26,15 @@ class _LeftAsItIsError(Exception):
     pass
 
 
-def server_value(world: World, app: str, environment: str, path: str, key: str) -> str:
-    """Return what GET answers as the value of an entry that is there once; raise TooMuchError."""
-    return _value(world, (app, environment, path, key), frozenset(), iter(range(_LONGEST)))
+def server_value(world: World, app: str, environment: str, path: str, key: str, most: int = LONGEST) -> str:
+    """Return what GET answers as the value of an entry that is there once.
+
+    Raises TooMuchError if that takes more than so many steps, or a longer text.
+    """
+    return _value(world, (app, environment, path, key), frozenset(), iter(range(most)), most)
 
 
-def _value(world: World, secret: Secret, chain: frozenset[Secret], steps: Iterator[int]) -> str:
+def _value(world: World, secret: Secret, chain: frozenset[Secret], steps: Iterator[int], most: int) -> str:
     if secret in chain or len(chain) >= _DEPTH:
         raise _LeftAsItIsError
     app, environment, path, key = secret
@@ -41,10 +44,10 @@ def _value(world: World, secret: Secret, chain: frozenset[Secret], steps: Iterat
         for match in list(form.finditer(value)):
             try:
                 named = _named(world, app, environment, match.groupdict())
-                value = value.replace(match[0], _value(world, named, chain | {secret}, steps))
+                value = value.replace(match[0], _value(world, named, chain | {secret}, steps, most))
             except _LeftAsItIsError:
                 continue
-            if len(value) > _LONGEST or next(steps, None) is None:
+            if len(value) > most or next(steps, None) is None:
                 raise TooMuchError
     return value
 
