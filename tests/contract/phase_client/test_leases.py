@@ -188,7 +188,7 @@ async def test_a_lease_whose_answer_is_lost_is_asked_for_once_and_listed(phase: 
 
 
 @pytest.mark.parametrize("is_kept_alive", [False, True])
-async def test_what_could_not_be_sent_in_time_is_never_sent(phase: EmbeddedPhase, is_kept_alive: bool) -> None:
+async def test_a_call_that_could_not_be_sent_in_time_is_never_sent(phase: EmbeddedPhase, is_kept_alive: bool) -> None:
     """Another process takes it for settled by then."""
     async with leasing(phase) as lessee, leasing(phase) as other:
         place = await lessee.place()

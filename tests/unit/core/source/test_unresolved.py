@@ -61,7 +61,7 @@ def test_other_text_is_text(text: str) -> None:
 @settings(max_examples=500, deadline=None)
 @example("A.A::A")
 @given(st.text(st.sampled_from("A.:/- "), min_size=1, max_size=12))
-def test_what_is_reported_is_a_reference_of_the_server(body: str) -> None:
+def test_text_that_is_reported_is_a_reference_of_the_server(body: str) -> None:
     match = WRITTEN.fullmatch(f"${{{body}}}")
 
     assert match

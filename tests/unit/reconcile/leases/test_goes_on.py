@@ -186,7 +186,7 @@ class TestAListThatIsWaitedFor:
     def asks(self, lists: Lists, subject: Subject, now: float = 0.0) -> bool:
         return lists.asks(self.ACCOUNT, self.PLACE, subject.key, now)
 
-    def test_whoever_comes_to_ask_first_asks_and_nobody_else(self) -> None:
+    def test_the_first_that_comes_to_ask_asks_and_nobody_else(self) -> None:
         """The first that has joined may be one whose run has failed since, or takes long."""
         lists, (_, second, third) = self.lists()
 
@@ -194,7 +194,7 @@ class TestAListThatIsWaitedFor:
         assert self.asks(lists, second)
         assert not self.asks(lists, third)
 
-    def test_who_has_waited_for_too_long_asks_himself(self) -> None:
+    def test_one_that_has_waited_for_too_long_asks_itself(self) -> None:
         """The call of the other one may wait for a share of its own namespace."""
         lists, (first, second, third) = self.lists()
 
@@ -210,7 +210,7 @@ class TestAListThatIsWaitedFor:
         assert len(lists.came(self.ACCOUNT, self.PLACE)) == len(NAMES)
         assert not self.asks(lists, second)
 
-    def test_who_asks_and_gives_up_wakes_the_others_and_who_only_waits_wakes_nobody(self) -> None:
+    def test_one_that_asks_and_gives_up_wakes_the_others_and_one_that_only_waits_wakes_nobody(self) -> None:
         lists, (first, second, third) = self.lists()
         assert self.asks(lists, second)
 
