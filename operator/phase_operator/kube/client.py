@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -26,15 +26,12 @@ from kubernetes.aio.config.config_exception import ConfigException
 from yarl import URL
 
 from phase_operator.api import names
-from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.access.proxies import Proxies
-from phase_operator.core.flow.backoff import look_again
-from phase_operator.core.flow.pace import TokenBucket
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
+from phase_operator.kube.kopf_requests import Gate, KopfRequests, alone
 from phase_operator.kube.lines import LineReader, ResponseLines, Watch
-from phase_operator.kube.own_writes import BookmarkedContent
-from phase_operator.kube.part_size import PartSize, body_within, read_list
+from phase_operator.kube.part_size import body_within
 from phase_operator.kube.paths import OURS
 from phase_operator.kube.raw_json import NO_JSON, JsonReader, json_object
 from phase_operator.kube.reach import Reach
@@ -67,27 +64,10 @@ _LONGEST_LINE = 4 * 1024 * 1024
 # An escaped backslash, matched first so that it is never read as the start of a pair; or a surrogate pair.
 _PAIR = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
-# How often kopf may open a watch; it makes no pauses of its own.
-_REOPENED_AT_ONCE = 3.0
-_REOPENED_PER_SECOND = 0.5
-
-_FORBIDDEN = 403
-_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/({'|'.join(each.plural for each in DEFINITIONS)})$")
-
 _NO_LEADER = "this process does not lead now, and writes nothing"
 
 OnCall = Callable[[str, str, str], None]
 Query = Sequence[tuple[str, str]]
-
-
-class Gate(Protocol):
-    """Decides when kopf may read a namespace, and records whether the namespace refuses it."""
-
-    async def opened(self, namespace: str) -> None:
-        """Wait until the operator is ready for the PhaseSecrets of a namespace."""
-
-    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
-        """Record why a namespace refuses the watch of its resources of a kind; None if it allows it."""
 
 
 class KubeconfigError(Exception):
@@ -340,74 +320,36 @@ class KubeClient:
         self,
         lists: Callable[[], None],
         is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
-        gate: "Gate | None" = None,
+        gate: Gate | None = None,
         may_be_own: Callable[[bytes], bool] = lambda _: True,
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
         `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark;
-        only lines that `may_be_own` are parsed for that. kopf gets no long managedFields.
-        kopf reopens a failing watch without a pause, so the pauses are made here. kopf also ends when one namespace
-        refuses it. So with a `gate`, a refusal by a namespace is not passed on: it is reported to the gate, and the
-        request is repeated until the namespace allows it.
+        only lines that `may_be_own` are parsed for that. kopf gets no long managedFields. With a `gate`, no refusal by
+        a namespace reaches kopf.
         """
-        paces: dict[str, TokenBucket] = {}
-        sizes: dict[str, PartSize] = {}
-        listing = asyncio.Semaphore(CONNECTIONS)
-        send: aiohttp.ClientMiddlewareType = self._streams or _alone
+        passed = KopfRequests(
+            json=self._json,
+            reach=self._reach,
+            authorize=self._authorize,
+            lists=lists,
+            is_own=is_own,
+            may_be_own=may_be_own,
+            gate=gate,
+            send=self._streams or alone,
+            listing=asyncio.Semaphore(CONNECTIONS),
+            timeout=_TIMEOUT,
+        )
+        return self._unlimited(base_url=self.host, middlewares=[passed], proxy=self._configuration.proxy)
 
-        async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-            await self._reach.turn()
-            headers: dict[str, str] = {}
-            await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
-            request.headers.update(headers)
-            # A session has no option for it, and kopf does not set it on its requests.
-            request.server_hostname = self._configuration.tls_server_name or request.server_hostname
-            if "watch" in request.url.query:
-                now = asyncio.get_running_loop().time()
-                pace = paces.setdefault(request.url.path, TokenBucket(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
-                await asyncio.sleep(pace.wait(now))
-                with self._reach.noting():
-                    response = await send(request, handler)
-                content = BookmarkedContent(response.content, self._json, is_own, may_be_own)
-                response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
-                return response
-            path, query = request.url.path, request.url.query
-            if "limit" in query and "continue" not in query:
-                lists()
-            size = sizes.setdefault(path, PartSize(int(query["limit"]))) if "limit" in query else None
-            try:
-                async with listing, asyncio.timeout(_TIMEOUT):
-                    # Read here, within the timeout; kopf then finds the body in memory.
-                    if size is not None:
-                        return await read_list(request, lambda each: send(each, handler), size, self._json)
-                    response = await send(request, handler)
-                    await response.read()
-                    return response
-            except TimeoutError:
-                if size is not None:
-                    size.was_too_long()
-                raise
-
-        async def admitted(
-            request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-        ) -> aiohttp.ClientResponse:
-            scope, plural = _scope(request.url.path)
-            if gate is None or not scope:
-                return await once(request, handler)
-            refusals = 0
-            while True:
-                await gate.opened(scope)
-                response = await once(request, handler)
-                if response.status != _FORBIDDEN:
-                    gate.record(scope, plural, None)
-                    return response
-                refusals += 1
-                response.release()
-                gate.record(scope, plural, f"{response.status} {response.reason}")
-                await asyncio.sleep(look_again(failures=refusals, identity=scope))
-
-        return self._unlimited(base_url=self.host, middlewares=[admitted], proxy=self._configuration.proxy)
+    async def _authorize(self, request: aiohttp.ClientRequest) -> None:
+        """Give a request of another session our tokens, and the name that the API server's certificate has."""
+        headers: dict[str, str] = {}
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
+        request.headers.update(headers)
+        # A session has no option for it, and kopf does not set it on its requests.
+        request.server_hostname = self._configuration.tls_server_name or request.server_hostname
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
@@ -418,16 +360,6 @@ async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
     finally:
         response.close()
     return from_answer(response.status, json_object(raw) or {}, response.headers.get("Retry-After"))
-
-
-async def _alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    return await handler(request)
-
-
-def _scope(path: str) -> tuple[str, str]:
-    """Return namespace and plural in the path of a collection of our resources; empty for every other path."""
-    found = _IN_NAMESPACE.search(path)
-    return (found.group(1), found.group(2)) if found else ("", "")
 
 
 def encoded(body: Mapping[str, Any] | list[dict[str, Any]]) -> bytes:

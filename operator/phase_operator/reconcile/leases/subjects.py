@@ -120,9 +120,7 @@ class Subjects:
         ledgers = chain((each.ledger for each in others), self._not_served(key))
         named = (lease.id for ledger in ledgers for lease in ledger.leases if lease.id and lease.is_proven)
         answered = (call.id for each in others for call in each.calls.values() if call.id)
-        asking = ((each.calls.get(lease.attempt), lease) for each in others for lease in each.ledger.leases)
-        under_way = ((lease.place, lease.ttl) for call, lease in asking if call is not None and call.is_under_way)
-        return frozenset(chain(named, answered)), frozenset(under_way)
+        return frozenset(chain(named, answered)), frozenset(chain.from_iterable(map(_under_way, others)))
 
     def _not_served(self, key: ObjectKey) -> Iterator[Ledger]:
         """Yield the ledgers of other resources that no run of this process has served yet."""
@@ -170,3 +168,11 @@ class Subjects:
             self._errands.forget(account)
             self._rate.prune(self._clock.monotonic())
         self._accounts.let_account_go(account)
+
+
+def _under_way(subject: Subject) -> Iterator[tuple[LeasePlace, int]]:
+    """Yield place and life of each call for a lease that is under way."""
+    for lease in subject.ledger.leases:
+        call = subject.calls.get(lease.attempt)
+        if call is not None and call.is_under_way:
+            yield lease.place, lease.ttl
