@@ -278,8 +278,13 @@ def test_versions_that_hold_what_was_declared_secret_go_but_for_those_that_pods_
     declare_secret(world, "LOG_LEVEL")
 
     world.until(lambda: world.get("configmap", unnamed) is None, within=8, what="what nobody names goes")
-    [told] = [each for each in world.until_ready()["status"]["targets"] if each["kind"] == "ConfigMap"]
-    assert f'"{named}"' in told["message"]
+
+    def is_named() -> bool:
+        # The status is written after what it tells was done.
+        [told] = [each for each in world.until_ready()["status"]["targets"] if each["kind"] == "ConfigMap"]
+        return f'"{named}"' in told.get("message", "")
+
+    world.until(is_named, what="the status names the version that a pod reads")
     assert world.get("configmap", named) is not None
 
     world.plane.kubectl("-n", world.namespace, "delete", "deployment", "reader", "--cascade=foreground")
