@@ -309,7 +309,11 @@ class KubeClient:
         return session
 
     async def _headers(self, accept: str) -> dict[str, str]:
-        headers = {"Accept": accept, "User-Agent": "phase-operator"}
+        return {"Accept": accept, "User-Agent": "phase-operator", **await self._tokens()}
+
+    async def _tokens(self) -> dict[str, str]:
+        """Return the headers that say who we are; a token is read anew when it has run out."""
+        headers: dict[str, str] = {}
         await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
         return headers
 
@@ -345,9 +349,7 @@ class KubeClient:
 
     async def _authorize(self, request: aiohttp.ClientRequest) -> None:
         """Give a request of another session our tokens, and the name that the API server's certificate has."""
-        headers: dict[str, str] = {}
-        await self._api.update_params_for_auth(headers, [], ["BearerToken"], "", "", None)
-        request.headers.update(headers)
+        request.headers.update(await self._tokens())
         # A session has no option for it, and kopf does not set it on its requests.
         request.server_hostname = self._configuration.tls_server_name or request.server_hostname
 
