@@ -125,6 +125,14 @@ class OperatorProcess:
         """Return all metrics of one moment: numbers that are compared have to come from one scrape."""
         return Scrape(self.get("/metrics", metrics=True).text)
 
+    def waited_for_a_core(self) -> float:
+        """Return for how many seconds its main thread could run while all cores did other work; 0 where unknown."""
+        try:
+            _, waited, _ = Path(f"/proc/{self.process.pid}/schedstat").read_text().split()
+        except OSError:
+            return 0.0
+        return int(waited) / 1e9
+
     def stop(self, number: int = signal.SIGTERM, within: float = 10.0) -> int:
         """Send a signal and return the exit code."""
         if self.process.poll() is None:

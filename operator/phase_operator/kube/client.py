@@ -35,7 +35,6 @@ from phase_operator.kube.part_size import body_within
 from phase_operator.kube.paths import OURS
 from phase_operator.kube.raw_json import NO_JSON, JsonReader, json_object
 from phase_operator.kube.reach import Reach
-from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.watchdog import made_progress
 
 if TYPE_CHECKING:
@@ -137,11 +136,10 @@ class KubeClient:
         configuration: aio.Configuration,
         on_call: OnCall,
         on_conflict: Callable[[str], None] = lambda _: None,
-        background: BackgroundThread | None = None,
+        json_reader: JsonReader | None = None,
     ) -> None:
         self._configuration = configuration
-        self._background = background
-        self._json = JsonReader(background)
+        self._json = json_reader or JsonReader()
         # For how many more seconds this process may write.
         self.fence: Callable[[], float] = lambda: math.inf
         self._api = aio.ApiClient(configuration)
@@ -168,7 +166,7 @@ class KubeClient:
 
     def apart(self) -> "KubeClient":
         """Return a client with connections of its own, which wait for no other requests; `close` closes it too."""
-        self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict, self._background))
+        self._apart.append(KubeClient(self._configuration, self._on_call, self._on_conflict, self._json))
         return self._apart[-1]
 
     def share_connections(self) -> None:

@@ -15,10 +15,10 @@ import aiohttp
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBucket
-from phase_operator.kube.own_writes import BookmarkedContent
 from phase_operator.kube.part_size import PartSize, read_list
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.reach import Reach
+from phase_operator.kube.watch_content import WatchContent
 
 # How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
@@ -103,7 +103,7 @@ class KopfRequests:
         await asyncio.sleep(pace.wait(now))
         with self.reach.noting():
             response = await self.send(request, handler)
-        content = BookmarkedContent(response.content, self.json, self.is_own, self.may_be_own)
+        content = WatchContent(response.content, self.json, self.is_own, self.may_be_own)
         response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
         return response
 

@@ -6,20 +6,16 @@ Rule: it does not keep the event loop. Long lists are parsed item by item, and l
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from itertools import pairwise
 from typing import Any
-
-from phase_operator.reconcile.background import BackgroundThread
 
 NO_JSON = "an answer that is no JSON"
 # Objects of Kubernetes are nested a few dozen deep. Python's parser ends at about a thousand.
 _DEEPEST = 200
 # So many bytes take the event loop a millisecond.
 _SHORT = 64 * 1024
-# So many bytes are searched in a microsecond, with many brackets in them.
-_SEARCHED = 20
 _MANAGED_FIELDS = b'"managedFields":'
 _EACH_MANAGED_FIELDS = re.compile(_MANAGED_FIELDS)
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^"\[\]{}]++'
@@ -31,10 +27,13 @@ _decode = json.JSONDecoder().raw_decode
 
 
 class JsonReader:
-    """Reads JSON of any size and depth, with turns of the event loop in between."""
+    """Reads JSON of any size and depth, with turns of the event loop in between.
 
-    def __init__(self, background: BackgroundThread | None = None) -> None:
-        self._background = background or BackgroundThread()
+    It has a thread of its own, started with the first long text: what a watch shows must not wait for tenants' work.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="json")
 
     async def object(self, raw: bytes, *, has_managers: bool = True) -> dict[str, Any] | None:
         """Return what `json_object` returns; unless it `has_managers`, large objects have no managedFields."""
@@ -64,7 +63,7 @@ class JsonReader:
         return raw
 
     async def _searched(self, raw: bytes, left_out: bytes = b"") -> bytes:
-        return await self._background.run(partial(shallow, raw, left_out), len(raw) // _SEARCHED, "")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, shallow, raw, left_out)
 
 
 def _has_large_objects(raw: bytes) -> bool:
@@ -102,6 +101,14 @@ def json_object(raw: bytes) -> dict[str, Any] | None:
             return _if_object(json.loads(raw))
         except RecursionError:
             return _if_object(json.loads(shallow(raw)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def object_at(raw: bytes, start: int) -> dict[str, Any] | None:
+    """Return the JSON object that begins at a place of a text, or None if none does; the rest is not parsed."""
+    try:
+        return _if_object(_decode(raw[start:].decode())[0])
     except (ValueError, RecursionError):
         return None
 

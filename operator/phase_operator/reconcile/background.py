@@ -1,7 +1,8 @@
 """Computations that take longer than the event loop may wait, done in a thread.
 
-Rule: the work is pure, and its size is bounded although users determine it. One thread does one piece after another, so
-the loop gets its turn every few milliseconds. Namespaces take turns, so a namespace with much work delays only itself.
+Rule: the work is pure, and its size is bounded although users determine it. One thread does one piece after another.
+Namespaces take turns, and one with much work gets a share of the time, so it delays only itself: the loop and the
+thread run by turns, so what the thread does is taken from everybody.
 """
 
 import asyncio
@@ -14,6 +15,9 @@ Result = TypeVar("Result")
 
 # Work of at most this many units, of about a microsecond, is done by the loop: handing over costs a tenth of that.
 _AT_ONCE = 3_000
+# A namespace has so many seconds of work at once, and then this part of the time.
+BURST = 2.0
+SHARE = 0.25
 
 
 class BackgroundThread:
@@ -24,23 +28,33 @@ class BackgroundThread:
         self._is_busy = False
         # The namespaces whose turn is next come first.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self.spent = Spent()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
         """Do work of `units` for a namespace, at once if it is little; raise what the work raises."""
         if units <= _AT_ONCE:
             return work()
         await self._turn(namespace)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        finally:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def done(found: asyncio.Future[Result]) -> None:
+            if not found.cancelled():
+                # The caller may be gone, and not take the exception.
+                found.exception()
+            self.spent.add(namespace, loop.time() - began, loop.time())
             self._pass_on()
 
+        found = loop.run_in_executor(self._thread, work)
+        found.add_done_callback(done)
+        # What has begun cannot be stopped: the next piece has to wait for it, and it counts.
+        return await asyncio.shield(found)
+
     async def _turn(self, namespace: str) -> None:
-        if not self._is_busy:
-            self._is_busy = True
-            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(namespace, deque()).append(turn)
+        self._next()
         try:
             await turn
         except asyncio.CancelledError:
@@ -49,14 +63,50 @@ class BackgroundThread:
             raise
 
     def _pass_on(self) -> None:
-        while self._waiting:
-            namespace = next(iter(self._waiting))
+        self._is_busy = False
+        self._next()
+
+    def _next(self) -> None:
+        """Give the thread to the first namespace that may have it; if none may yet, look again when one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._waiting and not self._is_busy:
+            pauses = {namespace: self.spent.pause(namespace, loop.time()) for namespace in self._waiting}
+            namespace = min(pauses, key=pauses.__getitem__)
+            if pauses[namespace] > 0:
+                self._timer = loop.call_later(pauses[namespace], self._next)
+                return
             turns = self._waiting.pop(namespace)
             turn = turns.popleft()
             if turns:
                 # At the end: every other namespace that waits comes first.
                 self._waiting[namespace] = turns
             if not turn.done():
+                self._is_busy = True
                 turn.set_result(None)
-                return
-        self._is_busy = False
+
+
+class Spent:
+    """How long namespaces have used the thread: a burst at once, and then a share of the time."""
+
+    def __init__(self) -> None:
+        # When the share of each has made up for its work, by the loop's clock.
+        self._until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, namespace: str, seconds: float, now: float) -> None:
+        """Record seconds of work."""
+        self._until = {each: until for each, until in self._until.items() if until > now}
+        self._until[namespace] = now + self.owed(namespace, now) + seconds / SHARE
+
+    def pause(self, namespace: str, now: float) -> float:
+        """Return for how many seconds a namespace has to wait."""
+        return max(0.0, self.owed(namespace, now) - BURST / SHARE)
+
+    def owed(self, namespace: str, now: float) -> float:
+        """Return the seconds until the share of a namespace has made up for its work."""
+        return max(0.0, self._until.get(namespace, now) - now)

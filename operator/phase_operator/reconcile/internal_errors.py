@@ -10,6 +10,7 @@ This list has every place that survives any exception, with `surviving` or with 
 - `reconcile.internal_errors.InternalErrors.value_or`: a synchronous step.
 - `handlers.kind.ShownKind.needs_reconcile`: not counted; the handler meets the same error and reports it.
 - `handlers.watcher.Watcher.watch`: kopf raises any error of its tasks, and each means: start again.
+- `kube.watch_content.WatchContent.iter_chunked`: what came before the error is passed on, and then the error.
 - `phase.lookups.Unawaited.submit`: the error of a thread is raised where its future is awaited.
 - `phase.transport.Backend.connect_tcp`: the next address is tried; the last one's error is raised.
 """

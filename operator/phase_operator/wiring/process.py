@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 # A Lease also runs out while a virtual machine is suspended; CLOCK_MONOTONIC does not count that time.
 _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+# How long the loop may have to wait for the thread of long work, in seconds, whenever it comes back from the network.
+# With Python's default of 5 ms it answers 51 times fewer requests while that thread works, with this 5 times fewer.
+_SWITCH = 0.0002
+
 # With more namespaces than this, watches share connections: only then does that save more memory than it takes.
 _NAMESPACES_APART = 16
 
@@ -55,9 +59,9 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     logs.watch_loop(asyncio.get_running_loop())
     open_files(settings)
     metrics = Metrics()
-    # One thread for all long work, in which namespaces take turns.
+    # One thread for all long work of tenants, in which namespaces take turns.
     background = BackgroundThread()
-    client = await _kube_client(settings, metrics, background)
+    client = await _kube_client(settings, metrics)
     session = _phase_session(settings, metrics)
     limits = Limits(size=settings.answer_mib * MIB, entries=settings.answer_entries)
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
@@ -65,6 +69,7 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     clock, patience = clock or SystemClock(), patience or Patience()
     operator = Operator(settings, client, clients, background, metrics, clock, patience)
     _tune_collector()
+    sys.setswitchinterval(_SWITCH)
     # DNS lookups of the API server run in threads, too.
     asyncio.get_running_loop().set_default_executor(Unawaited())
     ports = {"health_port": settings.health_port or None, "metrics_port": settings.metrics_port or None}
@@ -84,12 +89,12 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     return 0 if still_leads else 1
 
 
-async def _kube_client(settings: Settings, metrics: Metrics, background: BackgroundThread) -> KubeClient:
+async def _kube_client(settings: Settings, metrics: Metrics) -> KubeClient:
     try:
         configuration = await load_configuration(settings.kubeconfig, platform_proxies())
     except KubeconfigError as error:
         raise StartError(str(error)) from error
-    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict, background)
+    client = KubeClient(configuration, metrics.kube_call, metrics.kube_conflict)
     if len(settings.namespace) > _NAMESPACES_APART:
         client.share_connections()
     return client

@@ -3,6 +3,7 @@
 Attacks that do not hide one another go on side by side, each by a tenant of its own. Meanwhile the neighbour changes a
 value and makes a new resource, three times: the change arrives within his interval and 5 s, the new resource is ready
 within 5 s, /healthz answers within 1 s, no status of his changes, the operator stays below 256 MiB and keeps its Lease.
+Time for which the operator's loop could run while all cores of the machine did other work is not counted.
 """
 
 from contextlib import ExitStack

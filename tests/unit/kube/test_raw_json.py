@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kopf._cogs.clients.api import iter_jsonlines
 
-from phase_operator.kube.own_writes import BookmarkedContent
 from phase_operator.kube.raw_json import JsonReader, json_object, shallow
+from phase_operator.kube.watch_content import WatchContent
 from support.measured_reads import Turns
 from support.vast_objects import deep, managed, wide, wide_and_deep
-from unit.kube.test_own_writes import Chunks
+from unit.kube.test_watch_content import Chunks
 
 DEPTHS = [150, 199, 200, 201, 202, 999, 1_000, 5_000, 20_000]
 BRACKETS = pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def listed(fields: str) -> bytes:
 
 async def watched_by_kopf(line: bytes) -> None:
     body: Any = Chunks(line + b"\n")
-    content: Any = BookmarkedContent(body, JsonReader(), lambda _: False, lambda _: True)
+    content: Any = WatchContent(body, JsonReader(), lambda _: False, lambda _: True)
     found = [json.loads(each) async for each in iter_jsonlines(content)]
     assert found[0]["object"]["metadata"]["name"] == "shop"
 

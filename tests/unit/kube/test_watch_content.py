@@ -1,7 +1,7 @@
 """kopf sees every event of a watch but those of our own status writes, and where the watch stands after these too."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
@@ -11,19 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kopf._cogs.clients.api import iter_jsonlines
 
+from phase_operator.core.flow.paced_events import OBJECT_BURST, OBJECT_PAUSE, Event
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
-from phase_operator.kube.own_writes import BookmarkedContent, OwnVersions
+from phase_operator.kube.own_writes import OwnVersions
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.target_cache import TargetCache
+from phase_operator.kube.watch_content import WatchContent, event_of
 from support.any_json import any_object, shallow
+from support.clock import HandClock
 from unit.kube.test_client import client_of
 
 KEY = ObjectKey("team", "shop")
 
 
-def event(version: str, change: str = "MODIFIED") -> dict[str, Any]:
-    return {"type": change, "object": {"kind": "PhaseSecret", "metadata": {"name": "shop", "resourceVersion": version}}}
+def event(version: str, change: str = "MODIFIED", name: str = "shop") -> dict[str, Any]:
+    return {"type": change, "object": {"kind": "PhaseSecret", "metadata": {"name": name, "resourceVersion": version}}}
 
 
 def bookmark(version: str) -> dict[str, Any]:
@@ -38,48 +41,126 @@ def versions(*known: str) -> OwnVersions:
 
 
 class Chunks:
-    """A body that arrives in these chunks."""
+    """A body that arrives in these chunks; nothing comes for a number of seconds, and an error ends it."""
 
-    def __init__(self, *chunks: bytes) -> None:
-        self.chunks = chunks
+    def __init__(self, *chunks: bytes | float | Exception, clock: HandClock | None = None) -> None:
+        self.chunks = list(chunks)
+        self.clock = clock or HandClock()
 
-    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        for chunk in self.chunks:
-            yield chunk
+    def at_eof(self) -> bool:
+        """Say whether all has been read."""
+        return not self.chunks
+
+    def read_nowait(self, _: int) -> bytes:
+        """Return nothing: it has not come yet."""
+        return b""
+
+    async def read(self, _: int) -> bytes:
+        """Return the next chunk, in its time."""
+        chunk = self.chunks.pop(0)
+        if isinstance(chunk, Exception):
+            raise chunk
+        if isinstance(chunk, bytes):
+            return chunk
+        self.clock.turn(chunk)
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]  # it is given up
 
     def exception(self) -> None:
         """Return no error."""
 
 
+def content_of(body: Any, own: OwnVersions) -> Any:
+    return WatchContent(body, JsonReader(), own.shown_by, own.may_be_in)
+
+
 async def seen(own: OwnVersions, *chunks: bytes) -> list[bytes]:
     """Return the lines that kopf's own reader makes of a watch."""
-    body: Any = Chunks(*chunks)
-    content = BookmarkedContent(body, JsonReader(), own.shown_by, own.may_be_in)
-    return [line async for line in iter_jsonlines(content)]  # type: ignore[arg-type]  # it stands for a body
+    return [line async for line in iter_jsonlines(content_of(Chunks(*chunks), own))]
+
+
+def edit(number: int, change: str = "MODIFIED", name: str = "shop") -> bytes:
+    """Return the event of an edit, as the API server writes it."""
+    metadata = {"name": name, "namespace": "team", "resourceVersion": str(number), "uid": name}
+    shown = {"apiVersion": "secrets.phase.dev/v1alpha1", "kind": "PhaseSecret", "metadata": metadata}
+    return json.dumps({"type": change, "object": shown}, separators=(",", ":")).encode() + b"\n"
+
+
+async def versions_seen(body: Chunks, own: OwnVersions) -> list[str]:
+    """Return the versions that kopf sees, with a star for a bookmark, and what ended the watch."""
+    found = []
+    with body.clock.driving():
+        try:
+            async for line in iter_jsonlines(content_of(body, own)):
+                event = json.loads(line)
+                star = "*" if event["type"] == "BOOKMARK" else ""
+                found.append(star + event["object"]["metadata"]["resourceVersion"])
+        except ConnectionResetError:
+            found.append("lost")
+    return found
+
+
+AT_ONCE = [str(number) for number in range(OBJECT_BURST)]
+FAST = [edit(number) for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "later"),
+    [
+        pytest.param([*FAST], ["99"], id="the watch ends"),
+        pytest.param([*FAST, ConnectionResetError()], ["99", "lost"], id="the watch breaks"),
+        pytest.param([*FAST, OBJECT_PAUSE, edit(100)], ["99", "100"], id="it is time"),
+        pytest.param([*FAST, edit(100, name="other")], ["100", "99"], id="another object is edited"),
+        pytest.param([*FAST, OBJECT_PAUSE, b"", edit(100)], ["99", "100"], id="it is time, and nothing comes"),
+        pytest.param([*FAST, edit(100, "DELETED")], ["100"], id="it is deleted"),
+        pytest.param([*FAST, json.dumps(bookmark("100")).encode() + b"\n"], ["*100", "99"], id="a bookmark comes"),
+    ],
+)
+async def test_of_an_object_that_is_edited_too_fast_kopf_sees_the_latest_state(
+    chunks: list[Any], later: list[str]
+) -> None:
+    assert await versions_seen(Chunks(*chunks), versions()) == AT_ONCE + later
+
+
+async def test_of_an_object_that_is_edited_before_kopf_has_taken_it_kopf_sees_the_latest_state() -> None:
+    assert await versions_seen(Chunks(b"".join(FAST)), versions()) == ["99"]
+
+
+async def test_an_own_write_that_follows_an_edit_that_waits_is_shown_in_its_place() -> None:
+    """A bookmark would leave kopf with the edit as the latest state, and so with what is no more."""
+    assert await versions_seen(Chunks(*FAST, edit(100), edit(101)), versions("100", "5")) == [
+        *("*5" if each == "5" else each for each in AT_ONCE),
+        str(OBJECT_BURST),
+        "101",
+    ]
+
+
+def test_events_of_the_api_server_can_be_told_apart() -> None:
+    assert event_of(edit(7).strip()) == Event("MODIFIED", ObjectKey("team", "shop"), "shop", edit(7).strip())
 
 
 LINES = st.one_of(
-    st.builds(event, st.sampled_from(["1", "2", "3"]), st.sampled_from(["ADDED", "MODIFIED", "DELETED"])).map(
-        lambda found: json.dumps(found).encode()
-    ),
+    st.tuples(st.sampled_from(["1", "2", "3"]), st.sampled_from(["ADDED", "MODIFIED", "DELETED"])),
     st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"")).filter(bool),
 )
 
 
 @given(st.lists(LINES, max_size=6), st.lists(st.integers(0, 600), max_size=6), st.booleans())
 async def test_kopf_reads_each_line_whatever_the_chunks_and_a_bookmark_for_an_own_event(
-    lines: list[bytes], cuts: list[int], is_ended: bool
+    drawn: list[bytes | tuple[str, str]], cuts: list[int], is_ended: bool
 ) -> None:
+    named = enumerate(drawn)
+    lines = [each if isinstance(each, bytes) else json.dumps(event(*each, f"shop-{n}")).encode() for n, each in named]
     body = b"\n".join(lines) + (b"\n" if is_ended and lines else b"")
     places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
     chunks = [body[start:end] for start, end in pairwise(places)]
 
     found = await seen(versions("2"), *chunks)
 
-    first = next((n for n, line in enumerate(lines) if line == json.dumps(event("2")).encode()), None)
+    first = next((n for n, each in enumerate(drawn) if each == ("2", "MODIFIED")), None)
     if first is not None and first < len(lines) - (not is_ended):
         lines[first] = json.dumps(bookmark("2")).encode()
-    assert found == lines
+    # Objects take turns with what is no event of an object.
+    assert sorted(found) == sorted(lines)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""However fast objects are edited, each one's latest state is seen, in order, and nobody else waits for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phase_operator.core.flow.paced_events import (
+    MOST_BYTES,
+    NAMESPACE_BURST,
+    NAMESPACE_PER_SECOND,
+    OBJECT_BURST,
+    OBJECT_PAUSE,
+    Event,
+    PacedEvents,
+)
+from phase_operator.core.values import ObjectKey
+
+SHOP = ObjectKey("team", "shop")
+
+
+def event(number: int, change: str = "MODIFIED", key: ObjectKey = SHOP, uid: str = "1") -> Event:
+    return Event(change, key, uid, f"{key} {uid} {number}".encode())
+
+
+def numbers(lines: list[bytes]) -> list[int]:
+    return [int(line.rpartition(b" ")[2]) for line in lines]
+
+
+class World:
+    """Objects that come, change and go, and what is seen of them."""
+
+    def __init__(self) -> None:
+        self.paced = PacedEvents()
+        self.now = 0.0
+        self.number = 0
+        self.lives: dict[ObjectKey, int] = {}
+        self.there: set[ObjectKey] = set()
+        self.events: list[Event] = []
+        self.seen: list[Event] = []
+
+    def edit(self, key: ObjectKey, *, is_end: bool = False) -> None:
+        """Let an object come if it is not there, else change or go."""
+        if key not in self.there:
+            change, self.lives[key] = "ADDED", self.lives.get(key, 0) + 1
+            self.there.add(key)
+        else:
+            change = "DELETED" if is_end else "MODIFIED"
+            self.there -= {key} if is_end else set()
+        self.number += 1
+        self.events.append(event(self.number, change, key, str(self.lives[key])))
+        self.paced.take(self.events[-1], self.now)
+
+    def later(self, seconds: float, *, turns: int = 1_000_000) -> None:
+        """Let time pass, and then some turns."""
+        self.now += seconds
+        for _ in range(turns):
+            lines = self.paced.passing(self.now)
+            if lines is None:
+                return
+            self.see(lines)
+
+    def see(self, lines: list[bytes]) -> None:
+        """Note which events have passed."""
+        self.seen += [self.events[number - 1] for number in numbers(lines)]
+
+
+KEYS = [ObjectKey(f"team-{team}", f"shop-{shop}") for team in range(2) for shop in range(2)]
+STEPS = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(0, 20), st.sampled_from([0.0, 0.0, 0.1, 2.0])))
+
+
+@given(STEPS)
+def test_the_latest_state_of_each_object_is_seen_in_order(steps: list[tuple[ObjectKey, int, float]]) -> None:
+    world = World()
+    for key, edits, pause in steps:
+        for number in range(edits):
+            world.edit(key, is_end=number % 3 == 2)
+        world.later(pause)
+    world.see(world.paced.rest())
+
+    for key in KEYS:
+        happened = [each for each in world.events if each.key == key]
+        seen = [each for each in world.seen if each.key == key]
+        assert numbers([each.line for each in seen]) == sorted({*numbers([each.line for each in seen])})
+        begun = {each.uid for each in seen}
+        for uid in {each.uid for each in happened}:
+            last = next(each for each in reversed(happened) if each.uid == uid)
+            # A life that ended before any of it was seen need not be seen.
+            assert last in seen or (last.change == "DELETED" and uid not in begun)
+    assert world.paced.wait(world.now) is None
+    assert world.paced.bytes == 0
+
+
+@given(st.integers(1, 200), st.floats(0.001, 1))
+def test_an_object_is_seen_a_burst_and_then_once_in_some_seconds(edits: int, every: float) -> None:
+    world = World()
+    for _ in range(edits):
+        world.edit(SHOP)
+        world.later(every)
+
+    assert len(world.seen) <= OBJECT_BURST + world.now / OBJECT_PAUSE + 1
+    world.later(OBJECT_PAUSE)
+    assert world.seen[-1] == world.events[-1]
+
+
+def test_a_namespace_of_many_objects_has_its_burst_and_then_its_rate() -> None:
+    world = World()
+    for number in range(2_000):
+        world.edit(ObjectKey("crowd", f"m{number}"))
+    world.later(0.0)
+    at_once = len(world.seen)
+    world.later(10.0)
+
+    assert at_once == NAMESPACE_BURST
+    assert len(world.seen) - at_once == pytest.approx(10 * NAMESPACE_PER_SECOND, abs=1)
+
+
+def test_a_namespace_does_not_wait_for_the_events_of_another() -> None:
+    world = World()
+    for number in range(2_000):
+        world.edit(ObjectKey("crowd", f"m{number % 1_500}"))
+    world.edit(SHOP)
+    world.later(0.0, turns=2)
+
+    assert {each.key.namespace for each in world.seen} == {"crowd", SHOP.namespace}
+
+
+def test_an_object_that_is_edited_before_its_turn_is_seen_once() -> None:
+    world = World()
+    for _ in range(100):
+        world.edit(SHOP)
+    world.later(0.0)
+
+    assert [(each.change, each.line) for each in world.seen] == [("MODIFIED", world.events[-1].line)]
+
+
+def test_objects_that_come_and_go_without_a_pause_are_seen_seldom() -> None:
+    """Each has a uid of its own, for which the watch engine would start a task and a queue."""
+    world = World()
+    for number in range(3_000):
+        world.edit(SHOP, is_end=number % 2 == 1)
+        world.later(0.01)
+
+    assert len(world.seen) <= OBJECT_BURST + 2 * world.now / OBJECT_PAUSE
+    assert world.paced.bytes < 100
+
+
+def test_events_that_wait_have_a_limit_of_bytes_and_pass_early_then() -> None:
+    paced, passed = PacedEvents(), 0
+    for number in range(1_000):
+        paced.take(Event("MODIFIED", ObjectKey("crowd", f"m{number % 100}"), "1", b"x" * 1_000_000), 0.0)
+        while (lines := paced.passing(0.0)) is not None:
+            passed += len(lines)
+        assert paced.bytes <= MOST_BYTES
+
+    assert passed + len(paced.rest()) >= 1_000 - MOST_BYTES // 1_000_000
+
+
+def test_namespaces_are_forgotten() -> None:
+    world = World()
+    for number in range(5_000):
+        world.edit(ObjectKey(f"team-{number}", "shop"))
+
+    assert len(world.paced._namespaces) == 1000
