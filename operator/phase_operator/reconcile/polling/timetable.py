@@ -96,9 +96,14 @@ class Timetable:
         self.plan(app.ref, next_look(self.policy.full_read, repr(app.ref), now), PollPriority.PERIODIC)
 
     def open(self, app: AppState, now: float) -> None:
-        """Allow the reads of an app, since a probe has ended."""
+        """Allow the reads of an app, since a probe has ended.
+
+        Those under way are made again only if they may be of another app: if they began before it was closed.
+        """
+        under_way = self.account_state.busy if app.is_open else frozenset()
         for query_state, urgency in app.open():
-            self.want(query_state, urgency, now)
+            if query_state.query not in under_way:
+                self.want(query_state, urgency, now)
 
     # Queries.
 

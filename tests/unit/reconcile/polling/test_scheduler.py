@@ -86,6 +86,25 @@ class TestOneQuestionOneAnswer:
         assert fresh(driver, "x3") == ["A"]
         assert fresh(driver, "y") == ["B"]
 
+    def test_a_first_read_that_outlasts_a_probe_is_not_made_again(self) -> None:
+        """A probe lets reads go that waited for one; those under way do not need it."""
+        driver = shop(A)
+        driver.ask("x", query())
+        for _ in range(2):
+            call = driver.scheduler.next(driver.now)
+            assert call is not None
+            driver.end(call)
+        read = driver.scheduler.next(driver.now)
+        assert isinstance(read, Read)
+        driver.now += 120.0
+        probe = driver.scheduler.next(driver.now)
+        assert isinstance(probe, Probe)
+        driver.end(probe)
+        driver.end(read)
+
+        assert driver.run() == []
+        assert fresh(driver) == ["A"]
+
     def test_a_later_subscriber_gets_the_answer_at_once(self) -> None:
         driver = settled(shop(A))
 
