@@ -43,7 +43,7 @@ class WatchContent:
         self._json = json_reader
         self._is_own = is_own
         self._may_be_own = may_be_own
-        self._paced = PacedEvents()
+        self._paced = PacedEvents(self._bookmark)
         # What is no event of an object, and the beginning of a line.
         self._unpaced: list[bytes] = []
         self._begun: list[bytes] = []
@@ -60,7 +60,7 @@ class WatchContent:
         try:
             while not self._content.at_eof():
                 await self._read(size)
-                passing = [*self._unpaced, *(self._paced.passing(self._now()) or ())]
+                passing = [*self._unpaced, *self._paced.passing(self._now())]
                 self._unpaced = []
                 if passing:
                     yield _joined(passing)
@@ -99,12 +99,10 @@ class WatchContent:
     async def _take(self, line: bytes) -> None:
         line = await self._json.parsable(line)
         event = event_of(line)
-        shown = self._bookmark(line)
-        # An own write of an object that is kept is its latest state.
-        if event is not None and (shown is None or event.key in self._paced):
-            self._paced.take(event, self._now())
+        if event is None:
+            self._unpaced.append(self._bookmark(line) or line)
         else:
-            self._unpaced.append(line if shown is None else shown)
+            self._paced.take(event)
 
     def _bookmark(self, line: bytes) -> bytes | None:
         """Return the bookmark in place of an event that is ours; None for every other."""

@@ -18,18 +18,23 @@ _AT_ONCE = 3_000
 # A namespace has so many seconds of work at once, and then this part of the time.
 BURST = 2.0
 SHARE = 0.25
+# How long the loop may have to wait for the thread, in seconds, whenever it comes back from the network. With Python's
+# default of 5 ms it would answer dozens of times fewer requests while the thread works (tests/bench/background.py).
+SWITCH = 0.0002
 
 
 class BackgroundThread:
     """One thread, which is started with the first large piece of work."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = lambda: 0.0) -> None:
+        """Count what `timer` says that the calling thread has used, in seconds."""
+        self._timer = timer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
         self._is_busy = False
         # The namespaces whose turn is next come first.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self.spent = Spent()
-        self._timer: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
     async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
         """Do work of `units` for a namespace, at once if it is little; raise what the work raises."""
@@ -37,16 +42,24 @@ class BackgroundThread:
             return work()
         await self._turn(namespace)
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        used = 0.0
+
+        def measured() -> Result:
+            nonlocal used
+            began = self._timer()
+            try:
+                return work()
+            finally:
+                used = self._timer() - began
 
         def done(found: asyncio.Future[Result]) -> None:
             if not found.cancelled():
                 # The caller may be gone, and not take the exception.
                 found.exception()
-            self.spent.add(namespace, loop.time() - began, loop.time())
+            self.spent.add(namespace, used, loop.time())
             self._pass_on()
 
-        found = loop.run_in_executor(self._thread, work)
+        found = loop.run_in_executor(self._thread, measured)
         found.add_done_callback(done)
         # What has begun cannot be stopped: the next piece has to wait for it, and it counts.
         return await asyncio.shield(found)
@@ -68,15 +81,15 @@ class BackgroundThread:
 
     def _next(self) -> None:
         """Give the thread to the first namespace that may have it; if none may yet, look again when one may."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         loop = asyncio.get_running_loop()
         while self._waiting and not self._is_busy:
             pauses = {namespace: self.spent.pause(namespace, loop.time()) for namespace in self._waiting}
             namespace = min(pauses, key=pauses.__getitem__)
             if pauses[namespace] > 0:
-                self._timer = loop.call_later(pauses[namespace], self._next)
+                self._next_look = loop.call_later(pauses[namespace], self._next)
                 return
             turns = self._waiting.pop(namespace)
             turn = turns.popleft()

@@ -243,13 +243,16 @@ async def test_a_reader_that_takes_a_watch_in_another_way_than_kopf_gets_it_as_i
 
 
 async def test_the_watch_engine_reads_a_bookmark_of_its_session() -> None:
-    body = json.dumps(event("7")).encode() + b"\n" + json.dumps(event("8")).encode() + b"\n"
+    body = json.dumps(event("7")).encode() + b"\n" + json.dumps(event("8", name="other")).encode() + b"\n"
     async with (
         client_of(lambda: web.Response(body=body)) as client,
         client.session_for_watching(lambda: None, versions("7").shown_by) as session,
         session.get("/secrets", params={"watch": "true"}) as answer,
     ):
-        assert [json.loads(line) async for line in iter_jsonlines(answer.content)] == [bookmark("7"), event("8")]
+        assert [json.loads(line) async for line in iter_jsonlines(answer.content)] == [
+            bookmark("7"),
+            event("8", name="other"),
+        ]
 
 
 async def test_an_event_that_is_nested_too_deeply_for_kopf_loses_its_depth() -> None:

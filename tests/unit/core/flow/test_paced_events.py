@@ -1,13 +1,10 @@
 """However fast objects are edited, each one's latest state is seen, in order, and nobody else waits for it."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.flow.paced_events import (
     MOST_BYTES,
-    NAMESPACE_BURST,
-    NAMESPACE_PER_SECOND,
     OBJECT_BURST,
     OBJECT_PAUSE,
     Event,
@@ -48,16 +45,15 @@ class World:
             self.there -= {key} if is_end else set()
         self.number += 1
         self.events.append(event(self.number, change, key, str(self.lives[key])))
-        self.paced.take(self.events[-1], self.now)
+        self.paced.take(self.events[-1])
 
     def later(self, seconds: float, *, turns: int = 1_000_000) -> None:
         """Let time pass, and then some turns."""
         self.now += seconds
         for _ in range(turns):
-            lines = self.paced.passing(self.now)
-            if lines is None:
+            if self.paced.wait(self.now) != 0:
                 return
-            self.see(lines)
+            self.see(self.paced.passing(self.now))
 
     def see(self, lines: list[bytes]) -> None:
         """Note which events have passed."""
@@ -102,18 +98,6 @@ def test_an_object_is_seen_a_burst_and_then_once_in_some_seconds(edits: int, eve
     assert world.seen[-1] == world.events[-1]
 
 
-def test_a_namespace_of_many_objects_has_its_burst_and_then_its_rate() -> None:
-    world = World()
-    for number in range(2_000):
-        world.edit(ObjectKey("crowd", f"m{number}"))
-    world.later(0.0)
-    at_once = len(world.seen)
-    world.later(10.0)
-
-    assert at_once == NAMESPACE_BURST
-    assert len(world.seen) - at_once == pytest.approx(10 * NAMESPACE_PER_SECOND, abs=1)
-
-
 def test_a_namespace_does_not_wait_for_the_events_of_another() -> None:
     world = World()
     for number in range(2_000):
@@ -147,17 +131,21 @@ def test_objects_that_come_and_go_without_a_pause_are_seen_seldom() -> None:
 def test_events_that_wait_have_a_limit_of_bytes_and_pass_early_then() -> None:
     paced, passed = PacedEvents(), 0
     for number in range(1_000):
-        paced.take(Event("MODIFIED", ObjectKey("crowd", f"m{number % 100}"), "1", b"x" * 1_000_000), 0.0)
-        while (lines := paced.passing(0.0)) is not None:
-            passed += len(lines)
+        paced.take(Event("MODIFIED", ObjectKey("crowd", f"m{number % 100}"), "1", b"x" * 1_000_000))
+        while paced.wait(0.0) == 0:
+            passed += len(paced.passing(0.0))
         assert paced.bytes <= MOST_BYTES
 
     assert passed + len(paced.rest()) >= 1_000 - MOST_BYTES // 1_000_000
 
 
-def test_namespaces_are_forgotten() -> None:
-    world = World()
-    for number in range(5_000):
-        world.edit(ObjectKey(f"team-{number}", "shop"))
+def test_an_event_that_is_no_news_counts_for_no_pace() -> None:
+    paced = PacedEvents(lambda line: b"nothing" if line.endswith(b"1") else None)
+    seen: list[bytes] = []
+    for number in range(100):
+        paced.take(event(number % 10))
+        seen += paced.passing(0.0)
 
-    assert len(world.paced._namespaces) == 1000
+    # One in ten, and a burst of the others.
+    assert seen.count(b"nothing") >= 1
+    assert len(seen) - seen.count(b"nothing") == OBJECT_BURST
