@@ -2,22 +2,22 @@
 
 Rule: kopf gets a bookmark in place of an event that shows nothing but our own status write, at the event's version, so
 kopf goes on from there as it would have. The others pass in turns of their namespaces, and those that come too fast are
-paced: kopf takes one after another. Long ones lose their managedFields, which
-nobody reads, and all lose what is nested too deeply, so that kopf can parse them at once.
+paced: kopf takes one after another. kopf goes on from the version that it has seen last, so a bookmark follows when the
+newest did not pass last. Long events lose their managedFields, which nobody reads, and all lose what is nested too
+deeply, so that kopf can parse them at once.
 """
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
 
-from phase_operator.core.flow.paced_events import MOST_BYTES, Event, PacedEvents
-from phase_operator.core.json_access import mapping, text
+from phase_operator.core.flow.paced_events import MOST_BYTES, Event, PacedEvents, Passing
+from phase_operator.core.json_access import text
 from phase_operator.core.values import ObjectKey
-from phase_operator.kube.own_writes import resource_version
 from phase_operator.kube.raw_json import JsonReader, json_object, object_at
 
 # The beginning of an event as the API server writes it.
@@ -43,7 +43,7 @@ class WatchContent:
         self._json = json_reader
         self._is_own = is_own
         self._may_be_own = may_be_own
-        self._paced = PacedEvents(self._bookmark)
+        self._paced = PacedEvents(self._is_news)
         # What is no event of an object, and the beginning of a line.
         self._unpaced: list[bytes] = []
         self._begun: list[bytes] = []
@@ -60,16 +60,16 @@ class WatchContent:
         try:
             while not self._content.at_eof():
                 await self._read(size)
-                passing = [*self._unpaced, *self._paced.passing(self._now())]
+                passing = [*self._unpaced, *map(_line, self._paced.passing(self._now()))]
                 self._unpaced = []
                 if passing:
                     yield _joined(passing)
         except Exception:
             # kopf goes on from the last version that it has seen, so it has to see all before an error, too.
-            if waiting := _joined(self._paced.rest()):
+            if waiting := _joined(map(_line, self._paced.rest())):
                 yield waiting
             raise
-        if left := _joined(self._paced.rest()) + b"".join(self._begun):
+        if left := _joined(map(_line, self._paced.rest())) + b"".join(self._begun):
             yield left
 
     async def _read(self, size: int) -> None:
@@ -100,17 +100,13 @@ class WatchContent:
         line = await self._json.parsable(line)
         event = event_of(line)
         if event is None:
-            self._unpaced.append(self._bookmark(line) or line)
+            self._unpaced.append(line)
         else:
             self._paced.take(event)
 
-    def _bookmark(self, line: bytes) -> bytes | None:
-        """Return the bookmark in place of an event that is ours; None for every other."""
-        event = json_object(line) if self._may_be_own(line) else None
-        if event is None or not self._is_own(event):
-            return None
-        version = resource_version(mapping(event.get("object")))
-        return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}).encode()
+    def _is_news(self, event: Event) -> bool:
+        shown = json_object(event.line) if self._may_be_own(event.line) else None
+        return shown is None or not self._is_own(shown)
 
 
 def event_of(line: bytes) -> Event | None:
@@ -120,8 +116,15 @@ def event_of(line: bytes) -> Event | None:
     if head is None or metadata is None:
         return None
     key = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
-    return Event(head.group(1).decode(), key, text(metadata.get("uid")), line) if key.name else None
+    uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
+    return Event(head.group(1).decode(), key, uid, version, line) if key.name and version else None
 
 
-def _joined(lines: list[bytes]) -> bytes:
+def _line(passing: Passing) -> bytes:
+    if isinstance(passing, Event):
+        return passing.line
+    return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": passing.version}}}).encode()
+
+
+def _joined(lines: Iterable[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)

@@ -172,7 +172,11 @@ async def test_a_line_without_end_that_nobody_reads_is_held_in_part_alone(tmp_pa
 
 async def test_the_watch_engine_reads_its_streams_with_bookmarks_and_may_close_them(tmp_path: Path) -> None:
     def is_own(event: Mapping[str, Any]) -> bool:
-        return bool(event["number"] == 1)
+        return bool(event["object"]["metadata"]["resourceVersion"] == "1")
+
+    def edit(number: int) -> bytes:
+        shown = {"metadata": {"name": f"shop-{number}", "resourceVersion": str(number)}}
+        return json.dumps({"type": "MODIFIED", "object": shown}).encode() + b"\n"
 
     async with Http2Server(tmp_path) as server:
         client = client_of(server)
@@ -180,10 +184,10 @@ async def test_the_watch_engine_reads_its_streams_with_bookmarks_and_may_close_t
             answer = await session.get("/secrets", params={"watch": "true"})
             [asked] = server.asked.values()
             parts = answer.content.iter_chunked(1024)
-            asked.say(line(1) + line(2))
+            asked.say(edit(1) + edit(2))
             async with asyncio.timeout(10):
-                [bookmark, other] = (await anext(parts)).splitlines()
-                assert (json.loads(bookmark)["type"], json.loads(other)["number"]) == ("BOOKMARK", 2)
+                bookmark, other = await anext(parts), await anext(parts)
+                assert (json.loads(bookmark)["type"], other) == ("BOOKMARK", edit(2))
                 reading = asyncio.create_task(anext(parts))
                 await asyncio.sleep(0)
                 answer.close()

@@ -109,7 +109,7 @@ FAST = [edit(number) for number in range(100)]
         pytest.param([*FAST], ["99"], id="the watch ends"),
         pytest.param([*FAST, ConnectionResetError()], ["99", "lost"], id="the watch breaks"),
         pytest.param([*FAST, OBJECT_PAUSE, edit(100)], ["99", "100"], id="it is time"),
-        pytest.param([*FAST, edit(100, name="other")], ["100", "99"], id="another object is edited"),
+        pytest.param([*FAST, edit(100, name="other")], ["100", "99", "*100"], id="another object is edited"),
         pytest.param([*FAST, OBJECT_PAUSE, b"", edit(100)], ["99", "100"], id="it is time, and nothing comes"),
         pytest.param([*FAST, edit(100, "DELETED")], ["100"], id="it is deleted"),
         pytest.param([*FAST, json.dumps(bookmark("100")).encode() + b"\n"], ["*100", "99"], id="a bookmark comes"),
@@ -135,7 +135,7 @@ async def test_an_own_write_that_follows_an_edit_that_waits_is_shown_in_its_plac
 
 
 def test_events_of_the_api_server_can_be_told_apart() -> None:
-    assert event_of(edit(7).strip()) == Event("MODIFIED", ObjectKey("team", "shop"), "shop", edit(7).strip())
+    assert event_of(edit(7).strip()) == Event("MODIFIED", ObjectKey("team", "shop"), "shop", "7", edit(7).strip())
 
 
 LINES = st.one_of(

@@ -1,8 +1,10 @@
 """In which order and how fast the events of objects are passed on, so that nobody's edits keep others waiting.
 
 Rule: namespaces take turns. Of an object that has not had its turn, only the latest state is kept; an object with too
-many turns waits. Nothing is lost: the last event of each object passes, and its end passes if its beginning did. Times
-are seconds of one monotonic clock.
+many turns waits. Nothing is lost: the last event of each object passes, and its end passes if its beginning did. That
+would not hold for a beginning that comes again after a break of the watch, so none does: whenever nothing is kept, what
+passed last names the newest version that came, by a bookmark if need be, and the watch goes on from there. Times are
+seconds of one monotonic clock.
 """
 
 from collections import deque
@@ -27,15 +29,26 @@ class Event:
     change: str
     key: ObjectKey
     uid: str
+    version: str
     line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The version from which the watch can go on, without an event."""
+
+    version: str
+
+
+Passing = Event | Bookmark
 
 
 class PacedEvents:
     """Keeps events until their turn."""
 
-    def __init__(self, instead: Callable[[bytes], bytes | None] = lambda _: None) -> None:
-        """Pass on what is `instead` of a line that is no news, asked when it has its turn; it counts for no pace."""
-        self._instead = instead
+    def __init__(self, is_news: Callable[[Event], bool] = lambda _: True) -> None:
+        """Pass on a bookmark for an event that is no news, asked when it has its turn; it counts for no pace."""
+        self._is_news = is_news
         self._objects = RepeatLimit[ObjectKey](OBJECT_BURST, OBJECT_PAUSE)
         # In the order in which they came: of each uid the latest event.
         self._events: dict[ObjectKey, list[Event]] = {}
@@ -43,10 +56,13 @@ class PacedEvents:
         self._turns: dict[str, deque[ObjectKey]] = {}
         self._due: list[tuple[float, ObjectKey]] = []
         self._waited: set[ObjectKey] = set()
+        # The version that came last, and the one that passed last.
+        self._newest = self._passed = ""
         self.bytes = 0
 
     def take(self, event: Event) -> None:
         """Take an event that has come."""
+        self._newest = event.version
         kept = self._events.get(event.key)
         if kept is None:
             kept = self._events[event.key] = []
@@ -63,37 +79,47 @@ class PacedEvents:
             return 0.0
         return max(0.0, self._due[0][0] - now) if self._due else None
 
-    def passing(self, now: float) -> list[bytes]:
-        """Return the lines of the object whose turn it is; none if no object has its turn, or if it has to wait."""
+    def passing(self, now: float) -> list[Passing]:
+        """Return what passes for the object whose turn it is; nothing if none has its turn, or if it has to wait."""
         while self._due and self._due[0][0] <= now:
             self._end_wait()
         if not self._turns:
             return []
         key = self._next()
-        lines, is_news = self._lines(key)
+        found, is_news = self._kept(key)
         pause = self._objects.wait(key, now) if is_news and key not in self._waited else 0.0
         if pause > 0:
             heappush(self._due, (now + pause, key))
             return []
         self._forget(key)
-        return lines
+        return self._up_to_the_newest(found)
 
-    def rest(self) -> list[bytes]:
-        """Return all lines that are kept, since no more events come."""
+    def rest(self) -> list[Passing]:
+        """Return all that is kept, since no more events come."""
         while self._due:
             self._end_wait()
-        found: list[bytes] = []
+        found: list[Passing] = []
         while self._turns:
             key = self._next()
-            found += self._lines(key)[0]
+            found += self._kept(key)[0]
             self._forget(key)
-        return found
+        return self._up_to_the_newest(found)
 
-    def _lines(self, key: ObjectKey) -> tuple[list[bytes], bool]:
+    def _kept(self, key: ObjectKey) -> tuple[list[Passing], bool]:
         """Return what passes for an object, and whether it is news."""
-        lines = [event.line for event in self._events[key]]
-        instead = self._instead(lines[0]) if len(lines) == 1 else None
-        return (lines, True) if instead is None else ([instead], False)
+        events = self._events[key]
+        if len(events) == 1 and not self._is_news(events[0]):
+            return [Bookmark(events[0].version)], False
+        return [*events], True
+
+    def _up_to_the_newest(self, found: list[Passing]) -> list[Passing]:
+        """Return what passes, and a bookmark at last if nothing is kept any more and it does not end at the newest."""
+        if found:
+            self._passed = found[-1].version
+        if self._events or self._passed == self._newest:
+            return found
+        self._passed = self._newest
+        return [*found, Bookmark(self._newest)]
 
     def _forget(self, key: ObjectKey) -> None:
         self.bytes -= _size(self._events.pop(key))

@@ -7,8 +7,10 @@ from phase_operator.core.flow.paced_events import (
     MOST_BYTES,
     OBJECT_BURST,
     OBJECT_PAUSE,
+    Bookmark,
     Event,
     PacedEvents,
+    Passing,
 )
 from phase_operator.core.values import ObjectKey
 
@@ -16,24 +18,27 @@ SHOP = ObjectKey("team", "shop")
 
 
 def event(number: int, change: str = "MODIFIED", key: ObjectKey = SHOP, uid: str = "1") -> Event:
-    return Event(change, key, uid, f"{key} {uid} {number}".encode())
+    return Event(change, key, uid, str(number), f"{key} {uid} {number}".encode())
 
 
-def numbers(lines: list[bytes]) -> list[int]:
-    return [int(line.rpartition(b" ")[2]) for line in lines]
+def numbers(events: list[Event]) -> list[int]:
+    return [int(each.line.rpartition(b" ")[2]) for each in events]
 
 
 class World:
-    """Objects that come, change and go, and what is seen of them."""
+    """Objects that come, change and go, and what is seen of them by a watch that may break."""
 
     def __init__(self) -> None:
         self.paced = PacedEvents()
+        self.is_open = True
         self.now = 0.0
-        self.number = 0
         self.lives: dict[ObjectKey, int] = {}
         self.there: set[ObjectKey] = set()
         self.events: list[Event] = []
         self.seen: list[Event] = []
+        # What whoever sees it takes to be there, and from which event on it would go on.
+        self.known: set[ObjectKey] = set()
+        self.stands = 0
 
     def edit(self, key: ObjectKey, *, is_end: bool = False) -> None:
         """Let an object come if it is not there, else change or go."""
@@ -43,9 +48,9 @@ class World:
         else:
             change = "DELETED" if is_end else "MODIFIED"
             self.there -= {key} if is_end else set()
-        self.number += 1
-        self.events.append(event(self.number, change, key, str(self.lives[key])))
-        self.paced.take(self.events[-1])
+        self.events.append(event(len(self.events) + 1, change, key, str(self.lives[key])))
+        if self.is_open:
+            self.paced.take(self.events[-1])
 
     def later(self, seconds: float, *, turns: int = 1_000_000) -> None:
         """Let time pass, and then some turns."""
@@ -55,28 +60,49 @@ class World:
                 return
             self.see(self.paced.passing(self.now))
 
-    def see(self, lines: list[bytes]) -> None:
-        """Note which events have passed."""
-        self.seen += [self.events[number - 1] for number in numbers(lines)]
+    def ends(self) -> None:
+        """End the watch."""
+        self.see(self.paced.rest())
+        self.is_open = False
+
+    def begins_again(self) -> None:
+        """Begin another watch, which shows all from where the last one was seen to stand."""
+        self.paced, self.is_open = PacedEvents(), True
+        for each in self.events[self.stands :]:
+            self.paced.take(each)
+
+    def see(self, passing: list[Passing]) -> None:
+        """Note what has passed."""
+        for each in passing:
+            self.stands = int(each.version)
+            if isinstance(each, Event):
+                self.seen.append(self.events[self.stands - 1])
+                (self.known.discard if self.seen[-1].change == "DELETED" else self.known.add)(each.key)
 
 
 KEYS = [ObjectKey(f"team-{team}", f"shop-{shop}") for team in range(2) for shop in range(2)]
+Steps = list[tuple[ObjectKey, int, float]]
 STEPS = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(0, 20), st.sampled_from([0.0, 0.0, 0.1, 2.0])))
 
 
-@given(STEPS)
-def test_the_latest_state_of_each_object_is_seen_in_order(steps: list[tuple[ObjectKey, int, float]]) -> None:
-    world = World()
+def take_steps(world: World, steps: Steps) -> None:
+    """Edit objects, with pauses; every third edit of an object is its end."""
     for key, edits, pause in steps:
         for number in range(edits):
             world.edit(key, is_end=number % 3 == 2)
         world.later(pause)
-    world.see(world.paced.rest())
+
+
+@given(STEPS)
+def test_the_latest_state_of_each_object_is_seen_in_order(steps: Steps) -> None:
+    world = World()
+    take_steps(world, steps)
+    world.ends()
 
     for key in KEYS:
         happened = [each for each in world.events if each.key == key]
         seen = [each for each in world.seen if each.key == key]
-        assert numbers([each.line for each in seen]) == sorted({*numbers([each.line for each in seen])})
+        assert numbers(seen) == sorted({*numbers(seen)})
         begun = {each.uid for each in seen}
         for uid in {each.uid for each in happened}:
             last = next(each for each in reversed(happened) if each.uid == uid)
@@ -84,6 +110,43 @@ def test_the_latest_state_of_each_object_is_seen_in_order(steps: list[tuple[Obje
             assert last in seen or (last.change == "DELETED" and uid not in begun)
     assert world.paced.wait(world.now) is None
     assert world.paced.bytes == 0
+
+
+@given(st.lists(st.tuples(STEPS, STEPS), max_size=4))
+def test_what_is_known_after_watches_that_broke_is_what_exists(watches: list[tuple[Steps, Steps]]) -> None:
+    world = World()
+    for seen, missed in watches:
+        take_steps(world, seen)
+        world.ends()
+        take_steps(world, missed)
+        world.begins_again()
+    world.later(OBJECT_PAUSE)
+
+    assert world.known == world.there
+
+
+@given(st.lists(STEPS, max_size=4))
+def test_an_event_that_was_seen_is_not_seen_again_after_a_break(watches: list[Steps]) -> None:
+    """A beginning that is seen twice may be dropped with its end the second time: nobody would see that end."""
+    world = World()
+    for steps in watches:
+        take_steps(world, steps)
+        world.ends()
+        world.begins_again()
+
+    assert world.stands == len(world.events)
+    assert world.paced.wait(world.now) is None
+
+
+@given(STEPS)
+def test_a_watch_of_which_nothing_is_kept_is_seen_to_stand_at_its_newest_event(steps: Steps) -> None:
+    """It may be given up for its silence, and then there is no rest to pass."""
+    world = World()
+    take_steps(world, steps)
+    world.later(OBJECT_PAUSE)
+
+    assert world.paced.wait(world.now) is None
+    assert world.stands == len(world.events)
 
 
 @given(st.integers(1, 200), st.floats(0.001, 1))
@@ -131,7 +194,7 @@ def test_objects_that_come_and_go_without_a_pause_are_seen_seldom() -> None:
 def test_events_that_wait_have_a_limit_of_bytes_and_pass_early_then() -> None:
     paced, passed = PacedEvents(), 0
     for number in range(1_000):
-        paced.take(Event("MODIFIED", ObjectKey("crowd", f"m{number % 100}"), "1", b"x" * 1_000_000))
+        paced.take(Event("MODIFIED", ObjectKey("crowd", f"m{number % 100}"), "1", "1", b"x" * 1_000_000))
         while paced.wait(0.0) == 0:
             passed += len(paced.passing(0.0))
         assert paced.bytes <= MOST_BYTES
@@ -140,12 +203,12 @@ def test_events_that_wait_have_a_limit_of_bytes_and_pass_early_then() -> None:
 
 
 def test_an_event_that_is_no_news_counts_for_no_pace() -> None:
-    paced = PacedEvents(lambda line: b"nothing" if line.endswith(b"1") else None)
-    seen: list[bytes] = []
+    paced = PacedEvents(lambda each: not each.version.endswith("1"))
+    seen: list[Passing] = []
     for number in range(100):
         paced.take(event(number % 10))
         seen += paced.passing(0.0)
 
     # One in ten, and a burst of the others.
-    assert seen.count(b"nothing") >= 1
-    assert len(seen) - seen.count(b"nothing") == OBJECT_BURST
+    assert Bookmark("1") in seen
+    assert len([each for each in seen if isinstance(each, Event)]) == OBJECT_BURST
