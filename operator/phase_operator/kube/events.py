@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from phase_operator.api import names
-from phase_operator.core.flow.pace import TokenBucket
-from phase_operator.core.flow.turns import BoundedTurns
+from phase_operator.core.flow.pace import TokenBuckets
+from phase_operator.core.flow.turns import Turns
 from phase_operator.core.outcome import Event
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
@@ -59,7 +59,7 @@ class Recorder:
         self._clock = clock
         self._instance = instance
         self._posted = posted
-        self._waiting: BoundedTurns[tuple[Subject, Event, str]] = BoundedTurns(_LIMIT)
+        self._waiting = Turns[tuple[Subject, Event, str]](_LIMIT)
         self._added = asyncio.Event()
 
     def post(self, key: ObjectKey, uid: str, events: Sequence[Event]) -> None:
@@ -76,13 +76,13 @@ class Recorder:
 
     async def run(self) -> None:
         """Post until cancelled."""
-        pace = TokenBucket(_BURST, _PACE, self._clock.monotonic())
+        pace = TokenBuckets[None](_BURST, _PACE)
         while True:
             await self._added.wait()
             self._added.clear()
             while self._waiting:
                 # The next Event is chosen after the pause: one of a namespace whose turn is sooner may have arrived.
-                await self._sleep(pace.wait(self._clock.monotonic()))
+                await self._sleep(pace.take(None, self._clock.monotonic()))
                 await self._post_next()
 
     async def flush(self) -> None:

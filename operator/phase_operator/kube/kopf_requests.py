@@ -14,7 +14,7 @@ import aiohttp
 
 from phase_operator.api.crd import DEFINITIONS
 from phase_operator.core.flow.backoff import look_again
-from phase_operator.core.flow.pace import TokenBucket
+from phase_operator.core.flow.pace import TokenBuckets
 from phase_operator.kube.part_size import PartSize, read_list
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.reach import Reach
@@ -66,7 +66,7 @@ class KopfRequests:
     listing: asyncio.Semaphore
     timeout: float
     # By path.
-    paces: dict[str, TokenBucket] = field(default_factory=dict)
+    paces: TokenBuckets[str] = field(default_factory=lambda: TokenBuckets(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND))
     sizes: dict[str, PartSize] = field(default_factory=dict)
 
     async def __call__(
@@ -98,9 +98,7 @@ class KopfRequests:
     async def _watch(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        now = asyncio.get_running_loop().time()
-        pace = self.paces.setdefault(request.url.path, TokenBucket(_REOPENED_AT_ONCE, _REOPENED_PER_SECOND, now))
-        await asyncio.sleep(pace.wait(now))
+        await asyncio.sleep(self.paces.take(request.url.path, asyncio.get_running_loop().time()))
         with self.reach.noting():
             response = await self.send(request, handler)
         content = WatchContent(response.content, self.json, self.is_own, self.may_be_own)

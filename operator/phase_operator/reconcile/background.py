@@ -6,10 +6,12 @@ thread run by turns, so what the thread does is taken from everybody.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from phase_operator.core.flow.pace import TokenBuckets
+from phase_operator.core.flow.turns import Turns
 
 Result = TypeVar("Result")
 
@@ -31,9 +33,9 @@ class BackgroundThread:
         self._timer = timer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
         self._is_busy = False
-        # The namespaces whose turn is next come first.
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self.spent = Spent()
+        self._waiting = Turns[asyncio.Future[None]]()
+        # Seconds of work of each namespace.
+        self.spent = TokenBuckets[str](BURST, SHARE)
         self._next_look: asyncio.TimerHandle | None = None
 
     async def run(self, work: Callable[[], Result], units: int, namespace: str) -> Result:
@@ -56,7 +58,7 @@ class BackgroundThread:
             if not found.cancelled():
                 # The caller may be gone, and not take the exception.
                 found.exception()
-            self.spent.add(namespace, used, loop.time())
+            self.spent.take(namespace, loop.time(), used)
             self._pass_on()
 
         found = loop.run_in_executor(self._thread, measured)
@@ -66,7 +68,7 @@ class BackgroundThread:
 
     async def _turn(self, namespace: str) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(namespace, deque()).append(turn)
+        self._waiting.add(namespace, turn)
         self._next()
         try:
             await turn
@@ -86,40 +88,12 @@ class BackgroundThread:
             self._next_look = None
         loop = asyncio.get_running_loop()
         while self._waiting and not self._is_busy:
-            pauses = {namespace: self.spent.pause(namespace, loop.time()) for namespace in self._waiting}
+            pauses = {namespace: self.spent.wait(namespace, loop.time()) for namespace in self._waiting}
             namespace = min(pauses, key=pauses.__getitem__)
             if pauses[namespace] > 0:
                 self._next_look = loop.call_later(pauses[namespace], self._next)
                 return
-            turns = self._waiting.pop(namespace)
-            turn = turns.popleft()
-            if turns:
-                # At the end: every other namespace that waits comes first.
-                self._waiting[namespace] = turns
+            turn = self._waiting.take_of(namespace)
             if not turn.done():
                 self._is_busy = True
                 turn.set_result(None)
-
-
-class Spent:
-    """How long namespaces have used the thread: a burst at once, and then a share of the time."""
-
-    def __init__(self) -> None:
-        # When the share of each has made up for its work, by the loop's clock.
-        self._until: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-    def add(self, namespace: str, seconds: float, now: float) -> None:
-        """Record seconds of work."""
-        self._until = {each: until for each, until in self._until.items() if until > now}
-        self._until[namespace] = now + self.owed(namespace, now) + seconds / SHARE
-
-    def pause(self, namespace: str, now: float) -> float:
-        """Return for how many seconds a namespace has to wait."""
-        return max(0.0, self.owed(namespace, now) - BURST / SHARE)
-
-    def owed(self, namespace: str, now: float) -> float:
-        """Return the seconds until the share of a namespace has made up for its work."""
-        return max(0.0, self._until.get(namespace, now) - now)

@@ -4,10 +4,8 @@ import asyncio
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from phase_operator.reconcile.background import BURST, SHARE, BackgroundThread, Spent
+from phase_operator.reconcile.background import BURST, SHARE, BackgroundThread
 from support.clock import HandClock
 
 MUCH = 1_000_000
@@ -86,7 +84,7 @@ async def test_work_that_a_cancelled_caller_began_is_done_before_the_next_piece_
 
 async def test_a_namespace_that_has_used_its_burst_waits_and_others_do_not() -> None:
     background, clock = BackgroundThread(), HandClock()
-    background.spent.add("mallory", 10 * BURST, clock.monotonic())
+    background.spent.take("mallory", clock.monotonic(), 10 * BURST)
     done: list[str] = []
     with clock.driving():
         many = asyncio.create_task(background.run(lambda: done.append("mallory"), MUCH, "mallory"))
@@ -105,27 +103,8 @@ async def test_work_counts_for_its_namespace() -> None:
     background = BackgroundThread(used.monotonic)
     with clock.driving():
         for _ in range(3):
-            await background.run(lambda: used.turn(0.5), MUCH, "mallory")
+            await background.run(lambda: used.turn(0.4 * BURST), MUCH, "mallory")
         await background.run(lambda: None, MUCH, "team")
 
-    assert background.spent.owed("mallory", clock.monotonic()) == pytest.approx(1.5 / SHARE)
-    assert background.spent.owed("team", clock.monotonic()) == 0
-
-
-@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 20)), max_size=40))
-def test_a_namespace_gets_a_burst_and_then_its_share(pieces: list[tuple[float, float]]) -> None:
-    spent, now, used = Spent(), 0.0, 0.0
-    for seconds, pause in pieces:
-        now += spent.pause("mallory", now) + pause
-        # What it may use by now; the piece that is begun last may be as long as it is.
-        assert used <= BURST + SHARE * now + 1e-6
-        spent.add("mallory", seconds, now)
-        used += seconds
-
-
-def test_namespaces_that_owe_nothing_are_forgotten() -> None:
-    spent = Spent()
-    for number in range(1_000):
-        spent.add(f"team-{number}", 0.001, number)
-
-    assert len(spent) <= 2
+    assert background.spent.wait("mallory", clock.monotonic()) == pytest.approx(0.2 * BURST / SHARE)
+    assert background.spent.wait("team", clock.monotonic()) == 0

@@ -14,20 +14,27 @@ _REPAIR_MAX = 30.0
 _FIRST_RETRY = 1.0
 
 
-class TokenBucket:
-    """A token bucket: a burst at once, and then `per_second`. Times are seconds of one monotonic clock."""
+class TokenBuckets(Generic[Thing]):
+    """A token bucket for each thing: a burst, and then `per_second`. Times are seconds of one monotonic clock."""
 
-    def __init__(self, burst: float, per_second: float, now: float) -> None:
+    def __init__(self, burst: float, per_second: float) -> None:
         self._burst = burst
         self._per_second = per_second
-        self._left = burst
-        self._at = now
+        # When the bucket of each will be full again.
+        self._full: dict[Thing, float] = {}
 
-    def wait(self, now: float) -> float:
-        """Take the next turn, and return how many seconds from now it is."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second) - 1
-        self._at = now
-        return max(0.0, -self._left / self._per_second)
+    def __len__(self) -> int:
+        return len(self._full)
+
+    def take(self, thing: Thing, now: float, amount: float = 1.0) -> float:
+        """Take from a bucket what may be more than it holds, and return in how many seconds nothing will be owed."""
+        self._full = {each: full for each, full in self._full.items() if full > now}
+        self._full[thing] = self._full.get(thing, now) + amount / self._per_second
+        return self.wait(thing, now)
+
+    def wait(self, thing: Thing, now: float) -> float:
+        """Return in how many seconds nothing will be owed."""
+        return max(0.0, self._full.get(thing, now) - now - self._burst / self._per_second)
 
 
 class RepeatLimit(Generic[Thing]):

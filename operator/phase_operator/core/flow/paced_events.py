@@ -7,12 +7,12 @@ passed last names the newest version that came, by a bookmark if need be, and th
 seconds of one monotonic clock.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from phase_operator.core.flow.pace import RepeatLimit
+from phase_operator.core.flow.turns import Turns
 from phase_operator.core.values import ObjectKey
 
 # An object that is edited again and again: so many events at once, and then one every few seconds. Its runs are paced
@@ -52,8 +52,8 @@ class PacedEvents:
         self._objects = RepeatLimit[ObjectKey](OBJECT_BURST, OBJECT_PAUSE)
         # In the order in which they came: of each uid the latest event.
         self._events: dict[ObjectKey, list[Event]] = {}
-        # The objects whose turn comes, by namespace; those that wait until a moment; and those that have waited.
-        self._turns: dict[str, deque[ObjectKey]] = {}
+        # The objects whose turn comes; those that wait until a moment; and those that have waited.
+        self._turns = Turns[ObjectKey]()
         self._due: list[tuple[float, ObjectKey]] = []
         self._waited: set[ObjectKey] = set()
         # The version that came last, and the one that passed last.
@@ -66,7 +66,7 @@ class PacedEvents:
         kept = self._events.get(event.key)
         if kept is None:
             kept = self._events[event.key] = []
-            self._give_turn(event.key)
+            self._turns.add(event.key.namespace, event.key)
         self.bytes -= _size(kept)
         _put_latest(kept, event)
         self.bytes += _size(kept)
@@ -85,7 +85,7 @@ class PacedEvents:
             self._end_wait()
         if not self._turns:
             return []
-        key = self._next()
+        key = self._turns.take()
         found, is_news = self._kept(key)
         pause = self._objects.wait(key, now) if is_news and key not in self._waited else 0.0
         if pause > 0:
@@ -100,7 +100,7 @@ class PacedEvents:
             self._end_wait()
         found: list[Passing] = []
         while self._turns:
-            key = self._next()
+            key = self._turns.take()
             found += self._kept(key)[0]
             self._forget(key)
         return self._up_to_the_newest(found)
@@ -125,22 +125,10 @@ class PacedEvents:
         self.bytes -= _size(self._events.pop(key))
         self._waited.discard(key)
 
-    def _next(self) -> ObjectKey:
-        namespace = next(iter(self._turns))
-        keys = self._turns.pop(namespace)
-        key = keys.popleft()
-        if keys:
-            # At the end: every other namespace comes first.
-            self._turns[namespace] = keys
-        return key
-
-    def _give_turn(self, key: ObjectKey) -> None:
-        self._turns.setdefault(key.namespace, deque()).append(key)
-
     def _end_wait(self) -> None:
         _, key = heappop(self._due)
         self._waited.add(key)
-        self._give_turn(key)
+        self._turns.add(key.namespace, key)
 
 
 def _put_latest(kept: list[Event], event: Event) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.flow.backoff import next_look, reopen_watch, retry_resource, retry_source, spread
-from phase_operator.core.flow.pace import RepeatBackoff, RepeatLimit, TokenBucket
+from phase_operator.core.flow.pace import RepeatBackoff, RepeatLimit, TokenBuckets
 
 PASSING = Transient(Reason.PHASE_UNAVAILABLE, "down")
 WAITING = Waiting(Reason.ACCESS_DENIED, "no")
@@ -103,11 +103,31 @@ def test_a_resource_that_failed_in_passing_is_retried_at_growing_distances() -> 
 
 
 def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
-    pace = TokenBucket(burst=3, per_second=2, now=0.0)
+    paces = TokenBuckets[str](burst=3, per_second=2)
 
-    assert [pace.wait(0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
-    assert pace.wait(1.5) == 0.5
-    assert [pace.wait(100.0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert [paces.take("a", 0.0) for _ in range(6)] == [0, 0, 0, 0.5, 1.0, 1.5]
+    assert paces.take("a", 1.5) == 0.5
+    assert paces.take("b", 1.5) == 0
+    assert [paces.take("a", 100.0) for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 20)), max_size=40))
+def test_who_waits_while_he_owes_takes_a_burst_and_then_so_much_a_second(pieces: list[tuple[float, float]]) -> None:
+    paces, now, taken = TokenBuckets[str](burst=2, per_second=0.25), 0.0, 0.0
+    for amount, pause in pieces:
+        now += paces.wait("a", now) + pause
+        # What may be taken by now; what is taken last may be as much as it is.
+        assert taken <= 2 + 0.25 * now + 1e-6
+        paces.take("a", now, amount)
+        taken += amount
+
+
+def test_a_full_token_bucket_is_forgotten() -> None:
+    paces = TokenBuckets[str](burst=2, per_second=0.25)
+    for number in range(1_000):
+        paces.take(f"team-{number}", number, 0.001)
+
+    assert len(paces) <= 2
 
 
 def test_after_a_burst_repetitions_share_one_reaction_in_each_pause() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phase_operator.core.flow.turns import BoundedTurns
+from phase_operator.core.flow.turns import Turns
 
 LIMIT = 12
 # A namespace that adds an item, or None: an item is taken.
@@ -15,7 +15,7 @@ STEPS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", None]), max_size=200)
 
 @given(STEPS)
 def test_nothing_is_lost_by_who_keeps_to_an_even_part(steps: list[str | None]) -> None:
-    turns: BoundedTurns[tuple[str, int]] = BoundedTurns(LIMIT)
+    turns: Turns[tuple[str, int]] = Turns(LIMIT)
     waiting: dict[str, deque[int]] = {}
     for number, step in enumerate(steps):
         if step is not None:
@@ -36,7 +36,7 @@ def test_nothing_is_lost_by_who_keeps_to_an_even_part(steps: list[str | None]) -
 
 @given(STEPS)
 def test_each_waiting_namespace_has_its_turn_before_another_has_a_second(steps: list[str | None]) -> None:
-    turns: BoundedTurns[str] = BoundedTurns(1000)
+    turns = Turns[str]()
     waiting: dict[str, int] = {}
     # How many turns others had, by namespace, since each began to wait or had its own.
     passed: dict[str, dict[str, int]] = {}
@@ -58,4 +58,14 @@ def test_each_waiting_namespace_has_its_turn_before_another_has_a_second(steps: 
 
 def test_an_empty_queue_has_nothing_to_take() -> None:
     with pytest.raises(LookupError):
-        BoundedTurns[int](1).take()
+        Turns[int]().take()
+
+
+def test_who_is_passed_over_keeps_its_turn() -> None:
+    turns = Turns[str]()
+    for namespace in ("a", "a", "b", "b", "c"):
+        turns.add(namespace, namespace)
+
+    assert list(turns) == ["a", "b", "c"]
+    assert [turns.take_of("b"), *(turns.take() for _ in range(4))] == ["b", "a", "c", "b", "a"]
+    assert len(turns) == 0
