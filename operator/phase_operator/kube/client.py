@@ -323,13 +323,13 @@ class KubeClient:
         lists: Callable[[], None],
         is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
         gate: Gate | None = None,
-        may_be_own: Callable[[bytes], bool] = lambda _: True,
+        may_be_own: Callable[[str], bool] = lambda _: True,
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
         `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark;
-        only lines that `may_be_own` are parsed for that. kopf gets no long managedFields. With a `gate`, no refusal by
-        a namespace reaches kopf.
+        only those whose version `may_be_own` are parsed for that. kopf gets no long managedFields. With a `gate`, no
+        refusal by a namespace reaches kopf.
         """
         passed = KopfRequests(
             json=self._json,

@@ -56,9 +56,9 @@ class KopfRequests:
     authorize: Callable[[aiohttp.ClientRequest], Awaitable[None]]
     # Called whenever kopf begins to read a list.
     lists: Callable[[], None]
-    # kopf gets a bookmark in place of an event that is ours; only lines that may be are parsed for that.
+    # kopf gets a bookmark in place of an event that is ours; only those whose version may be are parsed for that.
     is_own: Callable[[Mapping[str, Any]], bool]
-    may_be_own: Callable[[bytes], bool]
+    may_be_own: Callable[[str], bool]
     gate: Gate | None
     # Sends a request, on a connection that others share perhaps.
     send: aiohttp.ClientMiddlewareType

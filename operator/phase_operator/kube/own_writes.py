@@ -1,6 +1,5 @@
 """Our own status writes, as a watch shows them."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +8,6 @@ from phase_operator.core.json_access import mapping, text
 # An event follows its write within moments. Versions that no event shows, such as those of deleted objects, are
 # forgotten when there are so many.
 _MOST = 1000
-# As the API server writes it.
-_RESOURCE_VERSION = re.compile(rb'"resourceVersion":\s*"([^"\\]*)"')
 
 
 class OwnVersions:
@@ -27,10 +24,9 @@ class OwnVersions:
         if len(self._versions) > _MOST:
             del self._versions[next(iter(self._versions))]
 
-    def may_be_in(self, line: bytes) -> bool:
-        """Return whether an event may show one of the versions; it costs far less than to parse the event."""
-        found = _RESOURCE_VERSION.finditer(line) if self._versions else ()
-        return any(each.group(1).decode(errors="replace") in self._versions for each in found)
+    def has(self, version: str) -> bool:
+        """Return whether an event at this version shows a write of ours."""
+        return version in self._versions
 
     def shown_by(self, event: Mapping[str, Any]) -> bool:
         """Return whether an event shows one of the versions, and forget that version."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from phase_operator.core.flow.paced_events import MOST_BYTES, Event, PacedEvents, Passing
+from phase_operator.core.flow.paced_events import Event, PacedEvents, Passing
 from phase_operator.core.json_access import text
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.raw_json import JsonReader, json_object, object_at
@@ -37,7 +37,7 @@ class WatchContent:
         content: aiohttp.StreamReader,
         json_reader: JsonReader,
         is_own: Callable[[Mapping[str, Any]], bool],
-        may_be_own: Callable[[bytes], bool],
+        may_be_own: Callable[[str], bool],
     ) -> None:
         self._content = content
         self._json = json_reader
@@ -85,8 +85,7 @@ class WatchContent:
     async def _chunk(self, size: int) -> bytes:
         wait = self._paced.wait(self._now())
         if wait == 0:
-            # What is kept passes first, if it is too much.
-            return self._content.read_nowait(size) if self._paced.bytes < MOST_BYTES else b""
+            return b"" if self._paced.is_full else self._content.read_nowait(size)
         timeout = asyncio.timeout(wait)
         try:
             async with timeout:
@@ -105,7 +104,8 @@ class WatchContent:
             self._paced.take(event)
 
     def _is_news(self, event: Event) -> bool:
-        shown = json_object(event.line) if self._may_be_own(event.line) else None
+        # It is parsed once, however often it is asked: a version that was looked at is not known as ours any more.
+        shown = json_object(event.line) if self._may_be_own(event.version) else None
         return shown is None or not self._is_own(shown)
 
 

@@ -52,9 +52,7 @@ class Watches:
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
             is_own_version=loop.cluster.own_versions.shown_by,
-            session=partial(
-                client.session_for_watching, gate=self.scopes, may_be_own=loop.cluster.own_versions.may_be_in
-            ),
+            session=partial(client.session_for_watching, gate=self.scopes, may_be_own=loop.cluster.own_versions.has),
             server=client.host,
             served=loop.cluster.served,
             clock=clock,

@@ -70,7 +70,7 @@ class Chunks:
 
 
 def content_of(body: Any, own: OwnVersions) -> Any:
-    return WatchContent(body, JsonReader(), own.shown_by, own.may_be_in)
+    return WatchContent(body, JsonReader(), own.shown_by, own.has)
 
 
 async def seen(own: OwnVersions, *chunks: bytes) -> list[bytes]:
@@ -194,22 +194,42 @@ def test_no_answer_and_no_event_breaks_it(found: dict[str, Any]) -> None:
 
 
 @given(shallow, st.sampled_from([(",", ":"), (", ", ": ")]))
-def test_every_line_that_shows_an_own_version_may_be_own(found: object, separators: tuple[str, str]) -> None:
+def test_the_version_of_an_event_is_told_without_parsing_it(found: object, separators: tuple[str, str]) -> None:
     shown = event("7")
     shown["object"] |= {"spec": found, "a": found}
 
-    line = json.dumps(shown, separators=separators).encode()
+    told = event_of(json.dumps(shown, separators=separators).encode())
 
-    assert versions("7").may_be_in(line)
-    assert not versions().may_be_in(line)
-    assert versions("7").shown_by(json.loads(line))
+    assert told is not None
+    assert versions("7").has(told.version)
+    assert not versions("8").has(told.version)
 
 
-def test_a_line_that_shows_another_version_is_not_own() -> None:
-    shown = event("8")
-    shown["object"]["metadata"]["annotations"] = {"x": json.dumps(event("7"))}
+@pytest.mark.parametrize(
+    ("labels", "known", "times"),
+    [
+        pytest.param({}, "100", 1, id="a write that changed nothing, and so has the version of an edit"),
+        pytest.param({"resourceVersion": "7"}, "7", 0, id="a label that names a version of ours"),
+    ],
+)
+async def test_an_edit_that_waits_for_its_turn_is_parsed_once_at_most(
+    labels: dict[str, str], known: str, times: int
+) -> None:
+    parsed, own = list[bool](), versions(known)
+    shown = json.loads(edit(100))
+    shown["object"]["metadata"]["labels"] = labels
+    body = Chunks(*FAST[50:], OBJECT_PAUSE, json.dumps(shown).encode() + b"\n", OBJECT_PAUSE, b"")
 
-    assert not versions("7").may_be_in(json.dumps(shown).encode())
+    def is_own(event: Any) -> bool:
+        parsed.append(own.shown_by(event))
+        return False
+
+    content: Any = WatchContent(body, JsonReader(), is_own, own.has)  # type: ignore[arg-type]  # a body
+    with body.clock.driving():
+        found = [line async for line in iter_jsonlines(content)]
+
+    assert json.loads(found[-1]) == shown
+    assert len(parsed) == times
 
 
 def test_versions_that_no_event_shows_are_forgotten() -> None:

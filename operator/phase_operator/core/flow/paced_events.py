@@ -73,6 +73,11 @@ class PacedEvents:
         while self.bytes > MOST_BYTES and self._due:
             self._end_wait()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should come before something has passed: a watch is read no faster than it is taken."""
+        return self.bytes >= MOST_BYTES
+
     def wait(self, now: float) -> float | None:
         """Return in how many seconds an object has its turn; None if none is kept."""
         if self._turns:
