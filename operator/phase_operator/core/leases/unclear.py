@@ -16,8 +16,12 @@ from phase_operator.core.leases.steps import Happening, LeaseEvent, Look, Step, 
 _LOOKS = (5.0, 15.0, 45.0, 130.0)
 # No call for a lease is sent later than this many seconds after its announcement: it is taken back instead.
 SENT_WITHIN = 30.0
-# Seconds by which the clocks of two processes that write one ledger may differ (see reconcile/leases/lease_clock.py).
-CLOCKS_APART = 15.0
+# Seconds by which the clock of a process may differ from that of the API server (see reconcile/leases/lease_clock.py):
+# its answers tell whole seconds, and take a moment to come.
+CLOCK_OFF = 5.0
+# Seconds by which the clocks of two processes that write one ledger may differ, so that neither settles too early what
+# the other has announced: they may be off in opposite directions, and an answer of the API server may come late.
+CLOCKS_APART = 3 * CLOCK_OFF
 # Seconds until a call that is under way may be answered.
 _SOON = 1.0
 # No lease is made later than this many seconds after it was asked for.

@@ -7,20 +7,16 @@ sets the machine's clock would otherwise let leases end, or live on, by that muc
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
+from phase_operator.core.leases.unclear import CLOCK_OFF
 from phase_operator.core.timestamps import moment_of, timestamp
 from phase_operator.reconcile.ports import Clock
-
-# Seconds by which the clock of the API server may differ from ours without ours being wrong: its answers tell whole
-# seconds, and take a moment to come. So no two processes differ by more than `CLOCKS_APART` in core/leases/unclear.py,
-# and what one of them has announced is not settled too early by another one.
-_NEAR = 5.0
 
 
 class LeaseClock:
     """The wall clock at the first question, and the time that has passed since.
 
-    The first moment is that of the API server if the two are far apart: all processes that ever write one ledger share
-    that clock, and it is the one that writes when a resource was deleted.
+    The first moment is that of the API server if ours is off by more than `CLOCK_OFF`: all processes that ever write
+    one ledger share that clock, and it is the one that writes when a resource was deleted.
     """
 
     def __init__(
@@ -47,7 +43,7 @@ class LeaseClock:
         if date is None:
             return ours
         servers = date + self._clock.monotonic() - self._dated_at()
-        return ours if abs(servers - ours) <= _NEAR else servers
+        return ours if abs(servers - ours) <= CLOCK_OFF else servers
 
 
 def _moment(date: str) -> float | None:

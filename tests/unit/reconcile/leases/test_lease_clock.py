@@ -2,7 +2,7 @@
 
 import pytest
 
-from phase_operator.core.leases.unclear import CLOCKS_APART
+from phase_operator.core.leases.unclear import CLOCK_OFF, CLOCKS_APART
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from support.clock import HandClock
@@ -56,7 +56,7 @@ def test_the_clock_begins_with_that_of_the_api_server_if_ours_is_far_off(date: s
 def test_the_clocks_of_two_processes_are_less_apart_than_the_last_look_allows() -> None:
     """One is as wrong as can be in one direction, and the other in the other."""
     moments = []
-    for error in (-5.0, 5.0):
+    for error in (-CLOCK_OFF, CLOCK_OFF):
         clock = HandClock()
         clock.jump(error)
         moments.append(moment_of(LeaseClock(clock, lambda: "Tue, 01 Jan 2030 00:16:40 GMT").now()) or 0.0)
