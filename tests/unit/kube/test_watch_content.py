@@ -111,6 +111,11 @@ FAST = [edit(number) for number in range(100)]
         pytest.param([*FAST, OBJECT_PAUSE, edit(100)], ["99", "100"], id="it is time"),
         pytest.param([*FAST, edit(100, name="other")], ["100", "99", "*100"], id="another object is edited"),
         pytest.param([*FAST, OBJECT_PAUSE, b"", edit(100)], ["99", "100"], id="it is time, and nothing comes"),
+        pytest.param(
+            [*FAST, edit(100, name="other"), ConnectionResetError()],
+            ["100", "99", "*100", "lost"],
+            id="the watch breaks after another object was edited",
+        ),
         pytest.param([*FAST, edit(100, "DELETED")], ["100"], id="it is deleted"),
         pytest.param([*FAST, json.dumps(bookmark("100")).encode() + b"\n"], ["*100", "99"], id="a bookmark comes"),
     ],
