@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -384,6 +385,21 @@ def test_an_owner_of_two_thousand_keys_delays_nobody_else(theirs: Priority, mine
     assert turns_until(found, "good/x") <= 3
 
 
+def test_a_new_key_does_not_wait_until_hundreds_of_owners_have_had_their_turn() -> None:
+    found: Schedule[str] = Schedule(owner_of)
+    for number in range(5000):
+        found.add(f"owner-{number % 500}/{number}", 0, CHANGED)
+    for _ in range(250):
+        key = found.take(0)
+        assert key is not None
+        found.done(key)
+
+    # Of these owners, one has had its turn in this round, and the other has not.
+    for owner in ("owner-0", "owner-499"):
+        found.add(f"{owner}/new", 0, NEW)
+        assert turns_until(found, f"{owner}/new") <= 2
+
+
 def test_keys_that_come_and_go_all_the_time_delay_nobody_else() -> None:
     found: Schedule[str] = Schedule(owner_of)
     found.add("good/x", 1, CHANGED)
@@ -571,7 +587,62 @@ def test_an_owner_whose_runs_take_long_leaves_places_to_others() -> None:
         slow.add(f"{each}0", 0, CHANGED)
 
     assert begun(slow) == ["a0", "b0", "c0"]
-    assert slow.overdue(100) == 0
+
+
+def test_a_key_that_waits_for_a_place_is_late_and_was_not_neglected() -> None:
+    full = shared(4, "m0", "m1", "m2")
+    assert begun(full) == ["m0", "m1"]
+
+    assert (full.overdue(100), full.neglected(100)) == (100, 0)
+    full.done("m0")
+    assert (full.overdue(100), full.neglected(100)) == (100, 100)
+
+
+@pytest.mark.parametrize("owners", ["m", "ma", "mabcdefghi"])
+@pytest.mark.parametrize("theirs", [CHANGED, PERIODIC])
+def test_a_new_key_goes_before_all_that_wait_for_a_place(owners: str, theirs: Priority) -> None:
+    found, ends = shared(32), random.Random(1)
+    for number in range(3000):
+        found.add(f"{owners[number % len(owners)]}{number}", 0, theirs)
+    running = begun(found)
+    waited = []
+    for number in range(50):
+        found.add(f"{owners[number % len(owners)]}-new", 0, NEW)
+        waited.append(0)
+        while not any(key.endswith("new") for key in running):
+            found.done(running.pop(ends.randrange(len(running))))
+            running += begun(found)
+            waited[-1] += 1
+            # Until others have had their turns and its owner has a place.
+            assert waited[-1] <= 32
+        while any(key.endswith("new") for key in running):
+            found.done(running.pop(ends.randrange(len(running))))
+            running += begun(found)
+
+    assert max(waited) > 0
+
+
+@given(
+    st.integers(1, 6),
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(list(Priority)), st.integers(0, 6)), max_size=60),
+)
+@example(4, [("a", CHANGED, 0)] * 6 + [("a", NEW, 0), ("b", CHANGED, 1)])
+def test_the_most_urgent_key_of_an_owner_begins_first_whoever_waits_for_a_place(
+    places: int, steps: list[tuple[str, Priority, int]]
+) -> None:
+    found, due, running, looks = shared(places), dict[str, tuple[Priority, int]](), list[str](), 0
+    for number, (owner, priority, ends) in enumerate(steps):
+        due[f"{owner}{number}"] = (priority, number)
+        found.add(f"{owner}{number}", number, priority)
+        for _ in range(min(ends, len(running))):
+            found.done(running.pop())
+        while len(running) < places and (key := found.take(number)) is not None:
+            looks += 1
+            # One in eight is the oldest.
+            assert looks % 8 == 0 or due[key] == min(plan for each, plan in due.items() if each[0] == key[0])
+            del due[key]
+            running.append(key)
+        looks += len(running) < places
 
 
 def test_every_owner_has_one_place_at_least() -> None:

@@ -153,7 +153,8 @@ class WorkQueue(Generic[Key]):
 
     def neglected(self) -> float:
         """Return for how many seconds a key has been due while a worker is idle."""
-        return self._waiter.neglected(self.oldest(), is_busy=self._watchdog.is_busy)
+        neglected = self._schedule.neglected(self._clock.monotonic())
+        return self._waiter.neglected(neglected, is_busy=self._watchdog.is_busy)
 
     def hanging(self) -> float:
         """Return for how many seconds the run that is stuck longest has made no progress."""
