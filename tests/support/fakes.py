@@ -822,7 +822,7 @@ class Loop:
         self.poller = Poller(
             self.phase,
             self.clock,
-            self.queue.add,
+            self.triggers.answered,
             self.observer,
             self.events.post,
             policy or Policy(),
@@ -864,7 +864,7 @@ class Loop:
         )
         # What was counted of errands: kind and result.
         self.errands_made: Counter[tuple[str, str]] = Counter()
-        self.errands = Errands(self.poller, self.clock, self.queue.add, self._made, ERRAND_WORKERS)
+        self.errands = Errands(self.poller, self.clock, self.triggers.answered, self._made, ERRAND_WORKERS)
         # By kind; a test may add one.
         self.runs: dict[str, Runs] = {"": self.reconciler}
         self.workers = Workers(

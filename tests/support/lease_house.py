@@ -172,7 +172,7 @@ class LeaseHouse(Loop):
             rate=rate,
             memory=AnswerMemory(80 * MIB),
             clock=lease_clock,
-            wake=self.queue.add,
+            wake=self.triggers.answered,
         )
         self.subjects = Subjects(
             resources=self.dynamic,
@@ -183,7 +183,7 @@ class LeaseHouse(Loop):
             rate=rate,
             accounts=self.poller,
             clock=lease_clock,
-            wake=self.queue.add,
+            wake=self.triggers.answered,
         )
         known = KnownLeases(
             subjects=self.subjects,

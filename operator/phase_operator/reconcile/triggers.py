@@ -46,23 +46,27 @@ class Triggers:
         self._record_edits: RepeatBackoff[ObjectKey] = RepeatBackoff()
 
     def resource_changed(self, key: ObjectKey, *, is_first: bool = False) -> None:
-        """Queue a PhaseSecret that is seen first or was edited; one without a Ready condition goes first."""
+        """Queue a PhaseSecret that is seen first or was edited."""
         self._retries.forget(key)
         # A start shows thousands, and none of them was edited; but one that was deleted may come again and again.
         is_edit = not is_first or key in self._edits
         delay = self._edits.wait(key, self._clock.monotonic()) if is_edit else 0.0
-        self._queue.add(key, delay=delay, priority=Priority.NEW if self._resources.is_new(key) else Priority.CHANGED)
+        self._add(key, delay)
+
+    def answered(self, key: ObjectKey) -> None:
+        """Queue a resource that waits for Phase, or for which an answer of Phase is news."""
+        self._add(key)
 
     def resource_gone(self, key: ObjectKey) -> None:
         """Queue a PhaseSecret that was deleted: its run drops what is kept for it."""
         self._resources.remove(key)
-        self._queue.add(key, delay=self._edits.wait(key, self._clock.monotonic()))
+        self._add(key, self._edits.wait(key, self._clock.monotonic()))
 
     def token_changed(self, key: ObjectKey) -> None:
         """Queue the users of a token Secret that changed."""
         delay = self._token_edits.pause(key, self._clock.monotonic())
         for user in self._token_users.of(key):
-            self._queue.add(user, delay=delay)
+            self._add(user, delay)
 
     def target_changed(self, target: TargetRef) -> None:
         """Queue the owners of a target that another client edited."""
@@ -71,25 +75,25 @@ class Triggers:
             return
         delay = self._target_edits.pause(target, self._clock.monotonic())
         for owner in owners:
-            self._queue.add(owner, delay=delay)
+            self._add(owner, delay)
 
     def record_changed(self, key: ObjectKey) -> None:
         """Queue the resource whose record of a lease others have changed or deleted."""
         if self._resources.get(key) is None:
             # Anybody may put our marks on an object.
             return
-        self._queue.add(key, delay=self._record_edits.pause(key, self._clock.monotonic()))
+        self._add(key, self._record_edits.pause(key, self._clock.monotonic()))
 
     def restarts_changed(self, target: TargetRef) -> None:
         """Queue the owners of a target whose restart report has changed."""
         for owner in self._target_users.of(target):
-            self._queue.add(owner)
+            self._add(owner)
 
     def namespace_changed(self, namespace: str) -> None:
         """Queue the PhaseSecrets of a namespace whose labels changed: its grants may have changed with them."""
         delay = self._label_edits.pause(namespace, self._clock.monotonic())
         for key in sorted(key for key in self._resources.keys() if key.namespace == namespace):  # noqa: SIM118 - no dict
-            self._queue.add(key, delay=delay)
+            self._add(key, delay)
 
     def run_ended(
         self, key: ObjectKey, *, before: Collection[TargetRef], written: Collection[TargetRef]
@@ -115,7 +119,7 @@ class Triggers:
         # Owners that share an object write it once each; owners in a conflict write it again and again.
         delay = self._shared_writes.pause((target, key), moment) if others else 0.0
         for other in others:
-            self._queue.add(other, delay=delay)
+            self._add(other, delay)
 
     def _written_again(self, key: ObjectKey, written: Collection[TargetRef], moment: float) -> Iterator[str]:
         """Yield a sentence for each of these targets that is written again and again."""
@@ -124,3 +128,10 @@ class Triggers:
                 yield f"{target} is changed by others again and again"
             if self._shared_writes.is_to_tell((target, key), moment):
                 yield f"{target}, which other PhaseSecrets want as well, is written again and again"
+
+    def _add(self, key: ObjectKey, delay: float = 0.0) -> None:
+        """Queue a resource; one that was never in step goes before the others of its namespace, whatever it waits for.
+
+        Somebody waits for it, while the others have their targets.
+        """
+        self._queue.add(key, delay=delay, priority=Priority.NEW if self._resources.is_new(key) else Priority.CHANGED)

@@ -25,7 +25,7 @@ from phase_operator.reconcile.leases.subjects import Subjects
 from phase_operator.reconcile.leases.targets import LeaseTargets
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.tokens import Tokens
-from phase_operator.reconcile.ports import Clock, LabelsOf, Restarts
+from phase_operator.reconcile.ports import Clock, LabelsOf, Restarts, Wake
 from phase_operator.reconcile.queue.schedule import Priority
 from phase_operator.reconcile.queue.work_queue import WorkQueue
 from phase_operator.reconcile.run.parts import Parts
@@ -51,6 +51,7 @@ class Shared:
     """The parts of the loop that leases use as well."""
 
     queue: WorkQueue[ObjectKey]
+    wake: Wake
     resources: Stores
     cluster: KubeCluster
     poller: Poller
@@ -72,7 +73,7 @@ class LeaseLoop:
         self._settings, self._clients, self._shared = settings, clients, shared
         self._metrics, self._clock = metrics, clock
         self._lists, self._rate = Lists(), LeaseRate(settings.leases_per_minute)
-        wake = shared.queue.add
+        wake = shared.wake
         self.errands = Errands(shared.poller, clock, wake, metrics.lease_called, settings.errand_workers)
         self._calls = LeaseCalls(
             api=clients.leases,

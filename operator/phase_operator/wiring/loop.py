@@ -88,7 +88,7 @@ class Loop:
         self.events = Events(self.cluster, self.resources)
         self.labels = NamespaceLabels(self.triggers.namespace_changed)
         self.tenancy, self.memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
-        wake, post = self.queue.add, self.events.post
+        wake, post = self.triggers.answered, self.events.post
         self.poller = Poller(clients.phase, clock, wake, metrics, post, _policy(settings), self.memory, background)
 
         restarts = self._restarter() if settings.restarts else NoRestarts()
@@ -116,6 +116,7 @@ class Loop:
         """Return what drives the leases of PhaseDynamicSecrets."""
         shared = Shared(
             queue=self.queue,
+            wake=self.triggers.answered,
             resources=self.resources,
             cluster=self.cluster,
             poller=self.poller,

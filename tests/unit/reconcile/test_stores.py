@@ -51,7 +51,20 @@ def test_counts_are_those_of_all_kinds() -> None:
 
     assert found.ready_counts() == (1, 1, 0)
     assert found.not_ready_for("2030-01-01T00:01:00Z") == 60.0
-    assert not found.is_new(NAMESAKE)
+
+
+def test_a_resource_is_new_until_it_was_in_step_once() -> None:
+    found = stores()
+    waits = {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2030-01-01T00:00:00Z"}]}
+    was_in_step = waits | {"lastSyncedTime": "2030-01-01T00:00:00Z"}
+
+    new = [found.is_new(KEY)]
+    for status in (waits, was_in_step):
+        found.set_status(KEY, UID, status)
+        new.append(found.is_new(KEY))
+
+    assert new == [True, True, False]
+    assert not found.is_new(ObjectKey("team", "shop", "Deployment"))
 
 
 def test_each_finalizer_is_known_by_itself_and_either_makes_a_deletion_wait() -> None:

@@ -589,15 +589,34 @@ async def test_the_pause_that_the_api_server_asks_for_is_kept(loop: Loop, method
     assert loop.reason == Reason.SYNCED
 
 
-async def test_resources_that_were_never_judged_go_first() -> None:
+IN_STEP = {"conditions": [{"type": "Ready", "status": "True"}]}
+WAITS = {"conditions": [{"type": "Ready", "status": "False", "reason": "TokenNotFound"}]}
+
+
+@pytest.mark.parametrize("status", [{}, WAITS], ids=["not judged", "waits"])
+async def test_resources_that_were_never_in_step_go_first(status: dict[str, Any]) -> None:
     loop = Loop()
-    loop.resources.upsert(phase_secret(status={"conditions": [{"type": "Ready", "status": "True"}]}))
-    loop.resources.upsert(other())
+    loop.resources.upsert(phase_secret(status=IN_STEP))
+    loop.resources.upsert(other(status=status))
 
     loop.triggers.resource_changed(KEY)
     loop.triggers.resource_changed(OTHER)
 
     assert [await loop.queue.take(), await loop.queue.take()] == [OTHER, KEY]
+
+
+async def test_resources_that_were_never_in_step_go_first_when_their_answer_comes() -> None:
+    loop = Loop()
+    loop.phase.holds(entry("A", "1"))
+    loop.resources.upsert(other(status=IN_STEP))
+    loop.resources.upsert(phase_secret())
+    for key in (OTHER, KEY):
+        assert isinstance(await loop.reconciler.reconcile(key, loop.resources.get(key)), Pending)
+
+    while not loop.queue.depth():
+        await loop.poller.make(await loop.poller.take())
+
+    assert [await loop.queue.take(), await loop.queue.take()] == [KEY, OTHER]
 
 
 # What nobody expected.

@@ -25,7 +25,7 @@ class Resources(Protocol):
         """Forget an object; return True if it was there."""
 
     def is_new(self, key: ObjectKey) -> bool:
-        """Return whether an object is there whose status has no Ready condition yet."""
+        """Return whether an object is there that was never in step, as far as its status tells."""
 
     def keys(self) -> Set[ObjectKey]:
         """Return the keys of all objects."""
@@ -65,8 +65,9 @@ class Stores:
         return self.of(key.kind).remove(key)
 
     def is_new(self, key: ObjectKey) -> bool:
-        """Return whether an object is there whose status has no Ready condition yet."""
-        return self.of(key.kind).is_new(key)
+        """Return whether an object is there that was never in step, as far as its status tells."""
+        store = self._stores.get(key.kind)
+        return store is not None and store.is_new(key)
 
     def keys(self) -> Set[ObjectKey]:
         """Return a view of the keys of all objects; it changes with them."""

@@ -235,9 +235,9 @@ class PhaseSecretStore:
         return self._parsed[1]
 
     def is_new(self, key: ObjectKey) -> bool:
-        """Return whether an object is there whose status has no Ready condition yet."""
+        """Return whether an object is there that was never in step, as far as its status tells."""
         kept = self._kept.get(key)
-        return kept is not None and kept.standing.ready is None
+        return kept is not None and not kept.standing.was_ready
 
     def keys(self) -> Set[ObjectKey]:
         """Return a view of the keys of all objects; it changes with them."""
