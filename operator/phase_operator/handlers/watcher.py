@@ -34,8 +34,6 @@ _SERVED_AGAIN = 10.0
 # contains. They grow, because a list of thousands of objects is expensive.
 _AWAY = 1.0
 _LOOK_AGAIN = (0.5, 0.5, 1.0, 1.0, 2.0, 5.0, 10.0)
-# A list may wait this long for a namespace that denies access, before kopf starts over.
-_HELD_BACK = 3600.0
 # A watch that lasted this long was healthy: its failure counts as the first.
 _WENT_WELL = 30.0
 
@@ -54,7 +52,7 @@ class Watcher:
         server: str,
         served: Callable[[], Awaitable[Set[str]]],
         clock: Clock,
-        namespaces: Sequence[str],
+        has_lists: bool,
         restarted: Callable[[str], None],
         sweep_every: float = SWEEP_EVERY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -72,7 +70,8 @@ class Watcher:
         # Whether the last comparison failed because the API server could not be read.
         self._is_away = False
         self._interrupted = asyncio.Event()
-        self._namespaces = namespaces
+        # Otherwise a watch shows first what there is.
+        self._has_lists = has_lists
         self._restarted = restarted
         self._sweep_every = sweep_every
         self._sleep = sleep
@@ -138,9 +137,9 @@ class Watcher:
             self._interrupted.set()
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
-            settings=_settings(),
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
+            settings=_settings(has_lists=self._has_lists),
+            # In a list of namespaces, too: kopf's one watch is made of theirs.
+            clusterwide=True,
             standalone=True,
             stop_flag=self._renewal,
         )
@@ -256,14 +255,13 @@ def _register(registry: kopf.OperatorRegistry, kind: ShownKind) -> None:
         kind.take(str(event.get("type")), event["object"])
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(*, has_lists: bool) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
+    settings.watching.initial_streaming = not has_lists
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.chunk_size = CHUNK
     settings.queueing.idle_timeout = 0.1
-    # Our session has a timeout of its own. A request that it holds back waits for a namespace that denies access.
-    settings.networking.request_timeout = _HELD_BACK
     settings.networking.connect_timeout = 30.0
     # After these kopf gives up; `Watcher.watch` logs that and starts it again.
     settings.networking.error_backoffs = (0.5, 1.0, 1.0)

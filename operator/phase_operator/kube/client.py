@@ -29,7 +29,7 @@ from phase_operator.api import names
 from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
-from phase_operator.kube.kopf_requests import Gate, KopfRequests, alone
+from phase_operator.kube.kopf_requests import Answers, KopfRequests
 from phase_operator.kube.lines import LineReader, ResponseLines, Watch
 from phase_operator.kube.part_size import body_within
 from phase_operator.kube.paths import OURS
@@ -322,14 +322,14 @@ class KubeClient:
         self,
         lists: Callable[[], None],
         is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
-        gate: Gate | None = None,
+        merged: Mapping[str, Answers] = {},
         may_be_own: Callable[[str], bool] = lambda _: True,
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
         `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark;
-        only those whose version `may_be_own` are parsed for that. kopf gets no long managedFields. With a `gate`, no
-        refusal by a namespace reaches kopf.
+        only those whose version `may_be_own` are parsed for that. kopf gets no long managedFields. What is
+        `merged` answers the watches of the paths that it names.
         """
         passed = KopfRequests(
             json=self._json,
@@ -338,8 +338,7 @@ class KubeClient:
             lists=lists,
             is_own=is_own,
             may_be_own=may_be_own,
-            gate=gate,
-            send=self._streams or alone,
+            merged=merged,
             listing=asyncio.Semaphore(CONNECTIONS),
             timeout=_TIMEOUT,
         )

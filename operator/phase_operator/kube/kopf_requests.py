@@ -1,54 +1,40 @@
 """What a request of kopf passes on its way to the API server, and its answer on the way back.
 
-Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so the pauses are made here. It also ends
-when one namespace refuses it, so a refusal by a namespace is kept from it.
+Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so the pauses are made here.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
 
-from phase_operator.api.crd import DEFINITIONS
-from phase_operator.core.flow.backoff import look_again
 from phase_operator.core.flow.pace import TokenBuckets
+from phase_operator.core.flow.paced_events import Event
 from phase_operator.kube.part_size import PartSize, read_list
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.reach import Reach
-from phase_operator.kube.watch_content import WatchContent
+from phase_operator.kube.watch_content import WatchContent, is_news
 
 # How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
 _REOPENED_PER_SECOND = 0.5
 
-_FORBIDDEN = 403
-_IN_NAMESPACE = re.compile(rf"/namespaces/([^/]+)/({'|'.join(each.plural for each in DEFINITIONS)})$")
 
+class Answers(Protocol):
+    """Answers kopf's watch of a collection instead of the API server."""
 
-class Gate(Protocol):
-    """Decides when kopf may read a namespace, and records whether the namespace refuses it."""
-
-    async def opened(self, namespace: str) -> None:
-        """Wait until the operator is ready for the PhaseSecrets of a namespace."""
-
-    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
-        """Record why a namespace refuses the watch of its resources of a kind; None if it allows it."""
-
-
-async def alone(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a request on a connection of its own."""
-    return await handler(request)
+    def answer(
+        self, request: aiohttp.ClientRequest, lists: Callable[[], None], is_news: Callable[[Event], bool]
+    ) -> aiohttp.ClientResponse:
+        """Return the answer; call `lists` when a list was read; pass on a bookmark for an event that is no news."""
 
 
 @dataclass(frozen=True, slots=True)
 class KopfRequests:
-    """A middleware of kopf's session.
-
-    With a `gate`, a refusal by a namespace is reported to it, and the request is repeated until it is allowed.
-    """
+    """A middleware of kopf's session."""
 
     json: JsonReader
     reach: Reach
@@ -59,9 +45,8 @@ class KopfRequests:
     # kopf gets a bookmark in place of an event that is ours; only those whose version may be are parsed for that.
     is_own: Callable[[Mapping[str, Any]], bool]
     may_be_own: Callable[[str], bool]
-    gate: Gate | None
-    # Sends a request, on a connection that others share perhaps.
-    send: aiohttp.ClientMiddlewareType
+    # What answers the watch of a collection instead of the API server, by its path.
+    merged: Mapping[str, Answers]
     # How many lists are read at a time, and the seconds that one may take.
     listing: asyncio.Semaphore
     timeout: float
@@ -72,23 +57,7 @@ class KopfRequests:
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Return the answer to a request, once its namespace allows it."""
-        scope, plural = _scope(request.url.path)
-        if self.gate is None or not scope:
-            return await self._once(request, handler)
-        refusals = 0
-        while True:
-            await self.gate.opened(scope)
-            response = await self._once(request, handler)
-            if response.status != _FORBIDDEN:
-                self.gate.record(scope, plural, None)
-                return response
-            refusals += 1
-            response.release()
-            self.gate.record(scope, plural, f"{response.status} {response.reason}")
-            await asyncio.sleep(look_again(failures=refusals, identity=scope))
-
-    async def _once(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Return the answer to a request."""
         await self.reach.turn()
         await self.authorize(request)
         if "watch" in request.url.query:
@@ -99,9 +68,12 @@ class KopfRequests:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         await asyncio.sleep(self.paces.take(request.url.path, asyncio.get_running_loop().time()))
+        news = partial(is_news, self.is_own, self.may_be_own)
+        if (merged := self.merged.get(request.url.path)) is not None:
+            return merged.answer(request, self.lists, news)
         with self.reach.noting():
-            response = await self.send(request, handler)
-        content = WatchContent(response.content, self.json, self.is_own, self.may_be_own)
+            response = await handler(request)
+        content = WatchContent(response.content, self.json, news)
         response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
         return response
 
@@ -114,17 +86,11 @@ class KopfRequests:
             async with self.listing, asyncio.timeout(self.timeout):
                 # Read here, within the timeout; kopf then finds the body in memory.
                 if size is not None:
-                    return await read_list(request, lambda each: self.send(each, handler), size, self.json)
-                response = await self.send(request, handler)
+                    return await read_list(request, handler, size, self.json)
+                response = await handler(request)
                 await response.read()
                 return response
         except TimeoutError:
             if size is not None:
                 size.was_too_long()
             raise
-
-
-def _scope(path: str) -> tuple[str, str]:
-    """Return namespace and plural in the path of a collection of our resources; empty for every other path."""
-    found = _IN_NAMESPACE.search(path)
-    return (found.group(1), found.group(2)) if found else ("", "")

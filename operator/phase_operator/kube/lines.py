@@ -127,12 +127,15 @@ class Watch:
     __slots__ = ("_json", "_lines", "_open")
 
     def __init__(self, open_: Callable[[], Awaitable[LineReader]], json: JsonReader) -> None:
-        self._open = open_
+        self._open: Callable[[], Awaitable[LineReader]] | None = open_
         self._json = json
         self._lines: LineReader | None = None
 
     async def __aenter__(self) -> Self:
-        self._lines = await self._open()
+        if self._open is not None:
+            # What it needed is not kept while the watch waits.
+            opening, self._open = self._open(), None
+            self._lines = await opening
         return self
 
     async def __aexit__(self, *_: object) -> None:

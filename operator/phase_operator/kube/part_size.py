@@ -20,6 +20,8 @@ _FEWER = 8
 class PartSize:
     """How many objects of one list to ask for at a time: fewer after an answer that was too long, later more again."""
 
+    __slots__ = ("_most", "now")
+
     def __init__(self, most: int) -> None:
         self._most = self.now = most
 

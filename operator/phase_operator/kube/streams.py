@@ -9,14 +9,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from http.client import responses
 from ssl import SSLContext, SSLObject
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.connector import Connection as Socket
-from aiohttp.helpers import TimerNoop
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -31,10 +28,11 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from phase_operator.kube.lines import StreamLines
+from phase_operator.kube.made_response import MadeResponse
 from phase_operator.kube.stream_headers import NO_HEADERS, pseudo_and_headers, status_and_headers
 
 # Streams of one connection at a time; the API server announces its own limit, usually 100 or more.
@@ -50,35 +48,6 @@ _ANSWER_SECONDS = 30.0
 _LOOK_SHARE = 9
 # HTTP/2 is tried again after this time with a server that did not speak it.
 _ASK_AGAIN_SECONDS = 600.0
-
-
-class _SentNothing(AbstractStreamWriter):
-    """A writer without a body: aiohttp asks a response how much of the request's body was sent."""
-
-    output_size = 0
-
-    async def write(self, chunk: object) -> None:
-        """Refuse: no request of a stream has a body."""
-        raise NotImplementedError
-
-    async def write_eof(self, chunk: bytes = b"") -> None:
-        """Do nothing: there is no body to end."""
-
-    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None:
-        """Do nothing: the headers were sent already."""
-
-    async def drain(self) -> None:
-        """Do nothing: no data is waiting."""
-
-    def enable_compression(self, *_: object) -> None:
-        """Do nothing: there is no body to compress."""
-
-    def enable_chunking(self) -> None:
-        """Do nothing: there is no body to send in chunks."""
-
-
-_SENT_NOTHING = _SentNothing()
-_NO_TIMER = TimerNoop()
 
 
 class _Stream(BaseProtocol):
@@ -145,7 +114,7 @@ class _Stream(BaseProtocol):
         self._connection.leave(self._number, self._held)
 
 
-class _Response(aiohttp.ClientResponse):
+class _Response(MadeResponse):
     """The answer to a request that was sent as a stream."""
 
     def __init__(
@@ -153,23 +122,8 @@ class _Response(aiohttp.ClientResponse):
     ) -> None:
         reader = stream.content
         assert isinstance(reader, aiohttp.StreamReader)
-        super().__init__(
-            request.method,
-            asked.url,
-            writer=None,
-            continue100=None,
-            timer=_NO_TIMER,
-            request_info=asked,
-            traces=[],
-            loop=request.loop,
-            session=request.session,
-            stream_writer=_SENT_NOTHING,
-        )
+        super().__init__(request, asked, status, stream.headers, reader, stream.close)
         self._stream = stream
-        self.status, self.reason = status, responses.get(status, "")
-        self._headers, self._raw_headers = stream.headers, ()
-        self.content = reader
-        self._closed = False
 
     def lines(self, most: int) -> StreamLines:
         """Return the lines of the body instead of this answer, which is of no use any more; `most`: see StreamLines."""
@@ -182,16 +136,6 @@ class _Response(aiohttp.ClientResponse):
         if reader.is_eof():
             lines.feed_eof()
         return lines
-
-    def close(self) -> None:
-        """End the stream."""
-        super().close()
-        self._stream.close()
-
-    def release(self) -> object:
-        """End the stream."""
-        self._stream.close()
-        return super().release()
 
 
 class _Connection:

@@ -1,15 +1,16 @@
-"""A watch of metadata: list once in chunks, then follow for ever.
+"""A watch of a collection: list once in chunks, then follow for ever.
 
-Rule: values of Secrets are never transferred. The list contains only objects with our label. The watch may cover more
-(all Secrets, as metadata), so that it also shows a removed label, a rotated token and the deletion of a foreign object;
-objects that do not change cost nothing. An object that cannot be read is dropped from what we know, and the watch goes
-on.
+Rule: values of Secrets are never transferred: of Secrets and ConfigMaps, metadata alone. Their list contains only
+objects with our label. The watch may cover more (all Secrets), so that it also shows a removed label, a rotated token
+and the deletion of a foreign object; objects that do not change cost nothing. An object that cannot be read is dropped
+from what we know, and the watch goes on.
 """
 
 import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -30,19 +31,35 @@ _SERVER_TIMEOUT = "300"
 _SHORT = 1.0
 # Seconds in which objects of a list are taken in before the event loop has its turn.
 _TURN = 0.01
-# The answers for a namespace that does not exist or denies access.
-_REFUSED = (403, 404)
+_FORBIDDEN, _NOT_FOUND = 403, 404
 
 Metadata = Mapping[str, Any]
+Shown = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In which form objects come, by the media types that are asked for, and what of each the sink takes."""
+
+    list_type: str
+    event_type: str
+    shown: Callable[[Shown], Shown]
+    # The answers for a namespace that does not exist or denies access.
+    refused: tuple[int, ...]
+
+
+METADATA_ALONE = Form(METADATA_LIST, METADATA, lambda found: mapping(found.get("metadata")), (_FORBIDDEN, _NOT_FOUND))
+# Of a custom resource. Its collection is not found if its CRD is not there; that is no matter of a namespace.
+WHOLE = Form("application/json", "application/json", lambda found: found, (_FORBIDDEN,))
 
 
 class Sink(Protocol):
-    """Receives what a watch shows."""
+    """Receives what a watch shows of each object: its metadata, or all of it."""
 
-    def seen(self, metadata: Metadata) -> None:
+    def seen(self, found: Shown) -> None:
         """Take one object that was listed, added or changed."""
 
-    def gone(self, metadata: Metadata) -> None:
+    def gone(self, found: Shown) -> None:
         """Take one object that was deleted or is no longer selected."""
 
     def listed(self, scope: str, present: Set[ObjectKey]) -> None:
@@ -57,8 +74,28 @@ def key_of(metadata: Metadata) -> ObjectKey:
     return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
 
 
-class MetadataWatch:
+async def _at_once(_: str) -> None:
+    """Wait for nothing."""
+
+
+class CollectionWatch:
     """List and follow one collection in one scope."""
+
+    # There may be more than a thousand of them.
+    __slots__ = (
+        *(
+            "_client",
+            "_clock",
+            "_failures",
+            "_follow_selector",
+            "_form",
+            "_internal_errors",
+            "_is_back",
+            "_list_selector",
+        ),
+        *("_logged", "_may_read", "_not_found", "_part_size", "_path", "_restarted", "_seen", "_sink", "_sleep"),
+        *("_version", "answered", "listed", "name", "problem", "refusal", "scope"),
+    )
 
     def __init__(
         self,
@@ -75,7 +112,14 @@ class MetadataWatch:
         clock: Clock,
         internal_errors: InternalErrors,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        form: Form = METADATA_ALONE,
+        not_found: Callable[[], None] = lambda: None,
+        may_read: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        """`not_found` is called if there is no such collection; `may_read` is awaited before more of it is read."""
+        self._form = form
+        self._not_found = not_found
+        self._may_read = may_read or _at_once
         self._clock = clock
         self._internal_errors = internal_errors
         self._seen = clock.monotonic()
@@ -90,11 +134,12 @@ class MetadataWatch:
         # Called when a watch that was broken is open again.
         self._is_back = is_back
         self._sleep = sleep
-        # Futures and no Events, which take three times the memory; there may be hundreds of watches.
-        self.listed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Done once the collection was listed or its namespace denied access: the start need not wait any longer.
-        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_refused = False
+        # Done, and None from then on, once the collection was listed. To be shielded, as others wait for it, too.
+        self.listed: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        # The same, once it was listed or its namespace denied access: the start need not wait any longer.
+        self.answered: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        # Why the namespace refuses the watch; None if it does not.
+        self.refusal: str | None = None
         self.problem: str | None = f"{name}: not listed yet"
         # Failures in a row. A watch that opens and shows only an error has not recovered.
         self._failures = 0
@@ -127,24 +172,34 @@ class MetadataWatch:
         try:
             if self._version is None:
                 self._version = await self._list()
-                _finish(self.listed)
-                _finish(self.answered)
+                self._reached(is_listed=True)
             self._version = await self._follow(self._version)
         except ApiError as error:
             if error.gone:
                 self._version = None
-            self.is_refused = bool(self.scope) and error.status in _REFUSED
+            is_refused = bool(self.scope) and error.status in self._form.refused
+            self.refusal = str(error) if is_refused else None
             self._broke(str(error))
-            if self.is_refused:
-                _finish(self.answered)
+            if is_refused:
+                self._reached(is_listed=False)
                 return look_again(failures=self._failures, identity=self.name)
+            if error.status == _NOT_FOUND:
+                self._not_found()
             return reopen_watch(failures=self._failures, identity=self.name, asked=error.after)
         return 0.0
+
+    def _reached(self, *, is_listed: bool) -> None:
+        if self.listed is not None and is_listed:
+            self.listed.set_result(None)
+            self.listed = None
+        if self.answered is not None:
+            self.answered.set_result(None)
+            self.answered = None
 
     def _broke(self, why: str) -> None:
         self.problem = f"{self.name}: {why}"
         is_news = self.problem != self._logged
-        if is_news or not self.is_refused:
+        if is_news or self.refusal is None:
             self._restarted(self.name)
         if is_news:
             # Logged once for each problem, not with every try.
@@ -156,21 +211,23 @@ class MetadataWatch:
         # Few at a time: each has a connection of its own, and hundreds of watches may have to list. To wait for those
         # before us is no silence of ours: their requests end or time out, however slow the API server is.
         self._seen = math.inf
+        await self._may_read(self.scope)
         async with self._client.listing:
             return await self._list_all()
 
     async def _list_all(self) -> str:
         present: set[ObjectKey] = set()
         token = ""
-        query = [("labelSelector", self._list_selector)]
+        query = [("labelSelector", self._list_selector)] if self._list_selector else []
         while True:
             self._seen = self._clock.monotonic()
-            found = await read_page(self._client, self._path, token, self._part_size, accept=METADATA_LIST, query=query)
+            found = await read_page(
+                self._client, self._path, token, self._part_size, accept=self._form.list_type, query=query
+            )
             self._seen = self._clock.monotonic()
             for item in found.items:
-                metadata = mapping(item.get("metadata"))
-                present.add(key_of(metadata))
-                self._take(self._sink.seen, metadata)
+                present.add(key_of(mapping(item.get("metadata"))))
+                self._take(self._sink.seen, item)
                 if self._clock.monotonic() - self._seen > _TURN:
                     # Others decide how large an object is, and so how long it takes to judge it.
                     await self._sleep(0)
@@ -179,27 +236,31 @@ class MetadataWatch:
             if not token:
                 self._sink.listed(self.scope, present)
                 return found.version
+            await self._may_read(self.scope)
 
     async def _follow(self, version: str) -> str:
+        opened = self._clock.monotonic()
+        async with self._client.watch(self._path, self._following(version), self._form.event_type) as events:
+            self.problem = self.refusal = None
+            if self._failures:
+                self._is_back()
+            async for event in events:
+                self._seen = self._clock.monotonic()
+                version = self._event(event) or version
+                await self._may_read(self.scope)
+        if self._clock.monotonic() - opened < _SHORT:
+            raise ApiError(0, "the watch ended as soon as it was opened", "")
+        self._recovered()
+        return version
+
+    def _following(self, version: str) -> list[tuple[str, str]]:
         query = [
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
             ("timeoutSeconds", _SERVER_TIMEOUT),
             ("resourceVersion", version),
         ]
-        query += [("labelSelector", self._follow_selector)] if self._follow_selector else []
-        opened = self._clock.monotonic()
-        async with self._client.watch(self._path, query, METADATA) as events:
-            self.problem, self.is_refused = None, False
-            if self._failures:
-                self._is_back()
-            async for event in events:
-                self._seen = self._clock.monotonic()
-                version = self._event(event) or version
-        if self._clock.monotonic() - opened < _SHORT:
-            raise ApiError(0, "the watch ended as soon as it was opened", "")
-        self._recovered()
-        return version
+        return query + ([("labelSelector", self._follow_selector)] if self._follow_selector else [])
 
     def _event(self, event: Mapping[str, Any]) -> str:
         """Take one event; return its resource version, or "" if it has none. Raises ApiError for an error event."""
@@ -210,18 +271,19 @@ class MetadataWatch:
         self._recovered()
         match event.get("type"):
             case "ADDED" | "MODIFIED":
-                self._take(self._sink.seen, metadata)
+                self._take(self._sink.seen, found)
             case "DELETED":
-                self._take(self._sink.gone, metadata)
+                self._take(self._sink.gone, found)
         return text(metadata.get("resourceVersion"))
 
-    def _take(self, sink: Callable[[Metadata], None], metadata: Metadata) -> None:
+    def _take(self, sink: Callable[[Shown], None], found: Shown) -> None:
         """Pass one object to the sink; its content may be anything that the API server accepts."""
+        metadata = mapping(found.get("metadata"))
         if not metadata.get("name"):
             return
         key = key_of(metadata)
         subject = str(key) if key.namespace else key.name
-        take, forget = partial(sink, metadata), partial(self._sink.unreadable, key)
+        take, forget = partial(sink, self._form.shown(found)), partial(self._sink.unreadable, key)
         if not self._internal_errors.attempt_now("object not understood", take, task=self.name, subject=subject):
             self._internal_errors.attempt_now("object not understood", forget, task=self.name, subject=subject)
 
@@ -229,8 +291,3 @@ class MetadataWatch:
         if self._failures:
             log.info("watch works again", extra={"watch": self.name})
         self._failures, self._logged = 0, None
-
-
-def _finish(reached: asyncio.Future[None]) -> None:
-    if not reached.done():
-        reached.set_result(None)

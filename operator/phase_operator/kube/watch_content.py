@@ -36,14 +36,12 @@ class WatchContent:
         self,
         content: aiohttp.StreamReader,
         json_reader: JsonReader,
-        is_own: Callable[[Mapping[str, Any]], bool],
-        may_be_own: Callable[[str], bool],
+        is_news: Callable[[Event], bool],
     ) -> None:
+        """Pass on a bookmark for an event that is no news."""
         self._content = content
         self._json = json_reader
-        self._is_own = is_own
-        self._may_be_own = may_be_own
-        self._paced = PacedEvents(self._is_news)
+        self._paced = PacedEvents(is_news)
         # What is no event of an object, and the beginning of a line.
         self._unpaced: list[bytes] = []
         self._begun: list[bytes] = []
@@ -60,16 +58,15 @@ class WatchContent:
         try:
             while not self._content.at_eof():
                 await self._read(size)
-                passing = [*self._unpaced, *map(_line, self._paced.passing(self._now()))]
-                self._unpaced = []
-                if passing:
-                    yield _joined(passing)
+                unpaced, self._unpaced = self._unpaced, []
+                if passing := _joined(unpaced) + lines_of(self._paced.passing(self._now())):
+                    yield passing
         except Exception:
             # kopf goes on from the last version that it has seen, so it has to see all before an error, too.
-            if waiting := _joined(map(_line, self._paced.rest())):
+            if waiting := lines_of(self._paced.rest()):
                 yield waiting
             raise
-        if left := _joined(map(_line, self._paced.rest())) + b"".join(self._begun):
+        if left := lines_of(self._paced.rest()) + b"".join(self._begun):
             yield left
 
     async def _read(self, size: int) -> None:
@@ -103,11 +100,6 @@ class WatchContent:
         else:
             self._paced.take(event)
 
-    def _is_news(self, event: Event) -> bool:
-        # It is parsed once, however often it is asked: a version that was looked at is not known as ours any more.
-        shown = json_object(event.line) if self._may_be_own(event.version) else None
-        return shown is None or not self._is_own(shown)
-
 
 def event_of(line: bytes) -> Event | None:
     """Return an event of an object; None if the line is none, or not as the API server writes it."""
@@ -118,6 +110,18 @@ def event_of(line: bytes) -> Event | None:
     key = ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
     uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
     return Event(head.group(1).decode(), key, uid, version, line) if key.name and version else None
+
+
+def is_news(is_own: Callable[[Mapping[str, Any]], bool], may_be_own: Callable[[str], bool], event: Event) -> bool:
+    """Return whether an event shows more than a status write of ours; it is parsed if its version may be own."""
+    # It is parsed once, however often it is asked: a version that was looked at is not known as ours any more.
+    shown = json_object(event.line) if may_be_own(event.version) else None
+    return shown is None or not is_own(shown)
+
+
+def lines_of(passing: Iterable[Passing]) -> bytes:
+    """Return what kopf reads of what passes."""
+    return _joined(map(_line, passing))
 
 
 def _line(passing: Passing) -> bytes:

@@ -109,7 +109,8 @@ class Operator:
             return group.create_task(self._internal_errors.keep(task, work, self._clock))
 
         async with asyncio.TaskGroup() as group:
-            background = [kept(watch.name, watch.run) for watch in self._watches.metadata]
+            # These go on whatever happens.
+            background = [group.create_task(watch.run()) for watch in self._watches.metadata]
             background.append(kept("events", self._loop.recorder.run))
             preparing = kept("start", self._prepare)
             await asyncio.wait({preparing, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +167,8 @@ class Operator:
                 await asyncio.sleep(2.0)
         self._starting = None
         for watch in self._watches.metadata:
-            await asyncio.shield(watch.answered)
+            if watch.answered is not None:
+                await asyncio.shield(watch.answered)
 
     async def _watch(self) -> None:
         await self._watches.resources.watch(self._own_signals)

@@ -4,13 +4,13 @@ Liveness fails when the loop is stuck: work is due while workers are idle, a ste
 of life. A loop that waits for Phase or the API server is not stuck.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from phase_operator.handlers.watcher import SWEEP_EVERY
 from phase_operator.kube.elector import Elector
-from phase_operator.kube.watch import MetadataWatch
+from phase_operator.kube.watch import CollectionWatch
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
 from phase_operator.telemetry.http import Check, Probes
@@ -57,10 +57,15 @@ def leader_probes(loop: Loop, watches: Watches, starting: Callable[[], str | Non
             "errands": stuck("errands", errands.neglected, "a call about a lease has been due and nobody makes it"),
             "lease calls": hung("lease calls", errands.hanging, "a call about a lease has not got on"),
             "phasesecrets": stuck("phasesecrets", watcher.blind, "the watch has not shown what a list has"),
-        }
-        | {watch.name: stuck(watch.name, watch.silent, "no sign of life") for watch in watches.metadata},
-        ready={"start": starting, "phasesecrets": lambda: watcher.problem, "namespaces": watches.scopes.problem}
-        | {watch.name: partial(_problem_of, watch) for watch in watches.metadata},
+            # One check for hundreds of them.
+            "watches": lambda: _silent(watches.metadata, patience.stuck),
+        },
+        ready={
+            "start": starting,
+            "phasesecrets": lambda: watcher.problem or watches.problem(),
+            "namespaces": watches.scopes.problem,
+            "watches": lambda: _problems(watches.metadata),
+        },
         notes={"namespaces": watches.scopes.note, "kinds": watcher.note},
     )
 
@@ -79,9 +84,14 @@ def track(settings: Settings, loop: Loop, watches: Watches, metrics: Metrics, cl
         metrics.registry.register(Named(resources.of(""), poller, clock, metrics.internal_errors))
 
 
-def _problem_of(watch: MetadataWatch) -> str | None:
+def _silent(watches: Iterable[CollectionWatch], limit: float) -> str | None:
+    silent = [f"{each.name}: no sign of life for {each.silent():.0f} s" for each in watches if each.silent() > limit]
+    return "\n".join(silent) or None
+
+
+def _problems(watches: Iterable[CollectionWatch]) -> str | None:
     # A refusal is reported by the check of its namespace.
-    return None if watch.is_refused else watch.problem
+    return "\n".join(each.problem for each in watches if each.problem and each.refusal is None) or None
 
 
 def _check(limit: float, name: str, measure: Callable[[], float], what: str) -> Check:

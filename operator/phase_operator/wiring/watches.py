@@ -1,6 +1,6 @@
 """The watches of one replica, and the lists of PhaseSecrets that their watch is compared with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,11 +13,12 @@ from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
-from phase_operator.kube.paths import COLLECTIONS, CORE, object_path
+from phase_operator.kube.merged_watch import MergedWatch
+from phase_operator.kube.paths import COLLECTIONS, CORE, OURS, object_path
 from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
-from phase_operator.kube.watch import MetadataWatch, Sink
+from phase_operator.kube.watch import METADATA_ALONE, WHOLE, CollectionWatch, Form, Sink
 from phase_operator.reconcile.ports import Clock
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
@@ -46,23 +47,39 @@ class Watches:
             for kind, sink in [(kind, self._sink(kind)) for kind in Kind]
             for scope in (settings.namespace or ("",))
         ]
-        self.scopes = Scopes(settings.namespace, self.metadata, metrics.watch_restarted)
+        self.scopes = Scopes(settings.namespace)
+        for watch in self.metadata:
+            self.scopes.need(watch)
+        # What kopf watches in a list of namespaces, by the path of its watch.
+        self._merged = {
+            object_path(OURS, each.plural, ""): self._merge(each, settings.namespace)
+            for each in (DEFINITIONS if settings.namespace else ())
+        }
         self.resources = Watcher(
             kinds=[self._shown(each, is_everywhere=not settings.namespace) for each in DEFINITIONS],
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
             is_own_version=loop.cluster.own_versions.shown_by,
-            session=partial(client.session_for_watching, gate=self.scopes, may_be_own=loop.cluster.own_versions.has),
+            session=partial(
+                client.session_for_watching,
+                merged=self._merged,
+                may_be_own=loop.cluster.own_versions.has,
+            ),
             server=client.host,
             served=loop.cluster.served,
             clock=clock,
-            namespaces=settings.namespace,
+            has_lists=not settings.namespace,
             restarted=metrics.watch_restarted,
             sweep_every=sweep_every,
         )
         startup.all_seen = self.resources.is_complete
         if loop.tenancy.asks_for_labels:
-            self.metadata.append(self._watch("namespaces", "namespaces", loop.labels))
+            self.metadata.append(self._watch("namespaces", object_path(CORE, "namespaces", ""), loop.labels))
+
+    def problem(self) -> str | None:
+        """Return why resources may be unknown in a list of namespaces; None if all are known."""
+        problems = (each.problem(self.scopes.unserved().keys()) for each in self._merged.values())
+        return next((each for each in problems if each), None)
 
     def _shown(self, definition: Definition, *, is_everywhere: bool) -> ShownKind:
         """Return what takes all that the watch shows of a kind of our resources."""
@@ -97,20 +114,53 @@ class Watches:
         records = RecordSink(loop.records, loop.triggers.record_changed) if is_secret else None
         return TargetSink(kind, loop.known, touched, relisted, records)
 
-    def _targets(self, kind: Kind, sink: TargetSink, scope: str) -> MetadataWatch:
+    def _targets(self, kind: Kind, sink: TargetSink, scope: str) -> CollectionWatch:
         collection = COLLECTIONS[kind]
         # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata.
         follow = "" if kind is Kind.SECRET else _OURS
         name = f"{collection} in {scope}" if scope else collection
-        return self._watch(name, collection, sink, scope=scope, listed=_OURS, followed=follow)
+        path = object_path(CORE, collection, scope)
+        return self._watch(name, path, sink, scope=scope, listed=_OURS, followed=follow)
+
+    def _merge(self, definition: Definition, namespaces: Sequence[str]) -> MergedWatch:
+        """Return the watch of a kind of ours in a list of namespaces."""
+        merged = MergedWatch()
+
+        async def may_read(namespace: str) -> None:
+            await self.scopes.opened(namespace)
+            await merged.room()
+
+        for scope in namespaces:
+            watch = self._watch(
+                f"{definition.plural} in {scope}",
+                object_path(OURS, definition.plural, scope),
+                merged,
+                scope=scope,
+                form=WHOLE,
+                not_found=merged.not_found,
+                may_read=may_read,
+            )
+            merged.watches.append(watch)
+            self.scopes.show(definition.plural, watch)
+        return merged
 
     def _watch(
-        self, name: str, collection: str, sink: Sink, *, scope: str = "", listed: str = "", followed: str = ""
-    ) -> MetadataWatch:
-        return MetadataWatch(
+        self,
+        name: str,
+        path: str,
+        sink: Sink,
+        *,
+        scope: str = "",
+        listed: str = "",
+        followed: str = "",
+        form: Form = METADATA_ALONE,
+        not_found: Callable[[], None] = lambda: None,
+        may_read: Callable[[str], Awaitable[None]] | None = None,
+    ) -> CollectionWatch:
+        return CollectionWatch(
             self._client,
             name=name,
-            path=object_path(CORE, collection, scope),
+            path=path,
             scope=scope,
             list_selector=listed,
             follow_selector=followed,
@@ -119,6 +169,9 @@ class Watches:
             is_back=self._loop.workers.kubernetes_is_back,
             clock=self._clock,
             internal_errors=self._metrics.internal_errors,
+            form=form,
+            not_found=not_found,
+            may_read=may_read,
         )
 
 

@@ -43,7 +43,9 @@ def impatient(stage: World, proxy: ApiProxy, tmp_path_factory: pytest.TempPathFa
 def stands_still(operator: OperatorProcess, what: str) -> bool:
     """Say whether liveness fails, and for this."""
     answer = operator.get("/healthz")
-    return answer.status_code == 503 and any(line.startswith(what) for line in answer.text.splitlines())
+    return answer.status_code == 503 and any(
+        line.startswith((f"{what}:", f"watches: {what}:")) for line in answer.text.splitlines()
+    )
 
 
 def watches(path: str) -> Scope:

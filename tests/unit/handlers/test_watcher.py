@@ -63,7 +63,7 @@ class Sweep:
             served=self._served,
             server="https://example",
             clock=self.loop.clock,
-            namespaces=(),
+            has_lists=True,
             restarted=lambda _: None,
             sleep=self._sleep,
         )
@@ -399,7 +399,7 @@ def two_kinds(sweep: Sweep) -> tuple[Watcher, Known, Known]:
         served=sweep._served,
         server="https://example",
         clock=sweep.loop.clock,
-        namespaces=(),
+        has_lists=True,
         restarted=lambda _: None,
         sleep=sweep._sleep,
     )

@@ -237,38 +237,6 @@ async def test_a_refusal_that_is_no_json_keeps_its_status() -> None:
     assert caught.value.status == 503
 
 
-class Door:
-    """A gate that is open, and the results that reached it."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str, str | None]] = []
-
-    async def opened(self, namespace: str) -> None:
-        """Let everybody pass."""
-
-    def record(self, namespace: str, plural: str, refusal: str | None) -> None:
-        """Keep it."""
-        self.told.append((namespace, plural, refusal))
-
-
-@pytest.mark.parametrize("query", [{"limit": "500"}, {"watch": "true"}], ids=["list", "watch"])
-async def test_a_namespace_that_refuses_the_watch_engine_is_kept_from_it_until_it_does_not(
-    query: dict[str, str],
-) -> None:
-    answers = [web.Response(status=403), web.Response(text="{}")]
-    gate = Door()
-    path = "/apis/secrets.phase.dev/v1alpha1/namespaces/team/phasesecrets"
-    async with (
-        client_of(lambda: answers.pop(0)) as client,
-        client.session_for_watching(lambda: None, gate=gate) as session,
-        asyncio.timeout(5),
-        session.get(path, params=query) as response,
-    ):
-        assert response.status == 200
-
-    assert gate.told == [("team", "phasesecrets", "403 Forbidden"), ("team", "phasesecrets", None)]
-
-
 async def test_a_hundred_watches_leave_requests_alone() -> None:
     waiting = asyncio.Event()
 

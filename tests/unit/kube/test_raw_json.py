@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from kopf._cogs.clients.api import iter_jsonlines
 
 from phase_operator.kube.raw_json import JsonReader, json_object, shallow
-from phase_operator.kube.watch_content import WatchContent
+from phase_operator.kube.watch_content import WatchContent, is_news
 from support.measured_reads import Turns
 from support.vast_objects import deep, managed, wide, wide_and_deep
 from unit.kube.test_watch_content import Chunks
@@ -129,7 +130,7 @@ def listed(fields: str) -> bytes:
 
 async def watched_by_kopf(line: bytes) -> None:
     body: Any = Chunks(line + b"\n")
-    content: Any = WatchContent(body, JsonReader(), lambda _: False, lambda _: True)
+    content: Any = WatchContent(body, JsonReader(), partial(is_news, lambda _: False, lambda _: True))
     found = [json.loads(each) async for each in iter_jsonlines(content)]
     assert found[0]["object"]["metadata"]["name"] == "shop"
 

@@ -1,6 +1,7 @@
 """A namespace that refuses us costs itself, is named, and is taken up when it lets us in."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -12,33 +13,45 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetCache, TargetSink
-from phase_operator.kube.watch import MetadataWatch
+from phase_operator.kube.watch import METADATA_ALONE, WHOLE, CollectionWatch, Form, Sink
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
+from unit.kube.test_watch import Nothing
 
 
 class Namespaces:
     """An API server, some namespaces of which refuse us, with a watch of Secrets and one of ConfigMaps for each."""
 
-    def __init__(self, *names: str, refused: tuple[str, ...] = ()) -> None:
+    def __init__(self, *names: str, refused: tuple[str, ...] = (), kinds: Sequence[str] = ()) -> None:
         self.refused = set(refused)
         self.clock = HandClock()
         self.listing = asyncio.Semaphore(1)
         self.pauses: list[float] = []
         self.restarted: list[str] = []
         self.watches = [self._watch(kind, name) for name in names for kind in Kind]
-        self.scopes = Scopes(names, self.watches, self.restarted.append)
+        self.scopes = Scopes(names)
+        for watch in self.watches:
+            self.scopes.need(watch)
+        for name in names:
+            for plural in kinds:
+                watch = self._watch_of(plural, name, Nothing(), form=WHOLE)
+                self.watches.append(watch)
+                self.scopes.show(plural, watch)
         self.goes_on = asyncio.Event()
 
-    def _watch(self, kind: Kind, namespace: str) -> MetadataWatch:
-        return MetadataWatch(
+    def _watch(self, kind: Kind, namespace: str) -> CollectionWatch:
+        return self._watch_of(kind, namespace, TargetSink(kind, TargetCache(), lambda _: None, lambda: None))
+
+    def _watch_of(self, collection: str, namespace: str, sink: Sink, *, form: Form = METADATA_ALONE) -> CollectionWatch:
+        return CollectionWatch(
             cast("KubeClient", self),
-            name=f"{kind} in {namespace}",
-            path=f"/api/v1/namespaces/{namespace}/{kind}",
+            name=f"{collection} in {namespace}",
+            path=f"/api/v1/namespaces/{namespace}/{collection}",
             scope=namespace,
             list_selector="",
             follow_selector="",
-            sink=TargetSink(kind, TargetCache(), lambda _: None, lambda: None),
+            sink=sink,
+            form=form,
             restarted=self.restarted.append,
             is_back=lambda: None,
             clock=self.clock,
@@ -48,7 +61,7 @@ class Namespaces:
 
     async def request(self, _: str, path: str, **__: object) -> dict[str, Any]:
         """Answer a list, or refuse it."""
-        if path.split("/")[4] in self.refused:
+        if self.refused & {*path.split("/")[4:]}:
             raise ApiError(403, "Forbidden", "")
         return {"metadata": {"resourceVersion": "1"}, "items": []}
 
@@ -81,7 +94,7 @@ class Namespaces:
 
 async def test_a_namespace_that_refuses_us_is_named_and_the_others_are_served() -> None:
     async with Namespaces("a", "gone", refused=("gone",)) as stage:
-        assert all(watch.answered.done() for watch in stage.watches)
+        assert all(watch.answered is None for watch in stage.watches)
         assert stage.scopes.served() == ["a"]
         assert stage.scopes.problem() is None
         assert "gone is not served" in (stage.scopes.note() or "")
@@ -109,29 +122,40 @@ async def test_a_namespace_that_grants_access_again_is_served() -> None:
         assert stage.scopes.unserved() == {}
 
 
-async def test_the_watch_of_phase_secrets_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+KINDS = ["phasesecrets", "phasedynamicsecrets"]
+
+
+@pytest.mark.parametrize("plural", KINDS)
+async def test_a_namespace_that_refuses_a_kind_is_logged_once(plural: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    scopes = Namespaces("a", "b").scopes
+    async with Namespaces("a", "b", refused=(plural,), kinds=KINDS) as stage:
+        for _ in range(3):
+            stage.goes_on.set()
+            await settle()
 
-    for refusal in ("403 Forbidden", "403 Forbidden", None, None):
-        scopes.record("a", "phasesecrets", refusal)
+    logged = [(record.getMessage(), vars(record)["watch"]) for record in caplog.records]
+    assert sorted(logged) == [("watch interrupted", f"{plural} in {each}") for each in "ab"]
 
-    assert [record.getMessage() for record in caplog.records] == ["watch interrupted", "watch works again"]
+
+async def test_a_namespace_that_refuses_phase_secrets_is_not_served() -> None:
+    async with Namespaces("a", refused=("phasesecrets",), kinds=KINDS) as stage:
+        assert stage.scopes.unserved() == {"a": "phasesecrets in a: 403 Forbidden"}
+        assert stage.scopes.problem() == "a is not served (phasesecrets in a: 403 Forbidden)"
 
 
 async def test_a_namespace_whose_role_knows_phase_secrets_alone_is_served() -> None:
     """The Role may be one of an older version."""
-    scopes = Namespaces("a", "b").scopes
-
-    scopes.record("a", "phasedynamicsecrets", "403 Forbidden")
-
-    assert scopes.unserved() == {}
-    assert scopes.problem() is None
-    assert scopes.note() == (
-        "phasedynamicsecrets in a are not served (403 Forbidden); apply the Role of this version there"
-    )
-    scopes.record("a", "phasedynamicsecrets", None)
-    assert scopes.note() is None
+    async with Namespaces("a", refused=("phasedynamicsecrets",), kinds=KINDS) as stage:
+        assert stage.scopes.unserved() == {}
+        assert stage.scopes.problem() is None
+        assert stage.scopes.note() == (
+            "phasedynamicsecrets in a are not served (403 Forbidden); apply the Role of this version there"
+        )
+        stage.refused.clear()
+        for _ in range(2):
+            stage.goes_on.set()
+            await settle()
+        assert stage.scopes.note() is None
 
 
 async def test_a_namespace_that_stays_away_is_no_storm_and_no_restarted_watch() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -168,33 +168,6 @@ async def test_a_line_without_end_that_nobody_reads_is_held_in_part_alone(tmp_pa
             assert asked.unsent > 7 * mib
             with pytest.raises(ApiError):
                 await anext(events)
-
-
-async def test_the_watch_engine_reads_its_streams_with_bookmarks_and_may_close_them(tmp_path: Path) -> None:
-    def is_own(event: Mapping[str, Any]) -> bool:
-        return bool(event["object"]["metadata"]["resourceVersion"] == "1")
-
-    def edit(number: int) -> bytes:
-        shown = {"metadata": {"name": f"shop-{number}", "resourceVersion": str(number)}}
-        return json.dumps({"type": "MODIFIED", "object": shown}).encode() + b"\n"
-
-    async with Http2Server(tmp_path) as server:
-        client = client_of(server)
-        async with client.session_for_watching(lambda: None, is_own) as session:
-            answer = await session.get("/secrets", params={"watch": "true"})
-            [asked] = server.asked.values()
-            parts = answer.content.iter_chunked(1024)
-            asked.say(edit(1) + edit(2))
-            async with asyncio.timeout(10):
-                bookmark, other = await anext(parts), await anext(parts)
-                assert (json.loads(bookmark)["type"], other) == ("BOOKMARK", edit(2))
-                reading = asyncio.create_task(anext(parts))
-                await asyncio.sleep(0)
-                answer.close()
-                with pytest.raises(aiohttp.ClientConnectionError):
-                    await reading
-            await until(lambda: server.left == [1])
-        await client.close()
 
 
 @pytest.mark.parametrize("status", [403, 410, 503])

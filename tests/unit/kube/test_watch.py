@@ -12,7 +12,7 @@ import pytest
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
-from phase_operator.kube.watch import MetadataWatch, Sink
+from phase_operator.kube.watch import CollectionWatch, Sink
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
 
@@ -65,9 +65,9 @@ def watch_of(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     sink: Sink | None = None,
     internal_errors: InternalErrors | None = None,
-) -> MetadataWatch:
+) -> CollectionWatch:
     """Return a watch of the Secrets of a server that is one as far as a watch can see."""
-    return MetadataWatch(
+    return CollectionWatch(
         cast("KubeClient", server),
         name="secrets",
         path="/api/v1/secrets",

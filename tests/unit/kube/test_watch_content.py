@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.own_writes import OwnVersions
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.target_cache import TargetCache
-from phase_operator.kube.watch_content import WatchContent, event_of
+from phase_operator.kube.watch_content import WatchContent, event_of, is_news
 from support.any_json import any_object, shallow
 from support.clock import HandClock
 from unit.kube.test_client import client_of
@@ -70,7 +71,7 @@ class Chunks:
 
 
 def content_of(body: Any, own: OwnVersions) -> Any:
-    return WatchContent(body, JsonReader(), own.shown_by, own.has)
+    return WatchContent(body, JsonReader(), partial(is_news, own.shown_by, own.has))
 
 
 async def seen(own: OwnVersions, *chunks: bytes) -> list[bytes]:
@@ -229,7 +230,7 @@ async def test_an_edit_that_waits_for_its_turn_is_parsed_once_at_most(
         parsed.append(own.shown_by(event))
         return False
 
-    content: Any = WatchContent(body, JsonReader(), is_own, own.has)  # type: ignore[arg-type]  # a body
+    content: Any = WatchContent(body, JsonReader(), partial(is_news, is_own, own.has))  # type: ignore[arg-type]  # a body
     with body.clock.driving():
         found = [line async for line in iter_jsonlines(content)]
 
