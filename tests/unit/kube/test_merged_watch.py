@@ -194,6 +194,7 @@ async def test_a_namespace_that_cannot_be_read_affects_no_other(status: int) -> 
         await settle()
         # A refusal is reported with its namespace.
         assert (stage.merged.problem() is None) == (status == 403)
+        assert stage.merged.problem({"a"}) is None
 
         stage.teams["a"].status = 200
         stage.goes_on.set()
