@@ -4,6 +4,7 @@ Everything that can go wrong goes wrong at the rate of `Trouble`; with none of i
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +129,7 @@ class Phase:
 class Cluster:
     """What survives a process: the ledger in the status, the records, the targets, and what pods have read."""
 
-    status: dict[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     target: str = ""
     pods: str = ""
@@ -168,10 +169,14 @@ class World:
         self.events: list[LeaseEvent] = []
         self.asked: set[str] = set()
         self.removed_early: set[str] = set()
+        # The status that was read last, and its ledger.
+        self._read: tuple[Mapping[str, Any], Ledger] | None = None
 
     def ledger(self) -> Ledger:
-        """Return the ledger as it is in the cluster."""
-        return PROOFS.read(self.cluster.status)
+        """Return the ledger as it is in the cluster; a status is never changed, only replaced, and is read once."""
+        if self._read is None or self._read[0] is not self.cluster.status:
+            self._read = self.cluster.status, PROOFS.read(self.cluster.status)
+        return self._read[1]
 
     def place(self) -> LeasePlace:
         """Return where the dynamic secret of the spec is; several ways lead to one."""
@@ -392,7 +397,7 @@ class World:
             case _ if rows:
                 attempt = rows[at]["attempt"]
                 self.cluster.records[attempt] = replace(self.cluster.records.get(attempt, NONE), id=victim.id)
-        self.cluster.status = self.cluster.status | {"leases": rows}
+        self.cluster.status = {**self.cluster.status, "leases": rows}
 
     def _record_of(self, lease: Lease) -> Record | None:
         """Return the record of a row; one that says something else counts as none."""
