@@ -129,8 +129,10 @@ class ConcurrencyShares:
                 has_none = not self._counts[_pair(gate.name, namespace, gate.is_slow)]
                 return count < _left(self._of_host, for_first=has_none)
             case "all":
-                is_first = self._is_first(account, namespace, is_slow=gate.is_slow)
-                return count < _left(self._slow_places if gate.is_slow else self._places, for_first=is_first)
+                places = self._slow_places if gate.is_slow else self._places
+                if count < _left(places, for_first=False):
+                    return True
+                return count < places and self._is_first(account, namespace, is_slow=gate.is_slow)
 
     def _is_first(self, account: Hashable, namespace: str, *, is_slow: bool) -> bool:
         """Return whether the last places are for a call: the first of its namespace, which was answered when it asked.
