@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import struct
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 
 MIB = 1024 * 1024
@@ -46,12 +48,19 @@ def keys(count: int, **fields: object) -> Iterator[bytes]:
     yield b"]}]}"
 
 
-def bomb(part: bytes, times: int) -> Iterator[bytes]:
-    """Yield something so many times, packed."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+@cache
+def bomb(part: bytes, times: int) -> tuple[bytes, ...]:
+    """Return something so many times, packed; each part of it comes as soon as the next can.
+
+    A full flush forgets what came before, so each part is packed to the same bytes: it is packed once.
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(part) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
     for _ in range(times):
-        yield packer.compress(part)
-    yield packer.flush()
+        checksum = zlib.crc32(part, checksum)
+    head, end = b"\x1f\x8b\x08" + bytes(7), packer.flush()
+    return head, *[packed] * times, end + struct.pack("<II", checksum, len(part) * times % 2**32)
 
 
 def twice(part: bytes, times: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ Rule: nothing of the operator is used here, so that both sides can only agree by
 import base64
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,23 @@ def lock(plain: bytes, key: bytes, nonce: bytes | None = None) -> bytes:
 
 def seal(plain: str | bytes, public: bytes, *, ephemeral: bytes | None = None, nonce: bytes | None = None) -> str:
     """Seal a text for the holder of a key; `ephemeral` is the private key that is used once."""
-    private = random(32) if ephemeral is None else ephemeral
-    mine = bindings.crypto_scalarmult_base(private)
-    _, tx = bindings.crypto_kx_client_session_keys(mine, private, public)
+    mine, tx = _session_keys(random(32) if ephemeral is None else ephemeral, public)
     blob = lock(plain.encode() if isinstance(plain, str) else plain, tx, nonce)
     return f"ph:v1:{mine.hex()}:{base64.b64encode(blob).decode()}"
+
+
+@lru_cache(maxsize=16)
+def _session_keys(private: bytes, public: bytes) -> tuple[bytes, bytes]:
+    """Return the public key of a private one, and the key that seals for somebody else."""
+    mine = bindings.crypto_scalarmult_base(private)
+    _, tx = bindings.crypto_kx_client_session_keys(mine, private, public)
+    return mine, tx
+
+
+@lru_cache(maxsize=16)
+def _keypair(seed: bytes) -> tuple[bytes, bytes]:
+    public, private = bindings.crypto_kx_seed_keypair(seed)
+    return public, private
 
 
 @dataclass
@@ -68,14 +81,16 @@ class SealedEnvironment:
     id: str = field(default_factory=lambda: f"00000000-0000-0000-0001-{next(_numbers):012}")
     updated_at: str | None = "2030-01-01T00:00:00.000001Z"
     rows: list[dict[str, Any]] = field(default_factory=list)
+    # The private key that seals all rows; a new one for each if there is none, which is how clients do it.
+    ephemeral: bytes | None = None
 
     @property
     def public(self) -> bytes:
-        return bindings.crypto_kx_seed_keypair(self.seed)[0]
+        return _keypair(self.seed)[0]
 
     @property
     def private(self) -> bytes:
-        return bindings.crypto_kx_seed_keypair(self.seed)[1]
+        return _keypair(self.seed)[1]
 
     def key(self, account: SealedAccount, **fields: Any) -> dict[str, Any]:
         """Return its key as the token route lists it for an account."""
@@ -93,8 +108,8 @@ class SealedEnvironment:
         """Write a row, and return it; a field takes the place of what would be sealed."""
         row = {
             "id": f"row-{next(_numbers)}",
-            "key": seal(key, self.public),
-            "value": seal(value, self.public),
+            "key": seal(key, self.public, ephemeral=self.ephemeral),
+            "value": seal(value, self.public, ephemeral=self.ephemeral),
             "comment": "",
             "tags": [],
             "override": None,
