@@ -11,6 +11,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | rollout | Workloads that follow targets: what their pods have read, and whether to restart them |
 | pipeline | The way from a spec and an answer to the objects that a PhaseSecret wants: choose, check, render; without a cluster |
 | leases | Leases of dynamic secrets: which exist, what they are for, and what comes next |
+| push | Entries that are pushed to Phase: what the cluster wants there, whose an entry is, and what comes next |
 | targets | The objects that a PhaseSecret writes: desired, observed, and what to do about the difference |
 | source | What is asked of Phase, and which entries of an answer count |
 | content | Entries -> the bytes of one object: keys, values, formats, types and templates, within limits |
