@@ -14,7 +14,7 @@ from phase_operator.reconcile.background import BackgroundThread
 from phase_operator.reconcile.polling.limits.concurrency import calls_at_once
 from phase_operator.settings import Settings
 from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring import Clients, Operator, Patience, StartError, files_to_allow
+from phase_operator.wiring import Clients, Edges, Operator, Patience, StartError, files_to_allow
 from support.clock import HandClock
 
 
@@ -28,7 +28,7 @@ async def connected(patience: Patience, *, elects: bool) -> tuple[dict[str, str 
         background = BackgroundThread()
         phase = PhaseClient(session, b"k" * 32, background=background)
         clients = Clients(phase, LeaseClient(session))
-        operator = Operator(settings, client, clients, background, metrics, HandClock(), patience)
+        operator = Operator(Edges(settings, client, clients, background, metrics, HandClock()), patience)
         standby = {name: check() for name, check in operator.probes.live.items()}
         return standby, {name: check() for name, check in operator.leaders_probes.live.items()}
     finally:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, Definition
@@ -59,21 +60,24 @@ class Startup:
         return self.key
 
 
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the parts of a replica are given from outside."""
+
+    settings: Settings
+    client: KubeClient
+    clients: Clients
+    background: BackgroundThread
+    metrics: Metrics
+    clock: Clock
+
+
 class Loop:
     """The connected parts, from the work queue to the workers; nothing runs yet."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        client: KubeClient,
-        clients: Clients,
-        background: BackgroundThread,
-        metrics: Metrics,
-        clock: Clock,
-        startup: Startup,
-    ) -> None:
-        self._settings, self._client, self._clients = settings, client, clients
-        self._background, self._metrics, self._clock, self._startup = background, metrics, clock, startup
+    def __init__(self, edges: Edges, startup: Startup) -> None:
+        self._edges, self._startup = edges, startup
+        settings, client, metrics, clock = edges.settings, edges.client, edges.metrics, edges.clock
 
         self.queue: WorkQueue[ObjectKey] = WorkQueue(clock, lambda key: key.namespace, settings.workers)
         self.resources = Stores(*(PhaseSecretStore(kind_in_keys(each)) for each in DEFINITIONS))
@@ -83,13 +87,15 @@ class Loop:
         self.triggers = Triggers(self.queue, self.resources, self._admissions, self._retries, clock)
         self.recorder = Recorder(client, clock, socket.gethostname(), metrics.event_posted, metrics.internal_errors)
         touched = self.triggers.target_changed
-        self.cluster = KubeCluster(client, self.known, self.recorder, touched, background, self.records)
+        self.cluster = KubeCluster(client, self.known, self.recorder, touched, edges.background, self.records)
         self.tokens = Tokens(self.cluster, self._admissions.tokens, self.triggers.token_changed)
         self.events = Events(self.cluster, self.resources)
         self.labels = NamespaceLabels(self.triggers.namespace_changed)
         self.tenancy, self.memory = _tenancy(settings), AnswerMemory(settings.answers_mib * MIB)
         wake, post = self.triggers.answered, self.events.post
-        self.poller = Poller(clients.phase, clock, wake, metrics, post, _policy(settings), self.memory, background)
+        self.poller = Poller(
+            edges.clients.phase, clock, wake, metrics, post, _policy(settings), self.memory, edges.background
+        )
 
         restarts = self._restarter() if settings.restarts else NoRestarts()
         self.leases = self._leases(restarts)
@@ -97,19 +103,19 @@ class Loop:
 
     def _restarter(self) -> Restarts:
         """Return what restarts the workloads that read targets."""
-        workloads = KubeWorkloads(self._client, self.recorder)
-        targets, startup, settings = self._admissions.targets, self._startup, self._settings
+        workloads = KubeWorkloads(self._edges.client, self.recorder)
+        targets, startup, settings = self._admissions.targets, self._startup, self._edges.settings
         writers = Writers(targets, self.known)
         restarter = Restarter(
             workloads=workloads,
             followed_targets=FollowedTargets(workloads, self.resources, targets, writers, startup.digest_key),
             report=RestartReporter(workloads, writers, wake=self.triggers.restarts_changed, post=self.events.post),
-            clock=self._clock,
-            observer=self._metrics,
+            clock=self._edges.clock,
+            observer=self._edges.metrics,
             all_known=lambda: startup.listed.is_set() and self.queue.all_ran(self.resources.keys()),
             limits=Limits(settings.restart_settle_seconds, settings.restarts_at_once),
         )
-        self._metrics.track_restarts(restarter.under_way, restarter.waiting)
+        self._edges.metrics.track_restarts(restarter.under_way, restarter.waiting)
         return restarter
 
     def _leases(self, restarts: Restarts) -> LeaseLoop:
@@ -125,11 +131,13 @@ class Loop:
             tenancy=self.tenancy,
             labels_of=self.labels.of,
             restarts=restarts,
-            background=self._background,
+            background=self._edges.background,
             digest_key=self._startup.digest_key,
         )
-        clock = LeaseClock(self._clock, lambda: self._client.server_date, lambda: self._client.dated_at)
-        return LeaseLoop(self._settings, self._clients, shared, self._metrics, clock, names.KIND_PHASE_DYNAMIC_SECRET)
+        edges, client = self._edges, self._edges.client
+        clock = LeaseClock(edges.clock, lambda: client.server_date, lambda: client.dated_at)
+        kind = names.KIND_PHASE_DYNAMIC_SECRET
+        return LeaseLoop(edges.settings, edges.clients, shared, edges.metrics, clock, kind)
 
     def _runs(self, restarts: Restarts) -> Mapping[str, Runs]:
         """Return what reconciles the resources of each kind; all of them keep targets in step by the same parts."""
@@ -142,15 +150,15 @@ class Loop:
             tenancy=self.tenancy,
             labels_of=self.labels.of,
             restarts=restarts,
-            background=self._background,
+            background=self._edges.background,
             digest_key=startup.digest_key,
             uses_token=lambda key: poller.has_query(key) or leases.subjects.uses_token(key),
         )
         reconciler = Reconciler(
-            background=self._background,
+            background=self._edges.background,
             poller=poller,
             tokens=self.tokens,
-            phase=self._clients.phase,
+            phase=self._edges.clients.phase,
             tenancy=self.tenancy,
             labels_of=self.labels.of,
             parts=parts,
@@ -165,9 +173,9 @@ class Loop:
             resources=self.resources,
             retries=self._retries,
             restarts=restarts,
-            clock=self._clock,
-            observer=self._metrics,
-            internal_errors=self._metrics.internal_errors,
+            clock=self._edges.clock,
+            observer=self._edges.metrics,
+            internal_errors=self._edges.metrics.internal_errors,
         )
         return Workers(
             queue=self.queue,
@@ -181,8 +189,8 @@ class Loop:
             retries=self._retries,
             report=report,
             events=self.events,
-            clock=self._clock,
-            internal_errors=self._metrics.internal_errors,
+            clock=self._edges.clock,
+            internal_errors=self._edges.metrics.internal_errors,
         )
 
 

@@ -9,17 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from phase_operator.core.errors import ExpectedError
-from phase_operator.kube.client import KubeClient
 from phase_operator.kube.digest_key import load_digest_key
 from phase_operator.kube.elector import Elector
 from phase_operator.kube.version import check_version
-from phase_operator.reconcile.background import BackgroundThread
-from phase_operator.reconcile.ports import Clock
-from phase_operator.settings import Settings
-from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import most_calls
-from phase_operator.wiring.leases import Clients
-from phase_operator.wiring.loop import KEY_BYTES, Loop, Startup
+from phase_operator.wiring.loop import KEY_BYTES, Edges, Loop, Startup
 from phase_operator.wiring.probes import Patience, leader_probes, standby_probes, track
 from phase_operator.wiring.watches import Watches
 
@@ -29,23 +23,15 @@ log = logging.getLogger(__name__)
 class Operator:
     """One replica: its parts are connected at once, and `run` starts them."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        client: KubeClient,
-        clients: Clients,
-        background: BackgroundThread,
-        metrics: Metrics,
-        clock: Clock,
-        patience: Patience,
-    ) -> None:
+    def __init__(self, edges: Edges, patience: Patience) -> None:
+        settings, client, metrics, clock = edges.settings, edges.client, edges.metrics, edges.clock
         self._settings = settings
         self._client = client
         self._internal_errors = metrics.internal_errors
         self._clock = clock
         self._startup = Startup()
-        self._loop = Loop(settings, client, clients, background, metrics, clock, self._startup)
-        self._watches = Watches(settings, client, self._loop, metrics, clock, self._startup, patience.sweep)
+        self._loop = Loop(edges, self._startup)
+        self._watches = Watches(edges, self._loop, self._startup, patience.sweep)
         self._stop = asyncio.Event()
         self._elector = self._make_elector()
         if self._elector is not None:

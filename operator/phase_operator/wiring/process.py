@@ -24,7 +24,7 @@ from phase_operator.telemetry.http import PortInUseError, serve
 from phase_operator.telemetry.metrics import Metrics
 from phase_operator.wiring.files import LOOKUPS_EACH, StartError, most_calls, open_files
 from phase_operator.wiring.leases import Clients
-from phase_operator.wiring.loop import KEY_BYTES
+from phase_operator.wiring.loop import KEY_BYTES, Edges
 from phase_operator.wiring.operator import Operator
 from phase_operator.wiring.probes import Patience
 
@@ -63,7 +63,7 @@ async def run(settings: Settings, patience: Patience | None = None, clock: Clock
     phase = PhaseClient(session, secrets.token_bytes(KEY_BYTES), limits, background)
     clients = Clients(phase, LeaseClient(session))
     clock, patience = clock or SystemClock(), patience or Patience()
-    operator = Operator(settings, client, clients, background, metrics, clock, patience)
+    operator = Operator(Edges(settings, client, clients, background, metrics, clock), patience)
     _tune_collector()
     sys.setswitchinterval(SWITCH)
     # DNS lookups of the API server run in threads, too.

@@ -11,7 +11,6 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.refs import Kind, TargetRef
 from phase_operator.handlers.kind import Listing, ShownKind
 from phase_operator.handlers.watcher import Watcher
-from phase_operator.kube.client import KubeClient
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.merged_watch import MergedWatch
 from phase_operator.kube.paths import COLLECTIONS, CORE, OURS, object_path
@@ -19,10 +18,7 @@ from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
 from phase_operator.kube.watch import METADATA_ALONE, WHOLE, CollectionWatch, Form, Sink
-from phase_operator.reconcile.ports import Clock
-from phase_operator.settings import Settings
-from phase_operator.telemetry.metrics import Metrics
-from phase_operator.wiring.loop import Loop, Startup, kind_in_keys
+from phase_operator.wiring.loop import Edges, Loop, Startup, kind_in_keys
 
 _VALUES = (names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE)
 _OURS = f"{names.LABEL_TARGET} in ({','.join(_VALUES)})"
@@ -31,17 +27,9 @@ _OURS = f"{names.LABEL_TARGET} in ({','.join(_VALUES)})"
 class Watches:
     """Watches of Secrets, ConfigMaps and namespaces as metadata, and kopf's watch of PhaseSecrets."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        client: KubeClient,
-        loop: Loop,
-        metrics: Metrics,
-        clock: Clock,
-        startup: Startup,
-        sweep_every: float,
-    ) -> None:
-        self._client, self._loop, self._metrics, self._clock = client, loop, metrics, clock
+    def __init__(self, edges: Edges, loop: Loop, startup: Startup, sweep_every: float) -> None:
+        self._edges, self._loop = edges, loop
+        settings, client, metrics = edges.settings, edges.client, edges.metrics
         self.metadata = [
             self._targets(kind, sink, scope)
             for kind, sink in [(kind, self._sink(kind)) for kind in Kind]
@@ -67,7 +55,7 @@ class Watches:
             ),
             server=client.host,
             served=loop.cluster.served,
-            clock=clock,
+            clock=edges.clock,
             has_lists=not settings.namespace,
             restarted=metrics.watch_restarted,
             sweep_every=sweep_every,
@@ -92,8 +80,8 @@ class Watches:
             not_understood=loop.events.not_understood,
             count=lists.count,
             list_all=lists.list_all,
-            clock=self._clock,
-            internal_errors=self._metrics.internal_errors,
+            clock=self._edges.clock,
+            internal_errors=self._edges.metrics.internal_errors,
             # An older installation has PhaseSecrets alone, and the operator may be upgraded before the rest.
             why_unserved=partial(loop.cluster.why_unserved, definition, is_everywhere=is_everywhere) if kind else None,
         )
@@ -158,17 +146,17 @@ class Watches:
         may_read: Callable[[str], Awaitable[None]] | None = None,
     ) -> CollectionWatch:
         return CollectionWatch(
-            self._client,
+            self._edges.client,
             name=name,
             path=path,
             scope=scope,
             list_selector=listed,
             follow_selector=followed,
             sink=sink,
-            restarted=self._metrics.watch_restarted,
+            restarted=self._edges.metrics.watch_restarted,
             is_back=self._loop.workers.kubernetes_is_back,
-            clock=self._clock,
-            internal_errors=self._metrics.internal_errors,
+            clock=self._edges.clock,
+            internal_errors=self._edges.metrics.internal_errors,
             form=form,
             not_found=not_found,
             may_read=may_read,
