@@ -26,6 +26,8 @@ from phase_dev.server.routes import find, is_root, unmounted
 Sleep = Callable[[float], Awaitable[None]]
 log = logging.getLogger(__name__)
 VERSION = "v2.73.2"
+# A capital that begins a word.
+_WORD = re.compile("(?<=[a-z0-9])[A-Z]|[A-Z](?=[a-z])")
 ALIVE = "API is alive. Please see https://docs.phase.dev/public-api for documentation on available endpoints."
 
 
@@ -115,12 +117,12 @@ async def answer(
 
 
 def snake_case(query: QueryParams) -> dict[str, str]:
-    """Return the query with its names in snake_case, as the server reads them.
+    """Return the query with its names in snake_case, as the server reads them: `AppId` becomes `_app_id`, unknown.
 
     The last value of a spelling counts, and of several spellings of a name the one that appeared last.
     """
     spelled = dict(query.multi_items())
-    return {re.sub(r"(?<=[a-z])[A-Z]", lambda m: "_" + m[0], name).lower(): spelled[name] for name in spelled}
+    return {_WORD.sub(r"_\g<0>", name).lower(): spelled[name] for name in spelled}
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

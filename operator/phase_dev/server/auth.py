@@ -7,7 +7,9 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from phase_dev.server.database import asked
 from phase_dev.server.leasing import Leasing
 from phase_dev.server.model import Account, AccountKind, App, Environment, Organisation, Token
 from phase_dev.server.responses import ApiError, unauthenticated
@@ -34,6 +36,8 @@ class Call:
     peer: str
     allow: str
     leasing: Leasing
+    # What the id in the path is an id of, if that names the app.
+    path_names: Literal["app", "environment"] | None = None
     maybe_account: Account | None = None
     maybe_app: App | None = None
     maybe_environment: Environment | None = None
@@ -91,7 +95,7 @@ def authenticate(header: str | None, state: State, now: datetime) -> Account:
 def find_environment(call: Call) -> None:
     """Set the environment or the app that the request names, if any, and refuse a caller without access to it.
 
-    A `secret_id` wins over the header, and the header over `app_id` with `env`.
+    A `secret_id` wins over the header `Environment`, that over `app_id` and `env`, and these over what the path names.
     """
     environment = _named_environment(call)
     if environment is None:
@@ -104,8 +108,8 @@ def find_environment(call: Call) -> None:
 def _named_environment(call: Call) -> Environment | None:
     """Return the environment that a request names; of an app alone, the app is set."""
     state, query = call.state, call.query
-    if query.get("secret_id"):
-        return _environment_of_secret(call, query["secret_id"])
+    if secret_id := call.headers.get("secret-id") or query.get("secret_id"):
+        return _environment_of_secret(call, secret_id)
     if header := call.headers.get("environment"):
         environment = state.environments.get(header)
         if environment is None or not _own(call, state.apps[environment.app]):
@@ -116,17 +120,28 @@ def _named_environment(call: Call) -> Environment | None:
         if not query.get("env"):
             enter_app(call, app)
             return None
-        if (found := state.environment_named(app.id, query["env"])) is None:
+        if (found := state.environment_named(app.id, asked(query["env"]))) is None:
             raise ApiError(404, f"Environment '{query['env']}' not found in App {app.id}")
         return found
-    if call.account.kind == "legacy":
+    if call.path_names == "environment":
+        enter_app(call, _app_of_environment(call, call.path["id"]))
+    elif call.path_names == "app":
+        enter_app(call, find_app(call, call.path["id"]))
+    elif call.account.kind == "legacy":
         raise unauthenticated(LEGACY_NEEDS_ENVIRONMENT)
     return None
 
 
+def _app_of_environment(call: Call, environment_id: str) -> App:
+    environment = call.state.environments.get(asked(environment_id))
+    if environment is None or not _own(call, app := call.state.apps[environment.app]):
+        raise ApiError(404, "Environment not found")
+    return app
+
+
 def find_app(call: Call, app_id: str) -> App:
     """Return the app with exactly this id in the caller's organisation."""
-    app = call.state.apps.get(app_id)
+    app = call.state.apps.get(asked(app_id))
     if app is None or not _own(call, app):
         raise ApiError(404, f"App with ID {app_id} not found")
     return app
@@ -160,7 +175,7 @@ def _own(call: Call, app: App) -> bool:
 
 
 def _environment_of_secret(call: Call, secret_id: str) -> Environment:
-    secret = call.state.secrets.get(secret_id) or call.state.dynamic_secrets.get(secret_id)
+    secret = call.state.secrets.get(asked(secret_id)) or call.state.dynamic_secrets.get(secret_id)
     if secret is None or not _own(call, call.state.apps[call.state.environments[secret.environment].app]):
         raise ApiError(404, "Secret not found")
     return call.state.environments[secret.environment]

@@ -9,23 +9,16 @@ from typing import Literal
 
 from starlette.responses import Response
 
-from phase_dev.server.auth import (
-    NO_CONTEXT,
-    Call,
-    authenticate,
-    check_ip,
-    enter_app,
-    find_app,
-    find_environment,
-)
+from phase_dev.server.auth import NO_CONTEXT, Call, authenticate, check_ip, find_environment
 from phase_dev.server.cloud import NeverAnswered
-from phase_dev.server.negotiation import as_page, check_accept, prefers_page
+from phase_dev.server.negotiation import Shown, as_page, shown_as
 from phase_dev.server.quota import Quota
 from phase_dev.server.responses import ApiError, error_response, killed_page
 from phase_dev.server.steps import Steps
 
 Handler = Callable[[Call], Response | Steps[Response]]
 ACTIONS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete"}
+_NAMED_BY_PATH: dict[str, Literal["app", "environment"]] = {"app by id": "app", "environment by id": "environment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +31,18 @@ class Endpoint:
     handlers: Mapping[str, Handler]
     resource: str = "Secrets"
     permissions: Mapping[str, str] = field(default_factory=lambda: ACTIONS)
+    # What every method asks for, unknown ones too; left out: each its own, and unknown ones are refused.
+    one_permission: str | None = None
     refusal: str = "You don't have permission to {action} secrets in this environment."
     # Rows in plain text need server-side encryption; sealed ones do not.
     needs_sse: bool = True
     # Shows a browser a page.
     browsable: bool = False
+
+    @property
+    def path_names(self) -> Literal["app", "environment"] | None:
+        """What the id in the path is an id of, if that names the app."""
+        return _NAMED_BY_PATH.get(self.context)
 
     @property
     def is_metadata(self) -> bool:
@@ -52,29 +52,30 @@ class Endpoint:
     def answer(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
         """Return the answer to one request."""
         call.allow = self.allow
-        accept = call.headers.get("accept")
+        kind: Shown = "json"
         try:
-            check_accept(accept, browsable=self.browsable)
+            kind = shown_as(call.headers.get("accept"), call.query.get("format"), browsable=self.browsable)
             response = yield from self._checked(call, quota, limit)
         except ApiError as error:
             response = error_response(error, self.allow)
         except NeverAnswered:
             return killed_page()
-        return as_page(response) if self.browsable and prefers_page(accept) else response
+        return as_page(response) if kind == "api" else response
 
     def _checked(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
+        call.path_names = self.path_names
         call.maybe_account = authenticate(call.headers.get("authorization"), call.state, call.now)
-        self._find(call)
+        find_environment(call)
         check_ip(call)
         quota.take(call.account.id, limit if limit is not None else call.organisation.quota, call.now)
-        if call.method not in ACTIONS:
+        if call.method not in ACTIONS and not self.one_permission:
             raise self._unknown_method(call.method)
         if self.context == "environment" and call.maybe_environment is None:
             raise ApiError(403, NO_CONTEXT)
         if self.context == "app" and call.maybe_app is None:
             raise ApiError(403, "Could not resolve app from request.")
         self._check_sse(call, metadata=True)
-        action = self.permissions.get(call.method, "read")
+        action = self.one_permission or self.permissions.get(call.method, "read")
         if not call.may(f"{self.resource}:{action}"):
             raise ApiError(403, self.refusal.format(action=action))
         self._check_sse(call, metadata=False)
@@ -89,15 +90,6 @@ class Endpoint:
             return ApiError(405, f'Method "{method}" not allowed.')
         return ApiError(403, f"Unsupported HTTP method: {method}")
 
-    def _find(self, call: Call) -> None:
-        if self.context == "environment by id":
-            _enter_environment(call, call.path["id"])
-            return
-        # What the query names comes before what the path names, as on the server.
-        find_environment(call)
-        if self.context == "app by id" and call.maybe_app is None:
-            enter_app(call, find_app(call, call.path["id"]))
-
     def _check_sse(self, call: Call, *, metadata: bool) -> None:
         """Refuse an app without server-side encryption, on routes of metadata before the role is looked at."""
         if not self.needs_sse or call.maybe_app is None or call.maybe_app.sse:
@@ -107,12 +99,3 @@ class Endpoint:
             raise ApiError(403, "SSE is not enabled for this App.")
         if not has_app and not metadata and self.context != "account":
             raise ApiError(400, "SSE is not enabled for this App")
-
-
-def _enter_environment(call: Call, environment_id: str) -> None:
-    environment = call.state.environments.get(environment_id)
-    app = environment and call.state.apps[environment.app]
-    if not environment or not app or app.organisation != call.account.organisation:
-        raise ApiError(404, "Environment not found")
-    enter_app(call, app)
-    call.maybe_environment = environment

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from phase_dev.server.auth import Call
 from phase_dev.server.bodies import parse_object
 from phase_dev.server.cloud import CloudError
+from phase_dev.server.database import asked
 from phase_dev.server.leasing import LeaseError
 from phase_dev.server.model import DynamicSecret, Lease, normalise_path
 from phase_dev.server.render import dynamic_json, lease_json
@@ -34,6 +35,8 @@ def get_dynamic(call: Call) -> Steps[Response]:
     if call.maybe_environment is None:
         raise server_error()
     query = call.query
+    for name in ("path", "id", "name"):
+        asked(query.get(name, ""))
     found = [dynamic for dynamic in call.state.dynamic_of(call.environment.id) if _matches(dynamic, query)]
     if not found:
         raise ApiError(404, "No dynamic secrets found")

@@ -6,6 +6,7 @@ Rule: an account sees an app only through an environment it has access to.
 from starlette.responses import Response
 
 from phase_dev.server.auth import Call
+from phase_dev.server.database import asked
 from phase_dev.server.model import Account
 from phase_dev.server.render import app_json, environment_json, moment
 from phase_dev.server.responses import ApiError, compact, json_response
@@ -35,10 +36,14 @@ def get_environments(call: Call) -> Response:
 
 def get_environment(call: Call) -> Response:
     """Answer one environment, which the caller has access to, not only to its app."""
-    if call.environment.id not in call.account.environments:
+    environment = call.state.environments.get(asked(call.path["id"]))
+    # The app may have been named elsewhere.
+    if environment is None or environment.app != call.app.id:
+        raise ApiError(404, "Environment not found")
+    if call.account.kind != "legacy" and environment.id not in call.account.environments:
         subject = "You don't" if call.account.kind == "user" else "Service account doesn't"
         raise ApiError(403, f"{subject} have access to this environment.")
-    return json_response(compact(environment_json(call.environment)), allow=call.allow)
+    return json_response(compact(environment_json(environment)), allow=call.allow)
 
 
 def get_service_account(call: Call) -> Response:

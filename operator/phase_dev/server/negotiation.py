@@ -5,25 +5,36 @@ Rule: JSON wins where it is named or anything goes; a page has the status and th
 
 import html
 import json
+from typing import Literal
 
 from starlette.responses import Response
 
 from phase_dev.server.responses import ApiError
 
-_JSON = {"*/*", "application/*", "application/json"}
-_PAGE = {"text/*", "text/html"}
+Shown = Literal["json", "api"]
+_TYPES: dict[Shown, set[str]] = {
+    "json": {"*/*", "application/*", "application/json", "*/json"},
+    "api": {"*/*", "text/*", "text/html", "*/html"},
+}
 
 
-def check_accept(header: str | None, *, browsable: bool) -> None:
-    """Refuse a caller who takes nothing that the route has."""
-    if header and _kinds(header).isdisjoint(_JSON | _PAGE if browsable else _JSON):
-        raise ApiError(406, "Could not satisfy the request Accept header.")
+def shown_as(accept: str | None, wanted: str | None, *, browsable: bool) -> Shown:
+    """Return how an answer is shown, `api` being the page; refuse a caller who takes nothing that the route has.
 
-
-def prefers_page(header: str | None) -> bool:
-    """Return whether a caller gets the page: one who names HTML and does not name JSON."""
-    kinds = _kinds(header or "*/*")
-    return not kinds.isdisjoint(_PAGE) and kinds.isdisjoint(_JSON - {"*/*"})
+    `wanted` is the query's `format`, which leaves one kind; an unknown one is no route at all.
+    """
+    offered: list[Shown] = ["json", "api"] if browsable else ["json"]
+    if wanted:
+        offered = [kind for kind in offered if kind == wanted]
+        if not offered:
+            raise ApiError(404, "Not found.")
+    accepted = _kinds("*/*" if accept is None else accept)
+    # A kind that is named comes before one that a star lets in.
+    for names in (accepted - {"*/*"}, accepted):
+        for kind in offered:
+            if not names.isdisjoint(_TYPES[kind]):
+                return kind
+    raise ApiError(406, "Could not satisfy the request Accept header.")
 
 
 def as_page(response: Response) -> Response:

@@ -81,6 +81,7 @@ ENDPOINTS: tuple[Endpoint | TokenEndpoint, ...] = (
         "account",
         {},
         resource="ServiceAccountTokens",
+        one_permission="create",
         refusal="You don't have permission to {action} service account tokens.",
     ),
     TokenEndpoint(),

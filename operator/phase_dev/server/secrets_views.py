@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call
 from phase_dev.server.bodies import SecretInput, checked_tags, parse_ids, parse_secrets
+from phase_dev.server.database import asked
 from phase_dev.server.leases import Leased, dynamic_at, lease_all, whole_seconds
 from phase_dev.server.model import Override, Secret, new_id, normalise_path
 from phase_dev.server.references import Place, resolve
@@ -120,14 +121,14 @@ def flag(call: Call, name: str) -> bool:
 
 def _matching(call: Call) -> list[Secret]:
     environment, path = call.environment.id, call.query.get("path")
-    folder = normalise_path(path) if path else None
+    folder = normalise_path(asked(path)) if path else None
     if key := call.query.get("key"):
         found = [s for s in call.state.secrets_called(environment, key.upper()) if folder in (None, s.path)]
     elif folder:
         found = list(call.state.secrets_at(environment, folder))
     else:
         found = list(call.state.secrets_of(environment))
-    if tags := call.query.get("tags"):
+    if tags := asked(call.query.get("tags", "")):
         # One row per matching tag: the server joins without DISTINCT.
         found = [secret for secret in found for tag in set(tags.split(",")) if tag in secret.tags]
     return found

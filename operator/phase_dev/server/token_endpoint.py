@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import Call, authenticate, token_of
 from phase_dev.server.encrypted_views import get_token
-from phase_dev.server.negotiation import as_page, check_accept, prefers_page
+from phase_dev.server.negotiation import as_page, shown_as
 from phase_dev.server.quota import Quota
 from phase_dev.server.responses import ApiError, compact, error_response, json_response, server_error
 from phase_dev.server.steps import Steps
@@ -42,15 +42,14 @@ class TokenEndpoint:
         return response
 
     def _checked(self, call: Call, quota: Quota, limit: int | None) -> Response:
-        accept = call.headers.get("accept")
-        check_accept(accept, browsable=True)
+        kind = shown_as(call.headers.get("accept"), call.query.get("format"), browsable=True)
         first = next(iter(call.state.organisations.values()))
         quota.take(f"address {_address(call)}", limit if limit is not None else first.quota, call.now)
         if call.method not in ("GET", "OPTIONS"):
             raise ApiError(405, f'Method "{call.method}" not allowed.')
         content = _OPTIONS if call.method == "OPTIONS" else self._content(call)
         response = json_response(compact(content), allow=self.allow)
-        return as_page(response) if prefers_page(accept) else response
+        return as_page(response) if kind == "api" else response
 
     def _content(self, call: Call) -> dict[str, object]:
         header = call.headers.get("authorization")

@@ -1,45 +1,22 @@
-"""Requests for apps, environments and accounts are checked in the order of the real server, odd corners included."""
+"""Requests of a reader that the embedded server once answered otherwise than the real one, each with the real answer.
 
-from typing import Any
+Where the comparison says nothing, the answer is what the console's published source does; such rows say so.
+"""
 
-import httpx
 import pytest
 
-from unit.phase_dev.server.builders import SEED, Installation
+from contract.phase_server.compared import SECRETS, WORLD, ask, told
+from unit.phase_dev.server.builders import Installation
 
-ACCOUNTS = [
-    *SEED["accounts"],
-    {"name": "half", "access": {"backend": ["Development"], "legacy": ["*"]}},
-    {"name": "person", "kind": "user", "access": {"backend": ["Development"]}},
-    {"name": "old", "kind": "legacy", "access": {"backend": ["Development"]}},
-    {"name": "mute", "role": "Mute", "access": {"legacy": ["*"]}},
-]
+BUG = "Internal server error."
+DYNAMIC = "/v1/secrets/dynamic/?app_id={backend_app}&env=development"
+NO_TOKENS = "You don't have permission to create service account tokens."
 CONTEXT_OF_OLD = "Service tokens require an environment context"
 
 
 @pytest.fixture
 def installation() -> Installation:
-    return Installation(SEED | {"accounts": ACCOUNTS, "roles": {"Mute": {}}})
-
-
-async def ask(
-    installation: Installation, route: str, account: str, method: str = "GET", headers: dict[str, str] | None = None
-) -> httpx.Response:
-    phase = installation.phase
-    known = {f"{app.name.split()[0].lower()}_app": app.id for app in phase.state.apps.values()}
-    known |= {env: phase.environment("backend", env).id for env in ("development", "staging", "production")}
-    known |= {"shared": phase.environment("Shared Config", "development").id}
-    kind = {"service": "ServiceAccount", "user": "User", "legacy": "Service"}[phase.account(account).kind]
-    own = {"Authorization": f"Bearer {kind} {phase.token(account).value}"}
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=installation.app), base_url="http://phase"
-    ) as client:
-        return await client.request(method, route.format_map(known), headers=own | (headers or {}))
-
-
-def told(answer: httpx.Response) -> tuple[int, Any]:
-    content = answer.json()
-    return answer.status_code, content["error"] if answer.status_code >= 400 else content
+    return Installation(WORLD)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +24,7 @@ def told(answer: httpx.Response) -> tuple[int, Any]:
     [
         pytest.param("/v1/secrets/?app_id=x", "half", 404, "App with ID x not found", id="an unknown app alone"),
         pytest.param(
-            "/v1/secrets/?app_id={shared_app}", "half", 401, "Service account cannot access this app", id="an app alone"
+            "/v1/secrets/?app_id={closed_app}", "half", 401, "Service account cannot access this app", id="an app alone"
         ),
         pytest.param("/v1/secrets/?app_id={shared_app}", "person", 403, "User cannot access this app", id="of a user"),
         pytest.param("/v1/secrets/?app_id=x", "old", 404, "App with ID x not found", id="an old token's unknown app"),
@@ -77,7 +54,7 @@ def told(answer: httpx.Response) -> tuple[int, Any]:
             "/v1/environments/{staging}/", "person", 403, "You don't have access to this environment.", id="by a user"
         ),
         pytest.param(
-            "/v1/environments/{shared}/",
+            "/v1/environments/{closed}/",
             "half",
             401,
             "Service account cannot access this app",
@@ -103,6 +80,43 @@ def told(answer: httpx.Response) -> tuple[int, Any]:
             403,
             "You don't have permission to read secrets in this environment.",
             id="of secrets after it",
+        ),
+        # These three by the source.
+        pytest.param("/v1/apps/x/", "old", 404, "App with ID x not found", id="an unknown app in an old token's path"),
+        pytest.param(
+            "/v1/environments/{development}/?app_id={shared_app}",
+            "half",
+            404,
+            "Environment not found",
+            id="an environment in the path that is not of the app in the query",
+        ),
+        pytest.param(
+            "/v1/environments/{development}/?app_id={backend_app}&env=nope",
+            "half",
+            404,
+            "Environment 'nope' not found in App {backend_app}",
+            id="the query wins over an environment in the path",
+        ),
+        pytest.param("/v1/secrets/?app_id=%00&env=development", "half", 500, BUG, id="a NUL in an app's id"),
+        pytest.param("/v1/secrets/?app_id=%00", "half", 500, BUG, id="a NUL in the id of an app alone"),
+        pytest.param(
+            "/v1/secrets/?app_id={backend_app}&env=%00", "half", 500, BUG, id="a NUL in an environment's name"
+        ),
+        pytest.param("/v1/secrets/?secret_id=%00", "half", 500, BUG, id="a NUL in a secret's id"),
+        pytest.param(f"{SECRETS}&path=/a%00b", "half", 500, BUG, id="a NUL in a path"),
+        pytest.param(f"{SECRETS}&tags=db,%00", "half", 500, BUG, id="a NUL in tags"),
+        pytest.param(f"{DYNAMIC}&path=%00", "half", 500, BUG, id="a NUL in the path of a dynamic secret"),
+        pytest.param("/v1/apps/%00/", "half", 500, BUG, id="a NUL in the path of an app"),
+        pytest.param("/v1/environments/%00/", "half", 500, BUG, id="a NUL in the path of an environment"),
+        pytest.param("/v1/service-accounts/%00/", "admin", 404, "Service account not found.", id="not of an account"),
+        pytest.param(f"{SECRETS}&format=xml", "half", 404, "Not found.", id="an unknown format"),
+        pytest.param("/v1/apps/?FORMAT=JSON", "half", 404, "Not found.", id="a format has a case"),
+        pytest.param(
+            f"{SECRETS}&dynamic=true&lease_ttl=x",
+            "half",
+            400,
+            "lease_ttl must be a valid integer (seconds)",
+            id="the ttl of no lease",
         ),
     ],
 )
@@ -145,9 +159,7 @@ async def test_metadata_answers_405_to_other_methods(installation: Installation,
 async def test_the_header_of_an_environment_counts_on_all_routes(
     installation: Installation, header: str, route: str, status: int
 ) -> None:
-    named = header.format(development=installation.phase.environment("backend", "development").id)
-
-    answer = await ask(installation, route, "operator", headers={"Environment": named})
+    answer = await ask(installation, route, "operator", headers={"Environment": header})
 
     assert answer.status_code == status
 
@@ -173,6 +185,9 @@ async def test_a_bad_header_is_told(installation: Installation, header: str, tex
         pytest.param("APP_ID={backend_app}&ENV=development", 200, id="capitals"),
         pytest.param("appID={backend_app}&env=development", 200, id="a capital abbreviation"),
         pytest.param("appId={backend_app}&env=development", 200, id="camelCase"),
+        # These two by the source of the library that spells the names anew.
+        pytest.param("APPId={backend_app}&ENV=development", 200, id="an abbreviation and a word"),
+        pytest.param("AppId={backend_app}&env=development", 403, id="a capital at the beginning makes another name"),
         pytest.param("app_id={backend_app}&appId=x&app_id={backend_app}&env=development", 404, id="the later spelling"),
     ],
 )
@@ -204,3 +219,76 @@ async def test_tokens_of_an_account_are_listed_newest_first(installation: Instal
     answer = await ask(installation, f"/v1/service-accounts/{installation.phase.account('operator').id}/", "admin")
 
     assert [token["name"] for token in answer.json()["tokens"]] == ["newer", "token"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_the_route_of_an_accounts_tokens_asks_every_method_for_the_same(
+    installation: Installation, method: str
+) -> None:
+    assert told(await ask(installation, "/v1/service-accounts/x/tokens/", "half", method)) == (403, NO_TOKENS)
+
+
+async def test_an_unknown_format_is_told_before_the_token_is_looked_at(installation: Installation) -> None:
+    answer = await ask(installation, f"{SECRETS}&format=xml", headers={"Authorization": ""})
+
+    assert (answer.status_code, answer.text) == (404, '{"error":"Not found."}')
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "status"),
+    [
+        pytest.param("&format=json", "application/json", 200, id="JSON"),
+        pytest.param("&format=", "*/*", 200, id="an empty format"),
+        pytest.param("", "*/json", 200, id="any JSON"),
+        pytest.param("", "", 406, id="nothing is accepted"),
+        pytest.param("&format=json", "text/html", 406, id="a format that is not accepted"),
+    ],
+)
+async def test_the_format_and_what_is_accepted_have_to_agree(
+    installation: Installation, query: str, accept: str, status: int
+) -> None:
+    answer = await ask(installation, SECRETS + query, headers={"Accept": accept})
+
+    assert answer.status_code == status
+
+
+async def test_the_encrypted_route_shows_a_page_that_is_asked_for_by_its_format(installation: Installation) -> None:
+    development = {"Environment": "{development}"}
+
+    page = await ask(installation, "/secrets/?format=api", headers=development)
+    json = await ask(installation, "/secrets/?format=json", headers=development)
+    neither = await ask(installation, "/secrets/?format=api", headers=development | {"Accept": "application/json"})
+
+    assert [each.headers["content-type"].split(";")[0] for each in (page, json)] == ["text/html", "application/json"]
+    assert neither.status_code == 406
+
+
+async def test_an_empty_ttl_of_a_lease_is_none(installation: Installation) -> None:
+    assert told(await ask(installation, f"{SECRETS}&dynamic=true&lease=true&lease_ttl=")) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        pytest.param("secret_id={secret}&app_id={{backend_app}}&env=staging", {}, id="over the query"),
+        pytest.param("secret_id={secret}", {"Environment": "{staging}"}, id="over the header"),
+        # By the source.
+        pytest.param("app_id={{backend_app}}&env=staging", {"Secret-Id": "{secret}"}, id="as a header"),
+    ],
+)
+async def test_the_id_of_a_secret_wins(installation: Installation, query: str, headers: dict[str, str]) -> None:
+    secret = installation.phase.set_secret("backend", "development", "A", "a").id
+    sent = {name: value.replace("{secret}", secret) for name, value in headers.items()}
+
+    answer = await ask(installation, f"/v1/secrets/?{query.format(secret=secret)}", "operator", headers=sent)
+
+    assert [row["id"] for row in answer.json()] == [secret]
+
+
+async def test_only_what_got_as_far_as_the_quota_is_counted(installation: Installation) -> None:
+    installation.phase.set_quota(1)
+
+    routes = ["?app_id=x", "?app_id={closed_app}", "", "?app_id={backend_app}"]
+    told_statuses = [(await ask(installation, f"/v1/secrets/{route}")).status_code for route in routes]
+
+    assert told_statuses == [404, 401, 403, 429]
