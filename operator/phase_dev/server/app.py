@@ -20,7 +20,17 @@ from phase_dev.server.auth import Call
 from phase_dev.server.control import control_app
 from phase_dev.server.facts import facts_of
 from phase_dev.server.installation import Phase
-from phase_dev.server.responses import COMMON_HEADERS, error_response, not_found_page, server_error, spaced
+from phase_dev.server.negotiation import shown_as
+from phase_dev.server.responses import (
+    COMMON_HEADERS,
+    ApiError,
+    error_response,
+    forbidden_page,
+    killed_page,
+    not_found_page,
+    server_error,
+    spaced,
+)
 from phase_dev.server.routes import find, is_root, unmounted
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -86,11 +96,9 @@ async def answer(
     """Return the true answer to a request; whether the caller still waits for it does not matter."""
     path = scope["path"]
     if is_root(path):
-        content = spaced({"message": ALIVE, "status": "ok"})
-        return Response(content, headers=COMMON_HEADERS, media_type="application/json")
+        return _greet(scope["method"])
     if path in ("/health/", "/service/health/"):
-        content = spaced({"status": "alive", "version": VERSION})
-        return Response(content, headers={"Vary": "Accept", "Allow": "GET, OPTIONS"}, media_type="application/json")
+        return _tell_health(scope["method"], headers.get("accept"))
     found = find(path)
     if found is None:
         return not_found_page()
@@ -114,6 +122,26 @@ async def answer(
                 log.exception("request failed", extra={"path": path})
                 return error_response(server_error(), allow)
         await sleep(wait)
+
+
+def _greet(method: str) -> Response:
+    """Return the greeting; who writes to it is taken for a browser that was tricked into it."""
+    if method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
+        return forbidden_page()
+    content = spaced({"message": ALIVE, "status": "ok"})
+    return Response(content, headers=COMMON_HEADERS, media_type="application/json")
+
+
+def _tell_health(method: str, accept: str | None) -> Response:
+    """Return the version; whatever the route has to refuse kills the real server's process."""
+    try:
+        shown_as(accept, None, browsable=False)
+    except ApiError:
+        return killed_page()
+    if method not in ("GET", "OPTIONS"):
+        return killed_page()
+    content = spaced({"status": "alive", "version": VERSION})
+    return Response(content, headers={"Vary": "Accept", "Allow": "GET, OPTIONS"}, media_type="application/json")
 
 
 def snake_case(query: QueryParams) -> dict[str, str]:

@@ -28,6 +28,18 @@ NOT_FOUND_PAGE = """
 </body>
 </html>
 """
+FORBIDDEN_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta http-equiv="content-type" content="text/html; charset=utf-8">
+  <title>403 Forbidden</title>
+</head>
+<body>
+  <h1>Forbidden <span>(403)</span></h1>
+  <p>CSRF verification failed. Request aborted.</p>
+</body>
+</html>
+"""
 KILLED_PAGE = """<html>
   <head>
     <title>Internal Server Error</title>
@@ -84,6 +96,11 @@ def error_response(error: ApiError, allow: str) -> Response:
 def not_found_page() -> Response:
     """Return the HTML page for a path without a route, which includes every route without its trailing slash."""
     return Response(NOT_FOUND_PAGE, 404, COMMON_HEADERS, media_type="text/html")
+
+
+def forbidden_page() -> Response:
+    """Return the HTML page for a write to a page for browsers; only the beginning of the real one."""
+    return Response(FORBIDDEN_PAGE, 403, COMMON_HEADERS, media_type="text/html")
 
 
 def killed_page() -> Response:

@@ -16,8 +16,9 @@ from phase_dev.server.metadata_views import (
     get_environments,
     get_service_account,
 )
-from phase_dev.server.secrets_views import create_secrets, delete_secrets, get_secrets, update_secrets
+from phase_dev.server.secrets_views import get_secrets
 from phase_dev.server.token_endpoint import TokenEndpoint
+from phase_dev.server.writing import create_secrets, delete_secrets, update_secrets
 
 READ = {"PUT": "read", "DELETE": "read"}
 ENDPOINTS: tuple[Endpoint | TokenEndpoint, ...] = (

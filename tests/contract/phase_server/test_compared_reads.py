@@ -292,3 +292,20 @@ async def test_only_what_got_as_far_as_the_quota_is_counted(installation: Instal
     told_statuses = [(await ask(installation, f"/v1/secrets/{route}")).status_code for route in routes]
 
     assert told_statuses == [404, 401, 403, 429]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status"),
+    [
+        pytest.param("POST", "/", "*/*", 403, id="a write to the greeting"),
+        pytest.param("PATCH", "/public/", "*/*", 403, id="a write to that of the public API"),
+        pytest.param("POST", "/health/", "*/*", 500, id="a write to the health"),
+        pytest.param("GET", "/health/", "text/html", 500, id="the health as a page"),
+    ],
+)
+async def test_the_pages_without_a_token_refuse_with_pages(
+    installation: Installation, method: str, path: str, accept: str, status: int
+) -> None:
+    answer = await ask(installation, path, method=method, headers={"Accept": accept})
+
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (status, "text/html")

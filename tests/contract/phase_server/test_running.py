@@ -28,6 +28,12 @@ def read(phase: EmbeddedPhase, *, timeout: float = 5.0) -> httpx.Response:
     return httpx.get(f"{phase.url}/v1/secrets/", params=params, headers=phase.headers("operator"), timeout=timeout)
 
 
+def create(phase: EmbeddedPhase, key: str) -> httpx.Response:
+    params = {"app_id": phase.app_id("shop"), "env": "development"}
+    body = {"secrets": [{"key": key, "value": "v"}]}
+    return httpx.post(f"{phase.url}/v1/secrets/", params=params, headers=phase.headers("operator"), json=body)
+
+
 def lease(phase: EmbeddedPhase, *, timeout: float = 5.0, **query: str) -> httpx.Response:
     params = {"app_id": phase.app_id("shop"), "env": "production", "lease": "true", **query}
     url, headers = f"{phase.url}/v1/secrets/dynamic/", phase.headers("operator")
@@ -61,6 +67,16 @@ def test_a_lost_answer_was_executed(phase: EmbeddedPhase) -> None:
 
     assert (len(phase.leases.live()), phase.calls(lease=True, status=200)) == (1, 1)
     assert lease(phase).status_code == 200
+
+
+def test_a_write_whose_answer_is_lost_was_executed(phase: EmbeddedPhase) -> None:
+    phase.fail("lost", method="POST", route="/v1/secrets/", times=1)
+
+    with pytest.raises(httpx.ReadError):
+        create(phase, "LOST")
+
+    assert [row["key"] for row in read(phase).json()].count("LOST") == 1
+    assert create(phase, "LOST").status_code == 409
 
 
 def test_a_lease_is_made_although_its_caller_has_gone(phase: EmbeddedPhase) -> None:
