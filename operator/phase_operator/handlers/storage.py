@@ -2,12 +2,16 @@
 
 kopf stores the state that it last handled in annotations of each object. For that it copies and compares every object,
 even with event handlers alone. We compare generations ourselves, so these classes avoid that work (measured: a quarter
-of the cost).
+of the cost). It also remembers something of each object in memory, which only other handlers need (measured: 0.8 KB
+each).
 """
 
 from typing import Any
 
 import kopf
+
+# What `kopf.spawn_tasks` takes has no public name.
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -44,3 +48,11 @@ class NoProgress(kopf.ProgressStorage):
     def clear(self, *, essence: Any) -> Any:
         """Return the essence as it is."""
         return essence
+
+
+class NoMemories(ResourceMemories):
+    """Remembers nothing of an object from one event to the next."""
+
+    async def recall(self, raw_body: Any, *, ephemeral: bool = False, **options: Any) -> ResourceMemory:
+        """Return a new memory for an event, which goes with it."""
+        return await super().recall(raw_body, ephemeral=True, **options)

@@ -17,7 +17,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.flow.backoff import reopen_watch
 from phase_operator.handlers.kind import ShownKind
-from phase_operator.handlers.storage import NoDiffBase, NoProgress
+from phase_operator.handlers.storage import NoDiffBase, NoMemories, NoProgress
 from phase_operator.kube.listing import CHUNK
 from phase_operator.reconcile.internal_errors import surviving
 from phase_operator.reconcile.ports import Clock
@@ -141,6 +141,7 @@ class Watcher:
             # In a list of namespaces, too: kopf's one watch is made of theirs.
             clusterwide=True,
             standalone=True,
+            memories=NoMemories(),
             stop_flag=self._renewal,
         )
         # kopf installs signal handlers of its own; put ours back.

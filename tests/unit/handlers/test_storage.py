@@ -3,7 +3,7 @@ from typing import Any
 import kopf
 import pytest
 
-from phase_operator.handlers.storage import NoDiffBase, NoProgress
+from phase_operator.handlers.storage import NoDiffBase, NoMemories, NoProgress
 from support.builders import phase_secret
 
 KEY: Any = "handler"
@@ -46,3 +46,15 @@ def test_nothing_is_cleared_since_nothing_was_stored(body: Any) -> None:
     essence: Any = {"metadata": {"annotations": {"theirs": "x"}}}
 
     assert NoProgress().clear(essence=essence) == essence
+
+
+async def test_nothing_is_remembered_of_an_object_from_one_event_to_the_next(body: Any) -> None:
+    memories = NoMemories()
+    shown: Any = dict(body)
+
+    first, second = [await memories.recall(shown, noticed_by_listing=True) for _ in range(2)]
+    await memories.forget(shown)
+
+    assert first is not second
+    assert list(memories.iter_all_memories()) == []
+    assert list(memories.iter_all_daemon_memories()) == []
