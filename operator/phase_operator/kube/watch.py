@@ -74,8 +74,40 @@ def key_of(metadata: Metadata) -> ObjectKey:
     return ObjectKey(text(metadata.get("namespace")), text(metadata.get("name")))
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 async def _at_once(_: str) -> None:
     """Wait for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What is watched: `path` at the API server, in a namespace as its `scope`, or everywhere for ""."""
+
+    name: str
+    path: str
+    scope: str = ""
+    # The watch may cover more than the list.
+    list_selector: str = ""
+    follow_selector: str = ""
+    form: Form = METADATA_ALONE
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What a watch calls."""
+
+    sink: Sink
+    # With its name, when it breaks.
+    restarted: Callable[[str], None]
+    # When it was broken and is open again.
+    is_back: Callable[[], None]
+    # When there is no such collection.
+    not_found: Callable[[], None] = _nothing
+    # Awaited, with its scope, before more is read.
+    may_read: Callable[[str], Awaitable[None]] = _at_once
 
 
 class CollectionWatch:
@@ -83,64 +115,29 @@ class CollectionWatch:
 
     # There may be more than a thousand of them.
     __slots__ = (
-        *(
-            "_client",
-            "_clock",
-            "_failures",
-            "_follow_selector",
-            "_form",
-            "_internal_errors",
-            "_is_back",
-            "_list_selector",
-        ),
-        *("_logged", "_may_read", "_not_found", "_part_size", "_path", "_restarted", "_seen", "_sink", "_sleep"),
-        *("_version", "answered", "listed", "name", "problem", "refusal", "scope"),
+        *("_calls", "_client", "_clock", "_collection", "_failures", "_internal_errors", "_logged", "_part_size"),
+        *("_seen", "_sleep", "_version", "answered", "listed", "problem", "refusal"),
     )
 
     def __init__(
         self,
         client: KubeClient,
-        *,
-        name: str,
-        path: str,
-        scope: str,
-        list_selector: str,
-        follow_selector: str,
-        sink: Sink,
-        restarted: Callable[[str], None],
-        is_back: Callable[[], None],
+        collection: Collection,
+        calls: Callbacks,
         clock: Clock,
         internal_errors: InternalErrors,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        form: Form = METADATA_ALONE,
-        not_found: Callable[[], None] = lambda: None,
-        may_read: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`not_found` is called if there is no such collection; `may_read` is awaited before more of it is read."""
-        self._form = form
-        self._not_found = not_found
-        self._may_read = may_read or _at_once
-        self._clock = clock
-        self._internal_errors = internal_errors
+        self._client, self._collection, self._calls = client, collection, calls
+        self._clock, self._internal_errors, self._sleep = clock, internal_errors, sleep
         self._seen = clock.monotonic()
-        self.name = name
-        self._client = client
-        self._path = path
-        self.scope = scope
-        self._list_selector = list_selector
-        self._follow_selector = follow_selector
-        self._sink = sink
-        self._restarted = restarted
-        # Called when a watch that was broken is open again.
-        self._is_back = is_back
-        self._sleep = sleep
         # Done, and None from then on, once the collection was listed. To be shielded, as others wait for it, too.
         self.listed: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         # The same, once it was listed or its namespace denied access: the start need not wait any longer.
         self.answered: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         # Why the namespace refuses the watch; None if it does not.
         self.refusal: str | None = None
-        self.problem: str | None = f"{name}: not listed yet"
+        self.problem: str | None = f"{self.name}: not listed yet"
         # Failures in a row. A watch that opens and shows only an error has not recovered.
         self._failures = 0
         # Where to follow from; None means that the collection is listed first.
@@ -148,6 +145,16 @@ class CollectionWatch:
         self._part_size = PartSize(CHUNK)
         # The problem that was logged last.
         self._logged: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What is watched, in words."""
+        return self._collection.name
+
+    @property
+    def scope(self) -> str:
+        """The namespace that is watched; "" for all."""
+        return self._collection.scope
 
     def silent(self) -> float:
         """Return the seconds since the last event or attempt; far more than a watch lasts means that it hangs."""
@@ -177,14 +184,14 @@ class CollectionWatch:
         except ApiError as error:
             if error.gone:
                 self._version = None
-            is_refused = bool(self.scope) and error.status in self._form.refused
+            is_refused = bool(self.scope) and error.status in self._collection.form.refused
             self.refusal = str(error) if is_refused else None
             self._broke(str(error))
             if is_refused:
                 self._reached(is_listed=False)
                 return look_again(failures=self._failures, identity=self.name)
             if error.status == _NOT_FOUND:
-                self._not_found()
+                self._calls.not_found()
             return reopen_watch(failures=self._failures, identity=self.name, asked=error.after)
         return 0.0
 
@@ -200,7 +207,7 @@ class CollectionWatch:
         self.problem = f"{self.name}: {why}"
         is_news = self.problem != self._logged
         if is_news or self.refusal is None:
-            self._restarted(self.name)
+            self._calls.restarted(self.name)
         if is_news:
             # Logged once for each problem, not with every try.
             log.warning("watch interrupted", extra={"watch": self.name, "reason": why})
@@ -211,43 +218,42 @@ class CollectionWatch:
         # Few at a time: each has a connection of its own, and hundreds of watches may have to list. To wait for those
         # before us is no silence of ours: their requests end or time out, however slow the API server is.
         self._seen = math.inf
-        await self._may_read(self.scope)
+        await self._calls.may_read(self.scope)
         async with self._client.listing:
             return await self._list_all()
 
     async def _list_all(self) -> str:
         present: set[ObjectKey] = set()
         token = ""
-        query = [("labelSelector", self._list_selector)] if self._list_selector else []
+        what, size = self._collection, self._part_size
+        query = [("labelSelector", what.list_selector)] if what.list_selector else []
         while True:
             self._seen = self._clock.monotonic()
-            found = await read_page(
-                self._client, self._path, token, self._part_size, accept=self._form.list_type, query=query
-            )
+            found = await read_page(self._client, what.path, token, size, accept=what.form.list_type, query=query)
             self._seen = self._clock.monotonic()
             for item in found.items:
                 present.add(key_of(mapping(item.get("metadata"))))
-                self._take(self._sink.seen, item)
+                self._take(self._calls.sink.seen, item)
                 if self._clock.monotonic() - self._seen > _TURN:
                     # Others decide how large an object is, and so how long it takes to judge it.
                     await self._sleep(0)
                     self._seen = self._clock.monotonic()
             token = found.token
             if not token:
-                self._sink.listed(self.scope, present)
+                self._calls.sink.listed(self.scope, present)
                 return found.version
-            await self._may_read(self.scope)
+            await self._calls.may_read(self.scope)
 
     async def _follow(self, version: str) -> str:
-        opened = self._clock.monotonic()
-        async with self._client.watch(self._path, self._following(version), self._form.event_type) as events:
+        opened, what = self._clock.monotonic(), self._collection
+        async with self._client.watch(what.path, self._following(version), what.form.event_type) as events:
             self.problem = self.refusal = None
             if self._failures:
-                self._is_back()
+                self._calls.is_back()
             async for event in events:
                 self._seen = self._clock.monotonic()
                 version = self._event(event) or version
-                await self._may_read(self.scope)
+                await self._calls.may_read(self.scope)
         if self._clock.monotonic() - opened < _SHORT:
             raise ApiError(0, "the watch ended as soon as it was opened", "")
         self._recovered()
@@ -260,7 +266,9 @@ class CollectionWatch:
             ("timeoutSeconds", _SERVER_TIMEOUT),
             ("resourceVersion", version),
         ]
-        return query + ([("labelSelector", self._follow_selector)] if self._follow_selector else [])
+        return query + (
+            [("labelSelector", self._collection.follow_selector)] if self._collection.follow_selector else []
+        )
 
     def _event(self, event: Mapping[str, Any]) -> str:
         """Take one event; return its resource version, or "" if it has none. Raises ApiError for an error event."""
@@ -271,9 +279,9 @@ class CollectionWatch:
         self._recovered()
         match event.get("type"):
             case "ADDED" | "MODIFIED":
-                self._take(self._sink.seen, found)
+                self._take(self._calls.sink.seen, found)
             case "DELETED":
-                self._take(self._sink.gone, found)
+                self._take(self._calls.sink.gone, found)
         return text(metadata.get("resourceVersion"))
 
     def _take(self, sink: Callable[[Shown], None], found: Shown) -> None:
@@ -283,7 +291,7 @@ class CollectionWatch:
             return
         key = key_of(metadata)
         subject = str(key) if key.namespace else key.name
-        take, forget = partial(sink, self._form.shown(found)), partial(self._sink.unreadable, key)
+        take, forget = partial(sink, self._collection.form.shown(found)), partial(self._calls.sink.unreadable, key)
         if not self._internal_errors.attempt_now("object not understood", take, task=self.name, subject=subject):
             self._internal_errors.attempt_now("object not understood", forget, task=self.name, subject=subject)
 

@@ -1,7 +1,8 @@
 """The watches of one replica, and the lists of PhaseSecrets that their watch is compared with."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from phase_operator.kube.paths import COLLECTIONS, CORE, OURS, object_path
 from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
-from phase_operator.kube.watch import METADATA_ALONE, WHOLE, CollectionWatch, Form, Sink
+from phase_operator.kube.watch import WHOLE, Callbacks, Collection, CollectionWatch, Sink
 from phase_operator.wiring.loop import Edges, Loop, Startup, kind_in_keys
 
 _VALUES = (names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE)
@@ -31,8 +32,8 @@ class Watches:
         self._edges, self._loop = edges, loop
         settings, client, metrics = edges.settings, edges.client, edges.metrics
         self.metadata = [
-            self._targets(kind, sink, scope)
-            for kind, sink in [(kind, self._sink(kind)) for kind in Kind]
+            self._targets(kind, calls, scope)
+            for kind, calls in [(kind, self._calls(self._sink(kind))) for kind in Kind]
             for scope in (settings.namespace or ("",))
         ]
         self.scopes = Scopes(settings.namespace)
@@ -62,7 +63,7 @@ class Watches:
         )
         startup.all_seen = self.resources.is_complete
         if loop.tenancy.asks_for_labels:
-            self.metadata.append(self._watch("namespaces", object_path(CORE, "namespaces", ""), loop.labels))
+            self.metadata.append(self._watch(_collection(CORE, "namespaces", ""), self._calls(loop.labels)))
 
     def problem(self) -> str | None:
         """Return why resources may be unknown in a list of namespaces; None if all are known."""
@@ -102,13 +103,11 @@ class Watches:
         records = RecordSink(loop.records, loop.triggers.record_changed) if is_secret else None
         return TargetSink(kind, loop.known, touched, relisted, records)
 
-    def _targets(self, kind: Kind, sink: TargetSink, scope: str) -> CollectionWatch:
-        collection = COLLECTIONS[kind]
+    def _targets(self, kind: Kind, calls: Callbacks, scope: str) -> CollectionWatch:
+        plural = COLLECTIONS[kind]
         # Secrets with tokens do not carry our label, so all Secrets are watched, as metadata.
-        follow = "" if kind is Kind.SECRET else _OURS
-        name = f"{collection} in {scope}" if scope else collection
-        path = object_path(CORE, collection, scope)
-        return self._watch(name, path, sink, scope=scope, listed=_OURS, followed=follow)
+        followed = "" if kind is Kind.SECRET else _OURS
+        return self._watch(_collection(CORE, plural, scope, list_selector=_OURS, follow_selector=followed), calls)
 
     def _merge(self, definition: Definition, namespaces: Sequence[str]) -> MergedWatch:
         """Return the watch of a kind of ours in a list of namespaces."""
@@ -118,49 +117,23 @@ class Watches:
             await self.scopes.opened(namespace)
             await merged.room()
 
+        calls = replace(self._calls(merged), not_found=merged.not_found, may_read=may_read)
         for scope in namespaces:
-            watch = self._watch(
-                f"{definition.plural} in {scope}",
-                object_path(OURS, definition.plural, scope),
-                merged,
-                scope=scope,
-                form=WHOLE,
-                not_found=merged.not_found,
-                may_read=may_read,
-            )
+            watch = self._watch(_collection(OURS, definition.plural, scope, form=WHOLE), calls)
             merged.watches.append(watch)
             self.scopes.show(definition.plural, watch)
         return merged
 
-    def _watch(
-        self,
-        name: str,
-        path: str,
-        sink: Sink,
-        *,
-        scope: str = "",
-        listed: str = "",
-        followed: str = "",
-        form: Form = METADATA_ALONE,
-        not_found: Callable[[], None] = lambda: None,
-        may_read: Callable[[str], Awaitable[None]] | None = None,
-    ) -> CollectionWatch:
-        return CollectionWatch(
-            self._edges.client,
-            name=name,
-            path=path,
-            scope=scope,
-            list_selector=listed,
-            follow_selector=followed,
-            sink=sink,
-            restarted=self._edges.metrics.watch_restarted,
-            is_back=self._loop.workers.kubernetes_is_back,
-            clock=self._edges.clock,
-            internal_errors=self._edges.metrics.internal_errors,
-            form=form,
-            not_found=not_found,
-            may_read=may_read,
-        )
+    def _watch(self, collection: Collection, calls: Callbacks) -> CollectionWatch:
+        edges = self._edges
+        return CollectionWatch(edges.client, collection, calls, edges.clock, edges.metrics.internal_errors)
+
+    def _calls(self, sink: Sink) -> Callbacks:
+        return Callbacks(sink, self._edges.metrics.watch_restarted, self._loop.workers.kubernetes_is_back)
+
+
+def _collection(prefix: str, plural: str, scope: str, **options: Any) -> Collection:
+    return Collection(f"{plural} in {scope}" if scope else plural, object_path(prefix, plural, scope), scope, **options)
 
 
 class _Lists:

@@ -17,7 +17,7 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.merged_watch import MergedWatch
 from phase_operator.kube.own_writes import OwnVersions
-from phase_operator.kube.watch import WHOLE, CollectionWatch
+from phase_operator.kube.watch import WHOLE, Callbacks, Collection, CollectionWatch
 from phase_operator.kube.watch_content import is_news
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
@@ -69,20 +69,11 @@ class Stage:
 
         return CollectionWatch(
             cast("KubeClient", self),
-            name=f"{PLURAL} in {namespace}",
-            path=namespace,
-            scope=namespace,
-            list_selector="",
-            follow_selector="",
-            sink=self.merged,
-            restarted=lambda _: None,
-            is_back=lambda: None,
-            clock=HandClock(),
-            internal_errors=InternalErrors(),
-            sleep=self._sleep,
-            form=WHOLE,
-            not_found=self.merged.not_found,
-            may_read=may_read,
+            Collection(f"{PLURAL} in {namespace}", namespace, namespace, form=WHOLE),
+            Callbacks(self.merged, lambda _: None, lambda: None, self.merged.not_found, may_read),
+            HandClock(),
+            InternalErrors(),
+            self._sleep,
         )
 
     async def _sleep(self, _: float) -> None:

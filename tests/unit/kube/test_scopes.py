@@ -13,7 +13,7 @@ from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetCache, TargetSink
-from phase_operator.kube.watch import METADATA_ALONE, WHOLE, CollectionWatch, Form, Sink
+from phase_operator.kube.watch import METADATA_ALONE, WHOLE, Callbacks, Collection, CollectionWatch, Form, Sink
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
 from unit.kube.test_watch import Nothing
@@ -45,18 +45,13 @@ class Namespaces:
     def _watch_of(self, collection: str, namespace: str, sink: Sink, *, form: Form = METADATA_ALONE) -> CollectionWatch:
         return CollectionWatch(
             cast("KubeClient", self),
-            name=f"{collection} in {namespace}",
-            path=f"/api/v1/namespaces/{namespace}/{collection}",
-            scope=namespace,
-            list_selector="",
-            follow_selector="",
-            sink=sink,
-            form=form,
-            restarted=self.restarted.append,
-            is_back=lambda: None,
-            clock=self.clock,
-            internal_errors=InternalErrors(),
-            sleep=self._sleep,
+            Collection(
+                f"{collection} in {namespace}", f"/api/v1/namespaces/{namespace}/{collection}", namespace, form=form
+            ),
+            Callbacks(sink, self.restarted.append, is_back=lambda: None),
+            self.clock,
+            InternalErrors(),
+            self._sleep,
         )
 
     async def request(self, _: str, path: str, **__: object) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import KubeClient
 from phase_operator.kube.errors import ApiError
-from phase_operator.kube.watch import CollectionWatch, Sink
+from phase_operator.kube.watch import Callbacks, Collection, CollectionWatch, Sink
 from phase_operator.reconcile.internal_errors import InternalErrors
 from support.clock import HandClock, settle
 
@@ -69,17 +69,11 @@ def watch_of(
     """Return a watch of the Secrets of a server that is one as far as a watch can see."""
     return CollectionWatch(
         cast("KubeClient", server),
-        name="secrets",
-        path="/api/v1/secrets",
-        scope="",
-        list_selector="",
-        follow_selector="",
-        sink=sink or Nothing(),
-        restarted=lambda _: None,
-        is_back=is_back,
-        clock=clock,
-        internal_errors=internal_errors or InternalErrors(),
-        sleep=sleep,
+        Collection("secrets", "/api/v1/secrets"),
+        Callbacks(sink or Nothing(), restarted=lambda _: None, is_back=is_back),
+        clock,
+        internal_errors or InternalErrors(),
+        sleep,
     )
 
 
