@@ -355,6 +355,8 @@ class Bench:
                 "no 429 after the first",
                 f"{refused} x 429; all in step after {max(took):.0f} s, {rate:.0f} calls a minute",
             )
+        # What is measured next would wait for the quota.
+        self.phase.set_quota(None)
 
     def workloads(self) -> None:
         """Let a value change that no workload reads, in a namespace full of workloads that follow its Secret."""
