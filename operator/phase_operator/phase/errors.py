@@ -41,6 +41,9 @@ FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError, Un
 # What Phase says when the token is fine.
 _OF_ENVIRONMENT = ("cannot access this environment", "permission to read secrets")
 
+# What Phase says of an entry that only its rotation may change.
+_ROTATING = "Rotating secrets are managed by the Phase rotation engine and cannot be updated"
+
 # The connection was not made, so nothing was sent.
 NOT_SENT = (
     httpx.ConnectError,
@@ -79,6 +82,10 @@ MEANINGS = (
     Meaning({401, 403}, Reason.ACCESS_DENIED, json=True),
     Meaning({404}, Reason.APP_NOT_FOUND, json=True, words="App with ID "),
     Meaning({404}, Reason.ENVIRONMENT_NOT_FOUND, json=True, words="Environment '"),
+    # Said of one entry of a batch, when those before it are written.
+    Meaning({404}, Reason.REQUEST_REFUSED, json=True, words="Secret not found: ", no_effect=False),
+    Meaning({400}, Reason.REQUEST_REFUSED, json=True, words="Sealed secrets cannot be ", no_effect=False),
+    Meaning({400}, Reason.REQUEST_REFUSED, json=True, words=_ROTATING, no_effect=False),
     Meaning({404}, Reason.UNEXPECTED_ANSWER, json=True),
     # Sent by proxies before they forward a request; it passes by itself.
     Meaning({407, 408, 421, 425}, Reason.PHASE_UNAVAILABLE),

@@ -5,7 +5,7 @@ Where the comparison says nothing, the answer is what the console's published so
 
 import pytest
 
-from contract.phase_server.compared import SECRETS, WORLD, ask, told
+from contract.phase_server.compared import ACCOUNTS, SECRETS, WORLD, ask, told
 from unit.phase_dev.server.builders import Installation
 
 BUG = "Internal server error."
@@ -133,6 +133,14 @@ async def test_an_old_token_is_told_no_environments(installation: Installation) 
     answer = await ask(installation, "/v1/environments/?app_id={backend_app}&env=development", "old")
 
     assert told(answer) == (200, {"data": []})
+
+
+async def test_an_old_token_has_no_role_that_could_lack_a_right() -> None:
+    """By the source."""
+    old = {"name": "old", "kind": "legacy", "role": "Mute", "access": {"backend": ["*"]}}
+    installation = Installation(WORLD | {"accounts": [*(a for a in ACCOUNTS if a["name"] != "old"), old]})
+
+    assert told(await ask(installation, SECRETS, "old")) == (200, [])
 
 
 async def test_the_app_of_the_query_wins_over_that_of_the_path(installation: Installation) -> None:

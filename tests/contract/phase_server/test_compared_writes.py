@@ -6,30 +6,18 @@ from typing import Any
 
 import pytest
 
-from contract.phase_server.compared import SECRETS, WORLD, ask, told
-from contract.phase_server.write_cases import DUPLICATES, FORMS, HALF, LONG, PARTS, Case, change, new
-from phase_dev.server.dynamic_seed import DynamicSeed
+from contract.phase_server.compared import SECRETS, ask, told
+from contract.phase_server.write_cases import HALF, LONG, WRITES, Case, before_writes, change, new, send
 from unit.phase_dev.server.builders import Installation
 
 
 @pytest.fixture
 def installation() -> Installation:
-    made = Installation(WORLD)
-    seed = DynamicSeed(name="bucket", path="/aws", key_map={"access_key_id": "LEASED_ID"})
-    made.phase.add_dynamic("backend", "development", seed)
-    return made
+    return before_writes()
 
 
 async def write(installation: Installation, case: Case) -> tuple[int, Any]:
-    phase = installation.phase
-    body = json.dumps({"secrets": case.secrets})
-    for key, path in case.held.items():
-        made = phase.set_secret(
-            "backend", "development", key, key, path=path, type="sealed" if key == "SEALED" else None
-        )
-        body = body.replace(f"<{key}>", made.id)
-    installation.clock.advance(10)
-    return told(await ask(installation, SECRETS, case.account, case.method, body=body.encode()))
+    return told(await send(installation, case))
 
 
 async def rows(installation: Installation) -> list[dict[str, Any]]:
@@ -37,7 +25,7 @@ async def rows(installation: Installation) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["path"], row["key"], row["value"]))
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in (*DUPLICATES, *PARTS, *FORMS)])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in WRITES])
 async def test_a_write_is_answered_and_leaves_what_the_real_server_leaves(
     installation: Installation, case: Case
 ) -> None:

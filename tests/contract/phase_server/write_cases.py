@@ -3,7 +3,16 @@
 Where the comparison says nothing, the answer is what the console's published source does; such rows say so.
 """
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import httpx
+
+from contract.phase_server.compared import SECRETS, WORLD, ask
+from phase_dev.server.dynamic_seed import DynamicSeed
+from phase_dev.server.model import SecretType
+from unit.phase_dev.server.builders import Installation
 
 BUG = "Internal server error."
 TWICE = "Duplicate secret found"
@@ -143,6 +152,16 @@ PARTS = [
         ["/ A=x 2", "/ SEALED=SEALED 1"],
         SEALED,
         {"A": "/", "SEALED": "/"},
+        moves=True,
+    ),
+    Case(
+        "a rotating one after a good one",
+        "PUT",
+        [change("A", value="x"), change("ROTATING", value="y")],
+        400,
+        ["/ A=x 2", "/ ROTATING=ROTATING 1"],
+        "Rotating secrets are managed by the Phase rotation engine and cannot be updated via this endpoint.",
+        {"A": "/", "ROTATING": "/"},
         moves=True,
     ),
     Case(
@@ -336,3 +355,25 @@ FORMS = [
         BUG,
     ),
 ]
+WRITES = (*DUPLICATES, *PARTS, *FORMS)
+
+
+def before_writes() -> Installation:
+    """Make an installation whose `/aws` has the key of a dynamic secret."""
+    made = Installation(WORLD)
+    seed = DynamicSeed(name="bucket", path="/aws", key_map={"access_key_id": "LEASED_ID"})
+    made.phase.add_dynamic("backend", "development", seed)
+    return made
+
+
+async def send(installation: Installation, case: Case, before: Callable[[], object] = lambda: None) -> httpx.Response:
+    """Make what is held before, let `before` look at it, and send the write ten seconds later."""
+    body = json.dumps({"secrets": case.secrets})
+    for key, path in case.held.items():
+        kind: SecretType = "sealed" if key == "SEALED" else "secret"
+        cycle = "rotating" if key == "ROTATING" else None
+        made = installation.phase.set_secret("backend", "development", key, key, path=path, type=kind, lifecycle=cycle)
+        body = body.replace(f"<{key}>", made.id)
+    installation.clock.advance(10)
+    before()
+    return await ask(installation, SECRETS, case.account, case.method, body=body.encode())
