@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from phase_dev.server.auth import NO_CONTEXT, Call, authenticate, check_ip, find_environment
 from phase_dev.server.cloud import NeverAnswered
-from phase_dev.server.negotiation import Shown, as_page, shown_as
+from phase_dev.server.negotiation import Shown, as_page, indented, shown_as
 from phase_dev.server.quota import Quota
 from phase_dev.server.responses import ApiError, error_response, killed_page
 from phase_dev.server.steps import Steps
@@ -52,15 +52,18 @@ class Endpoint:
     def answer(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
         """Return the answer to one request."""
         call.allow = self.allow
+        accept = call.headers.get("accept")
         kind: Shown = "json"
         try:
-            kind = shown_as(call.headers.get("accept"), call.query.get("format"), browsable=self.browsable)
+            kind = shown_as(accept, call.query.get("format"), browsable=self.browsable)
             response = yield from self._checked(call, quota, limit)
         except ApiError as error:
             response = error_response(error, self.allow)
+            if error.spaced and kind == "json":
+                return response
         except NeverAnswered:
             return killed_page()
-        return as_page(response) if kind == "api" else response
+        return as_page(response) if kind == "api" else indented(response, accept)
 
     def _checked(self, call: Call, quota: Quota, limit: int | None) -> Steps[Response]:
         call.path_names = self.path_names

@@ -5,12 +5,14 @@ Rule: JSON wins where it is named or anything goes; a page has the status and th
 
 import html
 import json
+import re
 from typing import Literal
 
 from starlette.responses import Response
 
-from phase_dev.server.responses import ApiError
+from phase_dev.server.responses import ApiError, in_javascript
 
+LARGEST_INDENT = 8
 Shown = Literal["json", "api"]
 _TYPES: dict[Shown, set[str]] = {
     "json": {"*/*", "application/*", "application/json", "*/json"},
@@ -37,12 +39,28 @@ def shown_as(accept: str | None, wanted: str | None, *, browsable: bool) -> Show
     raise ApiError(406, "Could not satisfy the request Accept header.")
 
 
+def indented(response: Response, accept: str | None) -> Response:
+    """Return an answer in JSON as it is, or indented by what the caller asks for: `application/json; indent=4`."""
+    asked = [part for part in (accept or "").split(",") if not _kinds(part).isdisjoint(_TYPES["json"])]
+    # Of several, the one that says most.
+    most = max(asked, key=lambda part: (";" in part, "*" not in part), default="")
+    found = re.search(r";\s*indent=(\d{1,9})\s*(?:;|$)", most)
+    indent = min(int(found[1]), LARGEST_INDENT) if found else 0
+    if not indent:
+        return response
+    shown = json.dumps(json.loads(bytes(response.body)), indent=indent, ensure_ascii=False)
+    return Response(in_javascript(shown), response.status_code, _headers(response), media_type="application/json")
+
+
 def as_page(response: Response) -> Response:
     """Return the page that shows an answer to a browser."""
     shown = json.dumps(json.loads(bytes(response.body)), indent=4, ensure_ascii=False)
     page = f"<!DOCTYPE html>\n<html><body><pre>{html.escape(shown)}</pre></body></html>\n"
-    headers = {k: v for k, v in response.headers.items() if k not in ("content-type", "content-length")}
-    return Response(page, response.status_code, headers, media_type="text/html")
+    return Response(page, response.status_code, _headers(response), media_type="text/html")
+
+
+def _headers(response: Response) -> dict[str, str]:
+    return {k: v for k, v in response.headers.items() if k not in ("content-type", "content-length")}
 
 
 def _kinds(header: str) -> set[str]:

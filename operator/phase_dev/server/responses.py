@@ -74,7 +74,13 @@ def server_error() -> ApiError:
 
 def compact(content: Any) -> bytes:
     """Render as the API framework does: no spaces, text as UTF-8."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return in_javascript(text).encode("utf-8", "surrogatepass")
+
+
+def in_javascript(text: str) -> str:
+    """Return JSON with the two characters escaped that end a line in JavaScript and not in JSON."""
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def spaced(content: Any) -> bytes:

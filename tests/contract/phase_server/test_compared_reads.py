@@ -3,6 +3,8 @@
 Where the comparison says nothing, the answer is what the console's published source does; such rows say so.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from contract.phase_server.compared import ACCOUNTS, SECRETS, WORLD, ask, told
@@ -317,3 +319,32 @@ async def test_the_pages_without_a_token_refuse_with_pages(
     answer = await ask(installation, path, method=method, headers={"Accept": accept})
 
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (status, "text/html")
+
+
+@pytest.mark.parametrize(
+    ("accept", "text"),
+    [
+        pytest.param("application/json; indent=4", '{\n    "data": []\n}', id="by four"),
+        pytest.param("*/*;indent=99, text/html", f'{{\n{" " * 8}"data": []\n}}', id="by eight at most"),
+        pytest.param("application/json;indent=0", '{"data":[]}', id="by nothing"),
+        pytest.param("application/json;indent=x", '{"data":[]}', id="by no number"),
+    ],
+)
+async def test_json_is_indented_for_who_asks(installation: Installation, accept: str, text: str) -> None:
+    installation.phase.change_access("mute", "legacy", ["Development"], grant=False)
+    installation.phase.state.put(
+        replace(installation.phase.account("mute"), role=installation.phase.account("half").role)
+    )
+
+    answer = await ask(installation, "/v1/apps/", "mute", headers={"Accept": accept})
+
+    assert answer.text == text
+
+
+async def test_ends_of_lines_in_javascript_are_escaped(installation: Installation) -> None:
+    """By the source of the framework."""
+    installation.phase.set_secret("backend", "development", "A", "\u2028\u2029")
+
+    answer = await ask(installation, SECRETS)
+
+    assert '"value":"\\u2028\\u2029"' in answer.text

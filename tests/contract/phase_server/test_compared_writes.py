@@ -47,6 +47,21 @@ async def test_too_deep_a_body_is_no_json(installation: Installation) -> None:
     assert told(answer) == (400, "Request body must be valid JSON.")
 
 
+@pytest.mark.parametrize(
+    ("size", "status", "keys"),
+    [pytest.param(2_621_440, 200, ["N"], id="the largest"), pytest.param(2_621_441, 500, [], id="a byte more")],
+)
+async def test_a_body_has_a_limit_to_the_byte(
+    installation: Installation, size: int, status: int, keys: list[str]
+) -> None:
+    start, end = b'{"secrets":[{"key":"N","value":"', b'"}]}'
+
+    answer = await ask(installation, SECRETS, "operator", "POST", body=start + b"x" * (size - len(start + end)) + end)
+
+    assert answer.status_code == status
+    assert [row["key"] for row in await rows(installation)] == keys
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(
     ("tags", "kept"),
