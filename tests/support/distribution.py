@@ -23,10 +23,13 @@ DURATIONS = Path(__file__).with_name("durations.json")
 _SHORT = 3.0
 # For what was never measured: a new module is taken first, because one that takes minutes must not be the last.
 _UNKNOWN = float("inf")
-# What measures no seconds: unit tests; the demo, which starts a control plane of its own and has minutes for it; and
-# modules that render the chart, or run promtool.
+# What measures no seconds: unit tests; the client and the server of Phase, compared; the demo and the command line of
+# the control plane, which start one of their own and have minutes for it; and modules that render the chart, or run
+# promtool.
 _COMPUTES = (
     "tests/unit/",
+    "tests/contract/phase_",
+    "tests/integration/cluster/test_cli.py",
     "tests/integration/demo/",
     "tests/manifests/test_alerts.py",
     "tests/manifests/test_chart.py",
