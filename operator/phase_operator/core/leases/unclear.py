@@ -8,29 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 
+from phase_operator.core.flow import lost_calls
 from phase_operator.core.leases.facts import Call, Facts, ListedLease, Listing
 from phase_operator.core.leases.ledger import Lease, LeaseState, Ledger, serving
 from phase_operator.core.leases.steps import Happening, LeaseEvent, Look, Step, Wait, WriteLedger
 
-# Seconds after the answer was lost. A lease is mostly made at once; the last look is later than any call lives.
-_LOOKS = (5.0, 15.0, 45.0, 130.0)
-# No call for a lease is sent later than this many seconds after its announcement: it is taken back instead.
-SENT_WITHIN = 30.0
-# Seconds by which the clock of a process may differ from that of the API server (see reconcile/leases/lease_clock.py):
-# its answers tell whole seconds, and take a moment to come.
-CLOCK_OFF = 5.0
-# Seconds by which the clocks of two processes that write one ledger may differ, so that neither settles too early what
-# the other has announced: they may be off in opposite directions, and an answer of the API server may come late.
-CLOCKS_APART = 3 * CLOCK_OFF
 # Seconds until a call that is under way may be answered.
 _SOON = 1.0
 # No lease is made later than this many seconds after it was asked for.
-SURELY_LISTED = _LOOKS[-1]
+SURELY_LISTED = lost_calls.SURELY_DONE
 
 
 def sent_until(lease: Lease) -> float:
     """Return the moment from which on the call for an announced lease may not be sent, in seconds since 1970."""
-    return lease.asked_at + SENT_WITHIN
+    return lost_calls.sent_until(lease.asked_at)
 
 
 def may_be_sent(lease: Lease, now: float) -> bool:
@@ -39,12 +30,8 @@ def may_be_sent(lease: Lease, now: float) -> bool:
 
 
 def lost_by(lease: Lease, now: float) -> float:
-    """Return when the call of a process that is no more was lost at the latest, in seconds since 1970.
-
-    It is told by the ledger, so it is the same for each process that comes after: however short they live, the last
-    look is not put off.
-    """
-    return min(now, sent_until(lease) + CLOCKS_APART)
+    """Return when the call of a process that is no more was lost at the latest, in seconds since 1970."""
+    return lost_calls.lost_by(lease.asked_at, now)
 
 
 def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: float) -> Iterator[Step]:
@@ -60,7 +47,7 @@ def look_for(lease: Lease, lost_at: float, ledger: Ledger, facts: Facts, now: fl
         row = replace(lease, state=LeaseState.REVOKING, id=found.id, ends_at=now + lease.ttl)
         yield WriteLedger(ledger.replacing(row).set_back(), (LeaseEvent(Happening.ORPHAN_FOUND, row),))
         return
-    due = next((lost_at + each for each in _LOOKS if lost_at + each > looked_at), None)
+    due = lost_calls.next_look(lost_at, looked_at)
     if due is None:
         # Of attempts that fail in a row, the status says why: an Event for each would be no news.
         news = () if ledger.setbacks else (LeaseEvent(Happening.NOT_MADE, lease),)
@@ -80,7 +67,7 @@ def may_ask_beside(ledger: Ledger, facts: Facts) -> bool:
     if lost_at is None or serves is None:
         return False
     listing = facts.listings.get(lost[0].place)
-    was_looked_for = listing is not None and listing.at >= lost_at + _LOOKS[0]
+    was_looked_for = listing is not None and listing.at >= lost_at + lost_calls.LOOKS[0]
     return was_looked_for and (serves.state is LeaseState.ENDED or serves.ends_at < lost_at + SURELY_LISTED)
 
 

@@ -15,6 +15,7 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.globs import effort, matcher
 from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, size_in_json
 from phase_operator.core.push.places import EntryPlace, entry_key, place_problem
+from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.sources import EntryType, Source, SourceState
 from phase_operator.core.source.references.grammar import WRITTEN
 from phase_operator.core.text import clean, listing
@@ -34,14 +35,6 @@ class Wanted:
     # None if its source was not read; it is read if the value is needed.
     value: SecretValue | None = None
     tags: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an entry is not pushed; `text` names it."""
-
-    reason: Reason
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

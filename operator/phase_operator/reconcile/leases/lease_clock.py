@@ -7,7 +7,7 @@ sets the machine's clock would otherwise let leases end, or live on, by that muc
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from phase_operator.core.leases.unclear import CLOCK_OFF
+from phase_operator.core.flow.lost_calls import CLOCK_OFF
 from phase_operator.core.timestamps import moment_of, timestamp
 from phase_operator.reconcile.ports import Clock
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from phase_operator.core.flow.lost_calls import CLOCKS_APART, SENT_WITHIN
 from phase_operator.core.leases.facts import Wanted
 from phase_operator.core.leases.ledger import LeaseState, serving
 from phase_operator.core.leases.steps import Ask, GiveBack, Look, Resolve, Wait
-from phase_operator.core.leases.unclear import CLOCKS_APART, SENT_WITHIN, SURELY_LISTED
+from phase_operator.core.leases.unclear import SURELY_LISTED
 from support.lease_world import GUNICORN, HOST, Trouble, World
 
 EVERYTHING = Trouble(

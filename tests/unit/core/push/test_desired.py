@@ -22,7 +22,7 @@ def secret(name: str = "db", data: Mapping[str, bytes] | None = None, path: str 
     return Source(Kind.SECRET, name, "7", Rule(path, **rule), {"password": b"p"} if data is None else data)
 
 
-def only(found: Desired) -> tuple[Reason, str]:
+def only(found: Desired) -> tuple[str, str]:
     assert not found.entries
     [problem] = found.problems
     return problem.reason, problem.text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phase_operator.core.leases.unclear import CLOCK_OFF, CLOCKS_APART
+from phase_operator.core.flow.lost_calls import CLOCK_OFF, CLOCKS_APART
 from phase_operator.core.timestamps import moment_of
 from phase_operator.reconcile.leases.lease_clock import LeaseClock
 from support.clock import HandClock

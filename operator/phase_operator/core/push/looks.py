@@ -1,0 +1,86 @@
+"""What Phase has in an environment, without values: a look, and what answers to our own calls add to it.
+
+Rule: an answer is a small look. So what a call has done is recorded in the same way whether it was answered or found.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from phase_operator.core.push.ledger import PushPlace
+from phase_operator.core.push.marks import Mark
+from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.values import SecretValue
+
+# A version of an entry that nobody has changed since it was made.
+FIRST_VERSION = 1
+_NO_NOTE = SecretValue("")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry as Phase lists it. Its value was dropped when the answer was read."""
+
+    id: str
+    place: EntryPlace
+    version: int
+    type: str = EntryType.SECRET.value
+    tags: frozenset[str] = frozenset()
+    marks: tuple[Mark, ...] = ()
+    # What its comment says besides marks. People write anything there, so it does not print.
+    note: SecretValue = _NO_NOTE
+    # Phase's time, as text; it orders entries of one place.
+    created_at: str = ""
+    # Phase itself changes its value by a schedule, and refuses all writes.
+    is_rotating: bool = False
+    # What our own call made this very version of; None if we do not know.
+    written_from: SourceState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an answer to POST or PUT says of an entry: no more is read of it."""
+
+    id: str
+    place: EntryPlace
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The entries of one environment at one moment."""
+
+    of: PushPlace
+    # When it was asked for, in seconds since 1970: what Phase did later may not be in it.
+    at: float
+    entries: Mapping[EntryPlace, tuple[Listed, ...]] = field(default_factory=dict)
+    # Keys of dynamic secrets: Phase takes no entry of their names.
+    dynamic: frozenset[EntryPlace] = frozenset()
+    # Whether answers were added: another look has to confirm them.
+    has_answers: bool = False
+
+    @classmethod
+    def made(cls, of: PushPlace, at: float, listed: Iterable[Listed], dynamic: Iterable[EntryPlace] = ()) -> "Look":
+        """Return a look; entries of one place are ordered, the one that was made first in front."""
+        found: dict[EntryPlace, list[Listed]] = {}
+        for each in listed:
+            found.setdefault(each.place, []).append(each)
+        ordered = {place: tuple(sorted(several, key=_age)) for place, several in found.items()}
+        return cls(of, at, ordered, frozenset(dynamic))
+
+    def with_answered(self, changed: Iterable[Listed]) -> "Look":
+        """Return the look with entries that our calls have made or changed."""
+        entries = dict(self.entries)
+        for each in changed:
+            others = (other for other in entries.get(each.place, ()) if other.id != each.id)
+            entries[each.place] = tuple(sorted((*others, each), key=_age))
+        return replace(self, entries=entries, has_answers=True)
+
+    def without_deleted(self, ids: frozenset[str]) -> "Look":
+        """Return the look without entries that our call has deleted."""
+        kept = {place: tuple(each for each in several if each.id not in ids) for place, several in self.entries.items()}
+        return replace(self, entries={place: each for place, each in kept.items() if each}, has_answers=True)
+
+
+def _age(listed: Listed) -> tuple[str, str]:
+    return listed.created_at, listed.id

@@ -1,0 +1,167 @@
+"""What comes next for a PhasePushSecret.
+
+`next_step` looks at the ledger and at what is known now, and returns one call or one write. The shell does it and asks
+again. Nothing here remembers anything, so a process that dies at any point goes on where the ledger is. Its order: to
+look, read the values that are needed, write the ledger, make, change, delete, and look once more to confirm.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from math import floor, inf
+
+from phase_operator.core.flow import lost_calls
+from phase_operator.core.push.desired import Desired, Wanted
+from phase_operator.core.push.facts import Facts
+from phase_operator.core.push.ledger import Ledger, Row, RowState
+from phase_operator.core.push.limits import first_call, sized
+from phase_operator.core.push.looks import Look
+from phase_operator.core.push.marks import holder
+from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.sources import SourceState
+from phase_operator.core.push.steps import (
+    Change,
+    Delete,
+    Happening,
+    LookAt,
+    Post,
+    PushEvent,
+    Put,
+    ReadSources,
+    Rest,
+    Step,
+    WriteLedger,
+)
+from phase_operator.core.push.verdicts import Act, Verdict, judge
+
+# Seconds. No call is decided by an older look: whose an entry is may have changed.
+FRESH = 30.0
+_Verdicts = Mapping[EntryPlace, Verdict]
+
+
+def next_step(ledger: Ledger, facts: Facts, now: float) -> Step:
+    """Return the next step; a `Rest` if there is nothing to do before a moment or a new fact."""
+    at = ledger.at
+    if at is None or at == facts.at or not ledger.rows:
+        return _step(ledger, facts, now)
+    if at.host != facts.at.host:
+        left = tuple(PushEvent(Happening.LEFT_AT_OTHER_HOST, place) for place in sorted(ledger.rows))
+        return WriteLedger(Ledger(facts.at), left)
+    # The spec names another environment: first the one before is left, where nothing is wanted any more.
+    return _step(ledger, replace(facts, at=at, desired=Desired()), now)
+
+
+def _step(ledger: Ledger, facts: Facts, now: float) -> Step:
+    look = facts.look
+    if look is None or look.of != facts.at:
+        return LookAt(facts.at)
+    verdicts = _judged(ledger, look, facts)
+    wanted = facts.desired.entries
+    if unread := frozenset(wanted[place].source.name for place, each in verdicts.items() if each.act is Act.READ):
+        return ReadSources(unread)
+    planned = _planned(ledger, verdicts, facts, now)
+    if planned != ledger:
+        return WriteLedger(planned, tuple(_events(ledger, planned, verdicts)))
+    call = _call(ledger, verdicts, facts)
+    if call is not None:
+        return call if now - look.at <= FRESH else LookAt(facts.at)
+    return _rest(verdicts, look, facts, now)
+
+
+def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
+    """Return a verdict for each place that is wanted, in the ledger, or has an entry of ours."""
+    ours = (
+        place
+        for place, several in look.entries.items()
+        if any(holder(each.marks, facts.mark) == facts.mark for each in several)
+    )
+    places = dict.fromkeys((*facts.desired.entries, *ledger.rows, *ours))
+    wanted = facts.desired.entries
+    return {each: judge(each, wanted.get(each), ledger.rows.get(each), look, facts) for each in places}
+
+
+def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> Ledger:
+    """Return the ledger that has to stand before the next call."""
+    rows = {place: each.row for place, each in verdicts.items() if each.row is not None}
+    ready = {
+        place: row
+        for place, each in verdicts.items()
+        if (row := ledger.rows.get(place)) is not None and _is_announced(row, each, facts) and _may_be_sent(row, now)
+    }
+    if not ready:
+        # One call at a time. What was announced and not sent in time is announced anew: of a call that is sent late,
+        # another process would believe that it is settled.
+        rows = {
+            place: row
+            for place, row in rows.items()
+            if row.state is not RowState.ADDING or row.attempt not in facts.ready
+        }
+        ready = {each.place: each for each in _announced(rows, verdicts, facts, now)}
+    return Ledger(facts.at).with_rows((rows | ready).values())
+
+
+def _announced(rows: Mapping[EntryPlace, Row], verdicts: _Verdicts, facts: Facts, now: float) -> Iterator[Row]:
+    """Yield the rows of what the next call makes, or else changes."""
+    attempt, announced_at = f"{facts.bits % 2**32:08x}", float(floor(now))
+    added = [facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD]
+    for wanted in first_call(added, _size_of_wanted, facts.most_in_call):
+        yield Row(wanted.place, RowState.ADDING, wanted.source, attempt=attempt, announced_at=announced_at)
+    if added:
+        return
+    for change in first_call(_changes(verdicts.values()), _size_of_change, facts.most_in_call):
+        place = change.entry.place
+        row = rows.get(place) or Row(place, RowState.MADE, SourceState("", ""), change.entry.id)
+        yield replace(row, state=RowState.CHANGING, attempt=attempt, announced_at=announced_at)
+
+
+def _is_announced(row: Row, verdict: Verdict, facts: Facts) -> bool:
+    """Return whether a row announces what this process is still to do."""
+    acts = {RowState.ADDING: Act.ADD, RowState.CHANGING: Act.CHANGE}
+    is_same = row.state is not RowState.ADDING or row == verdict.row
+    return row.attempt in facts.ready and verdict.act is acts.get(row.state) and is_same
+
+
+def _may_be_sent(row: Row, now: float) -> bool:
+    return now < lost_calls.sent_until(row.announced_at)
+
+
+def _changes(verdicts: Iterable[Verdict]) -> Iterator[Change]:
+    return (each.change for each in verdicts if each.act is Act.CHANGE and each.change is not None)
+
+
+def _events(ledger: Ledger, planned: Ledger, verdicts: _Verdicts) -> Iterator[PushEvent]:
+    for place, each in verdicts.items():
+        before, after = ledger.rows.get(place), planned.rows.get(place)
+        if each.happening is not None and before is not None and before != after:
+            yield PushEvent(each.happening, place)
+
+
+def _call(ledger: Ledger, verdicts: _Verdicts, facts: Facts) -> Step | None:
+    ready = [row for place, row in ledger.rows.items() if _is_announced(row, verdicts[place], facts)]
+    if ready:
+        row = ready[0]
+        until = lost_calls.sent_until(row.announced_at)
+        if row.state is RowState.ADDING:
+            return Post(facts.at, row.attempt, tuple(facts.desired.entries[each.place] for each in ready), until)
+        return Put(facts.at, row.attempt, tuple(_changes(verdicts[each.place] for each in ready)), until)
+    deleted = (entry for each in verdicts.values() if each.act in (Act.REPLACE, Act.REMOVE) for entry in each.deleted)
+    if removed := first_call(deleted, lambda _: 0, facts.most_in_call):
+        return Delete(facts.at, removed)
+    return None
+
+
+def _size_of_wanted(wanted: Wanted) -> int:
+    return sized(len(str(wanted.place)), wanted.value)
+
+
+def _size_of_change(change: Change) -> int:
+    return sized(len(str(change.entry.place)) + len(change.entry.note.reveal()), change.value)
+
+
+def _rest(verdicts: _Verdicts, look: Look, facts: Facts, now: float) -> Step:
+    waits = (each.until for each in verdicts.values() if each.act is Act.WAIT)
+    unclear = (each.row.unclear_until for each in verdicts.values() if each.row is not None and each.row.unclear_until)
+    until = min((*waits, *unclear), default=inf)
+    if look.has_answers or until <= now:
+        return LookAt(facts.at)
+    found = tuple(each.problem for each in verdicts.values() if each.problem is not None)
+    return Rest(until, (*facts.desired.problems, *found))

@@ -1,0 +1,245 @@
+"""The steps of a push: a call only after its announcement stands, few calls for many entries, and one environment."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from phase_operator.core.flow.lost_calls import SENT_WITHIN
+from phase_operator.core.push.answers import after_delete, after_post, after_put
+from phase_operator.core.push.desired import Desired, Wanted
+from phase_operator.core.push.facts import DeletionPolicy, Policies
+from phase_operator.core.push.ledger import Ledger, RowState
+from phase_operator.core.push.looks import Listed, Look, Written
+from phase_operator.core.push.machine import FRESH, next_step
+from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.problems import Problem
+from phase_operator.core.push.sources import EntryType
+from phase_operator.core.push.steps import (
+    Delete,
+    Happening,
+    LookAt,
+    Post,
+    PushEvent,
+    Put,
+    ReadSources,
+    Rest,
+    Step,
+    WriteLedger,
+)
+from phase_operator.core.values import SecretValue
+from support.canary import Canary
+from unit.core.push.builders import AT, BEFORE, NOW, OURS, PLACE, SOURCE, facts, ledger, listed, look, row, wanted
+
+ELSEWHERE = AT._replace(environment="staging")
+DELETE = Policies(deletion=DeletionPolicy.DELETE)
+
+
+def many(number: int, size: int = 4) -> tuple[Wanted, ...]:
+    return tuple(
+        wanted(EntryPlace("/cluster", f"K{each:04d}"), value=SecretValue("v" * size)) for each in range(number)
+    )
+
+
+def play(
+    entries: tuple[Wanted, ...], there: Look, known: Ledger, policies: Policies
+) -> tuple[list[Step], Ledger, Look]:
+    """Do every step at once and with success, until there is nothing left to do."""
+    known_facts = facts(*entries, policies=policies)
+    steps: list[Step] = []
+    while len(steps) < 200:
+        steps.append(next_step(known, replace(known_facts, bits=len(steps)), NOW))
+        match steps[-1]:
+            case LookAt():
+                there = replace(there, has_answers=False)
+                known_facts = replace(known_facts, look=there)
+                continue
+            case WriteLedger(written):
+                known = written
+                known_facts = replace(
+                    known_facts, ready=frozenset(each.attempt for each in written.rows.values() if each.attempt)
+                )
+            case Post() as post:
+                made = (Written(f"id-{each.place.key}", each.place, 1) for each in post.entries)
+                there = after_post(there, post, OURS, made)
+            case Put() as put:
+                changed = (Written(each.entry.id, each.entry.place, each.entry.version + 1) for each in put.changes)
+                there = after_put(there, put, OURS, changed)
+            case Delete() as delete:
+                there = after_delete(there, delete)
+            case _:
+                return steps, known, there
+        known_facts = replace(known_facts, look=there if known_facts.look is not None else None)
+    raise AssertionError(f"it never rests: {[type(each).__name__ for each in steps[-8:]]}")
+
+
+def calls(steps: list[Step]) -> Counter[str]:
+    return Counter(type(each).__name__ for each in steps if isinstance(each, LookAt | Post | Put | Delete))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, 1), (100, 2), (1000, 20)])
+def test_many_entries_are_few_calls(number: int, expected: int) -> None:
+    """A look before, a look after, and fifty entries in a call between."""
+    entries = many(number)
+
+    steps, known, there = play(entries, look(), Ledger(), Policies())
+
+    assert calls(steps) == {"LookAt": 2, "Post": expected}
+    assert set(known.rows) == {each.place for each in entries}
+    assert {each.state for each in known.rows.values()} == {RowState.MADE}
+    assert play(entries, there, known, Policies())[0] == [LookAt(AT), Rest(float("inf"))]
+
+    moved = tuple(replace(each, source=BEFORE) for each in entries)
+    steps, known, there = play(moved, there, known, Policies())
+    assert calls(steps) == {"LookAt": 2, "Put": expected}
+
+    steps, known, _ = play((), there, known, DELETE)
+    assert calls(steps) == {"LookAt": 2, "Delete": expected}
+    assert known.rows == {}
+
+
+def test_large_entries_are_spread_over_calls() -> None:
+    assert calls(play(many(10, 200_000), look(), Ledger(), Policies())[0])["Post"] == 5
+
+
+def test_nothing_is_called_before_its_announcement_stands() -> None:
+    first = next_step(ledger(), facts(wanted(), look=look(), bits=0xABC), NOW)
+
+    assert isinstance(first, WriteLedger)
+    [announced] = first.ledger.rows.values()
+    assert (announced.state, announced.attempt, announced.announced_at) == (RowState.ADDING, "00000abc", NOW)
+
+    second = next_step(first.ledger, facts(wanted(), look=look(), ready=frozenset({"00000abc"})), NOW)
+    assert second == Post(AT, "00000abc", (wanted(),), NOW + SENT_WITHIN)
+
+    # Another process does not know whether it was sent.
+    assert isinstance(next_step(first.ledger, facts(wanted(), look=look()), NOW), Rest)
+
+
+def test_a_change_is_announced_as_well() -> None:
+    there = look(listed(version=4))
+    first = next_step(ledger(row()), facts(wanted(), look=there, bits=1), NOW)
+
+    assert isinstance(first, WriteLedger)
+    [announced] = first.ledger.rows.values()
+    assert announced.state is RowState.CHANGING
+    assert isinstance(next_step(first.ledger, facts(wanted(), look=there, ready=frozenset({"00000001"})), NOW), Put)
+
+
+@pytest.mark.parametrize("there", [look(at=NOW + SENT_WITHIN), look(listed(version=4), at=NOW + SENT_WITHIN)])
+def test_what_was_not_sent_in_time_is_announced_anew(there: Look) -> None:
+    """Of a call that is sent late, another process would believe that it is settled."""
+    first = next_step(ledger(row()), facts(wanted(), look=replace(there, at=NOW), bits=1), NOW)
+    assert isinstance(first, WriteLedger)
+
+    late = facts(wanted(), look=there, bits=2, ready=frozenset({"00000001"}))
+    again = next_step(first.ledger, late, NOW + SENT_WITHIN)
+
+    assert isinstance(again, WriteLedger)
+    assert {each.attempt for each in again.ledger.rows.values()} == {"00000002"}
+
+
+def test_an_old_look_decides_no_call() -> None:
+    """Whose an entry is may have changed since."""
+    known = facts(look=look(listed()), policies=DELETE)
+
+    assert isinstance(next_step(ledger(row()), known, NOW + FRESH), Delete)
+    assert next_step(ledger(row()), known, NOW + FRESH + 1) == LookAt(AT)
+
+
+def test_values_are_read_only_for_what_is_written() -> None:
+    other = wanted(EntryPlace("/", "B"), value=None, source=SOURCE._replace(name="Secret/other"))
+    known = facts(wanted(value=None), other, look=look(listed(), listed(EntryPlace("/", "B"), id="id-2", version=9)))
+
+    assert next_step(ledger(row()), known, NOW) == ReadSources(frozenset({"Secret/other"}))
+
+
+def test_answers_are_confirmed_by_a_look() -> None:
+    """An id that was deleted meanwhile takes writes, and is not listed."""
+    assert next_step(ledger(row()), facts(wanted(), look=look(listed(), has_answers=True)), NOW) == LookAt(AT)
+
+
+def test_a_sealed_entry_is_deleted_and_made_anew() -> None:
+    policies = Policies(replaces_sealed=True)
+    there = look(listed(type="sealed"))
+
+    steps, known, _ = play((wanted(type=EntryType.SEALED),), there, ledger(row(source=BEFORE)), policies)
+
+    assert [type(each) for each in steps] == [
+        LookAt, WriteLedger, Delete, WriteLedger, Post, WriteLedger, LookAt, Rest
+    ]  # fmt: skip
+    assert isinstance(steps[1], WriteLedger)
+    assert steps[1].ledger.rows[PLACE].state is RowState.REPLACING
+    assert known.rows[PLACE].is_sealed
+
+
+def test_another_environment_is_pushed_to_when_the_one_before_is_left() -> None:
+    old = replace(look(listed()), of=ELSEWHERE)
+    known = facts(wanted(), policies=DELETE)
+
+    assert next_step(ledger(row(), at=ELSEWHERE), known, NOW) == LookAt(ELSEWHERE)
+    removal = next_step(ledger(row(), at=ELSEWHERE), replace(known, look=old), NOW)
+    assert removal == Delete(ELSEWHERE, (listed(),))
+    assert next_step(ledger(at=ELSEWHERE), replace(known, look=old), NOW) == LookAt(AT)
+
+
+def test_no_call_goes_to_the_host_of_an_earlier_spec() -> None:
+    there = AT._replace(host="https://elsewhere.example")
+
+    step = next_step(ledger(row(), at=there), facts(wanted()), NOW)
+
+    assert step == WriteLedger(Ledger(AT), (PushEvent(Happening.LEFT_AT_OTHER_HOST, PLACE),))
+
+
+def test_events_are_told_once() -> None:
+    restored = next_step(ledger(row()), facts(wanted(), look=look()), NOW)
+    assert isinstance(restored, WriteLedger)
+    assert restored.events == (PushEvent(Happening.RESTORED, PLACE),)
+
+    known = facts(look=look(listed(version=4)), policies=DELETE)
+    left = next_step(ledger(row()), known, NOW)
+    assert isinstance(left, WriteLedger)
+    assert left.events == (PushEvent(Happening.LEFT, PLACE),)
+    rest = next_step(left.ledger, known, NOW)
+    assert isinstance(rest, Rest)
+    assert len(rest.problems) == 1
+
+
+def test_all_problems_are_told_at_the_end() -> None:
+    problem = Problem("EntryConflict", "another one")  # type: ignore[arg-type] # any reason
+    desired = Desired({PLACE: wanted()}, (problem,))
+
+    step = next_step(ledger(), facts(desired=desired, look=look(listed(marks=()))), NOW)
+
+    assert isinstance(step, Rest)
+    assert [each is problem for each in step.problems] == [True, False]
+
+
+def test_after_a_refusal_fewer_entries_go_into_a_call() -> None:
+    step = next_step(ledger(), facts(*many(10), look=look(), most_in_call=1), NOW)
+
+    assert isinstance(step, WriteLedger)
+    assert len(step.ledger.rows) == 1
+
+
+def test_no_step_shows_a_value(canary: Canary) -> None:
+    entry = wanted(value=SecretValue(canary.value("pushed")))
+    note = SecretValue(canary.value("note"))
+    known = facts(entry, look=look(listed(version=4, note=note)))
+    first = next_step(ledger(row()), replace(known, bits=1), NOW)
+    assert isinstance(first, WriteLedger)
+    second = next_step(first.ledger, replace(known, ready=frozenset({"00000001"})), NOW)
+    assert isinstance(second, Put)
+
+    for shown in (known, first, first.ledger.document(), second):
+        canary.see("step", repr(shown))
+
+
+def test_an_answer_about_what_was_not_asked_for_changes_nothing() -> None:
+    post = Post(AT, "a", (wanted(),), NOW)
+    put = Put(AT, "a", (), NOW)
+    foreign = Written("id-9", EntryPlace("/", "OTHER"), 1)
+
+    assert after_post(look(), post, OURS, [foreign]).entries == {}
+    assert after_put(look(), put, OURS, [foreign]).entries == {}
+    assert after_delete(look(listed()), Delete(AT, ())).entries == {PLACE: (Listed("id-1", PLACE, 3, marks=(OURS,)),)}
