@@ -28,6 +28,7 @@ def installation() -> Installation:
         pytest.param(
             "/v1/secrets/?app_id={closed_app}", "half", 401, "Service account cannot access this app", id="an app alone"
         ),
+        pytest.param("/v1/secrets/?app_id={backend_app}", "old", 401, CONTEXT_OF_OLD, id="an app alone, an old token"),
         pytest.param("/v1/secrets/?app_id={shared_app}", "person", 403, "User cannot access this app", id="of a user"),
         pytest.param("/v1/secrets/?app_id=x", "old", 404, "App with ID x not found", id="an old token's unknown app"),
         pytest.param(
@@ -152,7 +153,9 @@ async def test_the_app_of_the_query_wins_over_that_of_the_path(installation: Ins
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PATCH"])
-@pytest.mark.parametrize("route", ["apps/", "environments/?app_id={backend_app}", "environments/{development}/"])
+@pytest.mark.parametrize(
+    "route", ["apps/", "environments/?app_id={backend_app}", "environments/{development}/", "service-accounts/x/"]
+)
 async def test_metadata_answers_405_to_other_methods(installation: Installation, method: str, route: str) -> None:
     assert (await ask(installation, f"/v1/{route}", "operator", method)).status_code == 405
     assert (await ask(installation, "/v1/secrets/", "operator", method)).status_code == 403
