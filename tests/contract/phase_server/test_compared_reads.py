@@ -102,12 +102,14 @@ def installation() -> Installation:
         ),
         pytest.param("/v1/secrets/?app_id=%00&env=development", "half", 500, BUG, id="a NUL in an app's id"),
         pytest.param("/v1/secrets/?app_id=%00", "half", 500, BUG, id="a NUL in the id of an app alone"),
+        # These two by the source.
         pytest.param(
             "/v1/secrets/?app_id={backend_app}&env=%00", "half", 500, BUG, id="a NUL in an environment's name"
         ),
         pytest.param("/v1/secrets/?secret_id=%00", "half", 500, BUG, id="a NUL in a secret's id"),
         pytest.param(f"{SECRETS}&path=/a%00b", "half", 500, BUG, id="a NUL in a path"),
         pytest.param(f"{SECRETS}&tags=db,%00", "half", 500, BUG, id="a NUL in tags"),
+        # These four by the source.
         pytest.param(f"{DYNAMIC}&path=%00", "half", 500, BUG, id="a NUL in the path of a dynamic secret"),
         pytest.param("/v1/apps/%00/", "half", 500, BUG, id="a NUL in the path of an app"),
         pytest.param("/v1/environments/%00/", "half", 500, BUG, id="a NUL in the path of an environment"),

@@ -28,6 +28,7 @@ IDS: list[tuple[object, str]] = [
     ("", ""),
     ([], "[]"),
     ({}, "{}"),
+    # These three by the source.
     (True, "True"),
     ("\0", "\0"),
     ("\ud800", "\ud800"),
@@ -154,6 +155,7 @@ PARTS = [
         {"A": "/", "SEALED": "/"},
         moves=True,
     ),
+    # By the source.
     Case(
         "a rotating one after a good one",
         "PUT",
@@ -174,6 +176,7 @@ PARTS = [
         AB,
         moves=True,
     ),
+    # By the source.
     Case(
         "what cannot be sealed after a good one",
         "PUT",
@@ -194,6 +197,7 @@ PARTS = [
         {},
         moves=True,
     ),
+    # By the source.
     Case(
         "a folder that cannot be made in the second of two new ones",
         "POST",
@@ -244,6 +248,7 @@ FORMS = [
     ),
     *_failing("PUT", ("key", None), ("key", 1), ("key", True), ("key", []), ("key", {})),
     Case("an empty key", "PUT", [change("A", key="")], 200, ["/ =A 2"], moves=True),
+    # The comparison calls this one empty, too; by the source nothing is stripped.
     Case("a blank key", "PUT", [change("A", key="  ")], 200, ["/   =A 2"], moves=True),
     *_failing("POST", ("type", None), ("type", []), ("type", {})),
     *_failing("PUT", ("type", None), ("type", []), ("type", {})),
@@ -286,6 +291,7 @@ FORMS = [
         held={},
         moves=True,
     ),
+    # By the source.
     *_failing(
         "PUT",
         ("value", None),
