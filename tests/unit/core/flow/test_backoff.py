@@ -112,7 +112,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_pace() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 20)), max_size=40))
-def test_who_waits_while_he_owes_takes_a_burst_and_then_so_much_a_second(pieces: list[tuple[float, float]]) -> None:
+def test_a_bucket_gives_a_burst_and_then_so_much_a_second(pieces: list[tuple[float, float]]) -> None:
     paces, now, taken = TokenBuckets[str](burst=2, per_second=0.25), 0.0, 0.0
     for amount, pause in pieces:
         now += paces.wait("a", now) + pause

@@ -113,7 +113,7 @@ def test_the_latest_state_of_each_object_is_seen_in_order(steps: Steps) -> None:
 
 
 @given(st.lists(st.tuples(STEPS, STEPS), max_size=4))
-def test_what_is_known_after_watches_that_broke_is_what_exists(watches: list[tuple[Steps, Steps]]) -> None:
+def test_breaks_of_the_watch_leave_known_what_exists(watches: list[tuple[Steps, Steps]]) -> None:
     world = World()
     for seen, missed in watches:
         take_steps(world, seen)

@@ -61,7 +61,7 @@ def test_an_empty_queue_has_nothing_to_take() -> None:
         Turns[int]().take()
 
 
-def test_who_is_passed_over_keeps_its_turn() -> None:
+def test_a_namespace_that_is_passed_over_keeps_its_turn() -> None:
     turns = Turns[str]()
     for namespace in ("a", "a", "b", "b", "c"):
         turns.add(namespace, namespace)

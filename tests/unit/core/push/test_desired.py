@@ -120,7 +120,7 @@ def test_a_name_that_phase_has_no_folder_for_is_refused() -> None:
     assert "64 characters" in text
 
 
-def test_what_cannot_be_pushed_holds_what_is_in_phase() -> None:
+def test_an_entry_that_cannot_be_pushed_stays_in_phase() -> None:
     found = desired([secret("web", {"conf": b"\xff"})], refused={"Secret/token": "it holds a token"})
 
     assert found.holds(EntryPlace("/cluster", "CONF"), "Secret/web")

@@ -35,7 +35,7 @@ def test_a_status_without_entries_is_an_empty_ledger() -> None:
 
 
 @given(status=st.fixed_dictionaries({"pushedTo": st.just(AT._asdict()) | anything, "entries": anything}))
-def test_what_others_wrote_never_raises(status: dict[str, Any]) -> None:
+def test_a_ledger_that_others_wrote_never_raises(status: dict[str, Any]) -> None:
     Ledger.read(status)
 
 

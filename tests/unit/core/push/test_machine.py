@@ -127,7 +127,7 @@ def test_a_change_is_announced_as_well() -> None:
 
 
 @pytest.mark.parametrize("there", [look(at=NOW + SENT_WITHIN), look(listed(version=4), at=NOW + SENT_WITHIN)])
-def test_what_was_not_sent_in_time_is_announced_anew(there: Look) -> None:
+def test_a_call_that_was_not_sent_in_time_is_announced_anew(there: Look) -> None:
     """Of a call that is sent late, another process would believe that it is settled."""
     first = next_step(ledger(row()), facts(wanted(), look=replace(there, at=NOW), bits=1), NOW)
     assert isinstance(first, WriteLedger)

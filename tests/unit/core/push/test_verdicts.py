@@ -35,11 +35,11 @@ def verdict(
 
 
 @pytest.mark.parametrize("update", UpdatePolicy)
-def test_what_is_absent_is_added(update: UpdatePolicy) -> None:
+def test_an_absent_entry_is_added(update: UpdatePolicy) -> None:
     assert verdict(want=wanted(), update=update).act is Act.ADD
 
 
-def test_what_somebody_deleted_is_restored_and_told() -> None:
+def test_an_entry_that_somebody_deleted_is_restored_and_told() -> None:
     found = verdict(want=wanted(), known=row())
 
     assert (found.act, found.happening) == (Act.ADD, Happening.RESTORED)
@@ -52,7 +52,7 @@ def test_a_value_that_was_not_read_is_read_before_it_is_added_or_changed() -> No
     assert verdict(listed(), want=UNREAD, known=row()).act is Act.NOTHING
 
 
-def test_what_is_absent_and_not_wanted_leaves_the_ledger() -> None:
+def test_an_absent_entry_that_is_not_wanted_leaves_the_ledger() -> None:
     assert verdict(known=row()) == Verdict(Act.NOTHING)
 
 
@@ -93,7 +93,7 @@ def test_a_found_entry_of_a_lost_call_is_known_by_its_first_version() -> None:
     assert verdict(listed(version=2), want=wanted(), known=adding(), at=settled).act is Act.CHANGE
 
 
-def test_what_is_as_known_is_left_alone() -> None:
+def test_an_entry_that_is_as_known_is_left_alone() -> None:
     assert verdict(listed(), want=wanted(), known=row()) == Verdict(Act.NOTHING, row())
 
 
@@ -109,7 +109,7 @@ def test_what_is_as_known_is_left_alone() -> None:
     ],
     ids=["another version", "another source", "another id", "no row", "a lost change"],
 )
-def test_what_may_differ_is_written(there: Listed, known: Row | None, update: UpdatePolicy) -> None:
+def test_an_entry_that_may_differ_is_written(there: Listed, known: Row | None, update: UpdatePolicy) -> None:
     found = verdict(there, want=wanted(), known=known, update=update)
 
     assert found.act is Act.CHANGE
@@ -171,7 +171,7 @@ def test_if_not_exists_changes_nothing_that_is_there(there: Listed) -> None:
         (listed(marks=(), type="sealed"), REPLACE, "sealed"),
     ],
 )
-def test_what_others_keep_is_refused_with_who_it_is(there: Listed, update: UpdatePolicy, words: str) -> None:
+def test_an_entry_that_others_keep_is_refused_with_who_it_is(there: Listed, update: UpdatePolicy, words: str) -> None:
     found = verdict(there, want=wanted(), known=row(), update=update, replaces_sealed=True)
 
     assert found.act is Act.NOTHING
@@ -267,7 +267,7 @@ def test_delete_deletes_only_what_nobody_changed(there: Listed, known: Row | Non
 
 
 @pytest.mark.parametrize("deletion", DeletionPolicy)
-def test_what_is_held_stays_as_it_is(deletion: DeletionPolicy) -> None:
+def test_a_held_entry_stays_as_it_is(deletion: DeletionPolicy) -> None:
     """Its source has a value that cannot be pushed, or may not be read any more."""
     for desired in (Desired(held=frozenset({PLACE})), Desired(held_sources=frozenset({SOURCE.name}))):
         assert verdict(listed(), known=row(), deletion=deletion, desired=desired) == Verdict(Act.NOTHING, row())
@@ -306,7 +306,7 @@ def test_twins_that_are_not_wanted_go_one_after_the_other() -> None:
     assert verdict(*twins((THEIRS,), ())) == Verdict(Act.NOTHING)
 
 
-def test_what_an_answer_says_is_as_good_as_a_look() -> None:
+def test_an_answer_says_as_much_as_a_look() -> None:
     answered = listed(version=8, written_from=SOURCE)
 
     assert verdict(answered, want=wanted(), known=row(source=BEFORE)).row == row(version=8)
