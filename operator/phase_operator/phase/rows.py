@@ -88,8 +88,8 @@ class Array(IncrementalReader[Memory], Generic[Made]):
         raise NotImplementedError
 
 
-class _Entries(Array[Made]):
-    """Makes entries."""
+class EntryArray(Array[Made]):
+    """Makes things of entries, as many as may be read."""
 
     def _too_many(self) -> Waiting:
         return Waiting(
@@ -106,14 +106,14 @@ class _Entries(Array[Made]):
         )
 
 
-class Rows(_Entries[Entry | DynamicKey]):
+class Rows(EntryArray[Entry | DynamicKey]):
     """Makes entries from the answer of GET /v1/secrets/."""
 
     def __init__(self, host: str, limits: Limits, place: Memory) -> None:
         super().__init__(host, limits, place, elements.Entries(host))
 
 
-class SealedRows(_Entries[elements.SealedEntry]):
+class SealedRows(EntryArray[elements.SealedEntry]):
     """Makes sealed entries from the answer of GET /secrets/."""
 
     def __init__(self, host: str, limits: Limits, place: Memory) -> None:

@@ -63,8 +63,7 @@ class Secret(Part):
     @property
     def key_names(self) -> list[str]:
         """Return the keys that a dynamic secret has while it is leased; its own name if it lists none."""
-        listed = filter(None, (text(each.get("keyName")) for each in mappings(self.key_map)))
-        return [each[:MAX_WORD] for each in listed] or [(text(self.name) or self.id)[:MAX_WORD]]
+        return key_names(self.key_map, text(self.name) or self.id)
 
 
 class SealedSecret(Secret):
@@ -119,6 +118,12 @@ SEALED_SECRET: TypeAdapter[SealedSecret] = TypeAdapter(SealedSecret)
 APP: TypeAdapter[App] = TypeAdapter(App)
 ENVIRONMENT: TypeAdapter[Environment] = TypeAdapter(Environment)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
+
+
+def key_names(key_map: object, otherwise: str) -> list[str]:
+    """Return the keys that a dynamic secret lists; if it lists none, one that stands for it."""
+    listed = filter(None, (text(each.get("keyName")) for each in mappings(key_map)))
+    return [each[:MAX_WORD] for each in listed] or [otherwise[:MAX_WORD]]
 
 
 def revision(moved: object) -> str | None:
