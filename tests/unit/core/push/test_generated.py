@@ -61,6 +61,7 @@ def test_each_sign_of_a_password_is_equally_likely(has_symbols: bool) -> None:
 
     assert len(counts) == number
     assert set(counts.values()) == {256 // number * SHORTEST}
+    assert list(values) == []
 
 
 @pytest.mark.parametrize("length", [0, -1, SHORTEST - 1, LONGEST + 1])
