@@ -139,6 +139,19 @@ def test_a_call_that_was_not_sent_in_time_is_announced_anew(there: Look) -> None
     assert {each.attempt for each in again.ledger.rows.values()} == {"00000002"}
 
 
+def test_what_is_announced_anew_in_part_leaves_no_announcement_of_the_rest() -> None:
+    """It would be looked for, although nothing was sent."""
+    entries = many(3)
+    first = next_step(ledger(), facts(*entries, look=look(), bits=1), NOW)
+    assert isinstance(first, WriteLedger)
+    late = facts(*entries, look=look(at=NOW + SENT_WITHIN), bits=2, ready=frozenset({"00000001"}), most_in_call=1)
+
+    again = next_step(first.ledger, late, NOW + SENT_WITHIN)
+
+    assert isinstance(again, WriteLedger)
+    assert [each.attempt for each in again.ledger.rows.values()] == ["00000002"]
+
+
 def test_an_old_look_decides_no_call() -> None:
     """Whose an entry is may have changed since."""
     known = facts(look=look(listed()), policies=DELETE)

@@ -143,6 +143,15 @@ def test_a_change_that_was_lost_is_written_again_when_it_cannot_come_any_more() 
     assert (again.act, again.row and again.row.unclear_until) == (Act.CHANGE, 0.0)
 
 
+def test_a_lost_change_is_remembered_while_somebody_else_has_the_entry() -> None:
+    """It may be taken over again before the change comes late."""
+    known = row(unclear_until=NOW + 9)
+
+    for there in (listed(marks=()), listed(marks=(THEIRS,))):
+        assert verdict(there, want=wanted(), known=known).row == known
+        assert verdict(there, want=wanted(), known=known, at=NOW + 9).row is None
+
+
 def test_a_change_that_was_refused_is_forgotten() -> None:
     refused = row(state=RowState.CHANGING, attempt="a", announced_at=NOW, source=BEFORE)
 
@@ -257,6 +266,7 @@ def test_retain_takes_the_mark_off_and_keeps_the_value(there: Listed) -> None:
         (listed(version=2), adding(at=NOW - 200), False),
         (listed(), row(state=RowState.CHANGING, attempt="lost", announced_at=NOW), False),
         (listed(type="sealed"), row(is_sealed=True, version=2), False),
+        (listed(), row(unclear_until=NOW + 9), False),
     ],
 )
 def test_delete_deletes_only_what_nobody_changed(there: Listed, known: Row | None, is_deleted: bool) -> None:
@@ -275,8 +285,8 @@ def test_a_held_entry_stays_as_it_is(deletion: DeletionPolicy) -> None:
 
 
 def twins(first: tuple[Any, ...], second: tuple[Any, ...], version: int = 1) -> tuple[Listed, Listed]:
-    older = listed(id="id-1", marks=first, version=version, created_at="2026-11-29T07:00:00Z")
-    return replace(older, id="id-2", marks=second, created_at="2026-11-29T07:00:01Z"), older
+    older = listed(id="id-2", marks=first, version=version, created_at="2026-11-29T07:00:00Z")
+    return replace(older, id="id-1", marks=second, created_at="2026-11-29T07:00:01Z"), older
 
 
 @pytest.mark.parametrize("deletion", DeletionPolicy)
@@ -285,7 +295,7 @@ def test_of_twins_ours_that_is_newer_is_removed(first: tuple[Any, ...], deletion
     found = verdict(*twins(first, (OURS,)), want=wanted(), deletion=deletion)
 
     assert found.act is Act.REMOVE
-    assert [each.id for each in found.deleted] == ["id-2"]
+    assert [each.id for each in found.deleted] == ["id-1"]
 
 
 @pytest.mark.parametrize("second", [(THEIRS,), ()])
@@ -302,7 +312,7 @@ def test_a_twin_that_somebody_changed_is_not_removed() -> None:
 
 
 def test_twins_that_are_not_wanted_go_one_after_the_other() -> None:
-    assert [each.id for each in verdict(*twins((OURS,), (OURS,)), deletion=DELETE).deleted] == ["id-1"]
+    assert [each.id for each in verdict(*twins((OURS,), (OURS,)), deletion=DELETE).deleted] == ["id-2"]
     assert verdict(*twins((THEIRS,), ())) == Verdict(Act.NOTHING)
 
 
