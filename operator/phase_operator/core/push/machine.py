@@ -154,7 +154,7 @@ def _size_of_wanted(wanted: Wanted) -> int:
 
 
 def _size_of_change(change: Change) -> int:
-    return sized(len(str(change.entry.place)) + len(change.entry.note.reveal()), change.value)
+    return sized(len(str(change.entry.place)) + change.entry.note.weight, change.value)
 
 
 def _rest(verdicts: _Verdicts, look: Look, facts: Facts, now: float) -> Step:
