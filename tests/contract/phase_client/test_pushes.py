@@ -217,7 +217,7 @@ async def test_an_answer_that_is_lost_leaves_it_unclear_and_is_not_asked_for_aga
     assert kind == "reset" or found(look).version == 1
 
 
-async def test_what_could_not_be_sent_in_time_is_never_sent(phase: EmbeddedPhase) -> None:
+async def test_a_call_that_could_not_be_sent_in_time_is_never_sent(phase: EmbeddedPhase) -> None:
     async with pushing(phase) as pusher:
         before = phase.calls()
         with pytest.raises(ExpectedError) as late:

@@ -103,7 +103,7 @@ def test_a_key_pair_is_one_pair(kind: GeneratedKind, of: type, bits: int) -> Non
 
 
 @pytest.mark.parametrize("kind", GeneratedKind)
-def test_what_is_made_can_be_pushed_and_is_another_each_time(kind: GeneratedKind) -> None:
+def test_a_new_value_can_be_pushed_and_is_another_each_time(kind: GeneratedKind) -> None:
     made, again = (generate("KEY", kind, secrets.token_bytes) for _ in range(2))
     source = Source(Kind.SECRET, "made", "1", Rule("/"), {key: each.reveal().encode() for key, each in made.items()})
 
@@ -113,7 +113,7 @@ def test_what_is_made_can_be_pushed_and_is_another_each_time(kind: GeneratedKind
 
 
 @pytest.mark.parametrize("kind", GeneratedKind)
-def test_what_is_made_does_not_print(kind: GeneratedKind, canary: Canary) -> None:
+def test_a_new_value_does_not_print(kind: GeneratedKind, canary: Canary) -> None:
     made = generate("KEY", kind, secrets.token_bytes)
 
     for each in made.values():

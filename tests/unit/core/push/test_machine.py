@@ -139,7 +139,7 @@ def test_a_call_that_was_not_sent_in_time_is_announced_anew(there: Look) -> None
     assert {each.attempt for each in again.ledger.rows.values()} == {"00000002"}
 
 
-def test_what_is_announced_anew_in_part_leaves_no_announcement_of_the_rest() -> None:
+def test_a_part_that_is_announced_anew_leaves_no_announcement_of_the_rest() -> None:
     """It would be looked for, although nothing was sent."""
     entries = many(3)
     first = next_step(ledger(), facts(*entries, look=look(), bits=1), NOW)

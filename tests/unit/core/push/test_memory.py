@@ -37,7 +37,7 @@ def test_another_text_version_or_id_is_not_unchanged() -> None:
     assert memory.unchanged(of(wanted()), ledger(row())) == {PLACE}
 
 
-def test_what_no_answer_confirmed_is_not_known() -> None:
+def test_a_value_that_no_answer_confirmed_is_not_known() -> None:
     assert not WrittenValues(b"k" * 32).unchanged(of(wanted()), ledger(row()))
     assert not remembering(wanted(), replace(WRITTEN, id="id-2")).unchanged(of(wanted()), ledger(row()))
 
@@ -50,7 +50,7 @@ def test_a_change_without_a_value_is_not_taken_for_one_with_it() -> None:
     assert not memory.unchanged(of(wanted()), ledger(row(version=4)))
 
 
-def test_what_left_the_ledger_is_forgotten() -> None:
+def test_a_value_that_left_the_ledger_is_forgotten() -> None:
     """Nothing grows with what was pushed once."""
     memory = remembering(wanted())
 

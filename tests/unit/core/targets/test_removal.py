@@ -267,12 +267,14 @@ def test_one_function_asks_the_api_server_to_delete_and_takes_a_decision() -> No
             texts = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
             if "DELETE" in texts:
                 found.append((path.relative_to(root).as_posix(), ast.unparse(function.args)))
-    # The other one asks Phase, and for the end of a lease: no module of that edge can reach the API server.
-    at_phase = "self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation"
+    # The others ask Phase, for the end of a lease or of entries: no module of that edge can reach the API server.
+    leases = "self, base_url: str, credential: Credential, place: LeasePlace, lease_id: str, memory: Reservation"
+    entries = "self, credential: Credential, step: Delete, memory: Reservation"
 
     assert sorted(found) == [
         ("kube/targets.py", "self, ref: TargetRef, action: Delete"),
-        ("phase/leases.py", at_phase),
+        ("phase/leases.py", leases),
+        ("phase/pushes.py", entries),
     ]
 
 
