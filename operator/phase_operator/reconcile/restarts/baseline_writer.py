@@ -26,6 +26,9 @@ ATTEMPTS = 3
 # Seconds for which failing baselines hold targets up, from the first failure in their namespace on, and seconds for
 # which a look may last.
 _HELD_UP, _LONGEST_LOOK = 5.0, 20.0
+# Seconds for which a look tells that no workload reads a target. Pods take longer from the creation of their workload
+# to their first read, and a refresh of everything writes many targets of a namespace in that time.
+_FRESH = 1.0
 # Seconds after which a failure counts as the first one again.
 _FORGOTTEN = 3600.0
 
@@ -73,7 +76,7 @@ class BaselineWriter:
         `is_followed` is False if only other PhaseSecrets that write the target can let workloads follow it.
         """
         # The cheaper question first: at a start thousands of targets are new.
-        if is_new and not self._may_be_read(target):
+        if not self._may_be_read(target, self._window if is_new else _FRESH):
             return
         if not is_followed and not self._followed_targets.may_be_followed(target):
             return
@@ -101,10 +104,10 @@ class BaselineWriter:
                     batch.is_done = True
         return batch.problem
 
-    def _may_be_read(self, target: TargetRef) -> bool:
-        """Return whether pods may read a target that does not exist yet, as they can if it is optional to them."""
+    def _may_be_read(self, target: TargetRef, within: float) -> bool:
+        """Return whether pods may read a target: no look of the last `within` seconds has shown that none does."""
         seen = self._reads.get(target.key.namespace)
-        return seen is None or seen[0] + self._window < self._clock.monotonic() or target in seen[1]
+        return seen is None or seen[0] + within < self._clock.monotonic() or target in seen[1]
 
     def _is_worth_waiting(self, namespace: str) -> bool:
         now = self._clock.monotonic()

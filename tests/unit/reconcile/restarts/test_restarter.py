@@ -380,6 +380,46 @@ async def test_targets_that_are_written_together_share_a_look(loop: Loop) -> Non
     assert loop.workloads.lists - lists <= 30
 
 
+async def prepared(loop: Loop, *names_of_secrets: str) -> int:
+    """Prepare for a write of each Secret, which exists; return how many looks that took."""
+    lists = loop.workloads.lists
+    for name in names_of_secrets:
+        target = secret_ref(name)
+        await loop.restarts.prepare(target, content(target, A="two"), is_new=False, is_followed=True)
+    return loop.workloads.lists - lists
+
+
+async def test_targets_that_no_workload_reads_share_a_look_for_a_second(loop: Loop) -> None:
+    await synced(loop, web())
+
+    looks = []
+    for _ in range(3):
+        looks.append(await prepared(loop, "one", "two", "three"))
+        await loop.turn(0.4)
+
+    assert looks == [1, 0, 0]
+    await loop.turn(0.1)
+    assert await prepared(loop, "one") == 1
+
+
+async def test_a_target_that_workloads_read_is_looked_at_before_each_write(loop: Loop) -> None:
+    await synced(loop, web())
+
+    assert await prepared(loop, "shop", "shop", "shop") == 3
+
+
+async def test_a_workload_created_a_second_after_a_look_is_noted_before_the_write(loop: Loop) -> None:
+    await synced(loop)
+    await prepared(loop, "other")
+    server = web()
+    await loop.turn(1.1)
+    loop.workloads.add(server)
+
+    await prepared(loop, "shop")
+
+    assert server.running is not None
+
+
 async def test_so_many_roll_outs_go_on_at_once_and_the_rest_wait_for_their_turn(loop: Loop) -> None:
     servers = [web(name=f"web-{number}") for number in range(ALONE + 1)]
     await synced(loop, *servers)
