@@ -26,11 +26,11 @@ from phase_operator.core.access.proxies import Proxies
 from phase_operator.core.access.tenancy import Tenancy, check_annotation
 from phase_operator.core.content.template import compile_template
 from phase_operator.core.errors import ExpectedError, Invalid, Transient, Waiting
+from phase_operator.core.label_selector import parse_selector
 from phase_operator.core.outcome import Failed, Suspended
 from phase_operator.core.pipeline import render_all
 from phase_operator.core.rollout.decision import decide
 from phase_operator.core.rollout.followers import known_content, policies
-from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.workload import read_workload
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, Reservation

@@ -11,15 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.push.answers import after_delete, after_post, after_put
 from phase_operator.core.push.desired import Desired, desired
-from phase_operator.core.push.facts import DeletionPolicy, Facts, Policies, UpdatePolicy
+from phase_operator.core.push.facts import Facts, Policies
 from phase_operator.core.push.ledger import Ledger, PushPlace
 from phase_operator.core.push.looks import Listed, Look, Written
 from phase_operator.core.push.machine import FRESH, next_step
 from phase_operator.core.push.marks import Mark, marks_in, with_mark, without_marks
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, Rule, Source
+from phase_operator.core.push.sources import Rule, Source
 from phase_operator.core.push.steps import Delete, LookAt, Post, Put, ReadSources, Rest, Step, WriteLedger
 from phase_operator.core.refs import Kind
 from phase_operator.core.values import SecretValue

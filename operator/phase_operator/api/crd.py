@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1 import PhaseDynamicSecret, PhaseSecret
+from phase_operator.api.v1alpha1 import PhaseDynamicSecret, PhasePushSecret, PhaseSecret
 
 Schema = dict[str, Any]
 
@@ -123,6 +123,31 @@ PHASE_DYNAMIC_SECRET = Definition(
         Column("Message", _condition("Ready", "message"), "The reason in a sentence.", priority=1),
     ),
     selectable=(".spec.phaseApp", ".spec.phaseAppEnv", ".spec.dynamicSecret"),
+)
+# Not in DEFINITIONS: the operator does not act on this kind yet, so no user may see it. Once it does, its place there
+# makes its CRD, the chart's copy and its page (docs/api/v1alpha1/phasepushsecret.md has to exist).
+PHASE_PUSH_SECRET = Definition(
+    model=PhasePushSecret,
+    kind=names.KIND_PHASE_PUSH_SECRET,
+    plural=names.PLURAL_PHASE_PUSH_SECRETS,
+    short_names=("pps",),
+    columns=(
+        Column("App", ".spec.phaseApp", "Name of the app in Phase."),
+        Column("Env", ".spec.phaseAppEnv", "Environment of the app; empty means production."),
+        Column("Ready", _condition("Ready", "status"), "True: Phase has the value of every source."),
+        Column("Reason", _condition("Ready", "reason"), "Why it is ready or not, in one word."),
+        Column(
+            "Entries",
+            ".status.entriesInStep",
+            "Entries that have the value of their source.",
+            type="integer",
+        ),
+        Column("Changed", ".status.lastSyncedTime", "When an entry or the verdict last changed.", type="date"),
+        Column("Age", ".metadata.creationTimestamp", "Age of the resource.", type="date"),
+        Column("Path", ".spec.phaseAppEnvPath", "Folder that is written; empty means /.", priority=1),
+        Column("Message", _condition("Ready", "message"), "The reason in a sentence.", priority=1),
+    ),
+    selectable=(".spec.phaseApp", ".spec.phaseAppEnv"),
 )
 DEFINITIONS = (PHASE_SECRET, PHASE_DYNAMIC_SECRET)
 

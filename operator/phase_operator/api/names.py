@@ -10,6 +10,8 @@ KIND_PHASE_SECRET = "PhaseSecret"
 PLURAL_PHASE_SECRETS = "phasesecrets"
 KIND_PHASE_DYNAMIC_SECRET = "PhaseDynamicSecret"
 PLURAL_PHASE_DYNAMIC_SECRETS = "phasedynamicsecrets"
+KIND_PHASE_PUSH_SECRET = "PhasePushSecret"
+PLURAL_PHASE_PUSH_SECRETS = "phasepushsecrets"
 # The fields of a spec that name targets.
 TARGET_FIELDS = ("managedSecretReferences", "managedConfigMapReferences")
 

@@ -18,6 +18,7 @@ and a few of their kind elsewhere keep state between calls, and nothing else doe
 | flow | Small machines without I/O: state inside, time an argument. Back-off, turns, outages, election |
 | outcome | The result of a run: the one value that status, Events, metrics and the next run are made from |
 | refs | The names of what is written: kinds of target, where a target is, and the PhaseSecret that it belongs to |
+| label_selector | Label selectors, in kubectl's syntax: `tier=api,env!=dev,team in (a,b),!legacy` |
 | errors | The expected failures, by consequence |
 | values | The values that all rooms use: keys of objects, secret text, entries, snapshots |
 | text | Text for people: foreign text made safe for display, lists of names, and similar names |

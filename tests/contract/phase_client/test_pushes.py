@@ -13,6 +13,7 @@ import pytest
 
 from phase_dev.server import EmbeddedPhase
 from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.push.answers import after_delete, after_post, after_put
 from phase_operator.core.push.desired import Wanted
@@ -20,7 +21,7 @@ from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.looks import Listed, Look, Written
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Change, Delete, Post, Put
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory
 from phase_operator.core.values import SecretValue

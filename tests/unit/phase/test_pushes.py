@@ -6,13 +6,14 @@ import httpx
 import pytest
 
 from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.push.desired import Wanted
 from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Post
 from phase_operator.core.values import SecretValue
 from phase_operator.phase.pushes import PushClient

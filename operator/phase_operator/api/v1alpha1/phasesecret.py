@@ -12,7 +12,15 @@ from pydantic import Field
 
 from phase_operator.api import names
 from phase_operator.api.base import ApiModel, NamespaceName, ObjectName
-from phase_operator.api.v1alpha1.rules import NULLABLE, no_doubles, not_the_token, rule, rules, unless_empty
+from phase_operator.api.v1alpha1.rules import (
+    NULLABLE,
+    inside_the_folder,
+    no_doubles,
+    not_the_token,
+    rule,
+    rules,
+    unless_empty,
+)
 
 GlobPattern = Annotated[str, Field(min_length=1, max_length=253)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
@@ -579,11 +587,7 @@ class PhaseSecretSpec(PlaceFields):
             ),
             *(
                 rule(
-                    # Spelled with doubled slashes or none, it is left to the operator, who knows all spellings.
-                    f"!has(self.{field}) || !has(self.phaseAppEnvPath) || !self.phaseAppEnvPath.startsWith('/') || "
-                    f"self.phaseAppEnvPath.contains('//') || self.{field}.all(target, !has(target.path) || "
-                    "target.path == '' || target.path.contains('//') || (target.path + '/').startsWith("
-                    "self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : self.phaseAppEnvPath + '/'))",
+                    inside_the_folder(field, "target"),
                     "the path of a target is phaseAppEnvPath or a folder below it",
                     f".{field}",
                 )

@@ -38,6 +38,39 @@ def no_doubles(name: str, namespace: str, what: str) -> dict[str, Any]:
     )
 
 
+_TOKEN = "self.authentication.serviceToken.serviceTokenSecretReference"
+_TOKEN_GIVEN = f"has(self.authentication) && has(self.authentication.serviceToken) && has({_TOKEN})"
+
+
+def _token_is_named(name: str) -> str:
+    return (
+        f'{_TOKEN_GIVEN} && has({_TOKEN}.secretName) && {_TOKEN}.secretName != "" ? '
+        f'{name} == {_TOKEN}.secretName : {name} == "{names.DEFAULT_TOKEN_SECRET}"'
+    )
+
+
+def is_own_token(name: str) -> str:
+    """Return the condition that a Secret of the resource's own namespace is the one that holds the token.
+
+    A namespace that is spelled out may be the resource's own, which CEL does not know; the operator checks again.
+    """
+    elsewhere = f'{_TOKEN_GIVEN} && has({_TOKEN}.secretNamespace) && {_TOKEN}.secretNamespace != ""'
+    return f"!({elsewhere}) && ({_token_is_named(name)})"
+
+
+def inside_the_folder(field: str, each: str) -> str:
+    """Return the condition that the paths in a list are phaseAppEnvPath or folders below it.
+
+    Spelled with doubled slashes or none, it is left to the operator, who knows all spellings.
+    """
+    return (
+        f"!has(self.{field}) || !has(self.phaseAppEnvPath) || !self.phaseAppEnvPath.startsWith('/') || "
+        f"self.phaseAppEnvPath.contains('//') || self.{field}.all({each}, !has({each}.path) || "
+        f"{each}.path == '' || {each}.path.contains('//') || ({each}.path + '/').startsWith("
+        "self.phaseAppEnvPath.endsWith('/') ? self.phaseAppEnvPath : self.phaseAppEnvPath + '/'))"
+    )
+
+
 def not_the_token() -> dict[str, str]:
     """Refuse a target that is the token's own Secret.
 
@@ -46,20 +79,14 @@ def not_the_token() -> dict[str, str]:
     that is spelled out on one side only is not compared: CEL in a CRD does not know metadata.namespace. The operator
     checks again.
     """
-    token = "self.authentication.serviceToken.serviceTokenSecretReference"
-    given = f"has(self.authentication) && has(self.authentication.serviceToken) && has({token})"
-    same_name = (
-        f'{given} && has({token}.secretName) && {token}.secretName != "" ? '
-        f'target.secretName == {token}.secretName : target.secretName == "{names.DEFAULT_TOKEN_SECRET}"'
-    )
     same_namespace = (
-        f"{given} && has({token}.secretNamespace) ? "
-        f"has(target.secretNamespace) && target.secretNamespace == {token}.secretNamespace : "
+        f"{_TOKEN_GIVEN} && has({_TOKEN}.secretNamespace) ? "
+        f"has(target.secretNamespace) && target.secretNamespace == {_TOKEN}.secretNamespace : "
         "!has(target.secretNamespace)"
     )
     return rule(
         "!has(self.managedSecretReferences) || self.managedSecretReferences.all(target, "
-        f"!(({same_name}) && ({same_namespace})))",
+        f"!(({_token_is_named('target.secretName')}) && ({same_namespace})))",
         "a target may not be the Secret that holds the Phase token: it would be overwritten",
         ".managedSecretReferences",
     )

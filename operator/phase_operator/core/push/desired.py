@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.errors import Waiting
 from phase_operator.core.globs import effort, matcher
 from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, size_in_json
 from phase_operator.core.push.places import EntryPlace, entry_key, place_problem
 from phase_operator.core.push.problems import Problem
-from phase_operator.core.push.sources import EntryType, Source, SourceState
+from phase_operator.core.push.sources import Source, SourceState
 from phase_operator.core.source.references.grammar import WRITTEN
 from phase_operator.core.text import clean, listing
 from phase_operator.core.values import SecretValue

@@ -5,32 +5,15 @@ Everything here may be lost with the process: what is missing after a start is l
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
 from phase_operator.core.push.desired import Desired
 from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.limits import MOST_IN_CALL
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
-
-
-class UpdatePolicy(StrEnum):
-    """What is done about entries that are in Phase."""
-
-    # Change what is ours, refuse the rest.
-    OWNED = "Owned"
-    # Change nothing, also not what is ours.
-    IF_NOT_EXISTS = "IfNotExists"
-    # Owned, and take over what nobody's mark is on.
-    REPLACE = "Replace"
-
-
-class DeletionPolicy(StrEnum):
-    """What becomes of entries of ours that are not wanted any more."""
-
-    RETAIN = "Retain"
-    DELETE = "Delete"
 
 
 @dataclass(frozen=True, slots=True)

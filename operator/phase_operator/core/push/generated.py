@@ -7,10 +7,11 @@ if neither the cluster nor Phase has one, or the spec says that it is rotated; `
 import string
 import uuid
 from collections.abc import Callable
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.push_sources import GeneratedKind
 from phase_operator.core.errors import Invalid
 from phase_operator.core.values import SecretValue
 
@@ -25,18 +26,6 @@ _LETTERS = string.ascii_letters + string.digits
 SYMBOLS = "!#%&*+,-./:;<=>?@^_|~"
 _RSA_BITS = 3072
 _PUBLIC = "_PUB"
-
-
-class GeneratedKind(StrEnum):
-    """What can be made."""
-
-    PASSWORD = "Password"
-    UUID = "UUID"
-    # Ed25519, in OpenSSH's form.
-    SSH_KEY = "SSHKey"
-    # PKCS#8 and its public half, in PEM.
-    RSA_KEY = "RSAKey"
-    EC_KEY = "ECKey"
 
 
 class Origin(Enum):

@@ -6,10 +6,11 @@ Rule: an answer is a small look. So what a call has done is recorded in the same
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.values import SecretValue
 
 # A version of an entry that nobody has changed since it was made.

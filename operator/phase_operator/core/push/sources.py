@@ -2,26 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from phase_operator.api import names
-from phase_operator.api.v1alpha1.phasesecret import KeySelection
+from phase_operator.api.v1alpha1.phasesecret import EntryType, KeySelection
 from phase_operator.core.refs import Kind
 
 # Secrets that other systems live on: a token of the API server, of a node's first contact, a release of Helm.
 _SYSTEM_TYPES = frozenset(
     {"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "helm.sh/release.v1", names.LEASE_TYPE}
 )
-
-
-class EntryType(StrEnum):
-    """The types of entries in Phase."""
-
-    SECRET = "secret"
-    # A person cannot see its value in the Console, and no write changes it.
-    SEALED = "sealed"
-    CONFIG = "config"
 
 
 class SourceState(NamedTuple):

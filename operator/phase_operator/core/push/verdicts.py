@@ -21,15 +21,17 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import floor
 
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow import lost_calls
 from phase_operator.core.push.desired import Wanted
-from phase_operator.core.push.facts import DeletionPolicy, Facts, UpdatePolicy
+from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.ledger import Row, RowState
 from phase_operator.core.push.looks import FIRST_VERSION, Listed, Look
 from phase_operator.core.push.marks import holder
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import EntryReason, Problem
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Change, Happening
 from phase_operator.core.text import clean
 

@@ -15,8 +15,8 @@ from phase_operator.api.v1alpha1 import PhaseSecretSpec
 from phase_operator.api.v1alpha1.phasesecret import Followers, TargetFields
 from phase_operator.core.errors import Invalid
 from phase_operator.core.json_access import mapping, mappings, text, texts
+from phase_operator.core.label_selector import Selector, parse_selector
 from phase_operator.core.refs import TargetRef
-from phase_operator.core.rollout.label_selector import Selector, parse_selector
 from phase_operator.core.rollout.workload import Workload
 from phase_operator.core.targets.fingerprint import KeyDigests, merge_key_digests, read_key_digests
 from phase_operator.core.targets.merge import read_mark

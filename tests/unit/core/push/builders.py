@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from phase_operator.api.v1alpha1.phasesecret import EntryType
 from phase_operator.core.push.desired import Desired, Wanted
 from phase_operator.core.push.facts import Facts, Policies
 from phase_operator.core.push.ledger import Ledger, PushPlace, Row, RowState
 from phase_operator.core.push.looks import Listed, Look
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.values import SecretValue
 
 AT = PushPlace("https://phase.example", "app", "production")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from phase_operator.api.reasons import Reason
-from phase_operator.api.v1alpha1.phasesecret import KeySelection
+from phase_operator.api.v1alpha1.phasesecret import EntryType, KeySelection
 from phase_operator.core.errors import Waiting
 from phase_operator.core.push.desired import Desired, desired
 from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, MOST_IN_CALL, first_call, size_in_json
 from phase_operator.core.push.places import EntryPlace
-from phase_operator.core.push.sources import EntryType, Rule, Source, SourceState, source_problem
+from phase_operator.core.push.sources import Rule, Source, SourceState, source_problem
 from phase_operator.core.refs import Kind
 from phase_operator.core.values import SecretValue
 from support.canary import Canary

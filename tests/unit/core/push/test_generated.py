@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+from phase_operator.api.v1alpha1.push_sources import GeneratedKind
 from phase_operator.core.errors import Invalid
 from phase_operator.core.push.desired import desired
 from phase_operator.core.push.generated import (
     LONGEST,
     SHORTEST,
     SYMBOLS,
-    GeneratedKind,
     Origin,
     generate,
     keys_of,

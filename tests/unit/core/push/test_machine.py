@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow.lost_calls import SENT_WITHIN
 from phase_operator.core.push.answers import after_delete, after_post, after_put
 from phase_operator.core.push.desired import Desired, Wanted
-from phase_operator.core.push.facts import DeletionPolicy, Policies
+from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import Ledger, RowState
 from phase_operator.core.push.looks import Listed, Look, Written
 from phase_operator.core.push.machine import FRESH, next_step
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.problems import Problem
-from phase_operator.core.push.sources import EntryType
 from phase_operator.core.push.steps import (
     Delete,
     Happening,

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow.lost_calls import CLOCKS_APART, LOOKS, SENT_WITHIN
 from phase_operator.core.push.desired import Desired, Wanted
-from phase_operator.core.push.facts import DeletionPolicy, Policies, UpdatePolicy
+from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import Row, RowState
 from phase_operator.core.push.looks import Listed
 from phase_operator.core.push.problems import EntryReason
-from phase_operator.core.push.sources import EntryType, SourceState
+from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import Happening
 from phase_operator.core.push.verdicts import Act, Verdict, judge
 from phase_operator.core.values import SecretValue

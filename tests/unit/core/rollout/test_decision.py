@@ -7,6 +7,7 @@ import pytest
 
 from phase_operator.api import names
 from phase_operator.api.v1alpha1.phasesecret import Followers
+from phase_operator.core.label_selector import parse_selector
 from phase_operator.core.refs import TargetRef
 from phase_operator.core.rollout.decision import (
     Cause,
@@ -20,7 +21,6 @@ from phase_operator.core.rollout.decision import (
     patch,
 )
 from phase_operator.core.rollout.followers import FollowedTarget, Gap, Policy
-from phase_operator.core.rollout.label_selector import parse_selector
 from phase_operator.core.rollout.progress import WorkloadKind
 from phase_operator.core.rollout.stall import Patience
 from phase_operator.core.targets.fingerprint import KeyDigests

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phase_operator.core.errors import Invalid
-from phase_operator.core.rollout.label_selector import EVERYTHING, Operator, Requirement, Selector, parse_selector
+from phase_operator.core.label_selector import EVERYTHING, Operator, Requirement, Selector, parse_selector
 
 LABELS = {"tier": "api", "env": "prod", "size": "3", "empty": "", "example.com/team": "shop"}
 
