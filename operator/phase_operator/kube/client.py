@@ -27,6 +27,7 @@ from yarl import URL
 
 from phase_operator.api import names
 from phase_operator.core.access.proxies import Proxies
+from phase_operator.core.flow.paced_events import Event
 from phase_operator.core.json_access import mapping, text
 from phase_operator.kube.errors import AnswerTooLong, ApiError, from_answer
 from phase_operator.kube.kopf_requests import Answers, KopfRequests
@@ -321,23 +322,20 @@ class KubeClient:
     def session_for_watching(
         self,
         lists: Callable[[], None],
-        is_own: Callable[[Mapping[str, Any]], bool] = lambda _: False,
+        is_news: Callable[[Event], bool] = lambda _: True,
         merged: Mapping[str, Answers] = {},
-        may_be_own: Callable[[str], bool] = lambda _: True,
     ) -> aiohttp.ClientSession:
         """Return a separate session for kopf, with our trust, identity and fresh tokens.
 
-        `lists` is called whenever kopf begins to read a list. In place of an event that `is_own`, kopf gets a bookmark;
-        only those whose version `may_be_own` are parsed for that. kopf gets no long managedFields. What is
-        `merged` answers the watches of the paths that it names.
+        `lists` is called whenever kopf begins to read a list. In place of an event that is no news, kopf gets a
+        bookmark; it gets no long managedFields. What is `merged` answers the watches of the paths that it names.
         """
         passed = KopfRequests(
             json=self._json,
             reach=self._reach,
             authorize=self._authorize,
             lists=lists,
-            is_own=is_own,
-            may_be_own=may_be_own,
+            is_news=is_news,
             merged=merged,
             listing=asyncio.Semaphore(CONNECTIONS),
             timeout=_TIMEOUT,

@@ -6,8 +6,7 @@ Rule: kopf knows nothing of it. It reopens a failing watch without a pause, so t
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 
@@ -16,7 +15,7 @@ from phase_operator.core.flow.paced_events import Event
 from phase_operator.kube.part_size import PartSize, read_list
 from phase_operator.kube.raw_json import JsonReader
 from phase_operator.kube.reach import Reach
-from phase_operator.kube.watch_content import WatchContent, is_news
+from phase_operator.kube.watch_content import WatchContent
 
 # How often kopf may open a watch; it makes no pauses of its own.
 _REOPENED_AT_ONCE = 3.0
@@ -42,9 +41,8 @@ class KopfRequests:
     authorize: Callable[[aiohttp.ClientRequest], Awaitable[None]]
     # Called whenever kopf begins to read a list.
     lists: Callable[[], None]
-    # kopf gets a bookmark in place of an event that is ours; only those whose version may be are parsed for that.
-    is_own: Callable[[Mapping[str, Any]], bool]
-    may_be_own: Callable[[str], bool]
+    # kopf gets a bookmark in place of an event that is no news.
+    is_news: Callable[[Event], bool]
     # What answers the watch of a collection instead of the API server, by its path.
     merged: Mapping[str, Answers]
     # How many lists are read at a time, and the seconds that one may take.
@@ -68,12 +66,11 @@ class KopfRequests:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         await asyncio.sleep(self.paces.take(request.url.path, asyncio.get_running_loop().time()))
-        news = partial(is_news, self.is_own, self.may_be_own)
         if (merged := self.merged.get(request.url.path)) is not None:
-            return merged.answer(request, self.lists, news)
+            return merged.answer(request, self.lists, self.is_news)
         with self.reach.noting():
             response = await handler(request)
-        content = WatchContent(response.content, self.json, news)
+        content = WatchContent(response.content, self.json, self.is_news)
         response.content = content  # type: ignore[assignment]  # it passes all else on to what it replaces
         return response
 

@@ -1,10 +1,12 @@
 """The watches of one replica, and the lists of PhaseSecrets that their watch is compared with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import aiohttp
 
 from phase_operator.api import names
 from phase_operator.api.crd import DEFINITIONS, Definition
@@ -19,6 +21,7 @@ from phase_operator.kube.record_cache import RecordSink
 from phase_operator.kube.scopes import Scopes
 from phase_operator.kube.target_cache import TargetSink
 from phase_operator.kube.watch import WHOLE, Callbacks, Collection, CollectionWatch, Sink
+from phase_operator.kube.watch_content import is_news
 from phase_operator.wiring.loop import Edges, Loop, Startup, kind_in_keys
 
 _VALUES = (names.LABEL_TARGET_VALUE, names.LABEL_COPY_VALUE, names.LABEL_LEASE_VALUE)
@@ -49,11 +52,7 @@ class Watches:
             is_back=loop.workers.kubernetes_is_back,
             listed=startup.listed,
             is_own_version=loop.cluster.own_versions.shown_by,
-            session=partial(
-                client.session_for_watching,
-                merged=self._merged,
-                may_be_own=loop.cluster.own_versions.has,
-            ),
+            session=self._session,
             server=client.host,
             served=loop.cluster.served,
             clock=edges.clock,
@@ -64,6 +63,11 @@ class Watches:
         startup.all_seen = self.resources.is_complete
         if loop.tenancy.asks_for_labels:
             self.metadata.append(self._watch(_collection(CORE, "namespaces", ""), self._calls(loop.labels)))
+
+    def _session(self, lists: Callable[[], None], is_own: Callable[[Mapping[str, Any]], bool]) -> aiohttp.ClientSession:
+        """Return the session of kopf, for which an event `is_own` if it shows nothing but a status write of ours."""
+        news = partial(is_news, is_own, self._loop.cluster.own_versions.has)
+        return self._edges.client.session_for_watching(lists, news, self._merged)
 
     def problem(self) -> str | None:
         """Return why resources may be unknown in a list of namespaces; None if all are known."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -70,8 +71,12 @@ class Chunks:
         """Return no error."""
 
 
+def news(own: OwnVersions) -> Callable[[Event], bool]:
+    return partial(is_news, own.shown_by, own.has)
+
+
 def content_of(body: Any, own: OwnVersions) -> Any:
-    return WatchContent(body, JsonReader(), partial(is_news, own.shown_by, own.has))
+    return WatchContent(body, JsonReader(), news(own))
 
 
 async def seen(own: OwnVersions, *chunks: bytes) -> list[bytes]:
@@ -259,7 +264,7 @@ async def test_a_reader_that_takes_a_watch_in_another_way_than_kopf_gets_it_as_i
     body = json.dumps(event("7")).encode() + b"\n"
     async with (
         client_of(lambda: web.Response(body=body)) as client,
-        client.session_for_watching(lambda: None, versions("7").shown_by) as session,
+        client.session_for_watching(lambda: None, news(versions("7"))) as session,
         session.get("/secrets", params={"watch": "true"}) as answer,
     ):
         if way == "lines":
@@ -272,7 +277,7 @@ async def test_the_watch_engine_reads_a_bookmark_of_its_session() -> None:
     body = json.dumps(event("7")).encode() + b"\n" + json.dumps(event("8", name="other")).encode() + b"\n"
     async with (
         client_of(lambda: web.Response(body=body)) as client,
-        client.session_for_watching(lambda: None, versions("7").shown_by) as session,
+        client.session_for_watching(lambda: None, news(versions("7"))) as session,
         session.get("/secrets", params={"watch": "true"}) as answer,
     ):
         assert [json.loads(line) async for line in iter_jsonlines(answer.content)] == [
