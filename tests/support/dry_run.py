@@ -11,6 +11,7 @@ from phase_dev.cluster import ControlPlane
 
 PHASE_SECRETS = "/apis/secrets.phase.dev/v1alpha1/namespaces/default/phasesecrets"
 PHASE_DYNAMIC_SECRETS = "/apis/secrets.phase.dev/v1alpha1/namespaces/default/phasedynamicsecrets"
+PHASE_PUSH_SECRETS = "/apis/secrets.phase.dev/v1alpha1/namespaces/default/phasepushsecrets"
 _DRY = {"dryRun": "All", "fieldValidation": "Strict"}
 _AT_ONCE = 8
 

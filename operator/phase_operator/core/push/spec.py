@@ -29,6 +29,7 @@ from phase_operator.core.push.places import EntryPlace, entry_key, place_problem
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.refs import Kind
 from phase_operator.core.source.folders import is_below, normal_path
+from phase_operator.core.values import ObjectKey
 
 _USUAL_INTERVAL = 60
 # What says from where to where, in the spelling of a PhaseSecret.
@@ -123,11 +124,7 @@ def push_spec(spec: PhasePushSecretSpec) -> PushSpec:
     _check_something(spec)
     sources = tuple(_source(source, root, f"sources[{number}]") for number, source in enumerate(spec.sources))
     _check_names(sources, spec.generate_into or "")
-    policies = Policies(
-        spec.update_policy or UpdatePolicy.OWNED,
-        spec.deletion_policy or DeletionPolicy.RETAIN,
-        replaces_sealed=spec.on_type_change is OnTypeChange.REPLACE,
-    )
+    policies = _policies(spec)
     return PushSpec(
         root,
         sources,
@@ -140,6 +137,16 @@ def push_spec(spec: PhasePushSecretSpec) -> PushSpec:
     )
 
 
+def check_token(spec: PushSpec, namespace: str, token: ObjectKey) -> None:
+    """Raise Invalid if a spec in this namespace names the Secret of its own token, to push it or to write to it."""
+    if token.namespace != namespace:
+        return
+    if (Kind.SECRET, token.name) in spec.named:
+        raise _invalid("sources", f"Secret {token.name} holds the Phase token, which is never pushed")
+    if token.name == spec.generate_into:
+        raise _invalid("generateInto", f"Secret {token.name} holds the Phase token: name another one")
+
+
 def lowered(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a spec that says which environment of which host, with which token, as a PhaseSecret's."""
     return only(spec, *_PLACE_FIELDS)
@@ -150,6 +157,8 @@ def _invalid(where: str, why: str) -> Invalid:
 
 
 def _check_something(spec: PhasePushSecretSpec) -> None:
+    if spec.phase_app is None and spec.phase_app_id is None:
+        raise _invalid("phaseApp", "set phaseApp (the app's name) or phaseAppId")
     if not spec.sources and not spec.generate:
         raise _invalid("sources", "name at least one source, or a value to generate")
     if bool(spec.generate) != bool(spec.generate_into):
@@ -159,6 +168,17 @@ def _check_something(spec: PhasePushSecretSpec) -> None:
 def _check_folder(path: str, where: str) -> None:
     if why := place_problem(EntryPlace(path, "KEY")):
         raise _invalid(where, why)
+
+
+def _policies(spec: PhasePushSecretSpec) -> Policies:
+    found = Policies(
+        spec.update_policy or UpdatePolicy.OWNED,
+        spec.deletion_policy or DeletionPolicy.RETAIN,
+        replaces_sealed=spec.on_type_change is OnTypeChange.REPLACE,
+    )
+    if found.update is UpdatePolicy.IF_NOT_EXISTS and found.replaces_sealed:
+        raise _invalid("onTypeChange", "with updatePolicy IfNotExists nothing in Phase changes: it has to be Refuse")
+    return found
 
 
 def _source(source: PushSource, root: str, where: str) -> SpecSource:

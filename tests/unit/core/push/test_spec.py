@@ -11,8 +11,9 @@ from phase_operator.api.v1alpha1.push_sources import GeneratedKind
 from phase_operator.core.errors import Invalid
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.sources import Rule
-from phase_operator.core.push.spec import Generated, PushSpec, lowered, push_spec
+from phase_operator.core.push.spec import Generated, PushSpec, check_token, lowered, push_spec
 from phase_operator.core.refs import Kind
+from phase_operator.core.values import ObjectKey
 
 
 def parsed(**spec: Any) -> PushSpec:
@@ -153,9 +154,29 @@ def test_the_place_of_a_spec_is_that_of_a_phasesecret() -> None:
     assert lowered(place | {"sources": [], "tags": ["a"], "suspend": True, "pollingInterval": 5}) == place
 
 
+def test_the_secret_of_the_own_token_is_neither_pushed_nor_written() -> None:
+    pushed, kept = parsed(sources=[{"secretName": "t"}]), parsed(**generating({"key": "A", "kind": "UUID"}))
+
+    with pytest.raises(Invalid, match=r"spec\.sources: Secret t holds the Phase token"):
+        check_token(pushed, "shop", ObjectKey("shop", "t"))
+    with pytest.raises(Invalid, match=r"spec\.generateInto: Secret made holds the Phase token"):
+        check_token(kept, "shop", ObjectKey("shop", "made"))
+
+
+def test_secrets_named_like_a_token_elsewhere_and_configmaps_are_pushed() -> None:
+    check_token(parsed(sources=[{"secretName": "t"}]), "shop", ObjectKey("vault", "t"))
+    check_token(parsed(sources=[{"configMapName": "t"}]), "shop", ObjectKey("shop", "t"))
+    check_token(parsed(**generating({"key": "A", "kind": "UUID"})), "shop", ObjectKey("vault", "made"))
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
+        ({"phaseApp": ""}, "spec.phaseApp: set phaseApp (the app's name) or phaseAppId"),
+        (
+            {"updatePolicy": "IfNotExists", "onTypeChange": "Replace"},
+            "spec.onTypeChange: with updatePolicy IfNotExists",
+        ),
         ({"sources": []}, "spec.sources: name at least one"),
         ({"generate": [{"key": "A", "kind": "UUID"}]}, "spec.generateInto: generate and generateInto go together"),
         ({"generateInto": "made"}, "spec.generateInto: generate and generateInto go together"),

@@ -1,0 +1,228 @@
+"""The CRD of PhasePushSecret as a real API server takes it. No user has it yet, so it is made here."""
+
+import copy
+import json
+
+import pytest
+
+from manifests.crds import apply, established
+from manifests.objects import CRD_FILES, Object
+from manifests.push_specs import BAD, GOOD, generating, phase_push_secret
+from phase_dev.cluster import ControlPlane
+from phase_operator.api.crd import PHASE_PUSH_SECRET, as_yaml, document
+from phase_operator.core.push.ledger import Ledger, PushPlace, Row, RowState
+from phase_operator.core.push.limits import MOST_ENTRIES
+from phase_operator.core.push.places import LONGEST_KEY, EntryPlace
+from phase_operator.core.push.sources import SourceState
+from support.cluster_fixture import Kubectl
+from support.dry_run import PHASE_PUSH_SECRETS, judged
+from support.kstatus import KStatus, kstatus
+
+pytestmark = pytest.mark.controlplane
+
+MOMENT = 1_800_000_000.0
+AT = PushPlace("https://p", "a", "e")
+
+
+@pytest.fixture(scope="module")
+def crd(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Object:
+    """Give the CRD, which the cluster has."""
+    file = tmp_path_factory.mktemp("crd") / "phasepushsecrets.yaml"
+    file.write_text(as_yaml(document(PHASE_PUSH_SECRET)))
+    return established(kubectl, file)
+
+
+@pytest.fixture
+def place(crd: Object, namespace: str) -> str:
+    """Give a namespace in a cluster that has the CRD."""
+    return namespace
+
+
+def with_status(kubectl: Kubectl, namespace: str, status: Object) -> Object:
+    """Write a status as the operator does, as a whole; return what the API server keeps."""
+    patch = json.dumps([{"op": "add", "path": "/status", "value": status}], ensure_ascii=False)
+    arguments = ("--subresource=status", "--type=json", "--patch-file=/dev/stdin")
+    kubectl("-n", namespace, "patch", "pps", "one", *arguments, stdin=patch)
+    stored: Object = json.loads(kubectl("-n", namespace, "get", "pps", "one", "-o", "json").stdout)["status"]
+    return stored
+
+
+def test_no_user_is_shown_the_kind_before_the_operator_acts_on_it() -> None:
+    """Once it does, this test goes, and the others read the CRD's file."""
+    assert not [file for file in CRD_FILES[0].parent.glob("*.yaml") if "phasepush" in file.read_text()]
+
+
+def test_the_api_server_keeps_the_crd_as_it_is(crd: Object, kubectl: Kubectl) -> None:
+    stored = json.loads(kubectl("get", "crd", "phasepushsecrets.secrets.phase.dev", "-o", "json").stdout)
+
+    conditions = {each["type"]: each["status"] for each in stored["status"]["conditions"]}
+    assert conditions["Established"] == "True"
+    assert conditions.get("NonStructuralSchema", "False") == "False"
+    assert stored["spec"]["versions"][0] == crd["spec"]["versions"][0]
+
+
+def test_the_rules_cost_far_less_than_the_budget(crd: Object, kubectl: Kubectl) -> None:
+    """With twice the sources and values, a rule that compares each two costs four times as much, and is still taken."""
+    larger = copy.deepcopy(crd)
+    fields = larger["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    for name in ("sources", "generate"):
+        fields[name]["maxItems"] *= 2
+
+    done = kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=json.dumps(larger), check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_bad_spec_is_refused_with_its_field(crd: Object, control_plane: ControlPlane) -> None:
+    fields = {each.what: each.field for each in BAD}
+
+    answers = judged(control_plane, PHASE_PUSH_SECRETS, {each.what: phase_push_secret(**each.spec) for each in BAD})
+
+    told = {what: answer.json().get("message", "taken") for what, answer in answers.items()}
+    wrong = [f"{what}, {field}: {told[what]}" for what, field in fields.items() if field not in told[what]]
+    assert not wrong, "\n".join(wrong)
+    assert len(fields) == len(BAD)
+
+
+def test_a_refusal_says_what_to_do(crd: Object, control_plane: ControlPlane) -> None:
+    one, pair = {"key": "A", "kind": "UUID"}, [{"key": "A", "kind": "SSHKey"}, {"key": "a.pub", "kind": "UUID"}]
+    bad: dict[str, Object] = {
+        "set phaseApp (the app's name) or phaseAppId": {"phaseApp": ...},
+        "name at least one source, or a value to generate": {"sources": []},
+        "exactly one of secretName, secretSelector and configMapName": {"sources": [{}]},
+        "an empty selector would push every Secret of the namespace": {"sources": [{"secretSelector": ""}]},
+        "a Secret is not pushed as config": {"sources": [{"secretName": "a", "type": "config"}]},
+        "a Secret is a source twice; name it once": {"sources": [{"secretName": "a"}] * 2},
+        "may not be the Secret that holds the Phase token": {"sources": [{"secretName": "phase-service-token"}]},
+        "the path of a source is phaseAppEnvPath or a folder below it": {
+            "phaseAppEnvPath": "/a",
+            "sources": [{"secretName": "a", "path": "/b"}],
+        },
+        "the name of a folder has at most 64 characters": {"phaseAppEnvPath": f"/a/{'f' * 65}"},
+        "generate and generateInto go together": {"generate": [one]},
+        "it would be overwritten": generating(one, generateInto="phase-service-token"),
+        "is pushed anyway: leave it out of sources": generating(one, sources=[{"secretName": "made"}]),
+        "two keys are one in Phase": generating(one, {"key": "a", "kind": "UUID"}),
+        "the public half of a key pair, which ends in _PUB": generating(*pair),
+        "only a Password has a length": generating(one | {"length": 32}),
+        "only a Password has symbols": generating(one | {"symbols": True}),
+        "so no value can be rotated: leave rotate out": generating(one | {"rotate": "x"}, updatePolicy="IfNotExists"),
+        "onTypeChange has to be Refuse": {"updatePolicy": "IfNotExists", "onTypeChange": "Replace"},
+    }
+
+    answers = judged(control_plane, PHASE_PUSH_SECRETS, {said: phase_push_secret(**spec) for said, spec in bad.items()})
+
+    told = {said: answer.json().get("message", "taken") for said, answer in answers.items()}
+    wrong = [f"{said}: {message}" for said, message in told.items() if said not in message]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_rule_of_the_crd_has_a_bad_spec_that_it_refuses(crd: Object, control_plane: ControlPlane) -> None:
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    answers = judged(control_plane, PHASE_PUSH_SECRETS, {each.what: phase_push_secret(**each.spec) for each in BAD})
+
+    told = "\n".join(answer.json()["message"] for answer in answers.values())
+    assert [message for message in messages(schema) if message not in told] == []
+
+
+def messages(schema: Object) -> set[str]:
+    """Return the messages of all rules in a schema."""
+    found = {rule["message"] for rule in schema.get("x-kubernetes-validations", ())}
+    parts = [schema.get("items"), schema.get("additionalProperties"), *schema.get("properties", {}).values()]
+    return found.union(*(messages(part) for part in parts if isinstance(part, dict)))
+
+
+def test_every_good_spec_is_kept_as_it_is(crd: Object, control_plane: ControlPlane) -> None:
+    objects = {each.what: phase_push_secret(**each.spec) for each in GOOD}
+
+    answers = judged(control_plane, PHASE_PUSH_SECRETS, objects)
+
+    wrong = [
+        f"{what}: {answer.text}"
+        for what, answer in answers.items()
+        if answer.is_error or answer.json()["spec"] != objects[what]["spec"]
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert len(answers) == len(GOOD)
+
+
+def test_a_new_resource_is_not_looked_at_yet(place: str, kubectl: Kubectl) -> None:
+    stored = apply(kubectl, place, phase_push_secret())
+
+    assert stored["status"] == {"observedGeneration": -1}
+    assert kstatus(stored) is KStatus.IN_PROGRESS
+
+
+def test_a_ledger_is_read_as_it_was_written(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_push_secret())
+    source = SourceState("Secret/db", "88121")
+    rows = [
+        Row(EntryPlace("/cluster", "ADDED"), RowState.ADDING, source, attempt="5e1b09c2", announced_at=MOMENT),
+        Row(EntryPlace("/cluster", "MADE"), RowState.MADE, source, "36fc", 3, unclear_until=MOMENT),
+        Row(EntryPlace("/", "CHANGED"), RowState.CHANGING, source, "36fd", 2, attempt="0", announced_at=MOMENT),
+        Row(EntryPlace("/", "SEALED"), RowState.REPLACING, source, "36fe", 1, is_sealed=True),
+        Row(EntryPlace("/", "UNKNOWN"), RowState.MADE, SourceState("", ""), "36ff"),
+    ]
+    ledger = Ledger(AT).with_rows(rows)
+
+    stored = with_status(kubectl, place, {"observedGeneration": 1} | ledger.document())
+
+    assert Ledger.read(stored) == ledger
+
+
+def test_a_status_takes_a_row_for_each_entry_that_one_resource_pushes(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_push_secret())
+    source = SourceState(f"Secret/{'s' * 60}", "1234567890")
+    places = [EntryPlace(f"/cluster/{'s' * 60}", f"{'K' * 60}{number}") for number in range(MOST_ENTRIES)]
+    rows = [Row(each, RowState.MADE, source, "36fc0000-0000-4000-8000-000000000000", 3) for each in places]
+    status = {"observedGeneration": 1} | Ledger(AT).with_rows(rows).document()
+
+    assert with_status(kubectl, place, status) == status
+
+
+def test_a_status_takes_the_longest_row_and_all_that_stands_in_the_way(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_push_secret())
+    at = PushPlace(f"https://{'h' * 2040}/service/public", "a" * 64, "e" * 253)
+    longest = EntryPlace("/" + "f" * 766, "\N{PILE OF POO}" * LONGEST_KEY)
+    source = SourceState(f"ConfigMap/{'s' * 253}", "9" * 64)
+    row = Row(longest, RowState.REPLACING, source, "i" * 64, 2**62, True, "5e1b09c2", MOMENT, MOMENT)
+    status = {
+        "observedGeneration": 1,
+        "sources": 1,
+        "entriesInStep": 0,
+        "problems": [{"reason": "EntryConflict", "message": "\N{PILE OF POO}" * 1000}] * 20,
+        "source": {"appId": "a" * 64, "environment": "e" * 253, "path": "/" + "f" * 512, "entries": 1},
+        "lastSyncedTime": "2026-01-01T00:00:00Z",
+        "lastForcedSync": "f" * 256,
+    } | Ledger(at).with_rows([row]).document()
+
+    assert with_status(kubectl, place, status) == status
+
+
+def test_kubectl_shows_the_columns(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_push_secret(phaseAppEnv="staging"))
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Synced",
+        "message": "9 entries are in step",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    with_status(kubectl, place, {"observedGeneration": 1, "conditions": [ready], "entriesInStep": 9})
+
+    header, row = kubectl("-n", place, "get", "pps").stdout.splitlines()
+    wide = kubectl("-n", place, "get", "pps", "-o", "wide").stdout.splitlines()[0]
+
+    assert header.split() == ["NAME", "APP", "ENV", "READY", "REASON", "ENTRIES", "CHANGED", "AGE"]
+    assert row.split()[:6] == ["one", "shop", "staging", "True", "Synced", "9"]
+    assert wide.split()[-2:] == ["PATH", "MESSAGE"]
+
+
+def test_kubectl_finds_them_by_app_and_category(place: str, kubectl: Kubectl) -> None:
+    apply(kubectl, place, phase_push_secret("one"))
+    apply(kubectl, place, phase_push_secret("two", phaseApp="other"))
+
+    found = kubectl("-n", place, "get", "pps", "-o", "name", "--field-selector", "spec.phaseApp=other").stdout
+    assert found.split() == ["phasepushsecret.secrets.phase.dev/two"]
+    assert len(kubectl("-n", place, "get", "phase", "-o", "name").stdout.split()) == 2
