@@ -47,6 +47,11 @@ def with_status(kubectl: Kubectl, namespace: str, status: Object) -> Object:
     return stored
 
 
+def condition(reason: str, message: str) -> Object:
+    since = "2026-01-01T00:00:00Z"
+    return {"type": "Ready", "status": "True", "reason": reason, "message": message, "lastTransitionTime": since}
+
+
 def test_no_user_is_shown_the_kind_before_the_operator_acts_on_it() -> None:
     """Once it does, this test goes, and the others read the CRD's file."""
     assert not [file for file in CRD_FILES[0].parent.glob("*.yaml") if "phasepush" in file.read_text()]
@@ -181,7 +186,7 @@ def test_a_status_takes_a_row_for_each_entry_that_one_resource_pushes(place: str
     assert with_status(kubectl, place, status) == status
 
 
-def test_a_status_takes_the_longest_row_and_all_that_stands_in_the_way(place: str, kubectl: Kubectl) -> None:
+def test_a_status_takes_the_longest_row_and_the_most_sources(place: str, kubectl: Kubectl) -> None:
     apply(kubectl, place, phase_push_secret())
     at = PushPlace(f"https://{'h' * 2040}/service/public", "a" * 64, "e" * 253)
     longest = EntryPlace("/" + "f" * 766, "\N{PILE OF POO}" * LONGEST_KEY)
@@ -189,9 +194,9 @@ def test_a_status_takes_the_longest_row_and_all_that_stands_in_the_way(place: st
     row = Row(longest, RowState.REPLACING, source, "i" * 64, 2**62, True, "5e1b09c2", MOMENT, MOMENT)
     status = {
         "observedGeneration": 1,
-        "sources": 1,
+        "conditions": [condition("EntryConflict", "\N{PILE OF POO}" * 1000)],
+        "sources": [{"kind": "ConfigMap", "name": "s" * 253, "resourceVersion": "9" * 20, "entries": 1000}] * 100,
         "entriesInStep": 0,
-        "problems": [{"reason": "EntryConflict", "message": "\N{PILE OF POO}" * 1000}] * 20,
         "source": {"appId": "a" * 64, "environment": "e" * 253, "path": "/" + "f" * 512, "entries": 1},
         "lastSyncedTime": "2026-01-01T00:00:00Z",
         "lastForcedSync": "f" * 256,
@@ -202,13 +207,7 @@ def test_a_status_takes_the_longest_row_and_all_that_stands_in_the_way(place: st
 
 def test_kubectl_shows_the_columns(place: str, kubectl: Kubectl) -> None:
     apply(kubectl, place, phase_push_secret(phaseAppEnv="staging"))
-    ready = {
-        "type": "Ready",
-        "status": "True",
-        "reason": "Synced",
-        "message": "9 entries are in step",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
-    }
+    ready = condition("Synced", "9 entries are in step")
     with_status(kubectl, place, {"observedGeneration": 1, "conditions": [ready], "entriesInStep": 9})
 
     header, row = kubectl("-n", place, "get", "pps").stdout.splitlines()

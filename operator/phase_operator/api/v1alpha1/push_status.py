@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from phase_operator.api.base import ApiModel
+from phase_operator.api.base import ApiModel, ObjectName
 from phase_operator.api.v1alpha1.phasesecret import Condition, SourceStatus
 
 _Id = Annotated[str, Field(max_length=253)]
@@ -49,11 +49,13 @@ class PushedEntryStatus(ApiModel):
     )
 
 
-class PushProblemStatus(ApiModel):
-    """Why an entry or a source is not pushed."""
+class PushedSourceStatus(ApiModel):
+    """One Secret or ConfigMap that is pushed."""
 
-    reason: Annotated[str, Field(max_length=64)] = Field(description="One word from the catalogue of reasons.")
-    message: Annotated[str, Field(max_length=1024)] = Field(description="A sentence that names the entry or source.")
+    kind: Annotated[str, Field(max_length=16)] = Field(description="Secret or ConfigMap.")
+    name: ObjectName = Field(description="Its name.")
+    resource_version: _Id = Field(description="Its resourceVersion when it was last looked at.")
+    entries: int = Field(description="How many entries Phase has of it.")
 
 
 class PhasePushSecretStatus(ApiModel):
@@ -67,14 +69,13 @@ class PhasePushSecretStatus(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     source: SourceStatus | None = Field(None, description="Where the spec pushes to, and how many entries it wants.")
-    sources: int | None = Field(None, description="How many Secrets and ConfigMaps are pushed.")
-    entries_in_step: int | None = Field(None, description="How many entries of Phase have the value of their source.")
-    problems: list[PushProblemStatus] = Field(
+    sources: list[PushedSourceStatus] = Field(
         default_factory=list,
-        max_length=20,
-        description="Why entries or sources are not pushed: the first of them, by names only.",
+        max_length=100,
+        description="The Secrets and ConfigMaps that are pushed: the first hundred of them.",
         json_schema_extra=_ATOMIC,
     )
+    entries_in_step: int | None = Field(None, description="How many entries of Phase have the value of their source.")
     pushed_to: PushedToStatus | None = Field(
         None, description="Where the entries below are; not where the spec wants them, until they have left it."
     )
