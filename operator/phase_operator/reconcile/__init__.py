@@ -6,6 +6,7 @@
 | triggers | From an event to the keys that have to run: the only door from the watches to the work queue |
 | report | The outcome of a run -> the status, Events, the log and metrics; each only if it changed |
 | leases | PhaseDynamicSecrets: drive the leases of each by its ledger, and keep its targets in step with what serves |
+| pushes | PhasePushSecrets: do what the machine of core/push decides, and read values only where they are about to be sent |
 | run | One PhaseSecret, once: from its spec to its targets and its outcome |
 | restarts | Workloads that follow targets: their baselines, their restarts, and the report of these in the status |
 | retries | When a run that failed is repeated: back-off for each PhaseSecret, one pace for all while the API server is away |

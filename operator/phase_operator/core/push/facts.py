@@ -37,7 +37,8 @@ class Facts:
     look: Look | None = None
     # Attempts that this process announced and has not sent.
     ready: frozenset[str] = frozenset()
-    # Attempts that made nothing, for certain: Phase refused them, or they could not be sent.
+    # Attempts that make nothing any more, for certain: Phase refused them, maybe in the middle, or they could not be
+    # sent. The look was made after that.
     refused: frozenset[str] = frozenset()
     # When the answer of an attempt of this process was lost, in seconds since 1970.
     lost: Mapping[str, float] = field(default_factory=dict)

@@ -18,6 +18,8 @@ from phase_operator.core.timestamps import moment_of, timestamp
 # A row for each entry, and as many that are on their way out.
 _MOST_ROWS = 2 * MOST_ENTRIES
 _LONGEST_TEXT = 1024
+# The fields of a status that are the ledger.
+FIELDS = ("pushedTo", "entries")
 
 
 class RowState(StrEnum):

@@ -13,6 +13,10 @@ class EntryReason(StrEnum):
     CONFLICT = "EntryConflict"
     # Its value or type would have to change, which Phase does for no sealed entry.
     SEALED = "EntrySealed"
+    # Its source is not there (yet).
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    # An answer was lost, and a look has to tell what Phase has.
+    UNCLEAR = "EntriesUnclear"
 
 
 @dataclass(frozen=True, slots=True)

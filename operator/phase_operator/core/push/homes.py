@@ -1,0 +1,89 @@
+"""The Secret that keeps generated values, and what is missing in it.
+
+Rule: a value is in that Secret before Phase has it, and the Secret outlives the resource. So neither a restart, another
+leader, a resource that is made anew nor another key in the spec makes a second value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from phase_operator.core.push.facts import Facts
+from phase_operator.core.push.generated import Origin, origin
+from phase_operator.core.push.ledger import Ledger, RowState
+from phase_operator.core.push.looks import Look
+from phase_operator.core.push.machine import FRESH
+from phase_operator.core.push.marks import Mark, holder
+from phase_operator.core.push.places import EntryPlace, entry_key
+from phase_operator.core.push.spec import Generated, PushSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The Secret as it was read."""
+
+    # The resource that it belongs to, as its mark says; "" if it is no Secret of generated values.
+    owner: str
+    uid: str
+    version: str
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    # What the spec said about rotation when each value was made.
+    rotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HomePlan:
+    """What becomes of the generated values of a resource."""
+
+    # Those to be made now.
+    made: tuple[Generated, ...] = ()
+    # Entries that stay as they are: Phase has the only value, or nobody knows yet whether it has one.
+    held: frozenset[EntryPlace] = frozenset()
+    # Whether only a new look at Phase can tell.
+    needs_look: bool = False
+
+
+def home_plan(spec: PushSpec, home: Home | None, ledger: Ledger, facts: Facts, now: float) -> HomePlan:
+    """Return what to make and what to leave alone. `facts` tell the mark, the environment, and the last look."""
+    values, rotations = (home.values, home.rotations) if home is not None else ({}, {})
+    look = facts.look if facts.look is not None and facts.look.of == facts.at else None
+    is_old = look is None or now - look.at > FRESH
+    made: list[Generated] = []
+    held: set[EntryPlace] = set()
+    needs_look = False
+    for each in spec.generated:
+        is_in_cluster = each.key in values
+        places = places_of(each, spec.root)
+        is_in_phase = _has(look, ledger, facts.mark, places) if look is not None else None
+        if is_in_phase is False and is_old:
+            # A value that is in use must not be made anew because of what was true a while ago.
+            is_in_phase = None
+        rotated = each.is_rotated(rotations.get(each.key, ""))
+        match origin(is_in_cluster=is_in_cluster, is_in_phase=is_in_phase, is_rotated=rotated):
+            case Origin.MADE:
+                made.append(each)
+            case Origin.PHASE:
+                held |= places
+            case Origin.UNKNOWN:
+                held |= places
+                needs_look |= is_old
+    return HomePlan(tuple(made), frozenset(held), needs_look)
+
+
+def places_of(generated: Generated, root: str) -> frozenset[EntryPlace]:
+    """Return where a generated value is in Phase; a key pair has two entries."""
+    return frozenset(EntryPlace(root, entry_key(each)) for each in generated.keys)
+
+
+def kept_values(spec: PushSpec, home: Home | None) -> dict[str, bytes]:
+    """Return the values in a Secret that the spec asks for, with the public halves of its key pairs."""
+    wanted = {key for each in spec.generated for key in each.keys}
+    return {key: each for key, each in (home.values if home is not None else {}).items() if key in wanted}
+
+
+def _has(look: Look, ledger: Ledger, mark: Mark, places: frozenset[EntryPlace]) -> bool | None:
+    """Return whether Phase has any of these entries of ours; None if a lost call may still make one."""
+    listed = (each for place in places for each in look.entries.get(place, ()))
+    if any(holder(each.marks, mark) == mark for each in listed):
+        return True
+    rows = (ledger.rows.get(place) for place in places)
+    return None if any(row is not None and row.state is RowState.ADDING for row in rows) else False

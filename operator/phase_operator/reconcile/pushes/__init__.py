@@ -1,0 +1,1 @@
+"""PhasePushSecrets: do what the machine of core/push decides, and read values only where they are about to be sent."""

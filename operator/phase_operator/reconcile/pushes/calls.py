@@ -1,0 +1,197 @@
+"""The calls that the steps of a push need, as errands; each records what came of it where the next run finds it.
+
+Rule: a call that writes counts as lost from before it is sent until its answer is there, however it ends. What an
+answer says is added to the last look, so that it is judged like anything that was found.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Transient, Waiting
+from phase_operator.core.push import report
+from phase_operator.core.push.answers import after_delete, after_post, after_put
+from phase_operator.core.push.desired import Desired
+from phase_operator.core.push.ledger import PushPlace
+from phase_operator.core.push.looks import Written
+from phase_operator.core.push.marks import Mark
+from phase_operator.core.push.steps import Delete, LookAt, Post, Put
+from phase_operator.core.source.answer_memory import AnswerMemory
+from phase_operator.core.source.apps import Directory, by_name, no_environment, no_list
+from phase_operator.core.source.query import Account, AppRef, Ask
+from phase_operator.core.timestamps import moment_of
+from phase_operator.reconcile.errands.errand import Errand
+from phase_operator.reconcile.ports import Clock, Cluster, Credential, PhaseApi
+from phase_operator.reconcile.pushes.ports import PushApi, PushCounter
+from phase_operator.reconcile.pushes.sent import Sent
+from phase_operator.reconcile.pushes.subject import PushSubject
+
+Go = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FindApp:
+    """Look up the app that a spec names, which comes before every other step."""
+
+
+# Calls that change something, as what failed.
+WRITES = "write"
+PhaseStep = FindApp | LookAt | Post | Put | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class PushCaller:
+    """What a resource calls Phase with, as what, and for what."""
+
+    account: Account
+    credential: Credential = field(repr=False)
+    ask: Ask
+    mark: Mark
+
+
+def failure_kind(step: PhaseStep) -> str:
+    """Return what fails together: what one call that writes is refused for, the next one is as well."""
+    match step:
+        case FindApp():
+            return "app"
+        case LookAt():
+            return "look"
+        case _:
+            return WRITES
+
+
+class PushCalls:
+    """Makes errands for the steps of pushes."""
+
+    def __init__(
+        self,
+        *,
+        api: PushApi,
+        phase: PhaseApi,
+        cluster: Cluster,
+        counter: PushCounter,
+        memory: AnswerMemory,
+        clock: Clock,
+    ) -> None:
+        self._api = api
+        self._phase = phase
+        self._cluster = cluster
+        self._counter = counter
+        self._memory = memory
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970."""
+        return moment_of(self._clock.now()) or 0.0
+
+    def errand(self, subject: PushSubject, caller: PushCaller, step: PhaseStep, desired: Desired) -> Errand:
+        """Return the errand of a step that was decided with `desired`."""
+        requests = 1
+        work: Callable[[Go], Coroutine[Any, Any, None]]
+        match step:
+            case FindApp():
+                kind, work = "find-app", partial(self._find_app, subject, caller)
+            case LookAt(at):
+                kind, requests, work = "push-look", 2, partial(self._look, subject, caller, at)
+            case Post():
+                kind, work = "post", partial(self._post, subject, caller, step)
+            case Put():
+                kind, work = "put", partial(self._put, subject, caller, step, desired)
+            case Delete():
+                kind, work = "delete", partial(self._delete, subject, caller, step)
+        done = partial(self._done, subject, failure_kind(step), work)
+        return Errand(subject.key, caller.account, kind, done, requests)
+
+    async def _done(
+        self, subject: PushSubject, kind: str, work: Callable[[Go], Coroutine[Any, Any, None]], go_on: Go
+    ) -> ExpectedError | None:
+        """Do the work of an errand; return the error with which it failed."""
+        # A bug fails, too: else the resource would call again at once.
+        error: ExpectedError | None = Transient(Reason.INTERNAL_ERROR, "internal error; the operator's log has it")
+        try:
+            await work(go_on)
+            error = None
+        except ExpectedError as found:
+            error = found.to_keep()
+        finally:
+            if error is None:
+                subject.failures.pop(kind, None)
+            else:
+                subject.failed(kind, error, self.now())
+        return error
+
+    async def _find_app(self, subject: PushSubject, caller: PushCaller, _: Go) -> None:
+        name = caller.ask.app.name or ""
+        memory = self._memory.open(subject.key.namespace)
+        try:
+            apps = await self._phase.apps(caller.account.base_url, caller.credential, memory)
+        except ExpectedError as error:
+            raise no_list(error) from None
+        directory = Directory(apps)
+        found = directory.pick(name)
+        if directory.is_encrypted(found):
+            raise Waiting(Reason.APP_ENCRYPTED, _encrypted(name))
+        subject.app_id = found.lower()
+
+    async def _look(self, subject: PushSubject, caller: PushCaller, at: PushPlace, go_on: Go) -> None:
+        """List an environment. Its revision is asked for before, so that whoever sees the same later needs no list."""
+        memory = self._memory.open(subject.key.namespace)
+        try:
+            found = await self._phase.environments(at.host, caller.credential, at.app_id, memory)
+            if at.environment not in by_name(found):
+                missing = Waiting(Reason.ENVIRONMENT_NOT_FOUND, f'there is no environment "{at.environment}"')
+                raise no_environment(missing, AppRef(id=at.app_id), at.environment, (each.name for each in found))
+            go_on()
+            now = self.now()
+            memory = self._memory.open(subject.key.namespace)
+            subject.look = await self._api.look(caller.credential, at, now, memory)
+            subject.revision = by_name(found)[at.environment].revision
+        except Waiting:
+            # The app that had the name may be another one by now.
+            subject.app_id = ""
+            raise
+
+    async def _post(self, subject: PushSubject, caller: PushCaller, step: Post, _: Go) -> None:
+        left = step.sent_until - self.now()
+        if left <= 0 or subject.look is None:
+            return
+        with Sent(self.now, subject, step.attempt, {each.place: each for each in step.entries}):
+            memory = self._memory.open(subject.key.namespace)
+            written = await self._api.post(caller.credential, step, caller.mark, memory, sent_within=left)
+            subject.look = after_post(subject.look, step, caller.mark, written)
+            subject.values.remember(step.entries, written)
+        self._tell(subject, "post", "made", written)
+
+    async def _put(self, subject: PushSubject, caller: PushCaller, step: Put, desired: Desired, _: Go) -> None:
+        left = step.sent_until - self.now()
+        if left <= 0 or subject.look is None:
+            return
+        wanted = {each.entry.place: desired.entries.get(each.entry.place) for each in step.changes}
+        with Sent(self.now, subject, step.attempt, {place: each for place, each in wanted.items() if each is not None}):
+            memory = self._memory.open(subject.key.namespace)
+            written = await self._api.put(caller.credential, step, caller.mark, memory, sent_within=left)
+            subject.look = after_put(subject.look, step, caller.mark, written)
+            with_value = {each.entry.place for each in step.changes if each.value is not None}
+            values = (each for place, each in wanted.items() if place in with_value and each is not None)
+            subject.values.remember(values, [each for each in written if each.place in with_value])
+        self._tell(subject, "put", "changed", written)
+
+    async def _delete(self, subject: PushSubject, caller: PushCaller, step: Delete, _: Go) -> None:
+        before, subject.look = subject.look, None
+        await self._api.delete(caller.credential, step, self._memory.open(subject.key.namespace))
+        if before is not None:
+            subject.look = after_delete(before, step)
+        self._counter.pushed("delete", len(step.entries))
+        event = report.written_event((each.place for each in step.entries), "deleted")
+        self._cluster.record_event(subject.key, subject.uid, [event])
+
+    def _tell(self, subject: PushSubject, kind: str, verb: str, written: Iterable[Written]) -> None:
+        places = [each.place for each in written]
+        self._counter.pushed(kind, len(places))
+        self._cluster.record_event(subject.key, subject.uid, [report.written_event(places, verb)])
+
+
+def _encrypted(name: str) -> str:
+    return f'app "{name}" is end-to-end encrypted, and entries of such apps are not pushed; use an app with SSE'

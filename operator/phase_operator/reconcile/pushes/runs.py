@@ -1,0 +1,168 @@
+"""One PhasePushSecret, once: do what can be done without Phase, and plan the call that is next.
+
+Rule: it runs when its spec or a source changes, when a probe shows another revision, when a call has ended, or at a
+moment that the run before named. No run is a poll: if nothing has changed, it makes no call.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import ExpectedError, Invalid, Transient
+from phase_operator.core.outcome import Failed, Gone, Pending, Suspended
+from phase_operator.core.push.ledger import Ledger, PushPlace
+from phase_operator.core.push.marks import Mark, mark_of
+from phase_operator.core.push.report import Pushed, pushed
+from phase_operator.core.push.spec import PushSpec
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.pushes.calls import PushCaller, PushCalls
+from phase_operator.reconcile.pushes.driver import Drive, Driven, PushDriver, ResourceGoneError
+from phase_operator.reconcile.pushes.ending import PushEnding
+from phase_operator.reconcile.pushes.ports import PushAsker, Spec, Specs
+from phase_operator.reconcile.pushes.subject import PushSubject
+from phase_operator.reconcile.pushes.subjects import PushSubjects
+from phase_operator.reconcile.store import Lifecycle, Resource
+
+PushOutcome = Pushed | Suspended | Failed | Pending | Gone
+# Seconds; no clock waits for longer at a time.
+_LONGEST_WAIT = 86_400.0
+# Seconds after which what failed without Phase is tried again: a token, a source or a write.
+_AGAIN = 30.0
+
+
+class PushRuns:
+    """Reconciles PhasePushSecrets."""
+
+    def __init__(
+        self,
+        *,
+        subjects: PushSubjects,
+        driver: PushDriver,
+        calls: PushCalls,
+        errands: Errands,
+        ending: PushEnding,
+        specs: Specs,
+        installation: Callable[[], str],
+        wake_in: Callable[[ObjectKey, float], None],
+    ) -> None:
+        self._subjects = subjects
+        self._driver = driver
+        self._calls = calls
+        self._errands = errands
+        self._ending = ending
+        self._specs = specs
+        # What stands for this cluster in marks.
+        self._installation = installation
+        self._wake_in = wake_in
+
+    async def reconcile(self, key: ObjectKey, resource: Resource | None) -> PushOutcome:
+        """Do one run and return what it came to; expected failures are outcomes, not exceptions."""
+        # What was planned is decided anew: nothing begins while this run decides.
+        self._subjects.withdraw(key)
+        if resource is None:
+            self._subjects.forget(key)
+            return Gone()
+        try:
+            subject = self._subjects.of(resource)
+            is_ending = resource.life is Lifecycle.DELETING
+            return await (self._end(subject, resource) if is_ending else self._run(subject, resource))
+        except ResourceGoneError:
+            return Gone()
+        except ExpectedError as error:
+            if isinstance(error, Transient):
+                self._wake_in(key, _AGAIN)
+            return Failed.of(error)
+
+    async def _run(self, subject: PushSubject, resource: Resource) -> PushOutcome:
+        spec = self._specs.read(resource)
+        if spec.push.is_suspended:
+            return Suspended()
+        subject.wants(spec.push, spec.ask)
+        asker = await self._specs.asker(resource, spec)
+        drive = self._drive(subject, resource, spec, asker)
+        driven = await self._driver.drive(drive)
+        self._go_on(drive, driven)
+        if isinstance(asker.error, Transient):
+            self._wake_in(resource.key, _AGAIN)
+        return _told(driven, asker.error or subject.trouble(), is_unclear=bool(subject.lost) and asker.error is None)
+
+    def _drive(self, subject: PushSubject, resource: Resource, spec: Spec, asker: PushAsker) -> Drive:
+        caller = self._caller(subject, resource, spec, asker)
+        if not subject.app_id and spec.ask.app.id is not None:
+            subject.app_id = spec.ask.app.id.lower()
+        at = PushPlace(spec.ask.base_url, subject.app_id, spec.ask.environment) if subject.app_id else None
+        return Drive(subject, resource, spec.push, self._mark(resource), at, caller)
+
+    def _caller(self, subject: PushSubject, resource: Resource, spec: Spec, asker: PushAsker) -> PushCaller | None:
+        if asker.account is None or asker.credential is None:
+            return None
+        self._subjects.uses(subject, asker.account, asker.credential)
+        return PushCaller(asker.account, asker.credential, spec.ask, self._mark(resource))
+
+    def _mark(self, resource: Resource) -> Mark:
+        return mark_of(self._installation(), resource.key)
+
+    def _go_on(self, drive: Drive, driven: Driven) -> None:
+        """Plan the call that is next, and the next run."""
+        if driven.call is not None and drive.caller is not None:
+            self._errands.plan(self._calls.errand(drive.subject, drive.caller, driven.call, driven.desired))
+        if driven.until < inf:
+            self._wake_in(drive.resource.key, min(max(0.0, driven.until - self._calls.now()), _LONGEST_WAIT))
+
+    async def _end(self, subject: PushSubject, resource: Resource) -> PushOutcome:
+        """Let all entries go as the policy says, and then the resource."""
+        if not resource.is_outside:
+            # The finalizer comes before the first entry.
+            return Gone()
+        until = await self._ending.deadline(subject, resource)
+        why, driven = "its spec is not valid", Driven(Ledger.read(resource.status))
+        try:
+            drive = await self._last_drive(subject, resource)
+            driven = await self._driver.drive(drive)
+            if driven.is_done and not driven.ledger.rows:
+                await self._ending.finish(resource)
+                return Gone()
+            self._go_on(drive, driven)
+            trouble = subject.trouble()
+            why = trouble.message if trouble is not None else "its calls did not end"
+        except Invalid as error:
+            why = error.message
+        if self._calls.now() >= until:
+            await self._ending.finish(resource, driven.ledger, why)
+            return Gone()
+        self._wake_in(resource.key, min(until - self._calls.now(), _LONGEST_WAIT))
+        left = len(driven.ledger.rows)
+        return (
+            Failed(Reason.REMOVAL_PENDING, f"{left} entries have to be let go at Phase: {why}") if left else Pending()
+        )
+
+    async def _last_drive(self, subject: PushSubject, resource: Resource) -> Drive:
+        """Return how a resource in deletion is driven: nothing is wanted, where its ledger says it pushed."""
+        spec = self._specs.read(resource)
+        spec = replace(spec, push=PushSpec(spec.push.root, policies=spec.push.policies))
+        subject.wants(spec.push, spec.ask)
+        asker = await self._specs.asker(resource, spec)
+        if asker.account is None and subject.account is not None and subject.account.base_url == spec.ask.base_url:
+            # Its token has gone first, as in a namespace that is deleted.
+            asker = PushAsker(subject.account, subject.credential)
+        drive = self._drive(subject, resource, spec, asker)
+        before = Ledger.read(resource.status).at
+        # No token goes to a host that a ledger alone names.
+        is_there = before is not None and before.host == spec.ask.base_url
+        return replace(drive, at=before) if is_there else drive
+
+
+def _told(driven: Driven, trouble: ExpectedError | None, *, is_unclear: bool) -> PushOutcome:
+    """Return the outcome of a run; `is_unclear`: an answer was lost, so that looks have to tell."""
+    states = driven.found.states
+    if is_unclear and not driven.is_done:
+        why = trouble.message if trouble is not None else ""
+        return pushed(driven.ledger, driven.problems, states, is_done=False, why=why)
+    if trouble is not None:
+        # Calls have pauses of their own: a repeated run makes none.
+        return Failed(trouble.reason, trouble.message)
+    if not driven.is_done and (driven.call is not None or driven.until == inf):
+        return Pending()
+    return pushed(driven.ledger, driven.problems, states, is_done=driven.is_done)

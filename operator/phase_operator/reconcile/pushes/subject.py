@@ -1,0 +1,132 @@
+"""What this process knows of one push; what is lost with it is looked up or read again, never guessed."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from phase_operator.core.errors import ExpectedError
+from phase_operator.core.flow.backoff import doubled
+from phase_operator.core.push.barred import Barred
+from phase_operator.core.push.ledger import Ledger
+from phase_operator.core.push.limits import MOST_IN_CALL
+from phase_operator.core.push.looks import Look
+from phase_operator.core.push.memory import WrittenValues
+from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.spec import PushSpec
+from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.source.query import Account, Ask
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.ports import Credential
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+# By how much a call gets smaller after Phase has refused one, to find the entry that is at fault.
+_SMALLER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that failed, how often in a row, and when it may be made again, in seconds since 1970."""
+
+    error: ExpectedError
+    times: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """The values of a source, in one version, and the memory that they take."""
+
+    version: str
+    data: Mapping[str, bytes] = field(repr=False)
+    memory: Reservation = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class PushSubject:
+    """One resource. Times are in seconds since 1970."""
+
+    key: ObjectKey
+    uid: str
+    # When this process began to serve it.
+    started_at: float
+    values: WrittenValues
+    account: Account | None = None
+    credential: Credential | None = None
+    push: PushSpec | None = None
+    ask: Ask | None = None
+    # The id of the app that the spec names; "" if it is not known.
+    app_id: str = ""
+    look: Look | None = None
+    # The revision of the environment just before that look, so that a probe tells whether it has moved since.
+    revision: str | None = None
+    # What the last probe of others has shown; it may be older than that.
+    seen: str | None = None
+    ready: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    lost: dict[str, float] = field(default_factory=dict)
+    barred: dict[EntryPlace, Barred] = field(default_factory=dict)
+    most_in_call: int = MOST_IN_CALL
+    failures: dict[Hashable, Failure] = field(default_factory=dict)
+    # Sources by name: those that were read for this push, and the versions of which all is at Phase.
+    read: dict[str, ReadSource] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
+
+    def wants(self, push: PushSpec, ask: Ask) -> None:
+        """Take what the spec asks for: of something else, nothing is settled, and no failure hinders it."""
+        if ask != self.ask:
+            self.app_id = ""
+            self.look = None
+        if (push, ask) != (self.push, self.ask):
+            self.settled.clear()
+            self.barred.clear()
+            self.failures.clear()
+        self.push, self.ask = push, ask
+
+    def failed(self, what: Hashable, error: ExpectedError, now: float) -> None:
+        """Record a call that failed: it is made again after a pause."""
+        before = self.failures.get(what)
+        times = before.times + 1 if before is not None else 1
+        self.failures[what] = Failure(error, times, now + doubled(_FIRST_PAUSE, _LONGEST_PAUSE, times - 1))
+
+    def trouble(self) -> ExpectedError | None:
+        """Return why the call that failed last has failed; None if all went well."""
+        last = max(self.failures.values(), key=lambda each: each.until, default=None)
+        return last.error if last is not None else None
+
+    def paused_until(self, what: Hashable) -> float:
+        """Return until when no call of a kind is made, because the last one has failed."""
+        failure = self.failures.get(what)
+        return failure.until if failure is not None else 0.0
+
+    def probed(self, revision: str | None) -> None:
+        """Take what a probe has shown: another revision than that of the last look makes another look due."""
+        if revision == self.seen:
+            return
+        self.seen = revision
+        if revision != self.revision:
+            self.look = None
+
+    def send_less(self) -> None:
+        """Have the next calls carry fewer entries: one of those in the last is at fault."""
+        self.most_in_call = max(1, self.most_in_call // _SMALLER)
+
+    def send_more(self) -> None:
+        """Have the next calls carry more entries again: none of those in the last is at fault."""
+        self.most_in_call = min(MOST_IN_CALL, self.most_in_call * _SMALLER)
+
+    def bar(self, place: EntryPlace, barred: Barred) -> None:
+        """Set an entry aside that Phase refused by itself; the others go as many at a time as before."""
+        self.barred[place] = barred
+        self.most_in_call = MOST_IN_CALL
+
+    def keep_only(self, ledger: Ledger) -> None:
+        """Forget what is about attempts that a ledger does not have."""
+        attempts = {each.attempt for each in ledger.rows.values() if each.attempt}
+        self.ready &= attempts
+        self.refused &= attempts
+        self.lost = {attempt: at for attempt, at in self.lost.items() if attempt in attempts}
+
+    def rested(self) -> None:
+        """Let the values of sources go: all is done that needed them."""
+        self.read.clear()
+        self.failures.clear()
+        self.most_in_call = MOST_IN_CALL

@@ -1,0 +1,96 @@
+"""All resources that push, with what this process knows of each."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from phase_operator.core.push.memory import WrittenValues
+from phase_operator.core.source.query import Account
+from phase_operator.core.timestamps import moment_of
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.ports import Clock, Credential
+from phase_operator.reconcile.pushes.gathered import may_read
+from phase_operator.reconcile.pushes.subject import PushSubject
+from phase_operator.reconcile.store import Resource
+
+
+class Accounts(Protocol):
+    """What is known of the quota of accounts."""
+
+    def keep_account(self, account: Account) -> None:
+        """Keep what is known of an account, also while nobody reads with it."""
+
+    def let_account_go(self, account: Account) -> None:
+        """Undo one `keep_account`."""
+
+
+class PushSubjects:
+    """The subjects by key."""
+
+    def __init__(self, *, errands: Errands, accounts: Accounts, clock: Clock, memory_key: Callable[[], bytes]) -> None:
+        self._errands = errands
+        self._accounts = accounts
+        self._clock = clock
+        # A key that no other process has: what digests of values are made with.
+        self._memory_key = memory_key
+        self._subjects: dict[ObjectKey, PushSubject] = {}
+        self._users: Counter[Account] = Counter()
+
+    def of(self, resource: Resource) -> PushSubject:
+        """Return the subject of a resource; one that was made anew under its name has no past."""
+        found = self._subjects.get(resource.key)
+        if found is not None and found.uid == resource.uid:
+            return found
+        self.forget(resource.key)
+        now = moment_of(self._clock.now()) or 0.0
+        found = PushSubject(resource.key, resource.uid, now, WrittenValues(self._memory_key()))
+        self._subjects[resource.key] = found
+        return found
+
+    def uses(self, subject: PushSubject, account: Account, credential: Credential) -> None:
+        """Record what a subject calls Phase with."""
+        subject.credential = credential
+        if subject.account == account:
+            return
+        self._leave(subject)
+        # Another account may see another environment under the same name, and what failed may work.
+        subject.look, subject.app_id = None, ""
+        subject.failures.clear()
+        subject.account = account
+        self._users[account] += 1
+        self._accounts.keep_account(account)
+
+    def withdraw(self, key: ObjectKey) -> None:
+        """Drop the call that was planned for a resource, if it has not begun."""
+        if key in self._subjects and not self._errands.is_under_way(key):
+            self._errands.withdraw(key)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Forget a resource that is gone."""
+        self.withdraw(key)
+        found = self._subjects.pop(key, None)
+        if found is not None:
+            self._leave(found)
+
+    def reading(self, namespace: str, source: str) -> frozenset[ObjectKey]:
+        """Return the resources that an object of a namespace concerns: those that name it, or select by labels.
+
+        `source` is its kind and name, as rows of ledgers have it.
+        """
+        return frozenset(
+            key
+            for key, each in self._subjects.items()
+            if key.namespace == namespace and each.push is not None and may_read(each.push, source)
+        )
+
+    def _leave(self, subject: PushSubject) -> None:
+        """Have a subject use its account no more; what only that account is known for goes with its last user."""
+        account, subject.account = subject.account, None
+        if account is None:
+            return
+        self._users[account] -= 1
+        if not self._users[account]:
+            del self._users[account]
+            self._errands.forget(account)
+        self._accounts.let_account_go(account)

@@ -1,0 +1,340 @@
+"""The shell of a push: its entries at Phase, few calls, none without an announcement, none for what has not changed."""
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.phasepushsecret import UpdatePolicy
+from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy
+from phase_operator.core.errors import ExpectedError, Waiting
+from phase_operator.core.outcome import Failed, Suspended
+from phase_operator.core.push.facts import Policies
+from phase_operator.core.push.ledger import RowState
+from phase_operator.core.push.problems import EntryReason
+from phase_operator.core.push.report import Pushed
+from phase_operator.core.source.query import AppRef
+from support.push_api import lost
+from support.push_house import AT, KEY, PushHouse, ask_of, named, person_makes, world
+
+DELETE = Policies(deletion=DeletionPolicy.DELETE)
+
+
+def data(number: int, value: str = "v") -> dict[str, bytes]:
+    return {f"K{each:04d}": f"{value}-{each}".encode() for each in range(number)}
+
+
+def said(house: PushHouse) -> Pushed:
+    found = house.outcomes[KEY]
+    assert isinstance(found, Pushed), found
+    return found
+
+
+async def pushing(number: int = 2) -> PushHouse:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(number))
+    cluster.resource(named("db"))
+    house = PushHouse(cluster)
+    await house.rest()
+    return house
+
+
+async def test_a_secret_is_pushed_and_told() -> None:
+    house = await pushing()
+
+    assert house.cluster.there() == {"K0000": "v-0", "K0001": "v-1"}
+    assert (said(house).ready, said(house).reason, said(house).message) == (
+        True,
+        Reason.SYNCED,
+        "2 entries are in step",
+    )
+    assert said(house).status()["sources"][0] | {"resourceVersion": ""} == {
+        "kind": "Secret", "name": "db", "resourceVersion": "", "entries": 2
+    }  # fmt: skip
+    assert house.pushed == {"post": 2}
+
+
+@pytest.mark.parametrize(("number", "posts"), [(1, 1), (100, 2), (1000, 20)])
+async def test_many_entries_are_few_calls(number: int, posts: int) -> None:
+    """A look before and one after, each with a probe; at most 25 calls for a thousand entries."""
+    _, [cluster] = world()
+    cluster.stock.put("db", data(number))
+    cluster.resource(named("db"), ask=ask_of(app=AppRef(name="shop")))
+    house = PushHouse(cluster)
+
+    await house.rest()
+
+    assert len(cluster.there()) == number
+    assert dict(house.server.calls) == {"apps": 1, "environments": 2, "look": 2, "post": posts}
+    assert sum(house.server.calls.values()) <= 25
+    assert cluster.stock.reads["shop/db"] == 1
+
+
+async def test_nothing_that_has_changed_is_no_call_and_no_read_of_values() -> None:
+    house = await pushing()
+    await house.probe()
+    before, reads = dict(house.server.calls), dict(house.cluster.stock.reads)
+
+    for _ in range(5):
+        await house.probe()
+        await house.pass_time(120)
+
+    assert (dict(house.server.calls), dict(house.cluster.stock.reads)) == (before, reads)
+
+
+async def test_a_rotated_source_changes_what_differs_at_once() -> None:
+    house = await pushing(3)
+    house.server.calls.clear()
+
+    house.cluster.stock.put("db", data(3) | {"K0001": b"rotated"})
+    for key in house.subjects.reading("shop", "Secret/db"):
+        house.wake(key)
+    await house.rest()
+
+    assert house.cluster.there() == {"K0000": "v-0", "K0001": "rotated", "K0002": "v-2"}
+    assert house.server.calls["put"] == 1
+    assert {each.version for each in house.server.phase.living()} == {1, 2}
+    assert said(house).ready
+
+
+async def test_a_source_that_moves_with_the_same_values_is_no_write() -> None:
+    house = await pushing()
+    house.server.calls.clear()
+
+    house.cluster.stock.put("db", data(2))
+    house.wake(KEY)
+    await house.rest()
+
+    assert house.server.calls["put"] == 0
+    assert said(house).ready
+
+
+async def test_an_edit_in_phase_is_undone_after_the_next_probe() -> None:
+    house = await pushing()
+    await house.probe()
+    [first, _] = house.server.phase.living()
+    first.value, first.version, house.server.phase.moved_at = "a person's", 7, house.server.phase.now
+
+    house.wake(KEY)
+    await house.rest()
+    assert house.cluster.there()["K0000"] == "a person's"
+    await house.probe()
+
+    assert house.cluster.there()["K0000"] == "v-0"
+    assert said(house).ready
+
+
+async def test_an_old_probe_makes_no_second_look() -> None:
+    """Our own writes move the revision: a probe from before them says nothing."""
+    house = await pushing()
+    house.places.probe()
+    house.cluster.stock.put("db", data(2, "new"))
+    house.wake(KEY)
+    await house.rest()
+    looks = house.server.calls["look"]
+
+    for _ in range(5):
+        house.wake(KEY)
+        await house.rest()
+
+    assert house.server.calls["look"] == looks
+
+
+async def test_an_entry_that_somebody_deleted_is_made_again_and_told() -> None:
+    house = await pushing()
+    house.server.phase.delete(house.server.phase.living()[0])
+    await house.probe()
+
+    assert len(house.cluster.there()) == 2
+    assert [each.message for each in house.cluster.notices if each.reason == "EntryRestored"] == [
+        'somebody had deleted "/K0000" in Phase: it is made again'
+    ]
+
+
+async def test_entries_of_others_are_told_and_not_touched() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(2))
+    theirs = person_makes(cluster.server, "K0000", "a person's")
+    cluster.resource(named("db"))
+    house = PushHouse(cluster)
+    await house.rest()
+
+    assert (theirs.value, theirs.version, theirs.comment) == ("a person's", 1, "")
+    assert cluster.there() == {"K0001": "v-1"}
+    assert said(house).reason is EntryReason.CONFLICT
+
+    # What is told stays told, whenever it runs again: nothing is taken for settled.
+    house.wake(KEY)
+    await house.rest()
+    assert said(house).reason is EntryReason.CONFLICT
+
+    cluster.resource(named("db", policies=Policies(UpdatePolicy.REPLACE)))
+    house.wake(KEY)
+    await house.rest()
+    assert cluster.there() == {"K0000": "v-0", "K0001": "v-1"}
+
+
+async def test_two_clusters_that_want_one_entry_are_told_who_has_it() -> None:
+    server, [east, west] = world("east", "west")
+    for each in (east, west):
+        each.stock.put("db", {"SHARED": each.name.encode(), each.name: b"own"})
+        each.resource(named("db"))
+    first, second = PushHouse(east), PushHouse(west)
+    await first.rest()
+    await second.rest()
+    for _ in range(3):
+        await first.probe()
+        await second.probe()
+
+    assert east.there() == {"SHARED": "east", "EAST": "own"}
+    assert west.there() == {"WEST": "own"}
+    assert said(first).ready
+    assert said(second).reason is EntryReason.CONFLICT
+    assert "it is kept by east/shop/to-phase" in said(second).message
+    assert [each.version for each in server.phase.living()] == [1, 1, 1]
+
+
+async def test_an_entry_that_phase_refuses_is_set_aside_and_holds_up_no_other() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(100))
+    cluster.server.poison = "K0007"
+    cluster.resource(named("db"))
+    house = PushHouse(cluster)
+    await house.rest()
+    await house.pass_time(1800)
+
+    assert len(cluster.there()) == 99
+    assert (said(house).reason, "K0007" in said(house).message) == (Reason.REQUEST_REFUSED, True)
+    assert sum(house.server.calls.values()) < 60
+
+    # Another value is another try.
+    cluster.server.poison = ""
+    cluster.stock.put("db", data(100, "new"))
+    house.wake(KEY)
+    await house.rest()
+    assert len(cluster.there()) == 100
+
+
+async def test_a_suspended_resource_does_nothing() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1))
+    cluster.resource(named("db", is_suspended=True))
+    house = PushHouse(cluster)
+    await house.rest()
+
+    assert isinstance(house.outcomes[KEY], Suspended)
+    assert not house.server.calls
+    assert not cluster.stock.reads
+
+
+async def test_an_encrypted_app_is_refused_by_name() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1))
+    cluster.resource(named("db"), ask=ask_of(app=AppRef(name="vault")))
+    house = PushHouse(cluster)
+    await house.rest()
+    house.wake(KEY)
+    await house.rest()
+
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.APP_ENCRYPTED
+    assert house.server.calls == {"apps": 1}
+
+
+async def test_refused_calls_are_spaced_and_announce_nothing_meanwhile() -> None:
+    """A refused account costs a call every five minutes in the end, and a status is not written for it in between."""
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1))
+    cluster.resource(named("db"))
+    denied: list[ExpectedError] = [
+        Waiting(Reason.ACCESS_DENIED, "Phase answers 403: no", had_no_effect=True) for _ in range(500)
+    ]
+    cluster.server.refused["post"] = denied
+    house = PushHouse(cluster)
+    await house.rest()
+    await house.pass_time(3600)
+
+    found = house.outcomes[KEY]
+    assert isinstance(found, Failed)
+    assert found.reason is Reason.ACCESS_DENIED
+    assert house.server.calls["post"] <= 20
+    assert cluster.ledgers_written <= 2 * house.server.calls["post"] + 2
+
+    denied.clear()
+    await house.pass_time(600)
+    assert cluster.there() == {"K0000": "v-0"}
+
+
+async def test_a_lost_answer_is_looked_for_and_never_repeated_blindly() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(2))
+    cluster.resource(named("db"))
+    cluster.server.lost["post"] = [lost()]
+    house = PushHouse(cluster)
+    await house.rest()
+
+    assert cluster.there() == {"K0000": "v-0", "K0001": "v-1"}
+    assert house.server.calls["post"] == 1
+    assert said(house).ready
+
+
+async def test_half_a_batch_is_mended_after_the_last_look() -> None:
+    """Of what the server did not do, only a look after two minutes proves that it will not."""
+    _, [cluster] = world()
+    cluster.stock.put("db", data(3))
+    cluster.resource(named("db"))
+    cluster.server.half["post"] = [lost()]
+    house = PushHouse(cluster)
+    await house.rest()
+    await house.pass_time(120)
+    assert len(cluster.there()) == 1
+    assert house.server.calls["post"] == 1
+    assert said(house).reason is EntryReason.UNCLEAR
+
+    await house.pass_time(60)
+    assert len(cluster.there()) == 3
+    assert house.server.calls["look"] <= 8
+    assert said(house).ready
+
+
+async def test_another_environment_is_begun_when_the_one_before_is_left() -> None:
+    house = await pushing()
+    cluster = house.cluster
+    cluster.resource(named("db", policies=DELETE), ask=ask_of(environment="staging", spelled="Staging"))
+    house.wake(KEY)
+    await house.rest()
+
+    assert cluster.there() == {}
+    assert len(cluster.there(AT._replace(environment="staging"))) == 2
+    assert said(house).ready
+
+
+async def test_a_ledger_that_somebody_else_wrote_is_read_again() -> None:
+    """A 409 of the API server: what is announced there counts, and nothing is sent on what we thought."""
+    house = await pushing()
+    cluster = house.cluster
+    cluster.stock.put("db", data(3))
+    status = dict(cluster.statuses[KEY])
+    cluster.statuses[KEY] = status | {"entries": status["entries"][:1]}
+    house.server.calls.clear()
+    house.wake(KEY)
+    await house.rest()
+
+    assert isinstance(house.outcomes[KEY], Failed)
+    assert house.server.calls["post"] == house.server.calls["put"] == 0
+
+    await house.pass_time(400)
+    assert cluster.there() == {"K0000": "v-0", "K0001": "v-1", "K0002": "v-2"}
+    assert {each.state for each in cluster.ledger().rows.values()} == {RowState.MADE}
+
+
+async def test_an_entry_that_phase_does_not_change_is_not_deleted_for_that() -> None:
+    house = await pushing()
+    house.cluster.resource(named("db", policies=DELETE))
+    house.server.poison = "K0000"
+    house.cluster.stock.put("db", data(2, "new"))
+    house.wake(KEY)
+    await house.rest()
+    await house.pass_time(600)
+
+    assert house.cluster.there() == {"K0000": "v-0", "K0001": "new-1"}
+    assert said(house).reason is Reason.REQUEST_REFUSED

@@ -1,0 +1,212 @@
+"""Generated values: in a Secret before Phase has them, made by a word in the spec, and never in place of one in use."""
+
+from typing import Any
+
+import pytest
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1.push_sources import GeneratedKind
+from phase_operator.core.errors import Transient
+from phase_operator.core.outcome import Failed
+from phase_operator.core.push.homes import Home
+from phase_operator.core.push.report import Pushed
+from phase_operator.core.push.spec import Generated, PushSpec
+from phase_operator.core.values import ObjectKey
+from support.push_api import lost
+from support.push_house import KEY, PushCluster, PushHouse, named, world
+
+HOME = ObjectKey("shop", "made")
+
+
+def spec(*generated: Generated, **fields: Any) -> PushSpec:
+    return named(generated=generated or (password(),), generate_into="made", **fields)
+
+
+def password(key: str = "SESSION", **fields: Any) -> Generated:
+    return Generated(key, GeneratedKind.PASSWORD, **fields)
+
+
+def kept(cluster: PushCluster) -> dict[str, str]:
+    return {key: each.decode() for key, each in cluster.stock.homes[HOME].values.items()}
+
+
+async def test_a_value_is_kept_in_the_cluster_before_phase_has_it() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec())
+    house = PushHouse(cluster)
+    await house.rest()
+
+    assert kept(cluster) == cluster.there()
+    assert len(kept(cluster)["SESSION"]) == 32
+    done = house.fuse.done
+    assert done.index("home") < done.index("post")
+    assert [each.message for each in cluster.notices if each.reason == "ValueGenerated"] == [
+        'made and kept in Secret made: "SESSION"'
+    ]
+
+
+async def test_another_key_makes_no_other_value() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec())
+    house = PushHouse(cluster)
+    await house.rest()
+    before = kept(cluster)
+
+    cluster.resource(spec(password("A"), password(), Generated("PAIR", GeneratedKind.EC_KEY)))
+    house.wake(KEY)
+    await house.rest()
+
+    assert kept(cluster).items() > before.items()
+    assert set(cluster.there()) == {"A", "SESSION", "PAIR", "PAIR_PUB"}
+
+
+async def test_a_word_rotates_one_value_once() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec(password(), password("OTHER")))
+    house = PushHouse(cluster)
+    await house.rest()
+    before = kept(cluster)
+
+    cluster.resource(spec(password(rotate="2026-11"), password("OTHER")))
+    for _ in range(3):
+        house.wake(KEY)
+        await house.rest()
+        house = PushHouse(cluster)
+        await house.rest()
+    after = kept(cluster)
+
+    assert after["SESSION"] != before["SESSION"]
+    assert after["OTHER"] == before["OTHER"]
+    assert cluster.there() == after
+    assert sum(each.reason == "ValueGenerated" for each in cluster.notices) == 2
+
+
+async def test_a_value_that_only_phase_has_is_kept_there() -> None:
+    """The cluster lost its Secret: what is in use is at Phase, and neither changed nor deleted."""
+    _, [cluster] = world()
+    cluster.resource(spec())
+    await PushHouse(cluster).rest()
+    [entry] = cluster.server.phase.living()
+    value = entry.value
+
+    cluster.stock.homes.clear()
+    for _ in range(3):
+        house = PushHouse(cluster)
+        await house.rest()
+        await house.probe()
+
+    assert HOME not in cluster.stock.homes
+    assert (entry.value, entry.version, entry.is_deleted) == (value, 1, False)
+
+
+async def test_a_value_is_not_made_while_nobody_knows_whether_phase_has_one() -> None:
+    """Its Secret was deleted and the answer was lost: the server may still be at it."""
+    _, [cluster] = world()
+    cluster.resource(spec())
+    house = PushHouse(cluster)
+    # The call is lost before it did anything: the server may do it later.
+    cluster.server.refused["post"] = [lost()]
+    await house.rest()
+    cluster.stock.homes.clear()
+    await house.pass_time(60)
+    assert HOME not in cluster.stock.homes
+
+    await house.pass_time(240)
+    assert kept(cluster) == cluster.there()
+
+
+async def test_no_value_is_made_on_an_old_look() -> None:
+    _, [cluster] = world()
+    cluster.resource(named())
+    house = PushHouse(cluster)
+    await house.rest()
+    before = len(house.fuse.done)
+    cluster.clock.turn(3600)
+
+    cluster.resource(spec())
+    house.wake(KEY)
+    await house.rest()
+
+    done = house.fuse.done[before:]
+    assert done.index("look") < done.index("home") < done.index("post")
+    assert kept(cluster) == cluster.there()
+
+
+async def test_a_secret_of_somebody_else_gets_no_value() -> None:
+    for owner in ("", "PhasePushSecret:shop/other"):
+        _, [cluster] = world()
+        cluster.stock.homes[HOME] = theirs = Home(owner, "uid", "1", {"SESSION": b"theirs"})
+        cluster.resource(spec())
+        house = PushHouse(cluster)
+        await house.rest()
+
+        assert cluster.stock.homes[HOME] is theirs
+        assert cluster.there() == {}
+        found = house.outcomes[KEY]
+        assert isinstance(found, Pushed)
+        assert found.reason is Reason.INVALID_SPEC
+
+
+async def test_who_comes_second_takes_the_value_of_the_first() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec())
+    house = PushHouse(cluster)
+    keep = house.sources.keep
+
+    async def another_was_first(key: ObjectKey, owner: ObjectKey, *rest: Any) -> bool:
+        cluster.stock.homes[key] = Home(str(owner), "uid-2", "1", {"SESSION": b"first"}, {"SESSION": ""})
+        return await keep(key, owner, *rest)
+
+    house.sources.keep = another_was_first  # type: ignore[method-assign, assignment]
+    await house.rest()
+    assert isinstance(house.outcomes[KEY], Failed)
+    await house.pass_time(60)
+
+    assert cluster.there() == {"SESSION": "first"}
+
+
+async def test_a_home_that_cannot_be_read_makes_nothing() -> None:
+    _, [cluster] = world()
+    cluster.resource(spec())
+    await PushHouse(cluster).rest()
+    value = cluster.there()
+    house = PushHouse(cluster)
+
+    async def away(_: ObjectKey) -> Home | None:
+        raise Transient(Reason.KUBERNETES_UNAVAILABLE, "it is away")
+
+    house.sources.home, home = away, house.sources.home  # type: ignore[method-assign, assignment]
+    await house.rest()
+    assert cluster.there() == value
+
+    house.sources.home = home  # type: ignore[method-assign]
+    await house.pass_time(60)
+    assert cluster.there() == kept(cluster) == value
+
+
+@pytest.mark.parametrize("kind", list(GeneratedKind))
+async def test_every_kind_is_pushed_as_it_is_kept(kind: GeneratedKind) -> None:
+    _, [cluster] = world()
+    cluster.resource(spec(Generated("MADE", kind)))
+    await PushHouse(cluster).rest()
+
+    assert cluster.there() == kept(cluster)
+    assert set(kept(cluster)) in ({"MADE"}, {"MADE", "MADE_PUB"})
+
+
+async def test_a_rebuilt_cluster_with_a_name_finds_what_it_made() -> None:
+    """Nothing of the cluster is left: Phase wins, as the mark says whose it is."""
+    server, [cluster] = world()
+    cluster.resource(spec())
+    await PushHouse(cluster).rest()
+    [entry] = server.phase.living()
+
+    rebuilt = PushCluster(server, cluster.clock)
+    rebuilt.resource(spec())
+    house = PushHouse(rebuilt)
+    await house.rest()
+    await house.pass_time(400)
+
+    assert HOME not in rebuilt.stock.homes
+    assert [each.id for each in server.phase.living()] == [entry.id]
+    assert entry.version == 1
