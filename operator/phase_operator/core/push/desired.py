@@ -17,6 +17,7 @@ from phase_operator.core.globs import effort, matcher
 from phase_operator.core.push.limits import LARGEST_VALUE, MOST_ENTRIES, size_in_json
 from phase_operator.core.push.places import EntryPlace, entry_key, place_problem
 from phase_operator.core.push.problems import Problem
+from phase_operator.core.push.room import is_too_much
 from phase_operator.core.push.sources import Source, SourceState
 from phase_operator.core.source.references.grammar import WRITTEN
 from phase_operator.core.text import clean, listing
@@ -74,6 +75,9 @@ def desired(
     if len(claims) > MOST_ENTRIES:
         most = f"{len(claims):,} entries are more than the {MOST_ENTRIES:,} that one resource pushes"
         raise Waiting(Reason.TOO_LARGE, f"{most}; narrow keys, or make another resource")
+    if is_too_much((place, claimants[0][0].state.name) for place, claimants in claims.items()):
+        names = "the names of all entries, with their folders and sources, are longer than a status holds"
+        raise Waiting(Reason.TOO_LARGE, f"{names}; shorten them, narrow keys, or make another resource")
     entries: dict[EntryPlace, Wanted] = {}
     problems = [Problem(Reason.INVALID_SPEC, f"{name} is not pushed: {why}") for name, why in (refused or {}).items()]
     for place, claimants in claims.items():

@@ -10,14 +10,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from phase_operator.core.json_access import mapping, mappings, number, text
-from phase_operator.core.push.limits import MOST_ENTRIES
 from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.room import MOST_ROWS
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.timestamps import moment_of, timestamp
 
-# A row for each entry, and as many that are on their way out.
-_MOST_ROWS = 2 * MOST_ENTRIES
-_LONGEST_TEXT = 1024
+# The status takes no longer texts.
+LONGEST_TEXT = 1024
 # The fields of a status that are the ledger.
 FIELDS = ("pushedTo", "entries")
 
@@ -100,10 +99,15 @@ class Ledger:
         return cls(at, {each.place: each for each in _rows(status.get("entries"))})
 
 
+def has_room_for(place: EntryPlace) -> bool:
+    """Return whether a row says a place in full: people move entries of ours to wherever they like."""
+    return max(map(len, place)) <= LONGEST_TEXT
+
+
 def _rows(entries: object) -> Iterator[Row]:
     for number_of_row, each in enumerate(mappings(entries)):
         row = _read(each)
-        if number_of_row < _MOST_ROWS and row is not None:
+        if number_of_row < MOST_ROWS and row is not None:
             yield row
 
 
@@ -123,7 +127,7 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def _read(row: Mapping[str, Any]) -> Row | None:
-    said = {name: text(each)[:_LONGEST_TEXT] for name, each in row.items()}
+    said = {name: text(each)[:LONGEST_TEXT] for name, each in row.items()}
     place = EntryPlace(said.get("path", ""), said.get("key", ""))
     state = said.get("state", RowState.MADE.value)
     if not all(place) or state not in set(RowState):

@@ -9,14 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import floor, inf
 
+from phase_operator.api.reasons import Reason
 from phase_operator.core.flow import lost_calls
 from phase_operator.core.push.desired import Desired, Wanted
 from phase_operator.core.push.facts import Facts
-from phase_operator.core.push.ledger import Ledger, Row, RowState
+from phase_operator.core.push.ledger import Ledger, Row, RowState, has_room_for
 from phase_operator.core.push.limits import first_call, sized
 from phase_operator.core.push.looks import Look
 from phase_operator.core.push.marks import holder
 from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.problems import Problem
+from phase_operator.core.push.room import Room
 from phase_operator.core.push.sources import SourceState
 from phase_operator.core.push.steps import (
     Change,
@@ -72,7 +75,7 @@ def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
     ours = (
         place
         for place, several in look.entries.items()
-        if any(holder(each.marks, facts.mark) == facts.mark for each in several)
+        if has_room_for(place) and any(holder(each.marks, facts.mark) == facts.mark for each in several)
     )
     places = dict.fromkeys((*facts.desired.entries, *ledger.rows, *ours))
     wanted = facts.desired.entries
@@ -81,7 +84,8 @@ def _judged(ledger: Ledger, look: Look, facts: Facts) -> _Verdicts:
 
 def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> Ledger:
     """Return the ledger that has to stand before the next call."""
-    rows = {place: each.row for place, each in verdicts.items() if each.row is not None}
+    room = Room()
+    rows = _fitting((each.row for each in verdicts.values() if each.row is not None), ledger, room)
     ready = {
         place: row
         for place, each in verdicts.items()
@@ -95,19 +99,30 @@ def _planned(ledger: Ledger, verdicts: _Verdicts, facts: Facts, now: float) -> L
             for place, row in rows.items()
             if row.state is not RowState.ADDING or row.attempt not in facts.ready
         }
-        ready = {each.place: each for each in _announced(rows, verdicts, facts, now)}
+        ready = {each.place: each for each in _announced(rows, verdicts, facts, now, room)}
     return Ledger(facts.at).with_rows((rows | ready).values())
 
 
-def _announced(rows: Mapping[EntryPlace, Row], verdicts: _Verdicts, facts: Facts, now: float) -> Iterator[Row]:
-    """Yield the rows of what the next call makes, or else changes."""
+def _fitting(rows: Iterable[Row], ledger: Ledger, room: Room) -> dict[EntryPlace, Row]:
+    """Return the rows for which there is room, first those of the ledger: an entry without a row is found again."""
+    ordered = sorted(rows, key=lambda row: row.place not in ledger.rows)
+    return {row.place: row for row in ordered if room.takes(row.place, row.source.name)}
+
+
+def _announced(
+    rows: Mapping[EntryPlace, Row], verdicts: _Verdicts, facts: Facts, now: float, room: Room
+) -> Iterator[Row]:
+    """Yield the rows of what the next call makes, or else changes, as far as there is room for them."""
     attempt, announced_at = f"{facts.bits % 2**32:08x}", float(floor(now))
-    added = [facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD]
+    wanted_there = (facts.desired.entries[place] for place, each in verdicts.items() if each.act is Act.ADD)
+    added = [each for each in wanted_there if each.place in rows or room.takes(each.place, each.source.name)]
     for wanted in first_call(added, _size_of_wanted, facts.most_in_call):
         yield Row(wanted.place, RowState.ADDING, wanted.source, attempt=attempt, announced_at=announced_at)
     if added:
         return
-    for change in first_call(_changes(verdicts.values()), _size_of_change, facts.most_in_call):
+    changes = _changes(verdicts.values())
+    held = (each for each in changes if each.entry.place in rows or room.takes(each.entry.place, ""))
+    for change in first_call(held, _size_of_change, facts.most_in_call):
         place = change.entry.place
         row = rows.get(place) or Row(place, RowState.MADE, SourceState("", ""), change.entry.id)
         yield replace(row, state=RowState.CHANGING, attempt=attempt, announced_at=announced_at)
@@ -163,5 +178,8 @@ def _rest(verdicts: _Verdicts, look: Look, facts: Facts, now: float) -> Step:
     until = min((*waits, *unclear), default=inf)
     if look.has_answers or until <= now:
         return LookAt(facts.at)
-    found = tuple(each.problem for each in verdicts.values() if each.problem is not None)
+    found = [each.problem for each in verdicts.values() if each.problem is not None]
+    if left := sum(each.act is Act.ADD for each in verdicts.values()):
+        why = f"{left:,} entries wait until others are gone: the status has no room for more; shorten names, or wait"
+        found.append(Problem(Reason.TOO_LARGE, why))
     return Rest(until, (*facts.desired.problems, *found))

@@ -1,6 +1,5 @@
 """The steps of a push: a call only after its announcement stands, few calls for many entries, and one environment."""
 
-from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from phase_operator.api.v1alpha1.phasesecret import DeletionPolicy, EntryType
 from phase_operator.core.flow.lost_calls import SENT_WITHIN
 from phase_operator.core.push.answers import after_delete, after_post, after_put
-from phase_operator.core.push.desired import Desired, Wanted
+from phase_operator.core.push.desired import Desired
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import Ledger, RowState
 from phase_operator.core.push.looks import Listed, Look, Written
@@ -24,57 +23,15 @@ from phase_operator.core.push.steps import (
     Put,
     ReadSources,
     Rest,
-    Step,
     WriteLedger,
 )
 from phase_operator.core.values import SecretValue
 from support.canary import Canary
 from unit.core.push.builders import AT, BEFORE, NOW, OURS, PLACE, SOURCE, facts, ledger, listed, look, row, wanted
+from unit.core.push.playing import calls, many, play
 
 ELSEWHERE = AT._replace(environment="staging")
 DELETE = Policies(deletion=DeletionPolicy.DELETE)
-
-
-def many(number: int, size: int = 4) -> tuple[Wanted, ...]:
-    return tuple(
-        wanted(EntryPlace("/cluster", f"K{each:04d}"), value=SecretValue("v" * size)) for each in range(number)
-    )
-
-
-def play(
-    entries: tuple[Wanted, ...], there: Look, known: Ledger, policies: Policies
-) -> tuple[list[Step], Ledger, Look]:
-    """Do every step at once and with success, until there is nothing left to do."""
-    known_facts = facts(*entries, policies=policies)
-    steps: list[Step] = []
-    while len(steps) < 200:
-        steps.append(next_step(known, replace(known_facts, bits=len(steps)), NOW))
-        match steps[-1]:
-            case LookAt():
-                there = replace(there, has_answers=False)
-                known_facts = replace(known_facts, look=there)
-                continue
-            case WriteLedger(written):
-                known = written
-                known_facts = replace(
-                    known_facts, ready=frozenset(each.attempt for each in written.rows.values() if each.attempt)
-                )
-            case Post() as post:
-                made = (Written(f"id-{each.place.key}", each.place, 1) for each in post.entries)
-                there = after_post(there, post, OURS, made)
-            case Put() as put:
-                changed = (Written(each.entry.id, each.entry.place, each.entry.version + 1) for each in put.changes)
-                there = after_put(there, put, OURS, changed)
-            case Delete() as delete:
-                there = after_delete(there, delete)
-            case _:
-                return steps, known, there
-        known_facts = replace(known_facts, look=there if known_facts.look is not None else None)
-    raise AssertionError(f"it never rests: {[type(each).__name__ for each in steps[-8:]]}")
-
-
-def calls(steps: list[Step]) -> Counter[str]:
-    return Counter(type(each).__name__ for each in steps if isinstance(each, LookAt | Post | Put | Delete))
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, 1), (100, 2), (1000, 20)])
