@@ -13,6 +13,7 @@ from phase_operator.api.crd import PHASE_PUSH_SECRET, as_yaml, document
 from phase_operator.core.push.ledger import Ledger, PushPlace, Row, RowState
 from phase_operator.core.push.limits import MOST_ENTRIES
 from phase_operator.core.push.places import LONGEST_KEY, EntryPlace
+from phase_operator.core.push.room import Room
 from phase_operator.core.push.sources import SourceState
 from support.cluster_fixture import Kubectl
 from support.dry_run import PHASE_PUSH_SECRETS, judged
@@ -184,6 +185,29 @@ def test_a_status_takes_a_row_for_each_entry_that_one_resource_pushes(place: str
     status = {"observedGeneration": 1} | Ledger(AT).with_rows(rows).document()
 
     assert with_status(kubectl, place, status) == status
+
+
+@pytest.mark.parametrize("letter", ["a", "<", "ü", "\N{PILE OF POO}"])
+def test_a_status_takes_a_ledger_without_any_room_left(letter: str, place: str, kubectl: Kubectl) -> None:
+    """A write that etcd refuses would end all pushing; beside it stand the most sources, and the longest message."""
+    apply(kubectl, place, phase_push_secret())
+    room, rows = Room(), []
+    source = SourceState(f"Secret/{'s' * 253}", "9" * 20)
+    for number in range(2 * MOST_ENTRIES):
+        here = EntryPlace(f"/{letter * 200}", f"{letter * 200}{number}")
+        if room.takes(here, source.name):
+            rows.append(Row(here, RowState.REPLACING, source, "i" * 36, 2**31, True, "5e1b09c2", MOMENT, MOMENT))
+    assert 100 < len(rows) < 2 * MOST_ENTRIES
+    status = {
+        "observedGeneration": 1,
+        "conditions": [condition("EntryConflict", letter * 1000)],
+        "sources": [{"kind": "Secret", "name": "s" * 253, "resourceVersion": "9" * 20, "entries": 1000}] * 100,
+    } | Ledger(AT).with_rows(rows).document()
+
+    stored = with_status(kubectl, place, status)
+
+    assert stored == status
+    assert Ledger.read(stored).rows.keys() == {each.place for each in rows}
 
 
 def test_a_status_takes_the_longest_row_and_the_most_sources(place: str, kubectl: Kubectl) -> None:
