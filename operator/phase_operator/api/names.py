@@ -54,6 +54,10 @@ FINALIZER_OUTSIDE = f"{GROUP}/outside"
 
 # On the Secret that keeps the credentials of a lease: not a target. Its type, and what is known of the lease.
 LABEL_LEASE_VALUE = "lease"
+# Secrets that keep values which were made once, and what says for which resource, and by which words of its spec.
+LABEL_GENERATED_VALUE = "generated"
+ANNOTATION_GENERATED_FOR = f"{GROUP}/generated-for"
+ANNOTATION_ROTATIONS = f"{GROUP}/rotations"
 LEASE_TYPE = f"{GROUP}/lease"
 ANNOTATION_LEASE_ID = f"{GROUP}/lease-id"
 ANNOTATION_LEASE_END = f"{GROUP}/lease-end"

@@ -70,6 +70,19 @@ class Requirement:
             case Operator.LESS:
                 return self._compares(value, int.__lt__)
 
+    def __str__(self) -> str:
+        """Return the requirement as kubectl spells it."""
+        values = ",".join(sorted(self.values))
+        match self.operator:
+            case Operator.EXISTS:
+                return self.key
+            case Operator.DOES_NOT_EXIST:
+                return f"!{self.key}"
+            case Operator.IN | Operator.NOT_IN:
+                return f"{self.key} {self.operator.value} ({values})"
+            case Operator.GREATER | Operator.LESS:
+                return f"{self.key}{self.operator.value}{values}"
+
     def _compares(self, value: str | None, holds: Callable[[int, int], bool]) -> bool:
         if value is None or not _INTEGER.fullmatch(value):
             return False
@@ -85,6 +98,10 @@ class Selector:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether the labels meet every requirement."""
         return all(requirement.matches(labels) for requirement in self.requirements)
+
+    def __str__(self) -> str:
+        """Return the selector as kubectl spells it."""
+        return ",".join(map(str, self.requirements))
 
 
 EVERYTHING = Selector()

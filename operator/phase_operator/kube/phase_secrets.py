@@ -13,6 +13,7 @@ from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.json_access import bounded, mapping, mappings, number, only, text, texts
 from phase_operator.core.outcome import Event, StatusDocument
+from phase_operator.core.push.ledger import FIELDS as PUSH_LEDGER
 from phase_operator.core.status.document import LEDGER, LONGEST_SYNC
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.client import JSON_PATCH, MANAGER, MERGE, METADATA, METADATA_LIST, KubeClient, metadata_of
@@ -27,10 +28,10 @@ from phase_operator.reconcile.attempts import attempts
 class KubeResources:
     """Reads our resources, and writes their statuses, finalizers and Events."""
 
-    def __init__(self, client: KubeClient, recorder: Recorder) -> None:
+    def __init__(self, client: KubeClient, recorder: Recorder, paths: KindPaths | None = None) -> None:
         self._client = client
         self._recorder = recorder
-        self._paths = KindPaths()
+        self._paths = paths or KindPaths()
         self.own_versions = OwnVersions()
 
     async def write_status(
@@ -40,11 +41,16 @@ class KubeResources:
 
         `before` is the status as it was read. With it, nothing is done if the ledger in it has changed since.
         """
-        return await self._patch_status(key, uid, _unmoved(before), [{"op": "add", "path": "/status", "value": status}])
+        return await self._patch_status(
+            key, uid, _unmoved(before, ledger_fields(key)), [{"op": "add", "path": "/status", "value": status}]
+        )
 
     async def write_ledger(self, key: ObjectKey, uid: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
         """Replace the ledger in a status, and return True; return False if it is not as in `before` any more."""
-        return await self._patch_status(key, uid, _unmoved(before), list(_ledger_written(before, after)))
+        fields = ledger_fields(key)
+        return await self._patch_status(
+            key, uid, _unmoved(before, fields), list(_ledger_written(before, after, fields))
+        )
 
     async def _patch_status(
         self, key: ObjectKey, uid: str, tests: Sequence[dict[str, Any]], changes: Sequence[dict[str, Any]]
@@ -146,22 +152,29 @@ def _is_gone_or_another(error: ApiError) -> bool:
     return error.not_found or (error.invalid and not error.causes)
 
 
-def _unmoved(before: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def ledger_fields(key: ObjectKey) -> Sequence[str]:
+    """Return the fields of a status that are the ledger of a resource of this kind."""
+    return PUSH_LEDGER if key.kind == names.KIND_PHASE_PUSH_SECRET else LEDGER
+
+
+def _unmoved(before: Mapping[str, Any] | None, fields: Sequence[str]) -> list[dict[str, Any]]:
     """Return the tests that the ledger of a status is still as it was read."""
     if before is None:
         return []
     # A test for null holds where there is nothing, but not below what is not there.
     if not before:
         return [{"op": "test", "path": "/status", "value": None}]
-    return [{"op": "test", "path": f"/status/{field}", "value": before.get(field)} for field in LEDGER]
+    return [{"op": "test", "path": f"/status/{field}", "value": before.get(field)} for field in fields]
 
 
-def _ledger_written(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _ledger_written(
+    before: Mapping[str, Any], after: Mapping[str, Any], fields: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """Yield the changes that put a ledger into a status."""
     if not before:
         yield {"op": "add", "path": "/status", "value": dict(after)}
         return
-    for field in LEDGER:
+    for field in fields:
         if field in after:
             yield {"op": "add", "path": f"/status/{field}", "value": after[field]}
         elif field in before:

@@ -109,3 +109,10 @@ def test_no_condition_is_met_by_everything() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(Invalid):
         parse_selector(text).matches(LABELS)
+
+
+@pytest.mark.parametrize("text", ["app", "!app", "app in (a,b)", "app notin (a,b)", "n>3", "n<3", "app in (),tier"])
+def test_a_selector_is_spelled_so_that_it_means_the_same(text: str) -> None:
+    selector = parse_selector(text)
+    assert str(selector) == text
+    assert parse_selector(str(parse_selector("a=b,c!=d,e==f"))) == parse_selector("a=b,c!=d,e==f")

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from phase_operator.api import names
+from phase_operator.api.crd import PHASE_PUSH_SECRET
 from phase_operator.core.errors import Transient
 from phase_operator.core.values import ObjectKey
 from phase_operator.kube.cluster import KubeCluster
 from phase_operator.kube.errors import from_answer
+from phase_operator.kube.paths import KindPaths
+from phase_operator.kube.phase_secrets import KubeResources
 from phase_operator.kube.target_cache import TargetCache
 
 KEY = ObjectKey("team", "uploads", names.KIND_PHASE_DYNAMIC_SECRET)
@@ -143,3 +146,18 @@ async def test_nothing_is_begun_outside_for_a_resource_that_is_being_deleted() -
     with pytest.raises(Transient, match="being deleted"):
         await cluster(server).set_finalizer(KEY, "uid", wanted=True, finalizer=names.FINALIZER_OUTSIDE)
     assert server.patched == []
+
+
+def pushing(server: Any) -> KubeResources:
+    return KubeResources(server, None, KindPaths([PHASE_PUSH_SECRET]))  # type: ignore[arg-type]
+
+
+async def test_the_ledger_of_a_push_has_fields_of_its_own() -> None:
+    key = ObjectKey("team", "to-phase", names.KIND_PHASE_PUSH_SECRET)
+    before = {"entries": [{"key": "A"}], "pushedTo": {"appId": "app"}, "conditions": []}
+    server = Server(dict(before))
+
+    assert not await pushing(server).write_ledger(key, "uid", before | {"entries": []}, {"entries": [{"key": "B"}]})
+    assert server.body["status"] == before
+    assert await pushing(server).write_ledger(key, "uid", before, {"entries": [{"key": "B"}]})
+    assert server.body["status"] == {"entries": [{"key": "B"}], "conditions": []}

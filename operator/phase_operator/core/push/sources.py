@@ -9,7 +9,7 @@ from phase_operator.api.v1alpha1.phasesecret import EntryType, KeySelection
 from phase_operator.core.refs import Kind
 
 # Secrets that other systems live on: a token of the API server, of a node's first contact, a release of Helm.
-_SYSTEM_TYPES = frozenset(
+SYSTEM_TYPES = frozenset(
     {"kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token", "helm.sh/release.v1", names.LEASE_TYPE}
 )
 
@@ -65,7 +65,7 @@ def source_problem(
         return "it holds a token of Phase, or the operator's own key"
     if is_ours:
         return "this operator writes it: what is pushed would come back from Phase"
-    if secret_type in _SYSTEM_TYPES:
+    if secret_type in SYSTEM_TYPES:
         return f"Secrets of type {secret_type} belong to the system"
     if kind is Kind.SECRET and entry_type is EntryType.CONFIG:
         return "a Secret is not pushed as config, which everybody with access to the environment sees"

@@ -1,0 +1,144 @@
+"""Reads of the Secrets and ConfigMaps that are pushed.
+
+Rule: what is found is found by metadata. That has no type, so the API server is asked which Secrets are not of the
+system's types; the values of those are never transferred.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from phase_operator.api import names
+from phase_operator.api.reasons import Reason
+from phase_operator.core.errors import Transient
+from phase_operator.core.json_access import mapping, text, texts
+from phase_operator.core.label_selector import Selector
+from phase_operator.core.push.sources import SYSTEM_TYPES
+from phase_operator.core.refs import Kind, TargetRef
+from phase_operator.core.source.answer_memory import Reservation
+from phase_operator.core.values import ObjectKey
+from phase_operator.kube.client import METADATA, METADATA_LIST, KubeClient, metadata_of
+from phase_operator.kube.errors import missing, translated
+from phase_operator.kube.listing import items
+from phase_operator.kube.paths import CORE, object_path, target_path
+from phase_operator.reconcile.pushes.ports import SourceObject
+
+_ORDINARY = ",".join(f"type!={each}" for each in sorted(SYSTEM_TYPES))
+
+
+class KubePushSources:
+    """Finds and reads sources."""
+
+    def __init__(self, client: KubeClient, is_token: Callable[[ObjectKey], bool]) -> None:
+        self._client = client
+        # Whether a resource reads its token of Phase in a Secret.
+        self._is_token = is_token
+
+    async def look(self, kind: Kind, key: ObjectKey) -> SourceObject | None:
+        """Return an object by its metadata, or None if there is none; raise ExpectedError."""
+        metadata: Mapping[str, Any] | None = None
+        with translated(unless=missing):
+            metadata = metadata_of(await self._client.request("GET", _path(kind, key), accept=METADATA))
+        if metadata is None:
+            return None
+        found = self._source(kind, key.namespace, metadata)
+        if kind is Kind.CONFIG_MAP:
+            return found
+        named = f"metadata.name={key.name}"
+        [judged] = await self._with_types(key.namespace, [found], [("fieldSelector", named)])
+        return judged
+
+    async def select(self, namespace: str, selectors: Sequence[Selector], most: int) -> Sequence[SourceObject]:
+        """Return the Secrets that any of these matches, by their metadata: at most one more than `most`.
+
+        Raises ExpectedError.
+        """
+        found: dict[str, SourceObject] = {}
+        for selector in selectors:
+            query = [("labelSelector", str(selector))]
+            listed: list[SourceObject] = []
+            async for each in items(self._client, _secrets(namespace), accept=METADATA_LIST, query=query):
+                listed.append(self._source(Kind.SECRET, namespace, mapping(each.get("metadata"))))
+                if len(listed) > most:
+                    # They are too many whatever they are.
+                    return listed
+            found |= {each.name: each for each in await self._with_types(namespace, listed, query)}
+        return list(found.values())[: most + 1]
+
+    async def read(self, kind: Kind, key: ObjectKey, memory: Reservation) -> SourceObject | None:
+        """Return an object with its values, or None if there is none; `memory` grows by what they take.
+
+        Raises ExpectedError.
+        """
+        body: Mapping[str, Any] | None = None
+        with translated(unless=missing):
+            body = await self._client.request("GET", _path(kind, key))
+        if body is None:
+            return None
+        data = _data(kind, key, body)
+        memory.resize(sum(len(name) + len(each) for name, each in data.items()))
+        found = self._source(kind, key.namespace, mapping(body.get("metadata")))
+        return replace(found, type=text(body.get("type")), data=data)
+
+    async def _with_types(
+        self, namespace: str, found: list[SourceObject], query: list[tuple[str, str]]
+    ) -> list[SourceObject]:
+        """Return the Secrets of a query; those of a type of the system have it."""
+        ordinary = await self._uids(namespace, _narrowed(query, _ORDINARY))
+        if all(each.uid in ordinary for each in found):
+            return found
+        types: dict[str, str] = {}
+        for kind in sorted(SYSTEM_TYPES):
+            types |= dict.fromkeys(await self._uids(namespace, _narrowed(query, f"type={kind}")), kind)
+        if any(each.uid not in ordinary and each.uid not in types for each in found):
+            # Made or replaced between two answers: nothing is taken for ordinary that was not said to be.
+            raise Transient(
+                Reason.KUBERNETES_UNAVAILABLE, f"Secrets of namespace {namespace} change while they are read"
+            )
+        return [replace(each, type=types.get(each.uid, "")) for each in found]
+
+    async def _uids(self, namespace: str, query: list[tuple[str, str]]) -> set[str]:
+        listed = items(self._client, _secrets(namespace), accept=METADATA_LIST, query=query)
+        return {text(mapping(each.get("metadata")).get("uid")) async for each in listed}
+
+    def _source(self, kind: Kind, namespace: str, metadata: Mapping[str, Any]) -> SourceObject:
+        name, labels = text(metadata.get("name")), texts(metadata.get("labels"))
+        is_secret = kind is Kind.SECRET
+        is_token = is_secret and (name == names.DIGEST_KEY_SECRET or self._is_token(ObjectKey(namespace, name)))
+        return SourceObject(
+            kind,
+            name,
+            text(metadata.get("uid")),
+            text(metadata.get("resourceVersion")),
+            labels,
+            is_token=is_token,
+            is_ours=names.LABEL_TARGET in labels or names.ANNOTATION_OWNER in texts(metadata.get("annotations")),
+        )
+
+
+def _narrowed(query: list[tuple[str, str]], types: str) -> list[tuple[str, str]]:
+    """Return a query with one more condition on fields."""
+    fields = [value for name, value in query if name == "fieldSelector"]
+    return [*(each for each in query if each[0] != "fieldSelector"), ("fieldSelector", ",".join([*fields, types]))]
+
+
+def _path(kind: Kind, key: ObjectKey) -> str:
+    return target_path(TargetRef(kind, key))
+
+
+def _secrets(namespace: str) -> str:
+    return object_path(CORE, "secrets", namespace)
+
+
+def _data(kind: Kind, key: ObjectKey, body: Mapping[str, Any]) -> dict[str, bytes]:
+    plain = {name: each.encode() for name, each in texts(body.get("data")).items()} if kind is Kind.CONFIG_MAP else {}
+    encoded = texts(body.get("binaryData" if kind is Kind.CONFIG_MAP else "data"))
+    try:
+        return plain | {name: base64.b64decode(each, validate=True) for name, each in encoded.items()}
+    except binascii.Error:
+        # Without its cause, which quotes the value.
+        raise Transient(
+            Reason.KUBERNETES_UNAVAILABLE, f"{kind} {key} was answered with data that is no base64"
+        ) from None
