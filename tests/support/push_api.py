@@ -117,6 +117,7 @@ class PushPhase:
         """List entries."""
         phase = self.server.begin("look", credential)
         found = phase.look(at)
+        memory.resize(600 * len(found.entries))
         self.server.end("look")
         self._fuse.burn("look")
         return replace(found, at=now)

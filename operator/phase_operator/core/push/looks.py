@@ -3,7 +3,7 @@
 Rule: an answer is a small look. So what a call has done is recorded in the same way whether it was answered or found.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from phase_operator.api.v1alpha1.phasesecret import EntryType
@@ -11,6 +11,7 @@ from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
 from phase_operator.core.push.sources import SourceState
+from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.values import SecretValue
 
 # A version of an entry that nobody has changed since it was made.
@@ -59,6 +60,8 @@ class Look:
     dynamic: frozenset[EntryPlace] = frozenset()
     # Whether answers were added: another look has to confirm them.
     has_answers: bool = False
+    # The memory that it takes, as long as it is whole.
+    memory: Reservation | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def made(cls, of: PushPlace, at: float, listed: Iterable[Listed], dynamic: Iterable[EntryPlace] = ()) -> "Look":
@@ -76,6 +79,20 @@ class Look:
             others = (other for other in entries.get(each.place, ()) if other.id != each.id)
             entries[each.place] = tuple(sorted((*others, each), key=_age))
         return replace(self, entries=entries, has_answers=True)
+
+    def kept(self, places: Set[EntryPlace], mark: Mark, until: float) -> "Look":
+        """Return what is kept of it while nothing is to be done: these places, and what has this mark.
+
+        It is as old as `until` says, since what it lacks may be there: no call is decided by it.
+        """
+        kept = {
+            place: several
+            for place, several in self.entries.items()
+            if place in places or any(mark in each.marks for each in several)
+        }
+        return replace(
+            self, at=min(self.at, until), entries=kept, dynamic=self.dynamic & frozenset(places), memory=None
+        )
 
     def without_deleted(self, ids: frozenset[str]) -> "Look":
         """Return the look without entries that our call has deleted."""

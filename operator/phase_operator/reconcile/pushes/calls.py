@@ -5,7 +5,7 @@ answer says is added to the last look, so that it is judged like anything that w
 """
 
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -146,7 +146,8 @@ class PushCalls:
             go_on()
             now = self.now()
             memory = self._memory.open(subject.key.namespace)
-            subject.look = await self._api.look(caller.credential, at, now, memory)
+            found_now = await self._api.look(caller.credential, at, now, memory)
+            subject.look = replace(found_now, memory=memory)
             subject.revision = by_name(found)[at.environment].revision
         except Waiting:
             # The app that had the name may be another one by now.

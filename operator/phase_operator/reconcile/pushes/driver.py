@@ -17,7 +17,7 @@ from phase_operator.core.push.barred import without_barred
 from phase_operator.core.push.desired import Desired, desired
 from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.ledger import Ledger, PushPlace, RowState
-from phase_operator.core.push.machine import next_step
+from phase_operator.core.push.machine import FRESH, next_step
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.problems import Problem
 from phase_operator.core.push.report import events_of
@@ -238,6 +238,10 @@ class PushDriver:
             subject.settled = {each.state.name: each.version for each in run.sources}
         if driven.is_done:
             subject.rested()
+        if driven.is_done and subject.look is not None:
+            # Of an environment that others fill, no more stays in memory than this resource pushes.
+            places = rows.keys() | wanted.keys() | run.desired.held
+            subject.look = subject.look.kept(places, run.drive.mark, self._calls.now() - FRESH - 1.0)
         return driven
 
     async def _write(self, drive: Drive, step: WriteLedger) -> None:

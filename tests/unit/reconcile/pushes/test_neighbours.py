@@ -11,7 +11,7 @@ from phase_operator.core.source.answer_memory import MIB
 from phase_operator.core.values import ObjectKey
 from support.canary import Canary
 from support.push_api import lost
-from support.push_house import KEY, KIND, PushHouse, named, world
+from support.push_house import KEY, KIND, PushHouse, named, person_makes, world
 
 
 async def test_a_hostile_tenant_costs_only_himself() -> None:
@@ -73,6 +73,32 @@ async def test_sources_that_are_too_large_together_are_told_and_let_go() -> None
     house.wake(KEY)
     await house.rest()
     assert house.memory.used == 0
+
+
+async def test_entries_of_others_are_in_memory_only_while_something_is_done() -> None:
+    """People may fill an environment with any number of entries."""
+    server, [cluster] = world()
+    for number in range(300):
+        person_makes(server, f"THEIRS{number}", "a person's")
+    cluster.stock.put("db", {"A": b"a", "THEIRS7": b"b"})
+    cluster.resource(named("db"))
+    house = PushHouse(cluster)
+    server.refused["post"] = [Waiting(Reason.ACCESS_DENIED, "Phase answers 403", had_no_effect=True)]
+    await house.rest()
+    assert house.memory.used == 600 * 300
+
+    await house.pass_time(10)
+    subject = house.subjects.of(house.store.get(KEY))  # type: ignore[arg-type]
+    assert subject.look is not None
+    assert {each.key for each in subject.look.entries} == {"A", "THEIRS7"}
+    assert house.memory.used == 0
+
+    # What was not kept is looked for before a call: nobody's entry is taken for none.
+    cluster.stock.put("db", {"A": b"a", "THEIRS8": b"b"})
+    house.wake(KEY)
+    await house.rest()
+    assert set(cluster.there()) == {"A"}
+    assert server.calls["post"] == 2
 
 
 async def test_values_are_let_go_when_a_push_rests() -> None:
