@@ -78,7 +78,7 @@ class PushCluster(FakeCluster):
         self.ledgers_written = 0
         self._uids: dict[ObjectKey, str] = {}
         self._made = itertools.count(1)
-        self.events: list[str] = []
+        self.left: list[ObjectKey] = []
 
     def resource(self, push: PushSpec, key: ObjectKey = KEY, **fields: Any) -> None:
         """Write a resource; one that is not there is made."""
@@ -201,6 +201,9 @@ class _Specs:
 
     def read(self, resource: Resource) -> Spec:
         return self._cluster.specs[resource.key]
+
+    def leave(self, key: ObjectKey) -> None:
+        self._cluster.left.append(key)
 
     async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
         if error := self._cluster.asker_errors.get(resource.key):

@@ -101,6 +101,19 @@ def host_refusal(tenancy: Tenancy, url: str, *, foreign: bool) -> str | None:
     return None
 
 
+def push_refusal(tenancy: Tenancy, url: str) -> str | None:
+    """Return why values of the cluster may not be sent to this URL, or None.
+
+    The operator reads them, for people who may not read them themselves.
+    """
+    if tenancy.hosts or leads_to(url, CLOUD):
+        return host_refusal(tenancy, url, foreign=False)
+    return (
+        "what is pushed is sent to Phase's cloud only, not to the host in spec.phaseHost, since the operator reads it "
+        "with its own rights (--allow-phase-host)"
+    )
+
+
 def check_annotation(hosts: str | None, url: str, token: ObjectKey) -> None:
     """Refuse a host that the token Secret's annotation does not list; an invalid annotation allows no host."""
     if hosts is None:

@@ -125,6 +125,9 @@ class Specs(Protocol):
     def read(self, resource: Resource) -> Spec:
         """Return what a resource asks for; raise Invalid if it may not, or if it is not valid."""
 
+    def leave(self, key: ObjectKey) -> None:
+        """Take out a resource that is gone or refused."""
+
     async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
         """Return whom it calls Phase as; a token that is missing is an error in it."""
 

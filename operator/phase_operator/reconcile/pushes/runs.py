@@ -63,6 +63,7 @@ class PushRuns:
         self._subjects.withdraw(key)
         if resource is None:
             self._subjects.forget(key)
+            self._specs.leave(key)
             return Gone()
         try:
             subject = self._subjects.of(resource)
@@ -73,6 +74,8 @@ class PushRuns:
         except ExpectedError as error:
             if isinstance(error, Transient):
                 self._wake_in(key, _AGAIN)
+            if isinstance(error, Invalid):
+                self._specs.leave(key)
             return Failed.of(error)
 
     async def _run(self, subject: PushSubject, resource: Resource) -> PushOutcome:

@@ -79,6 +79,7 @@ async def test_a_resource_that_pushed_nothing_goes_without_a_call() -> None:
     assert isinstance(house.outcomes[KEY], Gone)
     assert not house.server.calls
     assert not +house.places.kept
+    assert house.cluster.left == [KEY]
 
 
 async def test_a_server_that_is_away_is_waited_for_ten_minutes_and_then_named() -> None:

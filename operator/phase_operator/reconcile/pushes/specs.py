@@ -1,0 +1,64 @@
+"""Read specs of PhasePushSecrets, admit them, and give what they call Phase with.
+
+Rule: what is pushed is read with the operator's rights, and whoever writes a spec may have fewer. So it goes only where
+an administrator allows it: to Phase's cloud or a host that the settings list, with a token of the same namespace.
+"""
+
+from phase_operator.api.reasons import Reason
+from phase_operator.api.v1alpha1 import PhaseSecretSpec
+from phase_operator.api.v1alpha1.phasepushsecret import PhasePushSecretSpec
+from phase_operator.core.access.admission import admit
+from phase_operator.core.access.tenancy import Tenancy, check_annotation, push_refusal
+from phase_operator.core.errors import ExpectedError, Invalid
+from phase_operator.core.push.spec import lowered, push_spec
+from phase_operator.core.source.query import Account
+from phase_operator.core.values import ObjectKey
+from phase_operator.reconcile.context import parsed, spec_of, task_of
+from phase_operator.reconcile.polling.tokens import Tokens
+from phase_operator.reconcile.ports import LabelsOf, PhaseApi
+from phase_operator.reconcile.pushes.ports import PushAsker, Spec
+from phase_operator.reconcile.run.registration import Registration
+from phase_operator.reconcile.store import Resource
+
+
+class PushSpecs:
+    """Reads and admits specs."""
+
+    def __init__(
+        self, *, registration: Registration, tokens: Tokens, phase: PhaseApi, tenancy: Tenancy, labels_of: LabelsOf
+    ) -> None:
+        self._registration = registration
+        self._tokens = tokens
+        self._phase = phase
+        self._tenancy = tenancy
+        self._labels_of = labels_of
+
+    def read(self, resource: Resource) -> Spec:
+        """Return what a resource asks for; raise Invalid if it may not, or if it is not valid."""
+        if resource.is_left_out:
+            spec_of(resource)
+        push = push_spec(parsed(PhasePushSecretSpec, resource.spec))
+        place = parsed(PhaseSecretSpec, lowered(resource.spec))
+        admitted = admit(self._tenancy, place, resource.key, self._labels_of(resource.key.namespace))
+        if why := push_refusal(self._tenancy, admitted.ask.base_url):
+            raise Invalid(Reason.HOST_REFUSED, why)
+        if admitted.ask.foreign:
+            why = "a grant for the token of another namespace allows to read with it, and not to push"
+            raise Invalid(Reason.CROSS_NAMESPACE, f"token Secret {admitted.token}: {why}")
+        # From now on it runs when the Secret of its token changes, and that Secret is known as one.
+        self._registration.enter(admitted, task_of(resource, place, {}))
+        return Spec(push, admitted.ask)
+
+    def leave(self, key: ObjectKey) -> None:
+        """Take out a resource that is gone or refused."""
+        self._registration.leave(key)
+
+    async def asker(self, resource: Resource, spec: Spec) -> PushAsker:
+        """Return whom it calls Phase as; a token that is missing or not valid is an error in it."""
+        try:
+            token = await self._tokens.get(spec.ask.token_key)
+            check_annotation(token.hosts, spec.ask.base_url, spec.ask.token_key)
+            credential = self._phase.credential(token.text)
+        except ExpectedError as error:
+            return PushAsker(error=error.to_keep())
+        return PushAsker(Account(spec.ask.base_url, credential.account), credential)
