@@ -79,6 +79,13 @@ class Ledger:
         """Return what each entry was made of."""
         return {place: each.source for place, each in self.rows.items()}
 
+    def places_by_source(self) -> dict[str, frozenset[EntryPlace]]:
+        """Return which entries were made of each source, by its name."""
+        found: dict[str, set[EntryPlace]] = {}
+        for place, each in self.rows.items():
+            found.setdefault(each.source.name, set()).add(place)
+        return {name: frozenset(places) for name, places in found.items()}
+
     def with_rows(self, rows: Iterable[Row]) -> "Ledger":
         """Return the ledger of the same environment with these rows."""
         return replace(self, rows={each.place: each for each in rows})

@@ -31,7 +31,7 @@ from phase_operator.reconcile.pushes.calls import WRITES, FindApp, PhaseStep, Pu
 from phase_operator.reconcile.pushes.gathered import Found, SourceGatherer
 from phase_operator.reconcile.pushes.generating import GeneratedValues, Kept
 from phase_operator.reconcile.pushes.ports import Gates, PushCluster
-from phase_operator.reconcile.pushes.subject import PushSubject
+from phase_operator.reconcile.pushes.subject import PushSubject, SettledSource
 from phase_operator.reconcile.store import Resource, Resources
 
 # The steps of one run; what is left is done by the next.
@@ -174,7 +174,7 @@ class PushDriver:
         run.kept = await self._generated.bring(drive.subject, drive.push, ledger, facts, now)
         if run.kept.plan.needs_look:
             drive.subject.look = None
-        run.sources = await self._gatherer.read(drive.subject, run.found, run.needed)
+        run.sources = await self._gatherer.read(drive.subject, run.found, run.needed, ledger)
         size = sum(each.memory.size for each in drive.subject.read.values())
         units = _EACH * (len(ledger.rows) + len(run.sources)) + size // _BYTES
 
@@ -235,13 +235,17 @@ class PushDriver:
         is_whole = all(place in rows and rows[place].state is RowState.MADE for place in wanted)
         subject.settled = {}
         if driven.is_done and not driven.problems and is_whole:
-            subject.settled = {each.state.name: each.version for each in run.sources}
+            places = driven.ledger.places_by_source()
+            subject.settled = {
+                each.state.name: SettledSource(each.version, places.get(each.state.name, frozenset()))
+                for each in run.sources
+            }
         if driven.is_done:
             subject.rested()
         if driven.is_done and subject.look is not None:
             # Of an environment that others fill, no more stays in memory than this resource pushes.
-            places = rows.keys() | wanted.keys() | run.desired.held
-            subject.look = subject.look.kept(places, run.drive.mark, self._calls.now() - FRESH - 1.0)
+            known = rows.keys() | wanted.keys() | run.desired.held
+            subject.look = subject.look.kept(known, run.drive.mark, self._calls.now() - FRESH - 1.0)
         return driven
 
     async def _write(self, drive: Drive, step: WriteLedger) -> None:

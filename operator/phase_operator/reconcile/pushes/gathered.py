@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Transient, Waiting
+from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.limits import MOST_ENTRIES
 from phase_operator.core.push.problems import EntryReason, Problem
 from phase_operator.core.push.sources import Rule, Source, SourceState, source_problem
@@ -16,7 +17,7 @@ from phase_operator.core.refs import Kind
 from phase_operator.core.source.answer_memory import AnswerMemory
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.pushes.ports import PushSources, SourceObject
-from phase_operator.reconcile.pushes.subject import PushSubject, ReadSource
+from phase_operator.reconcile.pushes.subject import PushSubject, ReadSource, SettledSource
 
 # More would have more than an entry each; a Secret that gives none is named by nobody.
 MOST_SOURCES = MOST_ENTRIES
@@ -87,12 +88,16 @@ class SourceGatherer:
         problems = tuple(Problem(EntryReason.SOURCE_NOT_FOUND, f"{each} {words}") for each in missing)
         return Found(tuple(found), refused, problems, frozenset(missing))
 
-    async def read(self, subject: PushSubject, found: Found, needed: frozenset[str]) -> list[Source]:
-        """Return the sources, with the values of those that moved or that are `needed`; raise ExpectedError."""
+    async def read(self, subject: PushSubject, found: Found, needed: frozenset[str], ledger: Ledger) -> list[Source]:
+        """Return the sources, with the values of those that moved or that are `needed`; raise ExpectedError.
+
+        A source is read, too, if the ledger lost one of its rows, since nothing else tells what it wants there.
+        """
         sources = []
+        rows = ledger.places_by_source() if subject.settled else {}
         for each in found.sources:
-            is_settled = subject.settled.get(each.name) == each.object.version
-            if is_settled and each.name not in needed:
+            settled = SettledSource(each.object.version, rows.get(each.name, frozenset()))
+            if subject.settled.get(each.name) == settled and each.name not in needed:
                 sources.append(_source(each, each.object.version, None))
                 continue
             values = await self._values(subject, each)

@@ -40,6 +40,14 @@ class ReadSource:
     memory: Reservation = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SettledSource:
+    """A source in one version, and the rows that the ledger had of it when all of it was at Phase."""
+
+    version: str
+    places: frozenset[EntryPlace]
+
+
 @dataclass(slots=True, eq=False)
 class PushSubject:
     """One resource. Times are in seconds since 1970."""
@@ -66,9 +74,9 @@ class PushSubject:
     barred: dict[EntryPlace, Barred] = field(default_factory=dict)
     most_in_call: int = MOST_IN_CALL
     failures: dict[Hashable, Failure] = field(default_factory=dict)
-    # Sources by name: those that were read for this push, and the versions of which all is at Phase.
+    # Sources by name: those that were read for this push, and those of which all is at Phase.
     read: dict[str, ReadSource] = field(default_factory=dict)
-    settled: dict[str, str] = field(default_factory=dict)
+    settled: dict[str, SettledSource] = field(default_factory=dict)
 
     def wants(self, push: PushSpec, ask: Ask) -> None:
         """Take what the spec asks for: of something else, nothing is settled, and no failure hinders it."""

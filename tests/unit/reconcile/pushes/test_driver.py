@@ -9,6 +9,7 @@ from phase_operator.core.errors import ExpectedError, Waiting
 from phase_operator.core.outcome import Failed, Suspended
 from phase_operator.core.push.facts import Policies
 from phase_operator.core.push.ledger import RowState
+from phase_operator.core.push.marks import Mark, with_mark
 from phase_operator.core.push.problems import EntryReason
 from phase_operator.core.push.report import Pushed
 from phase_operator.core.source.query import AppRef
@@ -338,3 +339,19 @@ async def test_an_entry_that_phase_does_not_change_is_not_deleted_for_that() -> 
 
     assert house.cluster.there() == {"K0000": "v-0", "K0001": "new-1"}
     assert said(house).reason is Reason.REQUEST_REFUSED
+
+
+async def test_an_entry_that_another_cluster_took_meanwhile_stays_told() -> None:
+    """Its row goes, and a source that was settled with it must not be taken for settled without it."""
+    house = await pushing()
+    server = house.server
+    [first, _] = server.phase.living()
+    house.clock.turn(1)
+    server.phase.delete(first)
+    person_makes(server, "K0000", "theirs", with_mark("", Mark("west", "shop", "to-phase")))
+
+    for _ in range(3):
+        await house.probe()
+        assert said(house).reason is EntryReason.CONFLICT
+        assert "west/shop/to-phase" in said(house).message
+    assert house.cluster.there() == {"K0001": "v-1"}
