@@ -106,8 +106,8 @@ class PushSubject:
         return failure.until if failure is not None else 0.0
 
     def probed(self, revision: str | None) -> None:
-        """Take what a probe has shown: another revision than that of the last look makes another look due."""
-        if revision == self.seen:
+        """Take what a probe has shown, if any: another revision than that of the last look makes another look due."""
+        if revision is None or revision == self.seen:
             return
         self.seen = revision
         if revision != self.revision:

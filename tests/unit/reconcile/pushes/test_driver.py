@@ -139,6 +139,18 @@ async def test_an_old_probe_makes_no_second_look() -> None:
     assert house.server.calls["look"] == looks
 
 
+async def test_a_probe_that_is_forgotten_makes_no_look() -> None:
+    house = await pushing()
+    await house.probe()
+    looks = house.server.calls["look"]
+
+    house.places.probed = None
+    house.wake(KEY)
+    await house.rest()
+
+    assert house.server.calls["look"] == looks
+
+
 async def test_an_entry_that_somebody_deleted_is_made_again_and_told() -> None:
     house = await pushing()
     house.server.phase.delete(house.server.phase.living()[0])
