@@ -14,13 +14,11 @@ from phase_operator.api import names
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import Waiting
 from phase_operator.core.json_access import mapping, text, texts
-from phase_operator.core.push.homes import Home
+from phase_operator.core.push.homes import GENERATED, Home, manifest
 from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.kube.client import MANAGER, MERGE, METADATA, KubeClient
 from phase_operator.kube.errors import changed_or_missing, missing, translated
 from phase_operator.kube.paths import CORE, object_path
-
-_KIND_LABEL = {names.LABEL_TARGET: names.LABEL_GENERATED_VALUE}
 
 
 class KubePushHomes:
@@ -53,25 +51,9 @@ class KubePushHomes:
 
         Returns False, and changes nothing, if the Secret is not as in `before` any more. Raises ExpectedError.
         """
-        said = (dict(before.rotations) if before is not None else {}) | dict(rotations)
-        metadata: dict[str, Any] = {
-            "name": key.name,
-            "namespace": key.namespace,
-            "labels": {names.LABEL_MANAGED_BY: names.OPERATOR_NAME} | _KIND_LABEL,
-            "annotations": {
-                names.ANNOTATION_GENERATED_FOR: str(owner),
-                names.ANNOTATION_ROTATIONS: json.dumps({name: each for name, each in said.items() if each}),
-            },
-        }
-        body: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata,
-            "data": {name: base64.b64encode(each.reveal().encode()).decode() for name, each in values.items()},
-        }
+        body = manifest(key, owner, before, values, rotations)
         verb, path, content_type = "POST", object_path(CORE, "secrets", key.namespace), "application/json"
         if before is not None:
-            metadata |= {"uid": before.uid, "resourceVersion": before.version}
             verb, path, content_type = "PATCH", _path(key), MERGE
         with translated(unless=changed_or_missing):
             await self._client.request(
@@ -92,7 +74,7 @@ def _path(key: ObjectKey) -> str:
 
 
 def _is_ours(body: Mapping[str, Any]) -> bool:
-    return _KIND_LABEL.items() <= texts(mapping(body.get("metadata")).get("labels")).items()
+    return GENERATED.items() <= texts(mapping(body.get("metadata")).get("labels")).items()
 
 
 def _home(body: Mapping[str, Any], values: Mapping[str, bytes]) -> Home:

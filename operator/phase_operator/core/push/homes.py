@@ -4,9 +4,13 @@ Rule: a value is in that Secret before Phase has it, and the Secret outlives the
 leader, a resource that is made anew nor another key in the spec makes a second value.
 """
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from phase_operator.api import names
 from phase_operator.core.push.facts import Facts
 from phase_operator.core.push.generated import Origin, origin
 from phase_operator.core.push.ledger import Ledger, RowState
@@ -15,6 +19,10 @@ from phase_operator.core.push.machine import FRESH
 from phase_operator.core.push.marks import Mark, holder
 from phase_operator.core.push.places import EntryPlace, entry_key
 from phase_operator.core.push.spec import Generated, PushSpec
+from phase_operator.core.values import ObjectKey, SecretValue
+
+# The label of such a Secret.
+GENERATED = {names.LABEL_TARGET: names.LABEL_GENERATED_VALUE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,30 @@ def kept_values(spec: PushSpec, home: Home | None) -> dict[str, bytes]:
     """Return the values in a Secret that the spec asks for, with the public halves of its key pairs."""
     wanted = {key for each in spec.generated for key in each.keys}
     return {key: each for key, each in (home.values if home is not None else {}).items() if key in wanted}
+
+
+def manifest(
+    key: ObjectKey,
+    owner: ObjectKey,
+    before: Home | None,
+    values: Mapping[str, SecretValue],
+    rotations: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return a Secret with these values, or what changes of the one that is there, which has to be as in `before`."""
+    said = (dict(before.rotations) if before is not None else {}) | dict(rotations)
+    annotations = {
+        names.ANNOTATION_GENERATED_FOR: str(owner),
+        names.ANNOTATION_ROTATIONS: json.dumps({name: each for name, each in said.items() if each}),
+    }
+    read = {} if before is None else {"uid": before.uid, "resourceVersion": before.version}
+    labels = {names.LABEL_MANAGED_BY: names.OPERATOR_NAME} | GENERATED
+    place = {"name": key.name, "namespace": key.namespace}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": place | read | {"labels": labels, "annotations": annotations},
+        "data": {name: base64.b64encode(each.reveal().encode()).decode() for name, each in values.items()},
+    }
 
 
 def _has(look: Look, ledger: Ledger, mark: Mark, places: frozenset[EntryPlace]) -> bool | None:
