@@ -13,7 +13,6 @@ from phase_operator.api.v1alpha1.phasesecret import (
     NAMES_AN_APP,
     SECRET_RULES,
     Authentication,
-    Condition,
     KeySelection,
     PlaceFields,
     RedeployLabelSelector,
@@ -23,6 +22,7 @@ from phase_operator.api.v1alpha1.phasesecret import (
     TypeChange,
     WritingFields,
 )
+from phase_operator.api.v1alpha1.resource_status import ResourceStatus
 from phase_operator.api.v1alpha1.rules import NULLABLE, no_doubles, not_the_token, rule, rules, unless_empty
 
 _ALL_KEYS = KeySelection()
@@ -156,16 +156,9 @@ class AttemptsStatus(ApiModel):
     last: _Moment = Field(description="When the newest was announced.", json_schema_extra=_TIME)
 
 
-class PhaseDynamicSecretStatus(ApiModel):
+class PhaseDynamicSecretStatus(ResourceStatus):
     """The state of the PhaseDynamicSecret; written by the operator only, and only when it changes."""
 
-    observed_generation: int = Field(-1, description="The generation that this status is about; -1: not looked at yet.")
-    conditions: list[Condition] = Field(
-        default_factory=list,
-        max_length=8,
-        description="Ready; Reconciling and Stalled only while true.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
     source: LeasedSourceStatus | None = Field(None, description="What is leased.")
     account: _Id | None = Field(None, description="Id of the service account that holds the leases.")
     leases: list[LeaseStatus] = Field(

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from phase_operator.api.base import ApiModel, ObjectName
-from phase_operator.api.v1alpha1.phasesecret import Condition, SourceStatus
+from phase_operator.api.v1alpha1.phasesecret import SourceStatus
+from phase_operator.api.v1alpha1.resource_status import ResourceStatus
 
 _Id = Annotated[str, Field(max_length=253)]
 _Moment = Annotated[str, Field(max_length=64)]
@@ -58,16 +59,9 @@ class PushedSourceStatus(ApiModel):
     entries: int = Field(description="How many entries Phase has of it.")
 
 
-class PhasePushSecretStatus(ApiModel):
+class PhasePushSecretStatus(ResourceStatus):
     """The state of the PhasePushSecret; written by the operator only, and only when it changes."""
 
-    observed_generation: int = Field(-1, description="The generation that this status is about; -1: not looked at yet.")
-    conditions: list[Condition] = Field(
-        default_factory=list,
-        max_length=8,
-        description="Ready; Reconciling and Stalled only while true.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
     source: SourceStatus | None = Field(None, description="Where the spec pushes to, and how many entries it wants.")
     sources: list[PushedSourceStatus] = Field(
         default_factory=list,

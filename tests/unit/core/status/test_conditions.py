@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from phase_operator.api.reasons import CATALOGUE, Reason
-from phase_operator.api.v1alpha1.phasesecret import Condition
+from phase_operator.api.v1alpha1.resource_status import Condition
 from phase_operator.core.outcome import Verdict
 from phase_operator.core.status.document import conditions
 
