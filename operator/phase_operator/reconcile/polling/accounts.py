@@ -11,7 +11,7 @@ from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.source.apps import Directory
 from phase_operator.core.source.query import Account, AppRef, SourceQuery
 from phase_operator.core.values import ObjectKey
-from phase_operator.reconcile.polling.app_state import AppState
+from phase_operator.reconcile.polling.app_state import AppState, Watcher
 from phase_operator.reconcile.polling.calls import KEYRING, LIST, Call, Probe, Read, Subscription, Task
 from phase_operator.reconcile.polling.fair_queue import FairQueue, Lane, PollPriority
 from phase_operator.reconcile.polling.gates import AccountGate, CallFacts, Concern, InFlightCall, Opens
@@ -41,7 +41,7 @@ class AccountState:
     # Under way: tasks, and environments that are read as a whole. What is planned meanwhile waits in `again`.
     busy: set[Task | tuple[AppRef, str]] = field(default_factory=set)
     again: dict[Task, tuple[float, PollPriority]] = field(default_factory=dict)
-    # The namespaces of its PhaseSecrets, with their number.
+    # The namespaces of its PhaseSecrets and of those that watch its apps, with their number.
     namespaces: Counter[str] = field(default_factory=Counter)
     # Queries that were refused last, and the namespace that each is read for.
     denied: dict[SourceQuery, str] = field(default_factory=dict)
@@ -122,16 +122,31 @@ class AccountState:
         app = self.apps[query.app]
         query_state = app.places[query.environment][query]
         query_state.unsubscribe(key)
-        self.namespaces[key.namespace] -= 1
-        if not self.namespaces[key.namespace]:
-            del self.namespaces[key.namespace]
+        self._leave(key.namespace)
         if query_state.subscriptions:
             return
         self.drop(query)
         self.denied.pop(query, None)
         app.drop(query)
-        if not app.places:
+        if not app.is_asked:
             self._drop_app(app)
+
+    def watch(self, app: AppState, key: ObjectKey, watcher: Watcher) -> None:
+        """Let a resource watch an app, which it does not watch yet."""
+        self.namespaces[key.namespace] += 1
+        app.watchers[key] = watcher
+
+    def unwatch(self, app: AppState, key: ObjectKey) -> None:
+        """Let a resource watch an app no more."""
+        self._leave(key.namespace)
+        del app.watchers[key]
+        if not app.is_asked:
+            self._drop_app(app)
+
+    def _leave(self, namespace: str) -> None:
+        self.namespaces[namespace] -= 1
+        if not self.namespaces[namespace]:
+            del self.namespaces[namespace]
 
     def _drop_app(self, app: AppState) -> None:
         """Forget an app of which nothing is asked any more."""

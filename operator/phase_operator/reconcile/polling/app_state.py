@@ -1,10 +1,11 @@
-"""What is known of one app: its id, what its last probe saw, and the queries that are asked of it.
+"""What is known of one app: its id, what its last probe saw, and who asks: queries, and those who only watch.
 
 Rule: state alone; when an app is probed is decided in timetable.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
@@ -22,13 +23,33 @@ _PROBE_FAILURES = 3
 
 
 @dataclass(slots=True)
+class Watcher:
+    """A resource that hears when an environment moves, and reads nothing of it."""
+
+    environment: str
+    interval: float
+    # Has the resource woken.
+    moved: Callable[[], None]
+    # The last revision that a probe has shown; what cannot be probed has not moved.
+    seen: str | None
+
+    def look(self, app: "AppState") -> None:
+        """See whether the last probe of its app has shown another revision than the one before."""
+        revision = app.revision(self.environment)
+        if revision is not None and revision != self.seen:
+            self.seen = revision
+            self.moved()
+
+
+@dataclass(slots=True)
 class AppState:
-    """An app, what its last probe saw, and its queries."""
+    """An app, what its last probe saw, its queries, and who watches it."""
 
     ref: AppRef
     id: str | None
     # Environment -> its queries.
     places: dict[str, dict[SourceQuery, QueryState]] = field(default_factory=dict)
+    watchers: dict[ObjectKey, Watcher] = field(default_factory=dict)
     # By their case-folded names; several apps may share what one keyring listed.
     environments: Mapping[str, Environment] = field(default_factory=dict)
     # The name means no app, or more than one.
@@ -93,7 +114,18 @@ class AppState:
     @property
     def interval(self) -> float:
         """The shortest interval that is asked for."""
-        return min(query_state.interval for query_state in self.queries())
+        of_queries = (query_state.interval for query_state in self.queries())
+        return min(chain(of_queries, (watcher.interval for watcher in self.watchers.values())))
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anybody asks anything of it, or watches it."""
+        return bool(self.places or self.watchers)
+
+    @property
+    def namespaces(self) -> set[str]:
+        """The namespaces that it is probed for."""
+        return {key.namespace for key in chain(subscribers(self.queries()), self.watchers)}
 
     def ask(self, query: SourceQuery, now: float) -> QueryState:
         """Return the state of a query, which may be asked for the first time."""
@@ -180,6 +212,8 @@ class AppState:
         self.failures, self.is_unprobed, self.is_probed = 0, False, True
         self.probed_at = self.probe_began_at
         self.is_refused = False
+        for watcher in self.watchers.values():
+            watcher.look(self)
         return before
 
     def probe_failed(self, error: ExpectedError) -> None:

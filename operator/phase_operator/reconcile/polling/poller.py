@@ -14,6 +14,7 @@ from typing import assert_never
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
 from phase_operator.core.outcome import Event
+from phase_operator.core.push.ledger import PushPlace
 from phase_operator.core.source.answer_memory import MIB, AnswerMemory, AnswerMemoryFull, Reservation
 from phase_operator.core.source.keyring import Decrypted
 from phase_operator.core.source.query import Account, Revision, SourceQuery, origin
@@ -36,6 +37,7 @@ from phase_operator.reconcile.polling.keyrings import KeyringIndex
 from phase_operator.reconcile.polling.scheduler import PollScheduler
 from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats
+from phase_operator.reconcile.polling.watches import Watch
 from phase_operator.reconcile.ports import Clock, Credential, MetricsSink, PhaseApi, Wake
 from phase_operator.reconcile.queue.work_queue import Waiter
 from phase_operator.reconcile.watchdog import Watchdog
@@ -71,6 +73,8 @@ class Poller:
         self._scheduler = PollScheduler(policy)
         self._background = background or BackgroundThread()
         self._credentials: dict[Account, Credential] = {}
+        # Who watches an environment, and how he is woken.
+        self._watchers: dict[ObjectKey, Wake] = {}
         # The calls under way that can be broken off.
         self._limits: dict[int, asyncio.Timeout] = {}
         self._watchdog = Watchdog(clock)
@@ -84,9 +88,7 @@ class Poller:
         self, key: ObjectKey, query: SourceQuery, credential: Credential, subscription: Subscription
     ) -> SourceState:
         """Subscribe a PhaseSecret to a query, instead of the one before, and return what is known."""
-        if query.account not in self._credentials:
-            self._credentials = {each: kept for each, kept in self._credentials.items() if self._scheduler.knows(each)}
-        self._credentials[query.account] = credential
+        self._keep_credential(query.account, credential)
         has_keys = credential.keys is not None
         state = self._scheduler.subscribe(key, query, subscription, self._clock.monotonic(), has_keys=has_keys)
         self._changed()
@@ -146,6 +148,30 @@ class Poller:
         """Undo one `keep_account`."""
         self._scheduler.others.let_go(account)
 
+    # For those who watch environments and read nothing of them.
+
+    def watch(self, key: ObjectKey, watch: Watch, interval: float, credential: Credential, wake: Wake) -> None:
+        """Have an app probed for a resource, instead of what it watched, and wake it when its environment moves.
+
+        Its key is its own among those who watch: a PhaseSecret may have the same.
+        """
+        self._keep_credential(watch.account, credential)
+        has_keys = credential.keys is not None
+        woken = self._scheduler.watches.begin(key, watch, interval, self._clock.monotonic(), has_keys=has_keys)
+        self._watchers[key] = wake
+        self._changed(woken)
+
+    def unwatch(self, key: ObjectKey) -> None:
+        """Have nothing probed for a resource any more."""
+        self._watchers.pop(key, None)
+        self._scheduler.watches.end(key)
+
+    def revision(self, account: Account, at: PushPlace) -> str | None:
+        """Return the revision of an environment that the last probe of its app has shown; None if none has."""
+        if at.host != account.base_url:
+            return None
+        return self._scheduler.watches.revision(account, at.app_id, at.environment)
+
     # For workers.
 
     async def take(self) -> Call:
@@ -166,6 +192,8 @@ class Poller:
         One is enough until the next look: a worker that leaves with a call wakes the next worker.
         """
         self._tell_all({*woken, *self._scheduler.awakened()})
+        for key in sorted(self._scheduler.watches.moved()):
+            self._watchers[key](key)
         due = self._scheduler.next_due()
         if due is not None and due < self._next_look:
             self._next_look = -inf
@@ -322,6 +350,12 @@ class Poller:
         self._changed(woken)
         for key, event in self._scheduler.events():
             self._post(key, event)
+
+    def _keep_credential(self, account: Account, credential: Credential) -> None:
+        """Keep what an account calls with, as long as anything is asked with it."""
+        if account not in self._credentials:
+            self._credentials = {each: kept for each, kept in self._credentials.items() if self._scheduler.knows(each)}
+        self._credentials[account] = credential
 
     def _tell_all(self, woken: set[ObjectKey]) -> None:
         for key in sorted(woken):

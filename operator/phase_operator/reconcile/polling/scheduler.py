@@ -7,7 +7,6 @@ Rule: nothing here awaits or knows the time; every method takes `now`, and the c
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from phase_operator.api.reasons import Reason
 from phase_operator.core.errors import ExpectedError, Transient
@@ -19,7 +18,6 @@ from phase_operator.core.source.query import Account, Revision, SourceQuery
 from phase_operator.core.values import ObjectKey, Snapshot
 from phase_operator.reconcile.polling import call_builder, encrypted, results
 from phase_operator.reconcile.polling.accounts import AccountState
-from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import (
     Call,
     ListApps,
@@ -43,6 +41,7 @@ from phase_operator.reconcile.polling.shared_answer import SharedAnswer
 from phase_operator.reconcile.polling.stats import PollStats, count
 from phase_operator.reconcile.polling.timetable import Timetable
 from phase_operator.reconcile.polling.views import view
+from phase_operator.reconcile.polling.watches import Watches
 
 # A PhaseSecret has its query read by force no more often than this.
 _FORCED_PAUSE = 10.0
@@ -63,6 +62,7 @@ class PollScheduler:
         self._late = LateQueries(self._account_states)
         self._accounts = Accounts(policy, self.gates, self._account_states, self._turns.add, self._forgotten)
         self.others = OtherCalls(self.gates, self._turns.other_ended, self._concerned)
+        self.watches = Watches(self._accounts)
         self._awakened: set[ObjectKey] = set()
         self._events: list[tuple[ObjectKey, Event]] = []
 
@@ -78,12 +78,7 @@ class PollScheduler:
         if self._asked.get(key) != query:
             self.unsubscribe(key)
         times = self._accounts.begin(query.account, now, has_keys=has_keys)
-        app = times.account_state.apps.get(query.app)
-        if app is None:
-            app = times.account_state.apps[query.app] = AppState(
-                query.app, query.app.id.lower() if query.app.id else None
-            )
-            times.resolve(app, now)
+        app = times.app(query.app, now)
         query_state = app.ask(query, now)
         # The one query that is kept, not one for each resource.
         self._asked[key] = query_state.query
@@ -179,9 +174,17 @@ class PollScheduler:
     def namespaces(self, call: Call) -> set[str]:
         """Return the namespaces for which a call is made."""
         account_state = self._account_states[call.account]
-        if isinstance(call, ListApps):
-            return set(account_state.namespaces)
-        return {key.namespace for key in subscribers(_concerned_by(call, account_state))}
+        match call:
+            case ListApps():
+                return set(account_state.namespaces)
+            case Read():
+                return {key.namespace for key in subscribers(account_state.still_asked(call))}
+            case ReadKeyring():
+                apps = account_state.encrypted() or list(account_state.apps.values())
+            case Probe():
+                app = account_state.apps.get(call.app)
+                apps = [app] if app is not None else []
+        return set[str]().union(*(each.namespaces for each in apps))
 
     def replaced(self, call: Call) -> set[Reservation]:
         """Return where the answers are held that a call brings anew."""
@@ -341,18 +344,6 @@ class PollScheduler:
         woken = results.breaker_turned(self._accounts[account], now)
         self._turns.add(account, now)
         return woken
-
-
-def _concerned_by(call: ReadKeyring | Probe | Read, account_state: AccountState) -> Iterable[QueryState]:
-    """Return the queries that a call is made for."""
-    match call:
-        case ReadKeyring():
-            apps = account_state.encrypted() or account_state.apps.values()
-            return chain.from_iterable(app.queries() for app in apps)
-        case Probe():
-            return account_state.apps[call.app].queries() if call.app in account_state.apps else ()
-        case Read():
-            return account_state.still_asked(call)
 
 
 def _tags_instead(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import next_look, retry_source, spread
-from phase_operator.core.source.query import Account
+from phase_operator.core.source.query import Account, AppRef
 from phase_operator.reconcile.polling.accounts import AccountState
 from phase_operator.reconcile.polling.app_state import AppState
 from phase_operator.reconcile.polling.calls import KEYRING, LIST, Policy, Subscription, Task
@@ -47,6 +47,14 @@ class Timetable:
             app.is_encrypted = True
         if not app.is_encrypted or not self.account_state.keys.is_fresh(now):
             self.probe(app, now)
+
+    def app(self, ref: AppRef, now: float) -> AppState:
+        """Return an app, and begin with it if nobody asked of it before."""
+        app = self.account_state.apps.get(ref)
+        if app is None:
+            app = self.account_state.apps[ref] = AppState(ref, ref.id.lower() if ref.id else None)
+            self.resolve(app, now)
+        return app
 
     def resolve(self, app: AppState, now: float) -> None:
         """Begin with an app that was not asked for before: probe it, or find its id first."""
