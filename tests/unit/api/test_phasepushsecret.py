@@ -64,7 +64,7 @@ def test_the_numbers_of_the_schema_are_those_that_the_operator_works_with() -> N
 
 
 @pytest.mark.parametrize("each", GOOD, ids=[each.what for each in GOOD])
-def test_what_the_api_server_takes_is_read(each: Any) -> None:
+def test_a_spec_that_the_api_server_takes_is_read(each: Any) -> None:
     push_spec(PhasePushSecretSpec.model_validate(phase_push_secret(**each.spec)["spec"]))
 
 
@@ -76,7 +76,7 @@ JUDGED = [
 
 
 @pytest.mark.parametrize("each", JUDGED, ids=[each.what for each in JUDGED])
-def test_what_the_api_server_refuses_is_not_acted_on(each: Any) -> None:
+def test_a_spec_that_the_api_server_refuses_is_not_acted_on(each: Any) -> None:
     """A resource may be older than a rule, and stay as it is."""
     with pytest.raises((ValidationError, Invalid)):
         push_spec(PhasePushSecretSpec.model_validate(phase_push_secret(**each.spec)["spec"]))

@@ -225,7 +225,7 @@ def test_secrets_named_like_a_token_elsewhere_and_configmaps_are_pushed() -> Non
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_its_field(spec: dict[str, Any], said: str) -> None:
+def test_a_spec_that_cannot_be_followed_is_refused_with_its_field(spec: dict[str, Any], said: str) -> None:
     with pytest.raises(Invalid) as refused:
         parsed(**spec)
 

@@ -166,7 +166,7 @@ def test_every_row_that_a_spec_makes_is_read_from_the_ledger_as_it_was_written(s
 
 @settings(max_examples=50)
 @given(spec=valid_specs())
-def test_what_is_made_has_keys_that_a_secret_and_phase_take_each_once(spec: Spec) -> None:
+def test_generated_values_have_keys_that_a_secret_and_phase_take_each_once(spec: Spec) -> None:
     found = read(spec)
 
     keys = [key for each in found.generated for key in each.keys]

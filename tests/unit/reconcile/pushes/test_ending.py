@@ -52,7 +52,7 @@ async def test_entries_stay_without_a_mark_if_it_does_not() -> None:
     assert KEY not in house.cluster.outside
 
 
-async def test_what_a_person_changed_stays() -> None:
+async def test_an_entry_that_a_person_changed_stays() -> None:
     house = await pushed(policies=DELETE)
     entry = house.server.phase.living()[0]
     entry.value, entry.version, house.server.phase.moved_at = "a person's", 5, house.server.phase.now

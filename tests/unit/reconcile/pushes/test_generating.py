@@ -147,7 +147,7 @@ async def test_a_secret_of_somebody_else_gets_no_value() -> None:
         assert found.reason is Reason.INVALID_SPEC
 
 
-async def test_who_comes_second_takes_the_value_of_the_first() -> None:
+async def test_a_process_that_comes_second_takes_the_value_of_the_first() -> None:
     _, [cluster] = world()
     cluster.resource(spec())
     house = PushHouse(cluster)

@@ -144,7 +144,7 @@ async def test_secrets_by_selector_have_folders_of_their_own() -> None:
         ("type", "kubernetes.io/service-account-token", "belong to the system"),
     ],
 )
-async def test_what_may_not_be_pushed_is_never_read(field: str, value: object, words: str) -> None:
+async def test_a_source_that_may_not_be_pushed_is_never_read(field: str, value: object, words: str) -> None:
     _, [cluster] = world()
     cluster.stock.put("db", data(1))
     cluster.stock.put("forbidden", {"KEY": b"x"}, **{field: value})  # type: ignore[arg-type]
