@@ -23,7 +23,8 @@ from phase_operator.core.values import ObjectKey, SecretValue
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.polling.gates import CallFacts, Gates, InFlightCall
 from phase_operator.reconcile.polling.other_calls import OtherCalls
-from phase_operator.reconcile.ports import Credential
+from phase_operator.reconcile.polling.watches import Watch
+from phase_operator.reconcile.ports import Credential, Wake
 from phase_operator.reconcile.pushes.calls import PushCalls
 from phase_operator.reconcile.pushes.driver import PushDriver
 from phase_operator.reconcile.pushes.ending import PushEnding
@@ -75,6 +76,7 @@ class PushCluster(FakeCluster):
         self.stock = Stock()
         self.specs: dict[ObjectKey, Spec] = {}
         self.asker_errors: dict[ObjectKey, ExpectedError] = {}
+        self.refusals: dict[ObjectKey, ExpectedError] = {}
         self.ledgers_written = 0
         self._uids: dict[ObjectKey, str] = {}
         self._made = itertools.count(1)
@@ -154,15 +156,27 @@ class Places:
     gates: Gates = field(default_factory=lambda: Gates(None))
     probed: str | None = None
     kept: Counter[Account] = field(default_factory=Counter)
+    watched: dict[ObjectKey, tuple[Watch, float, Wake]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Connect them."""
         self.others = OtherCalls(self.gates, lambda *_: None, lambda *_: set())
 
     def probe(self) -> None:
-        """See what a probe shows now."""
+        """See what a probe shows now, and wake those who watch if that is another revision."""
         self.server.sync()
-        self.probed = self.server.revision
+        before, self.probed = self.probed, self.server.revision
+        for key, (_, _, wake) in self.watched.items():
+            if self.probed != before:
+                wake(key)
+
+    def watch(self, key: ObjectKey, watch: Watch, interval: float, credential: Credential, wake: Wake) -> None:
+        """Have it probed."""
+        self.watched[key] = (watch, interval, wake)
+
+    def unwatch(self, key: ObjectKey) -> None:
+        """Have it probed no more."""
+        self.watched.pop(key, None)
 
     def revision(self, account: Account, at: PushPlace) -> str | None:
         """Return what was seen."""
@@ -200,6 +214,8 @@ class _Specs:
         self._cluster = cluster
 
     def read(self, resource: Resource) -> Spec:
+        if error := self._cluster.refusals.get(resource.key):
+            raise error
         return self._cluster.specs[resource.key]
 
     def leave(self, key: ObjectKey) -> None:
@@ -270,6 +286,7 @@ class PushHouse:
             errands=self.errands,
             ending=PushEnding(burning, calls, 600.0),
             specs=_Specs(cluster),
+            probes=self.places,
             installation=lambda: cluster.name,
             wake_in=lambda key, delay: heapq.heappush(self._due, (self.clock.monotonic() + delay, key)),
         )
@@ -322,10 +339,8 @@ class PushHouse:
             await self.rest()
 
     async def probe(self) -> None:
-        """Let a probe show what there is, and all resources run."""
+        """Let a probe show what there is, and those run who watch it."""
         self.places.probe()
-        for key in self.cluster.specs:
-            self.wake(key)
         await self.rest()
 
 

@@ -16,7 +16,8 @@ from phase_operator.core.refs import Kind
 from phase_operator.core.source.answer_memory import Reservation
 from phase_operator.core.source.query import Account, Ask
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.reconcile.ports import Cluster, Credential
+from phase_operator.reconcile.polling.watches import Watch
+from phase_operator.reconcile.ports import Cluster, Credential, Wake
 from phase_operator.reconcile.store import Resource
 
 
@@ -140,6 +141,16 @@ class Gates(Protocol):
 
     def revision(self, account: Account, at: PushPlace) -> str | None:
         """Return the revision of an environment that the last probe of its app has shown; None if none has."""
+
+
+class Probes(Protocol):
+    """Probes of apps, which are shared with all who read there."""
+
+    def watch(self, key: ObjectKey, watch: Watch, interval: float, credential: Credential, wake: Wake) -> None:
+        """Have an app probed for a resource, instead of what it watched, and wake it when its environment moves."""
+
+    def unwatch(self, key: ObjectKey) -> None:
+        """Have nothing probed for a resource any more."""
 
 
 class PushCounter(Protocol):

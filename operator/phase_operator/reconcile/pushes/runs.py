@@ -17,10 +17,11 @@ from phase_operator.core.push.report import Pushed, pushed
 from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.errands import Errands
+from phase_operator.reconcile.polling.watches import Watch
 from phase_operator.reconcile.pushes.calls import PushCaller, PushCalls
 from phase_operator.reconcile.pushes.driver import Drive, Driven, PushDriver, ResourceGoneError
 from phase_operator.reconcile.pushes.ending import PushEnding
-from phase_operator.reconcile.pushes.ports import PushAsker, Spec, Specs
+from phase_operator.reconcile.pushes.ports import Probes, PushAsker, Spec, Specs
 from phase_operator.reconcile.pushes.subject import PushSubject
 from phase_operator.reconcile.pushes.subjects import PushSubjects
 from phase_operator.reconcile.store import Lifecycle, Resource
@@ -44,6 +45,7 @@ class PushRuns:
         errands: Errands,
         ending: PushEnding,
         specs: Specs,
+        probes: Probes,
         installation: Callable[[], str],
         wake_in: Callable[[ObjectKey, float], None],
     ) -> None:
@@ -53,6 +55,7 @@ class PushRuns:
         self._errands = errands
         self._ending = ending
         self._specs = specs
+        self._probes = probes
         # What stands for this cluster in marks.
         self._installation = installation
         self._wake_in = wake_in
@@ -63,7 +66,7 @@ class PushRuns:
         self._subjects.withdraw(key)
         if resource is None:
             self._subjects.forget(key)
-            self._specs.leave(key)
+            self._leave(key)
             return Gone()
         try:
             subject = self._subjects.of(resource)
@@ -75,21 +78,39 @@ class PushRuns:
             if isinstance(error, Transient):
                 self._wake_in(key, _AGAIN)
             if isinstance(error, Invalid):
-                self._specs.leave(key)
+                self._leave(key)
             return Failed.of(error)
 
     async def _run(self, subject: PushSubject, resource: Resource) -> PushOutcome:
         spec = self._specs.read(resource)
         if spec.push.is_suspended:
+            self._probes.unwatch(resource.key)
             return Suspended()
         subject.wants(spec.push, spec.ask)
         asker = await self._specs.asker(resource, spec)
+        self._watch(resource.key, spec, asker)
         drive = self._drive(subject, resource, spec, asker)
         driven = await self._driver.drive(drive)
         self._go_on(drive, driven)
         if isinstance(asker.error, Transient):
             self._wake_in(resource.key, _AGAIN)
         return _told(driven, asker.error or subject.trouble(), is_unclear=bool(subject.lost) and asker.error is None)
+
+    def _watch(self, key: ObjectKey, spec: Spec, asker: PushAsker) -> None:
+        """Have the environment watched, unless nobody may call Phase for the resource any more."""
+        if asker.account is not None and asker.credential is not None:
+            watch = Watch(asker.account, spec.ask.app, spec.ask.environment)
+            self._probes.watch(key, watch, spec.push.interval, asker.credential, self._wake)
+        elif not isinstance(asker.error, Transient):
+            self._probes.unwatch(key)
+
+    def _wake(self, key: ObjectKey) -> None:
+        self._wake_in(key, 0.0)
+
+    def _leave(self, key: ObjectKey) -> None:
+        """Take out a resource that is gone or refused."""
+        self._specs.leave(key)
+        self._probes.unwatch(key)
 
     def _drive(self, subject: PushSubject, resource: Resource, spec: Spec, asker: PushAsker) -> Drive:
         caller = self._caller(subject, resource, spec, asker)
@@ -116,6 +137,8 @@ class PushRuns:
 
     async def _end(self, subject: PushSubject, resource: Resource) -> PushOutcome:
         """Let all entries go as the policy says, and then the resource."""
+        # It looks by itself at what it lets go.
+        self._probes.unwatch(resource.key)
         if not resource.is_outside:
             # The finalizer comes before the first entry.
             return Gone()

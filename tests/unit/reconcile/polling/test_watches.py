@@ -11,7 +11,7 @@ from phase_operator.reconcile.polling.calls import Policy, Probe, Subscription
 from phase_operator.reconcile.polling.poller import Poller
 from phase_operator.reconcile.polling.watches import Watch
 from phase_operator.reconcile.ports import Credential
-from phase_operator.reconcile.pushes.ports import Gates
+from phase_operator.reconcile.pushes.ports import Gates, Probes
 from support.builders import entry, query
 from support.clock import HandClock
 from support.fakes import FakeObserver, FakePhase
@@ -382,8 +382,9 @@ class TestPoller:
         at = PushPlace(base, "app-1", "production")
         whose = Account(base, "none")
         gates: Gates = poller
+        probes: Probes = poller
 
-        poller.watch(key("team/x"), Watch(whose, SHOP, "production"), 60.0, CREDENTIAL, woken.append)
+        probes.watch(key("team/x"), Watch(whose, SHOP, "production"), 60.0, CREDENTIAL, woken.append)
         assert gates.revision(whose, at) is None
         await self._calls(poller, 2)
 
