@@ -159,7 +159,7 @@ class PushDriver:
         resource = self._resources.get(drive.resource.key)
         if resource is None or resource.uid != drive.resource.uid:
             raise ResourceGoneError
-        ledger = Ledger.read(resource.status)
+        ledger = drive.subject.ledger_in(resource.status)
         drive.subject.keep_only(ledger)
         return ledger
 
@@ -251,7 +251,7 @@ class PushDriver:
     async def _write(self, drive: Drive, step: WriteLedger) -> None:
         """Write the ledger, and remember which attempts this process has announced."""
         resource = self._resources.get(drive.resource.key) or drive.resource
-        announced = _announced(step, Ledger.read(resource.status))
+        announced = _announced(step, drive.subject.ledger_in(resource.status))
         if announced:
             await self._guard(resource)
         document = step.ledger.document()

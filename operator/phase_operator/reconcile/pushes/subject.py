@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from phase_operator.core.errors import ExpectedError
 from phase_operator.core.flow.backoff import doubled
@@ -77,6 +78,14 @@ class PushSubject:
     # Sources by name: those that were read for this push, and those of which all is at Phase.
     read: dict[str, ReadSource] = field(default_factory=dict)
     settled: dict[str, SettledSource] = field(default_factory=dict)
+    # The ledger that was read last, and the status that it was read from; at rest, neither is kept.
+    _ledger: tuple[Mapping[str, Any], Ledger] | None = None
+
+    def ledger_in(self, status: Mapping[str, Any]) -> Ledger:
+        """Return the ledger in a status; each step asks for it, and a thousand rows take longer to read than a step."""
+        if self._ledger is None or self._ledger[0] != status:
+            self._ledger = (status, Ledger.read(status))
+        return self._ledger[1]
 
     def wants(self, push: PushSpec, ask: Ask) -> None:
         """Take what the spec asks for: of something else, nothing is settled, and no failure hinders it."""
@@ -136,5 +145,6 @@ class PushSubject:
     def rested(self) -> None:
         """Let the values of sources go: all is done that needed them."""
         self.read.clear()
+        self._ledger = None
         self.failures.clear()
         self.most_in_call = MOST_IN_CALL
