@@ -13,6 +13,7 @@ from phase_operator.core.outcome import Gone
 from phase_operator.core.push.ledger import FIELDS, Ledger, PushPlace
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.places import EntryPlace
+from phase_operator.core.push.readers import PushReaders
 from phase_operator.core.push.sources import Rule
 from phase_operator.core.push.spec import PushSpec, SpecSource
 from phase_operator.core.refs import Kind
@@ -261,9 +262,11 @@ class PushHouse:
             memory=self.memory,
             clock=self.clock,
         )
+        self.readers = PushReaders()
         self.subjects = PushSubjects(
             errands=self.errands,
             accounts=self.places,
+            readers=self.readers,
             clock=self.clock,
             memory_key=lambda: chance.randbytes(32),
         )
@@ -273,6 +276,7 @@ class PushHouse:
             errands=self.errands,
             calls=calls,
             gatherer=SourceGatherer(self.sources, self.memory),
+            readers=self.readers,
             generated=GeneratedValues(self.sources, burning, background, lambda: chance.randbytes),
             gates=self.places,
             background=background,

@@ -7,7 +7,8 @@ has no owner reference: values that are in use outlive the resource that asked f
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from phase_operator.api import names
@@ -16,16 +17,27 @@ from phase_operator.core.errors import Waiting
 from phase_operator.core.json_access import mapping, text, texts
 from phase_operator.core.push.homes import GENERATED, Home, manifest
 from phase_operator.core.values import ObjectKey, SecretValue
-from phase_operator.kube.client import MANAGER, MERGE, METADATA, KubeClient
+from phase_operator.kube.client import MANAGER, MERGE, METADATA, KubeClient, metadata_of
 from phase_operator.kube.errors import changed_or_missing, missing, translated
 from phase_operator.kube.paths import CORE, object_path
+
+# Is entered for a write of a home for a resource, and takes the metadata in the answer.
+Writing = Callable[[ObjectKey, ObjectKey], AbstractContextManager[Callable[[Mapping[str, Any]], None]]]
+
+
+@contextmanager
+def _unwatched(_: ObjectKey, __: ObjectKey) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Let a write be nobody's concern: without a watch, no event follows it."""
+    yield lambda _: None
 
 
 class KubePushHomes:
     """Reads and writes homes."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, writing: Writing = _unwatched) -> None:
         self._client = client
+        # Has a watch know our own writes.
+        self._writing = writing
 
     async def home(self, key: ObjectKey) -> Home | None:
         """Return a Secret of this name, or None if there is none; of one that is not ours, no values.
@@ -55,10 +67,11 @@ class KubePushHomes:
         verb, path, content_type = "POST", object_path(CORE, "secrets", key.namespace), "application/json"
         if before is not None:
             verb, path, content_type = "PATCH", _path(key), MERGE
-        with translated(unless=changed_or_missing):
-            await self._client.request(
+        with self._writing(key, owner) as wrote, translated(unless=changed_or_missing):
+            answer = await self._client.request(
                 verb, path, query=[MANAGER], body=body, content_type=content_type, accept=METADATA
             )
+            wrote(metadata_of(answer))
             return True
         return False
 

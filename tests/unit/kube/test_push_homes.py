@@ -1,6 +1,8 @@
 """How generated values are kept: written only as they were read, and nobody else's Secret is touched."""
 
 import base64
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from phase_operator.api import names
@@ -108,3 +110,22 @@ async def test_no_value_is_in_what_was_read(canary: Canary) -> None:
     server = Server()
     await homes(server).keep(KEY, OWNER, None, {"A": SecretValue(canary.value("made"))}, {})
     canary.see("home", repr(await homes(server).home(KEY)))
+
+
+async def test_a_write_of_a_home_is_told_to_the_watch_with_the_metadata_of_its_answer() -> None:
+    server, told = Server(), list[Any]()
+
+    @contextmanager
+    def writing(key: ObjectKey, owner: ObjectKey) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        told.append((key, owner))
+        yield told.append
+        told.append("ended")
+
+    watched = KubePushHomes(server, writing)  # type: ignore[arg-type]
+    assert await watched.keep(KEY, OWNER, None, {"A": SecretValue("a")}, {})
+    assert server.secret is not None
+    assert told == [(KEY, OWNER), server.secret["metadata"], "ended"]
+
+    told.clear()
+    assert not await watched.keep(KEY, OWNER, None, {"A": SecretValue("b")}, {})
+    assert told == [(KEY, OWNER), "ended"]

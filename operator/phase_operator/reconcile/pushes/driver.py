@@ -20,6 +20,7 @@ from phase_operator.core.push.ledger import Ledger, PushPlace, RowState
 from phase_operator.core.push.machine import FRESH, next_step
 from phase_operator.core.push.marks import Mark
 from phase_operator.core.push.problems import Problem
+from phase_operator.core.push.readers import PushReaders
 from phase_operator.core.push.report import events_of
 from phase_operator.core.push.sources import Source
 from phase_operator.core.push.spec import PushSpec
@@ -99,6 +100,7 @@ class PushDriver:
         errands: Errands,
         calls: PushCalls,
         gatherer: SourceGatherer,
+        readers: PushReaders,
         generated: GeneratedValues,
         gates: Gates,
         background: BackgroundThread,
@@ -110,6 +112,7 @@ class PushDriver:
         self._errands = errands
         self._calls = calls
         self._gatherer = gatherer
+        self._readers = readers
         self._generated = generated
         self._gates = gates
         self._background = background
@@ -137,6 +140,7 @@ class PushDriver:
         if drive.caller is not None:
             drive.subject.probed(self._gates.revision(drive.caller.account, drive.at))
         run = _Run(drive, drive.at, await self._gatherer.find(drive.push, drive.subject.key.namespace))
+        self._readers.found(drive.subject.key, run.found.versions)
         for _ in range(MOST_STEPS):
             ledger = self.ledger(drive)
             step = await self._step(run, ledger)

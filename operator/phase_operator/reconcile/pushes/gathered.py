@@ -11,6 +11,7 @@ from phase_operator.core.errors import Transient, Waiting
 from phase_operator.core.push.ledger import Ledger
 from phase_operator.core.push.limits import MOST_ENTRIES
 from phase_operator.core.push.problems import EntryReason, Problem
+from phase_operator.core.push.readers import ANY_VERSION, version_digest
 from phase_operator.core.push.sources import Rule, Source, SourceState, source_problem
 from phase_operator.core.push.spec import PushSpec
 from phase_operator.core.refs import Kind
@@ -45,6 +46,15 @@ class Found:
     problems: tuple[Problem, ...] = ()
     # Sources that the spec names and that are not there: who makes a Secret anew deletes it for a moment.
     missing: frozenset[str] = frozenset()
+
+    @property
+    def versions(self) -> dict[tuple[Kind, str], int]:
+        """Digests of versions of all that the spec takes, also of what is refused, of which no version is known."""
+        refused = (each.partition("/") for each in self.refused)
+        found = {(each.object.kind, each.object.name): each.object for each in self.sources}
+        return {(Kind(kind), name): ANY_VERSION for kind, _, name in refused} | {
+            name: version_digest(each.uid, each.version) for name, each in found.items()
+        }
 
     @property
     def states(self) -> tuple[SourceState, ...]:
@@ -129,13 +139,6 @@ def _why_refused(each: SourceObject, found: FoundSource) -> str:
 def _source(found: FoundSource, version: str, values: ReadSource | None) -> Source:
     data = values.data if values is not None else None
     return Source(found.object.kind, found.object.name, version, found.rule, data)
-
-
-def may_read(push: PushSpec, source: str) -> bool:
-    """Return whether an object, named as in `Secret/db`, may be one of the sources, whatever its labels are by now."""
-    kind, _, name = source.partition("/")
-    is_home = bool(push.generate_into) and (kind, name) == (Kind.SECRET, push.generate_into)
-    return is_home or (kind, name) in push.named or (kind == Kind.SECRET and bool(push.selectors))
 
 
 def _check_number(number: int) -> None:

@@ -85,8 +85,9 @@ class PushRuns:
         spec = self._specs.read(resource)
         if spec.push.is_suspended:
             self._probes.unwatch(resource.key)
+            self._subjects.suspend(resource.key)
             return Suspended()
-        subject.wants(spec.push, spec.ask)
+        self._subjects.wants(subject, spec.push, spec.ask)
         asker = await self._specs.asker(resource, spec)
         self._watch(resource.key, spec, asker)
         drive = self._drive(subject, resource, spec, asker)
@@ -168,7 +169,7 @@ class PushRuns:
         """Return how a resource in deletion is driven: nothing is wanted, where its ledger says it pushed."""
         spec = self._specs.read(resource)
         spec = replace(spec, push=PushSpec(spec.push.root, policies=spec.push.policies))
-        subject.wants(spec.push, spec.ask)
+        self._subjects.wants(subject, spec.push, spec.ask)
         asker = await self._specs.asker(resource, spec)
         if asker.account is None and subject.account is not None and subject.account.base_url == spec.ask.base_url:
             # Its token has gone first, as in a namespace that is deleted.

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from phase_operator.core.push.memory import WrittenValues
-from phase_operator.core.source.query import Account
+from phase_operator.core.push.readers import PushReaders
+from phase_operator.core.push.spec import PushSpec
+from phase_operator.core.source.query import Account, Ask
 from phase_operator.core.timestamps import moment_of
 from phase_operator.core.values import ObjectKey
 from phase_operator.reconcile.errands.errands import Errands
 from phase_operator.reconcile.ports import Clock, Credential
-from phase_operator.reconcile.pushes.gathered import may_read
 from phase_operator.reconcile.pushes.subject import PushSubject
 from phase_operator.reconcile.store import Resource
 
@@ -28,9 +29,19 @@ class Accounts(Protocol):
 class PushSubjects:
     """The subjects by key."""
 
-    def __init__(self, *, errands: Errands, accounts: Accounts, clock: Clock, memory_key: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        *,
+        errands: Errands,
+        accounts: Accounts,
+        readers: PushReaders,
+        clock: Clock,
+        memory_key: Callable[[], bytes],
+    ) -> None:
         self._errands = errands
         self._accounts = accounts
+        # Whom a change of an object concerns.
+        self._readers = readers
         self._clock = clock
         # A key that no other process has: what digests of values are made with.
         self._memory_key = memory_key
@@ -47,6 +58,15 @@ class PushSubjects:
         found = PushSubject(resource.key, resource.uid, now, WrittenValues(self._memory_key()))
         self._subjects[resource.key] = found
         return found
+
+    def wants(self, subject: PushSubject, push: PushSpec, ask: Ask) -> None:
+        """Take what a resource asks for; from now on, a change of what it takes concerns it."""
+        subject.wants(push, ask)
+        self._readers.put(subject.key, push)
+
+    def suspend(self, key: ObjectKey) -> None:
+        """Have changes of what a resource takes not concern it, until it wants something again."""
+        self._readers.drop(key)
 
     def uses(self, subject: PushSubject, account: Account, credential: Credential) -> None:
         """Record what a subject calls Phase with."""
@@ -69,20 +89,10 @@ class PushSubjects:
     def forget(self, key: ObjectKey) -> None:
         """Forget a resource that is gone."""
         self.withdraw(key)
+        self._readers.drop(key)
         found = self._subjects.pop(key, None)
         if found is not None:
             self._leave(found)
-
-    def reading(self, namespace: str, source: str) -> frozenset[ObjectKey]:
-        """Return the resources that an object of a namespace concerns: those that name it, or select by labels.
-
-        `source` is its kind and name, as rows of ledgers have it.
-        """
-        return frozenset(
-            key
-            for key, each in self._subjects.items()
-            if key.namespace == namespace and each.push is not None and may_read(each.push, source)
-        )
 
     def _leave(self, subject: PushSubject) -> None:
         """Have a subject use its account no more; what only that account is known for goes with its last user."""

@@ -12,6 +12,7 @@ from phase_operator.core.push.ledger import RowState
 from phase_operator.core.push.marks import Mark, with_mark
 from phase_operator.core.push.problems import EntryReason
 from phase_operator.core.push.report import Pushed
+from phase_operator.core.refs import Kind
 from phase_operator.core.source.query import AppRef
 from support.push_api import lost
 from support.push_house import AT, KEY, PushHouse, ask_of, named, person_makes, world
@@ -86,7 +87,9 @@ async def test_a_rotated_source_changes_what_differs_at_once() -> None:
     house.server.calls.clear()
 
     house.cluster.stock.put("db", data(3) | {"K0001": b"rotated"})
-    for key in house.subjects.reading("shop", "Secret/db"):
+    readers = house.readers.of("shop")
+    assert readers is not None
+    for key in readers.seen((Kind.SECRET, "db"), {}, 1):
         house.wake(key)
     await house.rest()
 

@@ -1,5 +1,7 @@
 """Sources of a push: found by metadata, read where a value is needed, and never what may not be pushed."""
 
+from dataclasses import replace
+
 import pytest
 
 from phase_operator.api.reasons import Reason
@@ -52,8 +54,11 @@ async def test_a_source_that_comes_later_is_waited_for_without_polling() -> None
     assert dict(house.server.calls) == before
 
     cluster.stock.put("db", data(1))
-    assert house.subjects.reading("shop", "Secret/db") == {KEY}
-    assert house.subjects.reading("shop", "Secret/other") == house.subjects.reading("team", "Secret/db") == frozenset()
+    readers = house.readers.of("shop")
+    assert readers is not None
+    assert readers.seen((Kind.SECRET, "db"), {}, 1) == {KEY}
+    assert readers.seen((Kind.SECRET, "other"), {}, 1) == frozenset()
+    assert house.readers.of("team") is None
     house.wake(KEY)
     await house.rest()
 
@@ -210,3 +215,38 @@ async def test_more_sources_than_one_resource_has_are_refused() -> None:
     assert isinstance(found, Failed)
     assert found.reason is Reason.TOO_LARGE
     assert not cluster.stock.reads
+
+
+async def test_a_run_tells_what_it_found_so_that_foreign_secrets_concern_its_resource_no_more() -> None:
+    _, [cluster] = world()
+    cluster.stock.put("db", data(1), label="yes")
+    cluster.stock.put("token", data(1), label="yes", is_token=True)
+    cluster.resource(PushSpec("/", (SpecSource(Kind.SECRET, Rule("/"), selector=parse_selector("label=yes")),)))
+    house = PushHouse(cluster)
+    await house.rest()
+    readers = house.readers.of("shop")
+    assert readers is not None
+
+    # No watch has shown any of them since the resource came.
+    assert readers.seen((Kind.SECRET, "foreign"), {}, 1) == frozenset()
+    assert readers.seen((Kind.SECRET, "db"), {}, 1) == {KEY}
+    # One that is refused is told in the status, so its end is news, too.
+    assert readers.seen((Kind.SECRET, "token"), {}, 1) == {KEY}
+
+
+async def test_sources_concern_a_suspended_or_deleted_resource_no_more() -> None:
+    house = await pushing()
+    assert house.readers.of("shop") is not None
+    house.cluster.resource(replace(named("db"), is_suspended=True))
+    house.show()
+    await house.rest()
+    assert house.readers.of("shop") is None
+
+    house.cluster.resource(named("db"))
+    house.show()
+    await house.rest()
+    assert house.readers.of("shop") is not None
+    house.store.remove(KEY)
+    house.wake(KEY)
+    await house.rest()
+    assert house.readers.of("shop") is None
