@@ -76,7 +76,7 @@ def test_a_label_that_an_object_had_before_its_reader_came_concerns_that_reader_
     assert made.seen(OTHER, {}, 8) == {ONE}
 
 
-def test_what_a_run_found_late_takes_nothing_away_from_what_the_watch_has_shown() -> None:
+def test_objects_that_a_run_found_late_take_nothing_from_those_that_the_watch_has_shown() -> None:
     made = readers(found=False, one=selecting())
     made.seen(DB, API, 5)
 
@@ -85,7 +85,7 @@ def test_what_a_run_found_late_takes_nothing_away_from_what_the_watch_has_shown(
     assert made.seen(DB, {}, 6) == {ONE}
 
 
-def test_what_two_resources_found_concerns_both_of_them() -> None:
+def test_an_object_that_two_resources_found_concerns_both_of_them() -> None:
     made = readers(found=False, one=selecting(), two=selecting())
     made.found(ONE, {DB: 1})
     made.found(TWO, {DB: 1})

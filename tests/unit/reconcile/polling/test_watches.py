@@ -171,7 +171,7 @@ class TestEnds:
 
         assert fresh(driver) == ["A"]
 
-    def test_who_watches_something_else_hears_no_more_of_what_was_watched(self) -> None:
+    def test_a_watcher_of_something_else_hears_no_more_of_what_was_watched(self) -> None:
         driver = watching("x")
         driver.phase.holds(environment="staging")
         driver.phase.writes()
@@ -188,7 +188,7 @@ class TestEnds:
         driver.run(120.0)
         assert moved(driver) == {"x"}
 
-    def test_who_ends_is_not_woken_for_what_moved_before(self) -> None:
+    def test_a_watcher_that_ends_is_not_woken_for_what_moved_before(self) -> None:
         driver = watching("x")
         driver.phase.writes()
         driver.run(60.0)
@@ -206,7 +206,7 @@ class TestEnds:
 
 
 class TestWakes:
-    def test_who_watches_is_woken_once_for_each_move_of_the_environment(self) -> None:
+    def test_a_watcher_is_woken_once_for_each_move_of_the_environment(self) -> None:
         driver = watching("x", "y")
         driver.run(300.0)
         assert moved(driver) == set()
@@ -227,7 +227,7 @@ class TestWakes:
 
         assert moved(driver) == set()
 
-    def test_what_was_known_when_a_watch_began_wakes_nobody(self) -> None:
+    def test_a_revision_that_was_known_when_a_watch_began_wakes_nobody(self) -> None:
         driver = watching("x")
 
         watch(driver, "y")
@@ -372,7 +372,7 @@ class TestPoller:
         for _ in range(number):
             await poller.make(await poller.take())
 
-    async def test_who_watches_is_woken_and_not_the_phase_secret_of_the_same_name(self) -> None:
+    async def test_a_watcher_is_woken_and_not_the_phase_secret_of_the_same_name(self) -> None:
         phase, clock = Placed(), HandClock()
         asked: list[ObjectKey] = []
         woken: list[ObjectKey] = []
@@ -404,7 +404,7 @@ class TestPoller:
         assert gates.revision(whose, at) not in (None, first)
         assert woken == [key("team/x")] * 2
 
-    async def test_who_ends_has_nothing_probed_and_is_not_woken(self) -> None:
+    async def test_a_watcher_that_ends_has_nothing_probed_and_is_not_woken(self) -> None:
         phase, clock, woken = FakePhase(), HandClock(), list[ObjectKey]()
         poller = Poller(phase, clock, lambda _: None, FakeObserver(), lambda *_: None, Policy())
         whose = query(account="none").account
